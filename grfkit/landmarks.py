@@ -1,0 +1,108 @@
+"""The 11 points from named markers, or from a static trial and rigid clusters of markers.
+
+Every function takes a dictionary of markers, name -> (F, 3) m in AP, ML, V axes, NaN where missing.
+"""
+
+import difflib
+
+import numpy as np
+
+from grfkit import POINTS
+
+
+def from_markers(markers, names):
+    """Take the 11 points from named markers.
+
+    `names` maps each point to a marker. Returns (F, 11, 3) m in the order of POINTS.
+    Raises ValueError where a marker is absent.
+    """
+    return np.stack([_marker(markers, names[point]) for point in POINTS], axis=1)
+
+
+def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
+    """Carry the points of a static trial into a running trial by rigid clusters of markers.
+
+    `markers` and `static` are the running and the static trial. `segments` maps a segment to the markers that lie on
+    it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
+    Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
+    further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
+    Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; hip by Harrington 2007.
+    """
+    still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
+    poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
+    points = []
+    for point in POINTS:
+        landmark = landmarks[point]
+        if landmark["regression"]:
+            place = hip_harrington2007(*(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0])
+        else:
+            place = np.mean([_marker(still, name) for name in landmark["markers"]], axis=0)
+        rotation, mean_still, mean_now = poses[landmark["segment"]]
+        points.append(np.einsum("fij,fj->fi", rotation, place - mean_still) + mean_now)
+    return np.stack(points, axis=1)
+
+
+PELVIS = ["l_asis", "r_asis", "l_psis", "r_psis"]
+
+
+def hip_harrington2007(l_asis, r_asis, l_psis, r_psis, *, side):
+    """Estimate a hip joint centre from the four pelvis markers, each (3,) m; returns (3,) m.
+
+    From the middle of the anterior spines: 0.24 depth + 9.9 mm back, 0.30 width + 10.9 mm down, 0.33 width + 7.3 mm to
+    the side, in the pelvis' own axes. Source: Harrington et al. 2007, J Biomech 40:595 (all subjects, no leg length).
+    """
+    middle, back = (l_asis + r_asis) / 2, (l_psis + r_psis) / 2
+    width, depth = np.linalg.norm(l_asis - r_asis), np.linalg.norm(middle - back)
+    left = (l_asis - r_asis) / width
+    ahead = middle - back
+    ahead = ahead - (ahead @ left) * left
+    ahead /= np.linalg.norm(ahead)
+    above = np.cross(ahead, left)
+    outwards = left if side == "l" else -left
+    return middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+
+
+def rigid_fit(still, moving):
+    """Fit rotation and translation from `still` (M, 3) to `moving` (F, M, 3), least squares over visible markers.
+
+    Returns rotations (F, 3, 3) and the means of the visible markers, still (F, 3) and moving (F, 3), so that a point p
+    of the static trial lies at rotation @ (p - still mean) + moving mean. NaN where fewer than three are visible.
+    Source: Kabsch 1976.
+    """
+    seen = np.isfinite(moving).all(axis=2)  # (F, M)
+    weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    filled = np.where(seen[..., None], moving, 0.0)
+    mean_still, mean_moving = weight @ still, np.einsum("fm,fmi->fi", weight, filled)
+    from_still = still - mean_still[:, None]
+    from_moving = filled - mean_moving[:, None]
+    u, _, vt = np.linalg.svd(np.einsum("fm,fmi,fmj->fij", weight, from_moving, from_still))
+    u[..., -1] *= np.sign(np.linalg.det(u @ vt))[:, None]  # a rotation, never a reflection
+    rotation = u @ vt
+    unknown = seen.sum(axis=1) < 3
+    rotation[unknown] = np.nan
+    return rotation, mean_still, mean_moving
+
+
+def _pose(segment, markers, still, names, max_residual_m):
+    """Fit a segment's pose after leaving out, one at a time, markers that are not where the label says."""
+    kept = [name for name in names if name in markers and name in still]
+    while True:
+        if len(kept) < 3:
+            raise ValueError(f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
+                             f"has {kept} of {names}. Name others in the study file, or delete the trial's row.")
+        place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
+        rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
+        expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
+        residual = np.nanmedian(np.linalg.norm(moving - expected, axis=2), axis=0)
+        worst = int(np.nanargmax(residual))
+        if residual[worst] <= max_residual_m:
+            return fit
+        kept.pop(worst)
+
+
+def _marker(markers, name):
+    if name not in markers:
+        near = difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
+        raise ValueError(f"Each of the 11 points needs its marker; {name!r} is not in the file. Its markers are "
+                         f"{', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file.")
+    return markers[name]

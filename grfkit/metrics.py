@@ -1,0 +1,96 @@
+"""How close an estimated curve is to the measured one: r, RMSE and nRMSE over stance (paper section 1.4.3)."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import pearsonr
+
+from grfkit import DIRECTIONS, ESTIMATES, FORCES
+
+MEASURES = ["r", "rmse_bw", "nrmse_pct"]
+TOLERANCE_S = 1e-6  # times of frames are stored in single precision
+
+
+def in_stance(frames, stances):
+    """Mark the frames of stance, without the padding before touchdown and after toe-off; returns (N,) bool.
+
+    `frames` as in stances.parquet or predictions.parquet, `stances` as in stances.csv.
+    """
+    contact = (stances["toeoff_s"] - stances["touchdown_s"]).set_axis(stances["stance"])
+    ends = frames["stance"].map(contact)
+    if ends.isna().any():
+        raise ValueError("Each frame belongs to a stance of the table of stances; "
+                         f"{frames['stance'][ends.isna()].nunique()} stances have no row. Run 01_preprocess and 03_train again.")
+    return ((frames["time_s"] >= -TOLERANCE_S) & (frames["time_s"] <= ends + TOLERANCE_S)).to_numpy()
+
+
+def predictions(frames, estimates):
+    """Lay out estimates {estimator: (N, 3) BW} beside the measured forces of the same frames (predictions.parquet)."""
+    known = frames[["stance", "frame", "time_s", *FORCES]]
+    tables = [known.assign(**dict(zip(ESTIMATES, np.float32(values.T), strict=True))) for values in estimates.values()]
+    return pd.concat(tables, keys=estimates, names=["estimator"]).reset_index("estimator").reset_index(drop=True)
+
+
+def pearson(measured, estimated):
+    """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance has r = NaN."""
+    result = [pearsonr(m, e) if np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
+              for m, e in zip(measured.T, estimated.T, strict=True)]
+    return np.array(result).T
+
+
+def rmse(measured, estimated):
+    """Root mean square error of two curves (T, C) BW, returns (C,) BW."""
+    return np.sqrt(np.mean((estimated - measured) ** 2, axis=0))
+
+
+def nrmse(measured, estimated):
+    """RMSE over the measured range, returns (C,) %.
+
+    Source: the paper's own numbers: .110 BW / 4.36 % = 2.52 BW, the measured active peak.
+    """
+    return 100 * rmse(measured, estimated) / np.ptp(measured, axis=0)
+
+
+def by_stance(predictions):
+    """Score each stance: a row for each estimator, stance and direction with r, p, rmse_bw and nrmse_pct.
+
+    `predictions` holds frames of stance alone (see in_stance).
+    """
+    rows = []
+    for (estimator, stance), frames in predictions.groupby(["estimator", "stance"], sort=False):
+        measured, estimated = (frames[columns].to_numpy(float) for columns in (FORCES, ESTIMATES))
+        scores = *pearson(measured, estimated), rmse(measured, estimated), nrmse(measured, estimated)
+        rows += [(estimator, stance, *row) for row in zip(DIRECTIONS, *scores, strict=True)]
+    return pd.DataFrame(rows, columns=["estimator", "stance", "direction", "r", "p", "rmse_bw", "nrmse_pct"])
+
+
+def table1(scores, published):
+    """Summarise scores over stances as the paper's Table 1, beside the published values.
+
+    `scores` as by_stance returns; `published` is published.yaml's table1: {direction: {r_mean: ..., ...}}.
+    """
+    groups = scores.groupby(["estimator", "direction"], sort=False)
+    table = pd.DataFrame({f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
+                          for name in MEASURES for what in ("mean", "sd")})
+    table["n"] = groups.size()
+    return beside_published(table.reset_index(), "direction", published)
+
+
+def beside_published(table, key, published):
+    """Put published_* columns into a table, for the estimator `lstm` alone; `published` is {value of key: {column: number}}."""
+    for column in next(iter(published.values())):
+        values = [published[row[key]][column] if row["estimator"] == "lstm" else np.nan for _, row in table.iterrows()]
+        table[f"published_{column}"] = values
+    return table
+
+
+def worst(scores, published):
+    """Give the least r, the largest errors and the largest P over stances, beside the paper's worst of 72."""
+    groups = scores.groupby(["estimator", "direction"], sort=False)
+    table = groups.agg(r=("r", "min"), rmse_bw=("rmse_bw", "max"), nrmse_pct=("nrmse_pct", "max"), p=("p", "max"))
+    return beside_published(table.reset_index(), "direction", published)
+
+
+def by_runner(scores, stances):
+    """Average the RMSE (BW) of each runner, estimator and direction."""
+    runners = scores["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
+    return scores.groupby(["estimator", runners, "direction"], sort=False)["rmse_bw"].mean().unstack("direction")

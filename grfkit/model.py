@@ -1,0 +1,164 @@
+"""The LSTM and the mean-curve baseline: fit on training stances, predict others. The only module that imports torch.
+
+A set of stances is given ragged: rows (N, C), the frames of all stances one after the other, and lengths (S,).
+The model knows nothing of files, runners or paths.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from grfkit import COMPONENTS, transform
+
+
+class ForceLSTM(nn.Module):
+    """Points -> force: an LSTM over the steps of a stance, in both directions, and a linear layer (paper section 1.4.3).
+
+    Both directions are our choice: the paper does not say, and the whole stance is known when it is estimated.
+    """
+
+    def __init__(self, inputs, outputs, *, units, layers, dropout):
+        super().__init__()
+        self.lstm = nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True,
+                            dropout=dropout if layers > 1 else 0.0)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * units, outputs)
+
+    def forward(self, steps):
+        """Map steps (B, L, inputs) to (B, L, outputs); all B stances have L steps, so that none sees padding."""
+        return self.head(self.dropout(self.lstm(steps)[0]))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network with the scalers that were fitted on the same training rows, and its hyper-parameters."""
+
+    net: ForceLSTM
+    points_scaler: object
+    force_scaler: object
+    settings: dict
+
+
+def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropout, learning_rate, batch_size, epochs,
+        progress=False):
+    """Fit the LSTM to training stances.
+
+    `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone; the
+    loss is the mean squared error over real frames, never over padding. Adam with a cosine schedule over a fixed number
+    of epochs (our choice: nothing decides when to stop). The same seed gives the same network on the same machine.
+    """
+    points_scaler, force_scaler = transform.fit_minmax(points), transform.fit_minmax(forces)
+    steps, targets, real = _tensors(lengths, frames_per_step, points_scaler.transform(points), force_scaler.transform(forces))
+    buckets = _buckets(real)
+    settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
+    with _seeded(seed):
+        net = ForceLSTM(steps.shape[-1], targets.shape[-1], units=units, layers=layers, dropout=dropout).to(steps.device)
+        optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+        for _ in tqdm(range(epochs), desc="training", unit="epoch", disable=not progress):
+            _train_epoch(net, optimiser, steps, targets, real, buckets, batch_size)
+            schedule.step()
+    return Fitted(net.eval(), points_scaler, force_scaler, settings)
+
+
+def predict(fitted, points, lengths):
+    """Estimate the forces (N, 3) BW of stances from their points (N, 33) m."""
+    steps, real = _tensors(lengths, fitted.settings["frames_per_step"], fitted.points_scaler.transform(points))
+    net = fitted.net.to(steps.device)
+    with torch.no_grad():
+        scaled = torch.zeros(*steps.shape[:2], net.head.out_features, device=steps.device)
+        for count, stances in _buckets(real):
+            scaled[stances, :count] = net(steps[stances, :count])
+    return fitted.force_scaler.inverse_transform(transform.ungroup_frames(scaled.cpu().numpy(), real.cpu().numpy()))
+
+
+def masked_loss(estimated, target, real):
+    """Mean squared error over real frames: estimated and target (B, L, k * 3), real (B, L, k) bool."""
+    error = (estimated - target).reshape(*real.shape, -1) ** 2
+    return (error * real[..., None]).sum() / (real.sum() * error.shape[-1])
+
+
+def mean_curve(forces, lengths, in_stance, sides, *, nodes=200):
+    """Average the training stances of each side over normalised stance: the baseline that needs no points.
+
+    `forces` (N, 3) BW of which `in_stance` (N,) bool are stance, `sides` (S,) "l" or "r". Returns {side: (nodes, 3)}.
+    Source: our choice; pooled over sides, left and right cancel medial-laterally.
+    """
+    sides = np.asarray(sides)
+    curves = np.stack([transform.time_normalise(forces[rows], nodes) for rows in _stance_rows(lengths, in_stance)])
+    return {side: curves[sides == side].mean(axis=0) for side in np.unique(sides)}
+
+
+def predict_mean_curve(curves, lengths, in_stance, sides):
+    """Stretch the mean curve of each stance's side over its stance, 0 in the padding; returns (N, 3) BW."""
+    estimated = np.zeros((len(in_stance), len(COMPONENTS)))
+    for rows, side in zip(_stance_rows(lengths, in_stance), sides, strict=True):
+        estimated[rows] = transform.time_normalise(curves[side], len(rows))
+    return estimated
+
+
+def describe(fitted):
+    """Give what a saved model consists of: its weights {name: array} and a description that JSON can hold."""
+    weights = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
+    scalers = {name: {"min": scaler.data_min_.tolist(), "max": scaler.data_max_.tolist()}
+               for name, scaler in (("points", fitted.points_scaler), ("forces", fitted.force_scaler))}
+    return weights, {"settings": fitted.settings, "scalers": scalers}
+
+
+def restore(weights, description):
+    """Invert describe."""
+    scalers = {name: transform.fit_minmax(np.array([limits["min"], limits["max"]]))
+               for name, limits in description["scalers"].items()}
+    settings = description["settings"]
+    sizes = (len(description["scalers"][name]["min"]) * settings["frames_per_step"] for name in ("points", "forces"))
+    net = ForceLSTM(*sizes, **{name: settings[name] for name in ("units", "layers", "dropout")})
+    net.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
+    return Fitted(net.eval(), scalers["points"], scalers["forces"], settings)
+
+
+def _tensors(lengths, frames_per_step, *scaled):
+    """Build the padded tensors of all stances once, on the GPU where there is one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    groups = [transform.group_frames(rows, lengths, frames_per_step) for rows in scaled]
+    steps = [torch.as_tensor(group, dtype=torch.float32, device=device) for group, _ in groups]
+    return *steps, torch.as_tensor(groups[0][1], device=device)  # real is the same for points and forces
+
+
+def _buckets(real):
+    """Gather the stances that have the same number of steps: (count, indices).
+
+    A bidirectional LSTM would read the padding of a shorter stance first; and equal lengths need no packing, which
+    halves the time of an epoch on a CPU.
+    """
+    counts = real.any(dim=2).sum(dim=1).cpu()
+    return [(int(count), torch.nonzero(counts == count)[:, 0]) for count in counts.unique()]
+
+
+def _train_epoch(net, optimiser, steps, targets, real, buckets, batch_size):
+    net.train()
+    batches = [(count, batch) for count, stances in buckets
+               for batch in stances[torch.randperm(len(stances))].tensor_split(-(-len(stances) // batch_size))]
+    for index in torch.randperm(len(batches)):
+        count, batch = batches[index]
+        loss = masked_loss(net(steps[batch, :count]), targets[batch, :count], real[batch, :count])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+def _stance_rows(lengths, in_stance):
+    """List the rows of each stance without its padding."""
+    return [first + np.flatnonzero(in_stance[first:first + length])
+            for first, length in zip(transform.starts(lengths), lengths, strict=True)]
+
+
+@contextmanager
+def _seeded(seed):
+    """Draw from a generator of our own, and leave the caller's as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,270 @@
+"""Run a notebook, write its report as HTML that needs no network, its provenance, and the index of a study.
+
+    python -m grfkit.report run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
+    python -m grfkit.report index --study params/virtual.yaml --reports reports/virtual
+
+A report is written under a temporary name and renamed, the HTML last, so that `make` never takes half a report for a
+whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run` must answer a typing error at once.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+from grfkit import study as studies
+
+PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
+            "matplotlib", "papermill", "nbconvert"]
+START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
+OURS = ("ValueError", "StudyError", "FileNotFoundError")
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class NotebookFailed(Exception):
+    """A cell of the notebook raised; the message is what the user should read."""
+
+
+def run(notebook, *, study, reports, data=None):
+    """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
+
+    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own). Raises
+    ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy
+    stays as NN_name.failed.ipynb and no stale report is left.
+    """
+    notebook, reports = Path(notebook), Path(reports)
+    parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data)
+    reports.mkdir(parents=True, exist_ok=True)
+    record = {"notebook": notebook.stem, "status": "failed", "started": datetime.now(timezone.utc).isoformat(),
+              **provenance(study, root=notebook.resolve().parent.parent)}
+    running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
+    try:
+        executed = _execute(notebook, running, parameters)
+    except KeyboardInterrupt:
+        running.unlink(missing_ok=True)
+        raise
+    except Exception as error:  # whatever stopped it, a dead kernel included, is recorded and shown
+        message, where = _explain(error)
+        record |= {"duration_s": time.perf_counter() - clock, "error": message}
+        _keep_failed(notebook.stem, running, record)
+        raise NotebookFailed(f"{message}\n{where}".strip()) from error
+    record |= {"status": "done", "duration_s": time.perf_counter() - clock}
+    if folder is not None and notebook.stem.startswith("01"):
+        record["data_sha256"] = hash_data(folder)
+    return _keep_done(notebook.stem, running, executed, record)
+
+
+def collect_parameters(notebook, *, study, reports, data=None):
+    """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
+
+    seed, results, data and published are injected where the notebook declares them, paths relative to its folder.
+    Raises ValueError where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
+    """
+    declared = declared_parameters(notebook)
+    section = study.sections.get(notebook.stem, {})
+    unknown = sorted(set(section) - declared)
+    if unknown:
+        raise ValueError(f"A study may set what the notebook's cell tagged `parameters` declares; {study.path} sets "
+                         f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}.")
+    folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
+    home = notebook.resolve().parent
+    given = {"seed": study.seed, "results": _relative(reports / "results", home),
+             "data": folder and _relative(folder, home),
+             "published": _relative(home.parent / "params" / "published.yaml", home)}
+    return {name: value for name, value in given.items() if name in declared} | section, folder
+
+
+def declared_parameters(notebook):
+    """Return the names that the notebook's cell tagged `parameters` assigns, without running it."""
+    if not notebook.is_file():
+        raise ValueError(f"A notebook is an .ipynb file; {notebook} does not exist. Run from the project's folder.")
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        body = [line for cell in tagged for line in ast.parse("".join(cell["source"])).body]
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        raise ValueError(f"A notebook is JSON with cells; {notebook} cannot be read ({error!r}). "
+                         "Save it again in JupyterLab.") from None
+    targets = [target for line in body if isinstance(line, ast.Assign) for target in line.targets]
+    targets += [line.target for line in body if isinstance(line, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def data_folder(study, *, reports, data=None):
+    """Return the folder of raw recordings: `data` if given, what the laboratory records, or the study file's own."""
+    if data:
+        folder = Path(data)
+    elif study.data == "recordings" and study.laboratory is not None:
+        return Path(reports) / "recordings"  # made by the run itself
+    elif study.data:
+        folder = Path(study.data)
+    else:
+        raise ValueError(f"A study needs recordings; {study.path} names no folder (study.data is null). "
+                         "Give it: make reproduce STUDY=... DATA=DIR.")
+    if not folder.is_dir():
+        raise ValueError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
+    return folder
+
+
+def _relative(path, start):
+    """Write `path` as seen from `start`, with forward slashes: a report holds no path of the machine it was made on."""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), start)).as_posix()
+    except ValueError:  # another drive of a Windows machine has no relative path
+        return Path(path).resolve().as_posix()
+
+
+def _execute(notebook, output, parameters):
+    """Execute the notebook in its folder, its output streamed to the terminal; try twice if the kernel cannot start."""
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one the user installed
+    import papermill
+    for attempt in (1, 2):
+        try:
+            return papermill.execute_notebook(
+                notebook.resolve(), output.resolve(), parameters, kernel_name="python3", progress_bar=False,
+                cwd=notebook.resolve().parent, stdout_file=sys.stdout, stderr_file=sys.stderr,
+                coalesce_streams=True, extra_arguments=["--IPKernelApp.log_level=50"])  # else it warns of its transport
+        except Exception as error:
+            if attempt == 2 or not any(text in str(error) for text in START_FAILURES):
+                raise
+
+
+def _explain(error):
+    """Return (message, lines of the cell that raised); an error of our own says enough without its lines."""
+    name = getattr(error, "ename", type(error).__name__)
+    message = f"{name}: {getattr(error, 'evalue', error)}"
+    if name == "DeadKernelError":
+        message += ". Most often memory ran out: close other programs or take fewer recordings"
+    cell = f"cell [{error.exec_count}]: " if getattr(error, "exec_count", None) else ""
+    frames = [] if name in OURS else [ANSI.sub("", frame).strip() for frame in getattr(error, "traceback", None) or []]
+    return cell + message, "\n".join(frame for frame in frames if frame.startswith("Cell In"))
+
+
+def _keep_failed(stem, running, record):
+    """Keep the executed copy to read, remove the notebook's stale report, write why."""
+    reports = running.parent
+    for suffix in (".html", ".ipynb"):
+        (reports / f"{stem}{suffix}").unlink(missing_ok=True)
+    if running.exists():
+        os.replace(running, reports / f"{stem}.failed.ipynb")
+    _write(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+
+
+def _keep_done(stem, running, executed, record):
+    """Write the executed notebook, its provenance and, last, its HTML."""
+    import nbformat
+
+    from grfkit.report_html import needs_network, notebook_page
+    reports = running.parent
+    for key in ("input_path", "output_path"):
+        executed.metadata.papermill[key] = f"{stem}.ipynb"
+    _write(reports / f"{stem}.ipynb", nbformat.writes(executed))
+    running.unlink(missing_ok=True)
+    html = notebook_page(executed, record)
+    for thing in needs_network(html):
+        print(f"warning: {stem}.html needs the network: {thing}", file=sys.stderr)
+    (reports / f"{stem}.failed.ipynb").unlink(missing_ok=True)
+    _write(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+    return _write(reports / f"{stem}.html", html)
+
+
+def _write(path, text):
+    """Write a file under a temporary name, then rename it: a reader never sees half of it. Return its path."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(temporary, path)
+    return path
+
+
+def provenance(study, *, root):
+    """Return what a result depends on besides the data: seed, study file, commit of `root`, versions."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pass
+    return {"seed": study.seed, "study_file": Path(study.path).name, "study_sha256": study.sha256,
+            "commit": _commit(root), "versions": versions}
+
+
+def _commit(root):
+    """Name the commit of `root`, `+changes` if tracked files differ from it, `unknown` outside a git repository."""
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or "unknown"
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def hash_data(folder):
+    """Return the SHA-256 over names and contents of trials.csv and all C3D files of a folder, None if it has none."""
+    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path == folder / "trials.csv"]
+    total = hashlib.sha256()
+    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+        with path.open("rb") as file:
+            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest() if files else None
+
+
+def write_index(study, reports):
+    """Write index.html of a study from whatever its notebooks have saved so far; return its path."""
+    from grfkit.report_index import index_page
+    Path(reports).mkdir(parents=True, exist_ok=True)
+    return _write(Path(reports) / "index.html", index_page(study, Path(reports)))
+
+
+def main(arguments=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m grfkit.report", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    runner, index = commands.add_parser("run", help="run a notebook"), commands.add_parser("index", help="write the index")
+    runner.add_argument("notebook", type=Path)
+    runner.add_argument("--data", help="folder of the raw recordings; default: what the study file says")
+    for command in (runner, index):
+        command.add_argument("--study", required=True, type=Path, help="YAML file of the study")
+        command.add_argument("--reports", required=True, type=Path, help="folder of the study's reports")
+    options = parser.parse_args(arguments)
+    # where this package is installed, jsonschema builds a parser of international URLs: 2 s at each start, not used here
+    sys.modules.setdefault("rfc3987_syntax", None)
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
+        stream.reconfigure(errors="replace")
+    try:
+        return _index(options) if options.command == "index" else _run(options)
+    except (ValueError, OSError) as error:  # StudyError is a ValueError
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _index(options):
+    print(write_index(studies.load(options.study), options.reports).as_posix())
+    return 0
+
+
+def _run(options):
+    study, stem, clock = studies.load(options.study), options.notebook.stem, time.perf_counter()
+    try:
+        path = run(options.notebook, study=study, reports=options.reports, data=options.data)
+    except NotebookFailed as error:
+        write_index(study, options.reports)
+        print(f"error: {stem} failed in {error}\n"
+              f"The executed copy: {(options.reports / f'{stem}.failed.ipynb').as_posix()}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {stem} has no new report; make runs it again", file=sys.stderr)
+        return 130
+    print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The search of hyper-parameters: five random folds of the training stances, Optuna (paper section 1.4.3).
+
+The ranges are ours: the paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of
+a fold, so that the validation error is lower than the error on runners never seen.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
+from sklearn.model_selection import KFold
+from tqdm import tqdm
+
+from grfkit import model, transform
+
+HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
+PRUNED_AFTER = 4  # trials that are never pruned, so that there is a median to compare with: our choice
+
+
+def folds(n, k, *, seed):
+    """Divide n training stances into k random folds; returns a list of (training, validation) indices."""
+    return list(KFold(k, shuffle=True, random_state=seed).split(np.arange(n)))
+
+
+def journal(folder, key):
+    """Open the storage in which a search of these inputs is kept, so that an interrupted one resumes."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = str(Path(folder) / f"search-{key}.journal")
+    return optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+
+
+def fingerprint(*arrays, **settings):
+    """Hash inputs, settings and the code that trains, so that a search resumes only where all of them are the same."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for module in (model, transform):
+        digest.update(Path(module.__file__).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_step, epochs, ranges):
+    """Search until `trials` trials are finished; returns the Optuna study.
+
+    `points` (N, 33), `forces` (N, 3), `lengths` (S,) hold training stances alone; `ranges` gives for each of
+    HYPER_PARAMETERS [low, high], or the choices of batch_size. The error of a trial is the mean over folds of the root mean
+    squared error of the scaled forces. Each trial has a sampler seeded by the number of finished ones, so that an
+    interrupted search ends as an undisturbed one; a trial that was left running is failed and run again.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(study_name="search", storage=storage, load_if_exists=True,
+                                pruner=optuna.pruners.MedianPruner(n_startup_trials=PRUNED_AFTER, n_warmup_steps=0))
+    for left in study.get_trials(states=[TrialState.RUNNING]):
+        study.tell(left.number, state=TrialState.FAIL)
+    parts = folds(len(lengths), n_folds, seed=seed)
+    finished = len(_finished(study))
+    with tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar:
+        while finished < trials:
+            study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
+            trial = study.ask(_distributions(ranges))
+            state, errors = _validate(trial, points, forces, lengths, parts, bar, frames_per_step=frames_per_step, epochs=epochs,
+                                      seed=seed)
+            study.tell(trial, float(np.mean(errors)) if state == TrialState.COMPLETE else None, state=state)
+            bar.update(n_folds - len(errors))
+            finished += 1
+    return study
+
+
+def table(study):
+    """List a finished search: a row for each trial and fold, with its hyper-parameters and its validation error."""
+    rows = [{"trial": number, "fold": fold, "state": trial.state.name.lower(), **trial.params, "error": error}
+            for number, trial in enumerate(_finished(study)) for fold, error in enumerate(trial.user_attrs["errors"])]
+    return pd.DataFrame(rows)
+
+
+def best(study):
+    """Give the hyper-parameters of the trial with the least validation error, in plain Python types."""
+    return {name: study.best_params[name] for name in HYPER_PARAMETERS}
+
+
+def _finished(study):
+    return study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED])
+
+
+def _distributions(ranges):
+    whole, real = optuna.distributions.IntDistribution, optuna.distributions.FloatDistribution
+    return {"layers": whole(*ranges["layers"]), "units": whole(*ranges["units"], log=True),
+            "dropout": real(*ranges["dropout"]), "learning_rate": real(*ranges["learning_rate"], log=True),
+            "batch_size": optuna.distributions.CategoricalDistribution(ranges["batch_size"])}
+
+
+def _validate(trial, points, forces, lengths, parts, bar, *, seed, **settings):
+    """Fit and validate fold by fold; returns the trial's state and the errors so far."""
+    errors = []
+    for fold, (training, validation) in enumerate(parts):
+        rows = transform.rows_of(lengths, training)
+        fitted = model.fit(points[rows], forces[rows], lengths[training], seed=seed, **settings, **trial.params)
+        rows = transform.rows_of(lengths, validation)
+        estimated = model.predict(fitted, points[rows], lengths[validation])
+        scaled = [fitted.force_scaler.transform(values) for values in (estimated, forces[rows])]
+        errors.append(float(np.sqrt(np.mean((scaled[0] - scaled[1]) ** 2))))
+        bar.update()
+        trial.set_user_attr("errors", errors)
+        trial.report(float(np.mean(errors)), fold)
+        if fold + 1 < len(parts) and trial.should_prune():
+            return TrialState.PRUNED, errors
+    return TrialState.COMPLETE, errors

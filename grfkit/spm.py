@@ -1,0 +1,67 @@
+"""Statistical parametric mapping: in which intervals of stance do two sets of curves differ (paper section 1.5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import spm1d
+
+from grfkit import DIRECTIONS, ESTIMATES, FORCES
+from grfkit.transform import time_normalise
+
+
+@dataclass(frozen=True)
+class Test:
+    """SPM{t} of one direction: t (Q,), its critical threshold, and clusters above it as (start, end, p), % of stance."""
+
+    t: np.ndarray
+    threshold: float
+    clusters: list
+
+
+def curves(predictions, *, nodes):
+    """Bring each stance to equally spaced nodes; returns measured and estimated, each (S, Q, 3) BW.
+
+    `predictions` holds frames of one estimator, of stance alone.
+    """
+    return _normalised(predictions, FORCES, nodes), _normalised(predictions, ESTIMATES, nodes)
+
+
+def measured_curves(frames, *, nodes):
+    """Bring the measured forces of each stance to equally spaced nodes, (S, Q, 3) BW; `frames` are of stance alone."""
+    return _normalised(frames, FORCES, nodes)
+
+
+def _normalised(frames, columns, nodes):
+    return np.stack([time_normalise(rows[columns].to_numpy(float), nodes) for _, rows in frames.groupby("stance", sort=False)])
+
+
+def paired(estimated, measured, *, alpha):
+    """Test paired curves (S, Q), two-tailed, against the threshold of random field theory (Pataky 2010).
+
+    Returns a Test. Raises ValueError for fewer than three pairs, or a node at which the difference has no variance.
+    """
+    if len(measured) < 3:
+        raise ValueError(f"A paired SPM needs three stances at least; found {len(measured)}. Test more runners.")
+    flat = np.flatnonzero(np.ptp(estimated - measured, axis=0) == 0)
+    if len(flat):
+        raise ValueError(f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
+                         "Are the curves over stance alone?")
+    inference = spm1d.stats.ttest_paired(estimated, measured).inference(alpha, two_tailed=True)
+    percent = 100 / (measured.shape[1] - 1)
+    clusters = [(start * percent, end * percent, cluster.P) for cluster in inference.clusters
+                for start, end in [cluster.endpoints]]
+    return Test(np.asarray(inference.z), float(inference.zstar), clusters)
+
+
+def tables(tests):
+    """Lay out tests {direction: Test} as the two tables spm.csv and clusters.csv."""
+    nodes = pd.concat([pd.DataFrame({"direction": direction, "node": np.arange(len(test.t)), "t": test.t,
+                                     "threshold": test.threshold}) for direction, test in tests.items()])
+    clusters = [(direction, *cluster) for direction, test in tests.items() for cluster in test.clusters]
+    return nodes, pd.DataFrame(clusters, columns=["direction", "start", "end", "p"])
+
+
+def by_direction(estimated, measured, *, alpha):
+    """Test each direction of paired curves (S, Q, 3); returns {direction: Test}."""
+    return {direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)}

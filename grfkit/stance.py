@@ -1,0 +1,291 @@
+"""Contacts on force plates, their side, their checks, and the tidy tables of stances.
+
+Every stance that is left out gets a row that says why.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+from tqdm import tqdm
+
+from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, landmarks, transform
+
+SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
+LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
+UNLOADED_N = 30.0
+MOST_FRAMES_OF_FILTER = 16  # fewer frames than this are too few to filter: our choice
+HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
+LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
+        for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
+
+
+class Excluded(Exception):
+    """A stance breaks a check; the message is the reason."""
+
+
+def contacts(vertical, *, threshold_n, rate_hz):
+    """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
+
+    Returns a list of (first, end), end exclusive.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
+    runs = []
+    for first, end in edges.reshape(-1, 2):
+        if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:
+            first = runs.pop()[0]
+        runs.append((int(first), int(end)))
+    return [(first, end) for first, end in runs if vertical[first:end].max() > SMALLEST_PEAK_N]
+
+
+def unloaded_offset(force):
+    """Estimate a plate's offset (3,) N: the median over its unloaded frames (our choice: within 30 N of the lowest tenth)."""
+    vertical = force[:, 2]
+    return np.median(force[np.abs(vertical - np.quantile(vertical, 0.1)) < UNLOADED_N], axis=0)
+
+
+class Tracks:
+    """The 11 points of a recording as curves in time: `points` (F, 11, 3) m with NaN where missing.
+
+    A gap up to `max_gap_s` is bridged by the spline; `at` refuses times in a longer one, or beyond the recording.
+    """
+
+    def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s):
+        seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+        self.times, self.rate_hz, self.max_gap_s = seen / rate_hz, rate_hz, max_gap_s
+        if len(seen) < MOST_FRAMES_OF_FILTER:
+            self.times = self.times[:0]
+            return
+        self.spline = CubicSpline(self.times, points[seen])
+        if cutoff_hz:
+            whole = np.arange(seen[0], seen[-1] + 1) / rate_hz
+            self.spline = CubicSpline(whole, transform.lowpass(self.spline(whole), cutoff_hz=cutoff_hz, rate_hz=rate_hz))
+
+    def at(self, times):
+        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
+        inside = self.times[(self.times >= times[0]) & (self.times <= times[-1])]
+        before = self.times[self.times <= times[0]][-1:]
+        after = self.times[self.times >= times[-1]][:1]
+        if not len(before) or not len(after):
+            raise Excluded("points missing at the start or the end")
+        longest = np.diff(np.concatenate([before, inside, after])).max() - 1 / self.rate_hz
+        if longest > self.max_gap_s + 1e-9:
+            raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
+        return self.spline(times)
+
+    def side(self, time):
+        """Name the foot whose heel is lower at a time: l, r, or nothing where the points were not seen."""
+        try:
+            left, right = self.at(np.array([time]))[0, HEELS, 2]
+        except Excluded:
+            return ""
+        return "l" if left < right else "r"
+
+
+def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_s, force_cutoff_hz, points_cutoff_hz,
+            contact_threshold_n, padding_s, checks):
+    """Read every trial of the table and cut it into stances.
+
+    `trials` is study.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "clusters":
+    ...}, one of them None. Returns three DataFrames as in stances.csv, stances.parquet and excluded.csv; `split` is not
+    in it yet. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
+    """
+    stances, frames, excluded, statics = [], [], [], {}
+    for trial in tqdm(list(trials.itertuples()), desc="reading and cutting", unit="file", mininterval=1):
+        if not speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]:
+            excluded.append((trial.file, "", np.nan, f"speed outside {speed_m_s[0]} to {speed_m_s[1]} m/s"))
+            continue
+        recording = c3d.read(Path(folder) / trial.file, forward=forward, up=up)
+        try:
+            points = track(recording, trial.static, Path(folder), statics, landmark_source, forward=forward, up=up)
+        except ValueError as error:
+            raise ValueError(f"{trial.file}: {error}") from None
+        found = cut(recording, points, mass_kg=trial.mass_kg, treadmill=treadmill, force_cutoff_hz=force_cutoff_hz,
+                    points_cutoff_hz=points_cutoff_hz, contact_threshold_n=contact_threshold_n, padding_s=padding_s,
+                    checks=checks)
+        for side, touchdown_s, outcome in found:
+            if isinstance(outcome, Excluded):
+                excluded.append((trial.file, side, touchdown_s, str(outcome)))
+                continue
+            row, frame = outcome
+            stances.append({"stance": len(stances), "file": trial.file, "runner": trial.runner, "side": side,
+                            "speed_m_s": trial.speed_m_s, "shoe": trial.shoe, "lap": trial.lap, "trial": trial.trial,
+                            "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row})
+            frames.append(frame)
+    excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
+    if not stances:
+        raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
+                         f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
+    stances = pd.DataFrame(stances)
+    check_braking_first(stances, [table[table[:, -1] > 0, -3:] for table in frames])
+    return stances, _tidy(frames), excluded
+
+
+def track(recording, static, folder, statics, source, *, forward, up):
+    """Give the 11 points (F, 11, 3) m of a recording; a static trial is read once and kept in `statics`."""
+    if source["points"]:
+        return landmarks.from_markers(recording.points, source["points"])
+    if not static:
+        raise ValueError("Clusters need a static trial; the column `static` is empty. Name its C3D file there.")
+    if static not in statics:
+        statics.clear()  # trials of a runner follow each other: memory holds one static trial
+        statics[static] = c3d.read(folder / static, forward=forward, up=up).points
+    return landmarks.from_clusters(recording.points, statics[static], **source["clusters"])
+
+
+def cut(recording, points, *, mass_kg, treadmill, force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s,
+        checks):
+    """Cut one recording into stances.
+
+    `points` (F, 11, 3) m. Returns a list of (side, touchdown_s, outcome): outcome is Excluded, or a pair of a row
+    (toeoff_s, flight_s) and a table (T, 37) of time_s, points (m, touchdown frame) and force (BW).
+    """
+    if not recording.plates:
+        raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
+    hz = recording.force_hz
+    forces = [plate.force - unloaded_offset(plate.force) for plate in recording.plates]
+    found = sorted((first, end, number) for number, force in enumerate(forces)
+                   for first, end in contacts(force[:, 2], threshold_n=contact_threshold_n, rate_hz=hz))
+    if force_cutoff_hz:
+        forces = [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces]
+    tracks = Tracks(points, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=checks["max_gap_s"])
+    outcomes = []
+    for first, end, number in found:
+        side = tracks.side((first + end) / 2 / hz)
+        later = [other for other, _, _ in found if other >= end]
+        try:
+            if sum(other < end and first < other_end for other, other_end, _ in found) > 1:
+                raise Excluded("step over two plates")
+            table = _table(forces[number] / (mass_kg * GRAVITY), hz, first, end, padding_s, tracks)
+            _check(table, recording.plates[number], first, end, hz, checks)
+            row = {"toeoff_s": (end - 1) / hz, "flight_s": (later[0] - end) / hz if later else np.nan}
+            outcome = row, _in_touchdown_frame(table)
+        except Excluded as reason:
+            outcome = reason
+        outcomes.append((side, first / hz, outcome))
+    if not treadmill:  # a valid trial has a full stance of each leg (paper section 1.2)
+        absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
+        unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
+        for i in unseen[:len(absent)]:  # points are missing, but only one foot is left for this contact
+            outcomes[i] = (absent.pop(0), *outcomes[i][1:])
+        outcomes += [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in absent]
+    return outcomes
+
+
+def check_braking_first(stances, forces):
+    """Check over all stances that braking comes before propulsion, so that the running direction is right.
+
+    `forces` is a list of (T, 3) BW in stance. Raises ValueError where the mean of the first halves is not backwards.
+    """
+    halves = np.mean([[part[:, 0].mean() for part in np.array_split(force, 2)] for force in forces], axis=0)
+    if not halves[0] < 0 < halves[1]:
+        raise ValueError(f"Running brakes before it propels; over {len(stances)} stances the anterior-posterior force "
+                         f"is {halves[0]:+.3f} BW in the first half and {halves[1]:+.3f} BW in the second. "
+                         "Turn the sign of `forward` in the study file, or name the right axis.")
+
+
+def draw_split(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
+    """Give `split` (S,) for each stance: train, test, or unused (paper section 1.4.3).
+
+    Test runners are the named ones or `n_test_runners` at random. Of each, at random, `test_shoes` shoes and
+    `test_laps` laps in which every trial kept its left and its right stance; None takes all. What is left of a test
+    runner is unused, never trained on. Raises ValueError for a runner who is not there.
+    """
+    rng = np.random.default_rng(seed)
+    runners = sorted(stances["runner"].unique())
+    if test_runners is None:
+        if n_test_runners >= len(runners):
+            raise ValueError(f"Some runners must be left to train on; n_test_runners is {n_test_runners} of {len(runners)}.")
+        test_runners = sorted(rng.choice(runners, n_test_runners, replace=False))
+    absent = sorted(set(test_runners) - set(runners))
+    if absent:
+        raise ValueError(f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.")
+    split = pd.Series("train", index=stances.index)
+    for runner in test_runners:
+        own = stances[stances["runner"] == runner]
+        split[own.index] = "unused"
+        split[_whole_laps(own, rng, test_shoes, test_laps)] = "test"
+    return split
+
+
+def poses(frames, stance, *, count):
+    """Take a few moments of one stance: points (K, 11, 3) m and forces (K, 3) BW, equally spaced from touchdown to toe-off."""
+    rows = frames[(frames["stance"] == stance) & (frames["grf_v"] > 0)]
+    rows = rows.iloc[np.linspace(0, len(rows) - 1, count).round().astype(int)]
+    return rows[INPUTS].to_numpy().reshape(count, len(POINTS), 3), rows[FORCES].to_numpy()
+
+
+def _whole_laps(own, rng, test_shoes, test_laps):
+    """Choose shoes and laps of one runner; returns the index of their stances."""
+    sizes = own.groupby(["shoe", "lap"]).size()
+    whole = sizes[sizes == sizes.max()] if test_laps else sizes
+    by_shoe = {shoe: [lap for other, lap in whole.index if other == shoe] for shoe in own["shoe"].unique()}
+    enough = sorted(shoe for shoe, laps in by_shoe.items() if len(laps) >= (test_laps or 1))
+    if len(enough) < (test_shoes or 1):
+        raise ValueError(f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
+                         f"{own['runner'].iloc[0]} has {len(enough)}. Lower test_laps or name other test runners.")
+    chosen = []
+    for shoe in rng.choice(enough, test_shoes or len(enough), replace=False):
+        laps = rng.choice(by_shoe[shoe], test_laps or len(by_shoe[shoe]), replace=False)
+        chosen.append(own.index[(own["shoe"] == shoe) & own["lap"].isin(laps)])
+    return np.concatenate(chosen)
+
+
+def _table(force, hz, first, end, padding_s, tracks):
+    """Lay a stance and its padding out: time_s, points in laboratory axes, force set to 0 in flight."""
+    pad = round(padding_s * hz)
+    if first - pad < 0 or end + pad > len(force):
+        raise Excluded("stance cut off by the start or the end of the recording")
+    frames = np.arange(first - pad, end + pad)
+    in_stance = (frames >= first) & (frames < end)
+    points = tracks.at(frames / hz).reshape(len(frames), -1)
+    return np.column_stack([(frames - first) / hz, points, force[frames] * in_stance[:, None]])
+
+
+def _check(table, plate, first, end, hz, checks):
+    """Raise Excluded for the first check that a stance breaks; thresholds and their sources are in the study file."""
+    stance = (table[:, 0] > -1e-9) & (table[:, 0] < (end - first - 0.5) / hz)
+    points = table[:, 1:34].reshape(-1, len(POINTS), 3)
+    shortest, longest = checks["stance_s"]
+    if not shortest <= (end - first) / hz <= longest:
+        raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
+    if table[:, -1].max() < checks["min_peak_bw"]:
+        raise Excluded(f"vertical peak under {checks['min_peak_bw']} BW")
+    if np.linalg.norm(np.diff(points[:, 0], axis=0), axis=1).max() * hz > checks["max_speed_m_s"]:
+        raise Excluded("wrong person: points jump")
+    lengths = np.stack([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in LEGS], axis=1)
+    if (np.ptp(lengths, axis=0) / np.median(lengths, axis=0)).max() > checks["segment_change"]:
+        raise Excluded("wrong person: segment lengths change")
+    middle = (first + end) // 2
+    foot = points[stance][middle - first]
+    heel, toe = (foot[8:10] if foot[4, 2] > foot[9, 2] else foot[4:6])
+    if _distance(plate.cop[middle], heel, toe) > checks["foot_distance_m"]:
+        raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
+    low, high = plate.corners[:, :2].min(axis=0), plate.corners[:, :2].max(axis=0)
+    margin = checks["plate_margin_m"]
+    if any((end_of_foot[:2] < low + margin).any() or (end_of_foot[:2] > high - margin).any() for end_of_foot in (heel, toe)):
+        raise Excluded("foot not wholly on the plate")
+
+
+def _distance(cop, heel, toe):
+    """Measure the horizontal distance (m) of the centre of pressure from the line between heel and toe."""
+    along = (toe - heel)[:2]
+    share = np.clip((cop - heel)[:2] @ along / (along @ along), 0, 1)
+    return np.linalg.norm((cop - heel)[:2] - share * along)
+
+
+def _in_touchdown_frame(table):
+    points = table[:, 1:34].reshape(-1, len(POINTS), 3)
+    touchdown = np.argmin(np.abs(table[:, 0]))
+    moved = transform.to_touchdown_frame(points, points[touchdown, 0])
+    return np.column_stack([table[:, 0], moved.reshape(len(table), -1), table[:, 34:]])
+
+
+def _tidy(tables):
+    """Stack the tables of all stances into one, with the number of the stance and of the frame."""
+    lengths = [len(table) for table in tables]
+    tidy = pd.DataFrame(np.concatenate(tables).astype(np.float32), columns=["time_s", *INPUTS, *FORCES])
+    tidy.insert(0, "frame", np.concatenate([np.arange(length) for length in lengths]))
+    tidy.insert(0, "stance", np.repeat(np.arange(len(tables)), lengths))
+    return tidy

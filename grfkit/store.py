@@ -1,0 +1,62 @@
+"""What one notebook leaves for the next: results/NN_name/ with tables, figures and the model.
+
+Everything is written under a temporary name and renamed, so that nobody reads half a file.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reason")  # "002" is a name, not a number
+
+
+def path(results, name):
+    """Give the path of a result such as "01_preprocess/stances.csv"; raises ValueError where it is not there yet."""
+    found = Path(results) / name
+    if not found.is_file():
+        raise ValueError(f"A notebook reads what the ones before it saved; {name} is not in {Path(results).name}/. "
+                         f"Run {name.split('/')[0]} first, or `make reproduce`.")
+    return found
+
+
+def read(results, name):
+    """Read a table (.csv, .parquet) or settings (.yaml, .json) that an earlier notebook saved."""
+    found = path(results, name)
+    match found.suffix:
+        case ".parquet":
+            return pd.read_parquet(found)
+        case ".csv":
+            columns = pd.read_csv(found, nrows=0).columns
+            return pd.read_csv(found, dtype={column: str for column in TEXT_COLUMNS if column in columns})
+        case ".yaml":
+            return yaml.safe_load(found.read_text(encoding="utf-8"))
+        case ".json":
+            return json.loads(found.read_text(encoding="utf-8"))
+    raise ValueError(f"A result is .csv, .parquet, .yaml or .json; found {name}.")
+
+
+def save(results, name, content):
+    """Save a table (.csv, .parquet), settings (.yaml, .json), a figure (.png, .svg) or weights (.safetensors)."""
+    target = Path(results) / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"~{target.name}")
+    match target.suffix:
+        case ".parquet":
+            content.to_parquet(temporary, index=False)
+        case ".csv":
+            content.to_csv(temporary, index=False, lineterminator="\n")
+        case ".yaml":
+            temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        case ".json":
+            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        case ".png" | ".svg":
+            content.savefig(temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None)
+        case ".safetensors":
+            from safetensors.numpy import save_file
+            save_file(content, temporary)
+        case other:
+            raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
+    os.replace(temporary, target)

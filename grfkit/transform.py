@@ -1,0 +1,104 @@
+"""Transformations of one stance or of many: filter, touchdown frame, resampling, scaling; inverses where they exist.
+
+A ragged set of stances is one array of rows (frames of all stances, one after the other) with the number of frames of
+each stance beside it, `lengths` (S,).
+"""
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
+from sklearn.preprocessing import MinMaxScaler
+
+from grfkit import FORCES, INPUTS
+
+
+def lowpass(values, *, cutoff_hz, rate_hz):
+    """Filter along the first axis without lag: a second-order Butterworth, forwards and backwards.
+
+    The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`. Source: Winter 2009, 3.4.4.
+    """
+    corrected = cutoff_hz / (2**0.5 - 1) ** 0.25
+    if corrected >= rate_hz / 2:
+        raise ValueError(f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * corrected:.0f} Hz; found {rate_hz} Hz. "
+                         "Lower the cutoff in the study file, or set it to null.")
+    return sosfiltfilt(butter(2, corrected, fs=rate_hz, output="sos"), values, axis=0)
+
+
+def resample(values, times, new_times):
+    """Bring values (F, ...) at `times` (F,) s to `new_times` (T,) s by a cubic spline (paper section 1.4.2)."""
+    return CubicSpline(times, values)(new_times)
+
+
+def to_touchdown_frame(points, pelvis_at_touchdown):
+    """Move points (T, 11, 3) m so that the pelvis centre at touchdown (3,), projected on the ground, is the origin.
+
+    The axes stay (paper section 1.4.2).
+    """
+    return points - ground_projection(pelvis_at_touchdown)
+
+
+def from_touchdown_frame(points, pelvis_at_touchdown):
+    """Invert to_touchdown_frame."""
+    return points + ground_projection(pelvis_at_touchdown)
+
+
+def ground_projection(point):
+    """Project a point (3,) m on the ground, V = 0."""
+    return np.array([point[0], point[1], 0.0])
+
+
+def time_normalise(curve, nodes):
+    """Bring a curve (T, C) over stance to equally spaced nodes, returns (nodes, C), by linear interpolation."""
+    old, new = np.linspace(0, 1, len(curve)), np.linspace(0, 1, nodes)
+    return np.stack([np.interp(new, old, column) for column in curve.T], axis=1)
+
+
+def fit_minmax(rows):
+    """Fit the scaling of each variable to [0, 1] on training rows (N, C), and on no others (paper section 1.4.3)."""
+    return MinMaxScaler().fit(rows)
+
+
+def starts(lengths):
+    """Give the first row of each stance (S,) from the number of frames of each (S,)."""
+    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
+
+
+def group_frames(rows, lengths, frames_per_step):
+    """Lay consecutive frames side by side as steps of a recurrence, padded to the longest stance.
+
+    `rows` (N, C) of stances with `lengths` (S,) frames become (S, L, frames_per_step * C); `real` (S, L,
+    frames_per_step) is False where a frame is padding (a copy of the stance's last frame).
+    Source: our choice: one step for each camera frame is several times faster and no less accurate.
+    """
+    longest = -(-int(lengths.max()) // frames_per_step)
+    frame = np.arange(longest * frames_per_step)
+    real = frame < lengths[:, None]
+    index = starts(lengths)[:, None] + np.minimum(frame, lengths[:, None] - 1)
+    shape = (len(lengths), longest, frames_per_step)
+    return rows[index].reshape(*shape[:2], -1), real.reshape(shape)
+
+
+def ungroup_frames(steps, real):
+    """Invert group_frames: (S, L, frames_per_step * C) to the rows (N, C) of all stances."""
+    return steps.reshape(*real.shape, -1)[real]
+
+
+def rows_of(lengths, stances):
+    """List the rows (frames) of the stances with these indices, in their order."""
+    first = starts(lengths)
+    return np.concatenate([np.arange(first[s], first[s] + lengths[s]) for s in stances])
+
+
+def arrays(frames, stances):
+    """Take some stances out of the tidy table of all frames, in the order of `stances`.
+
+    Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), ragged, and the rows of `frames` they came from.
+    """
+    of_stance = frames.groupby("stance", sort=False).indices
+    absent = [stance for stance in stances["stance"] if stance not in of_stance]
+    if absent or not len(stances):
+        raise ValueError(f"Stances must have frames, and there must be some; of {len(stances)} asked for, {len(absent)} "
+                         "have none. Run 01_preprocess again.")
+    lengths = np.array([len(of_stance[stance]) for stance in stances["stance"]])
+    kept = frames.iloc[np.concatenate([of_stance[stance] for stance in stances["stance"]])]
+    return kept[INPUTS].to_numpy(), kept[FORCES].to_numpy(), lengths, kept

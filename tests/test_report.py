@@ -1,0 +1,313 @@
+"""Reports: notebooks run with the study's parameters, HTML without network, provenance, an index that reads results."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from grfkit import report, report_html, report_index, report_words
+from grfkit.study import Study
+
+FEATURES = list(report_words.FEATURES)
+DIRECTIONS = ["AP", "ML", "V"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty project, with it the current folder, as `make` has it."""
+    for folder in ("notebooks", "params", "reports", "raw"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_study(sections=None, *, data="recordings", laboratory=None):
+    return Study(Path("params/tiny.yaml"), "tiny", 7, data, {"men": 1} if laboratory is None else laboratory,
+                 sections or {}, "0" * 64)
+
+
+def write_notebook(path, *cells, parameters="seed = 1\nlimit = 2\nresults = 'here'"):
+    """Write a notebook: a title, its parameters, then cells (Markdown where a text starts with "M ")."""
+    tagged = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    body = [new_markdown_cell(text[2:]) if text.startswith("M ") else new_code_cell(text) for text in cells]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# A tiny title"), tagged, *body], metadata=kernel), path)
+    return path.relative_to(Path.cwd())
+
+
+def run_command(notebook, study, monkeypatch, *options):
+    """Call the command line as the Makefile does; the study file itself is study.py's matter."""
+    monkeypatch.setattr(report.studies, "load", lambda path: study)
+    return report.main(["run", str(notebook), "--study", str(study.path), "--reports", "reports/tiny", *options])
+
+
+def write_tables(results, *, r=(0.99, 0.95, 0.98), p=0.4, clusters=(), baseline_r=0.9):
+    """Write made-up result files with the columns of the contract."""
+    for folder in ("01_preprocess", "04_table1", "05_table2", "06_table3", "07_figure4"):
+        (results / folder).mkdir(parents=True)
+    table1 = [{"estimator": name, "direction": direction, "r_mean": mean, "r_sd": 0.0123, "rmse_bw_mean": 0.0456,
+               "rmse_bw_sd": 0.01, "nrmse_pct_mean": 4.321, "nrmse_pct_sd": 1.0, "n": 17,
+               "published_r_mean": 0.777 if name == "lstm" else None, "published_r_sd": 0.02, "published_rmse_bw_mean": 0.1,
+               "published_rmse_bw_sd": 0.01, "published_nrmse_pct_mean": 5.0, "published_nrmse_pct_sd": 1.0}
+              for name, means in (("mean_curve", [baseline_r] * 3), ("lstm", r))
+              for direction, mean in zip(DIRECTIONS, means, strict=True)]
+    table2 = [{"estimator": "lstm", "feature": feature, "estimated_mean": 1.5, "estimated_sd": 0.1, "measured_mean": 1.6,
+               "measured_sd": 0.1, "p": p if feature == "vlr_bw_s" else 0.5, "n": 17, "published_estimated_mean": 1.4,
+               "published_estimated_sd": 0.2, "published_measured_mean": 1.45, "published_measured_sd": 0.2,
+               "published_p": 0.789} for feature in FEATURES]
+    spm = [{"direction": direction, "node": node, "t": 0.0, "threshold": 3.0} for direction in DIRECTIONS for node in (0, 99)]
+    stances = [{"stance": i, "runner": f"R{i // 5}", "split": "test" if i < 10 else "train"} for i in range(100)]
+    pd.DataFrame(table1).to_csv(results / "04_table1/table1.csv", index=False)
+    pd.DataFrame(table2).to_csv(results / "05_table2/table2.csv", index=False)
+    pd.DataFrame(spm).to_csv(results / "07_figure4/spm.csv", index=False)
+    pd.DataFrame(clusters, columns=["direction", "start", "end", "p"]).to_csv(results / "07_figure4/clusters.csv", index=False)
+    pd.DataFrame(stances).to_csv(results / "01_preprocess/stances.csv", index=False)
+    pd.DataFrame({"file": "a.c3d", "side": "l", "touchdown_s": 0.1, "reason": ["missed plate"] * 3 + ["lost frames"]}).to_csv(
+        results / "01_preprocess/excluded.csv", index=False)
+
+
+def record(reports, stem, status, started, **more):
+    """Write a provenance record and, for what is done, its report."""
+    entry = {"notebook": stem, "status": status, "started": started, "duration_s": 61.0, "seed": 7, "study_file": "tiny.yaml",
+             "study_sha256": "0" * 64, "commit": "abc", "versions": {"python": "3.11"}, **more}
+    (reports / f"{stem}.json").write_text(json.dumps(entry), encoding="utf-8")
+    if status == "done":
+        (reports / f"{stem}.html").write_text("x", encoding="utf-8")
+
+
+def words(html):
+    """Return a page's text as a reader sees it, spaces equal."""
+    from bs4 import BeautifulSoup
+    return " ".join(BeautifulSoup(html.split("</style>")[1], "html.parser").get_text(" ").split())
+
+
+def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
+    raw = project / "raw"
+    (raw / "a.c3d").write_bytes(b"one")
+    notebook = write_notebook(
+        project / "notebooks/01_preprocess.ipynb",
+        "M With $x_1 = \\alpha^2$ and\n\n$$r = \\frac{a}{b}$$",
+        "import sys, time\nfrom tqdm import tqdm\nimport warnings\nfor _ in tqdm(range(3), desc='reading'): time.sleep(.15)\n"
+        "warnings.warn('one file skipped')\nprint('limit', limit, 'seed', seed, results, data, published)",
+        "M First paragraph.\n\nForce over **stance**, n = 3.",
+        "import base64\nfrom IPython.display import Image\nImage(base64.b64decode('iVBORw0KGgo='), format='png')",
+        parameters="seed = 1\nlimit = 2\nresults = ''\ndata = ''\npublished = ''\ndefaulted = [1, 2]")
+    study = make_study({"01_preprocess": {"limit": 5}}, data=None, laboratory={})
+    assert run_command(notebook, study, monkeypatch, "--data", "raw") == 0
+
+    shown = capsys.readouterr()
+    assert "limit 5 seed 7 ../reports/tiny/results ../raw ../params/published.yaml" in shown.out
+    assert shown.out.splitlines()[-1].endswith("s  -> reports/tiny/01_preprocess.html")
+    assert "reading: 100%" in shown.err and "\r" in shown.err  # the bar shows live, in the terminal
+
+    reports = project / "reports/tiny"
+    html = (reports / "01_preprocess.html").read_text(encoding="utf-8")
+    assert report_html.needs_network(html) == []
+    assert "<script" not in html
+    assert html.count("<math") == 2 and "$" not in words(html)
+    assert 'alt="Force over stance, n = 3."' in html
+    assert "it/s" not in html and "one file skipped" in html
+    assert "<title>A tiny title - 01_preprocess</title>" in html
+    assert str(project) not in html + (reports / "01_preprocess.ipynb").read_text(encoding="utf-8")
+    assert sorted(path.name for path in reports.iterdir()) == [f"01_preprocess.{kind}" for kind in ("html", "ipynb", "json")]
+
+    entry = json.loads((reports / "01_preprocess.json").read_text(encoding="utf-8"))
+    assert (entry["status"], entry["seed"], entry["study_sha256"]) == ("done", 7, "0" * 64)
+    assert entry["data_sha256"] == report.hash_data(raw)
+    assert entry["versions"]["pandas"] == pd.__version__
+
+
+def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsys):
+    reports = project / "reports/tiny"
+    reports.mkdir()
+    for suffix in (".html", ".ipynb"):
+        (reports / f"04_table1{suffix}").write_text("stale", encoding="utf-8")
+    write_tables(reports / "results")
+    notebook = write_notebook(project / "notebooks/04_table1.ipynb", "print('before')",
+                              "raise ValueError('mass_kg must be given; found none. Add it.')", "print('never reached')")
+    assert run_command(notebook, make_study(), monkeypatch) == 1
+
+    shown = capsys.readouterr()
+    assert "before" in shown.out and "never reached" not in shown.out
+    assert "ValueError: mass_kg must be given; found none. Add it." in shown.err and "Traceback" not in shown.err
+    assert sorted(path.name for path in reports.glob("04*")) == ["04_table1.failed.ipynb", "04_table1.json"]
+    assert "mass_kg must be given" in (reports / "04_table1.failed.ipynb").read_text(encoding="utf-8")
+    index = (reports / "index.html").read_text(encoding="utf-8")
+    assert 'href="04_table1.failed.ipynb"' in index and "04_table1 failed" in words(index)
+    assert "mass_kg must be given" in words(index)
+    assert "no results of 04_table1 yet" in words(index)  # what it saved before it failed is not its result
+    assert "1.500 ± .100" in words(index)  # the others' results are still there
+
+
+def test_run_stops_before_the_first_cell_at_an_unknown_parameter(project, monkeypatch, capsys):
+    notebook = write_notebook(project / "notebooks/02_search.ipynb", "open('touched', 'w')")
+    study = make_study({"02_search": {"limit": 3, "epoch": 1}})
+    assert run_command(notebook, study, monkeypatch) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and "epoch" in message and "Declared: limit, results, seed" in message
+    assert not (project / "notebooks/touched").exists() and not list((project / "reports").rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("content, message", [(None, "does not exist"), ("{", "cannot be read"), ('{"a": 1}', "cannot be read")])
+def test_run_says_what_is_wrong_with_a_notebook(project, monkeypatch, capsys, content, message):
+    if content is not None:
+        (project / "notebooks/x.ipynb").write_text(content, encoding="utf-8")
+    assert run_command(Path("notebooks/x.ipynb"), make_study(), monkeypatch) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_main_shows_a_study_error_without_traceback(project, capsys):
+    assert report.main(["index", "--study", "params/absent.yaml", "--reports", "reports/x"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and "absent.yaml" in shown and "Traceback" not in shown
+
+
+def test_execute_tries_again_only_when_the_kernel_could_not_start(project, monkeypatch):
+    import papermill
+    calls = []
+
+    def fail(*arguments, **options):
+        calls.append(arguments)
+        raise RuntimeError(reason)
+    monkeypatch.setattr(papermill, "execute_notebook", fail)
+    for reason, tries in (("Kernel died before replying to kernel_info", 2), ("Kernel died", 1)):
+        calls.clear()
+        with pytest.raises(RuntimeError):
+            report._execute(Path("x.ipynb"), Path("y.ipynb"), {})
+        assert len(calls) == tries
+
+
+def test_declared_parameters_are_those_of_the_tagged_cell(project):
+    path = write_notebook(project / "notebooks/a.ipynb", "other = 1", parameters="a = 1\nb: float = 2.0\nc = d = [3]")
+    assert report.declared_parameters(path) == {"a", "b", "c", "d"}
+
+
+def test_data_folder_prefers_the_command_line_and_asks_where_none_is_known(project):
+    laboratory = make_study()
+    assert report.data_folder(laboratory, reports="reports/x") == Path("reports/x/recordings")
+    assert report.data_folder(laboratory, reports="reports/x", data="raw") == Path("raw")
+    assert report.data_folder(make_study(data="raw", laboratory={}), reports="reports/x") == Path("raw")
+    with pytest.raises(ValueError, match="DATA=DIR"):
+        report.data_folder(make_study(data=None), reports="reports/x")
+    with pytest.raises(ValueError, match="does not exist"):
+        report.data_folder(laboratory, reports="reports/x", data="nowhere")
+
+
+def test_hash_data_changes_with_content_name_and_number_of_files(tmp_path):
+    (tmp_path / "R1").mkdir()
+    (tmp_path / "R1/a.c3d").write_bytes(b"one")
+    seen = [report.hash_data(tmp_path)]
+    for name, content in (("R1/a.c3d", b"two"), ("R1/b.C3D", b"one"), ("trials.csv", b"file\n")):
+        (tmp_path / name).write_bytes(content)
+        seen.append(report.hash_data(tmp_path))
+    (tmp_path / "R1/a.c3d").rename(tmp_path / "a.c3d")
+    assert len({*seen, report.hash_data(tmp_path)}) == 5
+    (tmp_path / "notes.txt").write_text("not data", encoding="utf-8")
+    (tmp_path / "R1/b.C3D").unlink()
+    (tmp_path / "trials.csv").unlink()
+    (tmp_path / "a.c3d").unlink()
+    assert report.hash_data(tmp_path) is None
+
+
+def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
+    names = [f"{name}.c3d" for name in "dacbe"]
+    for folder, order in (("one", names), ("two", names[::-1])):
+        (tmp_path / folder).mkdir()
+        for name in order:
+            (tmp_path / folder / name).write_text(name, encoding="utf-8")
+    assert report.hash_data(tmp_path / "one") == report.hash_data(tmp_path / "two")
+
+
+@pytest.mark.parametrize("loads", [
+    '<script src="https://a.org/x.js"></script>', '<link rel="stylesheet" href="//a.org/x.css">', '<img src="http://a.org/x.png">',
+    '<iframe src="https://a.org"></iframe>', '<style>@import "x.css";</style>', '<p style="background: url(https://a.org/x)">',
+    '<style>a { src: url("https://a.org/f.woff") }</style>', '<img srcset="a.png, https://a.org/b.png 2x">',
+    '<svg><image href="https://a.org/x.png"/></svg>', '<script>import("https://a.org/x.js")</script>'])
+def test_needs_network_finds_what_a_browser_would_fetch(loads):
+    assert len(report_html.needs_network(f"<html><body>{loads}</body></html>")) == 1
+
+
+def test_needs_network_allows_links_and_embedded_images():
+    html = ('<a href="https://doi.org/10.1">paper</a><img src="data:image/svg+xml;base64,PHN2Zz4//AAA=="><style>a { color: red }'
+            '</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math><p>see https://a.org and @import</p>')
+    assert report_html.needs_network(html) == []
+
+
+@pytest.mark.parametrize("text, left", [
+    ("\r  0%|          | 0/5 [00:00<?, ?it/s]\r100%|██████████| 5/5 [00:01<00:00,  9.9it/s]\n", ""),
+    ("\r12it [00:03,  3.9it/s]", ""), ("folds 1\rfolds 2\rfolds 3\n", "folds 3"), ("one\r\ntwo\r\n", "one\ntwo"),
+    ("\r 50%|█████     | 1/2 [00:00<00:00,  9.9it/s]/tmp/ipykernel_12/34.py:3: UserWarning: odd\n", "cell:3: UserWarning: odd"),
+    ("/a/b/lib/python3.11/site-packages/x/y.py:1: W", "site-packages/x/y.py:1: W"), ("[1, 2] 50%", "[1, 2] 50%")])
+def test_clean_text_keeps_what_a_reader_needs(text, left):
+    assert report_html.clean_text(text).strip() == left
+
+
+def test_index_shows_the_numbers_of_the_result_files(project):
+    write_tables(project / "reports/results")
+    html = report_index.index_page(make_study(), project / "reports")
+    text = words(html)
+    assert report_html.needs_network(html) == []
+    for number in (".990 ± .012", ".046 ± .010", "4.32 ± 1.00", ".777 ± .020", "1.50 ± .10", "1.500 ± .100", ".789", "r .900"):
+        assert number in text, number
+    assert "test 10 2" in text and "train 90 18" in text and "kept 100" in text
+    assert "missed plate 3" in text and "lost frames 1" in text
+    assert "10 test stances come from 2 runners" in text
+    assert "no results of 06_table3 yet" in text and "Figure 4: no results" in text
+
+
+@pytest.mark.parametrize("options, verdicts", [
+    ({}, ["supported"] * 3),
+    ({"r": (0.99, 0.7, 0.99), "p": 0.01, "clusters": [("ML", 11.2, 18.9, 0.02)]}, ["partly supported"] * 3),
+    ({"r": (0.1, -0.2, 0.3), "clusters": [(d, 1.0, 2.0, 1e-5) for d in DIRECTIONS]}, ["not supported"] * 2 + ["supported"])])
+def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
+    write_tables(project / "reports/results", **options)
+    read = {name: pd.read_csv(project / "reports/results" / name) for name in (
+        "04_table1/table1.csv", "07_figure4/spm.csv", "07_figure4/clusters.csv", "05_table2/table2.csv")}
+    table1, spm, clusters, table2 = read.values()
+    found = [report_words.curves_correlate(table1), report_words.no_interval_differs(spm, clusters),
+             report_words.no_feature_differs(table2)]
+    assert [hypothesis["word"] for hypothesis in found] == verdicts
+    if "p" in options:
+        text = words(report_index.index_page(make_study(), project / "reports"))
+        assert "11–19 % of stance (p = .020)" in text and "VLR (p = .010, estimated lower)" in text
+        assert "Worst direction: medial-lateral" in text and "as well or better in: medial-lateral" in text
+
+
+def test_index_of_nothing_says_that_nothing_has_run(project):
+    text = words(report_index.index_page(make_study(), project / "reports"))
+    assert text.count("Not yet run.") == 3 and "01_preprocess not run" in text
+
+
+def test_read_notebooks_marks_what_is_older_than_what_it_builds_on(project):
+    reports = project / "reports"
+    for stem, started in (("01_preprocess", "T1"), ("02_search", "T2"), ("03_train", "T5"), ("04_table1", "T3"),
+                          ("05_table2", "T7"), ("08_beyond", "T6")):
+        record(reports, stem, "done", started)
+    record(reports, "06_table3", "failed", "T8", error="ValueError: x")
+    status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
+    assert status == {"01_preprocess": "done", "02_search": "done", "03_train": "done", "04_table1": "out of date",
+                      "05_table2": "done", "06_table3": "failed", "07_figure4": "not run", "08_beyond": "done"}
+
+
+def test_provenance_rows_name_the_notebooks_where_they_differ(project):
+    reports = project / "reports"
+    record(reports, "01_preprocess", "done", "2030-01-01T10:00:00.5", data_sha256="d" * 64)
+    record(reports, "02_search", "done", "2030-01-01T11:00:00.5", commit="def+changes", study_sha256="1" * 64)
+    rows = dict(report_index.provenance_rows(report_index.read_notebooks(reports), make_study()))
+    assert rows["commit"] == "abc (01); def+changes (02)"
+    assert rows["started (UTC)"] == "2030-01-01 10:00:00" and rows["data SHA-256"] == "d" * 64 and rows["python"] == "3.11"
+    assert "changed" in rows["warning"]
+
+
+@pytest.mark.parametrize("value, decimals, text", [(0.9921, 3, ".992"), (1.0, 3, "1.000"), (-0.12, 2, "−.12"), (50.842, 2, "50.84"),
+                                                   (0.9996, 3, "1.000"), (float("nan"), 3, "–"), (None, 2, "–")])
+def test_number_is_written_as_in_the_paper(value, decimals, text):
+    assert report_words.number(value, decimals) == text
+
+
+@pytest.mark.parametrize("duration, text", [(12.34, "12.3 s"), (245, "4 min 5 s"), (3725, "1 h 2 min"), (None, "")])
+def test_seconds_suit_a_reader(duration, text):
+    assert report_words.seconds(duration) == text
