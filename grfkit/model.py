@@ -52,9 +52,11 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
     of epochs (our choice: nothing decides when to stop). The same seed gives the same network on the same machine.
     """
     points_scaler, force_scaler = transform.fit_minmax(points), transform.fit_minmax(forces)
-    steps, targets, real = _tensors(lengths, frames_per_step, points_scaler.transform(points), force_scaler.transform(forces))
-    buckets = _buckets(real)
+    steps = _tensor(transform.middle_frames(points_scaler.transform(points), lengths, frames_per_step))
+    targets, real = map(_tensor, transform.group_frames(force_scaler.transform(forces), lengths, frames_per_step))
+    buckets = _buckets(lengths, frames_per_step)
     settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
+    torch.set_num_threads(1)  # such small matrix products gain little from a second thread, and lose all to a busy core
     with _seeded(seed):
         net = ForceLSTM(steps.shape[-1], targets.shape[-1], units=units, layers=layers, dropout=dropout).to(steps.device)
         optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate)
@@ -67,19 +69,41 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
 
 def predict(fitted, points, lengths):
     """Estimate the forces (N, 3) BW of stances from their points (N, 33) m."""
-    steps, real = _tensors(lengths, fitted.settings["frames_per_step"], fitted.points_scaler.transform(points))
+    frames_per_step = fitted.settings["frames_per_step"]
+    steps = _tensor(transform.middle_frames(fitted.points_scaler.transform(points), lengths, frames_per_step))
     net = fitted.net.to(steps.device)
+    scaled = torch.zeros(*steps.shape[:2], net.head.out_features, device=steps.device)
     with torch.no_grad():
-        scaled = torch.zeros(*steps.shape[:2], net.head.out_features, device=steps.device)
-        for count, stances in _buckets(real):
+        for count, stances in _buckets(lengths, frames_per_step):
             scaled[stances, :count] = net(steps[stances, :count])
-    return fitted.force_scaler.inverse_transform(transform.ungroup_frames(scaled.cpu().numpy(), real.cpu().numpy()))
+    rows = transform.ungroup_frames(scaled.cpu().numpy(), lengths, channels=fitted.force_scaler.n_features_in_)
+    return fitted.force_scaler.inverse_transform(rows)
 
 
 def masked_loss(estimated, target, real):
     """Mean squared error over real frames: estimated and target (B, L, k * 3), real (B, L, k) bool."""
     error = (estimated - target).reshape(*real.shape, -1) ** 2
     return (error * real[..., None]).sum() / (real.sum() * error.shape[-1])
+
+
+_held = ()  # in a process that validates folds: points, forces and lengths of all training stances
+
+
+def hold(*training):
+    """Keep the training stances in this process, so that each fold need not send them."""
+    global _held
+    _held = training
+
+
+def fold_error(training, validation, **settings):
+    """Fit to some of the held stances (indices) and give the error on others: RMSE of the scaled forces."""
+    points, forces, lengths = _held
+    rows = transform.rows_of(lengths, training)
+    fitted = fit(points[rows], forces[rows], lengths[training], **settings)
+    rows = transform.rows_of(lengths, validation)
+    estimated = predict(fitted, points[rows], lengths[validation])
+    scaled = [fitted.force_scaler.transform(values) for values in (estimated, forces[rows])]
+    return float(np.sqrt(np.mean((scaled[0] - scaled[1]) ** 2)))
 
 
 def mean_curve(forces, lengths, in_stance, sides, *, nodes=200):
@@ -114,28 +138,26 @@ def restore(weights, description):
     scalers = {name: transform.fit_minmax(np.array([limits["min"], limits["max"]]))
                for name, limits in description["scalers"].items()}
     settings = description["settings"]
-    sizes = (len(description["scalers"][name]["min"]) * settings["frames_per_step"] for name in ("points", "forces"))
-    net = ForceLSTM(*sizes, **{name: settings[name] for name in ("units", "layers", "dropout")})
+    inputs, outputs = (len(description["scalers"][name]["min"]) for name in ("points", "forces"))
+    net = ForceLSTM(inputs, outputs * settings["frames_per_step"], **{name: settings[name] for name in ("units", "layers", "dropout")})
     net.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
     return Fitted(net.eval(), scalers["points"], scalers["forces"], settings)
 
 
-def _tensors(lengths, frames_per_step, *scaled):
-    """Build the padded tensors of all stances once, on the GPU where there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    groups = [transform.group_frames(rows, lengths, frames_per_step) for rows in scaled]
-    steps = [torch.as_tensor(group, dtype=torch.float32, device=device) for group, _ in groups]
-    return *steps, torch.as_tensor(groups[0][1], device=device)  # real is the same for points and forces
+def _tensor(values):
+    """Build a tensor once, on the GPU where there is one."""
+    kind = torch.bool if values.dtype == bool else torch.float32
+    return torch.as_tensor(values, dtype=kind, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _buckets(real):
+def _buckets(lengths, frames_per_step):
     """Gather the stances that have the same number of steps: (count, indices).
 
     A bidirectional LSTM would read the padding of a shorter stance first; and equal lengths need no packing, which
     halves the time of an epoch on a CPU.
     """
-    counts = real.any(dim=2).sum(dim=1).cpu()
-    return [(int(count), torch.nonzero(counts == count)[:, 0]) for count in counts.unique()]
+    counts = -(-np.asarray(lengths) // frames_per_step)
+    return [(int(count), torch.as_tensor(np.flatnonzero(counts == count))) for count in np.unique(counts)]
 
 
 def _train_epoch(net, optimiser, steps, targets, real, buckets, batch_size):

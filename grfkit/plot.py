@@ -4,6 +4,7 @@ Measured is black, estimated blue (Okabe & Ito's colour-blind-safe set) and dash
 """
 
 import numpy as np
+from matplotlib.collections import LineCollection
 
 from grfkit import DIRECTION_NAMES, DIRECTIONS, POINTS
 
@@ -58,7 +59,8 @@ def figure4(axes, measured, estimated, tests, *, runners):
 def curves(ax, curves, *, label, color):
     """Draw every curve (S, Q) thinly and their mean thickly over 0-100 % of stance."""
     percent = np.linspace(0, 100, curves.shape[1])
-    ax.plot(percent, curves.T, color=color, alpha=min(0.3, 30 / len(curves)), linewidth=0.4)
+    lines = np.stack(np.broadcast_arrays(percent, curves), axis=2)  # (S, Q, 2): one collection is drawn faster than S lines
+    ax.add_collection(LineCollection(lines, color=color, alpha=min(0.3, 30 / len(curves)), linewidth=0.4))
     ax.plot(percent, curves.mean(axis=0), color=color, linewidth=2, label=f"{label}, mean of {len(curves)}")
     ax.set(xlabel="stance (%)", xlim=(0, 100))
     return ax

@@ -246,7 +246,9 @@ def main(arguments=None):
 
 
 def _index(options):
-    print(write_index(studies.load(options.study), options.reports).as_posix())
+    clock = time.perf_counter()
+    path = write_index(studies.load(options.study), options.reports)
+    print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
     return 0
 
 

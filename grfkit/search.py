@@ -6,8 +6,11 @@ a fold, so that the validation error is lower than the error on runners never se
 
 import hashlib
 import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 import optuna
 import pandas as pd
@@ -19,7 +22,8 @@ from tqdm import tqdm
 from grfkit import model, transform
 
 HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
-PRUNED_AFTER = 4  # trials that are never pruned, so that there is a median to compare with: our choice
+PRUNED_AFTER = 4  # trials that are never pruned, so that there is something to compare with: our choice
+KEPT_PCT = 33.0  # a later trial goes on while it is in the best third so far: our choice
 
 
 def folds(n, k, *, seed):
@@ -51,21 +55,24 @@ def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_s
     `points` (N, 33), `forces` (N, 3), `lengths` (S,) hold training stances alone; `ranges` gives for each of
     HYPER_PARAMETERS [low, high], or the choices of batch_size. The error of a trial is the mean over folds of the root mean
     squared error of the scaled forces. Each trial has a sampler seeded by the number of finished ones, so that an
-    interrupted search ends as an undisturbed one; a trial that was left running is failed and run again.
+    interrupted search ends as an undisturbed one; a trial that was left running is failed and run again. Trials run one
+    after the other, the folds of a trial side by side, a process each, as many as there are processors; the result does not
+    depend on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name="search", storage=storage, load_if_exists=True,
-                                pruner=optuna.pruners.MedianPruner(n_startup_trials=PRUNED_AFTER, n_warmup_steps=0))
+                                pruner=optuna.pruners.PercentilePruner(KEPT_PCT, n_startup_trials=PRUNED_AFTER))
     for left in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(left.number, state=TrialState.FAIL)
     parts = folds(len(lengths), n_folds, seed=seed)
+    settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
     finished = len(_finished(study))
-    with tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar:
+    with (tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,
+          _workers(n_folds, points, forces, lengths) as pool):
         while finished < trials:
             study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
             trial = study.ask(_distributions(ranges))
-            state, errors = _validate(trial, points, forces, lengths, parts, bar, frames_per_step=frames_per_step, epochs=epochs,
-                                      seed=seed)
+            errors, state = _validate(trial, pool, parts, bar, **settings, **trial.params)
             study.tell(trial, float(np.mean(errors)) if state == TrialState.COMPLETE else None, state=state)
             bar.update(n_folds - len(errors))
             finished += 1
@@ -95,19 +102,22 @@ def _distributions(ranges):
             "batch_size": optuna.distributions.CategoricalDistribution(ranges["batch_size"])}
 
 
-def _validate(trial, points, forces, lengths, parts, bar, *, seed, **settings):
-    """Fit and validate fold by fold; returns the trial's state and the errors so far."""
-    errors = []
-    for fold, (training, validation) in enumerate(parts):
-        rows = transform.rows_of(lengths, training)
-        fitted = model.fit(points[rows], forces[rows], lengths[training], seed=seed, **settings, **trial.params)
-        rows = transform.rows_of(lengths, validation)
-        estimated = model.predict(fitted, points[rows], lengths[validation])
-        scaled = [fitted.force_scaler.transform(values) for values in (estimated, forces[rows])]
-        errors.append(float(np.sqrt(np.mean((scaled[0] - scaled[1]) ** 2))))
+def _validate(trial, pool, parts, bar, **settings):
+    """Fit and validate all folds; returns the errors up to where the trial was pruned, and the trial's state."""
+    errors, waiting = [], [pool.submit(model.fold_error, *part, **settings) for part in parts]
+    for fold, future in enumerate(waiting):
+        errors.append(future.result())
         bar.update()
         trial.set_user_attr("errors", errors)
         trial.report(float(np.mean(errors)), fold)
         if fold + 1 < len(parts) and trial.should_prune():
-            return TrialState.PRUNED, errors
-    return TrialState.COMPLETE, errors
+            for later in waiting:
+                later.cancel()
+            return errors, TrialState.PRUNED
+    return errors, TrialState.COMPLETE
+
+
+def _workers(most, *training):
+    """Start worker processes that hold the training stances; a fresh interpreter each, as everywhere on Windows."""
+    return ProcessPoolExecutor(min(most, joblib.cpu_count()), mp_context=multiprocessing.get_context("spawn"),
+                               initializer=model.hold, initargs=training)

@@ -1,12 +1,10 @@
-"""Transformations of one stance or of many: filter, touchdown frame, resampling, scaling; inverses where they exist.
+"""Transformations of one stance or of many: filter, touchdown frame, normalised time, scaling; inverses where they exist.
 
 A ragged set of stances is one array of rows (frames of all stances, one after the other) with the number of frames of
 each stance beside it, `lengths` (S,).
 """
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import butter, sosfiltfilt
 from sklearn.preprocessing import MinMaxScaler
 
 from grfkit import FORCES, INPUTS
@@ -17,16 +15,13 @@ def lowpass(values, *, cutoff_hz, rate_hz):
 
     The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`. Source: Winter 2009, 3.4.4.
     """
+    from scipy.signal import butter, sosfiltfilt  # takes a second, and the training never needs it
+
     corrected = cutoff_hz / (2**0.5 - 1) ** 0.25
     if corrected >= rate_hz / 2:
         raise ValueError(f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * corrected:.0f} Hz; found {rate_hz} Hz. "
                          "Lower the cutoff in the study file, or set it to null.")
     return sosfiltfilt(butter(2, corrected, fs=rate_hz, output="sos"), values, axis=0)
-
-
-def resample(values, times, new_times):
-    """Bring values (F, ...) at `times` (F,) s to `new_times` (T,) s by a cubic spline (paper section 1.4.2)."""
-    return CubicSpline(times, values)(new_times)
 
 
 def to_touchdown_frame(points, pelvis_at_touchdown):
@@ -72,15 +67,25 @@ def group_frames(rows, lengths, frames_per_step):
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     frame = np.arange(longest * frames_per_step)
-    real = frame < lengths[:, None]
     index = starts(lengths)[:, None] + np.minimum(frame, lengths[:, None] - 1)
-    shape = (len(lengths), longest, frames_per_step)
-    return rows[index].reshape(*shape[:2], -1), real.reshape(shape)
+    real = (frame < lengths[:, None]).reshape(len(lengths), longest, frames_per_step)
+    return rows[index].reshape(len(lengths), longest, -1), real
 
 
-def ungroup_frames(steps, real):
-    """Invert group_frames: (S, L, frames_per_step * C) to the rows (N, C) of all stances."""
-    return steps.reshape(*real.shape, -1)[real]
+def middle_frames(rows, lengths, frames_per_step):
+    """Take the middle frame of each group of group_frames: rows (N, C) become (S, L, C).
+
+    Points between two camera frames are interpolated, so that one frame of the group says what there is to know.
+    """
+    longest = -(-int(lengths.max()) // frames_per_step)
+    middle = np.arange(longest) * frames_per_step + frames_per_step // 2
+    return rows[starts(lengths)[:, None] + np.minimum(middle, lengths[:, None] - 1)]
+
+
+def ungroup_frames(steps, lengths, *, channels):
+    """Invert group_frames: steps (S, L, frames_per_step * channels) to the rows (N, channels) of all stances."""
+    frames = steps.reshape(len(steps), -1, channels)
+    return frames[np.arange(frames.shape[1]) < lengths[:, None]]
 
 
 def rows_of(lengths, stances):

@@ -9,6 +9,7 @@ plates and the C3D file (`virtual_c3d`). Axes: AP forward, ML to the runner's le
 """
 import argparse
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,11 +224,16 @@ def main(arguments=None):
     parser.add_argument("--study", required=True, help="a YAML file with a section `laboratory`")
     parser.add_argument("--out", required=True, help="the folder to record to")
     asked = parser.parse_args(arguments)
-    settings = study.load(asked.study)
-    if settings.laboratory is None:
-        raise SystemExit(f"A virtual recording needs a section `laboratory`; {asked.study} has none. "
-                         "Copy it from params/virtual.yaml.")
-    record(asked.out, seed=settings.seed, **settings.laboratory)
+    start = time.perf_counter()
+    try:
+        settings = study.load(asked.study)
+        if settings.laboratory is None:
+            raise ValueError(f"A virtual recording needs a section `laboratory`; {asked.study} has none. "
+                             "Copy it from params/virtual.yaml.")
+        record(asked.out, seed=settings.seed, **settings.laboratory)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    print(f"recordings  {time.perf_counter() - start:.1f} s  -> {Path(asked.out).as_posix()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+# grfkit: the pipeline. Recipes call Python alone, so that they run on Windows too.
+
+STUDY ?= virtual
+RECIPE ?= paper
+
+# A study is a name in params/ or the path of any YAML file.
+STUDY_FILE := $(if $(filter %.yaml %.yml,$(STUDY)),$(STUDY),params/$(STUDY).yaml)
+REPORTS := reports/$(basename $(notdir $(STUDY_FILE)))
+
+ifneq ($(RECIPE),paper)
+$(error RECIPE=$(RECIPE) does not exist; the recipes are: paper)
+endif
+
+ifeq ($(OS),Windows_NT)
+BOOT ?= python
+VENV_PYTHON := .venv/Scripts/python.exe
+else
+BOOT ?= python3
+VENV_PYTHON := .venv/bin/python
+endif
+# The environment: conda's, where that of environment.yml is active; else .venv, made here.
+ifeq ($(CONDA_DEFAULT_ENV),grfkit)
+PYTHON := python
+else
+PYTHON := $(VENV_PYTHON)
+READY := .venv/ready
+endif
+
+# Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
+-include $(REPORTS)/data.mk
+DATA ?= $(LAST_DATA)
+MOVED := $(if $(filter-out $(LAST_DATA),$(DATA))$(filter-out $(DATA),$(LAST_DATA)),FORCE)
+TABLE := $(wildcard $(DATA)/trials.csv)
+ifeq ($(DATA),)
+ifneq ($(filter laboratory:,$(shell $(BOOT) -c "import pathlib; p = pathlib.Path('$(STUDY_FILE)'); print(p.read_text(encoding='utf-8') if p.is_file() else '')")),)
+TABLE := $(REPORTS)/recordings/trials.csv
+endif
+endif
+
+LIBRARY := $(filter-out $(wildcard grfkit/virtual*),$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
+NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
+PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
+
+.DELETE_ON_ERROR:
+.PHONY: help environment reproduce test test-all lab FORCE
+
+help:
+	@$(BOOT) -c "import re; [print(f'make {t:<12} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
+
+environment: $(READY)  ## make the environment in .venv from requirements.lock
+.venv/ready: requirements.lock pyproject.toml install.py
+	@$(BOOT) install.py
+
+reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files
+	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
+	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
+
+$(REPORTS)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
+	@$(PYTHON) -m grfkit.virtual --study "$(STUDY_FILE)" --out $(REPORTS)/recordings
+
+$(REPORTS)/data.stamp: $(MOVED) | $(READY)
+	@$(PYTHON) -c "import pathlib; d = pathlib.Path('$(REPORTS)'); d.mkdir(parents=True, exist_ok=True); [(d / n).write_text('LAST_DATA := ' + r'$(DATA)' + '\n', encoding='utf-8') for n in ('data.mk', 'data.stamp')]"
+
+# 04, 05 and 07 need 03 alone, so that two of them run at a time.
+$(PAGES): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
+	@$(PYTHON) -m grfkit.report run $< --study "$(STUDY_FILE)" --reports $(REPORTS) --data "$(DATA)"
+$(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
+$(REPORTS)/02_search.html: $(REPORTS)/01_preprocess.html
+$(REPORTS)/03_train.html: $(REPORTS)/02_search.html
+$(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
+$(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
+
+$(REPORTS)/index.html: $(PAGES)
+	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
+
+test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them
+	$(PYTHON) -m pytest -q -m "not slow"
+
+test-all: $(READY)  ## the slow tests too
+	$(PYTHON) -m pytest -q
+
+lab: $(READY) reports/virtual/recordings/trials.csv  ## JupyterLab in the project
+	$(PYTHON) -m jupyterlab
+
+params/%.yaml:
+	$(error A study is a YAML file; $@ does not exist. Studies: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml)))))
