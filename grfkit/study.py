@@ -186,7 +186,7 @@ def published(path):
 
 def _mapping(path):
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml") if p.stem != "published")) or "none"
         raise StudyError(f"A study is a YAML file; {path} does not exist. Studies in {path.parent}: {known}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

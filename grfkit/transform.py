@@ -50,7 +50,7 @@ def time_normalise(curve, nodes):
 
 def fit_minmax(rows):
     """Fit the scaling of each variable to [0, 1] on training rows (N, C), and on no others (paper section 1.4.3)."""
-    return MinMaxScaler().fit(rows)
+    return MinMaxScaler().fit(np.asarray(rows, float))  # double, so that saved limits give the very same scaling
 
 
 def starts(lengths):

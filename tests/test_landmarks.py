@@ -1,0 +1,110 @@
+"""The 11 points: clusters must undo any rigid motion, survive occlusions and swapped labels."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from grfkit import POINTS, landmarks
+
+RNG = np.random.default_rng(3)
+
+
+def motion(frames):
+    """Random rigid motions: rotations (F, 3, 3) and shifts (F, 3)."""
+    return Rotation.random(frames, rng=1).as_matrix(), RNG.normal(size=(frames, 3))
+
+
+def test_rigid_fit_recovers_a_planted_motion():
+    rotations, shifts = motion(20)
+    still = RNG.normal(size=(5, 3))
+    moving = np.einsum("fij,mj->fmi", rotations, still) + shifts[:, None]
+    fitted, mean_still, mean_moving = landmarks.rigid_fit(still, moving)
+    np.testing.assert_allclose(fitted, rotations, atol=1e-12)
+    np.testing.assert_allclose(mean_moving - np.einsum("fij,fj->fi", fitted, mean_still), shifts, atol=1e-12)
+
+
+def test_rigid_fit_agrees_with_scipy_on_noisy_markers():
+    still = RNG.normal(size=(6, 3))
+    moving = still @ Rotation.random(rng=2).as_matrix().T + 0.05 * RNG.normal(size=(6, 3))
+    fitted, mean_still, mean_moving = landmarks.rigid_fit(still, moving[None])
+    reference, _ = Rotation.align_vectors(moving - moving.mean(axis=0), still - still.mean(axis=0))
+    np.testing.assert_allclose(fitted[0], reference.as_matrix(), atol=1e-9)
+
+
+def test_rigid_fit_needs_three_markers_and_bridges_an_occlusion():
+    rotations, shifts = motion(3)
+    still = RNG.normal(size=(4, 3))
+    moving = np.einsum("fij,mj->fmi", rotations, still) + shifts[:, None]
+    moving[1, 0] = np.nan  # one hidden: three are left
+    moving[2, :2] = np.nan  # two hidden: too few
+    fitted, _, _ = landmarks.rigid_fit(still, moving)
+    np.testing.assert_allclose(fitted[:2], rotations[:2], atol=1e-12)
+    assert np.isnan(fitted[2]).all()
+
+
+def body():
+    """A static trial of named markers, clusters and landmarks, and where the 11 points truly are."""
+    segments = {name: [f"{name}{i}" for i in range(4)] for name in ("pelvis", "limb")}
+    places = {name: RNG.normal(size=3) for markers in segments.values() for name in markers}
+    places |= {f"on_{point}": RNG.normal(size=3) for point in POINTS}
+    spines = {"l_asis": "pelvis0", "r_asis": "pelvis1", "l_psis": "pelvis2", "r_psis": "pelvis3"}
+    marks = {point: {"segment": "pelvis" if point == "pelvis" else "limb", "markers": [f"on_{point}"], "regression": None}
+             for point in POINTS}
+    settings = {"segments": segments, "pelvis_markers": spines, "landmarks": marks, "max_residual_m": 0.02}
+    return {name: np.tile(xyz, (5, 1)) for name, xyz in places.items()}, settings
+
+
+def moved(static, rotation, shift):
+    return {name: np.tile(rotation @ xyz[0] + shift, (7, 1)) for name, xyz in static.items() if not name.startswith("on_")}
+
+
+def test_from_clusters_carries_every_point():
+    static, settings = body()
+    (rotation,), (shift,) = motion(1)
+    points = landmarks.from_clusters(moved(static, rotation, shift), static, **settings)
+    expected = np.stack([rotation @ static[f"on_{point}"][0] + shift for point in POINTS])
+    np.testing.assert_allclose(points, np.tile(expected, (7, 1, 1)), atol=1e-12)
+
+
+def test_from_clusters_leaves_a_mislabelled_marker_out():
+    static, settings = body()
+    settings["segments"]["limb"].append("limb4")
+    static["limb4"] = np.tile(RNG.normal(size=3), (5, 1))
+    (rotation,), (shift,) = motion(1)
+    running = moved(static, rotation, shift)
+    running["limb4"] = running["limb4"] + 0.2  # the label sits on another marker
+    points = landmarks.from_clusters(running, static, **settings)
+    np.testing.assert_allclose(points[0, 3], rotation @ static["on_l_ankle"][0] + shift, atol=1e-9)
+
+
+def test_from_clusters_says_which_segment_has_too_few_markers():
+    static, settings = body()
+    running = moved(static, np.eye(3), np.zeros(3))
+    del running["limb0"], running["limb1"]
+    with pytest.raises(ValueError, match=r"segment limb has \['limb2', 'limb3'\]"):
+        landmarks.from_clusters(running, static, **settings)
+
+
+def test_from_markers_orders_points_and_names_an_absent_one():
+    markers = {name: np.full((2, 3), i) for i, name in enumerate(reversed(POINTS))}
+    points = landmarks.from_markers(markers, {name: name for name in POINTS})
+    assert points[0, :, 0].tolist() == list(range(10, -1, -1))
+    markers["l.heel"] = markers.pop("l_heel")
+    with pytest.raises(ValueError, match=r"'l_heel' is not in the file\. Its markers are .*l\.heel"):
+        landmarks.from_markers(markers, {name: name for name in POINTS})
+
+
+def test_hip_harrington2007_matches_its_formula_in_pelvis_axes():
+    """Width 240 mm, depth 160 mm, level pelvis facing forward: 48.3 mm back, 82.9 mm down, 86.5 mm to the side."""
+    spines = [np.array([0.16, 0.12, 1.0]), np.array([0.16, -0.12, 1.0]), np.array([0.0, 0.05, 1.0]), np.array([0.0, -0.05, 1.0])]
+    left, right = (landmarks.hip_harrington2007(*spines, side=side) for side in "lr")
+    np.testing.assert_allclose(left, [0.16 - 0.0483, 0.0865, 1.0 - 0.0829], atol=1e-12)
+    np.testing.assert_allclose(right, left * [1, -1, 1], atol=1e-12)  # mirrored
+
+
+def test_hip_harrington2007_turns_with_the_pelvis():
+    spines = RNG.normal(size=(4, 3))
+    rotation = Rotation.random(rng=5).as_matrix()
+    hip = landmarks.hip_harrington2007(*spines, side="l")
+    turned = landmarks.hip_harrington2007(*(spines @ rotation.T), side="l")
+    np.testing.assert_allclose(turned, rotation @ hip, atol=1e-12)

@@ -1,0 +1,149 @@
+"""The LSTM, its baseline and the search: padding, leakage, seeds, and a search that is interrupted."""
+
+import numpy as np
+import pytest
+import torch
+
+from grfkit import metrics, model, search, store, transform
+
+SETTINGS = {"frames_per_step": 5, "units": 8, "layers": 2, "dropout": 0.1, "learning_rate": 1e-2, "batch_size": 4, "epochs": 2}
+RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_rate": [1e-3, 1e-2], "batch_size": [2, 4]}
+
+
+@pytest.fixture
+def data(tidy):
+    stances, frames = tidy(8)
+    return transform.arrays(frames, stances)[:3]
+
+
+def weights(fitted):
+    return model.describe(fitted)[0]
+
+
+def test_fit_gives_the_same_network_for_the_same_seed_and_leaves_the_callers_generator(data):
+    torch.manual_seed(1)
+    state = torch.random.get_rng_state()
+    one, two, other = (weights(model.fit(*data, seed=seed, **SETTINGS)) for seed in (3, 3, 4))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all((one[name] == two[name]).all() for name in one)
+    assert any((one[name] != other[name]).any() for name in one)
+
+
+def test_fit_learns(data):
+    points, forces, lengths = data
+    fitted = model.fit(points, forces, lengths, seed=0, **SETTINGS | {"epochs": 60})
+    error = metrics.rmse(forces, model.predict(fitted, points, lengths))
+    assert (error < 0.5 * forces.std(axis=0)).all()  # the best constant errs by the SD
+
+
+@pytest.mark.parametrize("size", [1, 5, 10])
+def test_predict_of_a_stance_does_not_depend_on_the_others(data, size):
+    points, forces, lengths = data
+    fitted = model.fit(points, forces, lengths, seed=0, **SETTINGS | {"frames_per_step": size, "epochs": 1})
+    together = model.predict(fitted, points, lengths)
+    first = 0
+    for length in lengths:
+        alone = model.predict(fitted, points[first:first + length], np.array([length]))
+        np.testing.assert_allclose(alone, together[first:first + length], atol=1e-5)  # single precision
+        first += length
+
+
+def test_masked_loss_ignores_padding_and_agrees_with_the_literal_mean():
+    rng = np.random.default_rng(0)
+    estimated, target = (torch.as_tensor(rng.normal(size=(2, 3, 6))) for _ in range(2))
+    real = torch.ones(2, 3, 2, dtype=torch.bool)
+    real[1, 2] = False
+    kept = [(float(estimated[b, t, 3 * k + c]) - float(target[b, t, 3 * k + c])) ** 2
+            for b in range(2) for t in range(3) for k in range(2) for c in range(3) if real[b, t, k]]
+    assert float(model.masked_loss(estimated, target, real)) == pytest.approx(np.mean(kept))
+    changed = estimated.clone()
+    changed[1, 2] = 1e6
+    assert model.masked_loss(changed, target, real) == model.masked_loss(estimated, target, real)
+
+
+def test_held_out_stances_change_nothing_that_is_fitted(data):
+    """Scaler and weights come from the training stances: scramble the others, and the fit is the same."""
+    points, forces, lengths = data
+    rows, held = transform.rows_of(lengths, [0, 1, 2, 3]), transform.rows_of(lengths, [4, 5, 6, 7])
+    clean = model.fit(points[rows], forces[rows], lengths[:4], seed=0, **SETTINGS)
+    spoiled_points, spoiled_forces = points.copy(), forces.copy()
+    spoiled_points[held], spoiled_forces[held] = 1e3, -1e3
+    model.hold(spoiled_points, spoiled_forces, lengths)
+    spoiled = model.fit(spoiled_points[rows], spoiled_forces[rows], lengths[:4], seed=0, **SETTINGS)
+    assert all((weights(clean)[name] == weights(spoiled)[name]).all() for name in weights(clean))
+    np.testing.assert_array_equal(clean.points_scaler.data_max_, points[rows].max(axis=0))
+
+
+def test_fold_error_is_the_error_on_the_validation_stances(data):
+    points, forces, lengths = data
+    model.hold(*data)
+    training, validation = np.arange(6), np.array([6, 7])
+    error = model.fold_error(training, validation, seed=0, **SETTINGS)
+    rows, others = transform.rows_of(lengths, training), transform.rows_of(lengths, validation)
+    fitted = model.fit(points[rows], forces[rows], lengths[:6], seed=0, **SETTINGS)
+    difference = model.predict(fitted, points[others], lengths[6:]) - forces[others]
+    assert error == pytest.approx(np.sqrt(np.mean((difference / np.ptp(forces[rows], axis=0)) ** 2)), rel=1e-4)
+
+
+def test_describe_and_restore_through_files_give_the_same_forces(data, tmp_path):
+    from safetensors.numpy import load_file
+    points, forces, lengths = data
+    fitted = model.fit(points, forces, lengths, seed=0, **SETTINGS)
+    arrays, description = model.describe(fitted)
+    store.save(tmp_path, "m/model.safetensors", arrays)
+    store.save(tmp_path, "m/model.json", description)
+    again = model.restore(load_file(tmp_path / "m" / "model.safetensors"), store.read(tmp_path, "m/model.json"))
+    np.testing.assert_array_equal(model.predict(again, points, lengths), model.predict(fitted, points, lengths))
+
+
+def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(tidy):
+    stances, frames = tidy()
+    _, forces, lengths, rows = transform.arrays(frames, stances)
+    inside = metrics.in_stance(rows, stances)
+    curve = model.mean_curve(forces, lengths, inside, stances["side"])
+    estimated = model.predict_mean_curve(curve, lengths, inside, stances["side"])
+    assert (estimated[~inside] == 0).all()
+    mirrored = forces * np.where(np.repeat(stances["side"] == "l", lengths), 1, -1)[:, None]
+    curve = model.mean_curve(mirrored, lengths, inside, stances["side"])
+    assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
+    single = model.mean_curve(forces[:lengths[0]], lengths[:1], inside[:lengths[0]], ["l"], nodes=inside[:lengths[0]].sum())
+    np.testing.assert_allclose(single["l"], forces[:lengths[0]][inside[:lengths[0]]], atol=1e-9)
+
+
+def test_folds_are_disjoint_and_complete():
+    parts = search.folds(23, 5, seed=1)
+    assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(23))
+    assert all(not set(training) & set(validation) for training, validation in parts)
+
+
+def run(data, folder, trials, seed=7):
+    points, forces, lengths = data
+    return search.run(points, forces, lengths, storage=search.journal(folder, "test"), seed=seed, trials=trials, n_folds=2,
+                      frames_per_step=10, epochs=1, ranges=RANGES)
+
+
+def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path):
+    """Six trials at once, against three, a trial left running by a kill, and three more."""
+    whole = search.table(run(data, tmp_path / "whole", 6))
+    half = run(data, tmp_path / "parts", 3)
+    half.ask()  # a kill leaves a running trial behind
+    resumed = search.table(run(data, tmp_path / "parts", 6))
+    assert whole.equals(resumed) and len(whole["trial"].unique()) == 6
+    assert search.table(run(data, tmp_path / "whole", 6)).equals(whole)  # nothing left to do
+
+
+def test_search_best_is_the_least_error_and_stays_in_the_ranges(data, tmp_path):
+    found = run(data, tmp_path, 5)
+    table, best = search.table(found), search.best(found)
+    errors = table[table["state"] == "complete"].groupby("trial")["error"].mean()
+    row = table[table["trial"] == errors.idxmin()].iloc[0]
+    assert {name: row[name] for name in best} == best
+    assert best["units"] in range(4, 9) and 1e-3 <= best["learning_rate"] <= 1e-2 and best["batch_size"] in (2, 4)
+
+
+def test_fingerprint_changes_with_data_and_settings(data):
+    points, forces, lengths = data
+    first = search.fingerprint(points, forces, lengths, seed=1)
+    assert first == search.fingerprint(points.copy(), forces, lengths, seed=1)
+    assert first != search.fingerprint(points + 1, forces, lengths, seed=1)
+    assert first != search.fingerprint(points, forces, lengths, seed=2)

@@ -1,0 +1,163 @@
+"""The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from grfkit.report_html import needs_network
+
+NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
+COLUMNS = {
+    "01_preprocess/stances.csv": "stance file runner side speed_m_s shoe lap trial mass_kg touchdown_s toeoff_s flight_s split",
+    "01_preprocess/excluded.csv": "file side touchdown_s reason",
+    "04_table1/table1.csv": "estimator direction r_mean r_sd rmse_bw_mean rmse_bw_sd nrmse_pct_mean nrmse_pct_sd n",
+    "05_table2/table2.csv": "estimator feature estimated_mean estimated_sd measured_mean measured_sd p n",
+    "06_table3/table3.csv": "estimator feature abs_error_mean abs_error_sd rel_error_pct_mean rel_error_pct_sd n",
+    "07_figure4/spm.csv": "direction node t threshold",
+    "07_figure4/clusters.csv": "direction start end p",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project's files that uses this environment in place of a .venv of its own."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("grfkit", "notebooks", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "Makefile", folder)
+    return folder
+
+
+def make(project, *arguments):
+    command = ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=300)
+
+
+@pytest.fixture(scope="module")
+def smoke(project):
+    done = make(project, "reproduce", "STUDY=smoke")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.rstrip().endswith("reports/smoke/index.html")
+    return project / "reports" / "smoke"
+
+
+def test_reproduce_leaves_every_report_without_network_or_leftovers(smoke):
+    for stem in NOTEBOOKS:
+        page = (smoke / f"{stem}.html").read_text(encoding="utf-8")
+        assert not needs_network(page)
+        assert str(smoke.parent.parent) not in page  # no path of the machine
+    assert not list(smoke.rglob("*.failed.ipynb")) and not list(smoke.rglob("*.running.ipynb"))
+    assert not [path for path in smoke.rglob("*") if path.name.startswith("~")]
+    assert not needs_network((smoke / "index.html").read_text(encoding="utf-8"))
+
+
+def test_reproduce_saves_the_columns_of_the_contract(smoke):
+    for name, columns in COLUMNS.items():
+        found = list(pd.read_csv(smoke / "results" / name).columns)
+        assert found[:len(columns.split())] == columns.split(), name
+        assert all(column.startswith("published_") for column in found[len(columns.split()):]), name
+    frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
+    assert list(frames.columns[:3]) == ["stance", "frame", "time_s"] and frames.shape[1] == 3 + 33 + 3
+    estimates = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")
+    assert list(estimates["estimator"].unique()) == ["lstm", "mean_curve"]
+    for name in ("02_search/best.yaml", "02_search/search.csv", "03_train/model.safetensors", "03_train/model.json",
+                 "07_figure4/figure4.png", "07_figure4/figure4.svg"):
+        assert (smoke / "results" / name).stat().st_size > 0
+
+
+def test_no_runner_is_trained_on_and_tested(smoke):
+    stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
+    assert not set(stances["runner"][stances["split"] == "train"]) & set(stances["runner"][stances["split"] != "train"])
+    tested = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")["stance"].unique()
+    assert set(tested) == set(stances["stance"][stances["split"] == "test"])
+
+
+def test_make_with_nothing_changed_does_nothing(project, smoke):
+    before = {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+    done = make(project, "reproduce", "STUDY=smoke")
+    assert done.returncode == 0 and "up to date" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+
+
+def test_the_same_seed_gives_the_same_tables(project, smoke):
+    """A second study with the same content under another name; also the path of a YAML file as STUDY."""
+    twin = project / "elsewhere" / "twin.yaml"
+    twin.parent.mkdir()
+    shutil.copy(project / "params" / "smoke.yaml", twin)
+    done = make(project, "reproduce", "STUDY=elsewhere/twin.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in [*COLUMNS, "02_search/search.csv", "02_search/best.yaml"]:
+        assert (project / "reports" / "twin" / "results" / name).read_bytes() == (smoke / "results" / name).read_bytes(), name
+
+
+def edit(project, name, change):
+    content = yaml.safe_load((project / "params" / "smoke.yaml").read_text(encoding="utf-8"))
+    change(content)
+    path = project / "params" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return name
+
+
+def mass(table):
+    return table.assign(mass_kg=[6370.0, *table["mass_kg"][1:]])
+
+
+@pytest.mark.parametrize(("name", "spoil", "message"), [
+    ("no_column", lambda folder, table: table.drop(columns="mass_kg"), "lacks mass_kg"),
+    ("heavy", lambda folder, table: mass(table), "mass_kg must be a number from 20 to 250; found"),
+    ("empty_table", lambda folder, table: table.head(0), "A study needs recordings; found none"),
+    ("no_table", lambda folder, table: None, "A folder of recordings holds trials.csv"),
+    ("missing_file", lambda folder, table: (folder / table["file"][0]).unlink() or table, "Each file of the table of trials must exist"),
+    ("no_c3d", lambda folder, table: (folder / table["file"][0]).write_bytes(b"no C3D") and table, "cannot be read"),
+])
+def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(project, smoke, tmp_path, name, spoil, message):
+    folder = tmp_path / "recordings"
+    shutil.copytree(smoke / "recordings", folder)
+    table = spoil(folder, pd.read_csv(folder / "trials.csv"))
+    (folder / "trials.csv").unlink()
+    if table is not None:
+        table.to_csv(folder / "trials.csv", index=False)
+    study = edit(project, name, lambda content: content["study"].update(name=name))
+    done = make(project, "reproduce", f"STUDY={study}", f"DATA={folder.as_posix()}")
+    assert done.returncode != 0 and message in done.stderr
+    assert "Traceback" not in done.stderr
+    reports = project / "reports" / name
+    assert not list(reports.glob("results/*/*")) and not list(reports.glob("0*.html"))
+    assert "failed" in (reports / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("unknown", lambda content: content["03_train"].update(epoch=1), "03_train.epoch: unknown key. Known here: epochs"),
+    ("text", lambda content: content["02_search"].update(learning_rate=["1e-3", 0.01]), "YAML read it as text"),
+])
+def test_bad_settings_stop_before_anything_runs(project, name, change, message):
+    done = make(project, "reproduce", f"STUDY={edit(project, name, change)}")
+    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+    assert not list((project / "reports" / name).glob("*.html"))
+
+
+def test_an_absent_marker_and_a_study_that_is_not_there_are_named(project, smoke):
+    name = edit(project, "marker", lambda content: content["01_preprocess"]["points"].update(l_heel="LHEE"))
+    done = make(project, "reproduce", f"STUDY={name}", "DATA=reports/smoke/recordings")
+    assert done.returncode != 0 and "'LHEE' is not in the file" in done.stderr and "l_heel" in done.stderr
+    done = make(project, "reproduce", "STUDY=nobody")
+    assert done.returncode != 0 and "params/nobody.yaml does not exist" in done.stderr
+    done = make(project, "reproduce", "RECIPE=magic")
+    assert done.returncode != 0 and "RECIPE=magic does not exist" in done.stderr
+
+
+def test_notebooks_are_committed_without_outputs_and_short():
+    for path in Path(ROOT / "notebooks").glob("*.ipynb"):
+        import json
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                assert not cell["outputs"] and cell["execution_count"] is None, path.name
+                assert "def " not in "".join(cell["source"]), path.name

@@ -1,0 +1,145 @@
+"""What a person types is read strictly, and an error says the rule, what was found and what to do."""
+
+import ast
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from grfkit import study
+
+PARAMS = ROOT / "params"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Write params/virtual.yaml with a change, return its path."""
+    def write(change):
+        content = yaml.safe_load((PARAMS / "virtual.yaml").read_text(encoding="utf-8"))
+        change(content)
+        path = tmp_path / "edited.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+    return write
+
+
+@pytest.mark.parametrize("name", ["virtual", "paper", "rbds", "smoke"])
+def test_load_accepts_the_studies_of_the_project(name):
+    loaded = study.load(PARAMS / f"{name}.yaml")
+    assert loaded.name == name
+    assert list(loaded.sections)[:7] == ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
+
+
+@pytest.mark.parametrize("stem", sorted(p.stem for p in (ROOT / "notebooks").glob("*.ipynb")))
+def test_parameters_cell_holds_the_values_of_virtual(stem):
+    """So that Run All in JupyterLab is the default study."""
+    cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+    cell, = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    values = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
+    section = study.load(PARAMS / "virtual.yaml").sections[stem]
+    assert section == {name: values[name] for name in section}
+    assert set(values) - set(section) <= {"data", "results", "published", "seed"}
+
+
+def test_load_names_an_unknown_key_and_the_known_ones(edited):
+    with pytest.raises(study.StudyError, match=r"03_train\.epoch: unknown key\. Known here: epochs"):
+        study.load(edited(lambda c: c["03_train"].update(epoch=3)))
+
+
+def test_load_names_an_unknown_key_in_a_nested_section(edited):
+    with pytest.raises(study.StudyError, match=r"01_preprocess\.checks\.stance: unknown key\. Known here: stance_s"):
+        study.load(edited(lambda c: c["01_preprocess"]["checks"].update(stance=3)))
+
+
+def test_load_says_why_1e_3_is_text(tmp_path):
+    text = (PARAMS / "virtual.yaml").read_text(encoding="utf-8").replace("alpha: 0.05", "alpha: 5e-2")
+    (tmp_path / "typed.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(study.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"):
+        study.load(tmp_path / "typed.yaml")
+
+
+def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(edited):
+    def change(content):
+        del content["03_train"]["epochs"]
+        content["02_search"]["folds"] = 1
+        content["01_preprocess"]["treadmill"] = "yes"
+    with pytest.raises(study.StudyError, match="breaks 3 rule") as error:
+        study.load(edited(change))
+    for key in ("03_train.epochs: missing", "02_search.folds: found 1", "01_preprocess.treadmill: found 'yes'"):
+        assert key in str(error.value)
+
+
+def test_load_wants_all_11_points_from_one_source(edited):
+    with pytest.raises(study.StudyError, match=r"missing: \['l_heel'\]"):
+        study.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
+    with pytest.raises(study.StudyError, match="found neither"):
+        study.load(edited(lambda c: c["01_preprocess"].update(points=None)))
+
+
+def test_load_says_which_studies_there_are():
+    with pytest.raises(study.StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
+        study.load(PARAMS / "nobody.yaml")
+
+
+def test_load_refuses_what_is_not_yaml(tmp_path):
+    (tmp_path / "broken.yaml").write_text("a: [1", encoding="utf-8")
+    with pytest.raises(study.StudyError, match="cannot be read as YAML"):
+        study.load(tmp_path / "broken.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a table of two trials."""
+    rows = [dict(zip(study.TRIAL_COLUMNS, [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""], strict=True)) for n in "ab"]
+    for n in "ab":
+        (tmp_path / f"{n}.c3d").touch()
+
+    def write(**changes):
+        pd.DataFrame(rows).assign(**changes).to_csv(tmp_path / "trials.csv", index=False)
+        return tmp_path
+    return write
+
+
+def test_read_trials_keeps_names_as_text(folder):
+    trials = study.read_trials(folder(), table="trials.csv")
+    assert trials["runner"].tolist() == ["002", "002"] and trials["mass_kg"].tolist() == [63.7, 63.7]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"mass_kg": "6370"}, r"mass_kg must be a number from 20 to 250; found 6370|mass_kg must be a number from 20 to 250; found '6370'"),
+    ({"height_m": "170"}, "height_m must be a number from 1.0 to 2.5"),
+    ({"speed_m_s": "fast"}, "speed_m_s must be a number .* found 'fast'"),
+    ({"file": "a.c3d"}, "Each C3D file has one row; a.c3d has several"),
+    ({"static": "none.c3d"}, "Each file of the table of trials must exist; 1 of 3 do not: none.c3d"),
+])
+def test_read_trials_names_what_is_wrong(folder, changes, message):
+    with pytest.raises(study.StudyError, match=message):
+        study.read_trials(folder(**changes), table="trials.csv")
+
+
+def test_read_trials_names_a_missing_column_table_or_folder(folder, tmp_path):
+    path = folder() / "trials.csv"
+    pd.read_csv(path).drop(columns="mass_kg").to_csv(path, index=False)
+    with pytest.raises(study.StudyError, match="lacks mass_kg"):
+        study.read_trials(tmp_path, table="trials.csv")
+    path.unlink()
+    with pytest.raises(study.StudyError, match="A folder of recordings holds trials.csv"):
+        study.read_trials(tmp_path, table="trials.csv")
+    with pytest.raises(study.StudyError, match="does not exist. Give it with DATA=DIR"):
+        study.read_trials(tmp_path / "nowhere", table="trials.csv")
+
+
+def test_read_trials_says_that_a_table_is_empty(folder):
+    path = folder() / "trials.csv"
+    pd.read_csv(path).head(0).to_csv(path, index=False)
+    with pytest.raises(study.StudyError, match="found none"):
+        study.read_trials(path.parent, table="trials.csv")
+
+
+def test_read_trials_derives_the_public_set(rbds):
+    trials = study.read_trials(rbds, table="rbds")
+    assert len(trials) == 66 and trials["runner"].nunique() == 22  # three speeds each
+    second = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)].iloc[0]
+    assert (second["mass_kg"], second["height_m"], second["static"]) == (80.0, 1.83, "RBDS002/RBDS002static.c3d")

@@ -1,0 +1,93 @@
+"""Transformations: inverses, closed forms, and slow literal versions."""
+
+import numpy as np
+import pytest
+
+from grfkit import transform
+
+RNG = np.random.default_rng(4)
+
+
+def test_touchdown_frame_round_trip_keeps_height_and_distances():
+    points, pelvis = RNG.normal(size=(5, 11, 3)), np.array([3.0, -1.0, 0.9])
+    moved = transform.to_touchdown_frame(points, pelvis)
+    np.testing.assert_allclose(transform.from_touchdown_frame(moved, pelvis), points, atol=1e-12)
+    np.testing.assert_array_equal(moved[..., 2], points[..., 2])
+    np.testing.assert_allclose(transform.to_touchdown_frame(pelvis, pelvis), [0, 0, 0.9])
+
+
+def test_touchdown_frame_does_not_depend_on_the_laboratory_origin():
+    points, shift = RNG.normal(size=(5, 11, 3)), np.array([2.0, 7.0, 0.0])
+    first = transform.to_touchdown_frame(points, points[0, 0])
+    np.testing.assert_allclose(transform.to_touchdown_frame(points + shift, points[0, 0] + shift), first, atol=1e-12)
+
+
+def test_lowpass_is_3_db_down_at_the_cutoff_without_lag():
+    time = np.arange(4000) / 1000
+    wave = np.sin(2 * np.pi * 20 * time)
+    middle = slice(1500, 2500)  # away from the ends
+    filtered = transform.lowpass(wave, cutoff_hz=20, rate_hz=1000)
+    assert np.abs(filtered[middle]).max() == pytest.approx(2**-0.5, rel=0.01)  # the bilinear transform bends a little
+    assert np.corrcoef(filtered[middle], wave[middle])[0, 1] > 0.9999
+
+
+def test_lowpass_keeps_a_constant_and_refuses_a_cutoff_above_the_rate():
+    np.testing.assert_allclose(transform.lowpass(np.full((100, 3), 7.0), cutoff_hz=10, rate_hz=100), 7.0)
+    with pytest.raises(ValueError, match="needs a rate above"):
+        transform.lowpass(np.zeros(100), cutoff_hz=45, rate_hz=100)
+
+
+def test_time_normalise_of_a_line_is_the_line():
+    line = np.linspace([0, 1, 2], [3, 5, 7], 37)
+    np.testing.assert_allclose(transform.time_normalise(line, 100), np.linspace([0, 1, 2], [3, 5, 7], 100))
+
+
+def literal_groups(rows, lengths, size):
+    """group_frames, one frame at a time."""
+    longest = max(-(-length // size) for length in lengths)
+    out, real, first = np.zeros((len(lengths), longest, size, rows.shape[1])), np.zeros((len(lengths), longest, size), bool), 0
+    for s, length in enumerate(lengths):
+        for frame in range(longest * size):
+            out[s, frame // size, frame % size] = rows[first + min(frame, length - 1)]
+            real[s, frame // size, frame % size] = frame < length
+        first += length
+    return out.reshape(len(lengths), longest, -1), real
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_group_frames_agrees_with_the_literal_version_and_inverts(size):
+    lengths = np.array([7, 12, 3])
+    rows = RNG.normal(size=(lengths.sum(), 2))
+    steps, real = transform.group_frames(rows, lengths, size)
+    expected, expected_real = literal_groups(rows, lengths, size)
+    np.testing.assert_array_equal(steps, expected)
+    np.testing.assert_array_equal(real, expected_real)
+    np.testing.assert_array_equal(transform.ungroup_frames(steps, lengths, channels=2), rows)
+
+
+def test_middle_frames_of_single_frames_are_the_frames():
+    lengths = np.array([4, 6])
+    rows = RNG.normal(size=(10, 2))
+    np.testing.assert_array_equal(transform.middle_frames(rows, lengths, 1), transform.group_frames(rows, lengths, 1)[0])
+    np.testing.assert_array_equal(transform.middle_frames(rows, lengths, 3)[0, 0], rows[1])  # of 0, 1, 2
+
+
+def test_rows_of_takes_whole_stances_in_the_order_asked():
+    assert transform.rows_of(np.array([2, 3, 1]), [2, 0]).tolist() == [5, 0, 1]
+
+
+def test_fit_minmax_is_zero_to_one_on_its_own_rows_and_free_on_others():
+    scaler = transform.fit_minmax(RNG.normal(size=(50, 3)))
+    np.testing.assert_allclose(scaler.transform(scaler.data_max_[None]), 1)
+    assert scaler.transform(scaler.data_max_[None] + 1).min() > 1
+    np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(np.eye(3))), np.eye(3), atol=1e-12)
+
+
+def test_arrays_takes_stances_in_the_order_of_the_table(tidy):
+    stances, frames = tidy()
+    points, forces, lengths, rows = transform.arrays(frames, stances.iloc[[3, 1]])
+    assert rows["stance"].unique().tolist() == [3, 1]
+    assert lengths.tolist() == [(frames["stance"] == 3).sum(), (frames["stance"] == 1).sum()]
+    assert points.shape == (lengths.sum(), 33) and forces.shape == (lengths.sum(), 3)
+    with pytest.raises(ValueError, match="of 0 asked for"):
+        transform.arrays(frames, stances.iloc[:0])
