@@ -41,9 +41,10 @@ LIBRARY := $(filter-out $(wildcard grfkit/virtual*),$(wildcard grfkit/*.py grfki
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
+BEYOND := $(REPORTS)/08_generalisation.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment reproduce test test-all lab FORCE
+.PHONY: help environment reproduce beyond test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<12} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -56,6 +57,10 @@ reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML f
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
 	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
 
+beyond: reproduce  ## the notebooks after 07, which take longer
+	@$(MAKE) --no-print-directory $(BEYOND)
+	@$(MAKE) --no-print-directory $(REPORTS)/index.html
+
 $(REPORTS)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
 	@$(PYTHON) -m grfkit.virtual --study "$(STUDY_FILE)" --out $(REPORTS)/recordings
 
@@ -63,15 +68,15 @@ $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -c "import pathlib; d = pathlib.Path('$(REPORTS)'); d.mkdir(parents=True, exist_ok=True); [(d / n).write_text('LAST_DATA := ' + r'$(DATA)' + '\n', encoding='utf-8') for n in ('data.mk', 'data.stamp')]"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
-$(PAGES): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
+$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
 	@$(PYTHON) -m grfkit.report run $< --study "$(STUDY_FILE)" --reports $(REPORTS) --data "$(DATA)"
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
-$(REPORTS)/02_search.html: $(REPORTS)/01_preprocess.html
+$(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
 
-$(REPORTS)/index.html: $(PAGES)
+$(REPORTS)/index.html: $(PAGES) $(wildcard $(BEYOND))
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them

@@ -4,6 +4,9 @@ A set of stances is given ragged: rows (N, C), the frames of all stances one aft
 The model knows nothing of files, runners or paths.
 """
 
+import multiprocessing
+import os
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -90,9 +93,12 @@ _held = ()  # in a process that validates folds: points, forces and lengths of a
 
 
 def hold(*training):
-    """Keep the training stances in this process, so that each fold need not send them."""
+    """Keep the training stances in this process, so that each fold need not send them; end it with the one that started it."""
     global _held
     _held = training
+    parent = multiprocessing.parent_process()
+    if parent:  # a killed parent leaves no idle worker behind
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def fold_error(training, validation, **settings):

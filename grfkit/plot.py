@@ -31,12 +31,12 @@ def spm(ax, test):
     ax.axhline(0, color="grey", linewidth=0.5)
     for sign in (1, -1):
         ax.axhline(sign * test.threshold, color=ALARM, linestyle="--")
-    ax.text(50, test.threshold, f"t* = ± {test.threshold:.2f}", ha="center", va="bottom", color=ALARM)
+    ax.text(0.98, 0.97, f"t* = ± {test.threshold:.2f}", ha="right", va="top", color=ALARM, transform=ax.transAxes)
     for start, end, p in test.clusters:
         ax.axvspan(start, end, color="grey", alpha=0.3)
-        ax.text((start + end) / 2, 0.03, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
+        ax.text(np.clip((start + end) / 2, 14, 86), 0.03, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
                 transform=ax.get_xaxis_transform(), fontsize="small")
-    highest = 1.35 * max(test.threshold, np.abs(test.t).max())
+    highest = 1.5 * max(test.threshold, np.abs(test.t).max())
     ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(0, 100), ylim=(-highest, highest))
     return ax
 
@@ -137,3 +137,15 @@ def search(ax, table):
     ax.set(xlabel="trial", ylabel="validation error (share of range)")
     ax.legend(frameon=False)
     return ax
+
+
+def test_sets(axes, table):
+    """Draw the RMSE (BW) of each set of test runners by estimator, on axes (3,); `table` as generalise.summary returns."""
+    for i, direction in enumerate(DIRECTIONS):
+        for estimator, marker, color in (("lstm", "o", ESTIMATED), ("mean_curve", "x", ALARM)):
+            rows = table[(table["direction"] == direction) & (table["estimator"] == estimator)]
+            axes[i].plot(rows["set"], rows["rmse_bw"], marker, color=color, label=estimator)
+        axes[i].set(title=DIRECTION_NAMES[direction], xlabel="test set", ylabel="RMSE (BW)", xticks=sorted(set(table["set"])))
+        axes[i].set_ylim(bottom=0)
+    axes[0].legend(fontsize="small", frameon=False)
+    return axes

@@ -133,6 +133,12 @@ class Figure4(Section):
     nodes: Annotated[int, Field(ge=10)]
 
 
+class Generalisation(Search):
+    train_epochs: Count
+    test_sets: Count
+    runners_per_set: Count
+
+
 class Nothing(Section):
     pass
 
@@ -147,6 +153,7 @@ class StudyFile(Section):
     table2: Table2 = Field(alias="05_table2")
     table3: Nothing = Field(alias="06_table3")
     figure4: Figure4 = Field(alias="07_figure4")
+    generalisation: Generalisation = Field(alias="08_generalisation")
 
 
 @dataclass(frozen=True)

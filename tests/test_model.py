@@ -1,5 +1,8 @@
 """The LSTM, its baseline and the search: padding, leakage, seeds, and a search that is interrupted."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +133,26 @@ def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path
     resumed = search.table(run(data, tmp_path / "parts", 6))
     assert whole.equals(resumed) and len(whole["trial"].unique()) == 6
     assert search.table(run(data, tmp_path / "whole", 6)).equals(whole)  # nothing left to do
+
+
+def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
+    """Kill the searching process outright: its workers end, and the next run ends as an undisturbed one."""
+    np.savez(tmp_path / "data.npz", *data)
+    script = tmp_path / "searcher.py"
+    script.write_text("import sys, numpy as np\nfrom grfkit import search\n"
+                      "if __name__ == '__main__':\n"
+                      "    data = list(np.load(sys.argv[1]).values())\n"
+                      f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4, n_folds=2,\n"
+                      f"               frames_per_step=10, epochs=1, ranges={RANGES!r})\n", encoding="utf-8")
+    searcher = subprocess.Popen([sys.executable, script, tmp_path / "data.npz", tmp_path / "killed"], stderr=subprocess.PIPE, text=True)
+    for line in searcher.stderr:  # the bar says when the first fit is done: the workers are up
+        if "1/8" in line:
+            break
+    assert searcher.poll() is None  # it is in the middle
+    searcher.kill()
+    searcher.stderr.read()  # ends when the last worker has closed its end of the pipe
+    searcher.wait()
+    assert search.table(run(data, tmp_path / "killed", 4)).equals(search.table(run(data, tmp_path / "whole", 4)))
 
 
 def test_search_best_is_the_least_error_and_stays_in_the_ranges(data, tmp_path):

@@ -98,6 +98,15 @@ def test_the_same_seed_gives_the_same_tables(project, smoke):
         assert (project / "reports" / "twin" / "results" / name).read_bytes() == (smoke / "results" / name).read_bytes(), name
 
 
+def test_beyond_repeats_the_recipe_for_disjoint_test_sets(project, smoke):
+    done = make(project, "beyond", "STUDY=smoke")
+    assert done.returncode == 0, done.stderr[-3000:]
+    table = pd.read_csv(smoke / "results" / "08_generalisation" / "test_sets.csv")
+    sets = [set(runners.split()) for runners in table["runners"].unique()]
+    assert len(sets) == 2 and not sets[0] & sets[1]
+    assert "08_generalisation.html" in (smoke / "index.html").read_text(encoding="utf-8")
+
+
 def edit(project, name, change):
     content = yaml.safe_load((project / "params" / "smoke.yaml").read_text(encoding="utf-8"))
     change(content)
