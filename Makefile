@@ -29,10 +29,11 @@ endif
 # Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
 -include $(REPORTS)/data.mk
 DATA ?= $(LAST_DATA)
+override DATA := $(patsubst %/,%,$(subst \,/,$(DATA)))
 MOVED := $(if $(filter-out $(LAST_DATA),$(DATA))$(filter-out $(DATA),$(LAST_DATA)),FORCE)
-TABLE := $(wildcard $(DATA)/trials.csv)
+TABLE := $(wildcard $(DATA)/trials.csv $(DATA)/participantInfo.csv)
 ifeq ($(DATA),)
-ifneq ($(filter laboratory:,$(shell $(BOOT) -c "import pathlib; p = pathlib.Path('$(STUDY_FILE)'); print(p.read_text(encoding='utf-8') if p.is_file() else '')")),)
+ifeq ($(shell $(BOOT) -c "import pathlib, re, sys; p = pathlib.Path(sys.argv[1]); t = p.read_text(encoding='utf-8') if p.is_file() else ''; print(bool(re.search('^laboratory:', t, re.M) and re.search('^ +data: *recordings', t, re.M)))" "$(STUDY_FILE)"),True)
 TABLE := $(REPORTS)/recordings/trials.csv
 endif
 endif
@@ -59,13 +60,13 @@ reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML f
 
 beyond: reproduce  ## the notebooks after 07, which take longer
 	@$(MAKE) --no-print-directory $(BEYOND)
-	@$(MAKE) --no-print-directory $(REPORTS)/index.html
+	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 $(REPORTS)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
 	@$(PYTHON) -m grfkit.virtual --study "$(STUDY_FILE)" --out $(REPORTS)/recordings
 
 $(REPORTS)/data.stamp: $(MOVED) | $(READY)
-	@$(PYTHON) -c "import pathlib; d = pathlib.Path('$(REPORTS)'); d.mkdir(parents=True, exist_ok=True); [(d / n).write_text('LAST_DATA := ' + r'$(DATA)' + '\n', encoding='utf-8') for n in ('data.mk', 'data.stamp')]"
+	@$(PYTHON) -m grfkit.report remember --reports $(REPORTS) --data "$(DATA)"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
 $(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
@@ -76,7 +77,7 @@ $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
 
-$(REPORTS)/index.html: $(PAGES) $(wildcard $(BEYOND))
+$(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them
@@ -85,7 +86,8 @@ test: $(READY)  ## the tests that take under ten minutes, the study `smoke` amon
 test-all: $(READY)  ## the slow tests too
 	$(PYTHON) -m pytest -q
 
-lab: $(READY) reports/virtual/recordings/trials.csv  ## JupyterLab in the project
+lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
+	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv
 	$(PYTHON) -m jupyterlab
 
 params/%.yaml:

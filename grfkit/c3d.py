@@ -93,12 +93,20 @@ def _points(content, rotation, name):
     missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
     metres = np.einsum("ij,jpf->pfi", rotation, raw) * _scale(units[0], name)
     metres[missing] = np.nan
-    return dict(zip(group["LABELS"]["value"], metres, strict=False))
+    return dict(zip(_labels(group), metres, strict=True))
+
+
+def _labels(group):
+    """Gather the names of all points; a file with more than 255 goes on in LABELS2, LABELS3, ..."""
+    more = sorted((name for name in group if name.startswith("LABELS") and name != "LABELS"), key=lambda name: int(name[6:]))
+    return [label for name in ("LABELS", *more) for label in group[name]["value"]]
 
 
 def _plate(raw, rotation):
     force = raw["force"].T @ rotation.T
-    if force[:, 2].sum() < 0:  # the file stores what the runner does to the plate
+    if -force[:, 2].min() > force[:, 2].max():  # the file stores what the runner does to the plate
         force = -force
+    if raw["unit_force"] != "N":
+        raise ValueError(f"Forces in a C3D file are in N; the force plate says {raw['unit_force']!r}. Export it again.")
     scale = _scale(raw["unit_position"], "the force plate")
     return Plate(force, raw["center_of_pressure"].T @ rotation.T * scale, raw["corners"].T @ rotation.T * scale)

@@ -24,10 +24,9 @@ def evaluate(stances, frames, test_runners, *, folder, seed, trials, folds, fram
     tested = stances["runner"].isin(test_runners)
     training, tested = stances[~tested], stances[tested]
     points, forces, lengths, rows = transform.arrays(frames, training)
-    settings = {"seed": seed, "trials": trials, "n_folds": folds, "frames_per_step": frames_per_step, "epochs": epochs,
-                "ranges": ranges}
+    settings = {"seed": seed, "n_folds": folds, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
     storage = search.journal(folder, search.fingerprint(points, forces, lengths, **settings))
-    best = search.best(search.run(points, forces, lengths, storage=storage, **settings))
+    best = search.best(search.run(points, forces, lengths, storage=storage, trials=trials, **settings))
     lstm = model.fit(points, forces, lengths, seed=seed, epochs=train_epochs, frames_per_step=frames_per_step, progress=True, **best)
     curve = model.mean_curve(forces, lengths, metrics.in_stance(rows, training), training["side"])
     test_points, _, test_lengths, test_rows = transform.arrays(frames, tested)

@@ -93,10 +93,12 @@ def _pose(segment, markers, still, names, max_residual_m):
         place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
         rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
         expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
-        residual = np.nanmedian(np.linalg.norm(moving - expected, axis=2), axis=0)
-        worst = int(np.nanargmax(residual))
-        if residual[worst] <= max_residual_m:
+        distance = np.linalg.norm(moving - expected, axis=2)
+        seen = np.isfinite(distance)
+        residual = [np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)]
+        if max(residual) <= max_residual_m:
             return fit
+        worst = int(np.argmax(residual))
         kept.pop(worst)
 
 

@@ -52,7 +52,7 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
 
     `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone; the
     loss is the mean squared error over real frames, never over padding. Adam with a cosine schedule over a fixed number
-    of epochs (our choice: nothing decides when to stop). The same seed gives the same network on the same machine.
+    of epochs (our choice: nothing decides when to stop). On a CPU the same seed gives the same network on the same machine.
     """
     points_scaler, force_scaler = transform.fit_minmax(points), transform.fit_minmax(forces)
     steps = _tensor(transform.middle_frames(points_scaler.transform(points), lengths, frames_per_step))

@@ -207,8 +207,8 @@ def _commit(root):
 
 
 def hash_data(folder):
-    """Return the SHA-256 over names and contents of trials.csv and all C3D files of a folder, None if it has none."""
-    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path == folder / "trials.csv"]
+    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none."""
+    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder]
     total = hashlib.sha256()
     for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
         with path.open("rb") as file:
@@ -228,10 +228,13 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m grfkit.report", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     runner, index = commands.add_parser("run", help="run a notebook"), commands.add_parser("index", help="write the index")
+    remember = commands.add_parser("remember", help="note where the recordings lie")
     runner.add_argument("notebook", type=Path)
-    runner.add_argument("--data", help="folder of the raw recordings; default: what the study file says")
+    for command in (runner, remember):
+        command.add_argument("--data", default="", help="folder of the raw recordings; default: what the study file says")
     for command in (runner, index):
         command.add_argument("--study", required=True, type=Path, help="YAML file of the study")
+    for command in (runner, index, remember):
         command.add_argument("--reports", required=True, type=Path, help="folder of the study's reports")
     options = parser.parse_args(arguments)
     # where this package is installed, jsonschema builds a parser of international URLs: 2 s at each start, not used here
@@ -239,7 +242,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
         stream.reconfigure(errors="replace")
     try:
-        return _index(options) if options.command == "index" else _run(options)
+        return {"run": _run, "index": _index, "remember": _remember}[options.command](options)
     except (ValueError, OSError) as error:  # StudyError is a ValueError
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -249,6 +252,17 @@ def _index(options):
     clock = time.perf_counter()
     path = write_index(studies.load(options.study), options.reports)
     print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+    return 0
+
+
+def _remember(options):
+    """Note where the recordings lie for later runs of make; `data.stamp` is new only where that changed."""
+    text = f"LAST_DATA := {options.data}\n"
+    if options.data and not Path(options.data).is_dir():
+        raise ValueError(f"The recordings lie in a folder; {options.data} does not exist. Give it with DATA=DIR.")
+    options.reports.mkdir(parents=True, exist_ok=True)
+    for name in ("data.mk", "data.stamp"):
+        _write(options.reports / name, text)
     return 0
 
 

@@ -7,7 +7,7 @@ a fold, so that the validation error is lower than the error on runners never se
 import hashlib
 import json
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
@@ -23,6 +23,7 @@ from grfkit import model, transform
 
 HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
 PRUNED_AFTER = 4  # trials that are never pruned, so that there is something to compare with: our choice
+SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our choice
 KEPT_PCT = 33.0  # a later trial goes on while it is in the best third so far: our choice
 
 
@@ -33,9 +34,14 @@ def folds(n, k, *, seed):
 
 def journal(folder, key):
     """Open the storage in which a search of these inputs is kept, so that an interrupted one resumes."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    path = str(Path(folder) / f"search-{key}.journal")
-    return optuna.storages.JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+    path = Path(folder) / f"search-{key}.journal"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():  # a line that a kill or a full disk tore would make the file unreadable for ever
+        written = path.read_bytes()
+        whole = written[:written.rfind(b"\n") + 1]
+        if whole != written:
+            path.write_bytes(whole)
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
 
 def fingerprint(*arrays, **settings):
@@ -50,14 +56,14 @@ def fingerprint(*arrays, **settings):
 
 
 def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_step, epochs, ranges):
-    """Search until `trials` trials are finished; returns the Optuna study.
+    """Search until `trials` trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
 
     `points` (N, 33), `forces` (N, 3), `lengths` (S,) hold training stances alone; `ranges` gives for each of
     HYPER_PARAMETERS [low, high], or the choices of batch_size. The error of a trial is the mean over folds of the root mean
     squared error of the scaled forces. Each trial has a sampler seeded by the number of finished ones, so that an
     interrupted search ends as an undisturbed one; a trial that was left running is failed and run again. Trials run one
-    after the other, the folds of a trial side by side, a process each, as many as there are processors; the result does not
-    depend on their number.
+    after the other, the folds of a trial side by side, in as many processes as there are processors; the result does not depend
+    on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name="search", storage=storage, load_if_exists=True,
@@ -68,7 +74,7 @@ def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_s
     settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
     finished = len(_finished(study))
     with (tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,
-          _workers(n_folds, points, forces, lengths) as pool):
+          _workers(n_folds, epochs, points, forces, lengths) as pool):
         while finished < trials:
             study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
             trial = study.ask(_distributions(ranges))
@@ -76,19 +82,20 @@ def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_s
             study.tell(trial, float(np.mean(errors)) if state == TrialState.COMPLETE else None, state=state)
             bar.update(n_folds - len(errors))
             finished += 1
-    return study
+    return _finished(study)[:trials]
 
 
-def table(study):
-    """List a finished search: a row for each trial and fold, with its hyper-parameters and its validation error."""
+def table(trials):
+    """List a search: a row for each trial and fold, with its hyper-parameters and its validation error."""
     rows = [{"trial": number, "fold": fold, "state": trial.state.name.lower(), **trial.params, "error": error}
-            for number, trial in enumerate(_finished(study)) for fold, error in enumerate(trial.user_attrs["errors"])]
+            for number, trial in enumerate(trials) for fold, error in enumerate(trial.user_attrs["errors"])]
     return pd.DataFrame(rows)
 
 
-def best(study):
+def best(trials):
     """Give the hyper-parameters of the trial with the least validation error, in plain Python types."""
-    return {name: study.best_params[name] for name in HYPER_PARAMETERS}
+    winner = min((trial for trial in trials if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value)
+    return {name: winner.params[name] for name in HYPER_PARAMETERS}
 
 
 def _finished(study):
@@ -117,7 +124,10 @@ def _validate(trial, pool, parts, bar, **settings):
     return errors, TrialState.COMPLETE
 
 
-def _workers(most, *training):
-    """Start worker processes that hold the training stances; a fresh interpreter each, as everywhere on Windows."""
+def _workers(most, epochs, *training):
+    """Start what fits the folds, holding the training stances: processes (a fresh interpreter each, as everywhere on Windows), or
+    a thread where they would take longer to start than to work."""
+    if epochs * len(training[0]) < SMALL:
+        return ThreadPoolExecutor(1, initializer=model.hold, initargs=training)
     return ProcessPoolExecutor(min(most, joblib.cpu_count()), mp_context=multiprocessing.get_context("spawn"),
                                initializer=model.hold, initargs=training)

@@ -16,7 +16,9 @@ SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a
 LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
 UNLOADED_N = 30.0
 MOST_FRAMES_OF_FILTER = 16  # fewer frames than this are too few to filter: our choice
+LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
+FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
 LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
         for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
 
@@ -28,15 +30,18 @@ class Excluded(Exception):
 def contacts(vertical, *, threshold_n, rate_hz):
     """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
 
-    Returns a list of (first, end), end exclusive.
+    A run that stays small is noise; two that a short dropout parts are one contact. Returns a list of (first, end), end
+    exclusive.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
     runs = []
     for first, end in edges.reshape(-1, 2):
+        if vertical[first:end].max() <= SMALLEST_PEAK_N:
+            continue
         if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:
             first = runs.pop()[0]
         runs.append((int(first), int(end)))
-    return [(first, end) for first, end in runs if vertical[first:end].max() > SMALLEST_PEAK_N]
+    return runs
 
 
 def unloaded_offset(force):
@@ -96,14 +101,15 @@ def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_
         if not speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]:
             excluded.append((trial.file, "", np.nan, f"speed outside {speed_m_s[0]} to {speed_m_s[1]} m/s"))
             continue
-        recording = c3d.read(Path(folder) / trial.file, forward=forward, up=up)
         try:
+            recording = c3d.read(Path(folder) / trial.file, forward=forward, up=up)
             points = track(recording, trial.static, Path(folder), statics, landmark_source, forward=forward, up=up)
+            found = cut(recording, points, mass_kg=trial.mass_kg, treadmill=treadmill, force_cutoff_hz=force_cutoff_hz,
+                        points_cutoff_hz=points_cutoff_hz, contact_threshold_n=contact_threshold_n, padding_s=padding_s,
+                        checks=checks)
+            check_braking_first([outcome[1] for _, _, outcome in found if not isinstance(outcome, Excluded)])
         except ValueError as error:
             raise ValueError(f"{trial.file}: {error}") from None
-        found = cut(recording, points, mass_kg=trial.mass_kg, treadmill=treadmill, force_cutoff_hz=force_cutoff_hz,
-                    points_cutoff_hz=points_cutoff_hz, contact_threshold_n=contact_threshold_n, padding_s=padding_s,
-                    checks=checks)
         for side, touchdown_s, outcome in found:
             if isinstance(outcome, Excluded):
                 excluded.append((trial.file, side, touchdown_s, str(outcome)))
@@ -117,9 +123,7 @@ def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_
     if not stances:
         raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
                          f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
-    stances = pd.DataFrame(stances)
-    check_braking_first(stances, [table[table[:, -1] > 0, -3:] for table in frames])
-    return stances, _tidy(frames), excluded
+    return pd.DataFrame(stances), _tidy(frames), excluded
 
 
 def track(recording, static, folder, statics, source, *, forward, up):
@@ -158,8 +162,9 @@ def cut(recording, points, *, mass_kg, treadmill, force_cutoff_hz, points_cutoff
             if sum(other < end and first < other_end for other, other_end, _ in found) > 1:
                 raise Excluded("step over two plates")
             table = _table(forces[number] / (mass_kg * GRAVITY), hz, first, end, padding_s, tracks)
-            _check(table, recording.plates[number], first, end, hz, checks)
-            row = {"toeoff_s": (end - 1) / hz, "flight_s": (later[0] - end) / hz if later else np.nan}
+            _check(table, recording.plates[number], side, first, end, hz, treadmill, checks)
+            flight_s = (later[0] - end) / hz if later and later[0] - end < LONGEST_FLIGHT_S * hz else np.nan
+            row = {"toeoff_s": (end - 1) / hz, "flight_s": flight_s}
             outcome = row, _in_touchdown_frame(table)
         except Excluded as reason:
             outcome = reason
@@ -173,15 +178,16 @@ def cut(recording, points, *, mass_kg, treadmill, force_cutoff_hz, points_cutoff
     return outcomes
 
 
-def check_braking_first(stances, forces):
-    """Check over all stances that braking comes before propulsion, so that the running direction is right.
+def check_braking_first(tables):
+    """Check over the stances of one recording that braking comes before propulsion, so that `forward` is right.
 
-    `forces` is a list of (T, 3) BW in stance. Raises ValueError where the mean of the first halves is not backwards.
+    `tables` as cut returns. Raises ValueError where the mean of the first halves is not backwards.
     """
-    halves = np.mean([[part[:, 0].mean() for part in np.array_split(force, 2)] for force in forces], axis=0)
-    if not halves[0] < 0 < halves[1]:
-        raise ValueError(f"Running brakes before it propels; over {len(stances)} stances the anterior-posterior force "
-                         f"is {halves[0]:+.3f} BW in the first half and {halves[1]:+.3f} BW in the second. "
+    halves = [[part[:, -3].mean() for part in np.array_split(table[table[:, -1] > 0], 2)] for table in tables]
+    first, second = np.mean(halves, axis=0) if halves else (-1, 1)
+    if not first < 0 < second:
+        raise ValueError(f"Running brakes before it propels; over {len(tables)} stances the anterior-posterior force is "
+                         f"{first:+.3f} BW in the first half and {second:+.3f} BW in the second. "
                          "Turn the sign of `forward` in the study file, or name the right axis.")
 
 
@@ -201,11 +207,12 @@ def draw_split(stances, *, seed, test_runners, n_test_runners, test_shoes, test_
     absent = sorted(set(test_runners) - set(runners))
     if absent:
         raise ValueError(f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.")
+    trials = stances.groupby(["runner", "shoe", "lap"])["trial"].nunique().max()
     split = pd.Series("train", index=stances.index)
     for runner in test_runners:
         own = stances[stances["runner"] == runner]
         split[own.index] = "unused"
-        split[_whole_laps(own, rng, test_shoes, test_laps)] = "test"
+        split[_whole_laps(own, rng, test_shoes, test_laps, trials)] = "test"
     return split
 
 
@@ -216,10 +223,11 @@ def poses(frames, stance, *, count):
     return rows[INPUTS].to_numpy().reshape(count, len(POINTS), 3), rows[FORCES].to_numpy()
 
 
-def _whole_laps(own, rng, test_shoes, test_laps):
-    """Choose shoes and laps of one runner; returns the index of their stances."""
-    sizes = own.groupby(["shoe", "lap"]).size()
-    whole = sizes[sizes == sizes.max()] if test_laps else sizes
+def _whole_laps(own, rng, test_shoes, test_laps, trials):
+    """Choose shoes and laps of one runner, where `trials` have both stances; returns the index of their stances."""
+    sides = own.groupby(["shoe", "lap", "trial"])["side"].nunique()
+    both = (sides == 2).groupby(["shoe", "lap"]).sum()
+    whole = both[both == trials] if test_laps else both
     by_shoe = {shoe: [lap for other, lap in whole.index if other == shoe] for shoe in own["shoe"].unique()}
     enough = sorted(shoe for shoe, laps in by_shoe.items() if len(laps) >= (test_laps or 1))
     if len(enough) < (test_shoes or 1):
@@ -243,29 +251,39 @@ def _table(force, hz, first, end, padding_s, tracks):
     return np.column_stack([(frames - first) / hz, points, force[frames] * in_stance[:, None]])
 
 
-def _check(table, plate, first, end, hz, checks):
+def _check(table, plate, side, first, end, hz, treadmill, checks):
     """Raise Excluded for the first check that a stance breaks; thresholds and their sources are in the study file."""
-    stance = (table[:, 0] > -1e-9) & (table[:, 0] < (end - first - 0.5) / hz)
     points = table[:, 1:34].reshape(-1, len(POINTS), 3)
     shortest, longest = checks["stance_s"]
     if not shortest <= (end - first) / hz <= longest:
         raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
     if table[:, -1].max() < checks["min_peak_bw"]:
         raise Excluded(f"vertical peak under {checks['min_peak_bw']} BW")
+    _check_person(points, hz, checks)
+    if not treadmill and points[-1, 0, 0] < points[0, 0, 0]:
+        raise Excluded("runs against the axis `forward`")
+    middle = (first + end) // 2
+    heel, toe = points[middle - first + np.argmin(np.abs(table[:, 0]))][FEET[side]]
+    _check_foot(heel, toe, plate.cop[middle], plate.corners[:, :2], checks)
+
+
+def _check_person(points, hz, checks):
+    """Exclude a stance in which the points (T, 11, 3) m jump, or a thigh or shank changes its length."""
     if np.linalg.norm(np.diff(points[:, 0], axis=0), axis=1).max() * hz > checks["max_speed_m_s"]:
         raise Excluded("wrong person: points jump")
     lengths = np.stack([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in LEGS], axis=1)
     if (np.ptp(lengths, axis=0) / np.median(lengths, axis=0)).max() > checks["segment_change"]:
         raise Excluded("wrong person: segment lengths change")
-    middle = (first + end) // 2
-    foot = points[stance][middle - first]
-    heel, toe = (foot[8:10] if foot[4, 2] > foot[9, 2] else foot[4:6])
-    if _distance(plate.cop[middle], heel, toe) > checks["foot_distance_m"]:
+
+
+def _check_foot(heel, toe, cop, corners, checks):
+    """Exclude a stance whose foot, at mid-stance, is far from the centre of pressure or not wholly on the plate."""
+    if not _distance(cop, heel, toe) <= checks["foot_distance_m"]:  # a centre of pressure that is NaN is excluded too
         raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
-    low, high = plate.corners[:, :2].min(axis=0), plate.corners[:, :2].max(axis=0)
-    margin = checks["plate_margin_m"]
-    if any((end_of_foot[:2] < low + margin).any() or (end_of_foot[:2] > high - margin).any() for end_of_foot in (heel, toe)):
-        raise Excluded("foot not wholly on the plate")
+    low, high, margin = corners.min(axis=0), corners.max(axis=0), checks["plate_margin_m"]
+    for place in (heel[:2], toe[:2]):
+        if (place < low + margin).any() or (place > high - margin).any():
+            raise Excluded("foot not wholly on the plate")
 
 
 def _distance(cop, heel, toe):

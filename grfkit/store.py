@@ -30,7 +30,9 @@ def read(results, name):
             return pd.read_parquet(found)
         case ".csv":
             columns = pd.read_csv(found, nrows=0).columns
-            return pd.read_csv(found, dtype={column: str for column in TEXT_COLUMNS if column in columns})
+            text = [column for column in columns if column in TEXT_COLUMNS]  # "NA" may be a runner's initials
+            return pd.read_csv(found, dtype=dict.fromkeys(text, str), keep_default_na=False,
+                               na_values={column: [""] for column in columns if column not in text})
         case ".yaml":
             return yaml.safe_load(found.read_text(encoding="utf-8"))
         case ".json":

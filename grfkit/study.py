@@ -1,4 +1,4 @@
-"""Read and check what a person typed: the study file, the published numbers and the table of trials.
+"""Read and check what a person typed: the study file and the published numbers.
 
 A study is one YAML file (params/): a section `study`, a section for each notebook and, where the recordings are
 virtual, a section `laboratory`. Reading is strict: an unknown key, a missing key or a wrong type is an error that
@@ -8,18 +8,13 @@ names the key, what was found and what is allowed.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-import pandas as pd
 import pydantic
 import yaml
 from pydantic import Field
 
 from grfkit import POINTS
-
-TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
-LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
-
 
 class StudyError(ValueError):
     """What was typed breaks a rule; the message says which, what was found and what to do."""
@@ -37,7 +32,16 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 VLR = Literal["touchdown_to_13", "20_to_80"]
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+def _ordered(limits):
+    if limits[0] > limits[1]:
+        raise ValueError("the lower limit comes first")
+    return limits
+
+
+def _range(kind):
+    return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(_ordered)]
 
 
 class General(Section):
@@ -67,19 +71,32 @@ class Laboratory(Section):
 
 class Landmark(Section):
     segment: str
-    markers: list[str] | None = None
+    markers: Annotated[list[str], Field(min_length=1)] | None = None
     regression: Literal["harrington2007"] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_source(self):
+        if (self.markers is None) == (self.regression is None):
+            raise ValueError("a landmark has either markers or a regression")
+        return self
+
+
+class Spines(Section):
+    l_asis: str
+    r_asis: str
+    l_psis: str
+    r_psis: str
 
 
 class Clusters(Section):
     segments: dict[str, Annotated[list[str], Field(min_length=3)]]
-    pelvis_markers: dict[Literal["l_asis", "r_asis", "l_psis", "r_psis"], str]
+    pelvis_markers: Spines
     landmarks: dict[str, Landmark]
     max_residual_m: Positive
 
 
 class Checks(Section):
-    stance_s: Range
+    stance_s: _range(Positive)
     min_peak_bw: Positive
     max_gap_s: Positive
     max_speed_m_s: Positive
@@ -95,7 +112,7 @@ class Preprocess(Section):
     treadmill: bool
     points: dict[str, str] | None
     clusters: Clusters | None
-    speed_m_s: Range
+    speed_m_s: _range(Positive)
     force_cutoff_hz: Positive | None
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive
@@ -113,11 +130,11 @@ class Search(Section):
     folds: Annotated[int, Field(ge=2)]
     trials: Count
     epochs: Count
-    layers: Annotated[list[int], Field(min_length=2, max_length=2)]
-    units: Annotated[list[int], Field(min_length=2, max_length=2)]
-    dropout: Range
-    learning_rate: Range
-    batch_size: Annotated[list[int], Field(min_length=1)]
+    layers: _range(Count)
+    units: _range(Count)
+    dropout: _range(Annotated[float, Field(ge=0, lt=1)])
+    learning_rate: _range(Positive)
+    batch_size: Annotated[list[Count], Field(min_length=1)]
 
 
 class Train(Section):
@@ -181,6 +198,9 @@ def load(path):
     except pydantic.ValidationError as error:
         raise StudyError(_explain(path, error)) from None
     _check_points(path, checked["01_preprocess"])
+    if checked["study"]["data"] == "recordings" and checked["laboratory"] is None:
+        raise StudyError(f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
+                         "`laboratory`. Add it, or write `data: null` and give DATA=DIR.")
     general, laboratory = checked.pop("study"), checked.pop("laboratory")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256)
@@ -227,8 +247,10 @@ def _keys(location):
     model = StudyFile
     for part in location:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        options = getattr(fields[part].annotation, "__args__", None) or [fields[part].annotation]
-        model = next(option for option in options if isinstance(option, type) and issubclass(option, Section))
+        if part not in fields:  # the name of a landmark or of a segment: the section is that of the value
+            continue
+        options = [fields[part].annotation, *get_args(fields[part].annotation)]
+        model = next((option for option in options if isinstance(option, type) and issubclass(option, Section)), model)
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -251,67 +273,11 @@ def _check_points(path, section):
         raise StudyError(f"{path}: 01_preprocess must say where all 11 points come from; "
                          f"missing: {sorted(set(POINTS) - found)}, unknown: {sorted(found - set(POINTS))}.")
     if clusters is not None:
+        wrong = [point for point, mark in clusters["landmarks"].items() if mark["regression"] and not point.endswith("_hip")]
+        if wrong:
+            raise StudyError(f"{path}: a regression gives a hip joint centre; found one for {', '.join(wrong)}. "
+                             "Name the markers of the static trial instead.")
         carriers = {landmark["segment"] for landmark in clusters["landmarks"].values()}
         if not carriers <= set(clusters["segments"]):
             raise StudyError(f"{path}: 01_preprocess.clusters.landmarks names segments without markers: "
                              f"{sorted(carriers - set(clusters['segments']))}. Add them to `segments`.")
-
-
-def read_trials(folder, *, table):
-    """Read the table of trials of a folder of recordings.
-
-    Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
-    file) or "rbds" (derived from the public set's participantInfo.csv). Raises StudyError for a missing folder,
-    file, column or value, and for a mass, height or speed that no runner has.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
-    trials = _rbds_trials(folder) if table == "rbds" else _csv(folder / "trials.csv", TRIAL_COLUMNS)
-    if trials.empty:
-        raise StudyError(f"A study needs recordings; found none in {folder}. Give their folder with DATA=DIR.")
-    for column, (low, high) in LIMITS.items():
-        values = pd.to_numeric(trials[column], errors="coerce")
-        bad = trials[~values.between(low, high)]
-        if len(bad):
-            row = bad.iloc[0]
-            raise StudyError(f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
-                             f"({len(bad)} row(s)). Correct it in the table of trials of {folder}.")
-        trials[column] = values.astype(float)
-    if trials["file"].duplicated().any():
-        raise StudyError(f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
-                         f"in the table of trials of {folder}. Delete the others.")
-    files = {*trials["file"], *trials["static"]} - {""}
-    absent = sorted(name for name in files if not (folder / name).is_file())
-    if absent:
-        raise StudyError(f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
-                         f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows.")
-    return trials
-
-
-def _csv(path, columns):
-    """Read a CSV file as text and check that it has these columns."""
-    if not path.is_file():
-        raise StudyError(f"A folder of recordings holds {path.name}; {path.parent} does not. "
-                         f"Write it with the columns {', '.join(columns)}.")
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    absent = [column for column in columns if column not in frame]
-    if absent:
-        raise StudyError(f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
-                         f"Found: {', '.join(frame.columns)}.")
-    return frame
-
-
-def _rbds_trials(folder):
-    """Derive the table of trials of the public set (Fukuchi 2017): runners, masses, three belt speeds, a static trial."""
-    people = _csv(folder / "participantInfo.csv", ["FileName", "Height", "Mass", "Gender"])
-    people = people[people["FileName"].str.endswith("static.c3d")]
-    rows = []
-    for person in people.itertuples():
-        runner = person.FileName.removesuffix("static.c3d")
-        for path in sorted((folder / runner).glob(f"{runner}runT*.c3d")):
-            rows.append({"file": f"{runner}/{path.name}", "runner": runner.removeprefix("RBDS"), "mass_kg": person.Mass,
-                         "height_m": float(person.Height) / 100, "sex": person.Gender,
-                         "speed_m_s": int(path.stem[-2:]) / 10, "shoe": "own", "lap": "0", "trial": "1",
-                         "static": f"{runner}/{person.FileName}"})
-    return pd.DataFrame(rows, columns=TRIAL_COLUMNS)

@@ -75,7 +75,8 @@ def group_frames(rows, lengths, frames_per_step):
 def middle_frames(rows, lengths, frames_per_step):
     """Take the middle frame of each group of group_frames: rows (N, C) become (S, L, C).
 
-    Points between two camera frames are interpolated, so that one frame of the group says what there is to know.
+    Points between two camera frames are interpolated: with one step for each camera frame nothing is lost. A larger
+    group leaves camera frames out.
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     middle = np.arange(longest) * frames_per_step + frames_per_step // 2

@@ -72,6 +72,19 @@ def test_read_gives_the_forces_of_another_tool(plates):
         np.testing.assert_allclose(plate.force[frames], expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("offset_n", [-100, 0, 100])
+def test_plate_force_points_up_whatever_the_files_sign_and_offset(sign, offset_n):
+    """One stance of 0.23 s in 5 s of recording: the offset outweighs the foot in the mean."""
+    force = np.zeros((3, 5000))
+    force[2, 2000:2230] = 1700 * np.sin(np.linspace(0, np.pi, 230))
+    raw = {"force": sign * force + offset_n, "center_of_pressure": force, "corners": np.zeros((3, 4)), "unit_force": "N", "unit_position": "mm"}
+    plate = c3d._plate(raw, np.eye(3))
+    np.testing.assert_allclose(plate.force[:, 2], force[2] + sign * offset_n)
+    with pytest.raises(ValueError, match="the force plate says 'lb'"):
+        c3d._plate(raw | {"unit_force": "lb"}, np.eye(3))
+
+
 def test_read_gives_upward_forces_whatever_the_sign_of_the_file(plates):
     """Overground running at 3.1 m/s on a Kistler plate of type 3: one stance, in newtons."""
     recording = c3d.read(plates / "Running_0002.c3d", forward="+y", up="+z")

@@ -85,6 +85,15 @@ def test_from_clusters_says_which_segment_has_too_few_markers():
         landmarks.from_clusters(running, static, **settings)
 
 
+def test_from_clusters_of_hidden_markers_are_missing_points():
+    static, settings = body()
+    running = moved(static, np.eye(3), np.zeros(3))
+    for i in range(4):
+        running[f"limb{i}"][:] = np.nan
+    points = landmarks.from_clusters(running, static, **settings)
+    assert np.isnan(points[:, 1:]).all() and np.isfinite(points[:, 0]).all()  # the limb's, the pelvis'
+
+
 def test_from_markers_orders_points_and_names_an_absent_one():
     markers = {name: np.full((2, 3), i) for i, name in enumerate(reversed(POINTS))}
     points = landmarks.from_markers(markers, {name: name for name in POINTS})

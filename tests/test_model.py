@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import optuna
 import pytest
 import torch
 
@@ -64,17 +65,22 @@ def test_masked_loss_ignores_padding_and_agrees_with_the_literal_mean():
     assert model.masked_loss(changed, target, real) == model.masked_loss(estimated, target, real)
 
 
-def test_held_out_stances_change_nothing_that_is_fitted(data):
-    """Scaler and weights come from the training stances: scramble the others, and the fit is the same."""
+def test_validation_stances_change_nothing_that_is_fitted(data, monkeypatch):
+    """What fold_error fits comes from its training stances: scramble the others, and scalers and weights are the same."""
     points, forces, lengths = data
-    rows, held = transform.rows_of(lengths, [0, 1, 2, 3]), transform.rows_of(lengths, [4, 5, 6, 7])
-    clean = model.fit(points[rows], forces[rows], lengths[:4], seed=0, **SETTINGS)
+    held = transform.rows_of(lengths, [4, 5, 6, 7])
     spoiled_points, spoiled_forces = points.copy(), forces.copy()
     spoiled_points[held], spoiled_forces[held] = 1e3, -1e3
-    model.hold(spoiled_points, spoiled_forces, lengths)
-    spoiled = model.fit(spoiled_points[rows], spoiled_forces[rows], lengths[:4], seed=0, **SETTINGS)
+    fit, fitted = model.fit, []
+    monkeypatch.setattr(model, "fit", lambda *args, **settings: fitted.append(fit(*args, **settings)) or fitted[-1])
+    errors = []
+    for everything in ((points, forces, lengths), (spoiled_points, spoiled_forces, lengths)):
+        model.hold(*everything)
+        errors.append(model.fold_error(np.arange(4), np.arange(4, 8), seed=0, **SETTINGS))
+    clean, spoiled = fitted
+    assert errors[1] > 100 * errors[0]  # the validation did see them
     assert all((weights(clean)[name] == weights(spoiled)[name]).all() for name in weights(clean))
-    np.testing.assert_array_equal(clean.points_scaler.data_max_, points[rows].max(axis=0))
+    np.testing.assert_array_equal(spoiled.points_scaler.data_max_, clean.points_scaler.data_max_)
 
 
 def test_fold_error_is_the_error_on_the_validation_stances(data):
@@ -128,8 +134,13 @@ def run(data, folder, trials, seed=7):
 def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path):
     """Six trials at once, against three, a trial left running by a kill, and three more."""
     whole = search.table(run(data, tmp_path / "whole", 6))
-    half = run(data, tmp_path / "parts", 3)
-    half.ask()  # a kill leaves a running trial behind
+    run(data, tmp_path / "parts", 3)
+    half = optuna.load_study(study_name="search", storage=search.journal(tmp_path / "parts", "test"))
+    trial = half.ask(search._distributions(RANGES))  # a kill leaves a running trial behind
+    trial.set_user_attr("errors", [0.001])
+    trial.report(0.001, 0)
+    with open(tmp_path / "parts" / "search-test.journal", "ab") as file:
+        file.write(b'{"op_code": 5, "wor')  # and half a line
     resumed = search.table(run(data, tmp_path / "parts", 6))
     assert whole.equals(resumed) and len(whole["trial"].unique()) == 6
     assert search.table(run(data, tmp_path / "whole", 6)).equals(whole)  # nothing left to do
@@ -141,6 +152,7 @@ def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
     script = tmp_path / "searcher.py"
     script.write_text("import sys, numpy as np\nfrom grfkit import search\n"
                       "if __name__ == '__main__':\n"
+                      "    search.SMALL = 0\n"
                       "    data = list(np.load(sys.argv[1]).values())\n"
                       f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4, n_folds=2,\n"
                       f"               frames_per_step=10, epochs=1, ranges={RANGES!r})\n", encoding="utf-8")
@@ -153,6 +165,12 @@ def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
     searcher.stderr.read()  # ends when the last worker has closed its end of the pipe
     searcher.wait()
     assert search.table(run(data, tmp_path / "killed", 4)).equals(search.table(run(data, tmp_path / "whole", 4)))
+
+
+def test_search_in_processes_equals_search_in_a_thread(data, tmp_path, monkeypatch):
+    alone = search.table(run(data, tmp_path / "thread", 2))
+    monkeypatch.setattr(search, "SMALL", 0)
+    assert search.table(run(data, tmp_path / "processes", 2)).equals(alone)
 
 
 def test_search_best_is_the_least_error_and_stays_in_the_ranges(data, tmp_path):

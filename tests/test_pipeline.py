@@ -1,15 +1,18 @@
 """The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
 
+from grfkit import FORCES, INPUTS
 from grfkit.report_html import needs_network
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
@@ -76,6 +79,12 @@ def test_reproduce_saves_the_columns_of_the_contract(smoke):
 def test_no_runner_is_trained_on_and_tested(smoke):
     stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
     assert not set(stances["runner"][stances["split"] == "train"]) & set(stances["runner"][stances["split"] != "train"])
+    frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
+    training = frames[frames["stance"].isin(stances["stance"][stances["split"] == "train"])]
+    scalers = json.loads((smoke / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["scalers"]
+    for name, columns in (("points", INPUTS), ("forces", FORCES)):  # what is fitted first is fitted on training rows alone
+        np.testing.assert_array_equal(scalers[name]["max"], training[columns].to_numpy(float).max(axis=0))
+    assert (frames[INPUTS].max() > training[INPUTS].max()).any()  # the test runners would have widened it
     tested = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")["stance"].unique()
     assert set(tested) == set(stances["stance"][stances["split"] == "test"])
 
@@ -153,6 +162,22 @@ def test_bad_settings_stop_before_anything_runs(project, name, change, message):
     assert not list((project / "reports" / name).glob("*.html"))
 
 
+def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_path):
+    name = edit(project, "nowhere", lambda content: None)
+    done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/")
+    assert done.returncode != 0 and "A folder of recordings holds trials.csv" in done.stderr
+    done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/none")
+    assert done.returncode != 0 and "none does not exist. Give it with DATA=DIR" in done.stderr
+    remembered = (project / "reports" / name / "data.mk").read_text(encoding="utf-8")
+    assert remembered == f"LAST_DATA := {tmp_path.as_posix()}\n"  # a typing error is not
+
+
+def test_the_command_exits_with_status_1(project):
+    command = [sys.executable, "-m", "grfkit.report", "run", "notebooks/01_preprocess.ipynb", "--reports", "reports/none"]
+    done = subprocess.run([*command, "--study", "params/nobody.yaml"], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: A study is a YAML file")
+
+
 def test_an_absent_marker_and_a_study_that_is_not_there_are_named(project, smoke):
     name = edit(project, "marker", lambda content: content["01_preprocess"]["points"].update(l_heel="LHEE"))
     done = make(project, "reproduce", f"STUDY={name}", "DATA=reports/smoke/recordings")
@@ -165,7 +190,6 @@ def test_an_absent_marker_and_a_study_that_is_not_there_are_named(project, smoke
 
 def test_notebooks_are_committed_without_outputs_and_short():
     for path in Path(ROOT / "notebooks").glob("*.ipynb"):
-        import json
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
                 assert not cell["outputs"] and cell["execution_count"] is None, path.name

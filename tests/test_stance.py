@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, metrics, stance, study
+from grfkit import POINTS, c3d, metrics, recordings, stance, study
 from grfkit.features import measured
 
 CHECKS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
@@ -47,6 +47,11 @@ def reasons(record, points, **changes):
 def test_contacts_agree_with_a_literal_count():
     force = np.r_[np.zeros(50), np.full(200, 500.0), np.zeros(80), np.full(30, 50.0), np.zeros(40), np.full(100, 900.0), 0]
     assert stance.contacts(force, threshold_n=10, rate_hz=1000) == [(50, 250), (400, 500)]  # 50 N is noise, not a foot
+
+
+def test_contacts_do_not_begin_with_a_blip_of_noise():
+    force = np.r_[np.zeros(50), 12.0, np.zeros(14), np.full(200, 500.0), 0]
+    assert stance.contacts(force, threshold_n=10, rate_hz=1000) == [(65, 265)]
 
 
 def test_contacts_join_over_a_dropout_and_take_the_first_frame_above():
@@ -97,11 +102,40 @@ def test_cut_excludes_another_person_from_his_place_or_his_jump():
     assert reasons(record, growing)[0] == "wrong person: segment lengths change"
 
 
-def test_cut_excludes_a_foot_beyond_the_plate_and_says_so():
+@pytest.mark.parametrize("number", [0, 1])
+def test_cut_excludes_a_foot_beyond_the_plate_of_either_side(number):
+    """The plate ends beside the foot, or between the ankle and the toe, or between the heel and the ankle."""
+    for shift in ([0, 0.55, 0], [1.2 - 0.4 - 0.15, 0, 0], [-0.41, 0, 0]):
+        record, points = recording()
+        plate = record.plates[number]
+        shift = shift * np.array([1, 1 if number == 0 else -1, 1])
+        record.plates[number] = c3d.Plate(plate.force, plate.cop, plate.corners - shift)
+        expected = ["kept", "kept"]
+        expected[number] = "foot not wholly on the plate"
+        assert reasons(record, points) == expected, shift
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_cut_keeps_pressure_under_the_toe_and_excludes_it_where_it_is_unknown_or_far(number):
+    for ahead, expected in ((0.13, "kept"), (-0.12, "kept"), (0.30, "centre of pressure"), (np.nan, "centre of pressure")):
+        record, points = recording()
+        plate = record.plates[number]
+        record.plates[number] = c3d.Plate(plate.force, plate.cop + [ahead, 0, 0], plate.corners)
+        assert expected in reasons(record, points)[number], ahead
+
+
+def test_cut_excludes_who_runs_against_the_declared_direction():
     record, points = recording()
-    plate = record.plates[0]
-    record.plates[0] = c3d.Plate(plate.force, plate.cop, plate.corners - [0, 0.55, 0])  # its left edge is at -0.15
-    assert reasons(record, points) == ["foot not wholly on the plate", "kept"]
+    turn = np.array([-1.0, -1.0, 1.0])
+    back = [c3d.Plate(plate.force * turn, plate.cop * turn, plate.corners * turn) for plate in record.plates]
+    assert reasons(c3d.Recording({}, 100.0, back, 1000.0), points * turn) == ["runs against the axis `forward`"] * 2
+
+
+def test_cut_does_not_take_a_step_off_the_plates_for_flight():
+    record, points = recording()
+    late = c3d.Plate(np.roll(record.plates[1].force, 200, axis=0), record.plates[1].cop, record.plates[1].corners)
+    outcome = stance.cut(c3d.Recording({}, 100.0, [record.plates[0], late], 1000.0), points, **SETTINGS)[0][2]
+    assert np.isnan(outcome[0]["flight_s"])
 
 
 def test_cut_excludes_a_partial_contact_and_names_a_foot_without_contact():
@@ -130,9 +164,10 @@ def test_cut_refuses_a_recording_without_plates():
 
 def test_check_braking_first_catches_a_reversed_direction():
     force = np.stack([-np.sin(np.linspace(0, 2 * np.pi, 50)), np.zeros(50), np.ones(50)], axis=1)
-    stance.check_braking_first([0], [force])
+    stance.check_braking_first([force, force])
+    stance.check_braking_first([])
     with pytest.raises(ValueError, match="Turn the sign of `forward`"):
-        stance.check_braking_first([0], [force * [-1, -1, 1]])
+        stance.check_braking_first([force * [-1, -1, 1]])
 
 
 def cohort(runners=12, shoes="AB", laps=4, trials=2):
@@ -153,6 +188,12 @@ def test_draw_split_never_has_a_runner_on_both_sides():
         test = table[split == "test"]
         assert (test.groupby("runner").size() == 1 * 3 * 2 * 2).all()  # shoes, laps, trials, sides
         assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (test.groupby("runner")["lap"].nunique() == 3).all()
+
+
+def test_draw_split_wants_both_stances_of_every_trial_of_a_lap():
+    table = cohort()
+    with pytest.raises(ValueError, match=r"needs 1 shoe\(s\) with 3 whole lap\(s\)"):
+        stance.draw_split(table.drop(table[(table["trial"] == "0") & (table["side"] == "l")].index), seed=1, **SPLIT)
 
 
 def test_draw_split_takes_whole_laps_only():
@@ -193,17 +234,21 @@ def virtual(tmp_path_factory):
 
 
 def test_collect_catches_every_planted_fault_and_loses_no_good_stance(virtual, tmp_path):
-    trials = study.read_trials(virtual, table="trials.csv")
+    trials = recordings.read_trials(virtual, table="trials.csv")
     stances, frames, excluded = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials, tmp_path)
     planted = pd.read_csv(virtual / "planted.csv").set_index("file")["side"]
     expected = {(file, side) for file in trials["file"] for side in "lr"}
     expected -= {(file, side) for file, sides in planted.items() for side in (("l", "r") if sides == "both" else (sides,))}
     assert set(zip(stances["file"], stances["side"], strict=True)) == expected
     assert len(excluded) + len(stances) == 2 * len(trials)  # nothing is dropped without a row
+    reason = excluded.groupby("file")["reason"].first().str.cat(pd.read_csv(virtual / "planted.csv").set_index("file")["fault"], sep=" <- ")
+    known = {"wrong_person": "wrong person", "missed_plate": "missed plate|vertical peak|no contact|not wholly", "lost_frames": "points missing"}
+    for text in reason:
+        assert pd.Series([text.split(" <- ")[0]]).str.contains(known[text.split(" <- ")[1]]).all(), text
 
 
 def test_collect_does_not_depend_on_the_order_of_files(virtual, tmp_path):
-    trials = study.read_trials(virtual, table="trials.csv").head(4)
+    trials = recordings.read_trials(virtual, table="trials.csv").head(4)
     one, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials, tmp_path)
     two, others, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials[::-1], tmp_path)
     for row in one.itertuples():
@@ -216,14 +261,14 @@ def test_collect_names_the_file_of_an_absent_marker(virtual, tmp_path):
     params = yaml.safe_load((ROOT / "params" / "virtual.yaml").read_text(encoding="utf-8"))
     params["01_preprocess"]["points"]["l_heel"] = "LHEE"
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    trials = study.read_trials(virtual, table="trials.csv")
+    trials = recordings.read_trials(virtual, table="trials.csv")
     with pytest.raises(ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"):
         preprocess(tmp_path / "other.yaml", virtual, trials, tmp_path)
 
 
 def test_collect_reads_real_running(rbds, tmp_path):
     """Two real runners at 3.5 m/s: the ranges measured on all 22 (BRIEF, section on real data)."""
-    trials = study.read_trials(rbds, table="rbds")
+    trials = recordings.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["002", "010"])]
     stances, frames, excluded = preprocess(ROOT / "params" / "rbds.yaml", rbds, trials, tmp_path)
     assert 140 < len(stances) < 190 and set(stances["side"]) == {"l", "r"}

@@ -8,7 +8,7 @@ import pytest
 from grfkit import plot, spm, store
 
 matplotlib.use("agg")
-TABLE = pd.DataFrame({"runner": ["002", "010"], "value": [0.1, 1 / 3]})
+TABLE = pd.DataFrame({"runner": ["002", "NA"], "value": [0.1, 1 / 3]})
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import study
+from grfkit import recordings, study
 
 PARAMS = ROOT / "params"
 
@@ -71,6 +71,32 @@ def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(
         assert key in str(error.value)
 
 
+def cluster(content):
+    """Put the clusters of rbds in the place of the points."""
+    rbds = yaml.safe_load((PARAMS / "rbds.yaml").read_text(encoding="utf-8"))
+    content["01_preprocess"] |= {"points": None, "clusters": rbds["01_preprocess"]["clusters"]}
+    return content["01_preprocess"]["clusters"]
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
+    (lambda c: c["02_search"].update(learning_rate=[0.0, 0.02]), "greater than 0"),
+    (lambda c: c["02_search"].update(dropout=[0.0, 1.5]), "less than 1"),
+    (lambda c: c["02_search"].update(layers=[0, 2]), "greater than or equal to 1"),
+    (lambda c: c["02_search"].update(batch_size=[0]), "greater than or equal to 1"),
+    (lambda c: c["01_preprocess"].update(speed_m_s=[3.8, 3.4]), "the lower limit comes first"),
+    (lambda c: c.pop("laboratory"), "there is no section `laboratory`"),
+    (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
+    (lambda c: cluster(c)["landmarks"]["l_hip"].update(foo=1), r"l_hip\.foo: unknown key\. Known here: segment, markers"),
+    (lambda c: cluster(c)["landmarks"]["l_hip"].pop("regression"), "either markers or a regression"),
+    (lambda c: cluster(c)["landmarks"].update(l_knee={"segment": "l_thigh", "regression": "harrington2007"}), "found one for l_knee"),
+    (lambda c: cluster(c)["landmarks"]["l_knee"].update(segment="tail"), r"segments without markers: \['tail'\]"),
+])
+def test_load_refuses_what_would_fail_later(edited, change, message):
+    with pytest.raises(study.StudyError, match=message):
+        study.load(edited(change))
+
+
 def test_load_wants_all_11_points_from_one_source(edited):
     with pytest.raises(study.StudyError, match=r"missing: \['l_heel'\]"):
         study.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
@@ -92,7 +118,7 @@ def test_load_refuses_what_is_not_yaml(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a table of two trials."""
-    rows = [dict(zip(study.TRIAL_COLUMNS, [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""], strict=True)) for n in "ab"]
+    rows = [dict(zip(recordings.TRIAL_COLUMNS, [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""], strict=True)) for n in "ab"]
     for n in "ab":
         (tmp_path / f"{n}.c3d").touch()
 
@@ -103,7 +129,7 @@ def folder(tmp_path):
 
 
 def test_read_trials_keeps_names_as_text(folder):
-    trials = study.read_trials(folder(), table="trials.csv")
+    trials = recordings.read_trials(folder(), table="trials.csv")
     assert trials["runner"].tolist() == ["002", "002"] and trials["mass_kg"].tolist() == [63.7, 63.7]
 
 
@@ -112,34 +138,42 @@ def test_read_trials_keeps_names_as_text(folder):
     ({"height_m": "170"}, "height_m must be a number from 1.0 to 2.5"),
     ({"speed_m_s": "fast"}, "speed_m_s must be a number .* found 'fast'"),
     ({"file": "a.c3d"}, "Each C3D file has one row; a.c3d has several"),
+    ({"runner": " "}, "runner must not be empty; found 2 row"),
     ({"static": "none.c3d"}, "Each file of the table of trials must exist; 1 of 3 do not: none.c3d"),
 ])
 def test_read_trials_names_what_is_wrong(folder, changes, message):
     with pytest.raises(study.StudyError, match=message):
-        study.read_trials(folder(**changes), table="trials.csv")
+        recordings.read_trials(folder(**changes), table="trials.csv")
 
 
 def test_read_trials_names_a_missing_column_table_or_folder(folder, tmp_path):
     path = folder() / "trials.csv"
     pd.read_csv(path).drop(columns="mass_kg").to_csv(path, index=False)
     with pytest.raises(study.StudyError, match="lacks mass_kg"):
-        study.read_trials(tmp_path, table="trials.csv")
+        recordings.read_trials(tmp_path, table="trials.csv")
     path.unlink()
     with pytest.raises(study.StudyError, match="A folder of recordings holds trials.csv"):
-        study.read_trials(tmp_path, table="trials.csv")
+        recordings.read_trials(tmp_path, table="trials.csv")
     with pytest.raises(study.StudyError, match="does not exist. Give it with DATA=DIR"):
-        study.read_trials(tmp_path / "nowhere", table="trials.csv")
+        recordings.read_trials(tmp_path / "nowhere", table="trials.csv")
 
 
 def test_read_trials_says_that_a_table_is_empty(folder):
     path = folder() / "trials.csv"
     pd.read_csv(path).head(0).to_csv(path, index=False)
     with pytest.raises(study.StudyError, match="found none"):
-        study.read_trials(path.parent, table="trials.csv")
+        recordings.read_trials(path.parent, table="trials.csv")
+
+
+@pytest.mark.parametrize("content", [b"", "runner\nJ\u00fcrgen".encode("latin-1")])
+def test_read_trials_says_how_to_save_a_table(tmp_path, content):
+    (tmp_path / "trials.csv").write_bytes(content)
+    with pytest.raises(study.StudyError, match="Save it again as `CSV UTF-8`"):
+        recordings.read_trials(tmp_path, table="trials.csv")
 
 
 def test_read_trials_derives_the_public_set(rbds):
-    trials = study.read_trials(rbds, table="rbds")
+    trials = recordings.read_trials(rbds, table="rbds")
     assert len(trials) == 66 and trials["runner"].nunique() == 22  # three speeds each
     second = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)].iloc[0]
     assert (second["mass_kg"], second["height_m"], second["static"]) == (80.0, 1.83, "RBDS002/RBDS002static.c3d")

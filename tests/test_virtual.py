@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from grfkit import GRAVITY, POINTS, study, virtual, virtual_body, virtual_c3d, virtual_motion
+from grfkit import GRAVITY, POINTS, recordings, virtual, virtual_body, virtual_c3d, virtual_motion
 
 RATE = 1000
 QUIET = {"camera_hz": 100, "plate_hz": 1000, "joint_bias_m": 0.0, "joint_jitter_m": 0.0, "camera_cutoff_hz": 20.0,
@@ -379,7 +379,7 @@ def test_main_records_what_the_study_file_says(tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     virtual.main(["--study", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "recordings")])
     table = pd.read_csv(tmp_path / "recordings" / "trials.csv")
-    assert list(table.columns) == study.TRIAL_COLUMNS
+    assert list(table.columns) == recordings.TRIAL_COLUMNS
     assert all((tmp_path / "recordings" / file).is_file() for file in table["file"])
 
 
