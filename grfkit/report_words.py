@@ -82,16 +82,19 @@ def number(value, decimals):
 
 
 def p_value(p):
+    """Write a p-value: p = .012, or p < .001."""
     if missing(p):
         return "–"
     return ("p < .001" if p < 0.001 else f"p = {number(p, 3)}").replace(" ", SPACE)
 
 
 def missing(value):
+    """Say whether a table has no value here: None or NaN."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def listed(values):
+    """Write {direction: value} as a list: AP .992, ML .951."""
     return ", ".join(f"{direction}{SPACE}{number(value, 3)}" for direction, value in values.items())
 
 

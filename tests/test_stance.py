@@ -1,4 +1,4 @@
-"""Contacts, sides, checks and the split of runners, on recordings made by hand and on real ones."""
+"""Contacts, sides, checks and the division of runners, on recordings made by hand and on real ones."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, metrics, recordings, stance, study
+from grfkit import POINTS, c3d, metrics, recordings, split, stance, study
 from grfkit.features import measured
 
 CHECKS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
@@ -179,41 +179,41 @@ def cohort(runners=12, shoes="AB", laps=4, trials=2):
 SPLIT = {"test_runners": None, "n_test_runners": 4, "test_shoes": 1, "test_laps": 3}
 
 
-def test_draw_split_never_has_a_runner_on_both_sides():
+def test_draw_never_has_a_runner_on_both_sides():
     table = cohort()
     for seed in range(20):
-        split = stance.draw_split(table, seed=seed, **SPLIT)
-        sides = {kind: set(table["runner"][split == kind]) for kind in ("train", "test", "unused")}
+        drawn = split.draw(table, seed=seed, **SPLIT)
+        sides = {kind: set(table["runner"][drawn == kind]) for kind in ("train", "test", "unused")}
         assert not sides["train"] & (sides["test"] | sides["unused"]) and len(sides["test"]) == 4
-        test = table[split == "test"]
+        test = table[drawn == "test"]
         assert (test.groupby("runner").size() == 1 * 3 * 2 * 2).all()  # shoes, laps, trials, sides
         assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (test.groupby("runner")["lap"].nunique() == 3).all()
 
 
-def test_draw_split_wants_both_stances_of_every_trial_of_a_lap():
+def test_draw_wants_both_stances_of_every_trial_of_a_lap():
     table = cohort()
     with pytest.raises(ValueError, match=r"needs 1 shoe\(s\) with 3 whole lap\(s\)"):
-        stance.draw_split(table.drop(table[(table["trial"] == "0") & (table["side"] == "l")].index), seed=1, **SPLIT)
+        split.draw(table.drop(table[(table["trial"] == "0") & (table["side"] == "l")].index), seed=1, **SPLIT)
 
 
-def test_draw_split_takes_whole_laps_only():
+def test_draw_takes_whole_laps_only():
     table = cohort()
     broken = table[(table["lap"] == "1") & (table["side"] == "l") & (table["trial"] == "0")].index
     table = table.drop(broken)
     for seed in range(5):
-        split = stance.draw_split(table, seed=seed, **SPLIT)
-        assert "1" not in set(table["lap"][split == "test"])
+        drawn = split.draw(table, seed=seed, **SPLIT)
+        assert "1" not in set(table["lap"][drawn == "test"])
 
 
-def test_draw_split_follows_the_seed_and_the_named_runners():
+def test_draw_follows_the_seed_and_the_named_runners():
     table = cohort()
-    assert stance.draw_split(table, seed=1, **SPLIT).equals(stance.draw_split(table, seed=1, **SPLIT))
-    named = stance.draw_split(table, seed=1, **SPLIT | {"test_runners": ["v03"], "test_shoes": None, "test_laps": None})
+    assert split.draw(table, seed=1, **SPLIT).equals(split.draw(table, seed=1, **SPLIT))
+    named = split.draw(table, seed=1, **SPLIT | {"test_runners": ["v03"], "test_shoes": None, "test_laps": None})
     assert set(table["runner"][named == "test"]) == {"v03"} and not (named == "unused").any()
     with pytest.raises(ValueError, match="v99 have none"):
-        stance.draw_split(table, seed=1, **SPLIT | {"test_runners": ["v99"]})
+        split.draw(table, seed=1, **SPLIT | {"test_runners": ["v99"]})
     with pytest.raises(ValueError, match="Some runners must be left"):
-        stance.draw_split(table, seed=1, **SPLIT | {"n_test_runners": 12})
+        split.draw(table, seed=1, **SPLIT | {"n_test_runners": 12})
 
 
 def preprocess(params, folder, trials, tmp_path):

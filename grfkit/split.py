@@ -1,0 +1,46 @@
+"""Which runners are tested: drawn by a seed or named; runners are divided, never their stances (paper section 1.4.3)."""
+
+import numpy as np
+import pandas as pd
+
+
+def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
+    """Give `split` (S,) for each stance: train, test, or unused (paper section 1.4.3).
+
+    Test runners are the named ones or `n_test_runners` at random. Of each, at random, `test_shoes` shoes and
+    `test_laps` laps in which every trial kept its left and its right stance; None takes all. What is left of a test
+    runner is unused, never trained on. Raises ValueError for a runner who is not there.
+    """
+    rng = np.random.default_rng(seed)
+    runners = sorted(stances["runner"].unique())
+    if test_runners is None:
+        if n_test_runners >= len(runners):
+            raise ValueError(f"Some runners must be left to train on; n_test_runners is {n_test_runners} of {len(runners)}.")
+        test_runners = sorted(rng.choice(runners, n_test_runners, replace=False))
+    absent = sorted(set(test_runners) - set(runners))
+    if absent:
+        raise ValueError(f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.")
+    trials = stances.groupby(["runner", "shoe", "lap"])["trial"].nunique().max()
+    split = pd.Series("train", index=stances.index)
+    for runner in test_runners:
+        own = stances[stances["runner"] == runner]
+        split[own.index] = "unused"
+        split[_whole_laps(own, rng, test_shoes, test_laps, trials)] = "test"
+    return split
+
+
+def _whole_laps(own, rng, test_shoes, test_laps, trials):
+    """Choose shoes and laps of one runner, where `trials` have both stances; returns the index of their stances."""
+    sides = own.groupby(["shoe", "lap", "trial"])["side"].nunique()
+    both = (sides == 2).groupby(["shoe", "lap"]).sum()
+    whole = both[both == trials] if test_laps else both
+    by_shoe = {shoe: [lap for other, lap in whole.index if other == shoe] for shoe in own["shoe"].unique()}
+    enough = sorted(shoe for shoe, laps in by_shoe.items() if len(laps) >= (test_laps or 1))
+    if len(enough) < (test_shoes or 1):
+        raise ValueError(f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
+                         f"{own['runner'].iloc[0]} has {len(enough)}. Lower test_laps or name other test runners.")
+    chosen = []
+    for shoe in rng.choice(enough, test_shoes or len(enough), replace=False):
+        laps = rng.choice(by_shoe[shoe], test_laps or len(by_shoe[shoe]), replace=False)
+        chosen.append(own.index[(own["shoe"] == shoe) & own["lap"].isin(laps)])
+    return np.concatenate(chosen)
