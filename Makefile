@@ -91,4 +91,4 @@ lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those
 	$(PYTHON) -m jupyterlab
 
 params/%.yaml:
-	$(error A study is a YAML file; $@ does not exist. Studies: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml)))))
+	$(if $(wildcard $@),,$(error A study is a YAML file; $@ does not exist. Studies: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml))))))

@@ -1,7 +1,9 @@
 """Transformations: inverses, closed forms, and slow literal versions."""
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 from grfkit import transform
 
@@ -63,6 +65,15 @@ def test_group_frames_agrees_with_the_literal_version_and_inverts(size):
     np.testing.assert_array_equal(steps, expected)
     np.testing.assert_array_equal(real, expected_real)
     np.testing.assert_array_equal(transform.ungroup_frames(steps, lengths, channels=2), rows)
+
+
+@hypothesis.given(lengths=strategies.lists(strategies.integers(1, 40), min_size=1, max_size=6), size=strategies.integers(1, 12))
+def test_ungroup_frames_inverts_group_frames_for_any_lengths(lengths, size):
+    lengths = np.array(lengths)
+    rows = np.arange(3 * lengths.sum(), dtype=float).reshape(-1, 3)
+    steps, real = transform.group_frames(rows, lengths, size)
+    assert real.sum() == lengths.sum()
+    np.testing.assert_array_equal(transform.ungroup_frames(steps, lengths, channels=3), rows)
 
 
 def test_middle_frames_of_single_frames_are_the_frames():
