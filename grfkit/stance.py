@@ -238,9 +238,9 @@ def _check_foot(heel, toe, cop, corners, checks):
     """Exclude a stance whose foot, at mid-stance, is far from the centre of pressure or not wholly on the plate."""
     if not _distance(cop, heel, toe) <= checks["foot_distance_m"]:  # a centre of pressure that is NaN is excluded too
         raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
-    low, high, margin = corners.min(axis=0), corners.max(axis=0), checks["plate_margin_m"]
+    low, high, beyond = corners.min(axis=0), corners.max(axis=0), checks["beyond_plate_m"]
     for place in (heel[:2], toe[:2]):
-        if (place < low + margin).any() or (place > high - margin).any():
+        if (place < low - beyond).any() or (place > high + beyond).any():
             raise Excluded("foot not wholly on the plate")
 
 

@@ -102,7 +102,7 @@ class Checks(Section):
     max_speed_m_s: Positive
     segment_change: Share
     foot_distance_m: Positive
-    plate_margin_m: Annotated[float, Field(ge=0)]
+    beyond_plate_m: Annotated[float, Field(ge=0)]
 
 
 class Preprocess(Section):
