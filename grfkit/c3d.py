@@ -54,14 +54,14 @@ def read(path, *, forward, up):
 
     Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN or as a
     negative residual), forces in N as the ground exerts them on the runner (vertical force positive, whatever the
-    file's own sign), centres of pressure in m.
+    file's own sign), centres of pressure in m; a plate without a single frame, as in some static trials, is left out.
     Raises ValueError for a file that cannot be read, a unit that is not known, or force axes that break a rule.
     """
     rotation = axes(forward, up)
     content = _open(Path(path))
     parameters = content["parameters"]
     points = _points(content, rotation, Path(path).name)
-    plates = [_plate(raw, rotation) for raw in content["data"].get("platform", [])]
+    plates = [_plate(raw, rotation) for raw in content["data"].get("platform", []) if raw["force"].size]
     force_hz = float(parameters["ANALOG"]["RATE"]["value"][0]) if plates else float("nan")
     return Recording(points, float(parameters["POINT"]["RATE"]["value"][0]), plates, force_hz)
 
