@@ -15,7 +15,7 @@ from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, landmarks, transform
 SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
 LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
 UNLOADED_N = 30.0
-MOST_FRAMES_OF_FILTER = 16  # fewer frames than this are too few to filter: our choice
+FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
 LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
@@ -59,7 +59,7 @@ class Tracks:
     def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s):
         seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
         self.times, self.rate_hz, self.max_gap_s = seen / rate_hz, rate_hz, max_gap_s
-        if len(seen) < MOST_FRAMES_OF_FILTER:
+        if len(seen) < FEWEST_FRAMES:
             self.times = self.times[:0]
             return
         self.spline = CubicSpline(self.times, points[seen])
