@@ -1,6 +1,7 @@
 """The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,10 @@ def project(tmp_path_factory):
 
 def make(project, *arguments):
     command = ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=300)
+    # As from a shell: under `make test` the variables of that make would change what this one does and prints.
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace",
+                          timeout=300)
 
 
 @pytest.fixture(scope="module")
