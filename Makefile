@@ -28,6 +28,8 @@ endif
 
 # Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
 -include $(REPORTS)/data.mk
+# fetch writes where DATA was typed, never into a folder that was remembered: that may be someone's own.
+INTO := $(patsubst %/,%,$(subst \,/,$(or $(DATA),recordings/$(notdir $(REPORTS)))))
 DATA ?= $(LAST_DATA)
 override DATA := $(patsubst %/,%,$(subst \,/,$(DATA)))
 MOVED := $(if $(filter-out $(LAST_DATA),$(DATA))$(filter-out $(DATA),$(LAST_DATA)),FORCE)
@@ -38,14 +40,14 @@ TABLE := $(REPORTS)/recordings/trials.csv
 endif
 endif
 
-LIBRARY := $(filter-out $(wildcard grfkit/virtual*),$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LIBRARY := $(filter-out $(wildcard grfkit/virtual*) grfkit/fetch.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment reproduce beyond test test-all lab FORCE
+.PHONY: help environment fetch reproduce beyond test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<12} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -53,6 +55,10 @@ help:
 environment: $(READY)  ## make the environment in .venv from requirements.lock
 .venv/ready: requirements.lock pyproject.toml install.py
 	@$(BOOT) install.py
+
+fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to write to, FROM=URL of another server
+	@$(PYTHON) -m grfkit.fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
+	@$(PYTHON) -m grfkit.report remember --reports $(REPORTS) --data "$(INTO)"
 
 reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html

@@ -1,7 +1,7 @@
 """Read and check what a person typed: the study file and the published numbers.
 
 A study is one YAML file (params/): a section `study`, a section for each notebook and, where the recordings are
-virtual, a section `laboratory`. Reading is strict: an unknown key, a missing key or a wrong type is an error that
+virtual, a section `laboratory`, or, where they are public, a section `fetch`. Reading is strict: an unknown key, a missing key or a wrong type is an error that
 names the key, what was found and what is allowed.
 """
 
@@ -67,6 +67,12 @@ class Laboratory(Section):
     wrong_person_trials: NotNegative
     missed_plate_steps: NotNegative
     lost_frame_trials: NotNegative
+
+
+class Fetch(Section):
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    sums: str
+    tables: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
 
 
 class Landmark(Section):
@@ -163,6 +169,7 @@ class Nothing(Section):
 class StudyFile(Section):
     study: General
     laboratory: Laboratory | None = None
+    fetch: Fetch | None = None
     preprocess: Preprocess = Field(alias="01_preprocess")
     search: Search = Field(alias="02_search")
     train: Train = Field(alias="03_train")
@@ -184,6 +191,7 @@ class Study:
     laboratory: dict | None
     sections: dict
     sha256: str
+    fetch: dict | None = None
 
 
 def load(path):
@@ -201,9 +209,9 @@ def load(path):
     if checked["study"]["data"] == "recordings" and checked["laboratory"] is None:
         raise StudyError(f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
                          "`laboratory`. Add it, or write `data: null` and give DATA=DIR.")
-    general, laboratory = checked.pop("study"), checked.pop("laboratory")
+    general, laboratory, fetch = (checked.pop(key) for key in ("study", "laboratory", "fetch"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256)
+    return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256, fetch)
 
 
 def published(path):

@@ -78,6 +78,15 @@ def cluster(content):
     return content["01_preprocess"]["clusters"]
 
 
+FETCH = {"url": "https://example.org/data", "sums": "set.sha256", "tables": {"people.csv": ["FileName"]}}
+
+
+def test_load_keeps_what_to_fetch(edited):
+    assert study.load(edited(lambda c: None)).fetch is None
+    assert study.load(edited(lambda c: c.update(fetch=FETCH))).fetch == FETCH
+    assert study.load(edited(lambda c: c.update(fetch={key: FETCH[key] for key in ("url", "sums")}))).fetch["tables"] == {}
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
     (lambda c: c["02_search"].update(learning_rate=[0.0, 0.02]), "greater than 0"),
@@ -86,6 +95,10 @@ def cluster(content):
     (lambda c: c["02_search"].update(batch_size=[0]), "greater than or equal to 1"),
     (lambda c: c["01_preprocess"].update(speed_m_s=[3.8, 3.4]), "the lower limit comes first"),
     (lambda c: c.pop("laboratory"), "there is no section `laboratory`"),
+    (lambda c: c.update(fetch=FETCH | {"from": "x"}), r"fetch\.from: unknown key\. Known here: url, sums, tables"),
+    (lambda c: c.update(fetch={"url": FETCH["url"]}), r"fetch\.sums: missing"),
+    (lambda c: c.update(fetch=FETCH | {"url": "ftp://example.org"}), r"fetch\.url: found 'ftp://example\.org'"),
+    (lambda c: c.update(fetch=FETCH | {"tables": {"people.csv": []}}), r"fetch\.tables\.people\.csv: found \[\]"),
     (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
     (lambda c: cluster(c)["landmarks"]["l_hip"].update(foo=1), r"l_hip\.foo: unknown key\. Known here: segment, markers"),
     (lambda c: cluster(c)["landmarks"]["l_hip"].pop("regression"), "either markers or a regression"),
