@@ -24,7 +24,7 @@ from grfkit import fetch, recordings
 from grfkit.study import StudyError
 
 COLUMNS = ["FileName", "Mass"]
-NAMES = [f"R{n:02d}/run {n}.c3d" for n in range(6)]  # a space, so that an address is not just the name
+NAMES = [f"R{n:02d}/run#{n}.c3d" for n in range(6)]  # an address is not just the name: # has a meaning there
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -238,8 +238,11 @@ def test_fetch_knows_a_table_by_its_columns(run, out, source, server, text, caps
     assert run() == 0 and contents(out) == contents(source)
 
 
-def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out):
-    """Each file is asked for by both before either has it; folders and files are then made by both."""
+def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, monkeypatch):
+    """Each file is asked for by both before either has it, and pooch finds each folder made just before it would make it."""
+    def too_late(path):
+        raise FileExistsError(path)
+    monkeypatch.setattr("pooch.core.os.makedirs", too_late)
     sums = {name: hashlib.sha256((source / name).read_bytes()).hexdigest() for name in NAMES}
     server.faults = {name: threading.Barrier(2) for name in NAMES}
     results = []
