@@ -1,9 +1,9 @@
-"""One C3D file -> points, forces and centres of pressure in the runner's axes, SI units.
+"""One C3D file -> points, segment poses, forces and centres of pressure in the runner's axes, SI units.
 
 Axes here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import ezc3d
@@ -11,6 +11,7 @@ import numpy as np
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
+PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
 
 
 @dataclass(frozen=True)
@@ -30,40 +31,58 @@ class Recording:
     point_hz: float
     plates: list
     force_hz: float
+    poses: dict = field(default_factory=dict)  # segment -> (F, 3, 4): axes of the segment as columns, and its origin in m
+    pose_hz: float = float("nan")
+    offsets: dict = field(default_factory=dict)  # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
 
     def __post_init__(self):
-        frames = {len(xyz) for xyz in self.points.values()}
-        if len(frames) > 1:
-            raise ValueError(f"All points of a recording have the same number of frames; found {sorted(frames)}.")
+        for values in (self.points, self.poses):
+            frames = {len(each) for each in values.values()}
+            if len(frames) > 1:
+                raise ValueError(f"All points of a recording have the same number of frames; found {sorted(frames)}.")
 
 
 def axes(forward, up):
     """Build the rotation (3, 3) from file axes to AP, ML, V: its rows are forward, left and up.
 
-    `forward` and `up` are signed axes of the file such as "+x". Raises ValueError where they are parallel.
+    `forward` and `up` are signed axes of the file such as "+x"; forward "found" takes the first horizontal axis, for
+    `turn` to correct. Raises ValueError where they are parallel.
     """
-    ahead, above = _axis(forward), _axis(up)
+    above = _axis(up)
+    ahead = next(axis for axis in AXES.values() if not axis @ above) if forward == "found" else _axis(forward)
     if abs(ahead @ above) > 0:
         raise ValueError(f"forward and up are different axes of the C3D file; found {forward} and {up}. "
                          "Correct them in the study file.")
     return np.stack([ahead, np.cross(above, ahead), above])
 
 
-def read(path, *, forward, up):
+def read(path, *, forward, up, plates=None):
     """Read one C3D file.
 
     Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN or as a
     negative residual), forces in N as the ground exerts them on the runner (vertical force positive, whatever the
     file's own sign), centres of pressure in m; a plate without a single frame, as in some static trials, is left out.
-    Raises ValueError for a file that cannot be read, a unit that is not known, or force axes that break a rule.
+    `plates` numbers the plates to read, from 1 on; None is all of them. Raises ValueError for a file that cannot be read, a unit
+    that is not known, a plate whose corners no plate has, or force axes that break a rule.
     """
     rotation = axes(forward, up)
     content = _open(Path(path))
     parameters = content["parameters"]
-    points = _points(content, rotation, Path(path).name)
-    plates = [_plate(raw, rotation) for raw in content["data"].get("platform", []) if raw["force"].size]
-    force_hz = float(parameters["ANALOG"]["RATE"]["value"][0]) if plates else float("nan")
-    return Recording(points, float(parameters["POINT"]["RATE"]["value"][0]), plates, force_hz)
+    units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]  # a file without units is in metres, by ezc3d's reading
+    scale = _scale(units[0], Path(path).name)
+    found = _plates(content, rotation, plates)
+    return Recording(_points(content, rotation, scale), float(parameters["POINT"]["RATE"]["value"][0]),
+                     found, float(parameters["ANALOG"]["RATE"]["value"][0]) if found else float("nan"),
+                     *_poses(content, rotation, scale), _offsets(parameters))
+
+
+def turn(recording, points, ahead):
+    """Turn a recording and its 11 points (F, 11, 3) m about the vertical, so that the direction `ahead` (3,) becomes AP."""
+    ahead = np.array([ahead[0], ahead[1], 0.0]) / np.hypot(ahead[0], ahead[1])
+    rotation = np.stack([ahead, np.cross([0.0, 0.0, 1.0], ahead), [0.0, 0.0, 1.0]])
+    plates = [Plate(*(each @ rotation.T for each in (plate.force, plate.cop, plate.corners))) for plate in recording.plates]
+    return replace(recording, plates=plates, points={name: xyz @ rotation.T for name, xyz in recording.points.items()},
+                   poses={name: rotation @ pose for name, pose in recording.poses.items()}), points @ rotation.T
 
 
 def _axis(name):
@@ -74,7 +93,7 @@ def _open(path):
     if not path.is_file():
         raise ValueError(f"A recording is a C3D file; {path} does not exist.")
     try:
-        return ezc3d.c3d(str(path), extract_forceplat_data=True)
+        return ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
         raise ValueError(f"A recording is a C3D file; {path.name} cannot be read: {error}. "
                          "Export it again, or delete its row from the table of trials.") from error
@@ -86,14 +105,12 @@ def _scale(unit, name):
     return METRES[unit]
 
 
-def _points(content, rotation, name):
-    group = content["parameters"]["POINT"]
-    units = group.get("UNITS", {}).get("value") or ["m"]  # a file without units is in metres, by ezc3d's reading
+def _points(content, rotation, scale):
     raw = content["data"]["points"][:3]  # (3, P, F)
     missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
-    metres = np.einsum("ij,jpf->pfi", rotation, raw) * _scale(units[0], name)
+    metres = np.einsum("ij,jpf->pfi", rotation, raw) * scale
     metres[missing] = np.nan
-    return dict(zip(_labels(group), metres, strict=True))
+    return dict(zip(_labels(content["parameters"]["POINT"]), metres, strict=True))
 
 
 def _labels(group):
@@ -102,11 +119,54 @@ def _labels(group):
     return [label for name in ("LABELS", *more) for label in group[name]["value"]]
 
 
-def _plate(raw, rotation):
-    force = raw["force"].T @ rotation.T
+def _poses(content, rotation, scale):
+    """Gather the 4x4 poses of segments (Theia3D), and their rate; a segment that was not tracked is NaN."""
+    group = content["parameters"].get("ROTATION", {})
+    if "LABELS" not in group:
+        return {}, float("nan")
+    raw = content["data"]["rotations"]  # (4, 4, segments, F)
+    poses = np.einsum("ij,jcsf->sfic", rotation, raw[:3])
+    poses[..., 3] *= scale
+    poses[~np.isfinite(poses).all(axis=(2, 3)) | (poses[..., :3] == 0).all(axis=(2, 3))] = np.nan
+    return dict(zip(_labels(group), poses, strict=False)), float(group["RATE"]["value"][0])
+
+
+def _offsets(parameters):
+    """Gather the vectors (3,) m of the group THEIA3D, such as the heels' in the axes of the feet."""
+    values = {name.lower(): np.ravel(entry["value"]) for name, entry in parameters.get("THEIA3D", {}).items() if "value" in entry}
+    return {name: value.astype(float) for name, value in values.items() if value.shape == (3,) and value.dtype.kind == "f"}
+
+
+def _plates(content, rotation, wanted):
+    platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)  # c3d(extract_forceplat_data=True) also lays out moments: twice as long
+    raw = {number: plate for number, plate in enumerate(platforms.forcePlatforms(), start=1)}
+    absent = sorted(set(wanted or []) - set(raw))
+    if absent:
+        raise ValueError(f"The study names the force plates {wanted}; the C3D file has {len(raw)}. Correct `plates` in the study file.")
+    return [_plate(number, plate.forceUnit(), plate.positionUnit(), *map(_rows, (plate.forces(), plate.CoP(), plate.corners())), rotation)
+            for number, plate in raw.items() if (wanted is None or number in wanted) and plate.nbFrames()]
+
+
+def _rows(vectors):
+    return np.array([vector.to_array()[:, 0] for vector in vectors]).reshape(-1, 3)
+
+
+def _plate(number, force_unit, unit, force, cop, corners, rotation):
+    """Check one plate, given (T, 3), (T, 3) and (4, 3) in file axes and units, and bring it into the runner's."""
+    if force_unit != "N":
+        raise ValueError(f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}. Export it again.")
+    corners = corners @ rotation.T * _scale(unit, f"force plate {number}")
+    edges = np.diff(corners, axis=0, append=corners[:1])
+    lengths = np.linalg.norm(edges, axis=1)
+    slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(lengths * np.roll(lengths, 1), 1e-9)
+    if not (PLATE_EDGE_M[0] < lengths.min() and lengths.max() < PLATE_EDGE_M[1] and slant.max() < 0.1):
+        raise ValueError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of force plate "
+                         f"{number} are {', '.join(f'{length:.3g}' for length in lengths)} m apart. Export the file with the right corners, "
+                         "or name the other plates under `plates` in the study file.")
+    if not np.isfinite(force).all():
+        raise ValueError(f"Forces are numbers; force plate {number} has {np.count_nonzero(~np.isfinite(force))} that are not. "
+                         "Export it again, or name the other plates under `plates` in the study file.")
+    force = force @ rotation.T
     if -force[:, 2].min() > force[:, 2].max():  # the file stores what the runner does to the plate
         force = -force
-    if raw["unit_force"] != "N":
-        raise ValueError(f"Forces in a C3D file are in N; the force plate says {raw['unit_force']!r}. Export it again.")
-    scale = _scale(raw["unit_position"], "the force plate")
-    return Plate(force, raw["center_of_pressure"].T @ rotation.T * scale, raw["corners"].T @ rotation.T * scale)
+    return Plate(force, cop @ rotation.T * _scale(unit, f"force plate {number}"), corners)

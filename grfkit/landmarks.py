@@ -1,6 +1,6 @@
-"""The 11 points from named markers, or from a static trial and rigid clusters of markers.
+"""The 11 points from named markers, from Theia3D's segment poses, or from a static trial and rigid clusters of markers.
 
-Every function takes a dictionary of markers, name -> (F, 3) m in AP, ML, V axes, NaN where missing.
+Markers are a dictionary, name -> (F, 3) m in AP, ML, V axes, NaN where missing.
 """
 
 import difflib
@@ -19,6 +19,37 @@ def from_markers(markers, names):
     return np.stack([_marker(markers, names[point]) for point in POINTS], axis=1)
 
 
+# the segment whose origin each point is, and what Theia3D's exports of 2020 and of 2025 call a heel's place in the foot's axes
+THEIA_ORIGINS = {"pelvis": "pelvis"} | {f"{side}_{point}": f"{side}_{segment}" for side in "lr" for point, segment in
+                                        (("hip", "thigh"), ("knee", "shank"), ("ankle", "foot"), ("toe", "toes"))}
+THEIA_HEELS = {side: (f"{side}_heel", f"{side}heel_pos") for side in "lr"}
+
+
+def from_theia(poses, offsets):
+    """Take the 11 points from the segment poses of a Theia3D export, and the places of the heels in the feet.
+
+    `poses` maps a segment (such as l_thigh_4X4) to (F, 3, 4): axes as columns and origin in m; `offsets` maps a name to
+    (3,) m. Hip, knee, ankle and toe joint are the origins of thigh, shank, foot and toes. Returns (F, 11, 3) m, NaN where a
+    segment was not tracked. Raises ValueError where a segment or a heel is absent. Source: Theia3D's export, as its real
+    files show it.
+    """
+    segments = {name.lower().removesuffix("_4x4"): pose for name, pose in poses.items()}
+    feet = {f"{side}_heel": f"{side}_foot" for side in "lr"}
+    absent = [name for name in (THEIA_ORIGINS | feet).values() if name not in segments]
+    if absent:
+        raise ValueError(f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
+                         f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. Export C3D with 4x4 poses.")
+    points = {point: segments[segment][..., 3] for point, segment in THEIA_ORIGINS.items()}
+    for side, names in THEIA_HEELS.items():
+        offset = next((offsets[name] for name in names if name in offsets), None)
+        if offset is None:
+            raise ValueError(f"The heel is a place in the foot's axes; the file's group THEIA3D holds neither {' nor '.join(names)}. "
+                             "Export it again with Theia3D, or name a marker of the heel under `points`.")
+        pose = segments[f"{side}_foot"]
+        points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]
+    return np.stack([points[point] for point in POINTS], axis=1)
+
+
 def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
     """Carry the points of a static trial into a running trial by rigid clusters of markers.
 
@@ -26,7 +57,7 @@ def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_r
     it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
     Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
     further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
-    Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; hip by Harrington 2007.
+    Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; the hip's regression as named, of HIPS.
     """
     still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
     poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
@@ -34,7 +65,7 @@ def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_r
     for point in POINTS:
         landmark = landmarks[point]
         if landmark["regression"]:
-            place = hip_harrington2007(*(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0])
+            place = HIPS[landmark["regression"]](*(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0])
         else:
             place = np.mean([_marker(still, name) for name in landmark["markers"]], axis=0)
         rotation, mean_still, mean_now = poses[landmark["segment"]]
@@ -51,15 +82,34 @@ def hip_harrington2007(l_asis, r_asis, l_psis, r_psis, *, side):
     From the middle of the anterior spines: 0.24 depth + 9.9 mm back, 0.30 width + 10.9 mm down, 0.33 width + 7.3 mm to
     the side, in the pelvis' own axes. Source: Harrington et al. 2007, J Biomech 40:595 (all subjects, no leg length).
     """
+    middle, width, depth, ahead, left, above = _pelvis(l_asis, r_asis, l_psis, r_psis)
+    outwards = left if side == "l" else -left
+    return middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+
+
+def hip_bell1990(l_asis, r_asis, l_psis, r_psis, *, side):
+    """Estimate a hip joint centre from the four pelvis markers, each (3,) m; returns (3,) m.
+
+    From the middle of the anterior spines: 0.19 of their distance back, 0.30 down, 0.36 to the side, in the pelvis' own
+    axes. Source: Bell, Pedersen & Brand 1990, J Biomech 23:617, adults.
+    """
+    middle, width, _, ahead, left, above = _pelvis(l_asis, r_asis, l_psis, r_psis)
+    outwards = left if side == "l" else -left
+    return middle + width * (-0.19 * ahead - 0.30 * above + 0.36 * outwards)
+
+
+HIPS = {"harrington2007": hip_harrington2007, "bell1990": hip_bell1990}
+
+
+def _pelvis(l_asis, r_asis, l_psis, r_psis):
+    """Give the middle of the anterior spines, width and depth (m) of the pelvis, and its axes ahead, left and above."""
     middle, back = (l_asis + r_asis) / 2, (l_psis + r_psis) / 2
     width, depth = np.linalg.norm(l_asis - r_asis), np.linalg.norm(middle - back)
     left = (l_asis - r_asis) / width
     ahead = middle - back
     ahead = ahead - (ahead @ left) * left
     ahead /= np.linalg.norm(ahead)
-    above = np.cross(ahead, left)
-    outwards = left if side == "l" else -left
-    return middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+    return middle, width, depth, ahead, left, np.cross(ahead, left)
 
 
 def rigid_fit(still, moving):

@@ -76,6 +76,16 @@ def forces_by_side(axes, measured, sides):
     return axes
 
 
+def body_weights(ax, weights):
+    """Draw by how much (%) the weighed mass of each runner differs from the listed one; `weights` as stance.body_weights returns."""
+    weights = weights.sort_values("difference_pct")
+    ax.bar(weights["runner"], weights["difference_pct"], color=ESTIMATED)
+    ax.axhline(0, color="grey", linewidth=0.5)
+    ax.set(xlabel="runner", ylabel="weighed - listed (%)")
+    ax.tick_params(axis="x", rotation=90, labelsize="small")
+    return ax
+
+
 def stick(ax, points, force, *, scale=0.3):
     """Draw stick figures of points (K, 11, 3) m seen from the runner's right, with their force arrows (K, 3) BW.
 

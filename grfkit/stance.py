@@ -1,100 +1,26 @@
-"""Contacts on force plates, their side, their checks, and the tidy tables of stances.
+"""Recordings cut into stances: read, side, checks, body weight, and the tidy tables.
 
 Every stance that is left out gets a row that says why.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicSpline
 from tqdm import tqdm
 
-from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, landmarks, transform
-
-SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
-LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
-UNLOADED_N = 30.0
-FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
-LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
-HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
-FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
-LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
-        for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
+from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, landmarks, tracks, transform
+from grfkit.checks import Excluded
 
 
-class Excluded(Exception):
-    """A stance breaks a check; the message is the reason."""
-
-
-def contacts(vertical, *, threshold_n, rate_hz):
-    """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
-
-    A run that stays small is noise; two that a short dropout parts are one contact. Returns a list of (first, end), end
-    exclusive.
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
-    runs = []
-    for first, end in edges.reshape(-1, 2):
-        if vertical[first:end].max() <= SMALLEST_PEAK_N:
-            continue
-        if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:
-            first = runs.pop()[0]
-        runs.append((int(first), int(end)))
-    return runs
-
-
-def unloaded_offset(force):
-    """Estimate a plate's offset (3,) N: the median over its unloaded frames (our choice: within 30 N of the lowest tenth)."""
-    vertical = force[:, 2]
-    return np.median(force[np.abs(vertical - np.quantile(vertical, 0.1)) < UNLOADED_N], axis=0)
-
-
-class Tracks:
-    """The 11 points of a recording as curves in time: `points` (F, 11, 3) m with NaN where missing.
-
-    A gap up to `max_gap_s` is bridged by the spline; `at` refuses times in a longer one, or beyond the recording.
-    """
-
-    def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s):
-        seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
-        self.times, self.rate_hz, self.max_gap_s = seen / rate_hz, rate_hz, max_gap_s
-        if len(seen) < FEWEST_FRAMES:
-            self.times = self.times[:0]
-            return
-        self.spline = CubicSpline(self.times, points[seen])
-        if cutoff_hz:
-            whole = np.arange(seen[0], seen[-1] + 1) / rate_hz
-            self.spline = CubicSpline(whole, transform.lowpass(self.spline(whole), cutoff_hz=cutoff_hz, rate_hz=rate_hz))
-
-    def at(self, times):
-        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
-        inside = self.times[(self.times >= times[0]) & (self.times <= times[-1])]
-        before = self.times[self.times <= times[0]][-1:]
-        after = self.times[self.times >= times[-1]][:1]
-        if not len(before) or not len(after):
-            raise Excluded("points missing at the start or the end")
-        longest = np.diff(np.concatenate([before, inside, after])).max() - 1 / self.rate_hz
-        if longest > self.max_gap_s + 1e-9:
-            raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
-        return self.spline(times)
-
-    def side(self, time):
-        """Name the foot whose heel is lower at a time: l, r, or nothing where the points were not seen."""
-        try:
-            left, right = self.at(np.array([time]))[0, HEELS, 2]
-        except Excluded:
-            return ""
-        return "l" if left < right else "r"
-
-
-def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_s, force_cutoff_hz, points_cutoff_hz,
-            contact_threshold_n, padding_s, checks):
+def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, body_weight, force_cutoff_hz,
+            points_cutoff_hz, contact_threshold_n, padding_s, limits):
     """Read every trial of the table and cut it into stances.
 
-    `trials` is study.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "clusters":
-    ...}, one of them None. Returns three DataFrames as in stances.csv, stances.parquet and excluded.csv; `split` is not
-    in it yet. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
+    `trials` is recordings.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "theia": ...,
+    "clusters": ...}, one of them set; `limits` are the thresholds of the checks. Returns three DataFrames as in stances.csv (`split` is
+    empty yet; and `weighed_kg`), stances.parquet and excluded.csv. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
     """
     stances, frames, excluded, statics = [], [], [], {}
     for trial in tqdm(list(trials.itertuples()), desc="reading and cutting", unit="file", mininterval=1):
@@ -102,11 +28,10 @@ def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_
             excluded.append((trial.file, "", np.nan, f"speed outside {speed_m_s[0]} to {speed_m_s[1]} m/s"))
             continue
         try:
-            recording = c3d.read(Path(folder) / trial.file, forward=forward, up=up)
-            points = track(recording, trial.static, Path(folder), statics, landmark_source, forward=forward, up=up)
-            found = cut(recording, points, mass_kg=trial.mass_kg, treadmill=treadmill, force_cutoff_hz=force_cutoff_hz,
-                        points_cutoff_hz=points_cutoff_hz, contact_threshold_n=contact_threshold_n, padding_s=padding_s,
-                        checks=checks)
+            recording, points = load(trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates)
+            found = cut(recording, points, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s, treadmill=treadmill,
+                        force_cutoff_hz=force_cutoff_hz, points_cutoff_hz=points_cutoff_hz,
+                        contact_threshold_n=contact_threshold_n, padding_s=padding_s, limits=limits)
             check_braking_first([outcome[1] for _, _, outcome in found if not isinstance(outcome, Excluded)])
         except ValueError as error:
             raise ValueError(f"{trial.file}: {error}") from None
@@ -119,63 +44,66 @@ def collect(trials, folder, *, landmark_source, forward, up, treadmill, speed_m_
                             "speed_m_s": trial.speed_m_s, "shoe": trial.shoe, "lap": trial.lap, "trial": trial.trial,
                             "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row})
             frames.append(frame)
+    stances, frames, excluded = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
     excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
-    if not stances:
+    if not len(stances):
         raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
                          f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
-    return pd.DataFrame(stances), _tidy(frames), excluded
+    return stances, _tidy(frames), excluded
 
 
-def track(recording, static, folder, statics, source, *, forward, up):
-    """Give the 11 points (F, 11, 3) m of a recording; a static trial is read once and kept in `statics`."""
+def load(trial, folder, statics, source, *, forward, up, plates):
+    """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
+
+    A static trial is read once and kept in `statics`.
+    """
+    recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=plates)
     if source["points"]:
-        return landmarks.from_markers(recording.points, source["points"])
-    if not static:
-        raise ValueError("Clusters need a static trial; the column `static` is empty. Name its C3D file there.")
-    if static not in statics:
-        statics.clear()  # trials of a runner follow each other: memory holds one static trial
-        statics[static] = c3d.read(folder / static, forward=forward, up=up).points
-    return landmarks.from_clusters(recording.points, statics[static], **source["clusters"])
+        points = landmarks.from_markers(recording.points, source["points"])
+    elif source["theia"]:
+        points = landmarks.from_theia(recording.poses, recording.offsets)
+        recording = replace(recording, point_hz=recording.pose_hz)
+    else:
+        if not trial.static:
+            raise ValueError("Clusters need a static trial; the column `static` is empty. Name its C3D file there.")
+        if trial.static not in statics:
+            statics.clear()  # trials of a runner follow each other: memory holds one static trial
+            statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
+        points = landmarks.from_clusters(recording.points, statics[trial.static], **source["clusters"])
+    return c3d.turn(recording, points, tracks.heading(points)) if forward == "found" else (recording, points)
 
 
-def cut(recording, points, *, mass_kg, treadmill, force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s,
-        checks):
+def cut(recording, points, *, mass_kg, speed_m_s, treadmill, force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s, limits):
     """Cut one recording into stances.
 
     `points` (F, 11, 3) m. Returns a list of (side, touchdown_s, outcome): outcome is Excluded, or a pair of a row
-    (toeoff_s, flight_s) and a table (T, 37) of time_s, points (m, touchdown frame) and force (BW).
+    (toeoff_s, flight_s, impulse_n_s, weighed_s) and a table (T, 37) of time_s, points (m, touchdown frame) and force (BW of
+    the listed mass).
     """
     if not recording.plates:
         raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
     hz = recording.force_hz
-    forces = [plate.force - unloaded_offset(plate.force) for plate in recording.plates]
-    found = sorted((first, end, number) for number, force in enumerate(forces)
-                   for first, end in contacts(force[:, 2], threshold_n=contact_threshold_n, rate_hz=hz))
-    if force_cutoff_hz:
-        forces = [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces]
-    tracks = Tracks(points, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=checks["max_gap_s"])
+    forces = [plate.force - contact.zero_level(plate.force, hz) for plate in recording.plates]
+    steps = contact.steps(forces, threshold_n=contact_threshold_n, rate_hz=hz, unloaded_s=limits["unloaded_s"])
+    smooth = [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces] if force_cutoff_hz else forces
+    track = tracks.Tracks(points, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
+                          missing_share=limits["missing_share"])
     outcomes = []
-    for first, end, number in found:
-        side = tracks.side((first + end) / 2 / hz)
-        later = [other for other, _, _ in found if other >= end]
+    for step in steps:
+        raw, force = (sum(kind[number] for number, _, _ in step.parts) for kind in (forces, smooth))
+        side = track.side((step.first + contact.middle(raw[step.first:step.end, 2])) / hz)
         try:
-            if sum(other < end and first < other_end for other, other_end, _ in found) > 1:
-                raise Excluded("step over two plates")
-            table = _table(forces[number] / (mass_kg * GRAVITY), hz, first, end, padding_s, tracks)
-            _check(table, recording.plates[number], side, first, end, hz, treadmill, checks)
-            flight_s = (later[0] - end) / hz if later and later[0] - end < LONGEST_FLIGHT_S * hz else np.nan
-            row = {"toeoff_s": (end - 1) / hz, "flight_s": flight_s}
-            outcome = row, _in_touchdown_frame(table)
+            checks.check_force(raw[:, 2], step.first, step.end, hz, threshold_n=contact_threshold_n, unloaded_s=limits["unloaded_s"])
+            table = _table(force / (mass_kg * GRAVITY), hz, step.first, step.end, padding_s, track)
+            _check(table, recording.plates, forces, step, side, hz, track, speed_m_s, treadmill, limits)
+            later = next((other.first for other in steps if other.first >= step.end), np.inf)
+            flight_s = (later - step.end) / hz if later - step.end < contact.LONGEST_FLIGHT_S * hz else np.nan
+            outcome = {"toeoff_s": (step.end - 1) / hz, "flight_s": flight_s}, _in_touchdown_frame(table)
         except Excluded as reason:
             outcome = reason
-        outcomes.append((side, first / hz, outcome))
-    if not treadmill:  # a valid trial has a full stance of each leg (paper section 1.2)
-        absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
-        unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
-        for i in unseen[:len(absent)]:  # points are missing, but only one foot is left for this contact
-            outcomes[i] = (absent.pop(0), *outcomes[i][1:])
-        outcomes += [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in absent]
-    return outcomes
+        outcomes.append((side, step.first / hz, outcome))
+    outcomes = _check_whole(outcomes, steps, sum(forces)[:, 2], hz, track, limits["lag_s"])
+    return outcomes if treadmill else outcomes + _absent(outcomes)
 
 
 def check_braking_first(tables):
@@ -191,6 +119,12 @@ def check_braking_first(tables):
                          "Turn the sign of `forward` in the study file, or name the right axis.")
 
 
+def body_weights(stances):
+    """Compare the listed mass of each runner with the one that the plates weighed over whole strides: kg and %."""
+    weights = stances.groupby(["runner", "mass_kg"], as_index=False)["weighed_kg"].first()
+    return weights.assign(difference_pct=100 * (weights["weighed_kg"] / weights["mass_kg"] - 1))
+
+
 def poses(frames, stance, *, count):
     """Take a few moments of one stance: points (K, 11, 3) m and forces (K, 3) BW, equally spaced from touchdown to toe-off."""
     rows = frames[(frames["stance"] == stance) & (frames["grf_v"] > 0)]
@@ -198,57 +132,81 @@ def poses(frames, stance, *, count):
     return rows[INPUTS].to_numpy().reshape(count, len(POINTS), 3), rows[FORCES].to_numpy()
 
 
-def _table(force, hz, first, end, padding_s, tracks):
+def _weighed(stances, frames, excluded, body_weight, mass_off):
+    """Weigh each runner over all stances kept, exclude those whose listed mass is wrong, and bring forces into body weights.
+
+    Returns the table of stances, the list of their frames, and the excluded rows.
+    """
+    stances = pd.DataFrame(stances)
+    if stances.empty:
+        return stances, frames, excluded
+    sums = stances.groupby(["runner", "mass_kg"])[["impulse_n_s", "weighed_s"]].transform("sum")
+    stances["weighed_kg"] = [contact.mass(*pair) for pair in sums.to_numpy()]
+    off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs() > mass_off
+    unweighed = stances["weighed_kg"].isna() & (body_weight == "weighed")
+    for row in stances[off | unweighed].itertuples():
+        excluded.append((row.file, row.side, row.touchdown_s, f"mass: {checks.MASS}" if off[row.Index] else "mass: no whole stride to weigh"))
+    if body_weight == "weighed":
+        for table, ratio in zip(frames, stances["mass_kg"] / stances["weighed_kg"], strict=True):
+            table[:, -3:] *= ratio
+    kept = ~(off | unweighed)
+    stances = stances[kept].drop(columns=["impulse_n_s", "weighed_s"]).reset_index(drop=True)
+    stances.insert(stances.columns.get_loc("flight_s") + 1, "split", "")  # not drawn yet
+    return stances.assign(stance=range(len(stances))), [table for table, keep in zip(frames, kept, strict=True) if keep], excluded
+
+
+def _check_whole(outcomes, steps, vertical, hz, track, lag_s):
+    """Check the recording as a whole by its stances kept: cameras and plates in time; and weigh the runner."""
+    whole = [i for i, (_, _, outcome) in enumerate(outcomes) if not isinstance(outcome, Excluded)]
+    spans = [(steps[i].first, steps[i].end) for i in whole]
+    if spans and abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
+        return [(side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG)) for side, time, outcome in outcomes]
+    impulse, duration = contact.weigh(vertical, spans, hz=hz)
+    for i in whole:  # the sums stand with the first stance
+        outcomes[i][2][0].update(impulse_n_s=impulse, weighed_s=duration)
+        impulse = duration = 0.0
+    return outcomes
+
+
+def _absent(outcomes):
+    """Name the feet without a contact in an overground trial: a valid one has a full stance of each leg (paper section 1.2)."""
+    absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
+    unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
+    for i in unseen[:len(absent)]:  # points are missing, but only one foot is left for this contact
+        outcomes[i] = (absent.pop(0), *outcomes[i][1:])
+    return [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in absent]
+
+
+def _table(force, hz, first, end, padding_s, track):
     """Lay a stance and its padding out: time_s, points in laboratory axes, force set to 0 in flight."""
     pad = round(padding_s * hz)
     if first - pad < 0 or end + pad > len(force):
         raise Excluded("stance cut off by the start or the end of the recording")
     frames = np.arange(first - pad, end + pad)
     in_stance = (frames >= first) & (frames < end)
-    points = tracks.at(frames / hz).reshape(len(frames), -1)
+    points = track.at(frames / hz).reshape(len(frames), -1)
     return np.column_stack([(frames - first) / hz, points, force[frames] * in_stance[:, None]])
 
 
-def _check(table, plate, side, first, end, hz, treadmill, checks):
+def _check(table, plates, forces, step, side, hz, track, speed_m_s, treadmill, limits):
     """Raise Excluded for the first check that a stance breaks; thresholds and their sources are in the study file."""
     points = table[:, 1:34].reshape(-1, len(POINTS), 3)
-    shortest, longest = checks["stance_s"]
-    if not shortest <= (end - first) / hz <= longest:
+    shortest, longest = limits["stance_s"]
+    if not shortest <= (step.end - step.first) / hz <= longest:
         raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
-    if table[:, -1].max() < checks["min_peak_bw"]:
-        raise Excluded(f"vertical peak under {checks['min_peak_bw']} BW")
-    _check_person(points, hz, checks)
-    if not treadmill and points[-1, 0, 0] < points[0, 0, 0]:
-        raise Excluded("runs against the axis `forward`")
-    middle = (first + end) // 2
-    heel, toe = points[middle - first + np.argmin(np.abs(table[:, 0]))][FEET[side]]
-    _check_foot(heel, toe, plate.cop[middle], plate.corners[:, :2], checks)
-
-
-def _check_person(points, hz, checks):
-    """Exclude a stance in which the points (T, 11, 3) m jump, or a thigh or shank changes its length."""
-    if np.linalg.norm(np.diff(points[:, 0], axis=0), axis=1).max() * hz > checks["max_speed_m_s"]:
-        raise Excluded("wrong person: points jump")
-    lengths = np.stack([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in LEGS], axis=1)
-    if (np.ptp(lengths, axis=0) / np.median(lengths, axis=0)).max() > checks["segment_change"]:
-        raise Excluded("wrong person: segment lengths change")
-
-
-def _check_foot(heel, toe, cop, corners, checks):
-    """Exclude a stance whose foot, at mid-stance, is far from the centre of pressure or not wholly on the plate."""
-    if not _distance(cop, heel, toe) <= checks["foot_distance_m"]:  # a centre of pressure that is NaN is excluded too
-        raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
-    low, high, beyond = corners.min(axis=0), corners.max(axis=0), checks["beyond_plate_m"]
-    for place in (heel[:2], toe[:2]):
-        if (place < low - beyond).any() or (place > high + beyond).any():
-            raise Excluded("foot not wholly on the plate")
-
-
-def _distance(cop, heel, toe):
-    """Measure the horizontal distance (m) of the centre of pressure from the line between heel and toe."""
-    along = (toe - heel)[:2]
-    share = np.clip((cop - heel)[:2] @ along / (along @ along), 0, 1)
-    return np.linalg.norm((cop - heel)[:2] - share * along)
+    if table[:, -1].max() < limits["min_peak_bw"]:
+        raise Excluded(f"vertical peak under {limits['min_peak_bw']} BW")
+    checks.check_person(points, hz, max_speed_m_s=limits["max_speed_m_s"], segment_change=limits["segment_change"])
+    checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
+    if len(step.parts) > 1:
+        checks.check_one_foot(np.concatenate([track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]), side)
+    middle = (step.first + step.end) // 2
+    heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][checks.FEET[side]]
+    parts = [number for number, first, end in step.parts if first <= middle < end]
+    shares = np.array([forces[number][middle, 2] for number in parts])
+    cop = shares @ np.array([plates[number].cop[middle] for number in parts]) / shares.sum()
+    checks.check_foot(heel, toe, cop, [plates[number].corners for number, _, _ in step.parts],
+                      foot_distance_m=limits["foot_distance_m"], beyond_plate_m=limits["beyond_plate_m"])
 
 
 def _in_touchdown_frame(table):

@@ -67,6 +67,10 @@ class Laboratory(Section):
     wrong_person_trials: NotNegative
     missed_plate_steps: NotNegative
     lost_frame_trials: NotNegative
+    stuck_force_trials: NotNegative
+    unsynchronised_trials: NotNegative
+    wrong_mass_trials: NotNegative
+    wrong_speed_trials: NotNegative
 
 
 class Fetch(Section):
@@ -78,7 +82,7 @@ class Fetch(Section):
 class Landmark(Section):
     segment: str
     markers: Annotated[list[str], Field(min_length=1)] | None = None
-    regression: Literal["harrington2007"] | None = None
+    regression: Literal["harrington2007", "bell1990"] | None = None
 
     @pydantic.model_validator(mode="after")
     def _one_source(self):
@@ -105,6 +109,11 @@ class Checks(Section):
     stance_s: _range(Positive)
     min_peak_bw: Positive
     max_gap_s: Positive
+    missing_share: Share
+    unloaded_s: Positive
+    lag_s: Positive
+    mass_off: Share
+    speed_off: Share
     max_speed_m_s: Positive
     segment_change: Share
     foot_distance_m: Positive
@@ -113,12 +122,15 @@ class Checks(Section):
 
 class Preprocess(Section):
     table: Literal["trials.csv", "rbds"]
-    forward: Axis
+    forward: Axis | Literal["found"]
     up: Axis
+    plates: Annotated[list[Count], Field(min_length=1)] | None
     treadmill: bool
     points: dict[str, str] | None
+    theia: bool
     clusters: Clusters | None
     speed_m_s: _range(Positive)
+    body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive
@@ -271,11 +283,17 @@ def _is_number(text):
 
 
 def _check_points(path, section):
-    """Check that the 11 points come from markers or from clusters, from one of the two, and wholly."""
+    """Check that the 11 points come from markers, from Theia3D or from clusters, from one of them, and wholly."""
     named, clusters = section["points"], section["clusters"]
-    if (named is None) == (clusters is None):
-        raise StudyError(f"{path}: 01_preprocess needs `points` or `clusters`, and null for the other one; "
-                         f"found {'neither' if named is None else 'both'}.")
+    sources = [name for name in ("points", "theia", "clusters") if section[name] or section[name] == {}]
+    if len(sources) != 1:
+        raise StudyError(f"{path}: 01_preprocess needs one of `points`, `theia` and `clusters`; found {' and '.join(sources) or 'none'}. "
+                         "Write `points: null`, `theia: false` and `clusters: null` for those that are not meant.")
+    if section["treadmill"] and section["forward"] == "found":
+        raise StudyError(f"{path}: on a treadmill the pelvis stays where it is, so that `forward: found` has nothing to go by. "
+                         "Name the axis, such as \"+x\".")
+    if section["theia"]:
+        return
     found = set(named if named is not None else clusters["landmarks"])
     if found != set(POINTS):
         raise StudyError(f"{path}: 01_preprocess must say where all 11 points come from; "

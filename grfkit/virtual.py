@@ -22,8 +22,12 @@ from grfkit.virtual_motion import STEPS, simulate
 
 SPEEDS = (12.35 / 3.6, 13.65 / 3.6)  # m/s, valid trials (paper section 1.2)
 SLOWEST_HZ = 1000  # of the integrator
-FAULTS = ("wrong_person", "missed_plate", "lost_frames")
+FAULTS = ("wrong_person", "missed_plate", "lost_frames", "stuck_force", "unsynchronised", "wrong_mass", "wrong_speed")
 LOST_FRAMES = (8, 14)  # camera frames without points, fewest and most
+STUCK_N = (40.0, 150.0)  # what a plate goes on reading after a step
+LATE_S = (0.06, 0.10)  # between cameras and plates that were not started together
+WRONG_MASS = (0.15, 0.25)  # how far a listed mass is off
+WRONG_SPEED = 1.2  # of the listed speed; these faults' sizes are our choice, each as a laboratory would meet it
 
 # our choice, fitted to the published features: mean; SD of runners; of shoes; change a lap; SD of trials; of steps
 STYLE = {
@@ -143,12 +147,14 @@ def plan_faults(files, seed, counts):
 
 def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz, joint_bias_m, joint_jitter_m,
            camera_cutoff_hz, plate_noise_n, plate_drift_n, crosstalk, wrong_person_trials, missed_plate_steps,
-           lost_frame_trials):
+           lost_frame_trials, stuck_force_trials, unsynchronised_trials, wrong_mass_trials, wrong_speed_trials):
     """Record a virtual study: C3D files, planted.csv (file, fault, side: l, r or both) and, last of all, trials.csv.
 
     Every trial has one whole left and one whole right stance on two plates, but for the planted faults, each in another
     trial: wrong_person (from before the first stance the points are those of somebody at least 1 m away), missed_plate
-    (a foot lands half or wholly beside the plates), lost_frames (8 camera frames or more of a stance without points).
+    (a foot lands half or wholly beside the plates), lost_frames (8 camera frames or more of a stance without points),
+    stuck_force (a plate does not return to zero), unsynchronised (plates early or late), wrong_mass and wrong_speed (the
+    table lists another than the runner's).
     joint_bias_m (constant for a runner, pair of shoes, point and axis) and joint_jitter_m are SDs of a component,
     plate_noise_n the SD of a plate's vertical force, plate_drift_n the most that its offset gets to, crosstalk the largest
     share of a raw channel that reaches another one of the same plate. Returns the table of trials; the same seed gives the
@@ -157,7 +163,8 @@ def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz
     folder = Path(folder)
     (folder / "trials.csv").unlink(missing_ok=True)  # an interrupted recording is never taken for whole
     table, runners = plan_trials(seed, men=men, women=women, shoes=shoes, laps=laps, trials=trials)
-    counts = dict(zip(FAULTS, (wrong_person_trials, missed_plate_steps, lost_frame_trials)))
+    counts = dict(zip(FAULTS, (wrong_person_trials, missed_plate_steps, lost_frame_trials, stuck_force_trials, unsynchronised_trials,
+                               wrong_mass_trials, wrong_speed_trials), strict=True))
     faults = plan_faults(table["file"], seed, counts)
     mixing = np.eye(8) + crosstalk * (1 - np.eye(8)) * rng_of(seed, 0, 0).uniform(-1, 1, (8, 8))
     plates = {"rate_hz": plate_hz, "noise_n": plate_noise_n, "drift_n": plate_drift_n, "mixing": mixing}
@@ -173,6 +180,8 @@ def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz
         virtual_c3d.write_c3d(folder / row.file, points, channels, camera_hz=camera_hz, plate_hz=plate_hz)
         if row.file in faults:
             planted.append((row.file, faults[row.file], side))
+        if faults.get(row.file) == "wrong_mass":
+            table.loc[row.Index, "mass_kg"] = round(row.mass_kg * (1 + rng.choice([-1, 1]) * rng.uniform(*WRONG_MASS)), 1)
     _write_table(pd.DataFrame(planted, columns=["file", "fault", "side"]), folder / "planted.csv")
     _write_table(table, folder / "trials.csv")
     return table
@@ -182,6 +191,8 @@ def record_trial(runner, style, rng, cameras, plates, fault):
     """Simulate, film and weigh one trial -> points (T, 11, 3) m, raw channels (24, T') N, side of the planted fault."""
     rate_hz = math.lcm(cameras["rate_hz"], plates["rate_hz"])
     rate_hz *= math.ceil(SLOWEST_HZ / rate_hz)
+    if fault == "wrong_speed":
+        style = style | {"speed": WRONG_SPEED * style["speed"]}
     motion = simulate(runner, style, first_side=int(rng.integers(2)), rate_hz=rate_hz)
     shift, chosen = virtual_c3d.place_on_plates(motion, rng), int(rng.integers(1, 3))  # the contact that a fault is for
     side, touchdown, toeoff = motion.contacts[chosen]
@@ -198,8 +209,12 @@ def record_trial(runner, style, rng, cameras, plates, fault):
         points[start:start + int(rng.integers(LOST_FRAMES[0], LOST_FRAMES[1] + 1))] = np.nan
     step = rate_hz // plates["rate_hz"]
     loads = virtual_c3d.plate_loads(motion.force, motion.centre)[:, begin::step][:, :frames * each // step]
+    if fault == "stuck_force":
+        virtual_c3d.hold_force(loads, (toeoff - begin) // step, rng.uniform(*STUCK_N))
+    if fault == "unsynchronised":
+        loads = np.roll(loads, int(rng.choice([-1, 1]) * rng.uniform(*LATE_S) * plates["rate_hz"]), axis=1)
     channels = virtual_c3d.disturb_channels(virtual_c3d.raw_channels(loads), rng, **plates)
-    return points, channels, "both" if fault == "wrong_person" else "lr"[side]
+    return points, channels, "lr"[side] if fault in ("missed_plate", "lost_frames", "stuck_force") else "both"
 
 
 def simulate_other(rng, rate_hz, frames):

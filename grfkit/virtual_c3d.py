@@ -44,6 +44,13 @@ def plate_loads(force, centre):
     return np.stack([np.where((index == plate)[..., None], load, 0).sum(axis=0) for plate in range(PLATES)])
 
 
+def hold_force(loads, toeoff, held_n):
+    """Let the plate of the contact that ends at frame `toeoff` go on reading a vertical force: changes loads (PLATES, T, 6)."""
+    plate = int(np.argmax(loads[:, toeoff - 50:toeoff, 2].sum(axis=1)))
+    middle = np.array([(plate + 0.5) * PLATE_LENGTH, PLATE_WIDTH / 2, 0.0])
+    loads[plate, toeoff:] += np.concatenate([[0, 0, held_n], np.cross(middle, [0, 0, held_n])])
+
+
 def place_on_plates(motion, rng):
     """Choose the shift (3,) m by which the second and third contact lie on two plates, their neighbours on none."""
     feet = np.array([_print(motion, contact) for contact in motion.contacts])  # (4, 2): heel and toe

@@ -32,6 +32,15 @@ def plates():
 
 
 @pytest.fixture
+def theia_export():
+    """A real Theia3D export of 2020, read in place."""
+    file = REAL / "theia" / "C3DRotationExample.c3d"
+    if not file.is_file():
+        pytest.skip(f"the Theia3D export is not at {file}; GRFKIT_DATA=DIR names another place")
+    return file
+
+
+@pytest.fixture
 def tidy():
     """Make stances and frames as 01_preprocess saves them: `n` half-sine stances of different lengths at 1 kHz."""
     def make(n=6, runners=3, seed=0):

@@ -3,8 +3,9 @@
 import ezc3d
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from grfkit import c3d
+from grfkit import POINTS, c3d, landmarks
 
 
 def write(path, points, *, units="mm", labels=("a", "b")):
@@ -72,17 +73,183 @@ def test_read_gives_the_forces_of_another_tool(plates):
         np.testing.assert_allclose(plate.force[frames], expected, atol=1e-4 * np.abs(expected).max())
 
 
+def plate(force, cop, corners, unit="mm", force_unit="N"):
+    return c3d._plate(1, force_unit, unit, force, cop, corners, np.eye(3))
+
+
+SQUARE = np.array([[500.0, 400, 0], [0, 400, 0], [0, 0, 0], [500, 0, 0]])
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("offset_n", [-100, 0, 100])
 def test_plate_force_points_up_whatever_the_files_sign_and_offset(sign, offset_n):
     """One stance of 0.23 s in 5 s of recording: the offset outweighs the foot in the mean."""
-    force = np.zeros((3, 5000))
-    force[2, 2000:2230] = 1700 * np.sin(np.linspace(0, np.pi, 230))
-    raw = {"force": sign * force + offset_n, "center_of_pressure": force, "corners": np.zeros((3, 4)), "unit_force": "N", "unit_position": "mm"}
-    plate = c3d._plate(raw, np.eye(3))
-    np.testing.assert_allclose(plate.force[:, 2], force[2] + sign * offset_n)
-    with pytest.raises(ValueError, match="the force plate says 'lb'"):
-        c3d._plate(raw | {"unit_force": "lb"}, np.eye(3))
+    force = np.zeros((5000, 3))
+    force[2000:2230, 2] = 1700 * np.sin(np.linspace(0, np.pi, 230))
+    read = plate(sign * force + offset_n, force, SQUARE)
+    np.testing.assert_allclose(read.force[:, 2], force[:, 2] + sign * offset_n)
+    with pytest.raises(ValueError, match="force plate 1 says 'lb'"):
+        plate(force, force, SQUARE, force_unit="lb")
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda corners: corners * 1e15, lambda corners: corners * 0, lambda corners: corners * np.nan, lambda corners: corners * 30,
+    lambda corners: corners[[0, 2, 1, 3]], lambda corners: corners + [[0, 0, 0], [0, 0, 0], [-300, 0, 0], [-300, 0, 0]]])
+def test_plate_refuses_corners_that_no_plate_has(spoil):
+    force = np.zeros((9, 3))
+    plate(force, force, SQUARE + 0.4)
+    with pytest.raises(ValueError, match="is a rectangle with edges of 0.1 to 5 m; the corners of force plate 1 are"):
+        plate(force, force, spoil(SQUARE))
+
+
+def test_plate_refuses_forces_that_are_no_numbers():
+    force = np.zeros((9, 3))
+    force[4] = np.inf
+    with pytest.raises(ValueError, match="force plate 1 has 3 that are not"):
+        plate(force, force, SQUARE)
+
+
+def write_plate(path, kind, axes, middle, force, at, *, sign, up):
+    """Write a plate of type 1 to 4: `axes` columns are its x, y, z in the file, `middle` m; `force` (T, 3) N acts at `at` (3,) m on it.
+
+    As the C3D manual says: corner 1 lies at +x +y, 2 at -x +y, 3 at -x -y, 4 at +x -y of the plate's own axes; the
+    moments of types 2 and 4 are about its centre, whose depth is 0 here.
+    """
+    local = sign * force @ axes
+    px, py, _ = axes.T @ (at - middle)
+    moment = np.cross([px, py, 0], local)
+    if kind == 1:
+        channels = np.column_stack([local, np.tile([px, py], (len(local), 1)), np.zeros(len(local))])
+    elif kind == 3:  # four sensors at +-a, +-b: fx12 fx34 fy14 fy23 fz1..4 (1 at +x +y, counted as the corners)
+        a, b = 0.12, 0.2
+        corner = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+        vertical = local[:, 2:] * (1 + corner[:, 0] * px / a) * (1 + corner[:, 1] * py / b) / 4
+        channels = np.column_stack([local[:, [0, 0]] / 2, local[:, [1, 1]] / 2, vertical])
+    else:
+        channels = np.column_stack([local, moment])
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [100]
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["m"]
+    file["parameters"]["POINT"]["LABELS"]["value"] = ["a"]
+    file["data"]["points"] = np.ones((4, 1, len(force) // 10))
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = [f"c{i}" for i in range(channels.shape[1])]
+    scale = np.ones((6, 6, 1)) * np.eye(6)[..., None]
+    if kind == 4:  # volts: the matrix gives N and N m
+        scale, channels = 50 * scale, channels / 50
+    file["data"]["analogs"] = channels.T[None]
+    signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [0.25, 0.4]
+    group = file["parameters"]["FORCE_PLATFORM"]
+    for name, value in {"USED": [1], "TYPE": [kind], "ZERO": [0, 0], "CORNERS": (middle + signs @ axes[:, :2].T).T[..., None],
+                        "ORIGIN": np.array([[0.12 if kind == 3 else 0], [0.2 if kind == 3 else 0], [0.0]]), "CAL_MATRIX": scale,
+                        "CHANNEL": np.arange(1, channels.shape[1] + 1)[:, None]}.items():
+        group[name]["value"] = value
+    file.write(str(path))
+    return path
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("forward", "up"), [("+x", "+z"), ("-y", "+z"), ("+z", "+y"), ("-x", "-z"), ("+y", "+x")])
+@pytest.mark.parametrize("degrees", [0, 150])
+def test_read_gives_the_planted_force_of_each_type_of_plate(tmp_path, kind, sign, forward, up, degrees):
+    rotation = c3d.axes(forward, up)
+    time = np.linspace(0, 1, 200)
+    force = np.column_stack([-200 * np.sin(2 * np.pi * time), 60 * np.sin(np.pi * time), 1500 * np.sin(np.pi * time) + 100])  # runner axes
+    # x and y in the floor, z down, turned about the vertical; in the file's axes
+    axes = rotation.T @ Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ np.diag([1.0, -1, -1])
+    middle, at = np.array([1.0, 0.5, 0.0]), np.array([1.06, 0.42, 0.0])
+    path = write_plate(tmp_path / "a.c3d", kind, axes, middle @ rotation, force @ rotation, at @ rotation, sign=sign, up=up)
+    recording = c3d.read(path, forward=forward, up=up)
+    np.testing.assert_allclose(recording.plates[0].force, force, atol=1e-3)  # single precision of 1,500 N
+    np.testing.assert_allclose(recording.plates[0].cop, np.tile(at, (200, 1)), atol=1e-5)
+    assert recording.force_hz == 1000 and recording.point_hz == 100
+
+
+def test_read_takes_the_plates_that_the_study_names(tmp_path, plates):
+    with pytest.raises(ValueError, match="the corners of force plate 2 are"):
+        c3d.read(plates / "FP_Type1.c3d", forward="+x", up="+y")  # garbage up to 1e24
+    assert len(c3d.read(plates / "FP_Type1.c3d", forward="+x", up="+y", plates=[1]).plates) == 1
+    assert c3d.read(plates / "FP_Type1.c3d", forward="+x", up="+y", plates=[]).plates == []
+    with pytest.raises(ValueError, match=r"names the force plates \[1, 5\]; the C3D file has 4"):
+        c3d.read(plates / "FP_Type1.c3d", forward="+x", up="+y", plates=[1, 5])
+
+
+def test_read_gives_the_centre_of_pressure_and_the_markers_of_another_tool(plates):
+    """walking5 against OpenSim's extraction, in the file's own axes, mm."""
+    recording = c3d.read(plates / "walking5.c3d", forward="+x", up="+z")
+    lines = (plates / "std_cop_walking5_grfs.sto").read_text(encoding="utf-8").splitlines()
+    start = lines.index("endheader")
+    names, values = lines[start + 1].split(), np.array([line.split() for line in lines[start + 2:]], float)
+    frames = np.round(values[:, 0] * recording.force_hz).astype(int)
+    for number, each in enumerate(recording.plates[:2], start=1):
+        loaded = np.abs(each.force[frames, 2]) > 20
+        expected = values[:, [names.index(f"p{number}_{axis}") for axis in (1, 2, 3)]]
+        np.testing.assert_allclose(1000 * each.cop[frames][loaded], expected[loaded], atol=0.01)
+        assert loaded.sum() >= 10  # of 90 frames, 50 ms apart
+    rows = (plates / "std_walking5_markers.trc").read_text(encoding="utf-8").splitlines()
+    names = rows[3].split()[2:]
+    values = [np.array((row.split("\t") + [""] * 200)[:2 + 3 * len(names)]) for row in rows[6:] if row.strip()]
+    compared = 0
+    for row in values:
+        frame = round(float(row[1]) * recording.point_hz)
+        for i, name in enumerate(names):
+            cell = row[2 + 3 * i:5 + 3 * i]
+            expected = np.array([float(value) if value.strip() else np.nan for value in cell])
+            np.testing.assert_allclose(1000 * recording.points[name][frame], expected, atol=0.06, err_msg=f"{name} {frame}")  # five digits
+            compared += np.isfinite(expected).all()
+    assert compared > 1000
+
+
+def test_read_of_types_2_and_4_of_one_trial_agree_to_some_newtons(plates):
+    two, four = (c3d.read(plates / f"TYPE-{kind}.c3d", forward="+x", up="+z").plates[0].force for kind in (2, 4))
+    assert np.abs(two - four).max() < 0.03 * np.abs(two).max() and two[:, 2].max() > 350
+
+
+def test_turn_brings_any_direction_of_running_to_the_same_recording():
+    rng = np.random.default_rng(1)
+    plain = c3d.Recording({"a": rng.normal(size=(7, 3))}, 100.0, [c3d.Plate(rng.normal(size=(9, 3)), rng.normal(size=(9, 3)), rng.normal(size=(4, 3)))],
+                          1000.0, {"s": rng.normal(size=(7, 3, 4))}, 100.0)
+    points, angle = rng.normal(size=(7, 11, 3)), Rotation.from_euler("z", 200, degrees=True).as_matrix()
+    turned, _ = c3d.turn(plain, points, angle[0])  # the first row is the direction that becomes AP
+    back, there = c3d.turn(*c3d.turn(plain, points, angle[0]), angle[:, 0])
+    np.testing.assert_allclose(there, points, atol=1e-12)
+    np.testing.assert_allclose(back.poses["s"], plain.poses["s"], atol=1e-12)
+    for one, two in zip((back.plates[0].force, back.plates[0].cop, back.plates[0].corners, back.points["a"]),
+                        (plain.plates[0].force, plain.plates[0].cop, plain.plates[0].corners, plain.points["a"]), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-12)
+    np.testing.assert_allclose(turned.points["a"] @ [1, 0, 0], plain.points["a"] @ angle[0], atol=1e-12)
+
+
+def export_anew(source, path, *, names, metres):
+    """Write a Theia3D export anew with the names of its heels of another year and in another unit; returns its path."""
+    file = ezc3d.c3d(str(source))
+    if metres:
+        file["parameters"]["POINT"]["UNITS"]["value"] = ["m"]
+        rotations = file["data"]["rotations"].copy()
+        rotations[:3, 3] /= 1000
+        file["data"]["rotations"] = rotations
+    for old, new in names.items():
+        file.add_parameter("THEIA3D", new, np.ravel(file["parameters"]["THEIA3D"][old]["value"]).tolist())
+        del file["parameters"]["THEIA3D"][old]
+    file.write(str(path))
+    return path
+
+
+def test_read_gives_the_points_of_a_theia_export_of_any_year(tmp_path, theia_export):
+    """The real export of 2020, and the same as one of 2025: in metres, with other names of the heels."""
+    old = c3d.read(theia_export, forward="+y", up="+z")
+    points = landmarks.from_theia(old.poses, old.offsets)
+    new = c3d.read(export_anew(theia_export, tmp_path / "new.c3d", names={"l_heel": "LHEEL_POS", "r_heel": "RHEEL_POS"}, metres=True), forward="+y", up="+z")
+    np.testing.assert_allclose(landmarks.from_theia(new.poses, new.offsets), points, atol=1e-6)
+    assert old.pose_hz == 85 and points.shape == (340, 11, 3) and np.isnan(points).any(axis=(1, 2)).sum() == 5  # edge frames
+    at = dict(zip(POINTS, np.nanmean(points, axis=0), strict=True))
+    for side, left in (("l", 1), ("r", -1)):
+        for low, high in (("knee", "hip"), ("ankle", "knee"), ("heel", "ankle"), ("toe", "ankle")):
+            assert at[f"{side}_{low}"][2] < at[f"{side}_{high}"][2]
+        assert left * (at[f"{side}_hip"] - at["pelvis"])[1] == pytest.approx(0.09, abs=0.03)  # facing +y, left is -x
+        assert at[f"{side}_toe"][0] - at[f"{side}_heel"][0] == pytest.approx(0.18, abs=0.05)  # the toe joint, not the tip
+    np.testing.assert_allclose(points[:, 0], (points[:, POINTS.index("l_hip")] + points[:, POINTS.index("r_hip")]) / 2, atol=1e-6)
 
 
 def test_read_gives_upward_forces_whatever_the_sign_of_the_file(plates):

@@ -117,3 +117,47 @@ def test_hip_harrington2007_turns_with_the_pelvis():
     hip = landmarks.hip_harrington2007(*spines, side="l")
     turned = landmarks.hip_harrington2007(*(spines @ rotation.T), side="l")
     np.testing.assert_allclose(turned, rotation @ hip, atol=1e-12)
+
+
+def test_hip_bell1990_matches_its_formula_in_pelvis_axes():
+    """Width 240 mm: 19 % of it back, 30 % down, 36 % to the side of the middle of the anterior spines."""
+    spines = [np.array([0.16, 0.12, 1.0]), np.array([0.16, -0.12, 1.0]), np.array([0.0, 0.05, 1.0]), np.array([0.0, -0.05, 1.0])]
+    left, right = (landmarks.hip_bell1990(*spines, side=side) for side in "lr")
+    np.testing.assert_allclose(left, [0.16 - 0.0456, 0.0864, 1.0 - 0.072], atol=1e-12)
+    np.testing.assert_allclose(right, left * [1, -1, 1], atol=1e-12)
+
+
+def test_from_clusters_takes_the_hip_by_the_regression_that_is_named():
+    static, settings = body()
+    settings["landmarks"]["l_hip"] = {"segment": "pelvis", "markers": None, "regression": "bell1990"}
+    points = landmarks.from_clusters(moved(static, np.eye(3), np.zeros(3)), static, **settings)
+    expected = landmarks.hip_bell1990(*(static[f"pelvis{i}"][0] for i in range(4)), side="l")
+    np.testing.assert_allclose(points[0, POINTS.index("l_hip")], expected, atol=1e-12)
+
+
+def poses(frames=5):
+    names = ["pelvis", *(f"{side}_{segment}" for side in "lr" for segment in ("thigh", "shank", "foot", "toes"))]
+    return {f"{name}_4X4": np.concatenate([Rotation.random(frames, rng=i).as_matrix(), RNG.normal(size=(frames, 3, 1))], axis=2)
+            for i, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("names", [("l_heel", "r_heel"), ("lheel_pos", "rheel_pos")])
+def test_from_theia_takes_origins_and_the_heel_in_the_axes_of_its_foot(names):
+    segments, offsets = poses(), dict(zip(names, ([0.0, -0.04, -0.05], [0.01, -0.04, -0.06]), strict=True))
+    points = landmarks.from_theia(segments, {name: np.array(offset) for name, offset in offsets.items()})
+    for point, segment in (("pelvis", "pelvis"), ("l_hip", "l_thigh"), ("r_knee", "r_shank"), ("l_ankle", "l_foot"), ("r_toe", "r_toes")):
+        np.testing.assert_array_equal(points[:, POINTS.index(point)], segments[f"{segment}_4X4"][..., 3])
+    for frame in range(5):
+        pose = np.vstack([segments["r_foot_4X4"][frame], [0, 0, 0, 1]])  # a 4x4 matrix takes a place in the foot to one in the laboratory
+        np.testing.assert_allclose(points[frame, POINTS.index("r_heel")], (pose @ [*offsets[names[1]], 1])[:3], atol=1e-12)
+
+
+def test_from_theia_says_what_the_export_lacks():
+    segments, heels = poses(), {"l_heel": np.zeros(3), "r_heel": np.zeros(3)}
+    with pytest.raises(ValueError, match="THEIA3D holds neither r_heel nor rheel_pos"):
+        landmarks.from_theia(segments, {"l_heel": np.zeros(3)})
+    del segments["l_toes_4X4"]
+    with pytest.raises(ValueError, match="the file lacks l_toes"):
+        landmarks.from_theia(segments, heels)
+    with pytest.raises(ValueError, match="It holds none"):
+        landmarks.from_theia({}, heels)

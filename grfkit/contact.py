@@ -1,0 +1,116 @@
+"""Force plates: their zero level, contacts, steps over several plates, and what a runner weighs."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grfkit import GRAVITY
+
+SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
+LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
+UNLOADED_N = 30.0  # how far unloaded frames may lie from the lowest tenth: our choice
+WINDOW_S = 1.0  # the zero level is read anew in each second: our choice, two steps or more of running
+STANDING_N = 150.0  # a second that never comes so near to zero is loaded throughout: our choice
+LOW_SHARE = 0.1  # of its peak: below this the vertical force of a stance does not stay for long; our choice
+LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
+
+
+class Contact(NamedTuple):
+    """One step on the plates: frames first to end (exclusive), and each plate's own part of it."""
+
+    first: int
+    end: int
+    parts: list  # (number of the plate, first, end)
+
+
+def zero_level(force, hz):
+    """Estimate what a plate reads when unloaded, offset and drift, (T, 3) N from its force (T, 3) N.
+
+    In each second it is the median over the unloaded frames, those near the lowest tenth of the vertical force; between
+    seconds it is interpolated (our choice). A second that is loaded throughout takes the level of those beside it.
+    """
+    windows = np.array_split(np.arange(len(force)), max(1, round(len(force) / hz / WINDOW_S)))
+    lows = np.array([np.quantile(force[frames, 2], 0.1) for frames in windows])
+    centres, levels = [], []
+    for frames, low in zip(windows, lows, strict=True):
+        if low - lows.min() < STANDING_N:
+            unloaded = frames[np.abs(force[frames, 2] - low) < UNLOADED_N]
+            centres.append(unloaded.mean())
+            levels.append(np.median(force[unloaded], axis=0))
+    return np.stack([np.interp(np.arange(len(force)), centres, level) for level in np.transpose(levels)], axis=1)
+
+
+def contacts(vertical, *, threshold_n, rate_hz):
+    """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
+
+    A run that stays small is noise; two that a short dropout parts are one contact. Returns a list of (first, end), end
+    exclusive.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
+    runs = []
+    for first, end in edges.reshape(-1, 2):
+        if vertical[first:end].max() <= SMALLEST_PEAK_N:
+            continue
+        if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:
+            first = runs.pop()[0]
+        runs.append((int(first), int(end)))
+    return runs
+
+
+def steps(forces, *, threshold_n, rate_hz, unloaded_s):
+    """Find the steps on several plates, forces (T, 3) N each: contacts that overlap in time are parts of one.
+
+    Returns a list of Contact in order of time. A runner has one foot on the ground: two plates loaded at once are one step
+    over both, unless the feet say otherwise. A plate that does not return to zero for `unloaded_s` is no part of another's step.
+    """
+    parts = sorted((first, end, number) for number, force in enumerate(forces)
+                   for first, end in contacts(force[:, 2], threshold_n=threshold_n, rate_hz=rate_hz))
+    found, alone = [], []
+    for first, end, number in parts:
+        if longest_low(forces[number][first:end, 2]) > unloaded_s * rate_hz:
+            alone.append(Contact(first, end, [(number, first, end)]))
+        elif found and first <= found[-1].end + LONGEST_DROPOUT_S * rate_hz and number != found[-1].parts[-1][0]:
+            last = found.pop()
+            found.append(Contact(last.first, max(last.end, end), [*last.parts, (number, first, end)]))
+        else:
+            found.append(Contact(first, end, [(number, first, end)]))
+    return sorted(found + alone)
+
+
+def longest_low(vertical):
+    """Count the frames of the longest time that the vertical force (T,) of a contact stays below a tenth of its peak."""
+    return int(np.diff(np.concatenate([[-1], _loaded(vertical), [len(vertical)]])).max()) - 1
+
+
+def middle(vertical):
+    """Find the middle frame of a contact's vertical force (T,), leaving out what stays below a tenth of its peak."""
+    loaded = _loaded(vertical)
+    return int(loaded[0] + loaded[-1]) // 2
+
+
+def _loaded(vertical):
+    return np.flatnonzero(vertical > LOW_SHARE * vertical.max())
+
+
+def weigh(vertical, steps, *, hz):
+    """Weigh a runner: the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
+
+    `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in a row on,
+    whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step. Mean force / g is
+    the mass, since over whole strides the body neither rises nor sinks. Source: our choice.
+    """
+    impulse, duration, run = 0.0, 0.0, []
+    for first, end in [*steps, (np.inf, np.inf)]:
+        if run and not 0 < first - run[-1][1] < LONGEST_FLIGHT_S * hz:
+            count = len(run) - 1
+            last = count - count % 2 if count > 1 else count
+            impulse += vertical[run[0][0]:run[last][0]].sum() / hz
+            duration += (run[last][0] - run[0][0]) / hz
+            run = []
+        run.append((first, end))
+    return impulse, duration
+
+
+def mass(impulse, duration):
+    """Turn what `weigh` summed into kg; NaN where nothing was weighed."""
+    return impulse / duration / GRAVITY if duration else float("nan")

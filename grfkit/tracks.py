@@ -1,0 +1,74 @@
+"""The 11 points of one recording as curves in time, with gaps that may be bridged and gaps that may not."""
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from grfkit import POINTS, transform
+from grfkit.checks import Excluded
+
+FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
+HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
+SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
+ALIGNED_DEG = 10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
+
+
+class Tracks:
+    """The 11 points of a recording as curves in time: `points` (F, 11, 3) m with NaN where missing.
+
+    A gap up to `max_gap_s` is bridged by the spline; `at` refuses times in a longer one, beyond the recording, or
+    where more than `missing_share` of the frames are missing.
+    """
+
+    def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s, missing_share):
+        seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+        self.times, self.rate_hz, self.max_gap_s, self.missing_share = seen / rate_hz, rate_hz, max_gap_s, missing_share
+        if len(seen) < FEWEST_FRAMES:
+            self.times = self.times[:0]
+            return
+        self.spline = CubicSpline(self.times, points[seen])
+        if cutoff_hz:
+            whole = np.arange(seen[0], seen[-1] + 1) / rate_hz
+            self.spline = CubicSpline(whole, transform.lowpass(self.spline(whole), cutoff_hz=cutoff_hz, rate_hz=rate_hz))
+
+    def at(self, times):
+        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
+        inside = self.times[(self.times >= times[0]) & (self.times <= times[-1])]
+        before = self.times[self.times <= times[0]][-1:]
+        after = self.times[self.times >= times[-1]][:1]
+        if not len(before) or not len(after):
+            raise Excluded("points missing at the start or the end")
+        longest = np.diff(np.concatenate([before, inside, after])).max() - 1 / self.rate_hz
+        if longest > self.max_gap_s + 1e-9:
+            raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
+        expected = (times[-1] - times[0]) * self.rate_hz
+        if expected - len(inside) > self.missing_share * expected + 1:  # one frame more or less is where the window begins
+            raise Excluded(f"points missing in more than {100 * self.missing_share:.0f} % of frames")
+        return self.spline(times)
+
+    def side(self, time):
+        """Name the foot whose heel is lower at a time: l, r, or nothing where the points were not seen."""
+        try:
+            left, right = self.at(np.array([time]))[0, HEELS, 2]
+        except Excluded:
+            return ""
+        return "l" if left < right else "r"
+
+    def pelvis_height(self, times):
+        """Give the height (T,) m of the pelvis at times (T,) s, held where nothing was seen."""
+        return self.spline(np.clip(times, self.times[0], self.times[-1]))[:, 0, 2]
+
+
+def heading(points):
+    """Find the direction (3,) of overground running from the pelvis' path in points (F, 11, 3) m.
+
+    The axis of the laboratory is taken where the path is nearly along one. Raises ValueError for a pelvis that stays where it is.
+    """
+    path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
+    each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
+    length = np.linalg.norm(each) * len(path)
+    if length < SHORTEST_PATH_M:
+        raise ValueError(f"The running direction is found from the pelvis' path; it is {length:.2f} m long. Name the axis `forward` in the "
+                         "study file, as for a treadmill.")
+    ahead = each / np.linalg.norm(each)
+    axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
+    return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])
