@@ -113,8 +113,17 @@ def test_load_refuses_what_would_fail_later(edited, change, message):
 def test_load_wants_all_11_points_from_one_source(edited):
     with pytest.raises(study.StudyError, match=r"missing: \['l_heel'\]"):
         study.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
-    with pytest.raises(study.StudyError, match="found neither"):
+    with pytest.raises(study.StudyError, match="found none"):
         study.load(edited(lambda c: c["01_preprocess"].update(points=None)))
+    with pytest.raises(study.StudyError, match="found points and theia"):
+        study.load(edited(lambda c: c["01_preprocess"].update(theia=True)))
+    assert study.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections["01_preprocess"]["theia"]
+
+
+def test_load_wants_a_direction_on_a_treadmill(edited):
+    assert study.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
+    with pytest.raises(study.StudyError, match="on a treadmill the pelvis stays where it is"):
+        study.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
 
 
 def test_load_says_which_studies_there_are():

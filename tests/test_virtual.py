@@ -13,7 +13,8 @@ from grfkit import GRAVITY, POINTS, recordings, virtual, virtual_body, virtual_c
 RATE = 1000
 QUIET = {"camera_hz": 100, "plate_hz": 1000, "joint_bias_m": 0.0, "joint_jitter_m": 0.0, "camera_cutoff_hz": 20.0,
          "plate_noise_n": 0.0, "plate_drift_n": 0.0, "crosstalk": 0.0, "wrong_person_trials": 0,
-         "missed_plate_steps": 0, "lost_frame_trials": 0}
+         "missed_plate_steps": 0, "lost_frame_trials": 0, "stuck_force_trials": 0, "unsynchronised_trials": 0,
+         "wrong_mass_trials": 0, "wrong_speed_trials": 0}
 NOISY = {"plate_noise_n": 1.0, "plate_drift_n": 2.0, "crosstalk": 0.005}
 COHORT = {"men": 1, "women": 1, "shoes": 1, "laps": 1, "trials": 1}
 PARAMS = Path(__file__).parents[1] / "params"
@@ -38,7 +39,8 @@ def faulty(tmp_path_factory):
     """A recording with planted faults."""
     folder = tmp_path_factory.mktemp("faulty")
     settings = QUIET | COHORT | {"laps": 4, "trials": 3, "wrong_person_trials": 4,
-                                 "missed_plate_steps": 6, "lost_frame_trials": 5}
+                                 "missed_plate_steps": 6, "lost_frame_trials": 5, "stuck_force_trials": 2,
+                                 "unsynchronised_trials": 2, "wrong_mass_trials": 2, "wrong_speed_trials": 2}
     return folder, virtual.record(folder, seed=3, **settings)
 
 
@@ -277,7 +279,8 @@ def test_record_tracks_with_bias_and_jitter(tmp_path):
 def test_record_plants_the_faults_asked_for(faulty):
     folder, table = faulty
     planted = pd.read_csv(folder / "planted.csv")
-    assert planted["fault"].value_counts().to_dict() == {"wrong_person": 4, "missed_plate": 6, "lost_frames": 5}
+    assert planted["fault"].value_counts().to_dict() == {"wrong_person": 4, "missed_plate": 6, "lost_frames": 5, "stuck_force": 2,
+                                                          "unsynchronised": 2, "wrong_mass": 2, "wrong_speed": 2}
     assert planted["file"].is_unique and set(planted["file"]) <= set(table["file"])
     assert set(planted["side"]) <= {"l", "r", "both"}
 
@@ -291,13 +294,37 @@ def test_record_plants_each_fault_where_it_says(faulty):
         lost = np.isnan(points).all(axis=(0, 1))
         assert (lost.sum() >= 8) == (fault == "lost_frames") and np.isnan(points).any(axis=(0, 1)).sum() == lost.sum()
         peaks = sorted(platform["force"][2].max() for platform in content["data"]["platform"])
-        mass = table.set_index("file").loc[file, "mass_kg"]
+        mass = table.loc[table["runner"] == file.split("/")[0], "mass_kg"].median()  # one of them may be listed wrongly
         assert (peaks[1] < 1.6 * mass * GRAVITY) == (fault == "missed_plate")
         beside = np.abs(points[1, 0, -30:] - 0.3).min() > 0.9
         assert beside == (fault == "wrong_person")
         if fault == "lost_frames":
             contact = [platform["force"][2] > 10 for platform in content["data"]["platform"]]
             assert any(inside[np.flatnonzero(lost) * 10].all() for inside in contact)
+
+
+def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
+    """Against the same trials without faults: what changed is what the fault says, and nothing else."""
+    folder, table = faulty
+    right = virtual.record(tmp_path, seed=3, **QUIET | COHORT | {"laps": 4, "trials": 3}).set_index("file")
+    planted, table = pd.read_csv(folder / "planted.csv").set_index("file"), table.set_index("file")
+    for file, (fault, side) in planted.iterrows():
+        found, truth = read(folder / file)["data"], read(tmp_path / file)["data"]
+        vertical, true = (sum(platform["force"][2] for platform in each["platform"]) for each in (found, truth))
+        if fault == "stuck_force":
+            beyond = np.flatnonzero(vertical - true > 1)
+            assert beyond[-1] == len(true) - 1 and np.ptp(vertical[beyond] - true[beyond]) < 0.01 and 40 <= (vertical - true)[-1] <= 150
+        elif fault == "unsynchronised":
+            late = [shift for shift in range(-100, 101) if np.allclose(np.roll(true, shift), vertical, atol=0.01)]
+            assert len(late) == 1 and 60 <= abs(late[0]) <= 100
+        elif fault == "wrong_speed":
+            seconds = (truth["points"].shape[2] - 1) / 100
+            speed = (found["points"][0, 0, -1] - found["points"][0, 0, 0]) / 1000 / ((found["points"].shape[2] - 1) / 100)
+            assert seconds > 1 and speed == pytest.approx(1.2 * table.loc[file, "speed_m_s"], rel=0.02)
+        if fault in ("stuck_force", "unsynchronised", "wrong_mass"):
+            np.testing.assert_array_equal(found["points"][:3], truth["points"][:3])
+        off = abs(table.loc[file, "mass_kg"] / right.loc[file, "mass_kg"] - 1)
+        assert 0.14 < off < 0.26 if fault == "wrong_mass" else off == 0
 
 
 def test_record_refuses_more_faults_than_trials(tmp_path):
