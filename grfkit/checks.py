@@ -7,7 +7,6 @@ import numpy as np
 
 from grfkit import POINTS, contact, transform
 
-OTHER_FOOT_M = 0.05  # so much higher than the lower one a foot is in the air: our choice
 LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
@@ -64,11 +63,14 @@ def check_foot(heel, toe, cop, plates, *, foot_distance_m, beyond_plate_m):
         raise Excluded("foot not wholly on the plate")
 
 
-def check_one_foot(points, side):
-    """Check that points (K, 11, 3) m, at the middle of each contact of a step over several plates, show one foot on the ground."""
+def check_one_foot(points, side, *, other_foot_m):
+    """Check that points (K, 11, 3) m, at the middle of each contact of a step over several plates, show one foot on the ground.
+
+    The other one is in the air if it is higher by `other_foot_m`.
+    """
     lowest = {foot: points[:, FEET[foot], 2].min(axis=1) for foot in "lr"}
     other = "r" if side == "l" else "l"
-    if (lowest[other] - lowest[side]).min() < OTHER_FOOT_M:
+    if (lowest[other] - lowest[side]).min() < other_foot_m:
         raise Excluded("step over several plates: both feet may be on them")
 
 

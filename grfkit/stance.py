@@ -199,7 +199,8 @@ def _check(table, plates, forces, step, side, hz, track, speed_m_s, treadmill, l
     checks.check_person(points, hz, max_speed_m_s=limits["max_speed_m_s"], segment_change=limits["segment_change"])
     checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
     if len(step.parts) > 1:
-        checks.check_one_foot(np.concatenate([track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]), side)
+        middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
+        checks.check_one_foot(np.concatenate(middles), side, other_foot_m=limits["other_foot_m"])
     middle = (step.first + step.end) // 2
     heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][checks.FEET[side]]
     parts = [number for number, first, end in step.parts if first <= middle < end]

@@ -118,6 +118,7 @@ class Checks(Section):
     segment_change: Share
     foot_distance_m: Positive
     beyond_plate_m: Annotated[float, Field(ge=0)]
+    other_foot_m: Positive
 
 
 class Preprocess(Section):
