@@ -1,4 +1,4 @@
-"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML, no script."""
+"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML, no script but an animation's own."""
 
 import re
 from html import escape

@@ -3,6 +3,7 @@
 Every stance that is left out gets a row that says why.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,42 @@ def _tidy(tables):
     tidy.insert(0, "frame", np.concatenate([np.arange(length) for length in lengths]))
     tidy.insert(0, "stance", np.repeat(np.arange(len(tables)), lengths))
     return tidy
+
+
+def exclusions(excluded, trials):
+    """Count what was left out by reason and runner: a DataFrame, reasons (the most frequent first) by runners with any."""
+    runner = excluded["file"].map(trials.set_index("file")["runner"])
+    counts = pd.crosstab(excluded["reason"], runner).rename_axis(columns="runner")
+    return counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """One stance with its padding, before and after the filters: T force frames, F camera frames, touchdown frame."""
+
+    time_s: np.ndarray  # (T,), 0 at touchdown
+    raw: np.ndarray  # (T, 3) N of the plate that is stepped on, its offset removed
+    filtered: np.ndarray  # (T, 3) N
+    cop: np.ndarray  # (T, 3) m, centre of pressure
+    points: np.ndarray  # (T, 11, 3) m, filtered and at the force's rate
+    camera_s: np.ndarray  # (F,)
+    seen: np.ndarray  # (F, 11, 3) m as recorded, NaN where missing
+
+
+def signals(stance, trials, folder, *, landmark_source, forward, up, force_cutoff_hz, points_cutoff_hz, padding_s, max_gap_s):
+    """Read the trial of one stance (a row of stances.csv) again and give its Signals, cut as `collect` cuts.
+
+    The force is filtered at `force_cutoff_hz`, the points at `points_cutoff_hz` unless that is None.
+    """
+    static = trials.set_index("file").loc[stance["file"], "static"]
+    recording = c3d.read(Path(folder) / stance["file"], forward=forward, up=up)
+    seen = track(recording, static, Path(folder), {}, landmark_source, forward=forward, up=up)
+    hz, touchdown_s, toeoff_s = recording.force_hz, stance["touchdown_s"], stance["toeoff_s"]
+    first, end, pad = round(touchdown_s * hz), round(toeoff_s * hz) + 1, round(padding_s * hz)
+    plate = max(recording.plates, key=lambda plate: plate.force[first:end, 2].sum())
+    raw, part = plate.force - unloaded_offset(plate.force), np.arange(first - pad, end + pad)
+    points = Tracks(seen, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=max_gap_s).at(part / hz)
+    origin, camera_s = transform.ground_projection(points[pad, 0]), np.arange(len(seen)) / recording.point_hz
+    near = (camera_s >= part[0] / hz) & (camera_s <= part[-1] / hz)
+    return Signals((part - first) / hz, raw[part], transform.lowpass(raw, cutoff_hz=force_cutoff_hz, rate_hz=hz)[part],
+                   plate.cop[part] - origin, points - origin, camera_s[near] - touchdown_s, seen[near] - origin)

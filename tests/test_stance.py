@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, metrics, recordings, split, stance, study
+from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, metrics, recordings, split, stance, study
 from grfkit.features import measured
 
 CHECKS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
@@ -281,3 +281,41 @@ def test_collect_reads_real_running(rbds, tmp_path):
     assert read["active_peak_bw"].between(2.0, 3.2).all() and read["braking_peak_bw"].mean() == pytest.approx(0.38, abs=0.12)
     assert (stances["toeoff_s"] - stances["touchdown_s"]).between(0.19, 0.28).all()
     assert excluded["reason"].str.startswith("speed outside").sum() == 4  # the two other speeds of each
+
+
+def again(params, folder, trials, stances, **changes):
+    settings = study.load(params).sections["01_preprocess"]
+    names = ("forward", "up", "force_cutoff_hz", "points_cutoff_hz", "padding_s")
+    return [stance.signals(row, trials, folder, landmark_source={"points": settings["points"], "clusters": settings["clusters"]},
+                           max_gap_s=settings["checks"]["max_gap_s"], **{name: settings[name] for name in names} | changes)
+            for _, row in stances.iterrows()]
+
+
+def test_signals_are_those_that_collect_has_cut(virtual, tmp_path):
+    """The raw force in body weights, 0 in flight, and the points are collect's; the centre of pressure lies under the foot."""
+    params, trials = ROOT / "params" / "virtual.yaml", recordings.read_trials(virtual, table="trials.csv").tail(2)
+    stances, frames, _ = preprocess(params, virtual, trials, tmp_path)
+    for (_, row), signals in zip(stances.iterrows(), again(params, virtual, trials, stances, force_cutoff_hz=50.0), strict=True):
+        kept = frames[frames["stance"] == row["stance"]]
+        force, inside = kept[FORCES].to_numpy(), (kept["grf_v"] > 0).to_numpy()
+        np.testing.assert_allclose(signals.raw[inside] / (row["mass_kg"] * GRAVITY), force[inside], atol=1e-6)
+        np.testing.assert_allclose(signals.points.reshape(len(kept), -1), kept[INPUTS], atol=1e-6)
+        np.testing.assert_allclose(signals.time_s, kept["time_s"], atol=1e-6)
+        assert 0 < np.abs(signals.filtered - signals.raw).max() < 0.1 * signals.raw.max()
+        at = np.interp(signals.camera_s, signals.time_s, signals.points[:, 0, 2])
+        np.testing.assert_allclose(signals.seen[:, 0, 2], at, atol=1e-5)  # the spline goes through the camera's frames
+        middle = len(kept) // 2
+        heel, toe = signals.points[middle][stance.FEET[row["side"]]]
+        assert heel[0] - 0.05 < signals.cop[middle, 0] < toe[0] + 0.05
+
+
+def test_signals_of_real_running_are_filtered_as_collect_filters(rbds, tmp_path):
+    params, trials = ROOT / "params" / "rbds.yaml", recordings.read_trials(rbds, table="rbds")
+    trials = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)]
+    stances, frames, _ = preprocess(params, rbds, trials, tmp_path)
+    row = stances.iloc[[3]]
+    (signals,), kept = again(params, rbds, trials, row), frames[frames["stance"] == 3]
+    inside = (kept["grf_v"] > 0).to_numpy()
+    np.testing.assert_allclose(signals.filtered[inside] / (row["mass_kg"].item() * GRAVITY), kept[FORCES][inside], atol=1e-6)
+    np.testing.assert_allclose(signals.points.reshape(len(kept), -1), kept[INPUTS], atol=1e-6)
+    assert np.abs(signals.seen - signals.points[0]).max() > 0.05 and len(signals.seen) == pytest.approx(len(kept) / 2, abs=1)
