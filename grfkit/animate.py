@@ -22,7 +22,7 @@ from grfkit import DIRECTIONS, POINTS
 from grfkit.plot import ALARM, BONES, MEASURED, REAR_VIEW, SIDE_VIEW, skeleton
 
 METRES_PER_BW = 0.3
-SMALLEST_BW = 0.05
+SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice
 MARGIN_M = np.array([0.1, 0.2, 0.1])
 COLOURS = 32  # in a frame: a third of the bytes of all
 FRAME_MS = 100  # each frame is shown for so long: some ten times slower than life
@@ -33,7 +33,7 @@ PLAYER = """<figure id="{name}" style="margin: 1rem 0">
 <div style="display: flex; gap: .8em; align-items: center; max-width: {width}px">
 <button type="button" style="font: inherit; padding: .2em .8em; min-width: 6.5em">Play</button>
 <input type="range" min="0" max="{last}" value="{middle}" style="flex: 1; min-width: 4em" aria-label="moment of the stance">
-<output style="min-width: 4.5em; text-align: right">{label}</output>
+<output aria-live="off" style="min-width: 4.5em; text-align: right">{label}</output>
 </div>
 <figcaption>{slower:.0f} times slower than life</figcaption>
 <script>{{
@@ -61,10 +61,11 @@ def stance(time_s, points, force, cop, *, count=32):
     fig, movers = _figure(1000 * time_s, points, force, np.stack([cop, cop + METRES_PER_BW * force], axis=1))
     frames, (width, height) = list(_frames(fig, movers, moments)), fig.canvas.get_width_height()
     labels, middle, lasts_ms = [f"{1000 * time_s[i]:.0f} ms" for i in moments], count // 2, 1000 * np.ptp(time_s)
+    digest = hashlib.sha256("".join(frames).encode()).hexdigest()  # a name of its own on the page
     return HTML(PLAYER.format(
-        name=f"stance-{hashlib.sha256(''.join(frames).encode()).hexdigest()[:8]}", still=frames[middle], middle=middle,
-        last=count - 1, label=labels[middle], labels=json.dumps(labels), frames=json.dumps(frames), frame_ms=FRAME_MS,
-        alt=escape(ALT.format(ms=lasts_ms)), slower=FRAME_MS * count / lasts_ms, width=width, height=height))
+        name=f"stance-{digest[:8]}", still=frames[middle], middle=middle, last=count - 1, label=labels[middle],
+        labels=json.dumps(labels), frames=json.dumps(frames), frame_ms=FRAME_MS, slower=FRAME_MS * count / lasts_ms,
+        alt=escape(ALT.format(ms=lasts_ms)), width=width, height=height))
 
 
 def _figure(milliseconds, points, force, arrows):
@@ -75,7 +76,8 @@ def _figure(milliseconds, points, force, arrows):
     FigureCanvasAgg(fig)
     grid = fig.add_gridspec(3, 3, width_ratios=[*(high - low)[:2], 1.1])
     side, rear = fig.add_subplot(grid[:, 0]), fig.add_subplot(grid[:, 1])
-    movers = [_view(side, points, arrows, SIDE_VIEW, "from the runner's right"), _view(rear, points, arrows, REAR_VIEW, "from behind")]
+    movers = [_view(side, points, arrows, SIDE_VIEW, "from the runner's right"),
+              _view(rear, points, arrows, REAR_VIEW, "from behind")]
     movers += [_curve(fig.add_subplot(grid[i, 2]), milliseconds, force[:, i], DIRECTIONS[i], last=i == 2) for i in range(3)]
     side.set(xlim=(low[0], high[0]), ylim=(low[2], high[2]), ylabel="V (m)")
     rear.set(xlim=(high[1], low[1]), ylim=(low[2], high[2]), yticklabels=[])  # the runner's left is on the left
@@ -85,7 +87,7 @@ def _figure(milliseconds, points, force, arrows):
 
 
 def _loaded(arrows):
-    """Tell at which moments (T,) the arrow (T, 2, 3) m is drawn: under so little force a centre of pressure is noise."""
+    """Tell at which moments (T,) the arrow (T, 2, 3) m, from the centre of pressure to the tip, is drawn."""
     return np.linalg.norm(arrows[:, 1] - arrows[:, 0], axis=1) > SMALLEST_BW * METRES_PER_BW  # False where it is NaN
 
 
@@ -112,7 +114,8 @@ def _view(ax, points, arrows, view, title):
     places, arrows = points[:, :, view], arrows[:, :, view]
     legs = skeleton(ax, points[0], view, linewidth=2.5, label=True).lines[-2:]
     fan = ax.add_collection(LineCollection([], color="0.7", linewidth=0.8, zorder=1))
-    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), arrowstyle="-|>", color=MEASURED, linewidth=2, shrinkA=0, shrinkB=0, zorder=3))
+    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), arrowstyle="-|>", color=MEASURED, linewidth=2, shrinkA=0, shrinkB=0,
+                                         zorder=3))
     ax.plot([], [], color=MEASURED, linewidth=2, label=f"force: {METRES_PER_BW:g} m is 1 BW")
     ax.axhline(0, color="grey", linewidth=1)
     ax.set(title=title, xlabel=f"{DIRECTIONS[view[0]]} (m)", aspect="equal")

@@ -81,7 +81,8 @@ def forces_by_side(axes, measured, stances):
         for i, direction in enumerate(DIRECTIONS):
             curves(row[i], measured[mine, :, i], label=f"{name} legs", color=color)
             row[i].axhline(0, color="grey", linewidth=0.5)
-            row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)", xlabel="stance (%)" if side == "r" else "")
+            row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)")
+            axes[0, i].set_xlabel("")
         row[2].legend(fontsize="small", frameon=False, loc="lower center", title_fontsize="small", alignment="left",
                       title=f"{mine.sum()} stances, {stances['runner'][mine].nunique()} runners")
     return axes
@@ -123,19 +124,20 @@ def touchdown_frame(axes, pose, *, side):
     for ax, view, title, mark, name in zip(axes, (SIDE_VIEW, TOP_VIEW), titles, marks, across, strict=True):
         skeleton(ax, pose, view, linewidth=1.5, label=True)
         ax.plot(*pose[:, view].T, "o", color=MEASURED, markersize=3)
-        free = 5 if view == TOP_VIEW and side == "r" else -15  # the side of the axis on which no leg is
-        for component, offset in zip(view, ((-8, free), (6, -4)), strict=True):
+        ahead, behind = {"l": (-15, 6), "r": (6, -15)}[side] if view == TOP_VIEW else (-15, -15)  # where no leg is
+        for component, offset in zip(view, ((-8, ahead), (6, -4)), strict=True):
             tip = 0.4 * np.eye(3)[component][view]
             ax.annotate("", xytext=(0, 0), xy=tip, arrowprops={"arrowstyle": "-|>", "color": MEASURED, "linewidth": 2})
             ax.annotate(AXIS_NAMES[component], tip, xytext=offset, textcoords="offset points", fontsize="small", weight="bold")
         ax.plot(0, 0, "o", color="white", markeredgecolor=MEASURED, markersize=11, zorder=3)
         ax.plot(0, 0, mark, color=MEASURED, markersize=6, zorder=4)  # an axis seen from its end: its feather or its tip
-        ax.annotate(name, (0, 0), xytext=(-10, -15), textcoords="offset points", ha="right", fontsize="small", weight="bold")
+        ax.annotate(name, (0, 0), xytext=(-10, behind), textcoords="offset points", ha="right", fontsize="small", weight="bold")
         ax.set(title=title, xlabel="AP (m)", ylabel=f"{DIRECTIONS[view[1]]} (m)", aspect="equal")
     for place, point in zip(pose, POINTS, strict=True):
         if point[0] in ("p", side):
-            shift, align = ((-6, 4), "right") if point.endswith("heel") else ((7, 3), "left")
-            axes[0].annotate(point.split("_")[-1], place[SIDE_VIEW], xytext=shift, textcoords="offset points", ha=align, fontsize="small")
+            shift, align = ((-6, 4), "right") if point.endswith("heel") else ((7, -8 if point.endswith("hip") else 3), "left")
+            axes[0].annotate(point.split("_")[-1], place[SIDE_VIEW], xytext=shift, textcoords="offset points", ha=align,
+                             fontsize="small")
     axes[0].plot([0, 0], [0, pose[0, 2]], ":", color=MEASURED, label="pelvis to ground")
     axes[0].axhline(0, color="0.8", linewidth=6, zorder=0)
     axes[0].set(ylim=(-0.15, pose[0, 2] + 0.1), xlim=(pose[:, 0].min() - 0.15, max(pose[:, 0].max(), 0.5) + 0.15))
@@ -144,14 +146,14 @@ def touchdown_frame(axes, pose, *, side):
     return axes
 
 
-def raw_and_filtered(axes, signals, *, side, shown_hz, force_cutoff_hz, points_cutoff_hz):
+def raw_and_filtered(axes, signals, *, side, force_cutoff_hz, points_cutoff_hz):
     """Draw one stance before and after the filters on a dictionary of axes: V, AP, heel, and the differences -V, -AP.
 
-    `signals` is a stance.Signals whose force was filtered at `shown_hz`; the study's own cutoffs, None for no filter,
-    say in the legend what is used.
+    `signals` is a stance.Signals; the study's own cutoffs, None for no filter, say in the legend what is used.
     """
     milliseconds, heel = 1000 * signals.time_s, POINTS.index(f"{side}_heel")
-    used = ("raw", f"low-pass {shown_hz:g} Hz: used") if force_cutoff_hz else ("raw: used", f"low-pass {shown_hz:g} Hz: not used")
+    lowpass = f"low-pass {signals.cutoff_hz:g} Hz"
+    used = ("raw", f"{lowpass}: used") if force_cutoff_hz else ("raw: used", f"{lowpass}: not used")
     for name in ("V", "AP"):
         ax, rest, i = axes[name], axes["-" + name], DIRECTIONS.index(name)
         ax.plot(milliseconds, signals.raw[:, i], color="0.65", linewidth=3, label=used[0])

@@ -18,6 +18,7 @@ LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does 
 UNLOADED_N = 30.0
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
 LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
+SHOWN_HZ = 50.0  # the low-pass that is shown where the study has none: usual for running, our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
 LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
@@ -281,7 +282,8 @@ class Signals:
 
     time_s: np.ndarray  # (T,), 0 at touchdown
     raw: np.ndarray  # (T, 3) N of the plate that is stepped on, its offset removed
-    filtered: np.ndarray  # (T, 3) N
+    filtered: np.ndarray  # (T, 3) N, the same after a low-pass
+    cutoff_hz: float  # of that low-pass
     cop: np.ndarray  # (T, 3) m, centre of pressure
     points: np.ndarray  # (T, 11, 3) m, filtered and at the force's rate
     camera_s: np.ndarray  # (F,)
@@ -291,7 +293,7 @@ class Signals:
 def signals(stance, trials, folder, *, landmark_source, forward, up, force_cutoff_hz, points_cutoff_hz, padding_s, max_gap_s):
     """Read the trial of one stance (a row of stances.csv) again and give its Signals, cut as `collect` cuts.
 
-    The force is filtered at `force_cutoff_hz`, the points at `points_cutoff_hz` unless that is None.
+    Where the study filters no force (None), it is filtered all the same, at SHOWN_HZ, so that one sees what that would do.
     """
     static = trials.set_index("file").loc[stance["file"], "static"]
     recording = c3d.read(Path(folder) / stance["file"], forward=forward, up=up)
@@ -302,6 +304,7 @@ def signals(stance, trials, folder, *, landmark_source, forward, up, force_cutof
     raw, part = plate.force - unloaded_offset(plate.force), np.arange(first - pad, end + pad)
     points = Tracks(seen, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=max_gap_s).at(part / hz)
     origin, camera_s = transform.ground_projection(points[pad, 0]), np.arange(len(seen)) / recording.point_hz
+    cutoff_hz = force_cutoff_hz or min(SHOWN_HZ, hz / 4)  # a slow plate allows less
     near = (camera_s >= part[0] / hz) & (camera_s <= part[-1] / hz)
-    return Signals((part - first) / hz, raw[part], transform.lowpass(raw, cutoff_hz=force_cutoff_hz, rate_hz=hz)[part],
-                   plate.cop[part] - origin, points - origin, camera_s[near] - touchdown_s, seen[near] - origin)
+    return Signals((part - first) / hz, raw[part], transform.lowpass(raw, cutoff_hz=cutoff_hz, rate_hz=hz)[part],
+                   cutoff_hz, plate.cop[part] - origin, points - origin, camera_s[near] - touchdown_s, seen[near] - origin)

@@ -107,9 +107,9 @@ def test_touchdown_frame_shows_every_point_from_both_sides(axes):
     (50.0, 40.0, ["raw", "low-pass 50 Hz: used", "low-pass 40 Hz, spline: used"])])
 def test_raw_and_filtered_says_what_is_used(one, axes, force_hz, points_hz, said):
     time_s, points, force, cop = one
-    signals = stance.Signals(time_s, 700 * force, 690 * force, cop, points, time_s[::2], points[::2])
+    signals = stance.Signals(time_s, 700 * force, 690 * force, 50.0, cop, points, time_s[::2], points[::2])
     five = dict(zip(("V", "AP", "heel", "-V", "-AP"), axes(1, 5), strict=True))
-    assert plot.raw_and_filtered(five, signals, side="r", shown_hz=50.0, force_cutoff_hz=force_hz, points_cutoff_hz=points_hz) is five
+    assert plot.raw_and_filtered(five, signals, side="r", force_cutoff_hz=force_hz, points_cutoff_hz=points_hz) is five
     legends = [text.get_text() for ax in five.values() if ax.get_legend() for text in ax.get_legend().get_texts()]
     assert all(text in legends for text in said)
     for name, i in (("V", 2), ("AP", 0)):

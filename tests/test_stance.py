@@ -283,11 +283,11 @@ def test_collect_reads_real_running(rbds, tmp_path):
     assert excluded["reason"].str.startswith("speed outside").sum() == 4  # the two other speeds of each
 
 
-def again(params, folder, trials, stances, **changes):
+def again(params, folder, trials, stances):
     settings = study.load(params).sections["01_preprocess"]
     names = ("forward", "up", "force_cutoff_hz", "points_cutoff_hz", "padding_s")
     return [stance.signals(row, trials, folder, landmark_source={"points": settings["points"], "clusters": settings["clusters"]},
-                           max_gap_s=settings["checks"]["max_gap_s"], **{name: settings[name] for name in names} | changes)
+                           max_gap_s=settings["checks"]["max_gap_s"], **{name: settings[name] for name in names})
             for _, row in stances.iterrows()]
 
 
@@ -295,7 +295,7 @@ def test_signals_are_those_that_collect_has_cut(virtual, tmp_path):
     """The raw force in body weights, 0 in flight, and the points are collect's; the centre of pressure lies under the foot."""
     params, trials = ROOT / "params" / "virtual.yaml", recordings.read_trials(virtual, table="trials.csv").tail(2)
     stances, frames, _ = preprocess(params, virtual, trials, tmp_path)
-    for (_, row), signals in zip(stances.iterrows(), again(params, virtual, trials, stances, force_cutoff_hz=50.0), strict=True):
+    for (_, row), signals in zip(stances.iterrows(), again(params, virtual, trials, stances), strict=True):
         kept = frames[frames["stance"] == row["stance"]]
         force, inside = kept[FORCES].to_numpy(), (kept["grf_v"] > 0).to_numpy()
         np.testing.assert_allclose(signals.raw[inside] / (row["mass_kg"] * GRAVITY), force[inside], atol=1e-6)
