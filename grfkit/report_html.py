@@ -1,4 +1,7 @@
-"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML, no script."""
+"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML.
+
+The report adds no script; an animation brings its own.
+"""
 
 import re
 from html import escape

@@ -224,3 +224,10 @@ def _tidy(tables):
     tidy.insert(0, "frame", np.concatenate([np.arange(length) for length in lengths]))
     tidy.insert(0, "stance", np.repeat(np.arange(len(tables)), lengths))
     return tidy
+
+
+def exclusions(excluded, trials):
+    """Count what was left out by reason and runner: a DataFrame, reasons (the most frequent first) by runners with any."""
+    runner = excluded["file"].map(trials.set_index("file")["runner"])
+    counts = pd.crosstab(excluded["reason"], runner).rename_axis(columns="runner")
+    return counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]

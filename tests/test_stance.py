@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 from scipy.spatial.transform import Rotation
 
-from grfkit import GRAVITY, POINTS, c3d, checks, contact, metrics, recordings, split, stance, study, tracks
+from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, metrics, recordings, signals, split, stance, study, tracks
 from grfkit.features import measured
 
 LIMITS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
@@ -561,3 +561,42 @@ def test_collect_reads_real_running(rbds):
     assert excluded["reason"].str.startswith("speed outside").sum() == 4  # the two other speeds of each
     weights = stance.body_weights(stances).set_index("runner")["difference_pct"]
     assert weights.between(-7, 1).all() and len(weights) == 2  # -6.3 to +0.4 % over the 22 runners (data's README)
+
+
+def again(params, folder, trials, stances):
+    settings = study.load(params).sections["01_preprocess"]
+    names = ("forward", "up", "plates", "force_cutoff_hz", "points_cutoff_hz", "padding_s")
+    return [signals.read(row, trials, folder, landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
+                         limits=settings["checks"], **{name: settings[name] for name in names})
+            for _, row in stances.iterrows()]
+
+
+def test_signals_are_those_that_collect_has_cut(virtual):
+    """The raw force in body weights, 0 in flight, and the points are collect's; the centre of pressure lies under the foot."""
+    params, trials = ROOT / "params" / "virtual.yaml", recordings.read_trials(virtual, table="trials.csv")
+    trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(2)
+    stances, frames, _ = preprocess(params, virtual, trials)
+    for (_, row), recorded in zip(stances.iterrows(), again(params, virtual, trials, stances), strict=True):
+        kept = frames[frames["stance"] == row["stance"]]
+        force, inside = kept[FORCES].to_numpy(), (kept["grf_v"] > 0).to_numpy()
+        np.testing.assert_allclose(recorded.raw[inside] / (row["mass_kg"] * GRAVITY), force[inside], atol=1e-6)
+        np.testing.assert_allclose(recorded.points.reshape(len(kept), -1), kept[INPUTS], atol=1e-6)
+        np.testing.assert_allclose(recorded.time_s, kept["time_s"], atol=1e-6)
+        assert 0 < np.abs(recorded.filtered - recorded.raw).max() < 0.1 * recorded.raw.max()
+        at = np.interp(recorded.camera_s, recorded.time_s, recorded.points[:, 0, 2])
+        np.testing.assert_allclose(recorded.seen[:, 0, 2], at, atol=1e-5)  # the spline goes through the camera's frames
+        middle = len(kept) // 2
+        heel, toe = recorded.points[middle][checks.FEET[row["side"]]]
+        assert heel[0] - 0.05 < recorded.cop[middle, 0] < toe[0] + 0.05
+
+
+def test_signals_of_real_running_are_filtered_as_collect_filters(rbds):
+    params, trials = ROOT / "params" / "rbds.yaml", recordings.read_trials(rbds, table="rbds")
+    trials = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)]
+    stances, frames, _ = preprocess(params, rbds, trials)
+    row = stances.iloc[[3]]
+    (recorded,), kept = again(params, rbds, trials, row), frames[frames["stance"] == 3]
+    inside = (kept["grf_v"] > 0).to_numpy()
+    np.testing.assert_allclose(recorded.filtered[inside] / (row["mass_kg"].item() * GRAVITY), kept[FORCES][inside], atol=1e-6)
+    np.testing.assert_allclose(recorded.points.reshape(len(kept), -1), kept[INPUTS], atol=1e-6)
+    assert np.abs(recorded.seen - recorded.points[0]).max() > 0.05 and len(recorded.seen) == pytest.approx(len(kept) / 2, abs=1)
