@@ -36,8 +36,8 @@ def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cut
     forces = np.stack([plate.force - contact.zero_level(plate.force, hz) for plate in recording.plates])
     loaded = forces[:, first:end, 2].max(axis=1) > contact.SMALLEST_PEAK_N
     raw, part = forces[loaded].sum(axis=0), np.arange(first - pad, end + pad)
-    shares = forces[loaded][:, part, 2:] / raw[part, 2:]
-    cop = np.nansum(shares * np.stack([plate.cop for plate in recording.plates])[loaded][:, part], axis=0)
+    vertical, cops = forces[loaded][:, part, 2:], np.stack([plate.cop[part] for plate in recording.plates])[loaded]
+    cop = np.where(vertical == 0, 0, vertical * cops).sum(axis=0) / np.where(raw[part, 2:] == 0, np.nan, raw[part, 2:])
     track = tracks.Tracks(seen, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
                           missing_share=limits["missing_share"])
     points = track.at(part / hz)
