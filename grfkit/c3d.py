@@ -9,6 +9,8 @@ from pathlib import Path
 import ezc3d
 import numpy as np
 
+from grfkit import c3d_check
+
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
 PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
@@ -21,6 +23,10 @@ class Plate:
     force: np.ndarray  # (T, 3) N, at the force rate
     cop: np.ndarray  # (T, 3) m, NaN where the plate is unloaded
     corners: np.ndarray  # (4, 3) m
+
+    def __post_init__(self):
+        c3d_check.check_forces(self.force)
+        self.cop[~(np.abs(self.cop) <= c3d_check.FARTHEST_M).all(axis=-1)] = np.nan  # the noise of an unloaded plate divided by itself
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ def read(path, *, forward, up, plates=None):
     """
     rotation = axes(forward, up)
     content = _open(Path(path))
+    c3d_check.check_values(content, Path(path))
     parameters = content["parameters"]
     units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]  # a file without units is in metres, by ezc3d's reading
     scale = _scale(units[0], Path(path).name)
@@ -92,6 +99,7 @@ def _axis(name):
 def _open(path):
     if not path.is_file():
         raise ValueError(f"A recording is a C3D file; {path} does not exist.")
+    c3d_check.check_layout(path)
     try:
         return ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file

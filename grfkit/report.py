@@ -261,7 +261,7 @@ def _remember(options):
     if options.data and not Path(options.data).is_dir():
         raise ValueError(f"The recordings lie in a folder; {options.data} does not exist. Give it with DATA=DIR.")
     options.reports.mkdir(parents=True, exist_ok=True)
-    for name in ("data.mk", "data.stamp"):
+    for name in ("data.stamp", "data.mk"):  # data.mk last: a kill in between must not hide that DATA moved
         _write(options.reports / name, text)
     return 0
 

@@ -1,6 +1,9 @@
-"""What several tests share: where the real recordings lie, and stances made by hand."""
+"""What several tests share: where the real recordings lie, a copy of the project with a whole run in it, stances made by hand."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,40 @@ def plates():
     if not folder.is_dir():
         pytest.skip(f"the recordings of force plates are not at {folder}; GRFKIT_DATA=DIR names another place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A copy of the project's files that uses this environment in place of a .venv of its own."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("grfkit", "notebooks", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "Makefile", folder)
+    return folder
+
+
+def make_command(*arguments):
+    """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make would
+    change what this one does and prints."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+    return ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"], environment
+
+
+def make(project, *arguments):
+    command, environment = make_command(*arguments)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace",
+                          timeout=300)
+
+
+@pytest.fixture(scope="session")
+def smoke(project):
+    """The reports of an undisturbed run of the study smoke in the copy of the project."""
+    done = make(project, "reproduce", "STUDY=smoke")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.rstrip().endswith("reports/smoke/index.html")
+    return project / "reports" / "smoke"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, make
 
 from grfkit import FORCES, INPUTS
 from grfkit.report_html import needs_network
@@ -26,34 +25,6 @@ COLUMNS = {
     "07_figure4/spm.csv": "direction node t threshold",
     "07_figure4/clusters.csv": "direction start end p",
 }
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project's files that uses this environment in place of a .venv of its own."""
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed")
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("grfkit", "notebooks", "params"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    shutil.copy(ROOT / "Makefile", folder)
-    return folder
-
-
-def make(project, *arguments):
-    command = ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"]
-    # As from a shell: under `make test` the variables of that make would change what this one does and prints.
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace",
-                          timeout=300)
-
-
-@pytest.fixture(scope="module")
-def smoke(project):
-    done = make(project, "reproduce", "STUDY=smoke")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.rstrip().endswith("reports/smoke/index.html")
-    return project / "reports" / "smoke"
 
 
 def test_reproduce_leaves_every_report_without_network_or_leftovers(smoke):
