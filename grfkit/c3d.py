@@ -123,7 +123,7 @@ def _points(content, rotation, scale):
 
 def _labels(group):
     """Gather the names of all points; a file with more than 255 goes on in LABELS2, LABELS3, ..."""
-    more = sorted((name for name in group if name.startswith("LABELS") and name != "LABELS"), key=lambda name: int(name[6:]))
+    more = sorted((name for name in group if name.startswith("LABELS") and name[6:].isdigit()), key=lambda name: int(name[6:]))
     return [label for name in ("LABELS", *more) for label in group[name]["value"]]
 
 

@@ -23,6 +23,7 @@ POSE_BYTES = 17 * 4  # a 4x4 matrix and a residual
 MOST_EMPTY = 100  # analog samples of no channel in a frame: our choice, so that they take no time
 RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
 FARTHEST_M, STRONGEST_N = 1e3, 1e5
+FOOT_M = 1.0  # longer than any foot: our choice
 CLOSE = 1e-3  # relative, between two notes of one number: our choice, above the rounding of single precision
 RIGHT_ANGLE = 1e-2  # what the products of a pose's axes may differ by: our choice, above the rounding of single precision
 ADVICE = "Export it again, or delete its row from the table of trials."
@@ -99,6 +100,10 @@ def check_values(content, path):
     products = np.einsum("iksf,jksf->sfij", poses[:3, :3], poses[:3, :3])[known]
     off = np.abs(products - np.eye(3)).max(initial=0)
     _require(off < RIGHT_ANGLE, path, "has segments whose axes are unit vectors at right angles", f"has one that is off by {off:.3g}")
+    offsets = [np.abs(entry["value"]).max() for entry in content["parameters"].get("THEIA3D", {}).values()
+               if getattr(entry.get("value"), "size", 0) == 3]
+    _require(all(offset <= FOOT_M for offset in offsets), path, f"has the heels within {FOOT_M} m of the feet's origins",
+             f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m")
 
 
 def check_forces(force):
@@ -108,9 +113,9 @@ def check_forces(force):
                          f"{np.abs(force).max():.3g} N. {ADVICE}")
 
 
-def _require(fact, path, rule, found):
+def _require(fact, path, rule, found, advice=ADVICE):
     if not fact:
-        raise ValueError(f"A C3D file {rule}; {path.name} {found}. {ADVICE}")
+        raise ValueError(f"A C3D file {rule}; {path.name} cannot be read: it {found}. {advice}")
 
 
 def _header(block, processor):
@@ -211,8 +216,10 @@ def _check_agreement(header, groups, path):
         _require(math.isclose(one, two, rel_tol=CLOSE if "second" in what or what == "scale" else 0), path,
                  f"says the same of its {what} wherever it says it", f"says {one:g} and {two:g}")
     samples = _ratio(groups, "ANALOG")
+    # 499.5 / 99.9 of single precision is a little less than 5, and ezc3d would read a whole file wrongly
     _require(samples == header.samples if channels else 0 <= samples <= MOST_EMPTY, path,
-             "has a whole number of analog samples in a frame", f"has {analog_rate:g} a second for {rate:g} frames")
+             "has a whole number of analog samples in a frame, in single precision too", f"has {analog_rate:g} a second for {rate:g} frames",
+             "Export it at rates that are whole numbers, or delete its row from the table of trials.")
 
 
 def _poses(groups):
@@ -227,7 +234,7 @@ def _ratio(groups, group):
 
 def _check_lists(header, groups, path):
     """Check that lists have as many values as they are said to."""
-    labels = [label for label in _all(groups, "POINT", "LABELS")]
+    labels = _all(groups, "POINT", "LABELS")
     named = [label for label in labels if label]
     _require(len(labels) == header.points and len(set(named)) == len(named), path, "gives each point a name of its own",
              f"gives {len(set(labels))} for {header.points} points")

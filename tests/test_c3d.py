@@ -1,11 +1,13 @@
 """Reading a C3D file: axes, units, signs and missing points, against files written here and files of other laboratories."""
 
 import ezc3d
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies
 from scipy.spatial.transform import Rotation
 
-from grfkit import POINTS, c3d, landmarks
+from grfkit import POINTS, c3d, landmarks, virtual_c3d
 
 
 def write(path, points, *, units="mm", labels=("a", "b")):
@@ -257,3 +259,63 @@ def test_read_gives_upward_forces_whatever_the_sign_of_the_file(plates):
     recording = c3d.read(plates / "Running_0002.c3d", forward="+y", up="+z")
     loaded = max(recording.plates, key=lambda plate: plate.force[:, 2].max())
     assert 1000 < loaded.force[:, 2].max() < 3000 and loaded.force[:, 2].min() > -50
+
+
+SIGNED = ["+x", "-x", "+y", "-y", "+z", "-z"]
+AXES = strategies.sampled_from([(forward, up) for forward in SIGNED for up in SIGNED if forward[1] != up[1]])
+FEW = hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@FEW
+@hypothesis.given(points=strategies.integers(1, 40), frames=strategies.integers(1, 12), samples=strategies.integers(0, 5), axes=AXES,
+                  rate=strategies.integers(1, 1000), unit=strategies.sampled_from(["mm", "cm", "m"]), seed=strategies.integers(0, 2**32 - 1))
+def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samples, axes, rate, unit, seed):
+    """Any number of points, frames and analog samples, at any whole rate, in any unit and axes, up to single precision."""
+    values = np.random.default_rng(seed).uniform(-900, 900, (3, points, frames))
+    file, path = ezc3d.c3d(), tmp_path_factory.getbasetemp() / "written.c3d"
+    for name, value in (("RATE", [float(rate)]), ("UNITS", [unit]), ("LABELS", [f"p{number}" for number in range(points)])):
+        file["parameters"]["POINT"][name]["value"] = value
+    if samples:
+        file["parameters"]["ANALOG"]["RATE"]["value"] = [float(rate * samples)]
+        file["parameters"]["ANALOG"]["LABELS"]["value"] = ["emg"]
+        file["data"]["analogs"] = np.ones((1, 1, frames * samples))
+    file["data"]["points"] = np.concatenate([values, np.ones((1, points, frames))])
+    file.write(str(path))
+    recording = c3d.read(path, forward=axes[0], up=axes[1])
+    expected = np.einsum("ij,jpf->pfi", c3d.axes(*axes), values) * {"mm": 0.001, "cm": 0.01, "m": 1}[unit]
+    np.testing.assert_allclose(np.stack(list(recording.points.values())), expected, rtol=1e-6)
+    assert list(recording.points) == [f"p{number}" for number in range(points)] and not recording.plates
+    assert recording.point_hz == pytest.approx(rate, rel=1e-6)
+
+
+@FEW
+@hypothesis.given(axes=AXES, seed=strategies.integers(0, 2**32 - 1))
+def test_read_is_the_same_however_the_laboratory_names_its_axes(tmp_path_factory, axes, seed):
+    """The same run filed by a laboratory with other axes: points and corners of the plates turned, channels as they were."""
+    rng, path = np.random.default_rng(seed), tmp_path_factory.getbasetemp() / "turned.c3d"
+    virtual_c3d.write_c3d(path, rng.normal(size=(5, 11, 3)), 100 + rng.normal(size=(24, 10)), camera_hz=100, plate_hz=200)
+    plain, file = c3d.read(path, forward="+x", up="+z"), ezc3d.c3d(str(path))
+    turned = c3d.axes(*axes).T  # from forward, left, up to the axes of that laboratory
+    file["data"]["points"][:3] = np.einsum("ij,jpf->ipf", turned, file["data"]["points"][:3])
+    corners = file["parameters"]["FORCE_PLATFORM"]["CORNERS"]
+    corners["value"] = np.einsum("ij,jcp->icp", turned, corners["value"])
+    file.write(str(path))
+    other = c3d.read(path, forward=axes[0], up=axes[1])
+    for name, xyz in plain.points.items():
+        np.testing.assert_allclose(other.points[name], xyz, atol=1e-6)
+    assert len(other.plates) == len(plain.plates) == 3
+    for one, two in zip(plain.plates, other.plates):
+        np.testing.assert_allclose(two.force, one.force, atol=1e-3)  # N; up to single precision
+        np.testing.assert_allclose(two.cop, one.cop, atol=1e-5)
+        np.testing.assert_allclose(two.corners, one.corners, atol=1e-6)
+
+
+def test_read_refuses_rates_that_ezc3d_divides_wrongly(tmp_path):
+    """99.9 and 499.5 Hz of single precision: ezc3d counts 4 samples in a frame, and takes analog values for points."""
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"], file["parameters"]["ANALOG"]["RATE"]["value"] = [99.9], [499.5]
+    file["parameters"]["POINT"]["LABELS"]["value"], file["parameters"]["ANALOG"]["LABELS"]["value"] = ["a"], ["emg"]
+    file["data"]["points"], file["data"]["analogs"] = np.ones((4, 1, 6)), np.zeros((1, 1, 30))
+    file.write(str(tmp_path / "a.c3d"))
+    with pytest.raises(ValueError, match="has a whole number of analog samples .* at rates that are whole numbers"):
+        c3d.read(tmp_path / "a.c3d", forward="+x", up="+z")
