@@ -118,7 +118,10 @@ def _points(content, rotation, scale):
     missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
     metres = np.einsum("ij,jpf->pfi", rotation, raw) * scale
     metres[missing] = np.nan
-    return dict(zip(_labels(content["parameters"]["POINT"]), metres, strict=True))
+    labels = _labels(content["parameters"]["POINT"])[:len(metres)]  # some files name more than they hold
+    twice = {label for label in labels if labels.count(label) > 1}  # which one is meant, the study file says: LHEE#2
+    numbered = [f"{label}#{labels[:i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
+    return dict(zip(numbered, metres, strict=True))
 
 
 def _labels(group):

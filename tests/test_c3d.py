@@ -50,6 +50,13 @@ def test_read_takes_zeros_and_nan_for_missing(tmp_path):
     assert np.isnan(recording.points["b"]).all(axis=1).tolist() == [False, False, True, False, False]
 
 
+def test_read_numbers_the_points_of_one_name(tmp_path):
+    values = np.arange(45, dtype=float).reshape(3, 3, 5) + 1
+    points = c3d.read(write(tmp_path / "a.c3d", values, units="m", labels=("a", "b", "a")), forward="+x", up="+z").points
+    assert list(points) == ["a#1", "b", "a#2"]
+    np.testing.assert_allclose(points["a#2"], values[:, 2].T)
+
+
 def test_read_refuses_an_unknown_unit(tmp_path):
     with pytest.raises(ValueError, match="says 'furlong'"):
         c3d.read(write(tmp_path / "a.c3d", np.ones((3, 2, 5)), units="furlong"), forward="+x", up="+z")
