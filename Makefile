@@ -2,6 +2,8 @@
 
 STUDY ?= virtual
 RECIPE ?= paper
+# of a new study; typed, never taken from the environment, where some systems keep the machine's name
+NAME :=
 
 # A study is a name in params/ or the path of any YAML file.
 STUDY_FILE := $(if $(filter %.yaml %.yml,$(STUDY)),$(STUDY),params/$(STUDY).yaml)
@@ -28,26 +30,30 @@ endif
 
 # Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
 -include $(REPORTS)/data.mk
-# fetch writes where DATA was typed, never into a folder that was remembered: that may be someone's own.
-INTO := $(patsubst %/,%,$(subst \,/,$(or $(DATA),recordings/$(notdir $(REPORTS)))))
+# fetch writes where DATA was typed, never into a folder that was remembered: that may be someone's own; and a new study is of
+# what was typed, not of what another one remembers.
+TYPED := $(patsubst %/,%,$(subst \,/,$(DATA)))
+INTO := $(or $(TYPED),recordings/$(notdir $(REPORTS)))
 DATA ?= $(LAST_DATA)
 override DATA := $(patsubst %/,%,$(subst \,/,$(DATA)))
 MOVED := $(if $(filter-out $(LAST_DATA),$(DATA))$(filter-out $(DATA),$(LAST_DATA)),FORCE)
-TABLE := $(wildcard $(DATA)/trials.csv $(DATA)/participantInfo.csv)
+# The table of trials lies with the recordings, or beside the study file, which names it (make before 4.2 reads no file: the usual name).
+NAMED := $(filter %.csv,$(subst ",,$(file < $(STUDY_FILE))))
+TABLE := $(wildcard $(DATA)/trials.csv $(DATA)/participantInfo.csv $(basename $(STUDY_FILE))_trials.csv $(addprefix $(dir $(STUDY_FILE)),$(NAMED)))
 ifeq ($(DATA),)
 ifeq ($(shell $(BOOT) -c "import pathlib, re, sys; p = pathlib.Path(sys.argv[1]); t = p.read_text(encoding='utf-8') if p.is_file() else ''; print(bool(re.search('^laboratory:', t, re.M) and re.search('^ +data: *recordings', t, re.M)))" "$(STUDY_FILE)"),True)
 TABLE := $(REPORTS)/recordings/trials.csv
 endif
 endif
 
-LIBRARY := $(filter-out $(wildcard grfkit/virtual*) grfkit/fetch.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold*) grfkit/fetch.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch reproduce beyond test test-all lab FORCE
+.PHONY: help environment fetch new-study reproduce beyond test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<12} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -59,6 +65,10 @@ environment: $(READY)  ## make the environment in .venv from requirements.lock
 fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to write to, FROM=URL of another server
 	@$(PYTHON) -m grfkit.fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
 	@$(PYTHON) -m grfkit.report remember --reports $(REPORTS) --data "$(INTO)"
+
+new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files (only read)
+	@$(PYTHON) -m grfkit.scaffold --name "$(NAME)" --data "$(TYPED)"
+	@$(PYTHON) -m grfkit.report remember --reports "reports/$(NAME)" --data "$(TYPED)"
 
 reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html

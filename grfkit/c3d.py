@@ -71,12 +71,15 @@ def read(path, *, forward, up, plates=None):
     `plates` numbers the plates to read, from 1 on; None is all of them. Raises ValueError for a file that cannot be read, a unit
     that is not known, a plate whose corners no plate has, or force axes that break a rule.
     """
+    return convert(open_file(Path(path)), Path(path).name, forward=forward, up=up, plates=plates)
+
+
+def convert(content, name, *, forward, up, plates=None):
+    """Turn what `open_file` gave, of the file `name`, into a Recording, as `read` says."""
     rotation = axes(forward, up)
-    content = _open(Path(path))
-    c3d_check.check_values(content, Path(path))
     parameters = content["parameters"]
     units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]  # a file without units is in metres, by ezc3d's reading
-    scale = _scale(units[0], Path(path).name)
+    scale = _scale(units[0], name)
     found = _plates(content, rotation, plates)
     return Recording(_points(content, rotation, scale), float(parameters["POINT"]["RATE"]["value"][0]),
                      found, float(parameters["ANALOG"]["RATE"]["value"][0]) if found else float("nan"),
@@ -92,19 +95,22 @@ def turn(recording, points, ahead):
                    poses={name: rotation @ pose for name, pose in recording.poses.items()}), points @ rotation.T
 
 
-def _axis(name):
-    return AXES[name[1]] * (1 if name[0] == "+" else -1)
-
-
-def _open(path):
+def open_file(path):
+    """Open a C3D file with ezc3d: its parameters and data as they are stored. Raises ValueError where it cannot be read."""
     if not path.is_file():
         raise ValueError(f"A recording is a C3D file; {path} does not exist.")
     c3d_check.check_layout(path)
     try:
-        return ezc3d.c3d(str(path))
+        content = ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
         raise ValueError(f"A recording is a C3D file; {path.name} cannot be read: {error}. "
                          "Export it again, or delete its row from the table of trials.") from error
+    c3d_check.check_values(content, path)
+    return content
+
+
+def _axis(name):
+    return AXES[name[1]] * (1 if name[0] == "+" else -1)
 
 
 def _scale(unit, name):

@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from grfkit import study as studies
+from grfkit.study import TABLES
 
 PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
             "matplotlib", "papermill", "nbconvert"]
@@ -59,7 +60,8 @@ def run(notebook, *, study, reports, data=None):
         raise NotebookFailed(f"{message}\n{where}".strip()) from error
     record |= {"status": "done", "duration_s": time.perf_counter() - clock}
     if folder is not None and notebook.stem.startswith("01"):
-        record["data_sha256"] = hash_data(folder)
+        table = _table(study, notebook)
+        record["data_sha256"] = hash_data(folder, *([table] if table else []))
     return _keep_done(notebook.stem, running, executed, record)
 
 
@@ -80,7 +82,21 @@ def collect_parameters(notebook, *, study, reports, data=None):
     given = {"seed": study.seed, "results": _relative(reports / "results", home),
              "data": folder and _relative(folder, home),
              "published": _relative(home.parent / "params" / "published.yaml", home)}
+    table = _table(study, notebook)
+    section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder
+
+
+def _table(study, notebook):
+    """Return the path of a table of trials that lies beside the study file; None where the data folder holds it."""
+    name = study.sections.get(notebook.stem, {}).get("table")
+    if name is None or name in TABLES:
+        return None
+    path = Path(study.path).parent / name
+    if not path.is_file():
+        raise ValueError(f"{study.path} names the table of trials {name}, which lies beside it; {path} does not exist. Write it "
+                         "(make new-study makes one), or name `trials.csv` in the data folder.")
+    return path
 
 
 def declared_parameters(notebook):
@@ -206,11 +222,15 @@ def _commit(root):
         return "unknown"
 
 
-def hash_data(folder):
-    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none."""
+def hash_data(folder, *tables):
+    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none.
+
+    `tables` are paths of further tables.
+    """
     files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder]
     total = hashlib.sha256()
-    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+    named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
+    for name, path in sorted(named):
         with path.open("rb") as file:
             total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest() if files else None

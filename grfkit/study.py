@@ -6,6 +6,7 @@ names the key, what was found and what is allowed.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -32,6 +33,16 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 VLR = Literal["touchdown_to_13", "20_to_80"]
+
+
+BLANK = "?"  # what `make new-study` writes where only a person can know
+TABLES = ("trials.csv", "rbds")  # the table of the data folder, and the one derived from the public set's; else a file beside the study
+
+
+def _table(name):
+    if name not in TABLES and not re.fullmatch(r"[^/\\:]+\.csv", name):
+        raise ValueError("it is trials.csv (in the data folder), rbds, or the name of another .csv file beside the study file")
+    return name
 
 
 def _ordered(limits):
@@ -122,7 +133,7 @@ class Checks(Section):
 
 
 class Preprocess(Section):
-    table: Literal["trials.csv", "rbds"]
+    table: Annotated[str, pydantic.AfterValidator(_table)]
     forward: Axis | Literal["found"]
     up: Axis
     plates: Annotated[list[Count], Field(min_length=1)] | None
@@ -214,6 +225,10 @@ def load(path):
     """
     path = Path(path)
     content = _mapping(path)
+    blanks = list(_blanks(content))
+    if blanks:
+        raise StudyError(f"A study file has no blanks; {path} has {len(blanks)} ({BLANK}): {', '.join(blanks)}. Fill them in: "
+                         "the comment beside each says what is meant.")
     try:
         checked = StudyFile.model_validate(content).model_dump(by_alias=True)
     except pydantic.ValidationError as error:
@@ -243,6 +258,15 @@ def _mapping(path):
     if not isinstance(content, dict):
         raise StudyError(f"A study file holds sections (`study:`, `01_preprocess:`, ...); {path} holds none.")
     return content
+
+
+def _blanks(content, key=""):
+    """Find the keys of a study's content whose value is blank."""
+    if content == BLANK:
+        yield key
+    elif isinstance(content, dict | list):
+        for name, value in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from _blanks(value, f"{key}.{name}" if key else str(name))
 
 
 def _explain(path, error):

@@ -178,7 +178,7 @@ def read_damaged(folder, first, last):
 
 def read_one(path, data):
     try:
-        content, recording = c3d._open(path), c3d.read(path, forward="+x", up="+z")
+        content, recording = c3d.open_file(path), c3d.read(path, forward="+x", up="+z")
     except ValueError as error:
         text = str(error)
         return "refused" if CLEAR.match(text) and not re.search("alloc|Memory", text) else f"unclear: {text!r}"

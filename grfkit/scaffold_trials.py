@@ -1,0 +1,70 @@
+"""The rows of a new study's table of trials, as far as folders, file names and the files themselves show them."""
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+BEGINNING = re.compile(r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])")  # of a file's name: P01, sub-01, or all before a separator
+NO_RUNNER = re.compile(r"(?i)(?<![a-z])(run|trial|walk|jog|sprint|dyn|dynamic|test|lap|speed|take|pose|session|measurement|capture|"
+                       r"recording|data|type)(s|ning|ing)?(?![a-z])")
+
+
+@dataclass
+class Notes:
+    """What the command tells: files left out, what was found, what to look at, what is blank."""
+
+    out: list
+    found: dict = field(default_factory=dict)
+    check: list = field(default_factory=list)
+    blank: list = field(default_factory=list)
+
+
+def guess_runners(files):
+    """Guess the runner of each file (a path within the folder) -> {file: runner or ""}: its folder, or how its name begins.
+
+    The first folder that differs counts, so that a runner's sessions are one runner's: nobody is both trained on and tested.
+    A beginning that no two files share, or a word such as `run`, names no runner. Source: our choice.
+    """
+    shared = len(os.path.commonprefix([file.parts[:-1] for file in files]))
+    first = {file: file.parts[shared] for file in files}  # a folder, or the file itself
+    per_trial = max(Counter(first.values()).values()) == 1  # a folder for each trial, as Theia3D exports them
+    guess = {}
+    for file, name in first.items():
+        if len(file.parts) - 1 > shared and not per_trial and not NO_RUNNER.search(name):
+            guess[file] = name
+        else:
+            begins = BEGINNING.match(name)
+            guess[file] = begins[0] if begins and not NO_RUNNER.search(begins[0]) else ""
+    by_name = [name for file, name in guess.items() if name and name != first[file]]
+    if len({*by_name}) == len(by_name):
+        guess = {file: name if name == first[file] else "" for file, name in guess.items()}
+    return guess
+
+
+def rows(looks, static, runners, notes):
+    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank."""
+    made, counts = [], Counter()
+    for file, each in looks.items():
+        runner = runners[file]
+        counts[runner] += 1
+        own = [other for other in static if runner and runners[other] == runner]
+        own = [other for other in own if other.parent == file.parent] or own
+        if len(own) > 1:
+            notes.check.append(f"{file.as_posix()}: {len(own)} static trials may be its own; column `static` is empty")
+        made.append({"mass_kg": "", "height_m": "", "sex": ""} | each.body | {
+            "file": file.as_posix(), "runner": runner, "speed_m_s": "" if np.isnan(each.speed_m_s) else f"{each.speed_m_s:.2f}",
+            "shoe": "own", "lap": "0", "trial": str(counts[runner]), "static": own[0].as_posix() if len(own) == 1 else ""})
+    known = {name: count for name, count in counts.items() if name}
+    notes.found["runners"] = ", ".join(f"{name} ({count})" for name, count in known.items()) or "not shown by folders or file names"
+    for column, why in (("runner", "neither folders nor file names show it"), ("mass_kg", "the files do not say"),
+                        ("height_m", "the files do not say"), ("sex", "m or f, may stay empty; the files do not say"),
+                        ("speed_m_s", "of the belt, or of the runner where the pelvis is not known")):
+        empty = sum(row[column] == "" for row in made)
+        if empty:
+            notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
+    if known:
+        notes.check.append("column runner is a guess: nobody may be two runners, or they would be trained on and tested")
+    return made
