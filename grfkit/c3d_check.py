@@ -136,8 +136,10 @@ def _check_lists(header, groups, path):
 def _check_plates(header, groups, path):
     """Check that each force plate is described in full, as ezc3d reads it, and that its channels are there."""
     plates, there = first(groups, "FORCE_PLATFORM", "USED"), groups.get("FORCE_PLATFORM", {})
-    types = all_values(groups, "FORCE_PLATFORM", "TYPE")
-    require(len(types) == plates and set(types) <= {1, 2, 3, 4}, path, "has force plates of types 1 to 4", f"has {plates} of {types}")
+    types = all_values(groups, "FORCE_PLATFORM", "TYPE")  # some files describe more than they use
+    require(0 <= plates <= len(types) and set(types[:plates]) <= {1, 2, 3, 4}, path, "has force plates of types 1 to 4",
+            f"has {plates} of types {types}")
+    types = types[:plates]
     if not plates:
         return
     size = {name: there[name].size if name in there else () for name in ("CHANNEL", "CAL_MATRIX", "CORNERS", "ORIGIN", "FPCOPPOLY")}

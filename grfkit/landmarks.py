@@ -13,10 +13,11 @@ from grfkit import POINTS
 def from_markers(markers, names):
     """Take the 11 points from named markers.
 
-    `names` maps each point to a marker. Returns (F, 11, 3) m in the order of POINTS.
-    Raises ValueError where a marker is absent.
+    `names` maps each point to a marker, or to a list of markers whose mean it is. Returns (F, 11, 3) m in the order of
+    POINTS. Raises ValueError where a marker is absent.
     """
-    return np.stack([_marker(markers, names[point]) for point in POINTS], axis=1)
+    lists = [[names[point]] if isinstance(names[point], str) else names[point] for point in POINTS]
+    return np.stack([np.mean([_marker(markers, name) for name in each], axis=0) for each in lists], axis=1)
 
 
 # the segment whose origin each point is, and what Theia3D's exports of 2020 and of 2025 call a heel's place in the foot's axes
@@ -153,8 +154,10 @@ def _pose(segment, markers, still, names, max_residual_m):
 
 
 def _marker(markers, name):
-    if name not in markers:
-        near = difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
-        raise ValueError(f"Each of the 11 points needs its marker; {name!r} is not in the file. Its markers are "
-                         f"{', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file.")
-    return markers[name]
+    """Take a marker by its name; the subject's name before a colon, as in P01:LHEE, need not be given."""
+    fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
+    if len(fits) != 1:
+        near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
+        raise ValueError(f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the file. "
+                         f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file.")
+    return markers[fits[0]]

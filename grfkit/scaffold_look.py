@@ -9,7 +9,7 @@ import numpy as np
 
 from grfkit import POINTS, c3d, contact, landmarks
 from grfkit.recordings import LIMITS
-from grfkit.scaffold_labels import match
+from grfkit.scaffold_labels import match, plain
 
 LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
 UNLOADED_S = 0.030  # as in params/virtual.yaml
@@ -55,7 +55,7 @@ def look(path):
     moves = "" if np.isnan(drift) else "overground" if drift > SLOWEST_M_S else "treadmill" if len(steps) >= FEWEST_STEPS else ""
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
     forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
-    labels = [label for label in recording.points if label.isprintable()]
+    labels = plain([label for label in recording.points if label.isprintable()])
     return Look(labels, theia, why_not, hz, recording.force_hz, _describe(content, good, recording.plates), bad, up, moves, forward,
                 measured, _noise(forces, recording.force_hz), _body(content["parameters"]))
 
@@ -154,7 +154,8 @@ def _points(recording):
             return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
         except ValueError as error:
             why_not = str(error)
-    return {point: recording.points[label] for point, (label, _) in match(list(recording.points)).items()}, False, why_not
+    found = {point: [label] if isinstance(label, str) else label for point, (label, _) in match(list(recording.points)).items()}
+    return {point: np.mean([recording.points[label] for label in labels], axis=0) for point, labels in found.items()}, False, why_not
 
 
 def _pelvis_speed(points, hz, steps, force_hz):

@@ -165,7 +165,8 @@ def _points(looks, static, theia, notes):
         comment = (f"blank: no marker is surely this point{f'; similar: {like}' if like else ''}" if label == BLANK
                    else "" if sure else "a marker beside the joint; a joint centre is better")
         lines.append(_line(f"    {point}: {json.dumps(label, ensure_ascii=False)}", comment))
-        absent = [file.as_posix() for file, each in looks.items() if label != BLANK and label not in each.labels]
+        wanted = {label} if isinstance(label, str) else set(label)
+        absent = [file.as_posix() for file, each in looks.items() if label != BLANK and not wanted <= set(each.labels)]
         if absent:
             notes.check.append(f"marker {label} ({point}) is missing in {len(absent)} file(s), such as {absent[0]}")
     lost = [point for point in POINTS if point not in found]
@@ -181,7 +182,7 @@ def _points(looks, static, theia, notes):
     remarks += [f"Only in static trials: {', '.join(only)}"] if lost and only else []
     lines += [line for remark in remarks for line in textwrap.wrap(remark, 120, initial_indent="    # ", subsequent_indent="    #   ",
                                                                   break_on_hyphens=False, break_long_words=False)]
-    return ("\n" + "\n".join(lines), "the marker of each point"), ("false", "true: Theia3D's 4x4 segment poses in place of points")
+    return ("\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"), ("false", "true: Theia3D's 4x4 segment poses in place of points")
 
 
 def _split(runners, notes):

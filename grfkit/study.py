@@ -138,7 +138,7 @@ class Preprocess(Section):
     up: Axis
     plates: Annotated[list[Count], Field(min_length=1)] | None
     treadmill: bool
-    points: dict[str, str] | None
+    points: dict[str, str | Annotated[list[str], Field(min_length=1)]] | None
     theia: bool
     clusters: Clusters | None
     speed_m_s: _range(Positive)

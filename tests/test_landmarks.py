@@ -161,3 +161,13 @@ def test_from_theia_says_what_the_export_lacks():
         landmarks.from_theia(segments, heels)
     with pytest.raises(ValueError, match="It holds none"):
         landmarks.from_theia({}, heels)
+
+
+def test_from_markers_takes_means_and_leaves_a_subjects_name_out():
+    markers = {f"P01:{name}": RNG.normal(size=(3, 3)) for name in POINTS} | {"P01:beside": RNG.normal(size=(3, 3))}
+    names = {point: point for point in POINTS} | {"l_knee": ["l_knee", "P01:beside"]}
+    points = landmarks.from_markers(markers, names)
+    np.testing.assert_allclose(points[:, 2], (markers["P01:l_knee"] + markers["P01:beside"]) / 2)
+    np.testing.assert_array_equal(points[:, 0], markers["P01:pelvis"])
+    with pytest.raises(ValueError, match="'r_toe' is of several subjects in the file. Its markers are P01:r_toe, P02:r_toe"):
+        landmarks.from_markers(markers | {"P02:r_toe": markers["P01:r_toe"]}, names)

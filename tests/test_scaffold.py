@@ -164,9 +164,10 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     assert section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 2
     assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
-    assert set(section["points"].values()) == {study.BLANK} and "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
+    assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(section["points"].values()) == {study.BLANK}
+    assert "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
     assert hashes(rbds / "RBDS002") == before
-    with pytest.raises(study.StudyError, match=r"has 11 \(\?\): 01_preprocess\.points\.pelvis, 01_preprocess\.points\.l_hip"):
+    with pytest.raises(study.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
         study.load(params / "mine.yaml")
 
 
@@ -174,8 +175,8 @@ def test_new_study_knows_markers_beside_joints_and_leaves_blank_what_no_label_na
     folder = link([plates / "JA1Gait21.c3d", plates / "JA1Static05.c3d"], tmp_path / "ja")
     said, content, table = new(params, folder, capsys)
     points = content["01_preprocess"]["points"]
-    assert [points[point] for point in ("pelvis", "l_hip", "l_knee", "r_ankle", "l_heel", "r_toe")] == ["?", "?", "LLEPI", "RLMAL", "LHEEL", "RTOE"]
-    assert "l_knee LLEPI" in said and "no marker is surely pelvis, l_hip, r_hip" in said
+    assert [points[point] for point in ("pelvis", "l_hip", "l_knee", "r_ankle", "l_heel", "r_toe")] == [["LASI", "RASI", "SACR"], "?", "LLEPI", "RLMAL", "LHEEL", "RTOE"]
+    assert "l_knee LLEPI" in said and "no marker is surely l_hip, r_hip" in said
     assert table[["file", "static"]].to_numpy().tolist() == [["JA1Gait21.c3d", "JA1Static05.c3d"]]
     assert "one runner only" in said and "8 of type 2, 0.60 x 0.90 m, 1500 Hz" in said
 
@@ -311,7 +312,14 @@ def test_match_knows_the_labels_of_laboratories(labels, expected):
     assert {point: label for point, (label, _) in scaffold_labels.match(labels).items()} == expected
 
 
+def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
+    assert scaffold_labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
+    assert scaffold_labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]
+
+
 def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
+    both = scaffold_labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
+    assert both == {"pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True), "l_knee": (["LLEPI", "LMEPI"], True), "r_knee": ("RKNE", False)}
     assert scaffold_labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
     assert scaffold_labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
 
