@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import pearsonr
 
 from grfkit import DIRECTIONS, ESTIMATES, FORCES
 
@@ -32,6 +31,8 @@ def predictions(frames, estimates):
 
 def pearson(measured, estimated):
     """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance has r = NaN."""
+    from scipy.stats import pearsonr  # takes a second, and 01 never needs it
+
     result = [pearsonr(m, e) if np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
               for m, e in zip(measured.T, estimated.T, strict=True)]
     return np.array(result).T

@@ -10,12 +10,14 @@ whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run
 import argparse
 import ast
 import hashlib
+import importlib
 import json
 import os
 import platform
 import re
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime, timezone
 from importlib import metadata
@@ -143,12 +145,15 @@ def _execute(notebook, output, parameters):
     """Execute the notebook in its folder, its output streamed to the terminal; try twice if the kernel cannot start."""
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one the user installed
     import papermill
+    # while the kernel starts and works, this process waits: time to load what the HTML needs
+    threading.Thread(target=importlib.import_module, args=("grfkit.report_html",), daemon=True).start()
     for attempt in (1, 2):
         try:
             return papermill.execute_notebook(
                 notebook.resolve(), output.resolve(), parameters, kernel_name="python3", progress_bar=False,
                 cwd=notebook.resolve().parent, stdout_file=sys.stdout, stderr_file=sys.stderr,
-                coalesce_streams=True, extra_arguments=["--IPKernelApp.log_level=50"])  # else it warns of its transport
+                coalesce_streams=True, extra_arguments=["--IPKernelApp.log_level=50"],  # else it warns of its transport
+                shutdown_kernel="immediate")  # all that it computed is saved: no second of waiting for it
         except Exception as error:
             if attempt == 2 or not any(text in str(error) for text in START_FAILURES):
                 raise

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import spm1d
 
 from grfkit import DIRECTIONS, ESTIMATES, FORCES
 from grfkit.transform import time_normalise
@@ -47,6 +46,8 @@ def paired(estimated, measured, *, alpha):
     if len(flat):
         raise ValueError(f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
                          "Are the curves over stance alone?")
+    import spm1d  # takes a second, and only the test needs it
+
     # the paired test is the test of the differences; spm1d.stats.ttest_paired would also want variance in each set
     inference = spm1d.stats.ttest(estimated - measured).inference(alpha, two_tailed=True)
     percent = 100 / (measured.shape[1] - 1)

@@ -5,7 +5,6 @@ each stance beside it, `lengths` (S,).
 """
 
 import numpy as np
-from sklearn.preprocessing import MinMaxScaler
 
 from grfkit import FORCES, INPUTS
 
@@ -50,6 +49,8 @@ def time_normalise(curve, nodes):
 
 def fit_minmax(rows):
     """Fit the scaling of each variable to [0, 1] on training rows (N, C), and on no others (paper section 1.4.3)."""
+    from sklearn.preprocessing import MinMaxScaler  # as above
+
     return MinMaxScaler().fit(np.asarray(rows, float))  # double, so that saved limits give the very same scaling
 
 
