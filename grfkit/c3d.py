@@ -13,6 +13,7 @@ from grfkit import c3d_check
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
+GLITCH_FRAMES = 5  # so many frames at either end do not tell the sign of a force: our choice
 PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
 
 
@@ -184,6 +185,8 @@ def _plate(number, force_unit, unit, force, cop, corners, rotation):
         raise ValueError(f"Forces are numbers; force plate {number} has {np.count_nonzero(~np.isfinite(force))} that are not. "
                          "Export it again, or name the other plates under `plates` in the study file.")
     force = force @ rotation.T
-    if -force[:, 2].min() > force[:, 2].max():  # the file stores what the runner does to the plate
+    vertical = np.sort(force[:, 2])
+    few = min(GLITCH_FRAMES, (len(vertical) - 1) // 2)
+    if -vertical[few] > vertical[-1 - few]:  # the file stores what the runner does to the plate
         force = -force
     return Plate(force, cop @ rotation.T * _scale(unit, f"force plate {number}"), corners)

@@ -7,12 +7,12 @@ import numpy as np
 
 from grfkit import POINTS, contact, transform
 
+MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
 LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
 LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
         for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
-MASS = "the plates weigh another mass than the listed one"
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 
@@ -26,10 +26,10 @@ def check_force(vertical, first, end, hz, *, threshold_n, unloaded_s):
     Within a contact the force may stay below a tenth of its peak for `unloaded_s` at a time: longer, and the plate did not
     return to zero, or nobody left it. Just before and after, it is within the threshold of zero.
     """
-    margin = round(unloaded_s * hz)
+    margin = round(MARGIN_S * hz)
     beside = [vertical[max(first - margin, 0):first], vertical[end:end + margin]]
     off = any(len(frames) and abs(np.median(frames)) > threshold_n for frames in beside)
-    if off or contact.longest_low(vertical[first:end]) > margin:
+    if off or contact.longest_low(vertical[first:end]) > unloaded_s * hz:
         raise Excluded("force does not return to zero")
 
 
@@ -59,7 +59,7 @@ def check_foot(heel, toe, cop, plates, *, foot_distance_m, beyond_plate_m):
     """Check that a foot, at mid-stance, is over the centre of pressure (3,) m and wholly on the plates (corners, each (4, 3) m)."""
     if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
         raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
-    if not all(any(beyond(place, corners) <= beyond_plate_m for corners in plates) for place in (heel, toe)):
+    if not all(any(contact.beyond(place, corners) <= beyond_plate_m for corners in plates) for place in (heel, toe)):
         raise Excluded("foot not wholly on the plate")
 
 
@@ -79,16 +79,6 @@ def distance(cop, heel, toe):
     along = (toe - heel)[:2]
     share = np.clip((cop - heel)[:2] @ along / (along @ along), 0, 1)
     return np.linalg.norm((cop - heel)[:2] - share * along)
-
-
-def beyond(place, corners):
-    """Measure how far (m) a place (3,) lies beyond the edges of a plate (4, 3), along its own edges; negative is inside."""
-    reach = []
-    for edge in (corners[1] - corners[0], corners[3] - corners[0]):
-        length = np.linalg.norm(edge[:2])
-        along = (place - corners[0])[:2] @ edge[:2] / length
-        reach += [-along, along - length]
-    return max(reach)
 
 
 def lag(force, force_hz, pelvis, contacts):

@@ -45,7 +45,7 @@ def from_theia(poses, offsets):
         offset = next((offsets[name] for name in names if name in offsets), None)
         if offset is None:
             raise ValueError(f"The heel is a place in the foot's axes; the file's group THEIA3D holds neither {' nor '.join(names)}. "
-                             "Export it again with Theia3D, or name a marker of the heel under `points`.")
+                             "Export it again with Theia3D.")
         pose = segments[f"{side}_foot"]
         points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]
     return np.stack([points[point] for point in POINTS], axis=1)

@@ -89,9 +89,11 @@ def forces_by_side(axes, measured, stances):
 
 
 def body_weights(ax, weights):
-    """Draw by how much (%) the weighed mass of each runner differs from the listed one; `weights` as stance.body_weights returns."""
+    """Draw by how much (%) the weighed mass of each runner differs from the listed one; `weights` as stance.collect returns."""
     weights = weights.sort_values("difference_pct")
-    ax.bar(weights["runner"], weights["difference_pct"], color=ESTIMATED)
+    twice = weights["runner"].duplicated(keep=False)
+    names = weights["runner"].where(~twice, weights["runner"] + " (" + weights["mass_kg"].astype(str) + " kg)")  # several masses are listed
+    ax.bar(names, weights["difference_pct"], color=ESTIMATED)
     ax.axhline(0, color="grey", linewidth=0.5)
     ax.set(xlabel="runner", ylabel="weighed - listed (%)")
     ax.tick_params(axis="x", rotation=90, labelsize="small")

@@ -12,7 +12,7 @@ from grfkit.recordings import LIMITS
 from grfkit.scaffold_labels import match, plain
 
 LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
-UNLOADED_S = 0.030  # as in params/virtual.yaml
+LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
 SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as recordings.LIMITS
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
@@ -49,8 +49,9 @@ def look(path):
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
-    forces = [plate.force - contact.zero_level(plate.force, recording.force_hz) for plate in recording.plates]
-    steps = contact.steps(forces, threshold_n=LOADED_N, rate_hz=recording.force_hz, unloaded_s=UNLOADED_S)
+    plates = [contact.zeroed(plate, recording.force_hz) for plate in recording.plates]
+    forces = [plate.force for plate in plates]
+    steps = contact.steps(plates, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
     drift = speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
     moves = "" if np.isnan(drift) else "overground" if drift > SLOWEST_M_S else "treadmill" if len(steps) >= FEWEST_STEPS else ""
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")

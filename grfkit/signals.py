@@ -24,7 +24,8 @@ class Signals:
     seen: np.ndarray  # (F, 11, 3) m as recorded, NaN where missing
 
 
-def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cutoff_hz, points_cutoff_hz, padding_s, limits):
+def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cutoff_hz, points_cutoff_hz,
+         contact_threshold_n, padding_s, limits):
     """Read the trial of one stance (a row of stances.csv) again and give its Signals, cut as stance.collect cuts.
 
     Where the study filters no force (None), it is filtered all the same, at SHOWN_HZ, so that one sees what that would do.
@@ -33,11 +34,12 @@ def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cut
     recording, seen = stance.load(trial, Path(folder), {}, landmark_source, forward=forward, up=up, plates=plates)
     hz, touchdown_s, toeoff_s = recording.force_hz, row["touchdown_s"], row["toeoff_s"]
     first, end, pad = round(touchdown_s * hz), round(toeoff_s * hz) + 1, round(padding_s * hz)
-    forces = np.stack([plate.force - contact.zero_level(plate.force, hz) for plate in recording.plates])
-    loaded = forces[:, first:end, 2].max(axis=1) > contact.SMALLEST_PEAK_N
-    raw, part = forces[loaded].sum(axis=0), np.arange(first - pad, end + pad)
-    vertical, cops = forces[loaded][:, part, 2:], np.stack([plate.cop[part] for plate in recording.plates])[loaded]
-    cop = np.where(vertical == 0, 0, vertical * cops).sum(axis=0) / np.where(raw[part, 2:] == 0, np.nan, raw[part, 2:])
+    plates = [contact.zeroed(plate, hz) for plate in recording.plates]
+    steps = contact.steps(plates, threshold_n=contact_threshold_n, rate_hz=hz, longest_s=limits["stance_s"][1])
+    on = [plates[number] for number in next(step for step in steps if step.first == first).plates]
+    raw, part = sum(plate.force for plate in on), np.arange(first - pad, end + pad)
+    moments = sum(np.nan_to_num(plate.force[part, 2:] * plate.cop[part]) for plate in on)
+    cop = moments / np.where(raw[part, 2:] == 0, np.nan, raw[part, 2:])
     track = tracks.Tracks(seen, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
                           missing_share=limits["missing_share"])
     points = track.at(part / hz)

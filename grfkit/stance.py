@@ -19,8 +19,9 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
     """Read every trial of the table and cut it into stances.
 
     `trials` is recordings.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "theia": ...,
-    "clusters": ...}, one of them set; `limits` are the thresholds of the checks. Returns three DataFrames as in stances.csv (`split` is
-    empty yet; and `weighed_kg`), stances.parquet and excluded.csv. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
+    "clusters": ...}, one of them set; `limits` are the thresholds of the checks. Returns DataFrames as in stances.csv (`split` is
+    empty yet; and `weighed_kg`), stances.parquet and excluded.csv, and one of the weights: runner, mass_kg, weighed_kg,
+    difference_pct. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
     """
     stances, frames, excluded, statics = [], [], [], {}
     for trial in tqdm(list(trials.itertuples()), desc="reading and cutting", unit="file", mininterval=1):
@@ -33,6 +34,9 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
                         force_cutoff_hz=force_cutoff_hz, points_cutoff_hz=points_cutoff_hz,
                         contact_threshold_n=contact_threshold_n, padding_s=padding_s, limits=limits)
             check_braking_first([outcome[1] for _, _, outcome in found if not isinstance(outcome, Excluded)])
+        except Excluded as reason:
+            excluded.append((trial.file, "", np.nan, str(reason)))
+            continue
         except ValueError as error:
             raise ValueError(f"{trial.file}: {error}") from None
         for side, touchdown_s, outcome in found:
@@ -44,12 +48,12 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
                             "speed_m_s": trial.speed_m_s, "shoe": trial.shoe, "lap": trial.lap, "trial": trial.trial,
                             "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row})
             frames.append(frame)
-    stances, frames, excluded = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
+    stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
     excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
     if not len(stances):
         raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
                          f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
-    return stances, _tidy(frames), excluded
+    return stances, _tidy(frames), excluded, weights
 
 
 def load(trial, folder, statics, source, *, forward, up, plates):
@@ -83,26 +87,27 @@ def cut(recording, points, *, mass_kg, speed_m_s, treadmill, force_cutoff_hz, po
     if not recording.plates:
         raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
     hz = recording.force_hz
-    forces = [plate.force - contact.zero_level(plate.force, hz) for plate in recording.plates]
-    steps = contact.steps(forces, threshold_n=contact_threshold_n, rate_hz=hz, unloaded_s=limits["unloaded_s"])
+    plates = [contact.zeroed(plate, hz) for plate in recording.plates]
+    steps = contact.steps(plates, threshold_n=contact_threshold_n, rate_hz=hz, longest_s=limits["stance_s"][1])
+    forces = [plate.force for plate in plates]
     smooth = [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces] if force_cutoff_hz else forces
     track = tracks.Tracks(points, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
                           missing_share=limits["missing_share"])
     outcomes = []
     for step in steps:
-        raw, force = (sum(kind[number] for number, _, _ in step.parts) for kind in (forces, smooth))
+        raw, force = (sum(kind[number] for number in step.plates) for kind in (forces, smooth))
         side = track.side((step.first + contact.middle(raw[step.first:step.end, 2])) / hz)
         try:
             checks.check_force(raw[:, 2], step.first, step.end, hz, threshold_n=contact_threshold_n, unloaded_s=limits["unloaded_s"])
             table = _table(force / (mass_kg * GRAVITY), hz, step.first, step.end, padding_s, track)
-            _check(table, recording.plates, forces, step, side, hz, track, speed_m_s, treadmill, limits)
+            _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits)
             later = next((other.first for other in steps if other.first >= step.end), np.inf)
             flight_s = (later - step.end) / hz if later - step.end < contact.LONGEST_FLIGHT_S * hz else np.nan
             outcome = {"toeoff_s": (step.end - 1) / hz, "flight_s": flight_s}, _in_touchdown_frame(table)
         except Excluded as reason:
             outcome = reason
         outcomes.append((side, step.first / hz, outcome))
-    outcomes = _check_whole(outcomes, steps, sum(forces)[:, 2], hz, track, limits["lag_s"])
+    outcomes = _check_whole(outcomes, steps, forces, hz, track, limits["lag_s"])
     return outcomes if treadmill else outcomes + _absent(outcomes)
 
 
@@ -119,12 +124,6 @@ def check_braking_first(tables):
                          "Turn the sign of `forward` in the study file, or name the right axis.")
 
 
-def body_weights(stances):
-    """Compare the listed mass of each runner with the one that the plates weighed over whole strides: kg and %."""
-    weights = stances.groupby(["runner", "mass_kg"], as_index=False)["weighed_kg"].first()
-    return weights.assign(difference_pct=100 * (weights["weighed_kg"] / weights["mass_kg"] - 1))
-
-
 def poses(frames, stance, *, count):
     """Take a few moments of one stance: points (K, 11, 3) m and forces (K, 3) BW, equally spaced from touchdown to toe-off."""
     rows = frames[(frames["stance"] == stance) & (frames["grf_v"] > 0)]
@@ -135,31 +134,38 @@ def poses(frames, stance, *, count):
 def _weighed(stances, frames, excluded, body_weight, mass_off):
     """Weigh each runner over all stances kept, exclude those whose listed mass is wrong, and bring forces into body weights.
 
-    Returns the table of stances, the list of their frames, and the excluded rows.
+    Returns the table of stances, the list of their frames, and the table of weights; rows are added to `excluded`.
     """
+    if not stances:
+        return [], [], None
     stances = pd.DataFrame(stances)
-    if stances.empty:
-        return stances, frames, excluded
-    sums = stances.groupby(["runner", "mass_kg"])[["impulse_n_s", "weighed_s"]].transform("sum")
-    stances["weighed_kg"] = [contact.mass(*pair) for pair in sums.to_numpy()]
+    weights = stances.groupby(["runner", "mass_kg"], as_index=False)[["impulse_n_s", "weighed_s"]].sum()
+    weights["weighed_kg"] = [contact.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
+    weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
+    weights = weights.drop(columns=["impulse_n_s", "weighed_s"])
+    stances = stances.drop(columns=["impulse_n_s", "weighed_s"]).assign(split="")  # not drawn yet
+    stances = stances.merge(weights.drop(columns="difference_pct"), on=["runner", "mass_kg"], how="left")
     off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs() > mass_off
     unweighed = stances["weighed_kg"].isna() & (body_weight == "weighed")
     for row in stances[off | unweighed].itertuples():
-        excluded.append((row.file, row.side, row.touchdown_s, f"mass: {checks.MASS}" if off[row.Index] else "mass: no whole stride to weigh"))
+        reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}" if off[row.Index] else "no two steps in a row to weigh"
+        excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
     if body_weight == "weighed":
         for table, ratio in zip(frames, stances["mass_kg"] / stances["weighed_kg"], strict=True):
             table[:, -3:] *= ratio
     kept = ~(off | unweighed)
-    stances = stances[kept].drop(columns=["impulse_n_s", "weighed_s"]).reset_index(drop=True)
-    stances.insert(stances.columns.get_loc("flight_s") + 1, "split", "")  # not drawn yet
-    return stances.assign(stance=range(len(stances))), [table for table, keep in zip(frames, kept, strict=True) if keep], excluded
+    stances = stances[kept].reset_index(drop=True)
+    return stances.assign(stance=range(len(stances))), [table for table, keep in zip(frames, kept, strict=True) if keep], weights
 
 
-def _check_whole(outcomes, steps, vertical, hz, track, lag_s):
+def _check_whole(outcomes, steps, forces, hz, track, lag_s):
     """Check the recording as a whole by its stances kept: cameras and plates in time; and weigh the runner."""
     whole = [i for i, (_, _, outcome) in enumerate(outcomes) if not isinstance(outcome, Excluded)]
+    if not whole:
+        return outcomes
     spans = [(steps[i].first, steps[i].end) for i in whole]
-    if spans and abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
+    vertical = sum(forces[number][:, 2] for number in frozenset.union(*(steps[i].plates for i in whole)))  # those that the runner stepped on
+    if abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
         return [(side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG)) for side, time, outcome in outcomes]
     impulse, duration = contact.weigh(vertical, spans, hz=hz)
     for i in whole:  # the sums stand with the first stance
@@ -169,12 +175,16 @@ def _check_whole(outcomes, steps, vertical, hz, track, lag_s):
 
 
 def _absent(outcomes):
-    """Name the feet without a contact in an overground trial: a valid one has a full stance of each leg (paper section 1.2)."""
+    """Name the feet without a contact in an overground trial: a valid one has a full stance of each leg (paper section 1.2).
+
+    A contact whose foot was not seen is one of them: of the other foot than the one that was, if it is the only one.
+    """
     absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
     unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
-    for i in unseen[:len(absent)]:  # points are missing, but only one foot is left for this contact
-        outcomes[i] = (absent.pop(0), *outcomes[i][1:])
-    return [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in absent]
+    if len(unseen) == len(absent) == 1:
+        outcomes[unseen[0]] = (absent[0], *outcomes[unseen[0]][1:])
+    sides = absent if not unseen else [""] * (len(absent) - len(unseen))
+    return [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in sides]
 
 
 def _table(force, hz, first, end, padding_s, track):
@@ -188,26 +198,26 @@ def _table(force, hz, first, end, padding_s, track):
     return np.column_stack([(frames - first) / hz, points, force[frames] * in_stance[:, None]])
 
 
-def _check(table, plates, forces, step, side, hz, track, speed_m_s, treadmill, limits):
+def _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits):
     """Raise Excluded for the first check that a stance breaks; thresholds and their sources are in the study file."""
     points = table[:, 1:34].reshape(-1, len(POINTS), 3)
     shortest, longest = limits["stance_s"]
     if not shortest <= (step.end - step.first) / hz <= longest:
         raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
     if table[:, -1].max() < limits["min_peak_bw"]:
-        raise Excluded(f"vertical peak under {limits['min_peak_bw']} BW")
+        raise Excluded(f"vertical peak under {limits['min_peak_bw']} BW: not running, half a foot, or a wrong listed mass")
     checks.check_person(points, hz, max_speed_m_s=limits["max_speed_m_s"], segment_change=limits["segment_change"])
-    checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
     if len(step.parts) > 1:
         middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
         checks.check_one_foot(np.concatenate(middles), side, other_foot_m=limits["other_foot_m"])
     middle = (step.first + step.end) // 2
     heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][checks.FEET[side]]
-    parts = [number for number, first, end in step.parts if first <= middle < end]
-    shares = np.array([forces[number][middle, 2] for number in parts])
-    cop = shares @ np.array([plates[number].cop[middle] for number in parts]) / shares.sum()
-    checks.check_foot(heel, toe, cop, [plates[number].corners for number, _, _ in step.parts],
+    on = sorted(number for number in step.plates if plates[number].force[middle, 2] > 0)
+    shares = np.array([plates[number].force[middle, 2] for number in on])
+    cop = shares @ np.array([plates[number].cop[middle] for number in on]) / shares.sum()
+    checks.check_foot(heel, toe, cop, [plates[number].corners for number in step.plates],
                       foot_distance_m=limits["foot_distance_m"], beyond_plate_m=limits["beyond_plate_m"])
+    checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
 
 
 def _in_touchdown_frame(table):

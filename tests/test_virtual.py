@@ -313,7 +313,7 @@ def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
         vertical, true = (sum(platform["force"][2] for platform in each["platform"]) for each in (found, truth))
         if fault == "stuck_force":
             beyond = np.flatnonzero(vertical - true > 1)
-            assert beyond[-1] == len(true) - 1 and np.ptp(vertical[beyond] - true[beyond]) < 0.01 and 40 <= (vertical - true)[-1] <= 150
+            assert beyond[-1] == len(true) - 1 and np.ptp(vertical[beyond] - true[beyond]) < 0.01 and 40 <= (vertical - true)[-1] <= 90
         elif fault == "unsynchronised":
             late = [shift for shift in range(-100, 101) if np.allclose(np.roll(true, shift), vertical, atol=0.01)]
             assert len(late) == 1 and 60 <= abs(late[0]) <= 100
