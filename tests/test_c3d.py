@@ -70,12 +70,17 @@ def test_read_refuses_what_is_missing_or_no_c3d(tmp_path):
         c3d.read(tmp_path / "text.c3d", forward="+x", up="+z")
 
 
+def table(path):
+    """Read a table of OpenSim: the names of its columns and its values (T, C)."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = lines.index("endheader")
+    return lines[start + 1].split(), np.array([line.split() for line in lines[start + 2:]], float)
+
+
 def test_read_gives_the_forces_of_another_tool(plates):
     """walking5 against OpenSim's extraction, which took every 50th ms, in the file's own axes, N."""
     recording = c3d.read(plates / "walking5.c3d", forward="+x", up="+z")
-    lines = (plates / "std_walking5_grfs.sto").read_text(encoding="utf-8").splitlines()
-    start = lines.index("endheader")
-    names, values = lines[start + 1].split(), np.array([line.split() for line in lines[start + 2:]], float)
+    names, values = table(plates / "std_walking5_grfs.sto")
     frames = np.round(values[:, 0] * recording.force_hz).astype(int)
     for number, plate in enumerate(recording.plates[:2], start=1):
         expected = values[:, [names.index(f"f{number}_{axis}") for axis in (1, 2, 3)]]
@@ -190,9 +195,7 @@ def test_read_takes_the_plates_that_the_study_names(tmp_path, plates):
 def test_read_gives_the_centre_of_pressure_and_the_markers_of_another_tool(plates):
     """walking5 against OpenSim's extraction, in the file's own axes, mm."""
     recording = c3d.read(plates / "walking5.c3d", forward="+x", up="+z")
-    lines = (plates / "std_cop_walking5_grfs.sto").read_text(encoding="utf-8").splitlines()
-    start = lines.index("endheader")
-    names, values = lines[start + 1].split(), np.array([line.split() for line in lines[start + 2:]], float)
+    names, values = table(plates / "std_cop_walking5_grfs.sto")
     frames = np.round(values[:, 0] * recording.force_hz).astype(int)
     for number, each in enumerate(recording.plates[:2], start=1):
         loaded = np.abs(each.force[frames, 2]) > 20
