@@ -160,9 +160,10 @@ def _plates(content, rotation, wanted):
     raw = {number: plate for number, plate in enumerate(platforms.forcePlatforms(), start=1)}
     absent = sorted(set(wanted or []) - set(raw))
     if absent:
-        raise ValueError(f"The study names the force plates {wanted}; the C3D file has {len(raw)}. Correct `plates` in the study file.")
-    return [_plate(number, plate.forceUnit(), plate.positionUnit(), *map(_rows, (plate.forces(), plate.CoP(), plate.corners())), rotation)
-            for number, plate in raw.items() if (wanted is None or number in wanted) and plate.nbFrames()]
+        raise ValueError(f"The study names the force plates {wanted}; the C3D file has {len(raw)}. "
+                         "Correct `plates` in the study file.")
+    return [_plate(number, plate.forceUnit(), plate.positionUnit(), _rows(plate.forces()), _rows(plate.CoP()), _rows(plate.corners()),
+                   rotation) for number, plate in raw.items() if (wanted is None or number in wanted) and plate.nbFrames()]
 
 
 def _rows(vectors):
@@ -178,9 +179,10 @@ def _plate(number, force_unit, unit, force, cop, corners, rotation):
     lengths = np.linalg.norm(edges, axis=1)
     slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(lengths * np.roll(lengths, 1), 1e-9)
     if not (PLATE_EDGE_M[0] < lengths.min() and lengths.max() < PLATE_EDGE_M[1] and slant.max() < 0.1):
-        raise ValueError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of force plate "
-                         f"{number} are {', '.join(f'{length:.3g}' for length in lengths)} m apart. Export the file with the right corners, "
-                         "or name the other plates under `plates` in the study file.")
+        apart = ", ".join(f"{length:.3g}" for length in lengths)
+        raise ValueError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
+                         f"force plate {number} are {apart} m apart. Export the file with the right corners, or name the "
+                         "other plates under `plates` in the study file.")
     if not np.isfinite(force).all():
         raise ValueError(f"Forces are numbers; force plate {number} has {np.count_nonzero(~np.isfinite(force))} that are not. "
                          "Export it again, or name the other plates under `plates` in the study file.")

@@ -90,7 +90,8 @@ def lag(force, force_hz, pelvis, contacts):
     """
     margin = round(0.04 * force_hz)
     reach = round(LARGEST_LAG_S * force_hz)
-    inside = [(first - margin, end + margin) for first, end in contacts if first - margin - reach > 0 and end + margin + reach < len(force)]
+    inside = [(first - margin, end + margin) for first, end in contacts
+              if first - margin - reach > 0 and end + margin + reach < len(force)]
     if not inside:
         return float("nan")
     times = np.arange(len(force)) / force_hz

@@ -72,7 +72,8 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
     """Find the steps on several plates (c3d.Plate, zeroed): contacts on neighbours that overlap in time are parts of one.
 
     Returns a list of Contact in order of time. A runner has one foot on the ground: two plates loaded at once are one step
-    over both, unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of another's step.
+    over both, unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of
+    another's step.
     """
     forces = [plate.force[:, 2] for plate in plates]
     beside = [[one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in range(len(plates))]
@@ -130,8 +131,8 @@ def weigh(vertical, steps, *, hz):
     """Weigh a runner: the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
 
     `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in a row on,
-    whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which is less sure. Mean force / g is
-    the mass, since over whole strides the body neither rises nor sinks. Source: our choice.
+    whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which is less sure. Mean
+    force / g is the mass, since over whole strides the body neither rises nor sinks. Source: our choice.
     """
     impulse, duration, run = 0.0, 0.0, []
     for first, end in [*steps, (np.inf, np.inf)]:

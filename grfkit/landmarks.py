@@ -39,12 +39,14 @@ def from_theia(poses, offsets):
     absent = [name for name in (THEIA_ORIGINS | feet).values() if name not in segments]
     if absent:
         raise ValueError(f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
-                         f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. Export C3D with 4x4 poses.")
+                         f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. "
+                         "Export C3D with 4x4 poses.")
     points = {point: segments[segment][..., 3] for point, segment in THEIA_ORIGINS.items()}
     for side, names in THEIA_HEELS.items():
         offset = next((offsets[name] for name in names if name in offsets), None)
         if offset is None:
-            raise ValueError(f"The heel is a place in the foot's axes; the file's group THEIA3D holds neither {' nor '.join(names)}. "
+            raise ValueError("The heel is a place in the foot's axes; the file's group THEIA3D holds neither "
+                             f"{' nor '.join(names)}. "
                              "Export it again with Theia3D.")
         pose = segments[f"{side}_foot"]
         points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]

@@ -92,7 +92,7 @@ def body_weights(ax, weights):
     """Draw by how much (%) the weighed mass of each runner differs from the listed one; `weights` as stance.collect returns."""
     weights = weights.sort_values("difference_pct")
     twice = weights["runner"].duplicated(keep=False)
-    names = weights["runner"].where(~twice, weights["runner"] + " (" + weights["mass_kg"].astype(str) + " kg)")  # several masses are listed
+    names = weights["runner"].where(~twice, weights["runner"] + " (" + weights["mass_kg"].astype(str) + " kg)")
     ax.bar(names, weights["difference_pct"], color=ESTIMATED)
     ax.axhline(0, color="grey", linewidth=0.5)
     ax.set(xlabel="runner", ylabel="weighed - listed (%)")

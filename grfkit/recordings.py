@@ -14,8 +14,8 @@ def read_trials(folder, *, table):
     """Read the table of trials of a folder of recordings.
 
     Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
-    file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError for a missing folder,
-    file, column or value, and for a mass, height or speed that no runner has.
+    file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
+    for a missing folder, file, column or value, and for a mass, height or speed that no runner has.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -182,7 +182,8 @@ def _points(looks, static, theia, notes):
     remarks += [f"Only in static trials: {', '.join(only)}"] if lost and only else []
     lines += [line for remark in remarks for line in textwrap.wrap(remark, 120, initial_indent="    # ", subsequent_indent="    #   ",
                                                                   break_on_hyphens=False, break_long_words=False)]
-    return ("\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"), ("false", "true: Theia3D's 4x4 segment poses in place of points")
+    markers = "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
+    return markers, ("false", "true: Theia3D's 4x4 segment poses in place of points")
 
 
 def _split(runners, notes):

@@ -148,7 +148,9 @@ def _weighed(stances, frames, excluded, body_weight, mass_off):
     off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs() > mass_off
     unweighed = stances["weighed_kg"].isna() & (body_weight == "weighed")
     for row in stances[off | unweighed].itertuples():
-        reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}" if off[row.Index] else "no two steps in a row to weigh"
+        reason = "no two steps in a row to weigh"
+        if off[row.Index]:
+            reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}"
         excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
     if body_weight == "weighed":
         for table, ratio in zip(frames, stances["mass_kg"] / stances["weighed_kg"], strict=True):
@@ -164,7 +166,8 @@ def _check_whole(outcomes, steps, forces, hz, track, lag_s):
     if not whole:
         return outcomes
     spans = [(steps[i].first, steps[i].end) for i in whole]
-    vertical = sum(forces[number][:, 2] for number in frozenset.union(*(steps[i].plates for i in whole)))  # those that the runner stepped on
+    on = frozenset.union(*(steps[i].plates for i in whole))  # the plates that the runner stepped on
+    vertical = sum(forces[number][:, 2] for number in on)
     if abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
         return [(side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG)) for side, time, outcome in outcomes]
     impulse, duration = contact.weigh(vertical, spans, hz=hz)

@@ -1,8 +1,8 @@
 """Read and check what a person typed: the study file and the published numbers.
 
 A study is one YAML file (params/): a section `study`, a section for each notebook and, where the recordings are
-virtual, a section `laboratory`, or, where they are public, a section `fetch`. Reading is strict: an unknown key, a missing key or a wrong type is an error that
-names the key, what was found and what is allowed.
+virtual, a section `laboratory`, or, where they are public, a section `fetch`. Reading is strict: an unknown key, a missing
+key or a wrong type is an error that names the key, what was found and what is allowed.
 """
 
 import hashlib
@@ -312,7 +312,8 @@ def _check_points(path, section):
     named, clusters = section["points"], section["clusters"]
     sources = [name for name in ("points", "theia", "clusters") if section[name] or section[name] == {}]
     if len(sources) != 1:
-        raise StudyError(f"{path}: 01_preprocess needs one of `points`, `theia` and `clusters`; found {' and '.join(sources) or 'none'}. "
+        raise StudyError(f"{path}: 01_preprocess needs one of `points`, `theia` and `clusters`; found "
+                         f"{' and '.join(sources) or 'none'}. "
                          "Write `points: null`, `theia: false` and `clusters: null` for those that are not meant.")
     if section["treadmill"] and section["forward"] == "found":
         raise StudyError(f"{path}: on a treadmill the pelvis stays where it is, so that `forward: found` has nothing to go by. "
