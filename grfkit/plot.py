@@ -37,9 +37,13 @@ def spm(ax, test):
     for sign in (1, -1):
         ax.axhline(sign * test.threshold, color=ALARM, linestyle="--")
     ax.text(0.98, 0.97, f"t* = ± {test.threshold:.2f}", ha="right", va="top", color=ALARM, transform=ax.transAxes)
+    rows = [-np.inf] * len(test.clusters)  # where the last label of each row of labels stands: near ones stand one above the other
     for start, end, p in test.clusters:
         ax.axvspan(start, end, color="grey", alpha=0.3)
-        ax.text(np.clip((start + end) / 2, 14, 86), 0.03, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
+        place = np.clip((start + end) / 2, 14, 86)
+        row = next(row for row, last in enumerate(rows) if place - last > 28)
+        rows[row] = place
+        ax.text(place, 0.03 + 0.07 * row, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
                 transform=ax.get_xaxis_transform(), fontsize="small")
     highest = 1.5 * max(test.threshold, np.abs(test.t).max())
     ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(0, 100), ylim=(-highest, highest))

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from grfkit import POINTS, animate, plot, signals, stance
+from grfkit import POINTS, animate, plot, signals, spm, stance
 from grfkit.report_html import needs_network
 
 RNG = np.random.default_rng(4)
@@ -134,3 +134,13 @@ def test_exclusions_of_nothing_are_an_empty_picture(axes):
     counts = stance.exclusions(pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),
                                pd.DataFrame({"file": ["1.c3d"], "runner": ["01"]}))
     assert counts.shape == (0, 0) and not plot.exclusions(axes(), counts).texts
+
+
+def test_spm_writes_no_label_over_another():
+    fig = Figure(figsize=(3.6, 2.6), layout="constrained")
+    ax = fig.subplots()
+    clusters = [(0, 0.5, 0.05), (21, 26, 0.018), (30, 33, 0.0001), (60, 70, 0.02), (99, 100, 0.047)]
+    plot.spm(ax, spm.Test(np.sin(np.linspace(0, 20, 101)), 0.5, clusters))
+    fig.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("p ")]
+    assert len(boxes) == 5 and not any(one.overlaps(two) for i, one in enumerate(boxes) for two in boxes[:i])
