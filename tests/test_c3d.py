@@ -216,6 +216,12 @@ def test_read_gives_the_centre_of_pressure_and_the_markers_of_another_tool(plate
     assert compared > 1000
 
 
+@pytest.mark.parametrize(("name", "least_n", "most_n"), [("FP_Type3.c3d", 880, 890), ("JA1Static05.c3d", 730, 760)])
+def test_read_gives_the_weight_of_somebody_who_stands(plates, name, least_n, most_n):
+    total = sum(plate.force for plate in c3d.read(plates / name, forward="+x", up="+z").plates)
+    assert (total[:, 2] > least_n).all() and (total[:, 2] < most_n).all() and np.abs(total[:, :2]).max() < 25
+
+
 def test_read_of_types_2_and_4_of_one_trial_agree_to_some_newtons(plates):
     two, four = (c3d.read(plates / f"TYPE-{kind}.c3d", forward="+x", up="+z").plates[0].force for kind in (2, 4))
     assert np.abs(two - four).max() < 0.03 * np.abs(two).max() and two[:, 2].max() > 350
