@@ -26,7 +26,6 @@ class Plate:
     corners: np.ndarray  # (4, 3) m
 
     def __post_init__(self):
-        c3d_check.check_forces(self.force)
         self.cop[~(np.abs(self.cop) <= c3d_check.FARTHEST_M).all(axis=-1)] = np.nan  # the noise of an unloaded plate divided by itself
 
 
@@ -183,8 +182,9 @@ def _plate(number, force_unit, unit, force, cop, corners, rotation):
         raise ValueError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
                          f"force plate {number} are {apart} m apart. Export the file with the right corners, or name the "
                          "other plates under `plates` in the study file.")
-    if not np.isfinite(force).all():
-        raise ValueError(f"Forces are numbers; force plate {number} has {np.count_nonzero(~np.isfinite(force))} that are not. "
+    wrong = np.count_nonzero(~(np.abs(force) <= c3d_check.STRONGEST_N))  # NaN is wrong too
+    if wrong:
+        raise ValueError(f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not. "
                          "Export it again, or name the other plates under `plates` in the study file.")
     force = force @ rotation.T
     vertical = np.sort(force[:, 2])

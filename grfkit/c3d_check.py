@@ -59,13 +59,6 @@ def check_values(content, path):
             f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m")
 
 
-def check_forces(force):
-    """Check the forces (T, 3) of a plate, N; raises ValueError for what no plate measures."""
-    if not (np.abs(force) <= STRONGEST_N).all():
-        raise ValueError(f"The force on a plate is a number up to {STRONGEST_N:,.0f} N; a plate of the C3D file has "
-                         f"{np.abs(force).max():.3g} N. {c3d_layout.ADVICE}")
-
-
 def _check_types(groups, path):
     """Check that what ezc3d looks for is there, and of the type in which it looks for it."""
     for group, needed in NEEDED.items():

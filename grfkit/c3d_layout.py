@@ -69,6 +69,7 @@ def read_layout(path):
 
 
 def require(fact, path, rule, found, advice=ADVICE):
+    """Raise ValueError where a fact about the C3D file at `path` does not hold: the rule, what was found, what to do."""
     if not fact:
         raise ValueError(f"A C3D file {rule}; {path.name} cannot be read: it {found}. {advice}")
 

@@ -10,6 +10,8 @@ from grfkit import POINTS, contact, transform
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
 LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
+LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
+FLANK_S = 0.04  # of flight at either end of a stance that is compared too: our choice, so that touchdown and toe-off count
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
 LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
         for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
@@ -88,7 +90,7 @@ def lag(force, force_hz, pelvis, contacts):
     the stances and what flight is recorded, the pelvis' acceleration, shifted, is correlated with the force, both
     below 10 Hz. Source: our choice; mass times acceleration is force, and the pelvis is nearest to the centre of mass.
     """
-    margin = round(0.04 * force_hz)
+    margin = round(FLANK_S * force_hz)
     reach = round(LARGEST_LAG_S * force_hz)
     inside = [(first - margin, end + margin) for first, end in contacts
               if first - margin - reach > 0 and end + margin + reach < len(force)]
@@ -99,7 +101,7 @@ def lag(force, force_hz, pelvis, contacts):
     acceleration = np.gradient(np.gradient(height, 1 / force_hz), 1 / force_hz)
     smooth = transform.lowpass(force, cutoff_hz=LAG_CUTOFF_HZ, rate_hz=force_hz)
     frames = np.concatenate([np.arange(*span) for span in inside])
-    step = max(1, round(0.002 * force_hz))
+    step = max(1, round(LAG_STEP_S * force_hz))
     lags = np.arange(-reach, reach + 1, step)
     fit = [np.corrcoef(acceleration[frames + shift], smooth[frames])[0, 1] for shift in lags]
     return float(lags[int(np.argmax(fit))] / force_hz)
