@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 
 from grfkit import ESTIMATES, FORCES
+from grfkit.metrics import not_estimated, pearson
 
 FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
 IMPACT_SHARE = 0.13  # of stance: some runners have no distinct impact peak (paper section 1.4.3)
+LOADING_RATES = ["touchdown_to_13", "20_to_80", "first_25_ms"]  # definitions of the vertical loading rate; the first is the default
+FIRST_S = 0.025  # of first_25_ms
 
 
 def extract(curve, time_s, *, vlr):
@@ -14,36 +17,53 @@ def extract(curve, time_s, *, vlr):
 
     `curve` (T, 3) BW over stance alone, AP, ML, V; `time_s` (T,) s from touchdown to toe-off. The impact peak is the
     vertical force at 13 % of stance, the active peak the largest one, the braking peak a positive magnitude.
-    `vlr` names the vertical loading rate: "touchdown_to_13" is the mean slope from touchdown, where force is 0, to
-    the impact peak, which the published means fit; "20_to_80" the slope between 20 and 80 % of that interval.
-    Returns {feature: value}. Raises ValueError for another shape, or a force that cannot be in body weights.
+    `vlr` names the vertical loading rate (see loading_intervals). Returns {feature: value}, NaN of a direction that was not
+    estimated: NaN in every frame. Raises ValueError for another shape, or a force that cannot be in body weights.
     """
     if curve.ndim != 2 or curve.shape[1] != 3 or len(curve) != len(time_s) or len(curve) < 3:
         raise ValueError(f"A curve is (T, 3) with T times, T > 2; found {curve.shape} and {np.shape(time_s)}. Transpose it?")
-    if not np.isfinite(curve).all() or np.abs(curve).max() > 20:
+    given = curve[:, ~np.isnan(curve).all(axis=0)]
+    if not given.size or not np.isfinite(given).all() or np.abs(given).max() > 20:
         raise ValueError(f"A curve is in body weights, without NaN; found values up to {np.abs(curve).max():.0f}. "
                          "If they are newtons, divide by mass_kg * 9.81.")
     vertical, impact_s = curve[:, 2], IMPACT_SHARE * (time_s[-1] - time_s[0])
     impact = np.interp(time_s[0] + impact_s, time_s, vertical)
     return dict(zip(FEATURES, [curve[:, 0].max(), -curve[:, 0].min(), impact, vertical.max(),
-                               loading_rate(vertical, time_s, impact_s, vlr)], strict=True))
+                               loading_rate(vertical, time_s, vlr)], strict=True))
 
 
-def loading_rate(vertical, time_s, impact_s, definition):
-    """Vertical loading rate, BW/s, of a vertical force (T,) BW by one of two definitions (see extract)."""
-    if definition == "touchdown_to_13":
-        return np.interp(time_s[0] + impact_s, time_s, vertical) / impact_s
-    if definition == "20_to_80":
-        low, high = np.interp(time_s[0] + impact_s * np.array([0.2, 0.8]), time_s, vertical)
-        return (high - low) / (0.6 * impact_s)
-    raise ValueError(f"vlr is touchdown_to_13 or 20_to_80; found {definition!r}.")
+def loading_rate(vertical, time_s, definition):
+    """Vertical loading rate, BW/s, of a vertical force (T,) BW over stance: its mean slope in the definition's interval."""
+    if definition not in LOADING_RATES:
+        raise ValueError(f"vlr is one of {', '.join(LOADING_RATES)}; found {definition!r}.")
+    (begin, end), (low, high) = loading_intervals(vertical, time_s)[definition]
+    return (high - low) / (end - begin)
+
+
+def loading_intervals(vertical, time_s):
+    """Give where each definition reads the loading rate: {definition: (times (2,) s after touchdown, forces (2,) BW)}.
+
+    "touchdown_to_13": from touchdown, where force is 0, to the impact peak at 13 % of stance, which the published means fit.
+    "20_to_80": between 20 and 80 % of that interval (after Milner et al. 2006, Med Sci Sports Exerc 38:323-328).
+    "first_25_ms": the first 25 ms from touchdown, which needs no peak; in use, though we found no source that states it first.
+    Between frames the force is linear. Raises ValueError for a stance shorter than 25 ms, which none is.
+    """
+    stance_s = time_s[-1] - time_s[0]
+    if not stance_s > FIRST_S:
+        raise ValueError(f"Loading rates are read within stance, longer than {FIRST_S} s; found {stance_s:.4f} s. Are times in s?")
+    impact_s = IMPACT_SHARE * stance_s
+    times = np.array([[0, impact_s], [0.2 * impact_s, 0.8 * impact_s], [0, FIRST_S]])
+    forces = np.where(times > 0, np.interp(time_s[0] + times, time_s, vertical), 0)
+    return dict(zip(LOADING_RATES, zip(times, forces, strict=True), strict=True))
 
 
 def measured(frames, *, vlr):
     """Read the measured features of each stance: a row for each stance, a column for each feature.
 
-    `frames` holds frames of stance alone (metrics.in_stance).
+    `frames` holds frames of stance alone (metrics.in_stance). Raises ValueError for a measured force with NaN.
     """
+    plate = frames[FORCES].to_numpy(float)
+    not_estimated(plate, plate)
     rows = [{"stance": stance, **extract(rows[FORCES].to_numpy(float), rows["time_s"].to_numpy(float), vlr=vlr)}
             for stance, rows in frames.groupby("stance", sort=False)]
     return pd.DataFrame(rows)
@@ -52,14 +72,38 @@ def measured(frames, *, vlr):
 def by_stance(predictions, *, vlr):
     """Read the features of each stance: a row for each estimator, stance and feature, measured and estimated.
 
-    `predictions` holds frames of stance alone (metrics.in_stance).
+    `predictions` holds frames of stance alone (metrics.in_stance). Features of a direction that was not estimated are NaN.
     """
     rows = []
     for (estimator, stance), frames in predictions.groupby(["estimator", "stance"], sort=False):
         time_s = frames["time_s"].to_numpy(float)
-        plate, ours = (extract(frames[columns].to_numpy(float), time_s, vlr=vlr) for columns in (FORCES, ESTIMATES))
+        curves = [frames[columns].to_numpy(float) for columns in (FORCES, ESTIMATES)]
+        not_estimated(*curves)
+        plate, ours = (extract(curve, time_s, vlr=vlr) for curve in curves)
         rows += [(estimator, stance, name, plate[name], ours[name]) for name in FEATURES]
     return pd.DataFrame(rows, columns=["estimator", "stance", "feature", "measured", "estimated"])
+
+
+def vlr_by_definition(predictions):
+    """Compare the vertical loading rate by each definition in use: a row for each estimator and definition.
+
+    `predictions` holds frames of stance alone (metrics.in_stance). Returns mean and SD (BW/s) over stances, measured and estimated, the
+    mean error relative to the measured value (%), r over stances, the measured mean over that of the default definition, and n.
+    """
+    rows = []
+    for estimator, frames in predictions.groupby("estimator", sort=False):
+        for definition in LOADING_RATES:
+            read = by_stance(frames, vlr=definition)
+            pairs = read[read["feature"] == "vlr_bw_s"].dropna(subset="estimated")
+            measured, estimated = pairs["measured"], pairs["estimated"]
+            (r, _), = pearson(measured.to_numpy()[:, None], estimated.to_numpy()[:, None]).T
+            rows.append((estimator, definition, measured.mean(), measured.std(), estimated.mean(), estimated.std(),
+                         (100 * (estimated - measured).abs() / measured).mean(), r, len(pairs)))
+    table = pd.DataFrame(rows, columns=["estimator", "definition", "measured_mean", "measured_sd", "estimated_mean", "estimated_sd",
+                                        "rel_error_pct", "r", "n"])
+    default = table.groupby("estimator")["measured_mean"].transform("first")
+    table.insert(4, "ratio_to_default", table["measured_mean"] / default)
+    return table
 
 
 def first_stance(predictions):

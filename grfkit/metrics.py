@@ -1,4 +1,7 @@
-"""How close an estimated curve is to the measured one: r, RMSE and nRMSE over stance (paper section 1.4.3)."""
+"""How close an estimated curve is to the measured one: r, RMSE and nRMSE over stance (paper section 1.4.3).
+
+An estimator need not give every direction: one that is NaN in every frame is not estimated, and its scores are NaN.
+"""
 
 import numpy as np
 import pandas as pd
@@ -29,17 +32,36 @@ def predictions(frames, estimates):
     return pd.concat(tables, keys=estimates, names=["estimator"]).reset_index("estimator").reset_index(drop=True)
 
 
+def not_estimated(measured, estimated):
+    """Mark the directions (C,) that an estimate (T, C) does not give: NaN in every frame.
+
+    Raises ValueError for NaN in some frames only, or in the measured force (T, C).
+    """
+    if not np.isfinite(measured).all():
+        raise ValueError(f"A measured force has a value in every frame; {(~np.isfinite(measured)).sum()} of {np.size(measured)} are "
+                         "NaN or infinite. Run 01_preprocess again.")
+    absent = ~np.isfinite(estimated)
+    none = np.isnan(estimated).all(axis=0)
+    if (absent.any(axis=0) & ~none).any():
+        raise ValueError(f"A direction is estimated in every frame or in none, then all NaN; of {len(absent)} frames "
+                         f"{', '.join(map(str, absent.sum(axis=0)))} are NaN or infinite (a number for each direction). "
+                         "Look at the model, and at the points it was given.")
+    return none
+
+
 def pearson(measured, estimated):
-    """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance has r = NaN."""
+    """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance, or not estimated, has r = NaN."""
     from scipy.stats import pearsonr  # takes a second, and 01 never needs it
 
-    result = [pearsonr(m, e) if np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
-              for m, e in zip(measured.T, estimated.T, strict=True)]
+    absent = not_estimated(measured, estimated)
+    result = [pearsonr(m, e) if not none and np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
+              for m, e, none in zip(measured.T, estimated.T, absent, strict=True)]
     return np.array(result).T
 
 
 def rmse(measured, estimated):
-    """Root mean square error of two curves (T, C) BW, returns (C,) BW."""
+    """Root mean square error of two curves (T, C) BW, returns (C,) BW; NaN where not estimated."""
+    not_estimated(measured, estimated)
     return np.sqrt(np.mean((estimated - measured) ** 2, axis=0))
 
 
@@ -72,7 +94,7 @@ def table1(scores, published):
     groups = scores.groupby(["estimator", "direction"], sort=False)
     table = pd.DataFrame({f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
                           for name in MEASURES for what in ("mean", "sd")})
-    table["n"] = groups.size()
+    table["n"] = groups["rmse_bw"].count()  # stances with an estimate
     return beside_published(table.reset_index(), "direction", published)
 
 

@@ -32,6 +32,10 @@ def mean_band(ax, curves, *, label, color, linestyle="-", hatch=None):
 def spm(ax, test):
     """Draw SPM{t} (Q,) of a spm.Test with its critical threshold; intervals above it are shaded and carry their p."""
     percent = np.linspace(0, 100, len(test.t))
+    ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(0, 100))
+    if np.isnan(test.threshold):
+        ax.text(0.5, 0.5, "not estimated", ha="center", transform=ax.transAxes)
+        return ax
     ax.plot(percent, test.t, color=MEASURED)
     ax.axhline(0, color="grey", linewidth=0.5)
     for sign in (1, -1):
@@ -46,7 +50,7 @@ def spm(ax, test):
         ax.text(place, 0.03 + 0.07 * row, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
                 transform=ax.get_xaxis_transform(), fontsize="small")
     highest = 1.5 * max(test.threshold, np.abs(test.t).max())
-    ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(0, 100), ylim=(-highest, highest))
+    ax.set_ylim(-highest, highest)
     return ax
 
 
@@ -204,13 +208,15 @@ def exclusions(ax, counts):
     return ax
 
 
-def feature_reading(axes, time_s, curve, features, *, impact_share):
-    """Draw how the five features are read off one stance (paper Figure 3): curve (T, 3) BW over time (T,) s on axes (2,)."""
+def feature_reading(axes, time_s, curve, features, *, impact_share, loading):
+    """Draw how the five features are read off one stance (paper Figure 3): curve (T, 3) BW over time (T,) s on axes (2,).
+
+    `loading` is where the loading rate is read: times (2,) s and forces (2,) BW.
+    """
     impact_s, milliseconds = impact_share * time_s[-1], 1000 * time_s
     peak = int(np.argmax(curve[:, 2]))
     axes[0].plot(milliseconds, curve[:, 2], color=MEASURED)
-    axes[0].plot([0, 1000 * impact_s], [0, features["impact_peak_bw"]], "--", color=ALARM,
-                 label=f"VLR = {features['vlr_bw_s']:.1f} BW/s")
+    axes[0].plot(1000 * loading[0], loading[1], "--", color=ALARM, label=f"VLR = {features['vlr_bw_s']:.1f} BW/s")
     axes[0].plot(1000 * impact_s, features["impact_peak_bw"], "o", color=ESTIMATED,
                  label=f"impact peak, {100 * impact_share:.0f} % of stance: {features['impact_peak_bw']:.2f} BW")
     axes[0].plot(milliseconds[peak], curve[peak, 2], "s", color=ESTIMATED, label=f"active peak: {features['active_peak_bw']:.2f} BW")
@@ -224,6 +230,21 @@ def feature_reading(axes, time_s, curve, features, *, impact_share):
     for ax in axes:
         ax.legend(fontsize="small", frameon=False)
     return axes
+
+
+def loading_rates(ax, time_s, vertical, intervals):
+    """Draw the slopes that are called vertical loading rate over the rise of a vertical force (T,) BW, time (T,) s after touchdown.
+
+    `intervals` is {definition: (times (2,) s, forces (2,) BW)}; the end of each is marked.
+    """
+    ax.plot(1000 * time_s, vertical, ".-", color="0.65", linewidth=2, label="measured, and its frames")
+    styles = zip(("--", "-", ":"), "os^", (ALARM, ESTIMATED, MEASURED), strict=True)
+    for (definition, (times, forces)), (style, marker, color) in zip(intervals.items(), styles, strict=True):
+        slope = (forces[1] - forces[0]) / (times[1] - times[0])
+        ax.plot(1000 * times, forces, style, marker=marker, color=color, label=f"{definition}: {slope:.1f} BW/s")
+    ax.set(xlabel="time after touchdown (ms)", ylabel="vertical force (BW)", xlim=(-1, 60))
+    ax.legend(fontsize="small", frameon=False)
+    return ax
 
 
 def one_stance(axes, time_s, measured, estimated):

@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 
 from grfkit import DIRECTIONS, ESTIMATES, FORCES
+from grfkit.metrics import not_estimated
 from grfkit.transform import time_normalise
 
 
 @dataclass(frozen=True)
 class Test:
-    """SPM{t} of one direction: t (Q,), its critical threshold, and clusters above it as (start, end, p), % of stance."""
+    """SPM{t} of one direction: t (Q,), its critical threshold, and clusters above it as (start, end, p), % of stance.
+
+    Of a direction that was not estimated t and threshold are NaN.
+    """
 
     t: np.ndarray
     threshold: float
@@ -38,10 +42,13 @@ def _normalised(frames, columns, nodes):
 def paired(estimated, measured, *, alpha):
     """Test paired curves (S, Q), two-tailed, against the threshold of random field theory (Pataky 2010).
 
-    Returns a Test. Raises ValueError for fewer than three pairs, or a node at which the difference has no variance.
+    Returns a Test, of NaN where all estimates are NaN: not estimated. Raises ValueError for fewer than three pairs, NaN in some
+    estimates or in what was measured, or a node at which the difference has no variance.
     """
     if len(measured) < 3:
         raise ValueError(f"A paired SPM needs three stances at least; found {len(measured)}. Test more runners.")
+    if not_estimated(measured.reshape(-1, 1), estimated.reshape(-1, 1)):
+        return Test(np.full(measured.shape[1], np.nan), np.nan, [])
     flat = np.flatnonzero(np.ptp(estimated - measured, axis=0) == 0)
     if len(flat):
         raise ValueError(f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "

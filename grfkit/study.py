@@ -32,7 +32,7 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
-VLR = Literal["touchdown_to_13", "20_to_80"]
+VLR = Literal["touchdown_to_13", "20_to_80", "first_25_ms"]
 
 
 BLANK = "?"  # what `make new-study` writes where only a person can know

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import spm1d
 from conftest import ROOT
+from matplotlib.figure import Figure
 from scipy import stats as scipy_stats
 
-from grfkit import ESTIMATES, FORCES, features, metrics, spm, stats, study
+from grfkit import ESTIMATES, FORCES, features, metrics, plot, spm, stats, study
 
 PUBLISHED = study.published(ROOT / "params" / "published.yaml")
 RNG = np.random.default_rng(6)
@@ -186,3 +187,90 @@ def test_predictions_keep_frames_and_estimators_apart(tidy):
     table = metrics.predictions(frames, {"a": np.zeros((len(frames), 3)), "b": np.ones((len(frames), 3))})
     assert list(table.columns) == ["estimator", "stance", "frame", "time_s", *FORCES, *ESTIMATES]
     assert (table[table["estimator"] == "b"][ESTIMATES] == 1).all(axis=None) and len(table) == 2 * len(frames)
+
+
+@pytest.fixture
+def vertical_only(predictions):
+    """The same, and an estimator that gives the vertical force of `lstm` and nothing else."""
+    stances, table = predictions
+    ours = table[table["estimator"] == "lstm"].assign(estimator="vertical_only", est_ap=np.nan, est_ml=np.nan)
+    return stances, pd.concat([table, ours], ignore_index=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_of_a_direction_that_was_not_estimated_are_nan_and_the_others_stay(predictions, vertical_only):
+    stances, table = vertical_only
+    scores = metrics.by_stance(table)
+    pd.testing.assert_frame_equal(scores[scores["estimator"] != "vertical_only"], metrics.by_stance(predictions[1]))
+    rows = scores[scores["estimator"] == "vertical_only"].set_index("direction")
+    assert rows.loc[["AP", "ML"], ["r", "p", "rmse_bw", "nrmse_pct"]].isna().all(axis=None)
+    full = scores.query("estimator == 'lstm' and direction == 'V'")
+    np.testing.assert_array_equal(rows.loc["V", metrics.MEASURES], full[metrics.MEASURES])
+    summary = metrics.table1(scores, PUBLISHED["table1"]).set_index(["estimator", "direction"])
+    assert summary.loc["vertical_only", "n"].to_dict() == {"AP": 0, "ML": 0, "V": len(stances)}
+    assert summary.loc["vertical_only", "r_mean"].isna().tolist() == [True, True, False] and (summary.loc["lstm", "n"] == len(stances)).all()
+    worst = metrics.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
+    assert worst.loc["vertical_only", "rmse_bw"].isna().tolist() == [True, True, False]
+    runners = metrics.by_runner(scores, stances).loc["vertical_only"]
+    assert runners[["AP", "ML"]].isna().all(axis=None) and runners["V"].notna().all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_of_a_direction_that_was_not_estimated_are_nan_and_the_tables_leave_them_out(vertical_only):
+    stances, table = vertical_only
+    table = table[table["estimator"] != "shifted"]  # a constant error, of which scipy warns
+    read = features.by_stance(table, vlr="touchdown_to_13")
+    wide = read.pivot(index=["estimator", "stance"], columns="feature", values="estimated")
+    horizontal, vertical = features.FEATURES[:2], features.FEATURES[2:]
+    assert wide.loc["vertical_only", horizontal].isna().all(axis=None) and read["measured"].notna().all()
+    pd.testing.assert_frame_equal(wide.loc["vertical_only", vertical], wide.loc["lstm", vertical])
+    for result, p in ((stats.table2(read, PUBLISHED["table2"]), "p"), (stats.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean")):
+        rows = result.set_index(["estimator", "feature"])
+        assert rows.loc["vertical_only", "n"].to_dict() == dict.fromkeys(horizontal, 0) | dict.fromkeys(vertical, len(stances))
+        assert rows.loc["vertical_only", p].isna().to_dict() == dict.fromkeys(horizontal, True) | dict.fromkeys(vertical, False)
+        assert rows.loc[("vertical_only", "vlr_bw_s"), p] == rows.loc[("lstm", "vlr_bw_s"), p]
+
+
+@pytest.mark.filterwarnings("error")
+def test_spm_of_a_direction_that_was_not_estimated_is_nan_and_is_drawn_as_such(vertical_only):
+    stances, table = vertical_only
+    full, part = ([*spm.curves(table[table["estimator"] == name], nodes=100)] for name in ("lstm", "vertical_only"))
+    tests, whole = (spm.by_direction(estimated, measured, alpha=0.05) for measured, estimated in (part, full))
+    for direction in ("AP", "ML"):
+        assert np.isnan(tests[direction].t).all() and np.isnan(tests[direction].threshold) and tests[direction].clusters == []
+    np.testing.assert_array_equal(tests["V"].t, whole["V"].t)
+    nodes, clusters = spm.tables(tests)
+    assert nodes.groupby("direction")["t"].count().to_dict() == {"AP": 0, "ML": 0, "V": 100} and set(clusters["direction"]) <= {"V"}
+    figure = Figure()
+    axes = plot.figure4(figure.subplots(2, 3), *part, tests, runners=3)
+    figure.canvas.draw()
+    assert [[text.get_text() for text in ax.texts] == ["not estimated"] for ax in axes[1]] == [True, True, False]
+
+
+@pytest.mark.parametrize(("column", "message"), [("est_ap", "in every frame or in none"), ("est_v", "in every frame or in none"),
+                                                 ("grf_ap", "measured force has a value"), ("grf_v", "measured force has a value")])
+def test_nan_in_some_frames_or_in_what_was_measured_is_refused(vertical_only, column, message):
+    stances, table = vertical_only
+    table = table.copy()
+    frame = np.flatnonzero((table["estimator"] == "lstm") & (table["stance"] == 2))[5]
+    table.loc[table.index[frame], column] = np.nan
+    measured, estimated = (table[table["estimator"] == "lstm"][columns].to_numpy(float) for columns in (FORCES, ESTIMATES))
+    with pytest.raises(ValueError, match=message):
+        metrics.by_stance(table)
+    with pytest.raises(ValueError, match=message):
+        metrics.rmse(measured, estimated)
+    with pytest.raises(ValueError, match=message):
+        features.by_stance(table, vlr="touchdown_to_13")
+    with pytest.raises(ValueError, match=message):
+        spm.by_direction(*reversed(spm.curves(table[table["estimator"] == "lstm"], nodes=100)), alpha=0.05)
+    if column.startswith("grf"):
+        with pytest.raises(ValueError, match=message):
+            features.measured(table[table["estimator"] == "lstm"], vlr="touchdown_to_13")
+
+
+def test_a_measured_direction_that_is_wholly_nan_is_refused_too(vertical_only):
+    stances, table = vertical_only
+    with pytest.raises(ValueError, match="measured force has a value"):
+        metrics.by_stance(table.assign(grf_ml=np.nan))
+    with pytest.raises(ValueError, match="measured force has a value"):
+        features.by_stance(table.assign(grf_ml=np.nan), vlr="touchdown_to_13")

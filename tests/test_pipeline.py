@@ -21,6 +21,7 @@ COLUMNS = {
     "01_preprocess/excluded.csv": "file side touchdown_s reason",
     "04_table1/table1.csv": "estimator direction r_mean r_sd rmse_bw_mean rmse_bw_sd nrmse_pct_mean nrmse_pct_sd n",
     "05_table2/table2.csv": "estimator feature estimated_mean estimated_sd measured_mean measured_sd p n",
+    "05_table2/vlr.csv": "estimator definition measured_mean measured_sd ratio_to_default estimated_mean estimated_sd rel_error_pct r n",
     "06_table3/table3.csv": "estimator feature abs_error_mean abs_error_sd rel_error_pct_mean rel_error_pct_sd n",
     "07_figure4/spm.csv": "direction node t threshold",
     "07_figure4/clusters.csv": "direction start end p",
