@@ -42,6 +42,8 @@ def paired(estimated, measured, *, alpha):
     """
     if len(measured) < 3:
         raise ValueError(f"A paired SPM needs three stances at least; found {len(measured)}. Test more runners.")
+    if not np.isfinite(estimated - measured).all():
+        raise ValueError("SPM needs curves without gaps; some are NaN or infinite. Does the estimator estimate every stance?")
     flat = np.flatnonzero(np.ptp(estimated - measured, axis=0) == 0)
     if len(flat):
         raise ValueError(f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
@@ -65,5 +67,6 @@ def tables(tests):
 
 
 def by_direction(estimated, measured, *, alpha):
-    """Test each direction of paired curves (S, Q, 3); returns {direction: Test}."""
-    return {direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)}
+    """Test each direction of paired curves (S, Q, 3); returns {direction: Test}, without directions not estimated (NaN)."""
+    return {direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)
+            if not np.isnan(estimated[..., i]).all()}
