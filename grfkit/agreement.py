@@ -54,11 +54,11 @@ def mixed_model(difference, runners):
     """Fit difference ~ 1 with a random intercept of the runner (REML); returns the mean and its two-tailed p.
 
     `difference` and `runners` are (S,). Our choice: p from Student's t with runners - 1 degrees of freedom, since the normal
-    distribution of statsmodels rejects some 7 % of true nulls with 12 runners. p is NaN where the fit does not converge.
+    distribution of statsmodels rejects some 8 % of true nulls with 12 runners. p is NaN where the fit does not converge.
     """
     from statsmodels.regression.mixed_linear_model import MixedLM  # takes seconds, and nothing else needs it
 
-    difference, scale = np.asarray(difference), np.std(difference)  # the optimiser expects numbers near 1
+    difference, scale = np.asarray(difference), np.std(difference) or 1  # the optimiser expects numbers near 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance of 0 between runners is an answer, not a fault
         fit = MixedLM(difference / scale, np.ones((len(difference), 1)), np.asarray(runners)).fit(reml=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from grfkit import DIRECTION_NAMES
-from grfkit.report_words import FEATURES, number, p_value
+from grfkit.report_words import FEATURES, missing, number, p_value
 
 GOOD, POOR = 0.75, 0.5  # of an ICC: Koo & Li 2016
 OPEN = "open: neither a difference nor agreement is shown"
@@ -26,11 +26,13 @@ def features(tests, equivalence, *, alpha):
     for row in tests.merge(equivalence, on="feature").to_dict("records"):
         differs = row["p_runners"] <= alpha
         verdict = judge(differs, row["low_pct"], row["high_pct"], row["bound_pct"], row["equivalent"])
+        mixed = differs if missing(row["p_mixed"]) else row["p_mixed"] <= alpha
         rows.append({"about": _name(row["feature"]), "differs_stances": row["p_stances"] <= alpha, "differs_runners": differs,
-                     "differs_mixed": row["p_mixed"] <= alpha, "equivalent": row["equivalent"], "verdict": verdict,
+                     "differs_mixed": mixed, "equivalent": row["equivalent"], "verdict": verdict,
                      "because": f"runners: {p_value(row['p_runners'])}, mixed model: {p_value(row['p_mixed'])}, stances: "
                                 f"{p_value(row['p_stances'])}; {100 * (1 - 2 * alpha):g} % interval "
-                                f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % (TOST: {p_value(row['p'])})"})
+                                f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % "
+                                f"(TOST: {p_value(row['p'])})"})
     return pd.DataFrame(rows)
 
 
@@ -44,7 +46,7 @@ def curves(pooled, runners, bands):
                  else "equivalent nowhere"]
         parts += [f"differs by more than the bound at {intervals(beyond)} %"] if beyond.any() else []
         parts += ["differs, but by less than the bound"] if differs and inside.all() else []
-        parts += ["the rest is open"] if not (inside | beyond).all() else []
+        parts += ["in the rest a larger difference is not ruled out"] if not (inside | beyond).all() else []
         rows.append({"about": DIRECTION_NAMES[direction], "differs_stances": bool(pooled[direction].clusters),
                      "differs_runners": differs, "equivalent": bool(inside.all()), "verdict": "; ".join(parts),
                      "because": f"intervals over runners: {_clusters(runners[direction])}; over stances: "
@@ -60,15 +62,14 @@ def table(verdicts, by_direction):
 def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
     """Write the page of conclusions in Markdown; `verdicts` and `by_direction` as features and curves give them."""
     names = limits["feature"].map(_name).tolist()
-    heads = ["", "differs, stances as independent", "differs, over runners", "equivalent within the bound", "what may be said",
-             "because"]
-    verdicts_of_all = table(verdicts, by_direction)
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join([f"**{row['about']}**", *(_yes(row[key]) for key in ("differs_stances", "differs_runners", "equivalent")),
-                                 row["verdict"], row["because"]]) + " |" for row in verdicts_of_all.to_dict("records")]
+    lines = ["| | differs, over stances | differs, over runners | equivalent | what may be said |", "|:---|:---|:---|:---|:---|"]
+    rows = table(verdicts, by_direction).to_dict("records")
+    lines += [f"| **{row['about']}** | {_yes(row['differs_stances'])} | {_yes(row['differs_runners'])} | {_yes(row['equivalent'])} | "
+              f"{row['verdict']} |" for row in rows]
+    lines += ["", "By these numbers:", "", *(f"- {row['about']}: {row['because']}" for row in rows), "", "And:"]
     return "\n".join([*lines, "", *(f"- {sentence}" for sentence in (
-        _unit(verdicts_of_all, limits), _mixed(verdicts), _not_agreement(verdicts, alpha), _small(verdicts), _single(names, limits, equivalence, alpha),
-        _individual(verdicts, icc, alpha), _many(verdicts, alpha)) if sentence)])
+        _unit(table(verdicts, by_direction), limits), _mixed(verdicts), _not_agreement(verdicts, alpha), _small(verdicts),
+        _single(names, limits, equivalence, alpha), _individual(verdicts, icc, alpha), _many(verdicts, alpha)) if sentence)])
 
 
 def intervals(inside):
@@ -100,9 +101,10 @@ def _mixed(verdicts):
 def _not_agreement(verdicts, alpha):
     """Say of which features a p above alpha is no agreement, and of which agreement is shown."""
     undecided, shown = (_listed(verdicts["about"][rows]) for rows in (verdicts["verdict"] == OPEN, verdicts["equivalent"]))
-    return (f"**p > {number(alpha, 2)} is not agreement.** " + (f"Neither different nor shown to agree: {undecided}. " if undecided else
-                                                "No feature is left undecided. ")
-            + (f"Shown to agree on average within the bound: {shown}." if shown else "No feature is shown to agree on average."))
+    return " ".join([f"**p > {number(alpha, 2)} is not agreement.**",
+                     f"Neither different nor shown to agree: {undecided}." if undecided else
+                     "Of each feature either a difference or agreement is shown.",
+                     f"Shown to agree on average within the bound: {shown}." if shown else "No feature is shown to agree on average."])
 
 
 def _small(verdicts):
