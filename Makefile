@@ -50,7 +50,7 @@ LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold*) grfkit/fetc
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
-BEYOND := $(REPORTS)/08_generalisation.html
+BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html
 
 .DELETE_ON_ERROR:
 .PHONY: help environment fetch new-study reproduce beyond test test-all lab FORCE
@@ -92,6 +92,7 @@ $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
+$(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)

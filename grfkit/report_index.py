@@ -16,7 +16,7 @@ from grfkit.report_words import (FEATURES, curves_correlate, mean_sd, missing, n
                                  number, seconds, select)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
-CHAIN = NOTEBOOKS[:3]  # each of these is upstream of all that follow; the tables and the figure do not need each other
+CHAIN = [*NOTEBOOKS[:3], "08_generalisation"]  # each is upstream of all that follow; the tables and the figure do not need each other
 SOURCES = {"lstm": "ours", "mean_curve": "mean curve"}  # other estimators by their own names
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     ("Table 1. Estimated and measured curves over stance", "04_table1/table1.csv", "direction",

@@ -186,6 +186,27 @@ class Generalisation(Search):
     runners_per_set: Count
 
 
+class FeatureBounds(Section):
+    propulsive_peak_bw: Positive
+    braking_peak_bw: Positive
+    impact_peak_bw: Positive
+    active_peak_bw: Positive
+    vlr_bw_s: Positive
+
+
+class CurveBounds(Section):
+    AP: Positive
+    ML: Positive
+    V: Positive
+
+
+class Agreement(Figure4):
+    estimator: str
+    vlr: VLR
+    feature_bounds_pct: FeatureBounds
+    curve_bounds_pct: CurveBounds
+
+
 class Nothing(Section):
     pass
 
@@ -202,6 +223,7 @@ class StudyFile(Section):
     table3: Nothing = Field(alias="06_table3")
     figure4: Figure4 = Field(alias="07_figure4")
     generalisation: Generalisation = Field(alias="08_generalisation")
+    agreement: Agreement = Field(alias="09_agreement")
 
 
 @dataclass(frozen=True)
