@@ -7,10 +7,13 @@ NAME :=
 
 # A study is a name in params/ or the path of any YAML file.
 STUDY_FILE := $(if $(filter %.yaml %.yml,$(STUDY)),$(STUDY),params/$(STUDY).yaml)
-REPORTS := reports/$(basename $(notdir $(STUDY_FILE)))
+BASE := reports/$(basename $(notdir $(STUDY_FILE)))
 
-ifneq ($(RECIPE),paper)
-$(error RECIPE=$(RECIPE) does not exist; the recipes are: paper)
+# A recipe is a name in params/recipes/ or the path of any YAML file; the paper's is the default, another has reports of its own.
+RECIPE_FILE := $(if $(filter %.yaml %.yml,$(RECIPE)),$(RECIPE),params/recipes/$(RECIPE).yaml)
+REPORTS := $(BASE)$(if $(filter paper,$(RECIPE)),,-$(basename $(notdir $(RECIPE_FILE))))
+ifeq ($(wildcard $(RECIPE_FILE)),)
+$(error A recipe is a YAML file; $(RECIPE_FILE) does not exist. RECIPE=$(RECIPE) does not exist; the recipes are: $(basename $(notdir $(wildcard params/recipes/*.yaml))))
 endif
 
 ifeq ($(OS),Windows_NT)
@@ -29,7 +32,7 @@ READY := .venv/ready
 endif
 
 # Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
--include $(REPORTS)/data.mk
+-include $(BASE)/data.mk $(REPORTS)/data.mk
 # fetch writes where DATA was typed, never into a folder that was remembered: that may be someone's own; and a new study is of
 # what was typed, not of what another one remembers.
 TYPED := $(patsubst %/,%,$(subst \,/,$(DATA)))
@@ -42,7 +45,8 @@ NAMED := $(filter %.csv,$(subst ",,$(file < $(STUDY_FILE))))
 TABLE := $(wildcard $(DATA)/trials.csv $(DATA)/participantInfo.csv $(basename $(STUDY_FILE))_trials.csv $(addprefix $(dir $(STUDY_FILE)),$(NAMED)))
 ifeq ($(DATA),)
 ifeq ($(shell $(BOOT) -c "import pathlib, re, sys; p = pathlib.Path(sys.argv[1]); t = p.read_text(encoding='utf-8') if p.is_file() else ''; print(bool(re.search('^laboratory:', t, re.M) and re.search('^ +data: *recordings', t, re.M)))" "$(STUDY_FILE)"),True)
-TABLE := $(REPORTS)/recordings/trials.csv
+TABLE := $(BASE)/recordings/trials.csv
+RECORDED := $(BASE)/recordings
 endif
 endif
 
@@ -70,28 +74,29 @@ new-study: $(READY)  ## a study file and a table of trials of your own recording
 	@$(PYTHON) -m grfkit.scaffold --name "$(NAME)" --data "$(TYPED)"
 	@$(PYTHON) -m grfkit.report remember --reports "reports/$(NAME)" --data "$(TYPED)"
 
-reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files
+reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files, RECIPE=physics or another
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
 	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
 
-beyond: reproduce  ## the notebooks after 07, which take longer
+beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, each runner left out
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-$(REPORTS)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
-	@$(PYTHON) -m grfkit.virtual --study "$(STUDY_FILE)" --out $(REPORTS)/recordings
+$(BASE)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
+	@$(PYTHON) -m grfkit.virtual --study "$(STUDY_FILE)" --out $(BASE)/recordings
 
 $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -m grfkit.report remember --reports $(REPORTS) --data "$(DATA)"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
-$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
-	@$(PYTHON) -m grfkit.report run $< --study "$(STUDY_FILE)" --reports $(REPORTS) --data "$(DATA)"
+$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) $(RECIPE_FILE) params/published.yaml $(LIBRARY) | $(READY)
+	@$(PYTHON) -m grfkit.report run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
+$(REPORTS)/08_generalisation.html: $(wildcard params/recipes/*.yaml)
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 
 $(REPORTS)/index.html: $(PAGES)

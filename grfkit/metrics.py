@@ -49,6 +49,14 @@ def not_estimated(measured, estimated):
     return none
 
 
+def first_stance(predictions):
+    """Take the first stance: times (T,) s, measured (T, 3) BW and {estimator: (T, 3) BW}."""
+    rows = predictions[predictions["stance"] == predictions["stance"].iloc[0]]
+    estimated = {name: part[ESTIMATES].to_numpy() for name, part in rows.groupby("estimator", sort=False)}
+    one = rows[rows["estimator"] == rows["estimator"].iloc[0]]
+    return one["time_s"].to_numpy(), one[FORCES].to_numpy(), estimated
+
+
 def pearson(measured, estimated):
     """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance, or not estimated, has r = NaN."""
     from scipy.stats import pearsonr  # takes a second, and 01 never needs it
@@ -99,11 +107,18 @@ def table1(scores, published):
 
 
 def beside_published(table, key, published):
-    """Put published_* columns into a table, for the estimator `lstm` alone; `published` is {value of key: {column: number}}."""
+    """Put published_* columns into a table, for our estimator alone; `published` is {value of key: {column: number}}."""
+    name = ours(table)
     for column in next(iter(published.values())):
-        values = [published[row[key]][column] if row["estimator"] == "lstm" else np.nan for _, row in table.iterrows()]
+        values = [published[row[key]][column] if row["estimator"] == name else np.nan for _, row in table.iterrows()]
         table[f"published_{column}"] = values
     return table
+
+
+def ours(table):
+    """Name the estimator of a table's recipe: the first that is not the baseline `mean_curve`, unless that is the recipe."""
+    names = list(dict.fromkeys(table["estimator"]))
+    return next((name for name in names if name != "mean_curve"), names[0])
 
 
 def worst(scores, published):

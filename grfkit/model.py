@@ -1,4 +1,4 @@
-"""The LSTM and the mean-curve baseline: fit on training stances, predict others. The only module that imports torch.
+"""The LSTM: fit on training stances, predict others. The only module that imports torch.
 
 A set of stances is given ragged: rows (N, C), the frames of all stances one after the other, and lengths (S,).
 The model knows nothing of files, runners or paths.
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from grfkit import COMPONENTS, transform
+from grfkit import transform
 
 
 class ForceLSTM(nn.Module):
@@ -103,32 +103,19 @@ def hold(*training):
 
 def fold_error(training, validation, **settings):
     """Fit to some of the held stances (indices) and give the error on others: RMSE of the scaled forces."""
+    forces = _held[1]
+    estimated = fold_estimates(training, validation, **settings)
+    scaler = transform.fit_minmax(forces[transform.rows_of(_held[2], training)])
+    measured = forces[transform.rows_of(_held[2], validation)]
+    return float(np.sqrt(np.mean((scaler.transform(estimated) - scaler.transform(measured)) ** 2)))
+
+
+def fold_estimates(training, validation, **settings):
+    """Fit to some of the held stances (indices) and estimate others; returns (N, 3) BW of their frames."""
     points, forces, lengths = _held
     rows = transform.rows_of(lengths, training)
     fitted = fit(points[rows], forces[rows], lengths[training], **settings)
-    rows = transform.rows_of(lengths, validation)
-    estimated = predict(fitted, points[rows], lengths[validation])
-    scaled = [fitted.force_scaler.transform(values) for values in (estimated, forces[rows])]
-    return float(np.sqrt(np.mean((scaled[0] - scaled[1]) ** 2)))
-
-
-def mean_curve(forces, lengths, in_stance, sides, *, nodes=200):
-    """Average the training stances of each side over normalised stance: the baseline that needs no points.
-
-    `forces` (N, 3) BW of which `in_stance` (N,) bool are stance, `sides` (S,) "l" or "r". Returns {side: (nodes, 3)}.
-    Source: our choice; pooled over sides, left and right cancel medial-laterally.
-    """
-    sides = np.asarray(sides)
-    curves = np.stack([transform.time_normalise(forces[rows], nodes) for rows in _stance_rows(lengths, in_stance)])
-    return {side: curves[sides == side].mean(axis=0) for side in np.unique(sides)}
-
-
-def predict_mean_curve(curves, lengths, in_stance, sides):
-    """Stretch the mean curve of each stance's side over its stance, 0 in the padding; returns (N, 3) BW."""
-    estimated = np.zeros((len(in_stance), len(COMPONENTS)))
-    for rows, side in zip(_stance_rows(lengths, in_stance), sides, strict=True):
-        estimated[rows] = transform.time_normalise(curves[side], len(rows))
-    return estimated
+    return predict(fitted, points[transform.rows_of(lengths, validation)], lengths[validation])
 
 
 def describe(fitted):
@@ -176,12 +163,6 @@ def _train_epoch(net, optimiser, steps, targets, real, buckets, batch_size):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-
-
-def _stance_rows(lengths, in_stance):
-    """List the rows of each stance without its padding."""
-    return [first + np.flatnonzero(in_stance[first:first + length])
-            for first, length in zip(transform.starts(lengths), lengths, strict=True)]
 
 
 @contextmanager

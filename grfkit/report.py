@@ -23,9 +23,11 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
+from grfkit import recipes
 from grfkit import study as studies
 from grfkit.study import TABLES
 
+PAPER = Path("params/recipes/paper.yaml")  # the study is a reproduction: the paper's recipe unless another is named
 PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
             "matplotlib", "papermill", "nbconvert"]
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
@@ -37,18 +39,18 @@ class NotebookFailed(Exception):
     """A cell of the notebook raised; the message is what the user should read."""
 
 
-def run(notebook, *, study, reports, data=None):
+def run(notebook, *, study, reports, data=None, recipe=PAPER):
     """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
 
-    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own). Raises
+    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a recipe file. Raises
     ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy
     stays as NN_name.failed.ipynb and no stale report is left.
     """
     notebook, reports = Path(notebook), Path(reports)
-    parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data)
+    parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
     reports.mkdir(parents=True, exist_ok=True)
     record = {"notebook": notebook.stem, "status": "failed", "started": datetime.now(timezone.utc).isoformat(),
-              **provenance(study, root=notebook.resolve().parent.parent)}
+              **provenance(study, root=notebook.resolve().parent.parent), "recipe": recipes.load(recipe).name}
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
         executed = _execute(notebook, running, parameters)
@@ -67,10 +69,10 @@ def run(notebook, *, study, reports, data=None):
     return _keep_done(notebook.stem, running, executed, record)
 
 
-def collect_parameters(notebook, *, study, reports, data=None):
+def collect_parameters(notebook, *, study, reports, data=None, recipe=PAPER):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
-    seed, results, data and published are injected where the notebook declares them, paths relative to its folder.
+    seed, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
     Raises ValueError where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
@@ -83,7 +85,9 @@ def collect_parameters(notebook, *, study, reports, data=None):
     home = notebook.resolve().parent
     given = {"seed": study.seed, "results": _relative(reports / "results", home),
              "data": folder and _relative(folder, home),
+             "recipe": _relative(recipe, home), "recipes": _relative(home.parent / "params" / "recipes", home),
              "published": _relative(home.parent / "params" / "published.yaml", home)}
+    recipes.load(recipe)
     table = _table(study, notebook)
     section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder
@@ -255,6 +259,7 @@ def main(arguments=None):
     runner, index = commands.add_parser("run", help="run a notebook"), commands.add_parser("index", help="write the index")
     remember = commands.add_parser("remember", help="note where the recordings lie")
     runner.add_argument("notebook", type=Path)
+    runner.add_argument("--recipe", default=PAPER, type=Path, help="YAML file of the recipe; default: the paper's")
     for command in (runner, remember):
         command.add_argument("--data", default="", help="folder of the raw recordings; default: what the study file says")
     for command in (runner, index):
@@ -294,7 +299,7 @@ def _remember(options):
 def _run(options):
     study, stem, clock = studies.load(options.study), options.notebook.stem, time.perf_counter()
     try:
-        path = run(options.notebook, study=study, reports=options.reports, data=options.data)
+        path = run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
     except NotebookFailed as error:
         write_index(study, options.reports)
         print(f"error: {stem} failed in {error}\n"

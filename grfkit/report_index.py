@@ -11,13 +11,13 @@ import jinja2
 import pandas as pd
 
 from grfkit import DIRECTION_NAMES, DIRECTIONS
+from grfkit.metrics import ours
 from grfkit.report_html import page
 from grfkit.report_words import (FEATURES, curves_correlate, mean_sd, missing, no_feature_differs, no_interval_differs,
                                  number, seconds, select)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 CHAIN = [*NOTEBOOKS[:3], "08_generalisation"]  # each is upstream of all that follow; the tables and the figure do not need each other
-SOURCES = {"lstm": "ours", "mean_curve": "mean curve"}  # other estimators by their own names
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     ("Table 1. Estimated and measured curves over stance", "04_table1/table1.csv", "direction",
      {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 2, 2)}),
@@ -81,7 +81,7 @@ def read_notebooks(reports):
 
 def headline(table):
     """Return mean r and RMSE (BW) of ours, the published and the baseline: a row for each direction."""
-    ours, baseline = ({row["direction"]: row for row in select(table, name)} for name in ("lstm", "mean_curve"))
+    ours, baseline = ({row["direction"]: row for row in select(table, name)} for name in (None, "mean_curve"))
 
     def scores(row, prefix=""):
         return number(row.get(f"{prefix}r_mean"), 3), number(row.get(f"{prefix}rmse_bw_mean"), 3)
@@ -91,11 +91,11 @@ def headline(table):
 
 def compare(title, file, key, measures, table):
     """Return a table for the template: for each direction or feature a row of ours, of the published, of each baseline."""
-    groups = []
+    groups, own = [], None if table is None or not len(table) else ours(table)
     for name in [] if table is None else table[key].unique():
         part = table[table[key] == name].to_dict("records")
-        part.sort(key=lambda row: (row["estimator"] != "lstm", row["estimator"] != "mean_curve"))
-        lines = [(SOURCES.get(row["estimator"], row["estimator"].replace("_", " ")),
+        part.sort(key=lambda row: (row["estimator"] != own, row["estimator"] != "mean_curve"))
+        lines = [("ours" if row["estimator"] == own else row["estimator"].replace("_", " "),
                   _cells(row, name, measures), f"{row['n']:.0f}") for row in part]
         lines.insert(1, ("published", _cells(part[0], name, measures, "published_"), ""))
         groups.append((FEATURES.get(name, DIRECTION_NAMES.get(name)), lines))
@@ -141,7 +141,7 @@ def provenance_rows(notebooks, study):
     records = {n["stem"]: n["record"] for n in notebooks if n["record"]}
     rows = [("started (UTC)", min((r["started"][:19].replace("T", " ") for r in records.values()), default="not known yet"))]
     for name, key in {"seed": "seed", "study file": "study_file", "study file SHA-256": "study_sha256",
-                      "data SHA-256": "data_sha256", "commit": "commit"}.items():
+                      "recipe": "recipe", "data SHA-256": "data_sha256", "commit": "commit"}.items():
         rows.append((name, _distinct({stem: record.get(key) for stem, record in records.items()})))
     if any(record["study_sha256"] != study.sha256 for record in records.values()):
         rows.append(("warning", "the study file has changed since these reports were made"))

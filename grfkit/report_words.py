@@ -3,6 +3,7 @@
 import math
 
 from grfkit import DIRECTION_NAMES
+from grfkit.metrics import ours
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
 ALPHA = 0.05  # paper, statistics
@@ -58,11 +59,11 @@ def verdict(question, good, sentence, rule):
     return {"question": question, "word": word if good else "not yet run", "rule": rule, "sentence": sentence if good else ""}
 
 
-def select(table, estimator="lstm"):
-    """Return the rows of one estimator as dicts, [] where there are none."""
-    if table is None or "estimator" not in table:
+def select(table, estimator=None):
+    """Return the rows of one estimator, of ours if none is named, as dicts; [] where there are none."""
+    if table is None or "estimator" not in table or not len(table):
         return []
-    return table[table["estimator"] == estimator].to_dict("records")
+    return table[table["estimator"] == (estimator or ours(table))].to_dict("records")
 
 
 def mean_sd(row, measure, decimals, prefix=""):

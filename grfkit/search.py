@@ -16,7 +16,7 @@ import optuna
 import pandas as pd
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
 from grfkit import model, transform
@@ -27,9 +27,10 @@ SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our c
 KEPT_PCT = 33.0  # a later trial goes on while it is in the best third so far: our choice
 
 
-def folds(n, k, *, seed):
-    """Divide n training stances into k random folds; returns a list of (training, validation) indices."""
-    return list(KFold(k, shuffle=True, random_state=seed).split(np.arange(n)))
+def folds(n, k, *, seed, groups=None):
+    """Divide n training stances into k random folds, of whole `groups` (S,) where given; returns a list of (training, validation) indices."""
+    kind = KFold if groups is None else GroupKFold
+    return list(kind(k, shuffle=True, random_state=seed).split(np.arange(n), groups=groups))
 
 
 def journal(folder, key):
@@ -55,10 +56,10 @@ def fingerprint(*arrays, **settings):
     return digest.hexdigest()[:12]
 
 
-def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_step, epochs, ranges):
+def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_step, epochs, ranges):
     """Search until `trials` trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
 
-    `points` (N, 33), `forces` (N, 3), `lengths` (S,) hold training stances alone; `ranges` gives for each of
+    `points` (N, C), `forces` (N, 3), `lengths` (S,) hold training stances alone, `parts` their folds; `ranges` gives for each of
     HYPER_PARAMETERS [low, high], or the choices of batch_size. The error of a trial is the mean over folds of the root mean
     squared error of the scaled forces. Each trial has a sampler seeded by the number of finished ones, so that an
     interrupted search ends as an undisturbed one; a trial that was left running is failed and run again. Trials run one
@@ -70,7 +71,7 @@ def run(points, forces, lengths, *, storage, seed, trials, n_folds, frames_per_s
                                 pruner=optuna.pruners.PercentilePruner(KEPT_PCT, n_startup_trials=PRUNED_AFTER))
     for left in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(left.number, state=TrialState.FAIL)
-    parts = folds(len(lengths), n_folds, seed=seed)
+    n_folds = len(parts)
     settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
     finished = len(_finished(study))
     with (tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,

@@ -1,17 +1,18 @@
 """Which runners are tested: drawn by a seed or named; runners are divided, never their stances (paper section 1.4.3)."""
 
 import numpy as np
-import pandas as pd
 
 
 def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
-    """Give `split` (S,) for each stance: train, test, or unused (paper section 1.4.3).
+    """Give `split` (S,) for each stance: train, test, unused (paper section 1.4.3), or other_speed where it is that already.
 
     Test runners are the named ones or `n_test_runners` at random. Of each, at random, `test_shoes` shoes and
     `test_laps` laps in which every trial kept its left and its right stance; None takes all. What is left of a test
     runner is unused, never trained on. Raises ValueError for a runner who is not there.
     """
     rng = np.random.default_rng(seed)
+    split = stances["split"].copy()
+    stances = stances[split != "other_speed"]
     runners = sorted(stances["runner"].unique())
     if test_runners is None:
         if n_test_runners >= len(runners):
@@ -21,7 +22,7 @@ def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
     if absent:
         raise ValueError(f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.")
     trials = stances.groupby(["runner", "shoe", "lap"])["trial"].nunique().max()
-    split = pd.Series("train", index=stances.index)
+    split[stances.index] = "train"
     for runner in test_runners:
         own = stances[stances["runner"] == runner]
         split[own.index] = "unused"

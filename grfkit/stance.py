@@ -14,19 +14,21 @@ from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, landma
 from grfkit.checks import Excluded
 
 
-def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, body_weight, force_cutoff_hz,
-            points_cutoff_hz, contact_threshold_n, padding_s, limits):
+def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, other_speeds_m_s, body_weight,
+            force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s, limits):
     """Read every trial of the table and cut it into stances.
 
     `trials` is recordings.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "theia": ...,
     "clusters": ...}, one of them set; `limits` are the thresholds of the checks. Returns DataFrames as in stances.csv (`split` is
-    empty yet; and `weighed_kg`), stances.parquet and excluded.csv, and one of the weights: runner, mass_kg, weighed_kg,
+    other_speed outside `speed_m_s`, which are read within `other_speeds_m_s` alone, None for no others; else not drawn yet; and `weighed_kg`, `unit_kg`), stances.parquet and excluded.csv, and one of the weights: runner, mass_kg, weighed_kg,
     difference_pct. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
     """
     stances, frames, excluded, statics = [], [], [], {}
+    widest = other_speeds_m_s or speed_m_s
     for trial in tqdm(list(trials.itertuples()), desc="reading and cutting", unit="file", mininterval=1):
-        if not speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]:
-            excluded.append((trial.file, "", np.nan, f"speed outside {speed_m_s[0]} to {speed_m_s[1]} m/s"))
+        ours = speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]
+        if not ours and not widest[0] <= trial.speed_m_s <= widest[1]:
+            excluded.append((trial.file, "", np.nan, f"speed outside {widest[0]} to {widest[1]} m/s"))
             continue
         try:
             recording, points = load(trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates)
@@ -46,7 +48,7 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
             row, frame = outcome
             stances.append({"stance": len(stances), "file": trial.file, "runner": trial.runner, "side": side,
                             "speed_m_s": trial.speed_m_s, "shoe": trial.shoe, "lap": trial.lap, "trial": trial.trial,
-                            "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row})
+                            "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row, "split": "" if ours else "other_speed"})
             frames.append(frame)
     stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
     excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
@@ -143,7 +145,7 @@ def _weighed(stances, frames, excluded, body_weight, mass_off):
     weights["weighed_kg"] = [contact.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
     weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
     weights = weights.drop(columns=["impulse_n_s", "weighed_s"])
-    stances = stances.drop(columns=["impulse_n_s", "weighed_s"]).assign(split="")  # not drawn yet
+    stances = stances.drop(columns=["impulse_n_s", "weighed_s"])
     stances = stances.merge(weights.drop(columns="difference_pct"), on=["runner", "mass_kg"], how="left")
     off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs() > mass_off
     unweighed = stances["weighed_kg"].isna() & (body_weight == "weighed")
@@ -152,6 +154,7 @@ def _weighed(stances, frames, excluded, body_weight, mass_off):
         if off[row.Index]:
             reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}"
         excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
+    stances["unit_kg"] = stances["weighed_kg" if body_weight == "weighed" else "mass_kg"]
     if body_weight == "weighed":
         for table, ratio in zip(frames, stances["mass_kg"] / stances["weighed_kg"], strict=True):
             table[:, -3:] *= ratio

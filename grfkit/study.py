@@ -45,14 +45,14 @@ def _table(name):
     return name
 
 
-def _ordered(limits):
+def ordered(limits):
     if limits[0] > limits[1]:
         raise ValueError("the lower limit comes first")
     return limits
 
 
 def _range(kind):
-    return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(_ordered)]
+    return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(ordered)]
 
 
 class General(Section):
@@ -142,6 +142,7 @@ class Preprocess(Section):
     theia: bool
     clusters: Clusters | None
     speed_m_s: _range(Positive)
+    other_speeds_m_s: _range(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
     points_cutoff_hz: Positive | None
@@ -180,10 +181,24 @@ class Figure4(Section):
     nodes: Annotated[int, Field(ge=10)]
 
 
-class Generalisation(Search):
-    train_epochs: Count
-    test_sets: Count
-    runners_per_set: Count
+class Network(Section):
+    frames_per_step: Count
+    layers: Count
+    units: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Positive
+    batch_size: Count
+    epochs: Count
+
+
+class Generalisation(Section):
+    compared: Annotated[list[str], Field(min_length=1)]
+    ensemble: list[str]
+    network: Network
+    examined: str
+    training_runners: Annotated[list[Count], Field(min_length=1)]
+    draws: Count
+    vlr: VLR
 
 
 class FeatureBounds(Section):
@@ -254,7 +269,7 @@ def load(path):
     try:
         checked = StudyFile.model_validate(content).model_dump(by_alias=True)
     except pydantic.ValidationError as error:
-        raise StudyError(_explain(path, error)) from None
+        raise StudyError(explain(path, error, StudyFile)) from None
     _check_points(path, checked["01_preprocess"])
     if checked["study"]["data"] == "recordings" and checked["laboratory"] is None:
         raise StudyError(f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
@@ -291,14 +306,14 @@ def _blanks(content, key=""):
             yield from _blanks(value, f"{key}.{name}" if key else str(name))
 
 
-def _explain(path, error):
-    """Say each broken rule in one line: key, what was found, what is allowed."""
+def explain(path, error, model):
+    """Say each rule of a schema that a file broke, in one line each: key, what was found, what is allowed."""
     lines = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         found, kind = item["input"], item["type"]
         if kind == "extra_forbidden":
-            lines.append(f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1]))}.")
+            lines.append(f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1], model))}.")
         elif kind == "missing":
             lines.append(f"  {key}: missing. Add it; params/virtual.yaml shows an example.")
         else:
@@ -306,12 +321,11 @@ def _explain(path, error):
             if isinstance(found, str) and _is_number(found):
                 hint = " YAML read it as text: write 1e-3 as 1.0e-3, and no quotes."
             lines.append(f"  {key}: found {found!r}; {item['msg'][0].lower()}{item['msg'][1:]}.{hint}")
-    return f"The study file {path} breaks {len(lines)} rule(s):\n" + "\n".join(lines)
+    return f"{path} breaks {len(lines)} rule(s):\n" + "\n".join(lines)
 
 
-def _keys(location):
-    """List the keys that the section at `location` may hold."""
-    model = StudyFile
+def _keys(location, model):
+    """List the keys that the section at `location` of a file of this schema may hold."""
     for part in location:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         if part not in fields:  # the name of a landmark or of a segment: the section is that of the value

@@ -1,0 +1,217 @@
+"""Every estimator by the same three verbs: search on training stances, fit to them, predict others; and leave each runner out.
+
+What an estimator sees is decided by its recipe (grfkit.recipes) and made by grfkit.samples.
+"""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from grfkit import DIRECTIONS, closed_form, kernel, samples, transform
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A fitted kernel ridge regression: what it knows of its training stances, and what it weighs them with."""
+
+    inputs: dict
+    duals: dict
+    candidates: list
+    chosen: np.ndarray
+    shape: str
+
+
+def training(stances, recipe):
+    """Take the stances that a recipe trains on from stances.csv: split `train`, and with `speeds: all` other speeds of those runners."""
+    train = stances["split"] == "train"
+    if recipe.speeds == "all":
+        train |= (stances["split"] == "other_speed") & stances["runner"].isin(stances["runner"][train])
+    return stances[train]
+
+
+def search(training, recipe, *, folder, seed, **network):
+    """Choose hyper-parameters on training Samples alone; returns (table as search.csv, best as best.yaml).
+
+    An LSTM's are searched by Optuna in `folder` with the settings `network` (search.run's); a kernel's are drawn, and judged with
+    each training runner left out. Other estimators have none: an empty table, an empty mapping.
+    """
+    if recipe.estimator == "lstm":
+        return _search_network(training, recipe, folder=folder, seed=seed, **network)
+    if recipe.estimator != "kernel_ridge":
+        return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
+    candidates = kernel.draw(recipe.kernel, recipe.inputs, seed=seed)
+    alike, targets = _alike(training, recipe), samples.curve_targets(training)
+    errors = np.stack([_runner_errors(training, targets, kernel.left_out(alike, targets, _runners(training), candidate))
+                       for candidate in tqdm(candidates, desc="searching", unit="candidate")])
+    ranges = np.ptp(targets, axis=(0, 1))
+    rows = [{"trial": number, "fold": fold, "state": "complete", **candidate, "error": float((error / ranges).mean()),
+             **{f"rmse_{name.lower()}_bw": value for name, value in zip(DIRECTIONS, error, strict=True)}}
+            for number, candidate in enumerate(candidates) for fold, error in enumerate(errors[number])]
+    chosen = kernel.choose(errors.mean(axis=1), averaged=recipe.kernel.averaged)
+    best = {"candidates": candidates, "chosen": {name: chosen[:, i].tolist() for i, name in enumerate(DIRECTIONS)}}
+    return pd.DataFrame(rows), best
+
+
+def fit(training, recipe, best, *, seed, epochs):
+    """Fit an estimator to all training Samples with the hyper-parameters `best` (search's); `seed` and `epochs` are an LSTM's."""
+    match recipe.estimator:
+        case "lstm":
+            from grfkit import model
+            return model.fit(_columns(training, recipe), training.forces, training.lengths, seed=seed, epochs=epochs, progress=True, **best)
+        case "kernel_ridge":
+            chosen = np.stack([best["chosen"][name] for name in DIRECTIONS], axis=1)
+            duals = kernel.fit(_alike(training, recipe), samples.curve_targets(training), best["candidates"], chosen)
+            return Curves(samples.curve_inputs(training, recipe.inputs), duals, best["candidates"], chosen, recipe.kernel.shape)
+        case "mean_curve":
+            return mean_curve(training)
+    return None
+
+
+def predict(fitted, tested, recipe):
+    """Estimate the forces (N, 3) BW of Samples, each leg on its own side, balanced where the recipe balances."""
+    match recipe.estimator:
+        case "lstm":
+            from grfkit import model
+            estimated = model.predict(fitted, _columns(tested, recipe), tested.lengths)
+        case "kernel_ridge":
+            alike = kernel.Alike(samples.curve_inputs(tested, recipe.inputs), fitted.inputs, shape=fitted.shape)
+            estimated = samples.spread(tested, kernel.predict(alike, fitted.duals, fitted.candidates, fitted.chosen))
+        case "mean_curve":
+            return predict_mean_curve(fitted, tested)
+        case kind:
+            table = tested.stances
+            return closed_form.predict(kind, tested.points.reshape(len(tested.points), -1), tested.lengths, tested.inside, table["side"],
+                                       table["flight_s"], tested.frames["time_s"])
+    return finish(tested, estimated, recipe)
+
+
+def describe(fitted, recipe):
+    """Give what a fitted estimator consists of: arrays {name: array}, and a description that JSON can hold; restore inverts it."""
+    match recipe.estimator:
+        case "lstm":
+            from grfkit import model
+            return model.describe(fitted)
+        case "kernel_ridge":
+            arrays = {f"{kind}/{part}": array for kind, pair in fitted.inputs.items() for part, array in zip(("stance", "padding"), pair, strict=True)}
+            duals = {f"dual/{number}": np.float32(dual) for number, dual in fitted.duals.items()}
+            return arrays | duals, {"candidates": fitted.candidates, "chosen": fitted.chosen.tolist(), "shape": fitted.shape}
+        case "mean_curve":
+            return dict(fitted), {}
+    return {}, {}
+
+
+def restore(arrays, description, recipe):
+    """Invert describe."""
+    match recipe.estimator:
+        case "lstm":
+            from grfkit import model
+            return model.restore(arrays, description)
+        case "kernel_ridge":
+            inputs = {kind: (arrays[f"{kind}/stance"], arrays[f"{kind}/padding"]) for kind in recipe.inputs}
+            duals = {int(name.split("/")[1]): array for name, array in arrays.items() if name.startswith("dual/")}
+            return Curves(inputs, duals, description["candidates"], np.array(description["chosen"]), description["shape"])
+        case "mean_curve":
+            return dict(arrays)
+    return None
+
+
+def finish(tested, estimated, recipe):
+    """Turn mirrored legs back and balance, as the recipe says."""
+    estimated = samples.unmirror(tested, estimated)
+    return samples.balance(tested, estimated) if recipe.balance else estimated
+
+
+def mean_curve(training, *, nodes=200):
+    """Average the force of each side over normalised stance, over training stances at the study's speed: {side: (nodes, 3) BW}.
+
+    The baseline that needs no points; pooled over sides, left and right would cancel medial-laterally: our choice.
+    """
+    ours, sides = (training.stances["split"] != "other_speed").to_numpy(), training.stances["side"].to_numpy()
+    forces = samples.unmirror(training, training.forces)
+    curves = [transform.time_normalise(forces[rows][training.inside[rows]], nodes) if own else None
+              for rows, own in zip(samples.each(training), ours, strict=True)]
+    return {side: np.mean([curve for curve, own in zip(curves, ours & (sides == side), strict=True) if own], axis=0)
+            for side in np.unique(sides[ours])}
+
+
+def predict_mean_curve(curves, tested):
+    """Stretch the mean curve of each stance's side over its stance, 0 in the padding; returns (N, 3) BW."""
+    return samples.spread(tested, [curves[side] for side in tested.stances["side"]])
+
+
+def left_out(everything, recipe, *, seed, network, progress=True):
+    """Estimate each runner from all others, hyper-parameters chosen on those others alone; returns (N, 3) BW for all of Samples.
+
+    `everything` are the stances of all runners. An LSTM's hyper-parameters are `network` (model.fit's), set beforehand: to search
+    them anew for each runner takes hours, and to search them once would look at the runner left out.
+    """
+    runners = _runners(everything)
+    match recipe.estimator:
+        case "kernel_ridge":
+            candidates, targets = kernel.draw(recipe.kernel, recipe.inputs, seed=seed), samples.curve_targets(everything)
+            curves = kernel.nested(_alike(everything, recipe), targets, runners, candidates, at_study_speed(everything),
+                                   averaged=recipe.kernel.averaged, progress=progress)
+            return finish(everything, samples.spread(everything, curves), recipe)
+        case "lstm":
+            return finish(everything, _left_out_network(everything, recipe, seed=seed, network=network, progress=progress), recipe)
+        case "mean_curve":
+            estimated = np.zeros_like(everything.forces)
+            for runner in np.unique(runners):
+                mine, others = np.flatnonzero(runners == runner), np.flatnonzero(runners != runner)
+                curves = mean_curve(samples.take(everything, others))
+                estimated[transform.rows_of(everything.lengths, mine)] = predict_mean_curve(curves, samples.take(everything, mine))
+            return estimated
+    return predict(None, everything, recipe)
+
+
+def at_study_speed(taken):
+    """Mark the stances (S,) that are not of another speed than the study's."""
+    return (taken.stances["split"] != "other_speed").to_numpy()
+
+
+def _alike(taken, recipe):
+    return kernel.Alike(samples.curve_inputs(taken, recipe.inputs), shape=recipe.kernel.shape)
+
+
+def _columns(taken, recipe):
+    return samples.frame_inputs(taken, recipe.inputs)
+
+
+def _runners(taken):
+    return taken.stances["runner"].to_numpy()
+
+
+def _runner_errors(taken, targets, estimated):
+    """Root mean square error (runners, C) BW of each runner's stances at the study's speed."""
+    squared, ours, runners = ((estimated - targets) ** 2).mean(axis=1), at_study_speed(taken), _runners(taken)
+    return np.stack([np.sqrt(squared[ours & (runners == runner)].mean(axis=0)) for runner in np.unique(runners[ours])])
+
+
+def _search_network(training, recipe, *, folder, seed, folds, trials, frames_per_step, epochs, ranges):
+    from grfkit import search as optuna_search
+    columns = _columns(training, recipe)
+    parts = optuna_search.folds(len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None)
+    settings = {"seed": seed, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
+    key = optuna_search.fingerprint(columns, training.forces, training.lengths, *(held for _, held in parts), **settings)
+    found = optuna_search.run(columns, training.forces, training.lengths, storage=optuna_search.journal(folder, key), trials=trials,
+                              parts=parts, **settings)
+    return optuna_search.table(found), optuna_search.best(found) | {"frames_per_step": frames_per_step}
+
+
+def _left_out_network(everything, recipe, *, seed, network, progress):
+    """Fit an LSTM for each runner left out, as many at a time as there are processors."""
+    from grfkit import model
+    runners, estimated = _runners(everything), np.zeros_like(everything.forces)
+    held = _columns(everything, recipe), everything.forces, everything.lengths
+    with ProcessPoolExecutor(joblib.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=model.hold,
+                             initargs=held) as pool:
+        waiting = {pool.submit(model.fold_estimates, np.flatnonzero(runners != runner), np.flatnonzero(runners == runner),
+                               seed=seed, **network): np.flatnonzero(runners == runner) for runner in np.unique(runners)}
+        for future in tqdm(as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress):
+            estimated[transform.rows_of(everything.lengths, waiting[future])] = future.result()
+    return estimated

@@ -1,0 +1,161 @@
+"""Kernel ridge regression from the motion of a whole stance to its force curves, with runners left out exactly.
+
+Stances with alike motion have alike forces: how alike is a weighted distance between them. One factorisation of all stances
+gives the estimates of every runner as if that runner had not been there, and of every pair of runners, so that each left-out
+runner's hyper-parameters can be chosen on the others alone. Arrays: S stances, Q nodes, C components.
+"""
+
+import numpy as np
+from scipy.linalg import inv, solve
+from tqdm import tqdm
+
+INTERCEPT = 10.0  # a constant in the kernel: the mean curve is hardly shrunk
+SCALES = {"positions": "positions_m", "velocities": "velocities_m_s", "accelerations": "accelerations_m_s2", "times": "times_s"}
+
+
+def draw(kernel, kinds, *, seed):
+    """Draw candidates for the hyper-parameters between their limits, evenly in the logarithm; returns a list of {name: value}.
+
+    `kernel` is a recipes.Kernel. They are drawn, not searched step by step, so that which are tried depends on no error.
+    """
+    rng, names = np.random.default_rng(seed), [*(SCALES[kind] for kind in kinds), "noise"]
+    drawn = [{name: float(np.exp(rng.uniform(*np.log(getattr(kernel, name))))) for name in names} for _ in range(kernel.candidates)]
+    return [candidate | {"edges": float(rng.uniform(*kernel.edges))} for candidate in drawn]
+
+
+def middle(kernel, kinds):
+    """Give the candidate in the middle of the limits, for where nothing shall be chosen."""
+    names = [*(SCALES[kind] for kind in kinds), "noise"]
+    return {name: float(np.sqrt(np.prod(getattr(kernel, name)))) for name in names} | {"edges": float(np.mean(kernel.edges))}
+
+
+class Alike:
+    """How alike stances are, kind by kind: `gaussian`, by squared distances, or `linear`, by products; mean over points and nodes.
+
+    `inputs` and `others` are {kind: (stance, padding)} as samples.curve_inputs gives. `centre` (for the linear shape; any will
+    do, since there is an intercept) keeps numbers small.
+    """
+
+    def __init__(self, inputs, others=None, *, shape):
+        self.shape, measure = shape, {"gaussian": _distances, "linear": _products}[shape]
+        others = inputs if others is None else others
+        self.parts = {kind: [measure(mine, theirs) if mine.shape[1] else None for mine, theirs in zip(inputs[kind], others[kind], strict=True)]
+                      for kind in inputs}
+
+    def kernel(self, candidate):
+        """Give the kernel matrix (S, S') of one candidate, intercept included."""
+        total = 0.0
+        for kind, (stance, padding) in self.parts.items():
+            weight = np.float32(candidate[SCALES[kind]] ** -2)
+            total = total + weight * stance
+            if padding is not None and candidate["edges"]:
+                total += np.float32(weight * candidate["edges"]) * padding
+        total = total.astype(float)
+        return (np.exp(-total / 2) if self.shape == "gaussian" else total) + INTERCEPT
+
+
+def left_out(alike, targets, groups, candidate):
+    """Estimate the targets (S, Q, C) of each group from all others, by one candidate; returns (S, Q, C).
+
+    Exact, not a refit: with A the inverse of the ridged kernel matrix, the residuals of a group are A_gg^-1 (A Y)_g.
+    """
+    inverse, dual, flat = _solved(alike, targets, candidate)
+    estimated = flat.copy()
+    for group in _indices(groups):
+        estimated[group] -= _residuals(inverse, dual, group)
+    return estimated.reshape(targets.shape)
+
+
+def left_out_twice(alike, targets, groups, candidate, scored):
+    """As left_out, and for each pair of groups the root mean square error of one where the other was not there either.
+
+    Returns estimates (S, Q, C) and errors (G, G, C): errors[h, g] is that of group g (of its stances marked in `scored` (S,))
+    without group h; NaN where h is g. `groups` in sorted order.
+    """
+    inverse, dual, flat = _solved(alike, targets, candidate)
+    members, estimated = _indices(groups), flat.copy()
+    errors = np.full((len(members), len(members), targets.shape[2]), np.nan)
+    for h, mine in enumerate(members):
+        estimated[mine] -= _residuals(inverse, dual, mine)
+        for g, theirs in enumerate(members[:h]):
+            both = _residuals(inverse, dual, np.concatenate([mine, theirs])).reshape(-1, *targets.shape[1:])
+            errors[g, h], errors[h, g] = (np.sqrt(np.mean(part[scored[index]] ** 2, axis=(0, 1)))
+                                          for part, index in ((both[:len(mine)], mine), (both[len(mine):], theirs)))
+    return estimated.reshape(targets.shape), errors
+
+
+def from_some(matrix, targets, candidate, training, tested):
+    """Estimate the curves of some stances (indices) from those of others; `matrix` is the kernel of all by this candidate."""
+    ridged = matrix[np.ix_(training, training)]
+    ridged[np.diag_indices_from(ridged)] += candidate["noise"]
+    dual = solve(ridged, targets[training].reshape(len(training), -1), assume_a="pos", check_finite=False, overwrite_a=True)
+    return (matrix[np.ix_(tested, training)] @ dual).reshape(len(tested), *targets.shape[1:])
+
+
+def nested(alike, targets, groups, candidates, scored, *, averaged, progress=False):
+    """Estimate each group from all others, its candidates chosen for each component on the others alone; returns (S, Q, C).
+
+    The `averaged` candidates with the least error over the other groups, each left out in turn, are averaged.
+    """
+    tried = [left_out_twice(alike, targets, groups, candidate, scored)
+             for candidate in tqdm(candidates, desc="leaving out", unit="candidate", disable=not progress)]
+    estimates, errors = np.stack([one for one, _ in tried]), np.stack([np.sqrt(np.nanmean(pairs ** 2, axis=1)) for _, pairs in tried])
+    chosen = np.argsort(errors, axis=0, kind="stable")[:averaged]  # (averaged, G, C)
+    mean = np.empty_like(targets, dtype=float)
+    for g, mine in enumerate(_indices(groups)):
+        for c in range(targets.shape[2]):
+            mean[mine, :, c] = estimates[chosen[:, g, c], ..., c][:, mine].mean(axis=0)
+    return mean
+
+
+def choose(errors, *, averaged):
+    """Choose for each component the candidates (averaged, C) with the least mean error; `errors` (candidates, C)."""
+    return np.argsort(errors, axis=0, kind="stable")[:averaged]
+
+
+def fit(alike, targets, candidates, chosen):
+    """Solve for what each chosen candidate weighs each training stance with; returns {candidate: dual (S, Q, C)}."""
+    return {number: _solved(alike, targets, candidates[number])[1].reshape(targets.shape) for number in np.unique(chosen).tolist()}
+
+
+def predict(alike, duals, candidates, chosen):
+    """Estimate curves (S', Q, C) from how alike new stances (rows) are to the training stances (columns), averaged."""
+    estimates = {number: np.tensordot(alike.kernel(candidates[number]), dual, axes=1) for number, dual in duals.items()}
+    return np.stack([np.mean([estimates[number][..., c] for number in chosen[:, c].tolist()], axis=0)
+                     for c in range(chosen.shape[1])], axis=-1)
+
+
+def _solved(alike, targets, candidate):
+    """Invert the ridged kernel matrix; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
+    matrix = alike.kernel(candidate)
+    matrix[np.diag_indices_from(matrix)] += candidate["noise"]
+    inverse = inv(matrix, overwrite_a=True, check_finite=False)
+    flat = targets.reshape(len(targets), -1).astype(float)
+    return inverse, inverse @ flat, flat
+
+
+def _residuals(inverse, dual, group):
+    return solve(inverse[np.ix_(group, group)], dual[group], assume_a="pos", check_finite=False)
+
+
+def _indices(groups):
+    return [np.flatnonzero(groups == group) for group in np.unique(groups)]
+
+
+def _distances(mine, theirs):
+    """Mean squared differences (S, S') between the rows of two arrays (S, ...) and (S', ...)."""
+    mine, theirs, centre = _flat(mine, theirs)
+    mine, theirs = mine - centre, theirs - centre
+    squared = (mine ** 2).sum(axis=1)[:, None] + (theirs ** 2).sum(axis=1) - 2 * mine @ theirs.T
+    return np.maximum(squared, 0, out=squared) / np.float32(mine.shape[1])
+
+
+def _products(mine, theirs):
+    """Mean products (S, S') of the rows of two arrays, from the centre of the second."""
+    mine, theirs, centre = _flat(mine, theirs)
+    return (mine - centre) @ (theirs - centre).T / np.float32(mine.shape[1])
+
+
+def _flat(mine, theirs):
+    mine, theirs = mine.reshape(len(mine), -1), theirs.reshape(len(theirs), -1)
+    return mine, theirs, theirs.mean(axis=0)
