@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from grfkit import DIRECTIONS
+from grfkit import DIRECTIONS, spm
 
 MIRROR = [1, -1, 1]  # of AP, ML, V: swaps left and right
 
@@ -204,6 +204,11 @@ def band(estimated, measured, test, *, bound_pct):
     difference = estimated - measured
     half = test.threshold * difference.std(axis=0, ddof=1) / np.sqrt(len(difference))
     return Band(difference.mean(axis=0), half, bound_pct / 100 * np.ptp(measured, axis=1).mean())
+
+
+def curve_tests(estimated, measured, *, alpha):
+    """Test paired curves (S, Q, 3) by SPM; returns {direction: spm.Test} of the directions that were estimated."""
+    return {direction: test for direction, test in spm.by_direction(estimated, measured, alpha=alpha).items() if np.isfinite(test.threshold)}
 
 
 def bands(estimated, measured, tests, *, bounds_pct):

@@ -27,7 +27,6 @@ from grfkit import recipes
 from grfkit import study as studies
 from grfkit.study import TABLES
 
-PAPER = Path("params/recipes/paper.yaml")  # the study is a reproduction: the paper's recipe unless another is named
 PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
             "matplotlib", "papermill", "nbconvert"]
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
@@ -39,18 +38,20 @@ class NotebookFailed(Exception):
     """A cell of the notebook raised; the message is what the user should read."""
 
 
-def run(notebook, *, study, reports, data=None, recipe=PAPER):
+def run(notebook, *, study, reports, data=None, recipe=None):
     """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
 
-    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a recipe file. Raises
+    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a recipe file or
+    None (then the paper's: the study is a reproduction). Raises
     ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy
     stays as NN_name.failed.ipynb and no stale report is left.
     """
     notebook, reports = Path(notebook), Path(reports)
     parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
     reports.mkdir(parents=True, exist_ok=True)
+    used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
     record = {"notebook": notebook.stem, "status": "failed", "started": datetime.now(timezone.utc).isoformat(),
-              **provenance(study, root=notebook.resolve().parent.parent), "recipe": recipes.load(recipe).name}
+              **provenance(study, root=notebook.resolve().parent.parent), **used}
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
         executed = _execute(notebook, running, parameters)
@@ -69,7 +70,7 @@ def run(notebook, *, study, reports, data=None, recipe=PAPER):
     return _keep_done(notebook.stem, running, executed, record)
 
 
-def collect_parameters(notebook, *, study, reports, data=None, recipe=PAPER):
+def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
     seed, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
@@ -85,9 +86,10 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=PAPER):
     home = notebook.resolve().parent
     given = {"seed": study.seed, "results": _relative(reports / "results", home),
              "data": folder and _relative(folder, home),
-             "recipe": _relative(recipe, home), "recipes": _relative(home.parent / "params" / "recipes", home),
+             "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home), "recipes": _relative(home.parent / "params" / "recipes", home),
              "published": _relative(home.parent / "params" / "published.yaml", home)}
-    recipes.load(recipe)
+    if "recipe" in declared:
+        recipes.load(home / given["recipe"])
     table = _table(study, notebook)
     section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder
@@ -259,7 +261,7 @@ def main(arguments=None):
     runner, index = commands.add_parser("run", help="run a notebook"), commands.add_parser("index", help="write the index")
     remember = commands.add_parser("remember", help="note where the recordings lie")
     runner.add_argument("notebook", type=Path)
-    runner.add_argument("--recipe", default=PAPER, type=Path, help="YAML file of the recipe; default: the paper's")
+    runner.add_argument("--recipe", type=Path, help="YAML file of the recipe; default: the paper's")
     for command in (runner, remember):
         command.add_argument("--data", default="", help="folder of the raw recordings; default: what the study file says")
     for command in (runner, index):

@@ -10,8 +10,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from grfkit import DIRECTION_NAMES, DIRECTIONS
-from grfkit.metrics import ours
+from grfkit import DIRECTION_NAMES, DIRECTIONS, metrics
 from grfkit.report_html import page
 from grfkit.report_words import (FEATURES, curves_correlate, mean_sd, missing, no_feature_differs, no_interval_differs,
                                  number, seconds, select)
@@ -91,7 +90,7 @@ def headline(table):
 
 def compare(title, file, key, measures, table):
     """Return a table for the template: for each direction or feature a row of ours, of the published, of each baseline."""
-    groups, own = [], None if table is None or not len(table) else ours(table)
+    groups, own = [], None if table is None or not len(table) else metrics.ours(table)
     for name in [] if table is None else table[key].unique():
         part = table[table[key] == name].to_dict("records")
         part.sort(key=lambda row: (row["estimator"] != own, row["estimator"] != "mean_curve"))

@@ -93,7 +93,7 @@ def tidy():
             points = rng.normal(size=33) + 0.1 * np.outer(share, rng.normal(size=33)) + force.mean(axis=1, keepdims=True)
             stances.append({"stance": number, "file": f"{number}.c3d", "runner": f"v{number % runners:02d}", "side": "lr"[number % 2],
                             "speed_m_s": 3.6, "shoe": "A", "lap": str(number // 2 % 3), "trial": "1", "mass_kg": 60.0,
-                            "touchdown_s": 0.5, "toeoff_s": 0.5 + (length - 1) / 1000, "flight_s": 0.1, "split": "train"})
+                            "touchdown_s": 0.5, "toeoff_s": 0.5 + (length - 1) / 1000, "flight_s": 0.1, "split": "train", "weighed_kg": 57.0, "unit_kg": 60.0})
             table = pd.DataFrame(np.column_stack([time, points, force]).astype(np.float32), columns=["time_s", *INPUTS, *FORCES])
             table.insert(0, "frame", np.arange(len(table)))
             table.insert(0, "stance", number)

@@ -144,11 +144,11 @@ def test_directions_and_features_that_an_estimator_leaves_out_are_left_out():
     rng = np.random.default_rng(8)
     measured, estimated = rng.normal(size=(2, 6, 100, 3))
     estimated[..., :2] = np.nan
-    tests = spm.by_direction(estimated, measured, alpha=ALPHA)
+    tests = agreement.curve_tests(estimated, measured, alpha=ALPHA)
     assert list(agreement.bands(estimated, measured, tests, bounds_pct=dict.fromkeys(DIRECTIONS, 5.0))) == ["V"]
     estimated[2, 5, 2] = np.nan
-    with pytest.raises(ValueError, match="without gaps"):
-        spm.by_direction(estimated, measured, alpha=ALPHA)
+    with pytest.raises(ValueError, match="in every frame or in none"):
+        agreement.curve_tests(estimated, measured, alpha=ALPHA)
     pairs, stances = draw_pairs(rng, runners=3, stances=2), pd.DataFrame({"stance": range(6), "runner": list("aabbcc")})
     absent = pairs.assign(feature="braking_peak_bw", estimated=np.nan)
     assert set(agreement.of_runners(pd.concat([pairs, absent]), stances)["feature"]) == {"active_peak_bw"}
@@ -188,7 +188,7 @@ def words_of(pairs, curves=None):
     rng = np.random.default_rng(9)
     measured = smooth(rng, 12, 3).swapaxes(1, 2) + 10 * np.sin(np.linspace(0, np.pi, 100))[:, None]
     estimated = measured + 0.1 * smooth(rng, 12, 3).swapaxes(1, 2) if curves is None else measured + curves
-    tests = spm.by_direction(estimated, measured, alpha=ALPHA)
+    tests = agreement.curve_tests(estimated, measured, alpha=ALPHA)
     bands = agreement.bands(estimated, measured, tests, bounds_pct=dict.fromkeys(DIRECTIONS, 5.0))
     equivalence = agreement.equivalence(pairs, bounds_pct=BOUNDS, alpha=ALPHA)
     verdicts = agreement_words.features(agreement.tests(pairs), equivalence, alpha=ALPHA)
@@ -278,7 +278,7 @@ def test_figures_show_what_was_found():
     assert [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1] == ["x"]  # not equivalent
     measured, estimated = np.random.default_rng(16).normal(size=(2, 5, 100, 3))
     estimated[..., :2] = np.nan  # an estimator of the vertical force alone
-    tests = spm.by_direction(estimated, measured, alpha=ALPHA)
+    tests = agreement.curve_tests(estimated, measured, alpha=ALPHA)
     bands = agreement.bands(estimated, measured, tests, bounds_pct=dict.fromkeys(DIRECTIONS, 1e3))
     axes = Figure().subplots(3, 1, squeeze=False)
     plot_agreement.spm_levels(axes[:2], tests, tests, n=(5, 5))

@@ -151,7 +151,7 @@ def test_closed_forms_on_real_runners(rbds):
     kept = {name: settings[name] for name in ("forward", "up", "plates", "treadmill", "speed_m_s", "force_cutoff_hz", "points_cutoff_hz",
                                               "contact_threshold_n", "padding_s")}
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    table, frames, _, _ = stance.collect(trials, rbds, landmark_source=source, body_weight="weighed", limits=settings["checks"], **kept)
+    table, frames, _, _ = stance.collect(trials, rbds, landmark_source=source, body_weight="weighed", other_speeds_m_s=None, limits=settings["checks"], **kept)
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))

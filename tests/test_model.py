@@ -1,4 +1,4 @@
-"""The LSTM, its baseline and the search: padding, leakage, seeds, and a search that is interrupted."""
+"""The LSTM and its search: padding, leakage, seeds, and a search that is interrupted."""
 
 import subprocess
 import sys
@@ -105,30 +105,23 @@ def test_describe_and_restore_through_files_give_the_same_forces(data, tmp_path)
     np.testing.assert_array_equal(model.predict(again, points, lengths), model.predict(fitted, points, lengths))
 
 
-def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(tidy):
-    stances, frames = tidy()
-    _, forces, lengths, rows = transform.arrays(frames, stances)
-    inside = metrics.in_stance(rows, stances)
-    curve = model.mean_curve(forces, lengths, inside, stances["side"])
-    estimated = model.predict_mean_curve(curve, lengths, inside, stances["side"])
-    assert (estimated[~inside] == 0).all()
-    mirrored = forces * np.where(np.repeat(stances["side"] == "l", lengths), 1, -1)[:, None]
-    curve = model.mean_curve(mirrored, lengths, inside, stances["side"])
-    assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
-    single = model.mean_curve(forces[:lengths[0]], lengths[:1], inside[:lengths[0]], ["l"], nodes=inside[:lengths[0]].sum())
-    np.testing.assert_allclose(single["l"], forces[:lengths[0]][inside[:lengths[0]]], atol=1e-9)
-
-
 def test_folds_are_disjoint_and_complete():
     parts = search.folds(23, 5, seed=1)
     assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(23))
     assert all(not set(training) & set(validation) for training, validation in parts)
 
 
+def test_folds_of_groups_keep_each_group_on_one_side():
+    groups = np.repeat([f"v{number}" for number in range(7)], 4)
+    parts = search.folds(28, 3, seed=1, groups=groups)
+    assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(28))
+    assert all(not set(groups[training]) & set(groups[validation]) for training, validation in parts)
+
+
 def run(data, folder, trials, seed=7):
     points, forces, lengths = data
-    return search.run(points, forces, lengths, storage=search.journal(folder, "test"), seed=seed, trials=trials, n_folds=2,
-                      frames_per_step=10, epochs=1, ranges=RANGES)
+    return search.run(points, forces, lengths, storage=search.journal(folder, "test"), seed=seed, trials=trials,
+                      parts=search.folds(len(lengths), 2, seed=seed), frames_per_step=10, epochs=1, ranges=RANGES)
 
 
 def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path):
@@ -154,8 +147,8 @@ def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
                       "if __name__ == '__main__':\n"
                       "    search.SMALL = 0\n"
                       "    data = list(np.load(sys.argv[1]).values())\n"
-                      f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4, n_folds=2,\n"
-                      f"               frames_per_step=10, epochs=1, ranges={RANGES!r})\n", encoding="utf-8")
+                      f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4,\n"
+                      f"               parts=search.folds(len(data[2]), 2, seed=7), frames_per_step=10, epochs=1, ranges={RANGES!r})\n", encoding="utf-8")
     searcher = subprocess.Popen([sys.executable, script, tmp_path / "data.npz", tmp_path / "killed"], stderr=subprocess.PIPE, text=True)
     for line in searcher.stderr:  # the bar says when the first fit is done: the workers are up
         if "1/8" in line:

@@ -60,7 +60,7 @@ def edit(path, **changes):
 
 def stances(section, trials, folder):
     """Cut recordings as the notebook 01 does, with a section 01_preprocess."""
-    keys = "forward up plates treadmill speed_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
+    keys = "forward up plates treadmill speed_m_s other_speeds_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
     source = {key: section[key] for key in ("points", "theia", "clusters")}
     return stance.collect(trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys})[:3]
 

@@ -384,7 +384,7 @@ def test_check_braking_first_catches_a_reversed_direction():
 def cohort(runners=12, shoes="AB", laps=4, trials=2):
     rows = [(f"v{r:02d}", shoe, str(lap), str(trial), side) for r in range(runners) for shoe in shoes
             for lap in range(laps) for trial in range(trials) for side in "lr"]
-    return pd.DataFrame(rows, columns=["runner", "shoe", "lap", "trial", "side"])
+    return pd.DataFrame(rows, columns=["runner", "shoe", "lap", "trial", "side"]).assign(split="")
 
 
 SPLIT = {"test_runners": None, "n_test_runners": 4, "test_shoes": 1, "test_laps": 3}
@@ -399,6 +399,15 @@ def test_draw_never_has_a_runner_on_both_sides():
         test = table[drawn == "test"]
         assert (test.groupby("runner").size() == 1 * 3 * 2 * 2).all()  # shoes, laps, trials, sides
         assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (test.groupby("runner")["lap"].nunique() == 3).all()
+
+
+def test_draw_leaves_other_speeds_alone():
+    """They are marked before; neither who is tested nor what is trained on depends on them."""
+    table = cohort()
+    others = table.assign(split="other_speed", lap="9")
+    both = split.draw(pd.concat([table, others], ignore_index=True), seed=1, **SPLIT)
+    assert (both[len(table):] == "other_speed").all()
+    pd.testing.assert_series_equal(both[:len(table)], split.draw(table, seed=1, **SPLIT))
 
 
 def test_draw_wants_both_stances_of_every_trial_of_a_lap():
@@ -429,7 +438,8 @@ def test_draw_follows_the_seed_and_the_named_runners():
 
 def preprocess(params, folder, trials, *, weights=False, **changes):
     settings = study.load(params).sections["01_preprocess"]
-    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz", "contact_threshold_n", "padding_s")
+    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "other_speeds_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz",
+             "contact_threshold_n", "padding_s")
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
     return stance.collect(trials, folder, **{"landmark_source": source, "limits": settings["checks"]} | {name: settings[name] for name in names} | changes)[:4 if weights else 3]
 
@@ -647,12 +657,16 @@ def test_collect_reads_real_running(rbds):
     trials = recordings.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["001", "010"])]
     stances, frames, excluded, weights = preprocess(ROOT / "params" / "rbds.yaml", rbds, trials, weights=True)
+    other = stances["split"] == "other_speed"  # the belt's two other speeds, read because the study file names them
+    assert (stances["speed_m_s"][~other] == 3.5).all() and set(stances["speed_m_s"][other]) == {2.5, 4.5}
+    assert not excluded["reason"].str.startswith("speed outside").any() and 300 < other.sum() < 400
+    stances = stances[~other]
+    frames = frames[frames["stance"].isin(stances["stance"])]
     assert 150 < len(stances) < 190 and set(stances["side"]) == {"l", "r"}
     assert abs(stances["side"].eq("l").sum() - stances["side"].eq("r").sum()) <= 4  # steps alternate
     read = measured(frames[metrics.in_stance(frames, stances)], vlr="touchdown_to_13")
     assert read["active_peak_bw"].between(2.0, 3.2).all() and read["braking_peak_bw"].mean() == pytest.approx(0.38, abs=0.12)
     assert (stances["toeoff_s"] - stances["touchdown_s"]).between(0.19, 0.28).all()
-    assert excluded["reason"].str.startswith("speed outside").sum() == 4  # the two other speeds of each
     weights = weights.set_index("runner")["difference_pct"]
     assert weights.between(-7, 1).all() and len(weights) == 2  # -6.3 to +0.4 % over the 22 runners (data's README)
 

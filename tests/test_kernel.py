@@ -1,0 +1,137 @@
+"""Kernel ridge regression against scikit-learn's, and leaving out against fitting anew."""
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import rbf_kernel
+
+from grfkit import kernel, recipes
+
+PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml").kernel
+KINDS = ["positions", "accelerations", "times"]
+CANDIDATE = {"positions_m": 0.8, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 0.05, "edges": 0.3}
+GROUPS = np.repeat(["a", "b", "c", "d"], [5, 3, 6, 4])
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    stances = len(GROUPS)
+    inputs = {kind: (rng.normal(size=(stances, 4, 11, 3)), rng.normal(size=(stances, 2, 11, 3))) for kind in KINDS[:2]}
+    inputs["times"] = rng.normal(size=(stances, 2)), np.empty((stances, 0))
+    return inputs, rng.normal(size=(stances, 7, 3))
+
+
+def columns(inputs, candidate):
+    """Every number beside the other, weighed so that the squared distance of two rows is what Alike sums."""
+    parts = []
+    for kind, pair in inputs.items():
+        for values, weight in zip(pair, (1, candidate["edges"]), strict=True):
+            flat = values.reshape(len(values), -1)
+            parts.append(flat * np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel.SCALES[kind]])
+    return np.concatenate(parts, axis=1)
+
+
+def take(inputs, index):
+    return {kind: tuple(values[index] for values in pair) for kind, pair in inputs.items()}
+
+
+def refit(inputs, targets, seen, tested, candidate):
+    """The slow literal version: scikit-learn's kernel ridge, fitted without those who are left out."""
+    rows = columns(inputs, candidate)
+    matrix = rbf_kernel(rows, gamma=0.5) + kernel.INTERCEPT
+    ridge = KernelRidge(alpha=candidate["noise"], kernel="precomputed").fit(matrix[np.ix_(seen, seen)], targets[seen].reshape(len(seen), -1))
+    return ridge.predict(matrix[np.ix_(tested, seen)]).reshape(len(tested), *targets.shape[1:])
+
+
+def test_left_out_equals_fitting_anew_without_the_group(data):
+    inputs, targets = data
+    estimated = kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
+    for group in "abcd":
+        mine, others = np.flatnonzero(GROUPS == group), np.flatnonzero(GROUPS != group)
+        np.testing.assert_allclose(estimated[mine], refit(inputs, targets, others, mine, CANDIDATE), atol=1e-8)
+
+
+def test_left_out_twice_equals_fitting_anew_without_both(data):
+    inputs, targets = data
+    scored = np.arange(len(GROUPS)) % 2 == 0
+    estimated, errors = kernel.left_out_twice(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE, scored)
+    np.testing.assert_allclose(estimated, kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE))
+    assert np.isnan(errors[np.arange(4), np.arange(4)]).all()
+    for h in range(4):
+        for g in set(range(4)) - {h}:
+            seen = np.flatnonzero(~np.isin(GROUPS, ["abcd"[h], "abcd"[g]]))
+            mine = np.flatnonzero((GROUPS == "abcd"[g]) & scored)
+            literal = refit(inputs, targets, seen, mine, CANDIDATE) - targets[mine]
+            np.testing.assert_allclose(errors[h, g], np.sqrt((literal ** 2).mean(axis=(0, 1))), atol=1e-8)
+
+
+def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
+    inputs, targets = data
+    seen, tested = np.arange(12), np.arange(12, 18)
+    candidates = [CANDIDATE, CANDIDATE | {"noise": 0.5, "edges": 0.0}, CANDIDATE | {"times_s": 0.5}]
+    chosen = np.array([[0, 1, 2], [1, 1, 0]])
+    duals = kernel.fit(kernel.Alike(take(inputs, seen), shape="gaussian"), targets[seen], candidates, chosen)
+    estimated = kernel.predict(kernel.Alike(take(inputs, tested), take(inputs, seen), shape="gaussian"), duals, candidates, chosen)
+    literal = [refit(inputs, targets, seen, tested, candidate) for candidate in candidates]
+    for c in range(3):
+        np.testing.assert_allclose(estimated[..., c], np.mean([literal[n][..., c] for n in chosen[:, c]], axis=0), atol=1e-8)
+
+
+def test_from_some_equals_scikit_learn(data):
+    inputs, targets = data
+    matrix = kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE)
+    before, seen, tested = matrix.copy(), np.arange(0, 18, 2), np.arange(1, 18, 2)
+    np.testing.assert_allclose(kernel.from_some(matrix, targets, CANDIDATE, seen, tested), refit(inputs, targets, seen, tested, CANDIDATE), atol=1e-8)
+    np.testing.assert_array_equal(matrix, before)
+
+
+def test_the_linear_shape_finds_a_linear_law_with_its_intercept(data):
+    """Targets that are a linear function of the inputs, far from zero, are found again from enough stances."""
+    rng = np.random.default_rng(1)
+    inputs = {"times": (rng.normal(3, 1, size=(40, 2)), np.empty((40, 0)))}
+    targets = (inputs["times"][0] @ rng.normal(size=(2, 3)) + 5)[:, None, :]
+    candidate = {"times_s": 1.0, "noise": 1e-8, "edges": 0.0}
+    estimated = kernel.left_out(kernel.Alike(inputs, shape="linear"), targets, np.arange(40) % 4, candidate)
+    np.testing.assert_allclose(estimated, targets, atol=1e-5)
+
+
+@pytest.mark.parametrize("group", ["a", "c"])
+def test_nested_never_looks_at_the_group_left_out(data, group):
+    """Spoil a group's forces: its estimates stay, since neither fit nor choice saw them; those of others change."""
+    inputs, targets = data
+    alike, scored = kernel.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
+    candidates = [CANDIDATE | {"noise": noise, "positions_m": scale} for noise in (0.01, 1.0) for scale in (0.3, 3.0)]
+    clean = kernel.nested(alike, targets, GROUPS, candidates, scored, averaged=2)
+    spoiled = targets.copy()
+    spoiled[GROUPS == group] *= -50
+    again = kernel.nested(alike, spoiled, GROUPS, candidates, scored, averaged=2)
+    np.testing.assert_allclose(again[GROUPS == group], clean[GROUPS == group], atol=1e-9)
+    assert not np.allclose(again[GROUPS != group], clean[GROUPS != group])
+
+
+def test_nested_chooses_the_candidate_that_is_best_on_the_others(data):
+    """A law in the times alone: the candidate that listens to times is chosen, not the one that listens to noise."""
+    inputs, targets = data
+    targets = np.tile(np.sin(inputs["times"][0][:, :1, None]), (1, 7, 3))
+    deaf, good = ({"positions_m": p, "accelerations_m_s2": 1e3, "times_s": t, "noise": 1e-3, "edges": 0.0} for p, t in ((0.1, 1e3), (1e3, 1.0)))
+    alike, scored = kernel.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
+    chosen = kernel.nested(alike, targets, GROUPS, [deaf, good], scored, averaged=1)
+    np.testing.assert_array_equal(chosen, kernel.left_out(alike, targets, GROUPS, good))
+
+
+def test_distances_do_not_depend_on_where_the_origin_is(data):
+    inputs, _ = data
+    moved = {kind: tuple(values + 100.0 for values in pair) for kind, pair in inputs.items()}
+    np.testing.assert_allclose(kernel.Alike(moved, shape="gaussian").kernel(CANDIDATE), kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE))
+
+
+def test_draw_stays_within_the_limits_and_follows_the_seed():
+    drawn = kernel.draw(PHYSICS, KINDS, seed=1)
+    assert len(drawn) == PHYSICS.candidates and drawn == kernel.draw(PHYSICS, KINDS, seed=1) != kernel.draw(PHYSICS, KINDS, seed=2)
+    for candidate in [*drawn, kernel.middle(PHYSICS, KINDS)]:
+        assert set(candidate) == {"positions_m", "accelerations_m_s2", "times_s", "noise", "edges"}
+        for name, value in candidate.items():
+            low, high = getattr(PHYSICS, name)
+            assert low <= value <= high
