@@ -3,11 +3,9 @@
 What an estimator sees is decided by its recipe (grfkit.recipes) and made by grfkit.samples.
 """
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 
-import joblib
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -205,11 +203,10 @@ def _search_network(training, recipe, *, folder, seed, folds, trials, frames_per
 
 def _left_out_network(everything, recipe, *, seed, network, progress):
     """Fit an LSTM for each runner left out, as many at a time as there are processors."""
-    from grfkit import model
+    from grfkit import model, search
     runners, estimated = _runners(everything), np.zeros_like(everything.forces)
     held = _columns(everything, recipe), everything.forces, everything.lengths
-    with ProcessPoolExecutor(joblib.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=model.hold,
-                             initargs=held) as pool:
+    with search.workers(len(np.unique(runners)), network["epochs"], *held) as pool:
         waiting = {pool.submit(model.fold_estimates, np.flatnonzero(runners != runner), np.flatnonzero(runners == runner),
                                seed=seed, **network): np.flatnonzero(runners == runner) for runner in np.unique(runners)}
         for future in tqdm(as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress):

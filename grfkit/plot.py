@@ -266,15 +266,3 @@ def search(ax, table):
     ax.set(xlabel="trial", ylabel="validation error (share of range)")
     ax.legend(frameon=False)
     return ax
-
-
-def test_sets(axes, table):
-    """Draw the RMSE (BW) of each set of test runners by estimator, on axes (3,); `table` as generalise.summary returns."""
-    for i, direction in enumerate(DIRECTIONS):
-        for estimator, marker, color in (("lstm", "o", ESTIMATED), ("mean_curve", "x", ALARM)):
-            rows = table[(table["direction"] == direction) & (table["estimator"] == estimator)]
-            axes[i].plot(rows["set"], rows["rmse_bw"], marker, color=color, label=estimator)
-        axes[i].set(title=DIRECTION_NAMES[direction], xlabel="test set", ylabel="RMSE (BW)", xticks=sorted(set(table["set"])))
-        axes[i].set_ylim(bottom=0)
-    axes[0].legend(fontsize="small", frameon=False)
-    return axes

@@ -39,15 +39,17 @@ def index_page(study, reports):
     splits = split_counts(read("01_preprocess/stances.csv"))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
                                      autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    recipe = next((n["record"]["recipe"] for n in notebooks if "recipe" in n["record"]), "paper")
     body = environment.get_template("index.html.j2").render(
-        study=study, notebooks=notebooks, troubled=[n for n in notebooks[:len(NOTEBOOKS)] if n["status"] != "done"],
+        study=study, recipe=recipe, notebooks=notebooks, troubled=[n for n in notebooks[:len(NOTEBOOKS)] if n["status"] != "done"],
         headline=headline(table1), tables=[compare(*table, read(table[1])) for table in TABLES],
         hypotheses=[curves_correlate(table1), no_interval_differs(spm, clusters), no_feature_differs(table2)],
         figure=None if "07_figure4" in failed else figure4(reports / "results" / "07_figure4", clusters),
         splits=splits, test=next((row for row in splits if row[0] == "test"), None),
         reasons=reasons(read("01_preprocess/excluded.csv")), provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)))
-    return page(f"{study.name} - reproduction of Zhou et al. 2025", body)
+    title = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
+    return page(f"{title} - reproduction of Zhou et al. 2025", body)
 
 
 def read_table(path):

@@ -69,12 +69,12 @@ def take(samples, index):
 
 def frame_inputs(samples, kinds):
     """Lay the inputs of each frame side by side, (N, 33 for each of `kinds`): positions m, velocities m/s, accelerations m/s^2."""
-    tables = [np.empty((len(samples.points), len(INPUTS))) for _ in kinds]
-    for rows, spline in _splines(samples):
-        times = samples.frames["time_s"].to_numpy(float)[rows]
-        for table, kind in zip(tables, kinds, strict=True):
-            table[rows] = spline(times, KINDS.index(kind)).reshape(len(times), -1)
-    return np.concatenate(tables, axis=1)
+    tables, times = {kind: samples.points.copy() for kind in kinds}, samples.frames["time_s"].to_numpy(float)
+    derived = [kind for kind in kinds if kind != "positions"]
+    for rows, spline in _splines(samples) if derived else ():
+        for kind in derived:
+            tables[kind][rows] = spline(times[rows], KINDS.index(kind))
+    return np.concatenate([tables[kind].reshape(-1, len(INPUTS)) for kind in kinds], axis=1)
 
 
 def curve_inputs(samples, kinds):

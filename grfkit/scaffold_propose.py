@@ -76,11 +76,11 @@ def _rates(looks, theia, notes):
     force_hz = _most(looks, "force_hz", "rate of the forces (Hz)", notes)
     notes.found["points"] = f"{point_hz or 0:g} Hz, " + ("Theia3D's segment poses" if theia else f"{len(_labels(looks))} markers")
     notes.found["plates"] += f", {force_hz:g} Hz" if force_hz else ""
-    key = "02_search", "frames_per_step"
+    first, later = ("02_search", "frames_per_step"), ("08_generalisation", "frames_per_step")
     if not force_hz or not point_hz:
-        return {key: _blank(".".join(key), "rate of the forces / rate of the points", notes)}
-    return {key: (str(max(1, round(force_hz / point_hz))),
-                  f"one step a frame of the points: {force_hz:g} / {point_hz:g} Hz; 1 is the literal recurrence")}
+        return {key: _blank(".".join(key), "rate of the forces / rate of the points", notes) for key in (first, later)}
+    step = str(max(1, round(force_hz / point_hz)))
+    return {first: (step, f"one step a frame of the points: {force_hz:g} / {point_hz:g} Hz; 1 is the literal recurrence"), later: (step, "")}
 
 
 def _threshold(looks, notes):
@@ -191,9 +191,7 @@ def _split(runners, notes):
     count = min(4, max(1, len(runners) // 4))
     if len(runners) == 1:
         notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
-    sets = max(1, min(5, (len(runners) - 1) // count))
     return {("01_preprocess", "test_runners"): ("null", "drawn by the seed; or a list of runners"),
             ("01_preprocess", "n_test_runners"): (str(count), f"of {len(runners) or 'how many'} runners; the paper tests four"),
             ("01_preprocess", "test_shoes"): ("null", "every shoe and lap of a test runner is tested"),
-            ("01_preprocess", "test_laps"): ("null", ""),
-            ("08_generalisation", "test_sets"): (str(sets), ""), ("08_generalisation", "runners_per_set"): (str(count), "")}
+            ("01_preprocess", "test_laps"): ("null", "")}

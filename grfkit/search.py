@@ -75,7 +75,7 @@ def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_ste
     settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
     finished = len(_finished(study))
     with (tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,
-          _workers(n_folds, epochs, points, forces, lengths) as pool):
+          workers(n_folds, epochs, points, forces, lengths) as pool):
         while finished < trials:
             study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
             trial = study.ask(_distributions(ranges))
@@ -125,7 +125,7 @@ def _validate(trial, pool, parts, bar, **settings):
     return errors, TrialState.COMPLETE
 
 
-def _workers(most, epochs, *training):
+def workers(most, epochs, *training):
     """Start what fits the folds, holding the training stances: processes (a fresh interpreter each, as everywhere on Windows), or
     a thread where they would take longer to start than to work."""
     if epochs * len(training[0]) < SMALL:

@@ -182,7 +182,6 @@ class Figure4(Section):
 
 
 class Network(Section):
-    frames_per_step: Count
     layers: Count
     units: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -194,6 +193,7 @@ class Network(Section):
 class Generalisation(Section):
     compared: Annotated[list[str], Field(min_length=1)]
     ensemble: list[str]
+    frames_per_step: Count
     network: Network
     examined: str
     training_runners: Annotated[list[Count], Field(min_length=1)]

@@ -120,6 +120,19 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     assert entry["versions"]["pandas"] == pd.__version__
 
 
+def test_run_gives_the_recipe_to_a_notebook_that_declares_one(project, monkeypatch, capsys):
+    recipe = project / "params/recipes/paper.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("about: an LSTM\nestimator: lstm\n", encoding="utf-8")
+    notebook = write_notebook(project / "notebooks/04_table1.ipynb", "print(recipe)", parameters='recipe = "other.yaml"')
+    assert run_command(notebook, make_study(), monkeypatch) == 0
+    assert "../params/recipes/paper.yaml" in capsys.readouterr().out
+    assert json.loads((project / "reports/tiny/04_table1.json").read_text(encoding="utf-8"))["recipe"] == "paper"
+    recipe.write_text("about: an LSTM\nestimator: magic\n", encoding="utf-8")
+    assert run_command(notebook, make_study(), monkeypatch) == 1
+    assert "estimator: found 'magic'" in capsys.readouterr().err
+
+
 def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsys):
     reports = project / "reports/tiny"
     reports.mkdir()

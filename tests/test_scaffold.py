@@ -135,8 +135,8 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
     assert {key: list(section) for key, section in content.items()} == {key: list(section) for key, section in pattern.items()}
     for section, keys in {"01_preprocess": ("checks", "padding_s", "body_weight", "vlr"), "02_search": ("epochs", "layers"), "07_figure4": ("nodes",)}.items():
         assert {key: content[section][key] for key in keys} == {key: pattern[section][key] for key in keys}
-    sets = content["08_generalisation"]
-    assert sets["test_sets"] * sets["runners_per_set"] < 3 > content["01_preprocess"]["n_test_runners"]
+    assert content["08_generalisation"]["frames_per_step"] == content["02_search"]["frames_per_step"]
+    assert content["01_preprocess"]["n_test_runners"] < 3
     assert study.load(params / "mine.yaml").name == "mine"
 
 
