@@ -54,7 +54,7 @@ LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold*) grfkit/fetc
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
-BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html
+BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html
 
 .DELETE_ON_ERROR:
 .PHONY: help environment fetch new-study reproduce beyond test test-all lab FORCE
@@ -96,7 +96,7 @@ $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
-$(REPORTS)/08_generalisation.html: $(wildcard params/recipes/*.yaml)
+$(REPORTS)/08_generalisation.html $(REPORTS)/11_explanation.html: $(wildcard params/recipes/*.yaml)
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 
 $(REPORTS)/index.html: $(PAGES)

@@ -222,6 +222,12 @@ class Agreement(Figure4):
     curve_bounds_pct: CurveBounds
 
 
+class Explanation(Section):
+    examined: str
+    repeats: Count
+    window_pct: Literal[5, 10, 20, 25]
+
+
 class Nothing(Section):
     pass
 
@@ -239,6 +245,7 @@ class StudyFile(Section):
     figure4: Figure4 = Field(alias="07_figure4")
     generalisation: Generalisation = Field(alias="08_generalisation")
     agreement: Agreement = Field(alias="09_agreement")
+    explanation: Explanation = Field(alias="11_explanation")
 
 
 @dataclass(frozen=True)
