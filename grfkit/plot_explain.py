@@ -33,8 +33,8 @@ def points(axes, pose, table):
             ax.annotate(_number(1000 * rise, 1), place, xytext=distance * np.array(beside), textcoords="offset points",
                         ha={-1: "right", 0: "center", 1: "left"}[int(np.sign(beside[0]))], va="bottom" if beside[1] else "center",
                         fontsize="small", zorder=4)
-        for color, name, at in ((ESTIMATED, "stance leg", APART_M), (ALARM, "swing leg", -APART_M)):
-            ax.text(at, -0.08, name, color=color, ha="center", va="top", fontsize="small", weight="bold")
+        for color, name, hip in ((ESTIMATED, "stance leg", "r_hip"), (ALARM, "swing leg", "l_hip")):
+            ax.text(drawn[POINTS.index(hip), 0], -0.08, name, color=color, ha="center", va="top", fontsize="small", weight="bold")
         ax.axhline(0, color="0.8", linewidth=1, zorder=0)
         ax.set(title=f"{DIRECTION_NAMES[direction]}\nrise of RMSE (0.001 BW)", xlabel="forward (m), legs drawn apart",
                aspect="equal", ylim=(-0.2, pose[0, 2] + 0.2), xlim=(places[:, 0].min() - 0.25, places[:, 0].max() + 0.3))
