@@ -128,6 +128,8 @@ def predict(alike, duals, candidates, chosen):
 def _solved(alike, targets, candidate):
     """Invert the ridged kernel matrix; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
     matrix = alike.kernel(candidate)
+    matrix += matrix.T  # single precision leaves it not quite symmetric, and a left-out group's own targets would not quite cancel
+    matrix /= 2
     matrix[np.diag_indices_from(matrix)] += candidate["noise"]
     inverse = inv(matrix, overwrite_a=True, check_finite=False)
     flat = targets.reshape(len(targets), -1).astype(float)

@@ -135,3 +135,18 @@ def test_draw_stays_within_the_limits_and_follows_the_seed():
         for name, value in candidate.items():
             low, high = getattr(PHYSICS, name)
             assert low <= value <= high
+
+
+def test_left_out_has_nothing_of_the_groups_own_targets_in_single_precision():
+    """Inputs are in single precision, as samples gives them: their kernel matrix is not quite symmetric."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(6), 40)
+    inputs = {"accelerations": tuple(rng.normal(0, 60, (240, nodes, 11, 3)).astype(np.float32) for nodes in (51, 6))}
+    candidate = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}
+    targets, others = rng.normal(size=(240, 20, 3)), [0, 1, 3, 4, 5]
+    spoiled = np.where((groups == 2)[:, None, None], 50 - 3 * targets, targets)
+    alike = kernel.Alike(inputs, shape="gaussian")
+    one, two = (kernel.left_out(alike, each, groups, candidate) for each in (targets, spoiled))
+    np.testing.assert_allclose(one[groups == 2], two[groups == 2], atol=1e-9)
+    assert np.abs(one - two)[groups != 2].max() > 0.1  # the others do learn from it
+    one, two = (kernel.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1] for each in (targets, spoiled))
+    np.testing.assert_allclose(one[2, others], two[2, others], atol=1e-9)
