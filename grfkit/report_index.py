@@ -16,7 +16,9 @@ from grfkit.report_words import (FEATURES, curves_correlate, mean_sd, missing, n
                                  number, seconds, select)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
-CHAIN = [*NOTEBOOKS[:3], "08_generalisation"]  # each is upstream of all that follow; the tables and the figure do not need each other
+NEEDS = {"01_preprocess": [], "02_search": NOTEBOOKS[:1], "03_train": NOTEBOOKS[:2], "06_table3": [*NOTEBOOKS[:3], "05_table2"],
+         "08_generalisation": NOTEBOOKS[:1], "09_agreement": ["01_preprocess", "08_generalisation"],
+         "11_explanation": NOTEBOOKS[:1]}  # what each builds on, as in the Makefile; the others on the first three
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     ("Table 1. Estimated and measured curves over stance", "04_table1/table1.csv", "direction",
      {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 2, 2)}),
@@ -63,20 +65,21 @@ def read_notebooks(reports):
     Status: done, failed, not run, or out of date where a notebook it builds on ran after it, failed or has not run.
     """
     beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
-    notebooks, upstream = [], []
+    notebooks = []
     for stem in NOTEBOOKS + beyond:
         path = reports / f"{stem}.json"
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         status = record.get("status", "not run")
         if status == "done" and not (reports / f"{stem}.html").is_file():
             status = "not run"
-        if status == "done" and any(n["status"] != "done" or n["record"]["started"] > record["started"] for n in upstream):
+        if status == "done" and any(
+                n["status"] != "done" or n["record"]["started"] > record["started"]
+                for n in notebooks if n["stem"] in NEEDS.get(stem, NOTEBOOKS[:3])):
             status = "out of date"
         link = {"failed": f"{stem}.failed.ipynb", "not run": None}.get(status, f"{stem}.html")
         duration = record.get("duration_s", 0)
         notebooks.append({"stem": stem, "status": status, "record": record, "link": link,
                           "duration_s": duration, "duration": seconds(duration or None)})
-        upstream += notebooks[-1:] if stem in CHAIN else []
     return notebooks
 
 

@@ -305,6 +305,18 @@ def test_read_notebooks_marks_what_is_older_than_what_it_builds_on(project):
                       "05_table2": "done", "06_table3": "failed", "07_figure4": "not run", "08_beyond": "done"}
 
 
+def test_read_notebooks_of_what_goes_beyond_depend_on_01_and_on_each_other_as_the_makefile_says(project):
+    reports = project / "reports"
+    for stem, started in (("01_preprocess", "T1"), ("02_search", "T9"), ("08_generalisation", "T5"), ("09_agreement", "T4"),
+                          ("11_explanation", "T2"), ("05_table2", "T7"), ("06_table3", "T6")):
+        record(reports, stem, "done", started)
+    status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
+    assert (status["08_generalisation"], status["09_agreement"], status["11_explanation"]) == ("done", "out of date", "done")
+    record(reports, "01_preprocess", "done", "T3")
+    status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
+    assert (status["08_generalisation"], status["11_explanation"], status["06_table3"]) == ("done", "out of date", "out of date")
+
+
 def test_provenance_rows_name_the_notebooks_where_they_differ(project):
     reports = project / "reports"
     record(reports, "01_preprocess", "done", "2030-01-01T10:00:00.5", data_sha256="d" * 64)
