@@ -89,10 +89,11 @@ $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -m grfkit.report remember --reports $(REPORTS) --data "$(DATA)"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
-$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) $(RECIPE_FILE) params/published.yaml $(LIBRARY) | $(READY)
+$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
 	@$(PYTHON) -m grfkit.report run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
+$(REPORTS)/02_search.html: $(RECIPE_FILE)
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
