@@ -132,13 +132,15 @@ def speeds(frames, stances, asked):
     alike, targets = _alike(taken, everything)
     runners, candidate = taken.stances["runner"].to_numpy(), kernel.middle(asked.kernel, asked.inputs)
     matrix, label = alike.kernel(candidate), taken.stances["speed"].to_numpy()
-    trained = {name: label == name for name in np.unique(label)} | {"all": np.full(len(taken), True)}
-    rows = []
-    for name, used in trained.items():
-        curves = np.empty_like(targets)
+    estimated = {}
+    for name in np.unique(label):
+        estimated[name] = np.empty_like(targets)
         for runner in tqdm(np.unique(runners), desc=f"trained on {name}", unit="runner"):
-            mine = np.flatnonzero(runners == runner)
-            curves[mine] = kernel.from_some(matrix, targets, candidate, np.flatnonzero(used & (runners != runner)), mine)
+            mine, used = np.flatnonzero(runners == runner), np.flatnonzero((label == name) & (runners != runner))
+            estimated[name][mine] = kernel.from_some(matrix, targets, candidate, used, mine)
+    estimated["all"] = kernel.left_out(alike, targets, runners, candidate)
+    rows = []
+    for name, curves in estimated.items():
         rows += [_score(samples.take(taken, np.flatnonzero(label == tested)), curves[label == tested], everything, None)
                  .assign(trained=name, tested=tested) for tested in np.unique(label)]
     return pd.concat(rows, ignore_index=True)
