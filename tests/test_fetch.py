@@ -259,7 +259,8 @@ def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, mon
 def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, server):
     server.faults = {NAMES[5]: "crawl"}
     command = [sys.executable, "-m", "grfkit.fetch", "--study", out.parent / "set.yaml", "--out", out]
-    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True,  # tests in the background of a shell ignore it
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert server.crawls.wait(60)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
