@@ -63,8 +63,9 @@ def fit(training, recipe, best, *, seed, epochs):
             return model.fit(_columns(training, recipe), training.forces, training.lengths, seed=seed, epochs=epochs, progress=True, **best)
         case "kernel_ridge":
             chosen = np.stack([best["chosen"][name] for name in DIRECTIONS], axis=1)
-            duals = kernel.fit(_alike(training, recipe), samples.curve_targets(training), best["candidates"], chosen)
-            return Curves(samples.curve_inputs(training, recipe.inputs), duals, best["candidates"], chosen, recipe.kernel.shape)
+            inputs, shape = samples.curve_inputs(training, recipe.inputs), recipe.kernel.shape
+            duals = kernel.fit(kernel.Alike(inputs, shape=shape), samples.curve_targets(training), best["candidates"], chosen)
+            return Curves(inputs, duals, best["candidates"], chosen, shape)
         case "mean_curve":
             return mean_curve(training)
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import inv, solve
+from scipy.linalg import solve
 from tqdm import tqdm
 
 from grfkit import COMPONENTS, DIRECTIONS, POINTS, estimators, generalise, kernel, samples
@@ -76,10 +76,7 @@ def duals_left_out(matrix, targets, runners, *, noise):
     Exact, by one factorisation of the kernel `matrix` (S, S), which is overwritten: with A the inverse of the ridged one, the dual
     of all, A Y, less A_:g A_gg^-1 (A Y)_g.
     """
-    matrix += matrix.T  # single precision leaves it not quite symmetric, and a runner's own forces would not quite cancel
-    matrix /= 2
-    matrix[np.diag_indices_from(matrix)] += noise
-    inverse, duals = inv(matrix, overwrite_a=True, check_finite=False), {}
+    inverse, duals = kernel.inverted(matrix, noise), {}
     dual = inverse @ targets.reshape(len(targets), -1)
     for runner in np.unique(runners):
         mine = np.flatnonzero(runners == runner)

@@ -106,13 +106,6 @@ def vlr_by_definition(predictions):
     return table
 
 
-def first_stance(predictions):
-    """Take the first stance of predictions as measured: times (T,) s and curve (T, 3) BW."""
-    rows = predictions[(predictions["stance"] == predictions["stance"].iloc[0])
-                       & (predictions["estimator"] == predictions["estimator"].iloc[0])]
-    return rows["time_s"].to_numpy(float), rows[FORCES].to_numpy(float)
-
-
 def summary(measured, published):
     """Summarise measured features (a column each) over stances beside the published plate's, Table 2."""
     table = measured[FEATURES].agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "n"], axis=1)

@@ -100,7 +100,7 @@ def nested(alike, targets, groups, candidates, scored, *, averaged, progress=Fal
     tried = [left_out_twice(alike, targets, groups, candidate, scored)
              for candidate in tqdm(candidates, desc="leaving out", unit="candidate", disable=not progress)]
     estimates, errors = np.stack([one for one, _ in tried]), np.stack([np.sqrt(np.nanmean(pairs ** 2, axis=1)) for _, pairs in tried])
-    chosen = np.argsort(errors, axis=0, kind="stable")[:averaged]  # (averaged, G, C)
+    chosen = choose(errors, averaged=averaged)  # (averaged, G, C)
     mean = np.empty_like(targets, dtype=float)
     for g, mine in enumerate(_indices(groups)):
         for c in range(targets.shape[2]):
@@ -109,7 +109,7 @@ def nested(alike, targets, groups, candidates, scored, *, averaged, progress=Fal
 
 
 def choose(errors, *, averaged):
-    """Choose for each component the candidates (averaged, C) with the least mean error; `errors` (candidates, C)."""
+    """Choose for each component the candidates (averaged, C) with the least mean error; `errors` (candidates, ..., C)."""
     return np.argsort(errors, axis=0, kind="stable")[:averaged]
 
 
@@ -125,13 +125,17 @@ def predict(alike, duals, candidates, chosen):
                      for c in range(chosen.shape[1])], axis=-1)
 
 
-def _solved(alike, targets, candidate):
-    """Invert the ridged kernel matrix; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
-    matrix = alike.kernel(candidate)
+def inverted(matrix, noise):
+    """Invert a kernel matrix (S, S) with its ridge; the matrix is overwritten."""
     matrix += matrix.T  # single precision leaves it not quite symmetric, and a left-out group's own targets would not quite cancel
     matrix /= 2
-    matrix[np.diag_indices_from(matrix)] += candidate["noise"]
-    inverse = inv(matrix, overwrite_a=True, check_finite=False)
+    matrix[np.diag_indices_from(matrix)] += noise
+    return inv(matrix, overwrite_a=True, check_finite=False)
+
+
+def _solved(alike, targets, candidate):
+    """Invert the ridged kernel matrix; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
+    inverse = inverted(alike.kernel(candidate), candidate["noise"])
     flat = targets.reshape(len(targets), -1).astype(float)
     return inverse, inverse @ flat, flat
 

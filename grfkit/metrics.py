@@ -54,7 +54,7 @@ def first_stance(predictions):
     rows = predictions[predictions["stance"] == predictions["stance"].iloc[0]]
     estimated = {name: part[ESTIMATES].to_numpy() for name, part in rows.groupby("estimator", sort=False)}
     one = rows[rows["estimator"] == rows["estimator"].iloc[0]]
-    return one["time_s"].to_numpy(), one[FORCES].to_numpy(), estimated
+    return one["time_s"].to_numpy(float), one[FORCES].to_numpy(float), estimated
 
 
 def pearson(measured, estimated):

@@ -12,10 +12,9 @@ import yaml
 from pydantic import Field
 
 from grfkit import study
-from grfkit.study import Count, Positive, Section, StudyError
+from grfkit.study import Count, Positive, Section, StudyError, span
 
 KINDS = ("positions", "velocities", "accelerations", "times")
-Range = Annotated[list[Positive], Field(min_length=2, max_length=2), pydantic.AfterValidator(study.ordered)]
 
 
 class Kernel(Section):
@@ -28,12 +27,12 @@ class Kernel(Section):
     shape: Literal["gaussian", "linear"]
     candidates: Count
     averaged: Count
-    positions_m: Range
-    velocities_m_s: Range
-    accelerations_m_s2: Range
-    times_s: Range
-    noise: Range
-    edges: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2), pydantic.AfterValidator(study.ordered)]
+    positions_m: span(Positive)
+    velocities_m_s: span(Positive)
+    accelerations_m_s2: span(Positive)
+    times_s: span(Positive)
+    noise: span(Positive)
+    edges: span(Annotated[float, Field(ge=0)])
 
     @pydantic.model_validator(mode="after")
     def _enough(self):

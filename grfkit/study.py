@@ -45,14 +45,15 @@ def _table(name):
     return name
 
 
-def ordered(limits):
+def _ordered(limits):
     if limits[0] > limits[1]:
         raise ValueError("the lower limit comes first")
     return limits
 
 
-def _range(kind):
-    return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(ordered)]
+def span(kind):
+    """Give the type of two limits [lower, upper] of a kind of number."""
+    return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(_ordered)]
 
 
 class General(Section):
@@ -117,7 +118,7 @@ class Clusters(Section):
 
 
 class Checks(Section):
-    stance_s: _range(Positive)
+    stance_s: span(Positive)
     min_peak_bw: Positive
     max_gap_s: Positive
     missing_share: Share
@@ -141,8 +142,8 @@ class Preprocess(Section):
     points: dict[str, str | Annotated[list[str], Field(min_length=1)]] | None
     theia: bool
     clusters: Clusters | None
-    speed_m_s: _range(Positive)
-    other_speeds_m_s: _range(Positive) | None
+    speed_m_s: span(Positive)
+    other_speeds_m_s: span(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
     points_cutoff_hz: Positive | None
@@ -161,10 +162,10 @@ class Search(Section):
     folds: Annotated[int, Field(ge=2)]
     trials: Count
     epochs: Count
-    layers: _range(Count)
-    units: _range(Count)
-    dropout: _range(Annotated[float, Field(ge=0, lt=1)])
-    learning_rate: _range(Positive)
+    layers: span(Count)
+    units: span(Count)
+    dropout: span(Annotated[float, Field(ge=0, lt=1)])
+    learning_rate: span(Positive)
     batch_size: Annotated[list[Count], Field(min_length=1)]
 
 

@@ -81,7 +81,7 @@ def test_vlr_by_definition_of_what_was_not_estimated_or_of_one_stance_is_nan(pre
 
 
 def test_the_figures_draw_the_slopes_that_are_reported(predictions):
-    time, curve = features.first_stance(predictions)
+    time, curve, _ = metrics.first_stance(predictions)
     intervals = features.loading_intervals(curve[:, 2], time)
     _, *slopes = plot.loading_rates(Figure().subplots(), time, curve[:, 2], intervals).lines
     for line, definition in zip(slopes, features.LOADING_RATES, strict=True):
