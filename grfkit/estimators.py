@@ -55,12 +55,21 @@ def search(training, recipe, *, folder, seed, **network):
     return pd.DataFrame(rows), best
 
 
-def fit(training, recipe, best, *, seed, epochs):
-    """Fit an estimator to all training Samples with the hyper-parameters `best` (search's); `seed` and `epochs` are an LSTM's."""
+def fit(training, recipe, best, *, seed, epochs, patience=None):
+    """Fit an estimator to all training Samples with the hyper-parameters `best` (search's); `seed`, `epochs` and `patience` are an LSTM's.
+
+    With `patience` a tenth of the training runners are not fitted to but watched, and the training stops after so many epochs
+    without a smaller error on them.
+    """
     match recipe.estimator:
         case "lstm":
             from grfkit import model
-            return model.fit(_columns(training, recipe), training.forces, training.lengths, seed=seed, epochs=epochs, progress=True, **best)
+            watched = None
+            if patience:
+                aside = np.isin(_runners(training), watched_runners(training, seed=seed))
+                watched = _of_network(samples.take(training, np.flatnonzero(aside)), recipe)
+                training = samples.take(training, np.flatnonzero(~aside))
+            return model.fit(*_of_network(training, recipe), seed=seed, epochs=epochs, watched=watched, patience=patience, progress=True, **best)
         case "kernel_ridge":
             chosen = np.stack([best["chosen"][name] for name in DIRECTIONS], axis=1)
             inputs, shape = samples.curve_inputs(training, recipe.inputs), recipe.kernel.shape
@@ -168,6 +177,15 @@ def left_out(everything, recipe, *, seed, network, progress=True):
     return predict(None, everything, recipe)
 
 
+def watched_runners(training, *, seed):
+    """Draw a tenth of the training runners, one at least, whose error tells when to stop; raises ValueError for a single runner."""
+    runners = np.unique(_runners(training))
+    if len(runners) < 2:
+        raise ValueError(f"To stop early (`patience`), a training runner is watched and another trained on; found {len(runners)}. "
+                         "Write `patience: null`.")
+    return np.random.default_rng(seed).choice(runners, max(1, round(len(runners) / 10)), replace=False)
+
+
 def at_study_speed(taken):
     """Mark the stances (S,) that are not of another speed than the study's."""
     return (taken.stances["split"] != "other_speed").to_numpy()
@@ -179,6 +197,11 @@ def _alike(taken, recipe):
 
 def _columns(taken, recipe):
     return samples.frame_inputs(taken, recipe.inputs)
+
+
+def _of_network(taken, recipe):
+    """Give what model.fit takes: points (N, C), forces (N, 3) BW, lengths (S,)."""
+    return _columns(taken, recipe), taken.forces, taken.lengths
 
 
 def _runners(taken):
@@ -193,11 +216,11 @@ def _runner_errors(taken, targets, estimated):
 
 def _search_network(training, recipe, *, folder, seed, folds, trials, frames_per_step, epochs, ranges):
     from grfkit import search as optuna_search
-    columns = _columns(training, recipe)
+    held = _of_network(training, recipe)
     parts = optuna_search.folds(len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None)
     settings = {"seed": seed, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
-    key = optuna_search.fingerprint(columns, training.forces, training.lengths, *(held for _, held in parts), **settings)
-    found = optuna_search.run(columns, training.forces, training.lengths, storage=optuna_search.journal(folder, key), trials=trials,
+    key = optuna_search.fingerprint(*held, *(validation for _, validation in parts), **settings)
+    found = optuna_search.run(*held, storage=optuna_search.journal(folder, key), trials=trials,
                               parts=parts, **settings)
     return optuna_search.table(found), optuna_search.best(found) | {"frames_per_step": frames_per_step}
 
@@ -206,8 +229,7 @@ def _left_out_network(everything, recipe, *, seed, network, progress):
     """Fit an LSTM for each runner left out, as many at a time as there are processors."""
     from grfkit import model, search
     runners, estimated = _runners(everything), np.zeros_like(everything.forces)
-    held = _columns(everything, recipe), everything.forces, everything.lengths
-    with search.workers(len(np.unique(runners)), network["epochs"], *held) as pool:
+    with search.workers(len(np.unique(runners)), network["epochs"], *_of_network(everything, recipe)) as pool:
         waiting = {pool.submit(model.fold_estimates, np.flatnonzero(runners != runner), np.flatnonzero(runners == runner),
                                seed=seed, **network): np.flatnonzero(runners == runner) for runner in np.unique(runners)}
         for future in tqdm(as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress):

@@ -171,6 +171,7 @@ class Search(Section):
 
 class Train(Section):
     epochs: Count
+    patience: Count | None
 
 
 class Table2(Section):

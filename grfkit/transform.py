@@ -49,9 +49,10 @@ def time_normalise(curve, nodes):
 
 def fit_minmax(rows):
     """Fit the scaling of each variable to [0, 1] on training rows (N, C), and on no others (paper section 1.4.3)."""
-    from sklearn.preprocessing import MinMaxScaler  # as above
+    from sklearn.preprocessing import MinMaxScaler  # takes a second
 
-    return MinMaxScaler().fit(np.asarray(rows, float))  # double, so that saved limits give the very same scaling
+    limits = np.stack([rows.min(axis=0), rows.max(axis=0)])  # all that it needs, and no second copy of all rows
+    return MinMaxScaler().fit(limits.astype(float))  # double, so that saved limits give the very same scaling
 
 
 def starts(lengths):

@@ -1,6 +1,7 @@
 """Every estimator by the same verbs: none sees the runner left out, what is saved gives the same forces, baselines are what they say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from safetensors.numpy import load_file
@@ -109,3 +110,36 @@ def test_mean_curve_is_of_the_studys_speed_alone(study):
     own = samples.prepare(frames, stances[stances["stance"] < 6], RECIPES["physics"])
     for side, curve in estimators.mean_curve(own).items():
         np.testing.assert_allclose(estimators.mean_curve(taken)[side], curve)
+
+
+def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(study, monkeypatch):
+    """A tenth of the runners, one at least, is kept aside whole; of a single runner nobody is left."""
+    stances, frames = study
+    asked, given = RECIPES["paper"], {}
+    from grfkit import model
+    monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
+    training = samples.prepare(frames, stances, asked)
+    estimators.fit(training, asked, {}, seed=3, epochs=5, patience=2)
+    points, _, lengths = given["watched"]
+    aside = np.isin(training.stances["runner"], estimators.watched_runners(training, seed=3))
+    assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
+    np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
+    estimators.fit(training, asked, {}, seed=3, epochs=5)
+    assert given["watched"] is None and len(given["fitted_to"][2]) == 12
+    alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
+    with pytest.raises(ValueError, match="patience: null"):
+        estimators.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
+
+
+@pytest.mark.parametrize("name", ["paper", "physics"])
+def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
+    """The tables of 01 come in one order whatever the order of files; frames of other stances between them change nothing."""
+    stances, frames = study
+    asked = RECIPES[name]
+    shuffled = pd.concat([group for _, group in sorted(frames.groupby("stance"), key=lambda item: -item[0])])
+    both = []
+    for number, table in enumerate((frames, shuffled)):
+        training = samples.prepare(table, stances, asked)
+        _, best = estimators.search(training, asked, folder=tmp_path / str(number), seed=3, **settings(asked))
+        both.append(estimators.predict(estimators.fit(training, asked, best, seed=3, epochs=2), training, asked))
+    np.testing.assert_array_equal(*both)

@@ -94,6 +94,50 @@ def test_fold_error_is_the_error_on_the_validation_stances(data):
     assert error == pytest.approx(np.sqrt(np.mean((difference / np.ptp(forces[rows], axis=0)) ** 2)), rel=1e-4)
 
 
+def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data, monkeypatch):
+    """The weights after every epoch, judged one by one on the watched stances: the best are kept, and three worse ones end it."""
+    points, forces, lengths = data
+    training, watched = ((*(array[transform.rows_of(lengths, some)] for array in (points, forces)), lengths[some])
+                         for some in (np.arange(6), np.array([6, 7])))
+    epoch, after = model._train_epoch, []
+
+    def recorded(net, *others):
+        epoch(net, *others)
+        after.append({name: value.clone() for name, value in net.state_dict().items()})
+    monkeypatch.setattr(model, "_train_epoch", recorded)
+    settings = SETTINGS | {"epochs": 40, "learning_rate": 0.05}
+    stopped = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
+    errors = []
+    for state in after:
+        stopped.net.load_state_dict(state)
+        errors.append(np.mean(((model.predict(stopped, watched[0], watched[2]) - watched[1]) / np.ptp(training[1], axis=0)) ** 2))
+    least = int(np.argmin(errors))
+    assert len(after) == stopped.settings["epochs"] == least + 4 < 40
+    again = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
+    assert all((weights(again)[name] == value.numpy()).all() for name, value in after[least].items())
+
+
+def test_watched_stances_change_no_scale_and_no_step(data):
+    """Without patience running out, watching changes only which of the epochs is kept: the last one, where it is the best."""
+    points, forces, lengths = data
+    training = points[:lengths[:6].sum()], forces[:lengths[:6].sum()], lengths[:6]
+    alone = model.fit(*training, seed=1, **SETTINGS)
+    watching = model.fit(*training, seed=1, watched=training, patience=9, **SETTINGS)  # two epochs, both of which gain
+    assert all((weights(alone)[name] == weights(watching)[name]).all() for name in weights(alone))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that torch can use")
+def test_a_gpu_gives_what_a_cpu_gives(data, monkeypatch):
+    """Half precision, and another order of additions: a hundredth of a body weight after some epochs from the same weights."""
+    points, forces, lengths = data
+    settings = SETTINGS | {"dropout": 0.0, "epochs": 10}  # each device draws what it drops with a generator of its own
+    estimates = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr(model, "DEVICE", device)
+        estimates[device] = model.predict(model.fit(points, forces, lengths, seed=0, **settings), points, lengths)
+    assert np.abs(estimates["cuda"] - estimates["cpu"]).max() < 0.03 and metrics.rmse(estimates["cpu"], estimates["cuda"]).max() < 0.01
+
+
 def test_describe_and_restore_through_files_give_the_same_forces(data, tmp_path):
     from safetensors.numpy import load_file
     points, forces, lengths = data
