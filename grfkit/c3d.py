@@ -122,7 +122,7 @@ def _scale(unit, name):
 def _points(content, rotation, scale):
     raw = content["data"]["points"][:3]  # (3, P, F)
     missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
-    metres = np.einsum("ij,jpf->pfi", rotation, raw) * scale
+    metres = np.moveaxis(np.tensordot(rotation * scale, raw, axes=1), 0, 2)
     metres[missing] = np.nan
     labels = _labels(content["parameters"]["POINT"])[:len(metres)]  # some files name more than they hold
     twice = {label for label in labels if labels.count(label) > 1}  # which one is meant, the study file says: LHEE#2
@@ -166,7 +166,7 @@ def _plates(content, rotation, wanted):
 
 
 def _rows(vectors):
-    return np.array([vector.to_array()[:, 0] for vector in vectors]).reshape(-1, 3)
+    return np.array([vector.to_array() for vector in vectors]).reshape(-1, 3)
 
 
 def _plate(number, force_unit, unit, force, cop, corners, rotation):

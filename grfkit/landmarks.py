@@ -9,6 +9,8 @@ import numpy as np
 
 from grfkit import POINTS
 
+MOST_STEPS, HALF_THE_DIGITS = 20, 1e-7  # of Newton's iteration: a step smaller than this leaves the next one nothing: our choice
+
 
 def from_markers(markers, names):
     """Take the 11 points from named markers.
@@ -120,7 +122,7 @@ def rigid_fit(still, moving):
 
     Returns rotations (F, 3, 3) and the means of the visible markers, still (F, 3) and moving (F, 3), so that a point p
     of the static trial lies at rotation @ (p - still mean) + moving mean. NaN where fewer than three are visible.
-    Source: Kabsch 1976.
+    Source: Kabsch 1976; the rotation as in _nearest_rotation.
     """
     seen = np.isfinite(moving).all(axis=2)  # (F, M)
     weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
@@ -128,12 +130,40 @@ def rigid_fit(still, moving):
     mean_still, mean_moving = weight @ still, np.einsum("fm,fmi->fi", weight, filled)
     from_still = still - mean_still[:, None]
     from_moving = filled - mean_moving[:, None]
-    u, _, vt = np.linalg.svd(np.einsum("fm,fmi,fmj->fij", weight, from_moving, from_still))
-    u[..., -1] *= np.sign(np.linalg.det(u @ vt))[:, None]  # a rotation, never a reflection
-    rotation = u @ vt
+    rotation = _nearest_rotation(np.einsum("fm,fmi,fmj->fij", weight, from_moving, from_still))
     unknown = seen.sum(axis=1) < 3
     rotation[unknown] = np.nan
     return rotation, mean_still, mean_moving
+
+
+def _nearest_rotation(products):
+    """Find the rotations (F, 3, 3) nearest to matrices (F, 3, 3), never a reflection; NaN where markers lie on a line.
+
+    Newton's iteration for the orthogonal polar factor, all frames at once (Higham 1986): several times faster than a singular
+    value decomposition of each. With its cofactors added a matrix has the same nearest rotation, and is regular where markers lie
+    in a plane. What still ends as a reflection is a mirror image (two labels swapped): it is decomposed.
+    """
+    x = np.ascontiguousarray(products.transpose(1, 2, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = x + _cofactors(x) / np.sqrt((x**2).sum(axis=(0, 1)))
+        for _ in range(MOST_STEPS):
+            cofactors = _cofactors(x)
+            determinant = (x[0] * cofactors[0]).sum(axis=0)
+            scale = np.cbrt(np.abs(determinant))
+            before, x = x, x * (0.5 / scale) + cofactors * (0.5 * scale / determinant)
+            if not (np.abs(x - before) > HALF_THE_DIGITS).any():
+                break
+    rotation = x.transpose(2, 0, 1)
+    mirrored = determinant < 0
+    u, _, vt = np.linalg.svd(products[mirrored])
+    rotation[mirrored] = (u * [1, 1, -1]) @ vt
+    return rotation
+
+
+def _cofactors(x):
+    """Give the cofactors of matrices (3, 3, F)."""
+    one, two = [1, 2, 0], [2, 0, 1]
+    return x[one][:, one] * x[two][:, two] - x[one][:, two] * x[two][:, one]
 
 
 def _pose(segment, markers, still, names, max_residual_m):

@@ -1,7 +1,7 @@
 """The 11 points of one recording as curves in time, with gaps that may be bridged and gaps that may not."""
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PPoly
 
 from grfkit import POINTS, transform
 from grfkit.checks import Excluded
@@ -25,10 +25,13 @@ class Tracks:
         if len(seen) < FEWEST_FRAMES:
             self.times = self.times[:0]
             return
-        self.spline = CubicSpline(self.times, points[seen])
+        times, values = self.times, points[seen]
+        if cutoff_hz and seen[-1] - seen[0] >= len(seen):  # a filter wants equal steps
+            times = np.arange(seen[0], seen[-1] + 1) / rate_hz
+            values = CubicSpline(self.times, values)(times)
         if cutoff_hz:
-            whole = np.arange(seen[0], seen[-1] + 1) / rate_hz
-            self.spline = CubicSpline(whole, transform.lowpass(self.spline(whole), cutoff_hz=cutoff_hz, rate_hz=rate_hz))
+            values = transform.lowpass(values, cutoff_hz=cutoff_hz, rate_hz=rate_hz)
+        self.spline = CubicSpline(times, values)
 
     def at(self, times):
         """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
@@ -55,7 +58,8 @@ class Tracks:
 
     def pelvis_height(self, times):
         """Give the height (T,) m of the pelvis at times (T,) s, held where nothing was seen."""
-        return self.spline(np.clip(times, self.times[0], self.times[-1]))[:, 0, 2]
+        height = PPoly(self.spline.c[..., 0, 2], self.spline.x)  # of all points, this one coordinate
+        return height(np.clip(times, self.times[0], self.times[-1]))
 
 
 def heading(points):

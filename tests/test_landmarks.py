@@ -31,6 +31,25 @@ def test_rigid_fit_agrees_with_scipy_on_noisy_markers():
     np.testing.assert_allclose(fitted[0], reference.as_matrix(), atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["solid", "flat", "mirrored", "any"])
+def test_nearest_rotation_agrees_with_the_singular_value_decomposition(kind):
+    """Noisy clusters, flat ones, clusters with two labels swapped, and any matrix: the slow way frame by frame gives the same."""
+    still = RNG.normal(size=(4, 3)) * [0.10, 0.05, 0.0 if kind == "flat" else 0.03]
+    moving = np.einsum("fij,mj->fmi", motion(300)[0], still) + 0.003 * RNG.normal(size=(300, 4, 3))
+    products = np.einsum("fmi,mj->fij", moving * [1, 1, -1 if kind == "mirrored" else 1], still)
+    if kind == "any":
+        products = RNG.normal(size=(300, 3, 3))
+    for matrix, fitted in zip(products, landmarks._nearest_rotation(products), strict=True):
+        u, _, vt = np.linalg.svd(matrix)
+        np.testing.assert_allclose(fitted, u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt, atol=1e-9)
+        assert np.linalg.det(fitted) == pytest.approx(1)
+
+
+def test_rigid_fit_of_markers_on_a_line_is_unknown():
+    still = np.array([[0.0, 0, 0], [0.1, 0, 0], [0.2, 0, 0]])
+    assert np.isnan(landmarks.rigid_fit(still, np.stack([still, still + 1.0]))[0]).all()
+
+
 def test_rigid_fit_needs_three_markers_and_bridges_an_occlusion():
     rotations, shifts = motion(3)
     still = RNG.normal(size=(4, 3))
