@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, landmarks, tracks, transform
 from grfkit.checks import Excluded
@@ -16,16 +15,18 @@ from grfkit.checks import Excluded
 
 def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, other_speeds_m_s, body_weight,
             force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s, limits):
-    """Read every trial of the table and cut it into stances.
+    """Read trials one after the other, cut them into stances and weigh the runners; cohort.collect does it runner by runner.
 
-    `trials` is recordings.read_trials' table, `folder` the recordings'; `landmark_source` is {"points": ..., "theia": ...,
-    "clusters": ...}, one of them set; `limits` are the thresholds of the checks. Returns DataFrames as in stances.csv (`split` is
-    other_speed outside `speed_m_s`, which are read within `other_speeds_m_s` alone, None for no others; else not drawn yet; and `weighed_kg`, `unit_kg`), stances.parquet and excluded.csv, and one of the weights: runner, mass_kg, weighed_kg,
-    difference_pct. Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
+    `trials` are rows of recordings.read_trials' table, all of a runner's among them; `folder` is the recordings';
+    `landmark_source` is {"points": ..., "theia": ..., "clusters": ...}, one of them set; `limits` are the thresholds of the checks.
+    Returns DataFrames as in stances.csv (`split` is other_speed outside `speed_m_s`, which are read within `other_speeds_m_s`
+    alone, None for no others; else not drawn yet; and `weighed_kg`, `unit_kg`), stances.parquet and excluded.csv, and one of the
+    weights: runner, mass_kg, weighed_kg, difference_pct. Without a valid stance all but `excluded` have no rows.
+    Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
     """
     stances, frames, excluded, statics = [], [], [], {}
     widest = other_speeds_m_s or speed_m_s
-    for trial in tqdm(list(trials.itertuples()), desc="reading and cutting", unit="file", mininterval=1):
+    for trial in trials.itertuples():
         ours = speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]
         if not ours and not widest[0] <= trial.speed_m_s <= widest[1]:
             excluded.append((trial.file, "", np.nan, f"speed outside {widest[0]} to {widest[1]} m/s"))
@@ -51,11 +52,7 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
                             "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row, "split": "" if ours else "other_speed"})
             frames.append(frame)
     stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
-    excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
-    if not len(stances):
-        raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
-                         f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
-    return stances, _tidy(frames), excluded, weights
+    return stances, _tidy(frames), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
 
 
 def load(trial, folder, statics, source, *, forward, up, plates):
@@ -138,9 +135,9 @@ def _weighed(stances, frames, excluded, body_weight, mass_off):
 
     Returns the table of stances, the list of their frames, and the table of weights; rows are added to `excluded`.
     """
-    if not stances:
-        return [], [], None
     stances = pd.DataFrame(stances)
+    if stances.empty:
+        return stances, [], stances
     weights = stances.groupby(["runner", "mass_kg"], as_index=False)[["impulse_n_s", "weighed_s"]].sum()
     weights["weighed_kg"] = [contact.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
     weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
@@ -235,9 +232,10 @@ def _in_touchdown_frame(table):
 
 def _tidy(tables):
     """Stack the tables of all stances into one, with the number of the stance and of the frame."""
+    columns = ["time_s", *INPUTS, *FORCES]
     lengths = [len(table) for table in tables]
-    tidy = pd.DataFrame(np.concatenate(tables).astype(np.float32), columns=["time_s", *INPUTS, *FORCES])
-    tidy.insert(0, "frame", np.concatenate([np.arange(length) for length in lengths]))
+    tidy = pd.DataFrame(np.concatenate([np.empty((0, len(columns))), *tables], dtype=np.float32), columns=columns)
+    tidy.insert(0, "frame", np.concatenate([np.arange(0), *map(np.arange, lengths)]))
     tidy.insert(0, "stance", np.repeat(np.arange(len(tables)), lengths))
     return tidy
 

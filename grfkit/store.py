@@ -5,9 +5,12 @@ Everything is written under a temporary name and renamed, so that nobody reads h
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import yaml
 
 TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reason")  # "002" is a name, not a number
@@ -22,12 +25,15 @@ def path(results, name):
     return found
 
 
-def read(results, name):
-    """Read a table (.csv, .parquet) or settings (.yaml, .json) that an earlier notebook saved."""
+def read(results, name, *, columns=None, filters=None):
+    """Read a table (.csv, .parquet) or settings (.yaml, .json) that an earlier notebook saved.
+
+    Of a .parquet `columns` and the rows that `filters` [(column, "==", value)] name may be read alone.
+    """
     found = path(results, name)
     match found.suffix:
         case ".parquet":
-            return pd.read_parquet(found)
+            return pd.read_parquet(found, columns=columns, filters=filters)
         case ".csv":
             columns = pd.read_csv(found, nrows=0).columns
             text = [column for column in columns if column in TEXT_COLUMNS]  # "NA" may be a runner's initials
@@ -42,9 +48,7 @@ def read(results, name):
 
 def save(results, name, content):
     """Save a table (.csv, .parquet), settings (.yaml, .json), a figure (.png, .svg) or weights (.safetensors)."""
-    target = Path(results) / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"~{target.name}")
+    target, temporary = _names(results, name)
     match target.suffix:
         case ".parquet":
             content.to_parquet(temporary, index=False)
@@ -62,3 +66,34 @@ def save(results, name, content):
         case other:
             raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
     os.replace(temporary, target)
+
+
+@contextmanager
+def growing(results, name):
+    """Give a function that adds rows to a .parquet: a table (N, columns) each time, which becomes a row group and is then forgotten.
+
+    The file is there when the block ends, and is as it was before where it raises.
+    """
+    target, temporary = _names(results, name)
+    writer = None
+
+    def append(table):
+        nonlocal writer
+        rows = pyarrow.Table.from_pandas(table, preserve_index=False)
+        writer = writer or pyarrow.parquet.ParquetWriter(temporary, rows.schema, use_dictionary=False)  # measured values hardly repeat
+        writer.write_table(rows)
+    try:
+        yield append
+        writer.close()
+        os.replace(temporary, target)
+    finally:
+        if writer:
+            writer.close()
+        temporary.unlink(missing_ok=True)
+
+
+def _names(results, name):
+    """Make the folder of a result; returns its path and the name under which it is written until it is whole."""
+    target = Path(results) / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target, target.with_name(f"~{target.name}")
