@@ -119,8 +119,12 @@ def _finished(slots):
 
 
 def _wanted(slots, number):
-    """Decide whether a trial has a slot, and is the first there that did not fail."""
-    return any(number == next((trial.number for trial in attempts if trial.state != TrialState.FAIL), None) for attempts in slots.values())
+    """Decide whether a trial that begins has a slot, is the first there that did not fail, and was given all that was drawn before."""
+    for attempts in slots.values():
+        first = next((trial for trial in attempts if trial.state != TrialState.FAIL), None)
+        if first is not None and first.number == number:
+            return len(first.system_attrs.get("fixed_params", {})) == max(len(trial.params) for trial in attempts)
+    return False
 
 
 def _fail_dead(study, silent):
