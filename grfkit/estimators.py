@@ -5,12 +5,13 @@ What an estimator sees is decided by its recipe (grfkit.recipes) and made by grf
 
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit import DIRECTIONS, closed_form, kernel, samples, transform
+from grfkit import DIRECTIONS, closed_form, kernel, samples, store, transform
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,21 @@ def training(stances, recipe):
     return stances[train]
 
 
-def search(training, recipe, *, folder, seed, **network):
+def read_training(results, recipe):
+    """Read the stances that a recipe trains on from what 01_preprocess saved in the folder `results`; returns Samples."""
+    stances, frames = (store.read(results, f"01_preprocess/{name}") for name in ("stances.csv", "stances.parquet"))
+    return samples.prepare(frames, training(stances, recipe), recipe)
+
+
+def search(training, recipe, *, folder, seed, storage=None, **network):
     """Choose hyper-parameters on training Samples alone; returns (table as search.csv, best as best.yaml).
 
-    An LSTM's are searched by Optuna in `folder` with the settings `network` (search.run's); a kernel's are drawn, and judged with
-    each training runner left out. Other estimators have none: an empty table, an empty mapping.
+    An LSTM's are searched by Optuna with the settings `network` (search.run's): in `folder`, or with other workers in the database at
+    the URL `storage`. A kernel's are drawn, and judged with each training runner left out. Other estimators have none: an empty table,
+    an empty mapping.
     """
     if recipe.estimator == "lstm":
-        return _search_network(training, recipe, folder=folder, seed=seed, **network)
+        return _search_network(training, recipe, folder=folder, seed=seed, storage=storage, **network)
     if recipe.estimator != "kernel_ridge":
         return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
     candidates = kernel.draw(recipe.kernel, recipe.inputs, seed=seed)
@@ -214,15 +222,21 @@ def _runner_errors(taken, targets, estimated):
     return np.stack([np.sqrt(squared[ours & (runners == runner)].mean(axis=0)) for runner in np.unique(runners[ours])])
 
 
-def _search_network(training, recipe, *, folder, seed, folds, trials, frames_per_step, epochs, ranges):
+def _search_network(training, recipe, *, folder, seed, storage, folds, trials, frames_per_step, epochs, ranges):
     from grfkit import search as optuna_search
     held = _of_network(training, recipe)
     parts = optuna_search.folds(len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None)
     settings = {"seed": seed, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
     key = optuna_search.fingerprint(*held, *(validation for _, validation in parts), **settings)
-    found = optuna_search.run(*held, storage=optuna_search.journal(folder, key), trials=trials,
-                              parts=parts, **settings)
-    return optuna_search.table(found), optuna_search.best(found) | {"frames_per_step": frames_per_step}
+    if storage:
+        from grfkit import search_shared
+        name = f"{Path(folder).resolve().parents[1].name.removesuffix(f'-{recipe.name}')}-{recipe.name}-{key}"
+        found = search_shared.run(*held, url=storage, name=name, trials=trials, parts=parts, **settings)
+        table = optuna_search.table(found).assign(shared_search=name)  # so that the table says that it cannot be made again
+    else:
+        found = optuna_search.run(*held, storage=optuna_search.journal(folder, key), trials=trials, parts=parts, **settings)
+        table = optuna_search.table(found)
+    return table, optuna_search.best(found) | {"frames_per_step": frames_per_step}
 
 
 def _left_out_network(everything, recipe, *, seed, network, progress):

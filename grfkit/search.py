@@ -19,12 +19,13 @@ from optuna.trial import TrialState
 from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
-from grfkit import model, transform
+from grfkit import model
 
 HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
 PRUNED_AFTER = 4  # trials that are never pruned, so that there is something to compare with: our choice
 SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our choice
 KEPT_PCT = 33.0  # a later trial goes on while it is in the best third so far: our choice
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def folds(n, k, *, seed, groups=None):
@@ -50,9 +51,8 @@ def fingerprint(*arrays, **settings):
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
-    for module in (model, transform):
-        digest.update(Path(module.__file__).read_bytes())
-    digest.update(Path(__file__).read_bytes())
+    for name in ("model", "transform", "search", "search_shared"):  # as text: line ends differ between systems
+        digest.update(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8").encode())
     return digest.hexdigest()[:12]
 
 
@@ -67,8 +67,7 @@ def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_ste
     on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(study_name="search", storage=storage, load_if_exists=True,
-                                pruner=optuna.pruners.PercentilePruner(KEPT_PCT, n_startup_trials=PRUNED_AFTER))
+    study = optuna.create_study(study_name="search", storage=storage, load_if_exists=True, pruner=pruner())
     for left in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(left.number, state=TrialState.FAIL)
     n_folds = len(parts)
@@ -78,8 +77,9 @@ def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_ste
           workers(n_folds, epochs, points, forces, lengths) as pool):
         while finished < trials:
             study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
-            trial = study.ask(_distributions(ranges))
-            errors, state = _validate(trial, pool, parts, bar, **settings, **trial.params)
+            trial = study.ask()
+            suggest(trial, ranges)
+            errors, state = validate(trial, pool, parts, bar, **settings, **trial.params)
             study.tell(trial, float(np.mean(errors)) if state == TrialState.COMPLETE else None, state=state)
             bar.update(n_folds - len(errors))
             finished += 1
@@ -99,18 +99,21 @@ def best(trials):
     return {name: winner.params[name] for name in HYPER_PARAMETERS}
 
 
-def _finished(study):
-    return study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED])
+def pruner():
+    """Make the pruner: after the first PRUNED_AFTER trials, one goes on only while it is among the best KEPT_PCT % so far."""
+    return optuna.pruners.PercentilePruner(KEPT_PCT, n_startup_trials=PRUNED_AFTER)
 
 
-def _distributions(ranges):
-    whole, real = optuna.distributions.IntDistribution, optuna.distributions.FloatDistribution
-    return {"layers": whole(*ranges["layers"]), "units": whole(*ranges["units"], log=True),
-            "dropout": real(*ranges["dropout"]), "learning_rate": real(*ranges["learning_rate"], log=True),
-            "batch_size": optuna.distributions.CategoricalDistribution(ranges["batch_size"])}
+def suggest(trial, ranges):
+    """Draw the hyper-parameters of a trial, into its `params`."""
+    trial.suggest_int("layers", *ranges["layers"])
+    trial.suggest_int("units", *ranges["units"], log=True)
+    trial.suggest_float("dropout", *ranges["dropout"])
+    trial.suggest_float("learning_rate", *ranges["learning_rate"], log=True)
+    trial.suggest_categorical("batch_size", ranges["batch_size"])
 
 
-def _validate(trial, pool, parts, bar, **settings):
+def validate(trial, pool, parts, bar, **settings):
     """Fit and validate all folds; returns the errors up to where the trial was pruned, and the trial's state."""
     errors, waiting = [], [pool.submit(model.fold_error, *part, **settings) for part in parts]
     for fold, future in enumerate(waiting):
@@ -123,6 +126,10 @@ def _validate(trial, pool, parts, bar, **settings):
                 later.cancel()
             return errors, TrialState.PRUNED
     return errors, TrialState.COMPLETE
+
+
+def _finished(study):
+    return study.get_trials(states=FINISHED)
 
 
 def workers(most, epochs, *training):
