@@ -50,14 +50,14 @@ RECORDED := $(BASE)/recordings
 endif
 endif
 
-LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold*) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench*) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study reproduce beyond search-worker test test-all lab FORCE
+.PHONY: help environment fetch new-study reproduce beyond bench search-worker test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -81,6 +81,9 @@ reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML f
 beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, each runner left out
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
+
+bench: $(READY) $(TABLE)  ## what each step costs on this machine, as ratios -> reports/bench/index.html; STUDY, DATA: whose recordings
+	@$(PYTHON) -m grfkit.bench --study "$(STUDY_FILE)" --reports reports/bench --data "$(or $(DATA),$(RECORDED))"
 
 # A worker is refused before 01 is made. STORAGE reaches Python through the environment: a command line shows its password.
 search-worker: $(READY)  ## join the search of 02 from any machine; STORAGE=URL of its database, which `make reproduce` takes too

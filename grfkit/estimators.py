@@ -5,6 +5,7 @@ What an estimator sees is decided by its recipe (grfkit.recipes) and made by grf
 
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,10 @@ class Curves:
     candidates: list
     chosen: np.ndarray
     shape: str
+
+    @cached_property
+    def known(self):
+        return kernel.laid_out(self.inputs)
 
 
 def training(stances, recipe):
@@ -75,9 +80,9 @@ def fit(training, recipe, best, *, seed, epochs, patience=None):
             watched = None
             if patience:
                 aside = np.isin(_runners(training), watched_runners(training, seed=seed))
-                watched = _of_network(samples.take(training, np.flatnonzero(aside)), recipe)
+                watched = of_network(samples.take(training, np.flatnonzero(aside)), recipe)
                 training = samples.take(training, np.flatnonzero(~aside))
-            return model.fit(*_of_network(training, recipe), seed=seed, epochs=epochs, watched=watched, patience=patience, progress=True, **best)
+            return model.fit(*of_network(training, recipe), seed=seed, epochs=epochs, watched=watched, patience=patience, progress=True, **best)
         case "kernel_ridge":
             chosen = np.stack([best["chosen"][name] for name in DIRECTIONS], axis=1)
             inputs, shape = samples.curve_inputs(training, recipe.inputs), recipe.kernel.shape
@@ -95,7 +100,7 @@ def predict(fitted, tested, recipe):
             from grfkit import model
             estimated = model.predict(fitted, _columns(tested, recipe), tested.lengths)
         case "kernel_ridge":
-            alike = kernel.Alike(samples.curve_inputs(tested, recipe.inputs), fitted.inputs, shape=fitted.shape)
+            alike = kernel.Alike(samples.curve_inputs(tested, recipe.inputs), fitted.known, shape=fitted.shape)
             estimated = samples.spread(tested, kernel.predict(alike, fitted.duals, fitted.candidates, fitted.chosen))
         case "mean_curve":
             return predict_mean_curve(fitted, tested)
@@ -207,7 +212,7 @@ def _columns(taken, recipe):
     return samples.frame_inputs(taken, recipe.inputs)
 
 
-def _of_network(taken, recipe):
+def of_network(taken, recipe):
     """Give what model.fit takes: points (N, C), forces (N, 3) BW, lengths (S,)."""
     return _columns(taken, recipe), taken.forces, taken.lengths
 
@@ -224,7 +229,7 @@ def _runner_errors(taken, targets, estimated):
 
 def _search_network(training, recipe, *, folder, seed, storage, folds, trials, frames_per_step, epochs, ranges):
     from grfkit import search as optuna_search
-    held = _of_network(training, recipe)
+    held = of_network(training, recipe)
     parts = optuna_search.folds(len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None)
     settings = {"seed": seed, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
     key = optuna_search.fingerprint(*held, *(validation for _, validation in parts), **settings)
@@ -243,7 +248,7 @@ def _left_out_network(everything, recipe, *, seed, network, progress):
     """Fit an LSTM for each runner left out, as many at a time as there are processors."""
     from grfkit import model, search
     runners, estimated = _runners(everything), np.zeros_like(everything.forces)
-    with search.workers(len(np.unique(runners)), network["epochs"], *_of_network(everything, recipe)) as pool:
+    with search.workers(len(np.unique(runners)), network["epochs"], *of_network(everything, recipe)) as pool:
         waiting = {pool.submit(model.fold_estimates, np.flatnonzero(runners != runner), np.flatnonzero(runners == runner),
                                seed=seed, **network): np.flatnonzero(runners == runner) for runner in np.unique(runners)}
         for future in tqdm(as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress):

@@ -5,6 +5,8 @@ gives the estimates of every runner as if that runner had not been there, and of
 runner's hyper-parameters can be chosen on the others alone. Arrays: S stances, Q nodes, C components.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import inv, solve
 from tqdm import tqdm
@@ -32,13 +34,12 @@ def middle(kernel, kinds):
 class Alike:
     """How alike stances are, kind by kind: `gaussian`, by squared distances, or `linear`, by products; mean over points and nodes.
 
-    `inputs` and `others` are {kind: (stance, padding)} as samples.curve_inputs gives. `centre` (for the linear shape; any will
-    do, since there is an intercept) keeps numbers small.
+    `inputs` are {kind: (stance, padding)} as samples.curve_inputs gives; `others` are the same stances, or others as `laid_out` gives.
     """
 
     def __init__(self, inputs, others=None, *, shape):
         self.shape, measure = shape, {"gaussian": _distances, "linear": _products}[shape]
-        others = inputs if others is None else others
+        others = laid_out(inputs) if others is None else others
         self.parts = {kind: [measure(mine, theirs) if mine.shape[1] else None for mine, theirs in zip(inputs[kind], others[kind], strict=True)]
                       for kind in inputs}
 
@@ -148,20 +149,28 @@ def _indices(groups):
     return [np.flatnonzero(groups == group) for group in np.unique(groups)]
 
 
+class Flat(NamedTuple):
+    """Rows (S, n) from their centre (n,), which keeps numbers small, and their squared lengths (S,)."""
+
+    rows: np.ndarray
+    centre: np.ndarray
+    squared: np.ndarray
+
+
+def laid_out(inputs):
+    """Lay stances out for comparing others with them, once: {kind: (stance, padding)}, each Flat."""
+    flat = {kind: [part.reshape(len(part), -1) for part in pair] for kind, pair in inputs.items()}
+    centred = {kind: [(part - part.mean(axis=0), part.mean(axis=0)) for part in pair] for kind, pair in flat.items()}
+    return {kind: [Flat(rows, centre, (rows ** 2).sum(axis=1)) for rows, centre in pair] for kind, pair in centred.items()}
+
+
 def _distances(mine, theirs):
-    """Mean squared differences (S, S') between the rows of two arrays (S, ...) and (S', ...)."""
-    mine, theirs, centre = _flat(mine, theirs)
-    mine, theirs = mine - centre, theirs - centre
-    squared = (mine ** 2).sum(axis=1)[:, None] + (theirs ** 2).sum(axis=1) - 2 * mine @ theirs.T
+    """Mean squared differences (S, S') between the rows of an array (S, ...) and those of a Flat."""
+    mine = mine.reshape(len(mine), -1) - theirs.centre
+    squared = (mine ** 2).sum(axis=1)[:, None] + theirs.squared - 2 * mine @ theirs.rows.T
     return np.maximum(squared, 0, out=squared) / np.float32(mine.shape[1])
 
 
 def _products(mine, theirs):
-    """Mean products (S, S') of the rows of two arrays, from the centre of the second."""
-    mine, theirs, centre = _flat(mine, theirs)
-    return (mine - centre) @ (theirs - centre).T / np.float32(mine.shape[1])
-
-
-def _flat(mine, theirs):
-    mine, theirs = mine.reshape(len(mine), -1), theirs.reshape(len(theirs), -1)
-    return mine, theirs, theirs.mean(axis=0)
+    """Mean products (S, S') of the rows of an array and those of a Flat, from the latter's centre."""
+    return (mine.reshape(len(mine), -1) - theirs.centre) @ theirs.rows.T / np.float32(theirs.rows.shape[1])

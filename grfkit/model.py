@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from grfkit import transform
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+FIT_BYTES = 2_000_000_000  # of a GPU's memory for one fit, the libraries' own included: our choice
 LARGEST_BATCH = 4096  # stances that are estimated at a time, so that memory does not grow with their number: our choice
 
 
@@ -63,15 +65,15 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
     scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
     settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
     torch.set_num_threads(1)  # such small matrix products gain little from a second thread, and lose all to a busy core
-    training = _tensors(points, forces, lengths, scalers, frames_per_step)
+    training = tensors(points, forces, lengths, scalers, frames_per_step)
     with _seeded(seed):
         net = ForceLSTM(points.shape[1], frames_per_step * forces.shape[1], units=units, layers=layers, dropout=dropout).to(DEVICE)
         optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         scaler = torch.amp.GradScaler(DEVICE, enabled=DEVICE == "cuda")
-        watch = _Watch(net, _tensors(*watched, scalers, frames_per_step), patience) if watched else None
+        watch = _Watch(net, tensors(*watched, scalers, frames_per_step), patience) if watched else None
         for done in tqdm(range(1, epochs + 1), desc="training", unit="epoch", disable=not progress):
-            _train_epoch(net, optimiser, scaler, training, batch_size)
+            train_epoch(net, optimiser, scaler, training, batch_size)
             schedule.step()
             if watch and watch.enough():
                 break
@@ -141,6 +143,12 @@ def fold_estimates(training, validation, **settings):
     return predict(fitted, points[transform.rows_of(lengths, validation)], lengths[validation])
 
 
+def at_once():
+    """Give how many fits to run side by side: one a processor, and on a GPU no more than its free memory holds."""
+    most = joblib.cpu_count()
+    return max(1, min(most, torch.cuda.mem_get_info()[0] // FIT_BYTES)) if DEVICE == "cuda" else most
+
+
 def describe(fitted):
     """Give what a saved model consists of: its weights {name: array} and a description that JSON can hold."""
     weights = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
@@ -160,7 +168,7 @@ def restore(weights, description):
     return Fitted(net.eval(), scalers["points"], scalers["forces"], settings)
 
 
-def _tensors(points, forces, lengths, scalers, frames_per_step):
+def tensors(points, forces, lengths, scalers, frames_per_step):
     """Build what an epoch needs, once: steps, targets, what of them is real, and buckets of stances; on the GPU where there is one."""
     steps = _scaled(scalers[0], transform.middle_frames(points, lengths, frames_per_step))
     targets, real = transform.group_frames(forces, lengths, frames_per_step)
@@ -196,7 +204,8 @@ def _forward(net, steps, buckets):
     return scaled
 
 
-def _train_epoch(net, optimiser, scaler, training, batch_size):
+def train_epoch(net, optimiser, scaler, training, batch_size):
+    """Train once on all stances, `tensors` of them, in batches drawn anew; `scaler` is of gradients, for half precision."""
     steps, targets, real, buckets = training
     net.train()
     batches = [(count, batch) for count, stances in buckets

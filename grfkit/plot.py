@@ -266,3 +266,14 @@ def search(ax, table):
     ax.set(xlabel="trial", ylabel="validation error (share of range)")
     ax.legend(frameon=False)
     return ax
+
+
+def cost(axes, table):
+    """Draw time and memory against number of stances on axes (2,); columns work, n, seconds, peak_gb of bench.cost_of."""
+    for (work, rows), marker, color in zip(table.groupby("work", sort=False), "os", (ESTIMATED, ALARM), strict=False):
+        for ax, column in zip(axes, ("seconds", "peak_gb"), strict=True):
+            ax.loglog(rows["n"], rows[column], marker=marker, color=color, label=work.replace("_", " "))
+    for ax, name in zip(axes, ("time (s)", "memory (GB)"), strict=True):
+        ax.set(xlabel="stances", ylabel=name)
+    axes[0].legend(fontsize="small", frameon=False)
+    return axes

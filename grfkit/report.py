@@ -73,7 +73,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
 def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
-    seed, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
+    seed, study, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
     Raises ValueError where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
@@ -84,7 +84,7 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
                          f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}.")
     folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
     home = notebook.resolve().parent
-    given = {"seed": study.seed, "results": _relative(reports / "results", home),
+    given = {"seed": study.seed, "study": _relative(study.path, home), "results": _relative(reports / "results", home),
              "data": folder and _relative(folder, home),
              "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home), "recipes": _relative(home.parent / "params" / "recipes", home),
              "published": _relative(home.parent / "params" / "published.yaml", home)}

@@ -10,7 +10,6 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-import joblib
 import numpy as np
 import optuna
 import pandas as pd
@@ -137,5 +136,5 @@ def workers(most, epochs, *training):
     a thread where they would take longer to start than to work."""
     if epochs * len(training[0]) < SMALL:
         return ThreadPoolExecutor(1, initializer=model.hold, initargs=training)
-    return ProcessPoolExecutor(min(most, joblib.cpu_count()), mp_context=multiprocessing.get_context("spawn"),
+    return ProcessPoolExecutor(min(most, model.at_once()), mp_context=multiprocessing.get_context("spawn"),
                                initializer=model.hold, initargs=training)

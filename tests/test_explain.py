@@ -48,7 +48,7 @@ def literal(small, replace):
         for kind, parts in mine.items():
             for place, part in enumerate(parts):
                 replace(part[0], kind, place, stance, [other for other in others if other in ours])
-        curve, = kernel.predict(kernel.Alike(mine, known, shape="gaussian"), duals, [CANDIDATE], chosen)
+        curve, = kernel.predict(kernel.Alike(mine, kernel.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen)
         errors.append(np.sqrt(((curve - targets[stance]) ** 2).mean(axis=0)))
     return np.array(errors)
 

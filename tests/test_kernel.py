@@ -73,7 +73,7 @@ def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
     candidates = [CANDIDATE, CANDIDATE | {"noise": 0.5, "edges": 0.0}, CANDIDATE | {"times_s": 0.5}]
     chosen = np.array([[0, 1, 2], [1, 1, 0]])
     duals = kernel.fit(kernel.Alike(take(inputs, seen), shape="gaussian"), targets[seen], candidates, chosen)
-    estimated = kernel.predict(kernel.Alike(take(inputs, tested), take(inputs, seen), shape="gaussian"), duals, candidates, chosen)
+    estimated = kernel.predict(kernel.Alike(take(inputs, tested), kernel.laid_out(take(inputs, seen)), shape="gaussian"), duals, candidates, chosen)
     literal = [refit(inputs, targets, seen, tested, candidate) for candidate in candidates]
     for c in range(3):
         np.testing.assert_allclose(estimated[..., c], np.mean([literal[n][..., c] for n in chosen[:, c]], axis=0), atol=1e-8)

@@ -99,12 +99,12 @@ def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data
     points, forces, lengths = data
     training, watched = ((*(array[transform.rows_of(lengths, some)] for array in (points, forces)), lengths[some])
                          for some in (np.arange(6), np.array([6, 7])))
-    epoch, after = model._train_epoch, []
+    epoch, after = model.train_epoch, []
 
     def recorded(net, *others):
         epoch(net, *others)
         after.append({name: value.clone() for name, value in net.state_dict().items()})
-    monkeypatch.setattr(model, "_train_epoch", recorded)
+    monkeypatch.setattr(model, "train_epoch", recorded)
     settings = SETTINGS | {"epochs": 40, "learning_rate": 0.05}
     stopped = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
     errors = []
