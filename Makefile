@@ -113,10 +113,10 @@ $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them
-	$(PYTHON) -m pytest -q -m "not slow"
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup -m "not slow"
 
 test-all: $(READY)  ## the slow tests too
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
 
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv

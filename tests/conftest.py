@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With two test processes (-n 2 --dist loadgroup) a file's tests share one, and so those that share a whole run."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in ("test_pipeline", "test_kill") else item.path.stem))
+
+
 @pytest.fixture
 def rbds():
     """The public set of 22 runners, read in place."""
