@@ -4,11 +4,13 @@ A chunk is one runner, from files to finished rows, so that no chunk needs anoth
 they come: no process ever holds more than a few runners, and the file is the same whoever did the work, and in which order.
 """
 
+import asyncio
 import hashlib
 import logging
 import platform
 import re
 from collections import deque
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib import metadata
@@ -107,7 +109,7 @@ def _engine(name, most):
         from dask.distributed import Client, LocalCluster
         with (_quiet() as level, dask.config.set(LIGHT),
               LocalCluster(n_workers=min(most, joblib.cpu_count()), threads_per_worker=1, processes=name == "processes",
-                           memory_limit=0, dashboard_address=None, silence_logs=level) as cluster, Client(cluster) as client):
+                           memory_limit=0, dashboard_address="127.0.0.1:0", silence_logs=level) as cluster, Client(cluster) as client):
             yield partial(_run, client)
     elif re.fullmatch(r"(tcp|tls)://.+:\d+", name):
         with _quiet(), _connected(name) as client:
@@ -129,13 +131,23 @@ def _quiet():
 
 
 def _connected(address):
-    """Connect to the scheduler of a cluster."""
+    """Connect to the scheduler of a cluster, if one answers: Dask's client waits for ever where something else listens."""
     from dask.distributed import Client
     try:
-        return Client(address, timeout=ANSWER_S)
-    except (OSError, TimeoutError) as error:
-        raise ValueError(f"DASK names a scheduler that runs; {address} did not answer within {ANSWER_S} s. Start it there "
-                         "(`dask scheduler`), or correct the address.") from error
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop of events already
+            thread.submit(asyncio.run, _greet(address)).result()
+        return Client(address)
+    except Exception as error:  # of the network, of certificates, of whatever else listens there
+        raise ValueError(f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s ({str(error) or 'silence'}). "
+                         "Start it (`dask scheduler`), or correct the address.") from None
+
+
+async def _greet(address):
+    from distributed.comm import connect
+    from distributed.security import Security
+    arguments = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=ANSWER_S, **arguments), ANSWER_S)
+    comm.abort()
 
 
 def _run(client, function, chunks):
@@ -151,8 +163,6 @@ def _run(client, function, chunks):
 
 def _result(client, future):
     """Wait for one chunk; raises ValueError, as the chunk does, or where the cluster cannot do it."""
-    from concurrent.futures import CancelledError
-
     from dask.distributed import KilledWorker
     while True:
         try:
