@@ -19,8 +19,8 @@ SWAPPED = [0, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5]  # the other leg's points
 
 @dataclass(frozen=True)
 class Samples:
-    """Stances as a recipe wants them: their table (S rows), the table of all their frames (N rows, `measured` side, unit of the
-    recipe), points (N, 11, 3) m and forces (N, 3) BW, mirrored where the recipe mirrors, lengths (S,) and `inside` (N,) stance."""
+    """Stances as a recipe wants them: their table (S rows), the table of all their frames (N rows: time, and force of the measured side in the
+    recipe's unit), points (N, 11, 3) m and forces (N, 3) BW, mirrored where the recipe mirrors, lengths (S,) and `inside` (N,) stance."""
 
     stances: pd.DataFrame
     frames: pd.DataFrame
@@ -43,14 +43,14 @@ def prepare(frames, stances, recipe):
     """
     ends = stances["toeoff_s"] - stances["touchdown_s"]
     beyond = frames["time_s"] - frames["stance"].map(ends.set_axis(stances["stance"]))
-    kept = frames[(frames["time_s"] >= -recipe.padding_s - TOLERANCE_S) & (beyond <= recipe.padding_s + TOLERANCE_S)]
-    points, forces, lengths, rows = transform.arrays(kept, stances)
+    wanted = (frames["time_s"] >= -recipe.padding_s - TOLERANCE_S) & (beyond <= recipe.padding_s + TOLERANCE_S)
+    points, forces, lengths, rows = transform.arrays(frames if wanted.all() else frames[wanted], stances)
     if recipe.body_weight == "weighed":
         forces = forces * np.repeat(_unit(stances), lengths)[:, None]
         rows = rows.assign(**dict(zip(FORCES, np.float32(forces.T), strict=True)))
     mirrored = (stances["side"] == "l").to_numpy() & recipe.mirror
     left = np.repeat(mirrored, lengths)
-    points, forces = points.reshape(-1, len(POINTS), 3).astype(float), forces.astype(float)
+    points, forces = points.reshape(-1, len(POINTS), 3), forces.astype(float)
     points[left], forces[left] = points[left][:, SWAPPED] * MIRROR, forces[left] * MIRROR
     speed = _speeds(stances)
     groups = stances["flight_s"].groupby([stances["runner"], speed])
@@ -69,12 +69,13 @@ def take(samples, index):
 
 def frame_inputs(samples, kinds):
     """Lay the inputs of each frame side by side, (N, 33 for each of `kinds`): positions m, velocities m/s, accelerations m/s^2."""
-    tables, times = {kind: samples.points.copy() for kind in kinds}, samples.frames["time_s"].to_numpy(float)
-    derived = [kind for kind in kinds if kind != "positions"]
-    for rows, spline in _splines(samples) if derived else ():
-        for kind in derived:
-            tables[kind][rows] = spline(times[rows], KINDS.index(kind))
-    return np.concatenate([tables[kind].reshape(-1, len(INPUTS)) for kind in kinds], axis=1)
+    if list(kinds) == ["positions"]:
+        return samples.points.reshape(-1, len(INPUTS))
+    inputs, times = np.empty((len(samples.points), len(kinds), *samples.points.shape[1:]), samples.points.dtype), samples.frames["time_s"].to_numpy(float)
+    for rows, spline in _splines(samples):
+        for number, kind in enumerate(kinds):
+            inputs[rows, number] = spline(times[rows], KINDS.index(kind))
+    return inputs.reshape(len(inputs), -1)
 
 
 def curve_inputs(samples, kinds):

@@ -100,7 +100,7 @@ def rows_of(lengths, stances):
 def arrays(frames, stances):
     """Take some stances out of the tidy table of all frames, in the order of `stances`.
 
-    Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), ragged, and the rows of `frames` they came from.
+    Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), ragged, and the rows of `frames` they came from, without the points.
     """
     of_stance = frames.groupby("stance", sort=False).indices
     absent = [stance for stance in stances["stance"] if stance not in of_stance]
@@ -108,5 +108,9 @@ def arrays(frames, stances):
         raise ValueError(f"Stances must have frames, and there must be some; of {len(stances)} asked for, {len(absent)} "
                          "have none. Run 01_preprocess again.")
     lengths = np.array([len(of_stance[stance]) for stance in stances["stance"]])
-    kept = frames.iloc[np.concatenate([of_stance[stance] for stance in stances["stance"]])]
-    return kept[INPUTS].to_numpy(), kept[FORCES].to_numpy(), lengths, kept
+    index = np.concatenate([of_stance[stance] for stance in stances["stance"]])
+    points = np.empty((len(index), len(INPUTS)), frames.dtypes[INPUTS[0]])
+    for column, name in enumerate(INPUTS):  # one by one: of many stances a second copy of all would not fit
+        points[:, column] = frames[name].to_numpy()[index]
+    rows = frames.drop(columns=INPUTS).iloc[index]
+    return points, rows[FORCES].to_numpy(), lengths, rows

@@ -74,12 +74,13 @@ def test_the_floor_multiplies_the_same_batches(taken):
     assert all((one != other).any() for one, other in zip(before, after, strict=True))  # both of them learn
 
 
-def test_what_is_compared_gives_the_same(taken):
+def test_what_is_compared_gives_the_same(taken, tidy):
     asked = recipes.load_all(ROOT / "params" / "recipes", ["paper", "physics"])
     alike, targets, runners = bench_cases.of_kernel(taken, asked["physics"])
     candidate = kernel.middle(asked["physics"].kernel, asked["physics"].inputs)
     np.testing.assert_allclose(bench_cases.refitted(alike, targets, runners, candidate), kernel.left_out(alike, targets, runners, candidate), atol=1e-4)
-    paper = samples.prepare(taken.frames, taken.stances, asked["paper"])
+    stances, frames = tidy(12, runners=3)
+    paper = samples.prepare(frames, stances, asked["paper"])
     estimated = estimators.left_out(paper, asked["paper"], seed=1, network=NETWORK, progress=False)
     for runner, alone in zip(np.unique(runners), bench_cases.one_by_one(paper, asked["paper"], seed=1, network=NETWORK), strict=True):
         np.testing.assert_allclose(alone, estimated[np.repeat(runners == runner, paper.lengths)], atol=1e-6)
