@@ -23,10 +23,11 @@ from tqdm import tqdm
 from grfkit import stance, store
 
 FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
-SMALL_MB = 32  # of recordings: less is read here before processes would have started (3 s); measured, our choice
+SMALL_MB = 32  # of recordings: less is read here before processes have started and saved as much (2 to 4 s, measured); our choice
 ANSWER_S = 10  # so long a scheduler may take to answer: our choice
-LIGHT = {"distributed.admin.tick.interval": "1s", "distributed.admin.system-monitor.interval": "5s", "distributed.worker.profile.enabled": False}
 WORKER_S = 60  # so long a cluster may be without any worker: our choice
+LIGHT = {"distributed.admin.tick.interval": "1s", "distributed.admin.system-monitor.interval": "5s",  # what Dask watches itself with
+         "distributed.worker.profile.enabled": False}  # takes a tenth of a processor
 
 
 def collect(trials, folder, results, *, engine=None, **settings):
@@ -138,8 +139,8 @@ def _connected(address):
             thread.submit(asyncio.run, _greet(address)).result()
         return Client(address)
     except Exception as error:  # of the network, of certificates, of whatever else listens there
-        raise ValueError(f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s ({str(error) or 'silence'}). "
-                         "Start it (`dask scheduler`), or correct the address.") from None
+        raise ValueError(f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s "
+                         f"({str(error) or 'silence'}). Start it (`dask scheduler`), or correct the address.") from None
 
 
 async def _greet(address):
@@ -175,7 +176,8 @@ def _result(client, future):
             raise ValueError(f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. Most often "
                              "memory ran out: start fewer workers on each machine.") from None
         except CancelledError:
-            raise ValueError("A scheduler runs until the last runner is cut; its connection was lost. Start it again, then start again.") from None
+            raise ValueError("A scheduler runs until the last runner is cut; its connection was lost. Start it again, "
+                             "then this.") from None
         except ImportError as error:
             raise ValueError(f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, from the same "
                              "requirements.lock, and start its workers again.") from None
