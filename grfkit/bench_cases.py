@@ -39,11 +39,12 @@ def reading(trials, folder, settings):
 
 def on_workers(trials, folder, results, settings, *, repeats):
     """Cut a cohort on one worker process and on two, which have started before; returns (repeats, 2, 2) s, one worker first."""
+    import dask
     from dask.distributed import LocalCluster
 
     from grfkit import cohort
     start = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None, "silence_logs": logging.CRITICAL}
-    with (contextlib.redirect_stderr(io.StringIO()), LocalCluster(n_workers=1, **start) as one, LocalCluster(n_workers=2, **start) as two):
+    with (contextlib.redirect_stderr(io.StringIO()), dask.config.set(cohort.LIGHT), LocalCluster(n_workers=1, **start) as one, LocalCluster(n_workers=2, **start) as two):
         runs = [lambda cluster=cluster: cohort.collect(trials, folder, results, engine=cluster.scheduler_address, **settings) for cluster in (one, two)]
         for warm in runs:  # each worker imports what it needs
             warm()
