@@ -56,6 +56,16 @@ def _bar(number, at_most, at_least, unit=""):
     return {"bar": named, "met": "no" if number > at_most or number < at_least else "yes"}
 
 
+def shown(rows):
+    """Lay rows of bench.csv out for reading: one column of times, ratios with their quartiles."""
+    table = pd.DataFrame(rows).reindex(columns=["case", "against", "ms", "against_ms", "ratio", "ratio_low", "ratio_high", "cpu_ratio", "bar", "met"])
+    spread = [f"{row.ratio:.2f}" + (f" ({row.ratio_low:.2f} to {row.ratio_high:.2f})" if np.isfinite(row.ratio_low) else "") for row in table.itertuples()]
+    times = [f"{row.ms:,.1f} : {row.against_ms:,.1f}" if np.isfinite(row.ms) else "" for row in table.itertuples()]
+    cpu = [f"{ratio:.2f}" if np.isfinite(ratio) else "" for ratio in table["cpu_ratio"]]
+    laid = table.assign(ms=times, ratio=spread, cpu_ratio=cpu)[["case", "against", "ms", "ratio", "cpu_ratio", "bar", "met"]]
+    return laid.set_index("case").rename_axis(None)
+
+
 def matrix_rate(*, repeats=20):
     """Measure the floating-point operations a second of a product of two large matrices in single precision, on one thread."""
     import torch

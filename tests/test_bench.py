@@ -41,6 +41,13 @@ def test_a_bar_in_milliseconds_judges_our_own_time():
     assert bench.row("b", "c", "d", slow, ms_at_most=5.0)["met"] == "no" and bench.row("b", "c", "d", slow / 2, ms_at_most=5.0)["met"] == "yes"
 
 
+def test_shown_gives_times_and_quartiles_where_there_are_any():
+    times = np.array([[[2.0, 2.0], [1.0, 1.0]], [[3.0, 3.0], [1.0, 1.0]]])
+    table = bench.shown([bench.row("b", "ours", "floor", times, at_most=1.0), bench.value("b", "memory", "", 5.0, at_most=8.0)])
+    assert table.loc["ours"].tolist() == ["floor", "2,500.0 : 1,000.0", "2.50 (2.25 to 2.75)", "2.50", "at most 1", "no"]
+    assert table.loc["memory"].tolist() == ["", "", "5.00", "", "at most 8", "yes"]
+
+
 def test_exponent_of_a_power_is_that_power():
     n = np.array([100, 1000, 10000])
     assert bench.exponent(pd.DataFrame({"n": n, "seconds": 3e-4 * n**1.3})) == pytest.approx(1.3)
