@@ -67,7 +67,8 @@ class Epochs:
         inputs, outputs = steps.shape[-1], targets.shape[-1]
         self.net = model.ForceLSTM(inputs, outputs, units=units, layers=layers, dropout=dropout).to(model.DEVICE)
         self.adam, self.scaler = torch.optim.Adam(self.net.parameters(), fused=True), torch.amp.GradScaler(model.DEVICE, enabled=model.DEVICE == "cuda")
-        self.bare = torch.nn.ModuleList([torch.nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True),
+        self.bare = torch.nn.ModuleList([torch.nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True,
+                                                       dropout=dropout if layers > 1 else 0.0),
                                          torch.nn.Linear(2 * units, outputs)]).to(model.DEVICE)
         self.bare_adam = torch.optim.Adam(self.bare.parameters())
         seen = [inputs + units, *[3 * units] * (layers - 1)]  # what each of four gates in each direction multiplies
