@@ -59,8 +59,8 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
     loss is the mean squared error over real frames, never over padding. Adam with a cosine schedule over a fixed number
     of epochs (our choice), stopped early only where `watched` stances are given, (points, forces, lengths) of other training
     runners: after `patience` epochs without a smaller error on them, and the weights of the smallest are kept. On a CPU the
-    same seed gives the same network on the same machine. A GPU multiplies in half precision; its estimates differ from a CPU's
-    by some thousandths of a body weight.
+    same seed gives the same network on the same machine. A GPU multiplies in half precision: tests/test_model.py says
+    how far its estimates may be from a CPU's.
     """
     scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
     settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
