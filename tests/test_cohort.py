@@ -24,14 +24,18 @@ from conftest import ROOT
 from dask.distributed import Client, LocalCluster
 from distributed import WorkerPlugin
 
-from grfkit import bench_cases, c3d, cohort, recordings, stance, store, study
+from grfkit import c3d, cohort, recordings, stance, store, study
 
 PARAMS = ROOT / "params" / "smoke.yaml"
 SLOW_FOR = "v02"  # the runner at whom a worker stops and waits
 
 
 def settings(params=PARAMS):
-    return bench_cases.preprocessing(study.load(params).sections["01_preprocess"])
+    section = study.load(params).sections["01_preprocess"]
+    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "other_speeds_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz",
+             "contact_threshold_n", "padding_s")
+    return {"landmark_source": {name: section[name] for name in ("points", "theia", "clusters")}, "limits": section["checks"],
+            **{name: section[name] for name in names}}
 
 
 @pytest.fixture(scope="module")
