@@ -50,7 +50,7 @@ RECORDED := $(BASE)/recordings
 endif
 endif
 
-LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench*) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import time
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,6 @@ import pandas as pd
 
 from grfkit import DIRECTIONS, estimators, kernel, samples, transform
 from grfkit.bench import measure
-
-
-def preprocessing(section):
-    """Take from a study's section 01_preprocess what stance.collect is given besides trials and folder."""
-    from grfkit import stance
-    given = {name: section[name] for name in signature(stance.collect).parameters if name in section}
-    return given | {"landmark_source": {name: section[name] for name in ("points", "theia", "clusters")}, "limits": section["checks"]}
 
 
 def reading(trials, folder, settings):

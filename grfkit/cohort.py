@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib import metadata
+from inspect import signature
 from itertools import islice
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def collect(trials, folder, results, *, engine=None, **settings):
                              f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
         (Path(results) / STANCES).unlink(missing_ok=True)  # of an earlier run: never to be read with these frames
     return stances.assign(stance=range(count)), excluded, weights
+
+
+def settings(section):
+    """Take from a study's section 01_preprocess what collect is given besides trials and folders."""
+    given = {name: section[name] for name in signature(stance.collect).parameters if name in section}
+    return given | {"landmark_source": {name: section[name] for name in ("points", "theia", "clusters")}, "limits": section["checks"]}
 
 
 def natural(names):
