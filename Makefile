@@ -57,7 +57,7 @@ PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study reproduce beyond bench search-worker test test-all lab FORCE
+.PHONY: help environment fetch new-study reproduce beyond bench search-worker course test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -117,6 +117,14 @@ test: $(READY)  ## the tests that take under ten minutes, the study `smoke` amon
 
 test-all: $(READY)  ## the slow tests too
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
+
+SESSIONS := $(notdir $(wildcard course/source/*))
+# Each session goes into both books: course/student, and course/solution, of which each page depends on its source.
+course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## the lab course's two books -> course/student, course/solution/index.html
+	@$(PYTHON) -m grfkit.course_build --index
+$(foreach name,$(SESSIONS),$(eval course/solution/$(name).html: course/source/$(name)/$(name).ipynb))
+$(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(wildcard grfkit/course*.py) | $(READY)
+	@$(PYTHON) -m grfkit.course_build $*
 
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv

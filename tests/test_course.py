@@ -1,0 +1,196 @@
+"""The course: one source, two books; nbgrader gives a solved session all points and an unsolved one none."""
+
+import re
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
+
+from grfkit import course, course_build, report, study
+
+SESSIONS = sorted(path.name for path in (ROOT / "course" / "source").glob("*"))
+FIRST = "1_stance"  # the session that `make test` runs; the others take minutes together
+MARKED = re.compile(r"^[ \t]*### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION\n?", re.M | re.S)
+
+
+def source(name, folder=ROOT / "course"):
+    return nbformat.read(folder / "source" / name / f"{name}.ipynb", as_version=4)
+
+
+def marks(cell):
+    return cell.metadata.get("nbgrader", {})
+
+
+def checked(notebook):
+    """The cells that nbgrader scores by running them."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and marks(cell).get("grade")]
+
+
+def solved(student, original):
+    """What a student hands in who writes the model answers into the student's notebook."""
+    answers = {marks(cell)["grade_id"]: cell.source for cell in original.cells if marks(cell).get("solution")}
+    for cell in student.cells:
+        if marks(cell).get("solution"):
+            cell.source = re.sub(r"^[ \t]*### (BEGIN|END) SOLUTION\n?", "", answers[marks(cell)["grade_id"]], flags=re.M)
+    return student
+
+
+def grades(name, folder, student):
+    """{grade_id: (score, most)} of the checked exercises of a student's autograded session."""
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", "grfkit") as book:
+        notebook = book.find_submission_notebook(name, name, student)
+        return {grade.name: (grade.auto_score, grade.max_score) for grade in notebook.grades if grade.cell.cell_type == "code"}
+
+
+def hand_in(notebook, name, folder, student):
+    target = folder / "submitted" / student / name
+    target.mkdir(parents=True)
+    nbformat.write(notebook, target / f"{name}.ipynb")
+    done = course_build.nbgrader(folder).autograde(name, student)
+    assert done["success"], done
+    return nbformat.read(folder / "autograded" / student / name / f"{name}.ipynb", as_version=4)
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """A course of one small session, as nbgrader wants it."""
+    def write(answer="return 2 * x", **changed):
+        def mark(grade_id, **kind):
+            return {"nbgrader": {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False, "grade_id": grade_id, **kind}}
+        cells = [new_markdown_cell("# Double\n\n**Aims**: to double.", id="title"),
+                 new_code_cell(f"def double(x):\n    ### BEGIN SOLUTION\n    {answer}\n    ### END SOLUTION", metadata=mark("double", solution=True), id="double"),
+                 new_code_cell("from grfkit import course\ncourse.check(course.call(double, 3) == 6, 'Three and three?')",
+                               metadata=mark("double-check", **{"grade": True, "locked": True, "points": 2} | changed), id="double-check")]
+        folder = tmp_path / "course"
+        (folder / "source" / "0_double").mkdir(parents=True, exist_ok=True)
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / "source" / "0_double" / "0_double.ipynb")
+        return folder
+    return write
+
+
+def test_course_has_five_sessions_and_twenty_checked_exercises():
+    assert [name[0] for name in SESSIONS] == list("12345")
+    assert sum(len(checked(source(name))) for name in SESSIONS) >= 20
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_session_is_committed_clean_and_marked_for_nbgrader(name):
+    notebook = source(name)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    graded = [marks(cell)["grade_id"] for cell in notebook.cells if marks(cell)]
+    assert len(graded) == len(set(graded)) and len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert all(marks(cell)["locked"] and marks(cell)["points"] > 0 and not marks(cell)["solution"] for cell in checked(notebook))
+    answers = [cell for cell in code if marks(cell).get("solution")]
+    assert len(answers) == len(checked(notebook)) and all(MARKED.search(cell.source + "\n") for cell in answers)
+    assert "**Aims" in notebook.cells[0].source + notebook.cells[1].source
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_student_book_holds_no_answer(name, tmp_path):
+    folder = tmp_path / "course"
+    (folder / "source" / name).mkdir(parents=True)
+    nbformat.write(source(name), folder / "source" / name / f"{name}.ipynb")
+    course_build.take_out(name, folder=folder)
+    text = (folder / "student" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+    student = nbformat.reads(text, as_version=4)
+    assert "SOLUTION" not in text
+    stubs = [cell for cell in student.cells if marks(cell).get("solution") and cell.cell_type == "code"]
+    assert stubs and all("raise NotImplementedError()" in cell.source for cell in stubs)
+    own = ["".join(cell.source.split()) for cell in student.cells]
+    for cell in source(name).cells:
+        for answer in MARKED.findall(cell.source + "\n"):
+            for line in answer.splitlines():
+                bare = "".join(line.split())
+                assert len(bare) < 12 or not any(bare in text for text in own), f"an answer stands in the student's notebook: {line}"
+
+
+@pytest.mark.parametrize("name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS])
+def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, tmp_path):
+    folder = tmp_path / "course"
+    (folder / "source" / name).mkdir(parents=True)
+    nbformat.write(source(name), folder / "source" / name / f"{name}.ipynb")
+    course_build.take_out(name, folder=folder)
+    student = nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
+    exercises = {marks(cell)["grade_id"] for cell in checked(source(name))}
+
+    unsolved = hand_in(student, name, folder, "nobody")
+    assert grades(name, folder, "nobody") == {grade_id: (0, most) for grade_id, (_, most) in grades(name, folder, "nobody").items()}
+    for cell in checked(unsolved):
+        error = next(output for output in cell.outputs if output.output_type == "error")
+        assert error.ename == "AssertionError" and "is not written yet" in error.evalue
+    first = next(cell for cell in unsolved.cells if cell.cell_type == "code")
+    assert not any(output.output_type == "error" for output in first.outputs)
+
+    done = hand_in(solved(student, source(name)), name, folder, "somebody")
+    assert [output.evalue for cell in done.cells for output in cell.get("outputs", []) if output.output_type == "error"] == []
+    found = grades(name, folder, "somebody")
+    assert set(found) == exercises and all(score == most > 0 for score, most in found.values())
+
+
+def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
+    folder = lesson()
+    page = course_build.build("0_double", folder=folder)
+    assert page == folder / "solution" / "0_double.html" and "return 2 * x" in (folder / "solution" / "0_double.ipynb").read_text(encoding="utf-8")
+    mine = folder / "student" / "0_double" / "0_double.ipynb"
+    assert "return 2 * x" not in mine.read_text(encoding="utf-8")
+    lesson(answer="return x + x + 0")
+    course_build.build("0_double", folder=folder)  # untouched: made anew, without a word
+    assert "kept" not in capsys.readouterr().err
+    answered = mine.read_text(encoding="utf-8").replace("raise NotImplementedError()", "return x ** 2")
+    mine.write_text(answered, encoding="utf-8")
+    course_build.build("0_double", folder=folder)
+    assert mine.read_text(encoding="utf-8") == answered and "kept as it is" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["gradebook.db", "solution", "source", "student"]
+
+
+def test_build_refuses_wrong_marks_an_unknown_session_and_a_wrong_solution(lesson):
+    folder = lesson(points=None)
+    with pytest.raises(ValueError, match="nbgrader"):
+        course_build.build("0_double", folder=folder)
+    assert not (folder / "student").exists()
+    with pytest.raises(ValueError, match="found no 9_more.ipynb. Sessions: 0_double"):
+        course_build.build("9_more", folder=folder)
+    with pytest.raises(report.NotebookFailed, match="Three and three"):
+        course_build.build("0_double", folder=lesson(answer="return 3 * x"))
+
+
+def test_write_index_links_every_session(lesson):
+    folder = lesson()
+    text = course_build.write_index(folder).read_text(encoding="utf-8")
+    assert '<a href="0_double.html">' in text and "1 exercises with checks" in text and "to double" in text
+
+
+def test_call_says_what_is_wrong_with_a_students_function():
+    def unsolved():
+        raise NotImplementedError()
+
+    def broken(x):
+        return x / 0
+
+    def silent():
+        pass
+    for function, arguments, hint in ((unsolved, (), "unsolved is not written yet"), (broken, (1,), "broken stopped with ZeroDivisionError"),
+                                      (silent, (), "silent gives nothing back"), (broken, (), "broken stopped with TypeError")):
+        with pytest.raises(AssertionError, match=hint):
+            course.call(function, *arguments)
+    assert course.call(len, [1, 2]) == 2
+
+
+def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
+    frames, stances = course.stances()
+    section = study.load(course.STUDY).laboratory
+    assert stances["runner"].nunique() == section["men"] + section["women"]
+    assert len(course.predictions()["estimator"].unique()) == len(course.ESTIMATORS)
+    assert set(frames["stance"]) == set(stances["stance"])
+    course._made.cache_clear()
+    monkeypatch.setattr(course, "STUDY", tmp_path / "course.yaml")
+    with pytest.raises(study.StudyError, match="Clone grfkit"):
+        course.results()
+    monkeypatch.undo()
+    course._made.cache_clear()
