@@ -20,7 +20,7 @@ REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
 def pytest_collection_modifyitems(items):
     """With two test processes (-n 2 --dist loadgroup) a file's tests share one, and so those that share a whole run."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in ("test_pipeline", "test_kill") else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in ("test_browser", "test_pipeline", "test_kill") else item.path.stem))
 
 
 @pytest.fixture
@@ -73,6 +73,14 @@ def smoke(project):
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.rstrip().endswith("reports/smoke/index.html")
     return project / "reports" / "smoke"
+
+
+@pytest.fixture(scope="session")
+def beyond(project, smoke):
+    """The same reports with those that `make beyond` adds."""
+    done = make(project, "beyond", "STUDY=smoke")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return smoke
 
 
 @pytest.fixture
