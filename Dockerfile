@@ -1,0 +1,31 @@
+# grfkit with the versions of requirements.lock, without CUDA. Binder takes this file as it is; with Docker:
+#   docker build -t grfkit .
+#   docker run --rm -p 8888:8888 grfkit                                            JupyterLab, at the address that it prints
+#   docker run --rm -v "$PWD/reports:/home/jovyan/grfkit/reports" grfkit make reproduce
+FROM python:3.11-slim-bookworm
+
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends git make \
+    && rm -rf /var/lib/apt/lists/*
+
+# Binder names the user; nobody works as root
+ARG NB_USER=jovyan
+ARG NB_UID=1000
+ENV USER=${NB_USER} HOME=/home/${NB_USER}
+RUN useradd --create-home --uid ${NB_UID} ${NB_USER} && mkdir ${HOME}/grfkit && chown ${NB_UID} ${HOME}/grfkit
+USER ${NB_USER}
+WORKDIR ${HOME}/grfkit
+
+# uv knows where PyTorch keeps its builds without CUDA; a layer of its own, since the lock changes less often than the project
+COPY --chown=${NB_UID} requirements.lock ./
+RUN python -m venv .venv \
+    && python -m pip install --no-cache-dir --user uv \
+    && python -m uv pip install --no-cache --python .venv/bin/python --torch-backend=cpu -r requirements.lock
+
+# `make environment` finds all of it and adds grfkit and its kernel
+COPY --chown=${NB_UID} . ./
+RUN make environment
+ENV PATH=${HOME}/grfkit/.venv/bin:${PATH}
+
+EXPOSE 8888
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser"]
