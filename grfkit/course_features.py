@@ -54,19 +54,19 @@ def peaks_by_cutoff(found, lowpass, local_impact_peak, cutoffs):
     """Read the peaks after each low-pass: a row for each cutoff, means over stances (BW), and how many have an impact peak (%)."""
     rows = []
     for cutoff in cutoffs:
-        forces = [filtered(curve, lowpass, cutoff) for curve in found]
-        at_13 = [np.interp(0.13 * curve.time_s[-1], curve.time_s, force[:, 2]) for curve, force in zip(found, forces, strict=True)]
-        local = np.array([local_impact_peak(force[:, 2]) for force in forces])
-        rows.append({"cutoff": _name(cutoff), "braking": np.mean([-force[:, 0].min() for force in forces]),
-                     "propulsive": np.mean([force[:, 0].max() for force in forces]), "at 13 %": np.mean(at_13),
-                     "active": np.mean([force[:, 2].max() for force in forces]), "with local impact peak (%)": 100 * np.mean(np.isfinite(local))})
-    return pd.DataFrame(rows).set_index("cutoff")
+        for curve in found:
+            force = filtered(curve, lowpass, cutoff)
+            rows.append({"cutoff": _name(cutoff), "braking": -force[:, 0].min(), "propulsive": force[:, 0].max(),
+                         "at 13 %": np.interp(0.13 * curve.time_s[-1], curve.time_s, force[:, 2]), "active": force[:, 2].max(),
+                         "with local impact peak (%)": 100.0 * np.isfinite(local_impact_peak(force[:, 2]))})
+    return pd.DataFrame(rows).groupby("cutoff", sort=False).mean()
 
 
 def vlr_by_runner(found, vlr, lowpass, cutoffs):
     """Read VLR (BW/s) by each definition after each low-pass: rows runners, columns (definition, cutoff), means over stances."""
     rows = [(curve.runner, definition, _name(cutoff), vlr(force[:, 2], curve.time_s, definition))
-            for cutoff in cutoffs for curve in found for force in [filtered(curve, lowpass, cutoff)] for definition in features.LOADING_RATES]
+            for cutoff in cutoffs for curve in found for force in [filtered(curve, lowpass, cutoff)]
+            for definition in features.LOADING_RATES]
     table = pd.DataFrame(rows, columns=["runner", "definition", "cutoff", "vlr"])
     means = table.groupby(["runner", "definition", "cutoff"])["vlr"].mean().unstack(["definition", "cutoff"])
     return means[list(product(features.LOADING_RATES, map(_name, cutoffs)))]
@@ -103,8 +103,9 @@ def check_braking_and_propulsive(function):
         mistakes = {"The braking peak is told as a magnitude: positive, though the force is negative.": [-braking, propulsive],
                     "Braking and propulsive peak are swapped: the runner is braked first, by a force that points backwards.":
                         [propulsive, braking],
-                    "Swapped, and with a sign: braking is the force backwards, told as a positive magnitude.": [propulsive, -braking],
-                    "Both are the largest magnitude of the whole curve: one is of its negative part, the other of its positive part.":
+                    "Swapped, and with a sign: braking is the force backwards, told as a positive magnitude.":
+                        [propulsive, -braking],
+                    "Both are the largest magnitude of the whole curve: one is of its negative part, one of its positive.":
                         [largest, largest],
                     "These are frames, not forces: np.argmin tells where, and min tells how much.": [ap.argmin(), ap.argmax()],
                     "You split stance in the middle: braking ends where the force changes its sign, and that is not at 50 %.":
@@ -122,15 +123,18 @@ def check_impulses(function):
         net, peaks = ap.sum() / rate, np.array([-ap.min(), ap.max()])
         mistakes = {"The braking impulse is told as a magnitude: positive.": right * [-1, 1],
                     "Braking and propulsive impulse are swapped.": right[::-1],
-                    "You sum the forces of all frames: an impulse is force times time, so each counts for 1 / rate_hz seconds.": right * rate,
+                    "You sum the forces of all frames: an impulse is force times time, so each counts for 1 / rate_hz seconds.":
+                        right * rate,
                     "You sum the forces of all frames, and the braking impulse is negative: force times time, told as a magnitude.":
                         right * rate * [-1, 1],
                     "Right at 1000 Hz and not at another rate: use `rate_hz`.": right * rate / 1000,
                     "These are mean forces in BW; an impulse is force times time.": [-ap[ap < 0].mean(), ap[ap > 0].mean()],
                     "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only.": [net, net],
-                    "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only. ": [-net, net],
+                    "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only. ":
+                        [-net, net],
                     "These are the peaks; the impulse is the area under the curve.": peaks}
-        judge(values, right, mistakes, f"Of a curve with impulses of about {right[0]:.3f} and {right[1]:.3f} BW s you find {values[0]:.4f} "
+        judge(values, right, mistakes,
+              f"Of a curve with impulses of about {right[0]:.3f} and {right[1]:.3f} BW s you find {values[0]:.4f} "
               f"and {values[1]:.4f}: sum the negative and the positive forces apart, and divide by the rate.", atol=0.01 * right.min())
     print("Right: areas under made curves, whose integral is known, and under a stance, at two rates.")
 
@@ -144,13 +148,16 @@ def check_mean_over_step(function):
         value = numbers(call(function, vertical.copy(), rate, flight), (), "The mean over the step")
         contact = len(vertical) / rate
         impulse = vertical.sum() / rate if peak is None else 2 / np.pi * peak * contact
-        mistakes = {"That is the mean over stance, or nearly. Between two touchdowns there is flight too, with a force of 0; and what is added "
-                    "to its seconds must be seconds.": impulse / contact,
+        mistakes = {"That is the mean over stance, or nearly. Between two touchdowns there is flight too, with a force of 0; and what "
+                    "is added to its seconds must be seconds.": impulse / contact,
                     "That is the impulse, in BW s: divide by the duration of the step.": impulse,
                     "You divide by the flight alone: a step is contact and flight.": impulse / flight,
-                    "The forces are summed and not multiplied by the time of a frame, 1 / rate_hz.": impulse * rate / (contact + flight),
-                    "Right at 1000 Hz and not at another rate: use `rate_hz`.": vertical.sum() / 1000 / (len(vertical) / 1000 + flight)}
-        judge(value, impulse / (contact + flight), mistakes, f"A step of {contact:.3f} s of contact and {flight:.3f} s of flight has a mean "
+                    "The forces are summed and not multiplied by the time of a frame, 1 / rate_hz.":
+                        impulse * rate / (contact + flight),
+                    "Right at 1000 Hz and not at another rate: use `rate_hz`.":
+                        vertical.sum() / 1000 / (len(vertical) / 1000 + flight)}
+        judge(value, impulse / (contact + flight), mistakes,
+              f"A step of {contact:.3f} s of contact and {flight:.3f} s of flight has a mean "
               f"force of about {impulse / (contact + flight):.2f} BW; you find {value:.3f}.", atol=0.01)
     print("Right: two half sines, whose mean is known, and a step of a runner, who neither rises nor sinks: 1 BW.")
 
@@ -170,8 +177,10 @@ def check_local_impact_peak(function):
         everywhere, bumps = find_peaks(vertical, prominence=PROMINENCE_BW)[0], find_peaks(early)[0]
         thirteen = np.interp(0.13 * (len(vertical) - 1), np.arange(len(vertical)), vertical)
         none = "This runner has no impact peak, and must get NaN"
-        mistakes = {f"{none}: yours is the highest of the first frames, which is their last one, still on its way up.": early.max(),
-                    f"{none}: yours is the first peak anywhere, the active peak.": vertical[everywhere[0]] if len(everywhere) else np.inf,
+        mistakes = {f"{none}: yours is the highest of the first frames, which is their last one, still on its way up.":
+                        early.max(),
+                    f"{none}: yours is the first peak anywhere, the active peak.":
+                        vertical[everywhere[0]] if len(everywhere) else np.inf,
                     f"{none}: yours is the force at 13 % of stance, which everybody has.": thirteen,
                     f"{none}: 0 would count as a measured force of 0.": 0.0,
                     f"{none}: noise has a maximum every few frames; a peak must stand out (find_peaks: prominence).":
@@ -182,14 +191,16 @@ def check_local_impact_peak(function):
                     "That is the active peak, the largest force of stance; the impact peak comes before.": vertical.max(),
                     "That is the force at 13 % of stance, near the peak and not its top.": thirteen,
                     "That is the frame of the peak, not the force.": found[0] if len(found) else np.inf}
-        judge(value, right, mistakes, f"The impact peak of a curve is {right:.2f} BW and you read {value:.2f}: the first local maximum in "
+        judge(value, right, mistakes,
+              f"The impact peak of a curve is {right:.2f} BW and you read {value:.2f}: the first local maximum in "
               f"the first {100 * IMPACT_END:.0f} % of frames that stands out by {PROMINENCE_BW} BW.", atol=1e-6)
     print("Right: four runners with an impact peak, and three without: one with noise, one with a dip after the active peak.")
 
 
 def check_vlr(function):
     """Check vlr(vertical_bw, time_s, definition): the loading rate in BW/s by each definition."""
-    for vertical, time_s in (made_vertical(), made_vertical(length=301, rate_hz=480.0), (curves()[9].force[:, 2], curves()[9].time_s)):
+    real = curves()[9]
+    for vertical, time_s in (made_vertical(), made_vertical(length=301, rate_hz=480.0), (real.force[:, 2], real.time_s)):
         every = {name: features.loading_rate(vertical, time_s, name) for name in features.LOADING_RATES}
         impact_s = 0.13 * time_s[-1]
         at = lambda seconds: np.interp(seconds, time_s, vertical)  # noqa: E731
@@ -199,20 +210,23 @@ def check_vlr(function):
         by_force = [np.interp(share * at(impact_s), rise, time_s[:frame + 1]) for share in (0.2, 0.8)]
         frames = [round(seconds * len(time_s) / time_s[-1]) for seconds in (low, high)]
         own = {"touchdown_to_13": {
-                   "You take the frame nearest to 13 %: between two frames the force is a straight line, np.interp(t, time_s, vertical_bw).":
+                   "You take the frame nearest to 13 %: between two frames the force is a straight line; use np.interp.":
                        vertical[frame] / time_s[frame],
                    "The force at touchdown is 0 by definition; you subtract that of the first frame above the threshold.":
                        (at(impact_s) - vertical[0]) / impact_s,
                    "That is the force at 13 % of stance, not yet divided by a time.": at(impact_s),
-                   "That is the steepest slope between two frames; asked for is the mean slope.": np.gradient(vertical, time_s).max()},
+                   "That is the steepest slope between two frames; asked for is the mean slope.":
+                       np.gradient(vertical, time_s).max()},
                "20_to_80": {
-                   "You divide the rise between 20 and 80 % by the whole time up to 13 % of stance.": (at(high) - at(low)) / impact_s,
-                   "You divide the force at 80 % by its time: the slope is the difference of two forces over that of their times.": at(high) / high,
+                   "You divide the rise between 20 and 80 % by the whole time up to 13 % of stance.":
+                       (at(high) - at(low)) / impact_s,
+                   "You divide the force at 80 % by its time: the slope is the difference of two forces over that of their times.":
+                       at(high) / high,
                    "20 and 80 % are of the time from touchdown to 13 % of stance, not of the force there.":
                        0.6 * at(impact_s) / (by_force[1] - by_force[0]),
                    "20 and 80 % are of the interval from touchdown to 13 % of stance, not of stance.":
                        (at(0.8 * time_s[-1]) - at(0.2 * time_s[-1])) / (0.6 * time_s[-1]),
-                   "You take the nearest frames: between two frames the force is a straight line, np.interp(t, time_s, vertical_bw).":
+                   "You take the nearest frames: between two frames the force is a straight line; use np.interp.":
                        (vertical[frames[1]] - vertical[frames[0]]) / (time_s[frames[1]] - time_s[frames[0]])},
                "first_25_ms": {
                    "You take the 25th frame: 25 ms are 25 frames at 1000 Hz only.": vertical[25] / time_s[25],
@@ -222,7 +236,8 @@ def check_vlr(function):
             value = numbers(call(function, vertical.copy(), time_s.copy(), name), (), f"VLR by {name}")
             others = {f"For {name} you give the rate of {other}: does your function look at `definition`?": rate
                       for other, rate in every.items() if other != name}
-            mistakes = {"Your times are in milliseconds: BW/s is asked for.": right / 1000, "The sign is turned.": -right} | others | own[name]
+            mistakes = {"Your times are in milliseconds: BW/s is asked for.":
+                            right / 1000, "The sign is turned.": -right} | others | own[name]
             judge(value, right, mistakes, f"VLR by {name} is off by {100 * (value / right - 1):.1f} %.", atol=1e-4 * right)
     print("Right: three definitions on two made curves, at two rates, and on a stance.")
 
@@ -245,17 +260,20 @@ def check_lowpass(function):
         values = numbers(answer, shape, "The filtered values")[inner]
         gain, late_s = _seen_by_sine(function, cutoff, rate)
         once = "One pass only: the curve comes late. Filter forwards and backwards (scipy.signal.filtfilt or sosfiltfilt)."
-        mistakes = {"Two passes are right, and together they are 6 dB down at the cutoff, not 3: correct the cutoff of each pass.": twice(2, cutoff),
+        mistakes = {"Two passes are right, and together they are 6 dB down at the cutoff, not 3: correct the cutoff of each pass.":
+                        twice(2, cutoff),
                     once: sosfilt(sos, noise, axis=0)[inner],
                     once + " ": sosfilt(butter(2, corrected, fs=rate, output="sos"), noise, axis=0)[inner],
                     "The cutoff is corrected the wrong way: each pass alone must let more through, so its cutoff is higher.":
                         twice(2, cutoff * (2**0.5 - 1) ** 0.25),
                     "Each pass is of fourth order, so that both together are of eighth: take 2.": twice(4, cutoff),
                     "Each pass is of fourth order, so that both together are of eighth: take 2. ": twice(4, corrected),
-                    "Your filter does not know the rate: give butter fs=rate_hz.": twice(2, min(corrected * rate / 1000, 0.49 * rate)),
+                    "Your filter does not know the rate: give butter fs=rate_hz.":
+                        twice(2, min(corrected * rate / 1000, 0.49 * rate)),
                     "That is what the low-pass takes away, not what it leaves: values minus the filtered ones.":
                         noise[inner] - transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner]}
-        judge(values, transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner], mistakes, "A sine at the cutoff must come out with "
+        judge(values, transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner], mistakes,
+              "A sine at the cutoff must come out with "
               f".707 of its amplitude and in time; yours has {gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late.", atol=1e-4)
     print("Right: noise at two rates and three cutoffs, one column and three: no lag, and 3 dB down at the cutoff.")
 

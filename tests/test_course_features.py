@@ -160,7 +160,7 @@ def test_check_of_an_unsolved_function_says_so(name):
 
 @pytest.mark.parametrize("hz", [5.0, 20.0, 40.0])
 def test_answer_lowpass_has_the_gain_of_the_closed_form(hz):
-    """Two passes of |H|^2 = 1 / (1 + (tan(pi f / fs) / tan(pi fc / fs))^4), fc corrected: Oppenheim & Schafer's bilinear Butterworth."""
+    """Two passes of |H|^2 = 1 / (1 + (tan(pi f / fs) / tan(pi fc / fs))^4): a Butterworth by the bilinear transform."""
     seconds = np.arange(4000) / 1000
     out = RIGHT.lowpass(np.sin(2 * np.pi * hz * seconds), 20.0, 1000.0)[1000:-1000]
     gain = 1 / (1 + (np.tan(np.pi * hz / 1000) / np.tan(np.pi * corrected(20.0) / 1000)) ** 4)
