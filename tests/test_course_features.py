@@ -183,3 +183,12 @@ def test_filtered_sees_the_flight_around_a_stance():
     np.testing.assert_allclose(force[[0, -1]], 0.5, atol=0.08)  # half, and a half frame beside the step
     np.testing.assert_allclose(force[100:127], 1.0, atol=0.01)
     assert course_features.filtered(curve, RIGHT.lowpass, None) is curve.force
+
+
+def test_answers_agree_with_the_closed_form_of_half_sines():
+    """The area under a half sine of height h and length s is 2 h s / pi; a runner's step of a half sine balances its weight."""
+    braking, propulsive = RIGHT.impulses(course_features.made_ap(braking_bw=0.4, propulsive_bw=0.3), 1000.0)
+    np.testing.assert_allclose([braking, propulsive], [2 / np.pi * 0.4 * 0.45 * 0.23, 2 / np.pi * 0.3 * 0.55 * 0.23], rtol=1e-3)
+    share = (np.arange(230) + 0.5) / 230
+    flight_s = 0.23 * (2.4 * 2 / np.pi - 1)  # so long that gravity takes what a half sine of 2.4 BW gives
+    np.testing.assert_allclose(RIGHT.mean_over_step(2.4 * np.sin(np.pi * share), 1000.0, flight_s), 1.0, rtol=1e-4)
