@@ -19,12 +19,18 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="grfkit {kind}">
 <title>{title}</title>
 <style>
 {style}</style>
 </head>
-<body>
+<body class="{kind}">
+<a class="skip" href="#content">Skip to the content</a>
+<header>{header}</header>
+<main id="content" tabindex="-1">
 {body}
+</main>
+{footer}
 </body>
 </html>
 """
@@ -38,6 +44,9 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- endblock -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}" alt="{{ output.metadata.alt | escape_html }}">
+{%- endblock -%}
+{%- block data_html -%}
+{{ super() | focusable }}
 {%- endblock -%}"""
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
@@ -64,24 +73,38 @@ def markdown(source):
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def page(title, body):
-    """Return a whole page around `body`, its style inside."""
-    return PAGE.format(title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body)
+def page(title, body, *, header, footer="", kind="report"):
+    """Return a whole page around `body`, the main part, its style inside; `kind` is report, study or studies.
+
+    `header` holds a nav element, `footer` a footer element or nothing.
+    """
+    return PAGE.format(title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind)
 
 
 def notebook_page(notebook, record):
     """Return an executed notebook as one page; `record` is its provenance (report.run)."""
     clean_outputs(notebook)
     describe_images(notebook)
-    exporter = HTMLExporter(raw_template=CELLS, filters={"markdown2html": markdown}, exclude_input_prompt=True,
-                            exclude_output_prompt=True)
+    exporter = HTMLExporter(raw_template=CELLS, filters={"markdown2html": markdown, "focusable": focusable},
+                            exclude_input_prompt=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(notebook)
-    return page(f"{_title(notebook)} - {record['notebook']}", f"{_head(record)}\n<main>{body}</main>\n{_foot(record)}")
+    return page(f"{title(notebook) or 'Notebook'} - {record['notebook']}", body, header=_head(record), footer=_foot(record))
+
+
+def focusable(html):
+    """Return a notebook's table such that the keyboard can scroll it, without header cells that are empty.
+
+    pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
+    """
+    if "<table" not in html:
+        return html
+    html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
+    return html.replace('<div class="output_html', '<div tabindex="0" role="region" aria-label="table" class="output_html', 1)
 
 
 def _head(record):
-    return (f'<nav><a href="index.html">Index of the study</a> <span>{escape(record["notebook"])} · '
-            f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span></nav>')
+    return (f'<nav aria-label="Reports"><a href="index.html">Index of the study</a></nav> <span>{escape(record["notebook"])} · '
+            f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span>')
 
 
 def _foot(record):
@@ -90,10 +113,10 @@ def _foot(record):
             f"study file SHA-256 {record['study_sha256'][:12]}. {escape(versions)}.</p></footer>")
 
 
-def _title(notebook):
-    """Return the first heading of a notebook."""
+def title(notebook):
+    """Return the first heading of a notebook, None where there is none."""
     headings = (re.search(r"^# +(.+)$", cell.source, re.M) for cell in notebook.cells if cell.cell_type == "markdown")
-    return next((found[1].strip() for found in headings if found), "Notebook")
+    return next((found[1].strip() for found in headings if found), None)
 
 
 def clean_outputs(notebook):
