@@ -103,7 +103,8 @@ def focusable(html):
 
 
 def _head(record):
-    return (f'<nav aria-label="Reports"><a href="index.html">Index of the study</a></nav> <span>{escape(record["notebook"])} · '
+    above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index of the study")
+    return (f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
             f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span>')
 
 
