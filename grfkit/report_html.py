@@ -48,6 +48,7 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- block data_html -%}
 {{ super() | focusable }}
 {%- endblock -%}"""
+SCROLLED = 'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
@@ -61,10 +62,13 @@ class _MathRenderer(IPythonRenderer):
         return mathml(body)
 
     def block_math(self, body):
-        return mathml(body, display="block")
+        return f'<span class="formula" {SCROLLED.format("formula")}>{mathml(body, display="block")}</span>'
 
     def latex_environment(self, name, body):
-        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def table(self, text):
+        return focusable(f'<div class="scroll"><table>\n{text}</table></div>\n')
 
 
 def markdown(source):
@@ -92,14 +96,14 @@ def notebook_page(notebook, record):
 
 
 def focusable(html):
-    """Return a notebook's table such that the keyboard can scroll it, without header cells that are empty.
+    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty.
 
     pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
     """
     if "<table" not in html:
         return html
     html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
-    return html.replace('<div class="output_html', '<div tabindex="0" role="region" aria-label="table" class="output_html', 1)
+    return html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
 
 
 def _head(record):

@@ -48,13 +48,13 @@ def in_short(table, runners):
     words.pop("", None)
     if "the baseline itself" in words:
         return [first, "This recipe is the baseline itself, the mean curve of the training runners, which sees no input."]
-    parts = "; ".join(f"{word} in {_directions(names)}" for word, names in sorted(words.items()))
+    parts = "; ".join(f"{word} in {_directions(names, 'any' if word.startswith('no') else 'every')}" for word, names in sorted(words.items()))
     return [first] + ([f"Beside the baseline, the mean curve of the training runners, which sees no input, the estimate is {parts}."]
                       if parts else [])
 
 
-def _directions(names):
-    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(len(names), "every direction")
+def _directions(names, all_of_them):
+    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(len(names), f"{all_of_them} direction")
 
 
 def beside_baseline(table, direction):
