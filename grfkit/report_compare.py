@@ -70,6 +70,8 @@ def _read_folder(path):
     curves = None if status.get("08_generalisation", "failed") == "failed" else read_table(path / "results/08_generalisation/curves.csv")
     test = next((row for row in split_counts(read_table(path / "results/01_preprocess/stances.csv")) if row[0] == "test"), None)
     ours, baseline = (by_direction(select(table1, name)) for name in (None, "mean_curve"))
+    if status["04_table1"] in ("done", "out of date") and not ours:
+        raise ValueError("04 has run, and there is no Table 1")
     errors = {name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in (("ours", ours), ("baseline", baseline))}
     study_files, simulated = ({record[key] for record in records if key in record} for key in ("study_file", "simulated"))
     return {"study": Path(study_files.pop()).stem if len(study_files) == 1 else path.name,
@@ -114,7 +116,8 @@ def by_direction(rows):
 
 def table_cells(rows, suffix=""):
     """Write {direction: row} as cells: r, RMSE and nRMSE of AP, then of ML, then of V; a list of text."""
-    return [number(rows.get(d, {}).get(f"{name}{suffix}"), decimals) for d in DIRECTIONS for name, (_, decimals) in MEASURES.items()]
+    return [number(rows[d][f"{name}{suffix}"] if d in rows else None, decimals)
+            for d in DIRECTIONS for name, (_, decimals) in MEASURES.items()]
 
 
 def best_lines(tables, suffix=""):
@@ -123,7 +126,7 @@ def best_lines(tables, suffix=""):
     Lines without any row are left out; the best is that of what is written, so that equal cells look equal.
     """
     tables = {name: rows for name, rows in tables.items() if rows}
-    values = np.array([[_written(rows.get(d, {}).get(f"{measure}{suffix}"), decimals) for d in DIRECTIONS
+    values = np.array([[_written(rows[d][f"{measure}{suffix}"] if d in rows else None, decimals) for d in DIRECTIONS
                         for measure, (_, decimals) in MEASURES.items()] for rows in tables.values()])
     losses = np.where(np.isnan(values), np.inf, values * np.tile([-1, 1, 1], 3))  # of r the largest is best
     return [(name.replace("_", " "), table_cells(rows, suffix), list((loss == losses.min(axis=0)) & np.isfinite(loss)))
