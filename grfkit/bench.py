@@ -148,6 +148,7 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 1
     index = page.replace(options.reports / "index.html")
+    report.write_comparison(options.reports)
     print(index.as_posix())
     return 0
 

@@ -220,7 +220,7 @@ def provenance(study, *, root):
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             pass
-    return {"seed": study.seed, "study_file": Path(study.path).name, "study_sha256": study.sha256,
+    return {"seed": study.seed, "study_file": Path(study.path).name, "study_sha256": study.sha256, "simulated": bool(study.laboratory),
             "commit": _commit(root), "versions": versions}
 
 
@@ -248,10 +248,31 @@ def hash_data(folder, *tables):
 
 
 def write_index(study, reports):
-    """Write index.html of a study from whatever its notebooks have saved so far; return its path."""
+    """Write index.html of a study from whatever its notebooks have saved so far, then the page of all studies; return its path."""
+    from grfkit.report_compare import place
     from grfkit.report_index import index_page
     Path(reports).mkdir(parents=True, exist_ok=True)
-    return _write(Path(reports) / "index.html", index_page(study, Path(reports)))
+    above = "../index.html" if place(reports) else None
+    path = _write(Path(reports) / "index.html", index_page(study, Path(reports), above=above))
+    write_comparison(reports)
+    return path
+
+
+def write_comparison(reports):
+    """Write the page of all studies above `reports`, where it is ours to write; a failure is a warning: no study hangs on it."""
+    from grfkit import report_compare
+    path = report_compare.place(reports)
+    if path is None:
+        return
+    try:
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two studies may be at it
+        try:
+            temporary.write_text(report_compare.compare_page(path.parent), encoding="utf-8", newline="\n")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        print(f"warning: {path.as_posix()} could not be written: {error}", file=sys.stderr)
 
 
 def main(arguments=None):

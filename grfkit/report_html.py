@@ -19,12 +19,18 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="grfkit {kind}">
 <title>{title}</title>
 <style>
 {style}</style>
 </head>
-<body>
+<body class="{kind}">
+<a class="skip" href="#content">Skip to the content</a>
+<header>{header}</header>
+<main id="content" tabindex="-1">
 {body}
+</main>
+{footer}
 </body>
 </html>
 """
@@ -38,7 +44,11 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- endblock -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}" alt="{{ output.metadata.alt | escape_html }}">
+{%- endblock -%}
+{%- block data_html -%}
+{{ super() | focusable }}
 {%- endblock -%}"""
+SCROLLED = 'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
@@ -52,10 +62,13 @@ class _MathRenderer(IPythonRenderer):
         return mathml(body)
 
     def block_math(self, body):
-        return mathml(body, display="block")
+        return f'<span class="formula" {SCROLLED.format("formula")}>{mathml(body, display="block")}</span>'
 
     def latex_environment(self, name, body):
-        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def table(self, text):
+        return focusable(f'<div class="scroll"><table>\n{text}</table></div>\n')
 
 
 def markdown(source):
@@ -64,24 +77,39 @@ def markdown(source):
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def page(title, body):
-    """Return a whole page around `body`, its style inside."""
-    return PAGE.format(title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body)
+def page(title, body, *, header, footer="", kind="report"):
+    """Return a whole page around `body`, the main part, its style inside; `kind` is report, study or studies.
+
+    `header` holds a nav element, `footer` a footer element or nothing.
+    """
+    return PAGE.format(title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind)
 
 
 def notebook_page(notebook, record):
     """Return an executed notebook as one page; `record` is its provenance (report.run)."""
     clean_outputs(notebook)
     describe_images(notebook)
-    exporter = HTMLExporter(raw_template=CELLS, filters={"markdown2html": markdown}, exclude_input_prompt=True,
-                            exclude_output_prompt=True)
+    exporter = HTMLExporter(raw_template=CELLS, filters={"markdown2html": markdown, "focusable": focusable},
+                            exclude_input_prompt=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(notebook)
-    return page(f"{_title(notebook)} - {record['notebook']}", f"{_head(record)}\n<main>{body}</main>\n{_foot(record)}")
+    return page(f"{title(notebook) or 'Notebook'} - {record['notebook']}", body, header=_head(record), footer=_foot(record))
+
+
+def focusable(html):
+    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty.
+
+    pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
+    """
+    if "<table" not in html:
+        return html
+    html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
+    return html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
 
 
 def _head(record):
-    return (f'<nav><a href="index.html">Index of the study</a> <span>{escape(record["notebook"])} · '
-            f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span></nav>')
+    above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index of the study")
+    return (f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
+            f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span>')
 
 
 def _foot(record):
@@ -90,10 +118,10 @@ def _foot(record):
             f"study file SHA-256 {record['study_sha256'][:12]}. {escape(versions)}.</p></footer>")
 
 
-def _title(notebook):
-    """Return the first heading of a notebook."""
+def title(notebook):
+    """Return the first heading of a notebook, None where there is none."""
     headings = (re.search(r"^# +(.+)$", cell.source, re.M) for cell in notebook.cells if cell.cell_type == "markdown")
-    return next((found[1].strip() for found in headings if found), "Notebook")
+    return next((found[1].strip() for found in headings if found), None)
 
 
 def clean_outputs(notebook):

@@ -12,8 +12,9 @@ import pandas as pd
 
 from grfkit import DIRECTION_NAMES, DIRECTIONS, metrics
 from grfkit.report_html import page
-from grfkit.report_words import (FEATURES, curves_correlate, mean_sd, missing, no_feature_differs, no_interval_differs,
-                                 number, seconds, select)
+from grfkit.report_thumbnail import thumbnail
+from grfkit.report_words import (FEATURES, beside_baseline, curves_correlate, in_short, mean_sd, missing, no_feature_differs,
+                                 no_interval_differs, number, seconds, select)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 NEEDS = {"01_preprocess": [], "02_search": NOTEBOOKS[:1], "03_train": NOTEBOOKS[:2], "06_table3": [*NOTEBOOKS[:3], "05_table2"],
@@ -29,8 +30,11 @@ TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of
 ]
 
 
-def index_page(study, reports):
-    """Return the index of a study as one page that needs no network; `reports` is its folder, study a study.Study."""
+def index_page(study, reports, *, above=None):
+    """Return the index of a study as one page that needs no network; `reports` is its folder, study a study.Study.
+
+    `above` is the address of the page of all studies, None where there is none.
+    """
     notebooks = read_notebooks(reports)
     failed = {notebook["stem"] for notebook in notebooks if notebook["status"] == "failed"}
 
@@ -39,19 +43,31 @@ def index_page(study, reports):
     table1, table2 = read("04_table1/table1.csv"), read("05_table2/table2.csv")
     spm, clusters = read("07_figure4/spm.csv"), read("07_figure4/clusters.csv")
     splits = split_counts(read("01_preprocess/stances.csv"))
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-                                     autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    test = next((row for row in splits if row[0] == "test"), None)
     recipe = next((n["record"]["recipe"] for n in notebooks if "recipe" in n["record"]), "paper")
-    body = environment.get_template("index.html.j2").render(
-        study=study, recipe=recipe, notebooks=notebooks, troubled=[n for n in notebooks[:len(NOTEBOOKS)] if n["status"] != "done"],
-        headline=headline(table1), tables=[compare(*table, read(table[1])) for table in TABLES],
+    body = render(
+        "index.html.j2", study=study, recipe=recipe, notebooks=notebooks, cards=cards(notebooks, reports, table1, read(TABLES[2][1])),
+        troubled=[n for n in notebooks[:len(NOTEBOOKS)] if n["status"] != "done"], changed=changed(notebooks, study),
+        sentences=in_short(table1, tested(study, test)), headline=headline(table1), tables=[compare(*table, read(table[1])) for table in TABLES],
         hypotheses=[curves_correlate(table1), no_interval_differs(spm, clusters), no_feature_differs(table2)],
         figure=None if "07_figure4" in failed else figure4(reports / "results" / "07_figure4", clusters),
-        splits=splits, test=next((row for row in splits if row[0] == "test"), None),
-        reasons=reasons(read("01_preprocess/excluded.csv")), provenance=provenance_rows(notebooks, study),
+        splits=splits, test=test, reasons=reasons(read("01_preprocess/excluded.csv")), provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)))
     title = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
-    return page(f"{title} - reproduction of Zhou et al. 2025", body)
+    return page(f"{title} - reproduction of Zhou et al. 2025", body, header=render("index_nav.html.j2", above=above), kind="study")
+
+
+def render(template, **values):
+    """Fill one of this package's templates."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+                                     autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(template).render(values)
+
+
+def tested(study, test):
+    """Say whose stances were tested; `test` is that row of split_counts, or None."""
+    kind = "simulated runner" if study.laboratory else "runner"
+    return f"{test[2]} {kind}{'s' if test[2] != 1 else ''} left out of training" if test else f"{kind}s left out of training"
 
 
 def read_table(path):
@@ -65,8 +81,9 @@ def read_notebooks(reports):
     Status: done, failed, not run, or out of date where a notebook it builds on ran after it, failed or has not run.
     """
     beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
+    explore = [path.stem for path in reports.glob("explore.json")]
     notebooks = []
-    for stem in NOTEBOOKS + beyond:
+    for stem in NOTEBOOKS + beyond + explore:
         path = reports / f"{stem}.json"
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         status = record.get("status", "not run")
@@ -83,14 +100,39 @@ def read_notebooks(reports):
     return notebooks
 
 
-def headline(table):
-    """Return mean r and RMSE (BW) of ours, the published and the baseline: a row for each direction."""
-    ours, baseline = ({row["direction"]: row for row in select(table, name)} for name in (None, "mean_curve"))
+def cards(notebooks, reports, table1, table3):
+    """Return for each notebook what its card shows: the notebook, its thumbnail, and numbers where it has no figure."""
+    nrmse = [(row["direction"], f"{number(row['nrmse_pct_mean'], 1)} %") for row in select(table1)]
+    errors = [(FEATURES[row["feature"]].split(" /")[0], f"{number(row['rel_error_pct_mean'], 1)} %") for row in select(table3)]
+    stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
+    shown = []
+    for notebook in notebooks:
+        done = notebook["status"] in ("done", "out of date")
+        shown.append({"notebook": notebook, **thumbnail(reports / f"{notebook['stem']}.ipynb" if done else None),
+                      "numbers": stand_ins.get(notebook["stem"]) if done else None})
+    return shown
 
-    def scores(row, prefix=""):
-        return number(row.get(f"{prefix}r_mean"), 3), number(row.get(f"{prefix}rmse_bw_mean"), 3)
-    return [(DIRECTION_NAMES[d], scores(ours[d]), scores(ours[d], "published_"), scores(baseline.get(d, {})))
-            for d in DIRECTIONS if d in ours]
+
+def changed(notebooks, study):
+    """Say whether the study file has changed since a report was made."""
+    return any(n["record"]["study_sha256"] != study.sha256 for n in notebooks if n["record"])
+
+
+def headline(table):
+    """Return for each direction its name, the verdict beside the baseline and lines of ours, the published and the baseline.
+
+    A line: source, r, RMSE (BW), and the RMSE as a share (%) of the direction's largest.
+    """
+    ours, baseline = ({row["direction"]: row for row in select(table, name)} for name in (None, "mean_curve"))
+    shown = []
+    for direction in (d for d in DIRECTIONS if d in ours):
+        sources = [("ours", ours[direction], ""), ("published", ours[direction], "published_"), ("baseline", baseline.get(direction, {}), "")]
+        errors = [row.get(f"{prefix}rmse_bw_mean") for _, row, prefix in sources]
+        largest = max((error for error in errors if not missing(error)), default=1)
+        shown.append((DIRECTION_NAMES[direction], beside_baseline(table, direction), [
+            (source, number(row.get(f"{prefix}r_mean"), 3), number(error, 3), 0 if missing(error) else round(100 * error / largest))
+            for (source, row, prefix), error in zip(sources, errors, strict=True)]))
+    return shown
 
 
 def compare(title, file, key, measures, table):
@@ -147,7 +189,7 @@ def provenance_rows(notebooks, study):
     for name, key in {"seed": "seed", "study file": "study_file", "study file SHA-256": "study_sha256",
                       "recipe": "recipe", "data SHA-256": "data_sha256", "commit": "commit"}.items():
         rows.append((name, _distinct({stem: record.get(key) for stem, record in records.items()})))
-    if any(record["study_sha256"] != study.sha256 for record in records.values()):
+    if changed(notebooks, study):
         rows.append(("warning", "the study file has changed since these reports were made"))
     packages = dict.fromkeys(name for record in records.values() for name in record["versions"])
     return rows + [(name, _distinct({stem: r["versions"].get(name) for stem, r in records.items()})) for name in packages]
@@ -158,7 +200,7 @@ def _distinct(values):
     grouped = {}
     for stem, value in values.items():
         if not missing(value):
-            grouped.setdefault(str(value), []).append(stem[:2])
+            grouped.setdefault(str(value), []).append(stem.split("_")[0])
     if len(grouped) < 2:
         return next(iter(grouped), "not known yet")
     return "; ".join(f"{value} ({', '.join(stems)})" for value, stems in grouped.items())

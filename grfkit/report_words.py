@@ -30,6 +30,47 @@ def curves_correlate(table):
                    " ".join(parts), f"a mean r above {number(HIGH_R, 2)} in each direction")
 
 
+def in_short(table, runners):
+    """Say in two plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
+
+    `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice: it is the
+    largest force); the second names every direction in which the estimate is no better than the mean curve.
+    """
+    vertical = next((row for row in select(table) if row["direction"] == "V" and not missing(row["rmse_bw_mean"])), None)
+    if vertical is None:
+        return []
+    errors = [f"{number(vertical[f'{prefix}rmse_bw_mean'], 3)}{SPACE}BW, {number(vertical[f'{prefix}nrmse_pct_mean'], 1)}{SPACE}% of its range"
+              for prefix in ("", "published_")]
+    first = f"In {vertical['n']:.0f} stances of {runners}, the estimated vertical force is off by {errors[0]} (published: {errors[1]})."
+    words = {}
+    for row in select(table):
+        words.setdefault(beside_baseline(table, row["direction"]), []).append(DIRECTION_NAMES[row["direction"]])
+    words.pop("", None)
+    if "the baseline itself" in words:
+        return [first, "This recipe is the baseline itself, the mean curve of the training runners, which sees no input."]
+    parts = "; ".join(f"{word} in {_directions(names, 'any' if word.startswith('no') else 'every')}" for word, names in sorted(words.items()))
+    return [first] + ([f"Beside the baseline, the mean curve of the training runners, which sees no input, the estimate is {parts}."]
+                      if parts else [])
+
+
+def _directions(names, all_of_them):
+    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(len(names), f"{all_of_them} direction")
+
+
+def beside_baseline(table, direction):
+    """Say whether ours is better than the mean curve in a direction of table1.csv: better by both r and RMSE, by one, or by none."""
+    mine, baseline = ([row for row in select(table, name) if row["direction"] == direction] for name in (None, "mean_curve"))
+    if not mine or not baseline:
+        return ""
+    if mine[0]["estimator"] == "mean_curve":
+        return "the baseline itself"
+    if missing(mine[0]["rmse_bw_mean"]):
+        return "not estimated"
+    by = [name for name, better in (("r", mine[0]["r_mean"] > baseline[0]["r_mean"]),
+                                    ("RMSE", mine[0]["rmse_bw_mean"] < baseline[0]["rmse_bw_mean"])) if better]
+    return {0: "no better", 1: f"better by {by[:1] and by[0]} alone", 2: "better"}[len(by)]
+
+
 def no_interval_differs(spm, clusters):
     """Judge hypothesis 2 by the significant clusters of SPM{t}; spm.csv says which directions were tested."""
     found = {} if spm is None or clusters is None or spm.empty else {d: [] for d in spm["direction"].unique()}

@@ -1,14 +1,19 @@
 """Reports: notebooks run with the study's parameters, HTML without network, provenance, an index that reads results."""
 
+import base64
 import json
+import re
+from io import BytesIO
 from pathlib import Path
 
+import jinja2
 import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
-from grfkit import report, report_html, report_index, report_words
+from grfkit import report, report_html, report_index, report_thumbnail, report_words
 from grfkit.study import Study
 
 FEATURES = list(report_words.FEATURES)
@@ -84,6 +89,39 @@ def words(html):
     return " ".join(BeautifulSoup(html.split("</style>")[1], "html.parser").get_text(" ").split())
 
 
+def assert_accessible(html):
+    """Check what a page owes to a screen reader and to the keyboard, as far as its source tells (WCAG 1.1.1, 1.3.1, 2.4.1, 4.1.2)."""
+    from bs4 import BeautifulSoup
+    soup = BeautifulSoup(html, "html.parser")
+    assert len(soup.find_all("main")) == len(soup.find_all("h1")) == len(soup.body.find_all("header")) == 1
+    levels = [int(heading.name[1]) for heading in soup.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), levels
+    names = [element["id"] for element in soup.find_all(id=True)]
+    assert len(names) == len(set(names))
+    anchors = [link["href"][1:] for link in soup.find_all("a", href=re.compile("^#"))]
+    assert "content" in anchors and set(anchors) <= set(names)
+    assert all(image.get("alt", "").strip() for image in soup.find_all("img"))
+    assert all(element.get("aria-label") for element in [*soup.find_all("nav"), *soup.find_all(tabindex="0")])
+    assert all(table.find_parent(tabindex="0") or "beside" in table.get("class", []) or len(table.find("tr").find_all(["td", "th"])) <= 3
+               for table in soup.find_all("table"))  # a wide table can be scrolled
+    assert all(header.get_text(strip=True) for header in soup.find_all("th")) and not soup.find("script")
+
+
+def write_executed(path, *colours, size=(1200, 600), caption="All curves, n = 3."):
+    """Write an executed notebook: its title and, for each colour, a plain figure (PNG)."""
+    def figure(colour):
+        buffer = BytesIO()
+        Image.new("RGBA", size, colour).save(buffer, "PNG")
+        return new_output("display_data", {"image/png": base64.b64encode(buffer.getvalue()).decode()})
+    cells = [new_code_cell("plot()", outputs=[figure(colour)]) for colour in colours]
+    nbformat.write(new_notebook(cells=[new_markdown_cell(f"# 07 Figure 4: where?\n\n{caption}"), *cells]), path)
+    return path
+
+
+def open_address(src):
+    return Image.open(BytesIO(base64.b64decode(src.split(",")[1]))).convert("RGB")
+
+
 def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     raw = project / "raw"
     (raw / "a.c3d").write_bytes(b"one")
@@ -106,7 +144,7 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     reports = project / "reports/tiny"
     html = (reports / "01_preprocess.html").read_text(encoding="utf-8")
     assert report_html.needs_network(html) == []
-    assert "<script" not in html
+    assert_accessible(html)
     assert html.count("<math") == 2 and "$" not in words(html)
     assert 'alt="Force over stance, n = 3."' in html
     assert "it/s" not in html and "one file skipped" in html
@@ -258,10 +296,20 @@ def test_clean_text_keeps_what_a_reader_needs(text, left):
     assert report_html.clean_text(text).strip() == left
 
 
+def test_tables_and_formulas_of_a_notebook_are_reached_by_the_keyboard_and_have_no_nameless_column():
+    pandas = report_html.focusable(f'<div class="output_html">{pd.DataFrame({"a": [1]})._repr_html_()}</div>')
+    assert pandas.startswith('<div tabindex="0" role="group" aria-label="table" class="output_html">')
+    assert "<th></th>" not in pandas and "<td></td>" in pandas and "<th>a</th>" in pandas
+    assert report_html.focusable("<div>no table</div>") == "<div>no table</div>"
+    html = report_html.markdown("| | b |\n|---|---|\n| 1 | 2 |\n\n$$x = 1$$\n")
+    assert html.count('tabindex="0"') == 2 and "<th></th>" not in html and "<th>b</th>" in html
+
+
 def test_index_shows_the_numbers_of_the_result_files(project):
     write_tables(project / "reports/results")
     html = report_index.index_page(make_study(), project / "reports")
     text = words(html)
+    assert_accessible(html)
     assert report_html.needs_network(html) == []
     for number in (".990 ± .012", ".046 ± .010", "4.32 ± 1.00", ".777 ± .020", "1.50 ± .10", "1.500 ± .100", ".789", "r .900"):
         assert number in text, number
@@ -289,8 +337,119 @@ def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
         assert "Worst direction: medial-lateral" in text and "as well or better in: medial-lateral" in text
 
 
+TABLE1 = [("lstm", "AP", 0.99, 0.05), ("lstm", "ML", 0.95, 0.02), ("lstm", "V", 0.98, 0.11),
+          ("mean_curve", "AP", 0.98, 0.06), ("mean_curve", "ML", 0.95, 0.02), ("mean_curve", "V", 0.99, 0.12)]
+
+
+@pytest.mark.parametrize("changes, sentence", [
+    ({}, "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical direction; no better in the "
+         "medial-lateral direction."),
+    ({2: (0.995, 0.11), 1: (0.951, 0.019)}, "the estimate is better in every direction."),
+    ({0: (0.9, 0.07), 2: (0.9, 0.2)}, "the estimate is no better in any direction."),
+    ({0: (float("nan"), float("nan")), 1: (float("nan"), float("nan"))},
+     "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior and medial-lateral directions.")])
+def test_in_short_says_where_the_baseline_is_as_good(changes, sentence):
+    rows = [(*row[:2], *changes.get(place, row[2:])) for place, row in enumerate(TABLE1)]
+    table = pd.DataFrame(rows, columns=["estimator", "direction", "r_mean", "rmse_bw_mean"]).assign(
+        nrmse_pct_mean=4.361, n=17, published_rmse_bw_mean=0.777, published_nrmse_pct_mean=6.54)
+    first, second = report_words.in_short(table, "2 runners")
+    error = rows[2][3]
+    assert first.replace("\u00a0", " ") == (f"In 17 stances of 2 runners, the estimated vertical force is off by {f'{error:.3f}'[1:]} BW, 4.4 % of its "
+                                            "range (published: .777 BW, 6.5 % of its range).")
+    assert second.endswith(sentence) and "sees no input" in second
+    assert report_words.in_short(None, "runners") == []
+    only = table[table["estimator"] == "mean_curve"]
+    assert "is the baseline itself" in report_words.in_short(only, "2 runners")[1]
+
+
+def test_headline_scales_the_bars_by_the_largest_error_of_each_direction(project):
+    write_tables(project / "reports/results")
+    table = pd.read_csv(project / "reports/results/04_table1/table1.csv")
+    for name, verdict, lines in report_index.headline(table):
+        assert verdict == "better by r alone"  # the errors are equal
+        assert [line[0] for line in lines] == ["ours", "published", "baseline"]
+        assert [line[3] for line in lines] == [46, 100, 46], name  # .0456 of .1
+
+
+def test_index_shows_a_card_with_a_picture_for_each_report(project):
+    reports = project / "reports"
+    write_tables(reports / "results")
+    for number, stem in enumerate([*report_index.NOTEBOOKS[:5], "07_figure4", "08_generalisation", "explore"]):
+        record(reports, stem, "done", f"T{number}")
+    write_executed(reports / "07_figure4.ipynb", "red")
+    write_executed(reports / "explore.ipynb")
+    (reports / "08_generalisation.ipynb").write_text("{", encoding="utf-8")
+    (reports / "03_train.ipynb").write_text(nbformat.writes(new_notebook(cells=[new_code_cell("x", outputs=[
+        new_output("display_data", {"image/png": "iVBORw0KGgo="})])])), encoding="utf-8")
+    html = report_index.index_page(make_study(), reports, above="../index.html")
+    assert_accessible(html)
+    assert report_html.needs_network(html) == [] and 'href="../index.html"' in html
+    assert html.count("data:image/webp") == 1 and 'alt="All curves, n = 3."' in html and '<a href="07_figure4.html">07 Figure 4: where?</a>' in html
+    assert '<a href="explore.html">' in html and '<a href="08_generalisation.html">08_generalisation</a>' in html
+    assert "nRMSE AP 4.3 % ML 4.3 % V 4.3 %" in words(html)  # Table 1 has no figure
+    assert "06_table3 not run" in words(html)
+
+
+def test_index_warns_that_the_study_file_has_changed(project):
+    record(project / "reports", "01_preprocess", "done", "T1", study_sha256="1" * 64)
+    assert "The study file has changed" in words(report_index.index_page(make_study(), project / "reports"))
+    record(project / "reports", "01_preprocess", "done", "T1")
+    assert "The study file has changed" not in words(report_index.index_page(make_study(), project / "reports"))
+
+
+def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_clear(tmp_path):
+    found = report_thumbnail.thumbnail(write_executed(tmp_path / "07_figure4.ipynb", (0, 0, 0, 0)))
+    picture = open_address(found["src"])
+    assert picture.size == (560, 280) and min(picture.getpixel((5, 5))) > 250
+    assert (found["title"], found["alt"]) == ("07 Figure 4: where?", "All curves, n = 3.")
+    assert len(found["src"]) < 20_000
+
+
+@pytest.mark.parametrize("stem, colours, colour", [("01_preprocess", ("red", "lime", "blue"), (0, 0, 255)), ("07_figure4", ("red", "lime"), (255, 0, 0)),
+                                                   ("09_agreement", ("red", "lime", "blue", "black"), (0, 0, 0)), ("09_agreement", ("red",), (255, 0, 0))])
+def test_thumbnail_takes_the_most_telling_figure(tmp_path, stem, colours, colour):
+    picture = open_address(report_thumbnail.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
+    assert picture.getpixel((100, 100)) == pytest.approx(colour, abs=4)  # WebP's colours are rounded
+
+
+def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
+    nothing = {"title": None, "src": None, "alt": None}
+    (tmp_path / "half.ipynb").write_text('{"cells": [', encoding="utf-8")
+    assert report_thumbnail.thumbnail(None) == report_thumbnail.thumbnail(tmp_path / "absent.ipynb") == nothing
+    assert report_thumbnail.thumbnail(tmp_path / "half.ipynb") == nothing
+    assert report_thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
+
+
+def test_states_differ_in_shape_and_carry_their_word():
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(report_index.__file__).parent), autoescape=True)
+    light = templates.get_template("parts.html.j2").module.light
+    page = "".join(light(word, True) for word in ("supported", "partly supported", "not supported", "not yet run"))
+    shapes = re.findall(r"<svg.*?</svg>", page, re.S)
+    assert len(set(shapes)) == 4 and re.findall(r"</svg>([^<]+)</span>", page) == ["Supported.", "Partly supported.", "Not supported.", "Not yet run."]
+
+
+def luminance(colour):
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    parts = [int(colour[place:place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_colours_have_the_contrast_that_wcag_asks_for_in_light_and_dark(scheme):
+    block = re.findall(r":root \{(.*?)\}", report_html.STYLE.read_text(encoding="utf-8"), re.S)[scheme]
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+    assert len(colours) == 12
+    for ground in ("paper", "panel"):
+        for name in set(colours) - {"paper", "panel", "line"}:
+            dark, light = sorted((luminance(colours[name]), luminance(colours[ground])))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground)
+
+
 def test_index_of_nothing_says_that_nothing_has_run(project):
-    text = words(report_index.index_page(make_study(), project / "reports"))
+    html = report_index.index_page(make_study(), project / "reports")
+    assert_accessible(html)
+    text = words(html)
     assert text.count("Not yet run.") == 3 and "01_preprocess not run" in text
 
 
