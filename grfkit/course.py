@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "params" / "course.yaml"
 REPORTS = ROOT / "reports" / "course"
 ESTIMATORS = ["mean_curve", "ridge", "physics"]  # recipes that need seconds for all runners left out in turn
+SHOWING = ("bench", "course_", "explore", "fetch", "plot", "report", "scaffold", "search_", "virtual_explore")  # modules that make no data
 STANCES, PREDICTIONS = "01_preprocess/stances.csv", "course/predictions.parquet"
 
 
@@ -51,14 +52,17 @@ def check(condition, hint):
 
 def call(function, *arguments, **options):
     """Call a student's function; raise AssertionError that reads well where it is not written yet, or fails."""
+    name = getattr(function, "__name__", "Your function")
+    if not callable(function):
+        raise AssertionError(f"A function is asked for; found {type(function).__name__}. Give its name, without brackets.")
     try:
         answer = function(*arguments, **options)
     except NotImplementedError:
-        raise AssertionError(f"{function.__name__} is not written yet: replace the line `raise NotImplementedError()`.") from None
+        raise AssertionError(f"{name} is not written yet: replace the line `raise NotImplementedError()`.") from None
     except Exception as error:
-        raise AssertionError(f"{function.__name__} stopped with {type(error).__name__}: {error}") from error
+        raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
     if answer is None:
-        raise AssertionError(f"{function.__name__} gives nothing back: it must end with `return ...`.")
+        raise AssertionError(f"{name} gives nothing back: it must end with `return ...`.")
     return answer
 
 
@@ -108,5 +112,9 @@ def record(folder):
 
 
 def _fingerprint():
-    """Name the study and the program that the course's data come from."""
-    return f"{hashlib.sha256(STUDY.read_bytes()).hexdigest()[:12]} {cohort.fingerprint()}\n"
+    """Name the study and the program that the course's data come from: what only shows them does not count."""
+    total = hashlib.sha256(STUDY.read_text(encoding="utf-8").encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if not path.name.startswith(SHOWING):
+            total.update(path.read_text(encoding="utf-8").encode())
+    return f"{total.hexdigest()[:12]}\n"

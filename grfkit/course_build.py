@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from grfkit import course, report, store, study
 
 COURSE = course.ROOT / "course"
+MARK = re.compile(r'^ *" *### (BEGIN|END) SOLUTION(\\\\n)?",?\\n', re.M)  # a line of a notebook's JSON
 BUILT = "built.json"  # in the student's book: the checksum of each notebook as it was given out
 
 
@@ -30,7 +32,18 @@ def build(name, *, folder=COURSE):
         names = sorted(path.name for path in (folder / "source").glob("*") if path.is_dir())
         raise ValueError(f"A session is a folder of {folder.name}/source; found no {source.name}. Sessions: {', '.join(names)}.")
     give_out(name, folder=folder)
-    return report.run(source, study=study.load(course.STUDY), reports=folder / "solution")
+    return solve(source, folder=folder)
+
+
+def solve(source, *, folder):
+    """Run a session with its solutions, the marks around them taken away; returns the path of its HTML in solution/."""
+    plain = folder / "~solution" / source.name
+    plain.parent.mkdir(exist_ok=True)
+    try:
+        plain.write_text(MARK.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+        return report.run(plain, study=study.load(course.STUDY), reports=folder / "solution")
+    finally:
+        shutil.rmtree(plain.parent, ignore_errors=True)
 
 
 def give_out(name, *, folder):
@@ -73,17 +86,18 @@ def write_index(folder=COURSE):
     import nbformat
 
     from grfkit.report_html import markdown, page
-    parts = ["<header><h1>Ground reaction forces of running: a lab course</h1></header>", "<main>"]
+    parts = ["<h1>Ground reaction forces of running: a lab course</h1>"]
     for source in sorted((folder / "source").glob("*/*.ipynb")):
         cells, name = nbformat.read(source, as_version=4).cells, source.stem
         opening = next(cell.source for cell in cells if cell.cell_type == "markdown")
-        graded = [cell for cell in cells if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")]
+        exercises = sum(bool(cell.metadata.get("nbgrader", {}).get("grade")) for cell in cells if cell.cell_type == "code")
         parts += [markdown(opening.replace("# ", "## ", 1)),
-                  f'<p><a href="{name}.html">{name}, solved</a>; {len(graded)} exercises with checks. Students work in '
+                  f'<p><a href="{name}.html">{name}, solved</a>; {exercises} exercises with checks. Students work in '
                   f"<code>course/student/{name}/{name}.ipynb</code>.</p>"]
     target = folder / "solution" / "index.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    return report._write(target, page("Lab course: ground reaction forces of running", "\n".join([*parts, "</main>"])))
+    header = '<nav aria-label="Reports"><a href="../../reports/index.html">All studies</a></nav>' if (course.ROOT / "reports" / "index.html").is_file() else ""
+    return report._write(target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header))
 
 
 def _built(folder):

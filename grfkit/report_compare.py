@@ -19,7 +19,8 @@ from grfkit.report_index import NOTEBOOKS, read_notebooks, read_table, render, s
 from grfkit.report_words import missing, number, select
 
 MARK = b'<meta name="generator" content="grfkit studies">'
-OTHERS = {"bench": "What things cost: bench", "course": "Course"}  # folders beside the studies
+OTHERS = {"bench/index.html": "What things cost: bench", "../course/solution/index.html": "The lab course, solved"}  # pages beside the studies
+DATA = "course.txt"  # in a folder whose results are the course's, made without a notebook
 MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
 
 
@@ -47,8 +48,8 @@ def compare_page(folder):
 
 def is_study(path):
     """Say whether a folder holds results of a study, or what a run left that was stopped."""
-    return path.is_dir() and path.name not in OTHERS and any(
-        next(path.glob(pattern), None) for pattern in ("[0-9][0-9]_*.json", "results/[0-9][0-9]_*"))
+    patterns = ["[0-9][0-9]_*.json"] + ["results/[0-9][0-9]_*"] * (not (path / DATA).is_file())
+    return path.is_dir() and path.name != "bench" and any(next(path.glob(pattern), None) for pattern in patterns)
 
 
 def read_folder(path):
@@ -158,11 +159,7 @@ def read_published(path):
 
 def other_pages(folder):
     """Return (name, address) of what lies beside the studies: the bench's page, the course's."""
-    found = []
-    for name, title in OTHERS.items():
-        pages = [folder / name / "index.html"] if (folder / name / "index.html").is_file() else sorted((folder / name).glob("*.html"))
-        found += [(title if path.stem == "index" else f"{title}: {path.stem}", path.relative_to(folder).as_posix()) for path in pages]
-    return found
+    return [(title, address) for address, title in OTHERS.items() if (folder / address).is_file()]
 
 
 def figure(found, published):

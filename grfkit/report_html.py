@@ -39,7 +39,7 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- if 'injected-parameters' in cell.metadata.tags -%}
 <p class="label">parameters of this study</p>{{ super() }}
 {%- else -%}
-<details><summary>code</summary>{{ super() }}</details>
+<details{{ ' open' if cell.metadata.nbgrader }}><summary>code</summary>{{ super() }}</details>
 {%- endif -%}
 {%- endblock -%}
 {%- block data_svg -%}

@@ -127,13 +127,13 @@ def test_a_folder_that_cannot_be_read_is_incomplete(reports):
 
 
 def test_only_folders_with_results_are_studies_and_what_lies_beside_them_is_linked(reports):
-    for name in ("bench/results/01_preprocess", "course", "notes", "tiny"):
+    for name in ("bench/results/01_preprocess", "course/results/01_preprocess", "notes", "tiny", "../course/solution"):
         (reports / name).mkdir(parents=True)
-    for name in ("bench/index.html", "course/01_forces.html", "notes/index.html"):
+    for name in ("bench/index.html", "course/course.txt", "notes/index.html", "../course/solution/index.html"):
         (reports / name).write_text("x", encoding="utf-8")
     html = report_compare.compare_page(reports)
     assert "No study has run yet." in words(html) and "notes" not in html
-    assert 'href="bench/index.html"' in html and 'href="course/01_forces.html"' in html
+    assert 'href="bench/index.html"' in html and 'href="../course/solution/index.html"' in html
     assert_accessible(html)
 
 
