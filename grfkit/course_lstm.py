@@ -40,8 +40,8 @@ def check_minmax(minmax):
         answer = _numbers(call(minmax, *given), other.shape, "minmax gives the scaled rows of `other`, one array")
         check(np.array_equal(given[0], training) and np.array_equal(given[1], other),
               "The arrays that minmax was given are changed: work on a copy (no `-=` or `/=` on an argument).")
-        _compare(answer, right, mistakes, "The shape is right, the values are not: the smallest training value of each variable must become "
-                 "0, the largest 1, and everything between in proportion.")
+        _compare(answer, right, mistakes, "The shape is right, the values are not: the smallest training value of each variable "
+                 "must become 0, the largest 1, and everything between in proportion.")
     print("Right: each variable is scaled by the training rows alone, and rows beyond their range stay beyond [0, 1].")
 
 
@@ -56,15 +56,18 @@ def _step(x, h, c, weights_x, weights_h, bias, *, order=(0, 1, 2, 3), gate=expit
 def _step_mistakes(x, h, c, weights_x, weights_h, bias):
     """List (hint, h and c that a student who makes this mistake finds)."""
     given, none = (x, h, c, weights_x, weights_h, bias), np.zeros_like
-    yield "The candidate g goes through the sigmoid. It may be negative: which function gives values between -1 and 1?", _step(*given, candidate=expit)
-    yield "The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and 1?", _step(*given, gate=np.tanh)
-    yield "The new cell state is right. On its way to the hidden state it goes through one more function.", _step(*given, squash=lambda v: v)
+    hidden, cell = _step(*given)
+    yield ("The candidate g goes through the sigmoid. It may be negative: which function gives values between -1 and 1?",
+           _step(*given, candidate=expit))
+    yield ("The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and 1?",
+           _step(*given, gate=np.tanh))
+    yield ("The new cell state is right. On its way to the hidden state it goes through one more function.",
+           _step(*given, squash=lambda state: state))
+    yield "The new cell state is right, but the hidden state is made from the old one.", (hidden / np.tanh(cell) * np.tanh(c), cell)
     yield "The hidden state h has no part in the gates: is this still a recurrence?", _step(x, none(h), c, weights_x, weights_h, bias)
     yield "The input x has no part in the gates.", _step(none(x), h, c, weights_x, weights_h, bias)
     yield "The bias is missing.", _step(x, h, c, weights_x, weights_h, none(bias))
     yield "The old cell state is forgotten at every step: f has no effect.", _step(x, h, none(c), weights_x, weights_h, bias)
-    right = _step(*given)
-    yield "The new cell state is right, but the hidden state is made from the old one.", (_step(*given)[0] / np.tanh(right[1]) * np.tanh(c), right[1])
     for order in list(permutations(range(4)))[1:]:
         yield "The four blocks of rows are taken in another order than i, f, g, o.", _step(*given, order=order)
 
@@ -83,9 +86,10 @@ def check_lstm_step(lstm_step):
             right = [state.numpy() for state in cell(torch.as_tensor(x), (torch.as_tensor(h), torch.as_tensor(c)))]
         given = [value.copy() for value in (x, h, c, *weights)]
         answer = call(lstm_step, *given)
-        check(isinstance(answer, tuple | list) and len(answer) == 2, "lstm_step gives two arrays: the new hidden state and the new cell state, "
-              f"`return h, c`. Yours gives {_kind(answer)}.")
-        answer = [_numbers(part, (units,), f"the new {name} state has one value a unit") for part, name in zip(answer, ("hidden", "cell"), strict=True)]
+        check(isinstance(answer, tuple | list) and len(answer) == 2,
+              f"lstm_step gives two arrays: the new hidden state and the new cell state, `return h, c`. Yours gives {_kind(answer)}.")
+        answer = [_numbers(part, (units,), f"the new {name} state has one value a unit")
+                  for part, name in zip(answer, ("hidden", "cell"), strict=True)]
         check(all(np.array_equal(new, old) for new, old in zip(given, (x, h, c, *weights), strict=True)),
               "An argument is changed (`c *= ...` writes into the caller's array): make a new one.")
         if all(map(_close, answer, right)):
@@ -93,9 +97,10 @@ def check_lstm_step(lstm_step):
         check(not all(map(_close, answer, right[::-1])), "Both states are right, but in the other order: the hidden state comes first.")
         for hint, wrong in _step_mistakes(x, h, c, *weights):
             check(not all(map(_close, answer, wrong)), hint)
-        check(not _close(answer[1], right[1]), "The new cell state is right. Look at how the hidden state is made from it, and at the gate o.")
-        check(False, "Neither state is right. Begin with the sum `weights_x @ x + weights_h @ h + bias`, cut into four blocks of U rows, and "
-              "print each gate: i, f and o lie between 0 and 1, g between -1 and 1.")
+        check(not _close(answer[1], right[1]),
+              "The new cell state is right. Look at how the hidden state is made from it, and at the gate o.")
+        check(False, "Neither state is right. Begin with the sum `weights_x @ x + weights_h @ h + bias`, cut into four blocks of U rows, "
+              "and print each gate: i, f and o lie between 0 and 1, g between -1 and 1.")
     print("Right: your step and torch.nn.LSTMCell agree for three sizes of network, to six digits.")
 
 
@@ -112,23 +117,26 @@ def check_masked_mse(masked_mse):
             "Padding counts: this is the mean over all samples, real or not.": squared.mean(),
             "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances would seem better.":
                 (squared * real).mean(),
-            "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than a short one.": each.mean(),
+            "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than a short one.":
+                each.mean(),
             "This is the sum over real samples: divide by their number.": (squared * real).sum(),
-            "This is the root of the mean squared error: leave the root away.": np.sqrt(right),
+            "This is the root of the mean squared error: take no root.": np.sqrt(right),
             "This is the mean of absolute errors, not of squared ones.": (np.abs(estimated - target) * real).sum() / real.sum(),
             "This is the mean over padding: `real` is used the wrong way round.": squared[~real].mean() if (~real).any() else np.nan,
             "The sum is divided by the number of stances: divide by the number of real samples.": (squared * real).sum() / len(lengths),
         }
         tensor = torch.tensor(estimated, requires_grad=True)
         answer = call(masked_mse, tensor, torch.tensor(target), torch.tensor(real))
-        check(isinstance(answer, torch.Tensor), f"The loss must be a tensor, so that torch can go back through it; yours is {_kind(answer)}. "
+        check(isinstance(answer, torch.Tensor),
+              f"The loss must be a tensor, so that torch can go back through it; yours is {_kind(answer)}. "
               "Work with torch alone: no float(), .item() or numpy.")
         check(answer.dim() == 0, f"The loss is one number; yours has shape {tuple(answer.shape)}.")
         check(answer.requires_grad, "The loss has lost its gradient: no .detach(), .data or torch.no_grad() on the way.")
         _compare(_numbers(answer.detach(), (), "the loss is one number"), right, mistakes,
                  "The value is not the mean squared error over real samples.")
-        check(_close(call(_gradient, answer, tensor), 2 * (estimated - target) * real / real.sum()), "The value is right, its gradient is not: the loss "
-              "must be made from `estimated` by torch's own operations, and padding must have none.")
+        check(_close(call(_gradient, answer, tensor), 2 * (estimated - target) * real / real.sum()),
+              "The value is right, its gradient is not: the loss must be made from `estimated` by torch's own operations, and "
+              "padding must have none.")
     print("Right: the mean squared error over real samples alone; padding has no gradient, so nothing is learned from it.")
 
 
@@ -136,14 +144,14 @@ def _gradient(loss, tensor):
     return torch.autograd.grad(loss, tensor, materialize_grads=True)[0].numpy()
 
 
-def _early_stop(errors, patience, *, gain=np.less, start=0):
+def _early_stop(errors, patience, *, gain=np.less):
     kept = 0
     for epoch, error in enumerate(errors):
         if gain(error, errors[kept]):
             kept = epoch
         elif epoch - kept >= patience:
-            return kept + start, epoch + start
-    return kept + start, len(errors) - 1 + start
+            return kept, epoch
+    return kept, len(errors) - 1
 
 
 def _early_stop_mistakes(errors, patience):
@@ -152,7 +160,6 @@ def _early_stop_mistakes(errors, patience):
     total = [epoch for epoch, error in enumerate(errors) if epoch and error >= min(errors[:epoch])]
     rises = [bool(epoch) and errors[epoch] >= errors[epoch - 1] for epoch in range(len(errors))]
     run = next((epoch for epoch in range(patience, len(errors)) if all(rises[epoch - patience + 1:epoch + 1])), len(errors) - 1)
-    yield "Epochs are counted from 0, as Python counts.", (kept + 1, last + 1)
     yield "The kept epoch comes after the stop: training had ended, nobody has ever seen that epoch.", (int(np.argmin(errors)), last)
     yield "Training runs to the end, whatever the patience.", (int(np.argmin(errors)), len(errors) - 1)
     yield "The pair is the wrong way round: the kept epoch comes first.", (last, kept)
@@ -160,18 +167,21 @@ def _early_stop_mistakes(errors, patience):
     if last < len(errors) - 1:
         yield "Training stops one epoch late: count the epochs without a gain up to and with the last one.", (kept, last + 1)
     yield "Training stops one epoch early: `patience` epochs without a gain are allowed to pass.", (kept, last - 1)
-    yield "An epoch that is only as good as the best so far counts as a gain: it must be smaller.", _early_stop(errors, patience, gain=np.less_equal)
+    yield ("An epoch that is only as good as the best so far counts as a gain: it must be smaller.",
+           _early_stop(errors, patience, gain=np.less_equal))
+    yield "Epochs are counted from 0, as Python counts.", (kept + 1, last + 1)
     if len(total) >= patience:
         stop = total[patience - 1]
         yield ("All epochs without a gain are counted together: after a gain the count begins anew.",
                (int(np.argmin(errors[:stop + 1])), stop))
-    yield ("Each epoch is compared with the one before it: compare it with the smallest error so far.", (int(np.argmin(errors[:run + 1])), run))
+    yield ("Each epoch is compared with the one before it: compare it with the smallest error so far.",
+           (int(np.argmin(errors[:run + 1])), run))
 
 
 def check_early_stop(early_stop):
     """Check when training stops and which epoch is kept: made-up errors with ties, a late gain, and patience that never runs out."""
-    cases = [([5, 4, 3, 3.5, 3.2, 3.4, 3.6, 3.7, 1], 3), ([3, 2, 2, 2.5, 2.6, 1], 2), ([5, 6, 4, 5, 3, 5, 2, 1], 2), ([3, 2, 2, 2, 1], 2),
-             ([5, 4, 3, 3.5, 3.2, 3.1, 2], 3), ([4, 3, 2, 1], 2), ([1, 2, 3], 1), ([4, 3, 3.5], 5)]
+    cases = [([5, 4, 3, 3.5, 3.2, 3.4, 3.6, 3.7, 1], 3), ([3, 2, 2, 2.5, 2.6, 1], 2), ([5, 6, 4, 5, 3, 5, 2, 1], 2),
+             ([3, 2, 2, 2, 1], 2), ([5, 4, 3, 3.5, 3.2, 3.1, 2], 3), ([4, 3, 2, 1], 2), ([1, 2, 3], 1), ([4, 3, 3.5], 5)]
     for errors, patience in cases:
         answer = call(early_stop, np.array(errors, float), patience)
         check(isinstance(answer, tuple | list | np.ndarray) and len(answer) == 2,
@@ -197,15 +207,18 @@ def check_runner_folds(runner_folds):
               "The two sides are exchanged: a fold is (training, validation), and the larger part is trained on.")
         for number, (training, validation) in enumerate(folds, 1):
             both = np.intersect1d(runners[training], runners[validation])
-            check(not len(both), f"{len(both)} of {count} runners stand on both sides of fold {number}: all stances of a runner go together.")
+            check(not len(both),
+                  f"{len(both)} of {count} runners stand on both sides of fold {number}: all stances of a runner go together.")
             neither = len(runners) - len(np.union1d(training, validation))
-            check(not neither, f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is trained on.")
+            check(not neither,
+                  f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is trained on.")
         held = np.concatenate([validation for _, validation in folds])
         twice, never = len(held) - len(np.unique(held)), len(runners) - len(np.unique(held))
         check(not twice, f"{twice} stances are validated more than once: each runner belongs to one fold.")
         check(not never, f"{never} stances are never validated: each runner belongs to one fold.")
         sizes = [len(np.unique(runners[validation])) for _, validation in folds]
-        check(max(sizes) - min(sizes) <= 1, f"The folds have {', '.join(map(str, sizes))} runners: their numbers may differ by one at the most.")
+        check(max(sizes) - min(sizes) <= 1,
+              f"The folds have {', '.join(map(str, sizes))} runners: their numbers may differ by one at the most.")
     first, *others = (_held_runners(runner_folds, seed) for seed in (0, 0, 1, 2, 3))
     check(others[0] == first, "The same seed gives other folds the second time: nobody could repeat your study. Draw from "
           "np.random.default_rng(seed).")
@@ -215,7 +228,8 @@ def check_runner_folds(runner_folds):
 
 def _held_runners(runner_folds, seed):
     runners = np.repeat([f"v{number:02d}" for number in range(16)], 3)
-    return [np.unique(runners[validation]).tolist() for _, validation in _folds(call(runner_folds, runners, 4, seed), 4, len(runners))]
+    folds = _folds(call(runner_folds, runners.copy(), 4, seed), 4, len(runners))
+    return [np.unique(runners[validation]).tolist() for _, validation in folds]
 
 
 def _folds(answer, k, count):
@@ -252,8 +266,10 @@ def check_mean_curve(mean_curve):
         by_runner = [np.mean([curves[row & (runners == other)].mean(axis=0) for other in np.unique(runners[row])], axis=0)
                      for row in same & ~own]
         mistakes = {
-            "The runner's own stances are in the mean: the baseline must not know the runner it is compared on.": _average(curves, same),
-            "Only the stance itself is left out: the runner's other stances are still in the mean.": _average(curves, same & ~np.eye(len(runners), dtype=bool)),
+            "The runner's own stances are in the mean: the baseline must not know the runner it is compared on.":
+                _average(curves, same),
+            "Only the stance itself is left out: the runner's other stances are still in the mean.":
+                _average(curves, same & ~np.eye(len(runners), dtype=bool)),
             "Left and right stances are averaged together: take the same side alone.": _average(curves, ~own),
             "Nobody is left out, and sides are averaged together.": _average(curves, every),
             "This is the mean of the other side.": _average(curves, ~same & ~own),
@@ -261,9 +277,11 @@ def check_mean_curve(mean_curve):
             "Each runner is averaged first, then the runners. Here each stance weighs the same.": np.stack(by_runner),
         }
         given = curves.copy()
-        answer = _numbers(call(mean_curve, given, sides.copy(), runners.copy()), curves.shape, "mean_curve gives a curve for each stance, (S, Q)")
+        answer = call(mean_curve, given, sides.copy(), runners.copy())
+        answer = _numbers(answer, curves.shape, "mean_curve gives a curve for each stance, (S, Q)")
         check(np.array_equal(given, curves), "The curves that mean_curve was given are changed: write into a new array.")
-        _compare(answer, _average(curves, same & ~own), mistakes, "The curves are not the means asked for. For one stance, print which others are averaged.")
+        _compare(answer, _average(curves, same & ~own), mistakes,
+                 "The curves are not the means asked for. For one stance, print which others are averaged.")
     print("Right: the mean of the other runners' stances of the same side, for uneven numbers of stances too.")
 
 

@@ -130,7 +130,7 @@ def draw_ranges(ax, rows):
     ax.vlines(np.arange(rows.shape[1]), rows.min(axis=0), rows.max(axis=0), color=plot.ESTIMATED, linewidth=4)
     ax.set_xticks(np.arange(rows.shape[1]), INPUTS, rotation=90, fontsize="small")
     ax.axhline(0, color="grey", linewidth=0.5)
-    ax.set(ylabel="position (m)", xlabel="input variable")
+    ax.set(ylabel="position (m)", xlabel="input variable", xlim=(-1, rows.shape[1]))
     return ax
 
 
@@ -143,7 +143,7 @@ def draw_padding(ax, data, stances):
                         edgecolor=plot.ALARM, linewidth=0, label=None if row else "padding")
     names = [f"{data.stances['runner'][stance]}, {data.real[stance].sum()} real" for stance in stances]
     ax.set_yticks(4 * np.arange(len(stances)) + 1.5, names)
-    ax.set(xlabel="step (10 ms)", ylabel="vertical force of four stances")
+    ax.set(xlabel="step (10 ms)", ylabel="vertical force (a row is 4 BW)")
     ax.legend(loc="upper right", frameon=False)
     return ax
 
