@@ -47,13 +47,14 @@ def check_paired_p(function):
                     (2 * stats.t.sf(abs(t), runners), "Degrees of freedom are one less than runners."),
                     (2 * stats.t.sf(abs(t) * np.sqrt(runners / (runners - 1)), runners - 1), "numpy's std divides by R: ddof=1."),
                     (2 * stats.t.sf(abs(t) / np.sqrt(runners), runners - 1), "t divides by the standard error, SD / sqrt(R)."),
-                    (stats.ttest_ind(estimated, measured).pvalue, "This is the unpaired test: take each runner's difference first.")]
+                    (stats.ttest_ind(estimated, measured).pvalue,
+                     "This is the unpaired test: take each runner's difference first.")]
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
     print("Well done: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
 
 
 def check_share_found(function):
-    """Check share_found(runners, difference, sd, studies, rng): the share of simulated studies with p < .05, against the exact power."""
+    """Check share_found(runners, difference, sd, studies, rng): the share of studies with p < .05, against the exact power."""
     cases = [(16, 5.5, 8), (6, 3, 9), (6, -10, 9), (16, 0, 8)]
     answers = [numbers(call(function, *case, STUDIES, np.random.default_rng(7)), "The share") for case in cases]
     for answer in answers:
@@ -68,9 +69,12 @@ def check_share_found(function):
                     (lambda n, d, sd: stats.nct.sf(stats.t.isf(0.05, n - 1), n - 1, d / sd * np.sqrt(n)),
                      "The test is one-tailed: p counts both tails."),
                     (lambda n, d, sd: power(n, d, sd, alpha=0.10), "p is that of one tail: it counts both."),
-                    (lambda n, d, sd: power(n, d, sd / np.sqrt(n)), "sd is the spread of the runners' differences, not of their mean."),
-                    (lambda n, d, sd: power(n, d, np.sqrt(sd)), "The spread is too small: does your generator want the SD or the variance?"),
-                    (lambda n, d, sd: power(n, d, np.sqrt(2) * sd), "The spread is too large: draw the differences themselves, not two sets."),
+                    (lambda n, d, sd: power(n, d, sd / np.sqrt(n)),
+                     "sd is the spread of the runners' differences, not of their mean."),
+                    (lambda n, d, sd: power(n, d, np.sqrt(sd)),
+                     "The spread is too small: does your generator want the SD or the variance?"),
+                    (lambda n, d, sd: power(n, d, np.sqrt(2) * sd),
+                     "The spread is too large: draw the differences themselves, not two sets."),
                     (lambda n, d, sd: 0.05, "So often a test finds what is not there: is the true difference put into the draws?")]
         for rule, hint in mistakes:
             check(not like(rule), hint)
@@ -93,8 +97,10 @@ def check_tost_p(function):
                     (2 * p, "p is not doubled: each test is one-sided, and both must reject."),
                     (p / 2, "p is not halved: each test is one-sided, and the larger p decides."),
                     (1 - p, "A tail is taken on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
-                    (1 - min(above, below), "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
-                    (stats.ttest_rel(estimated, measured).pvalue, "This is the p of the test for a difference: where does the bound come in?"),
+                    (1 - min(above, below),
+                     "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
+                    (stats.ttest_rel(estimated, measured).pvalue,
+                     "This is the p of the test for a difference: where does the bound come in?"),
                     (ttost_paired(estimated, measured, -bound * measured.mean() / 100, bound * measured.mean() / 100)[0],
                      "The bound is in the unit of the data, not in %.")]
         compare(call(function, estimated.copy(), measured.copy(), bound), p, mistakes, what="p")
@@ -111,7 +117,8 @@ def check_limits_of_agreement(function):
             return [centre - half, centre + half]
         mistakes = [(span(0, 1.96 * sd), "The limits lie about the bias, not about 0."),
                     (span(bias, 1.96 * difference.std()), "numpy's std divides by S: ddof=1."),
-                    (span(bias, 1.96 * sd / np.sqrt(size)), "That is how well the mean is known: limits hold single differences, so no sqrt(S)."),
+                    (span(bias, 1.96 * sd / np.sqrt(size)),
+                     "That is how well the mean is known: limits hold single differences, so no sqrt(S)."),
                     (span(bias, sd), "Between bias - SD and bias + SD lie two thirds, not 95 %."),
                     (span(bias, 2 * sd), "2 is a round number: 95 % of a normal distribution lie within 1.96 SD."),
                     (span(bias, 1.96 * sd**2), "That is the variance: take its root."),
@@ -134,14 +141,20 @@ def check_bias_interval(function):
         def span(values, quantile, ddof=1, root=True):
             return values.mean() + quantile * values.std(ddof=ddof) / (np.sqrt(len(values)) if root else 1) * np.array([-1, 1])
         t, s, n = stats.t.isf(alpha / 2, runners - 1), stats.t.isf(alpha / 2, len(names) - 1), stats.norm.isf(alpha / 2)
-        mistakes = [(span(difference, s), "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(difference, n), "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(difference, t), "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(means, n), "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
-                    (span(means, 1.96), "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
+        mistakes = [(span(difference, s),
+                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
+                    (span(difference, n),
+                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
+                    (span(difference, t),
+                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
+                    (span(means, n),
+                     "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
+                    (span(means, 1.96),
+                     "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
                     (span(means, s), "There are as many degrees of freedom as runners, less one: not as many as stances."),
                     (span(means, stats.t.isf(alpha / 2, runners)), "Degrees of freedom are one less than runners."),
-                    (span(means, t, root=False), "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for."),
+                    (span(means, t, root=False),
+                     "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for."),
                     (span(means, t, ddof=0), "numpy's std divides by R: ddof=1."),
                     (span(means, stats.t.isf(alpha, runners - 1)), "The interval is too narrow: alpha / 2 lies on either side."),
                     (span(means, t)[::-1], "The lower end comes first."),
@@ -158,8 +171,10 @@ def check_icc_a1(function):
         msr, msc, mse = _mean_squares(ratings)
         within = ((ratings - ratings.mean(axis=1, keepdims=True)) ** 2).sum() / runners
         mistakes = [(np.corrcoef(measured, estimated)[0, 1], "This is Pearson's r, which does not see a shift or a scale."),
-                    ((msr - mse) / (msr + mse), "This is ICC(C,1), consistency: a difference between the methods must count (MSC)."),
-                    ((msr - within) / (msr + within), "This is the one-way ICC: split what is within runners into methods (MSC) and rest (MSE)."),
+                    ((msr - mse) / (msr + mse),
+                     "This is ICC(C,1), consistency: a difference between the methods must count (MSC)."),
+                    ((msr - within) / (msr + within),
+                     "This is the one-way ICC: split what is within runners into methods (MSC) and rest (MSE)."),
                     ((msr - mse) / (msr + (msc - mse) / runners), "This is the ICC of the mean of both methods: one is asked for."),
                     ((msr - mse) / (msr + mse + runners * (msc - mse) / 2), "k and R have changed places in the last term."),
                     ((msr - mse) / (msr + mse + 2 * msc / runners), "The last term holds MSC - MSE."),
@@ -182,7 +197,8 @@ def check_skill(function):
         mistakes = [(rmse / rmse_base, "This is the share of the error that is left: skill is what is gone, 1 minus it."),
                     (1 - rmse**2 / rmse_base**2, "These are mean squares: take the root before you divide."),
                     (1 - np.abs(off).mean() / np.abs(base).mean(), "These are mean absolute errors: square, average, root."),
-                    (rmse, "This is the RMSE: what is it beside the baseline's?"), (rmse_base - rmse, "Divide by the baseline's RMSE."),
+                    (rmse, "This is the RMSE: what is it beside the baseline's?"), (rmse_base - rmse,
+                     "Divide by the baseline's RMSE."),
                     (rmse / rmse_base - 1, "The sign is turned round: a better estimate has more skill."),
                     (np.corrcoef(measured, measured + off)[0, 1], "This is Pearson's r, which does not see a shift or a scale."),
                     (100 * (1 - rmse / rmse_base), "Give skill as a share, not in %.")]
@@ -197,7 +213,8 @@ def check_verdict(function):
     """Check verdict(p, low, high, bound, alpha): one of VERDICTS; low and high are the ends of the 1 - 2 alpha interval."""
     nan = float("nan")
     cases = [((0.40, -3, 4, 10), 0, "The interval lies wholly within the bound, and p is large: one word says that."),
-             ((0.40, -18, 25, 10), 3, "p is large and the interval reaches beyond the bound: neither a difference nor agreement is shown."),
+             ((0.40, -18, 25, 10), 3,
+              "p is large and the interval reaches beyond the bound: neither a difference nor agreement is shown."),
              ((0.001, 2, 6, 10), 1, "There is a difference, and the interval lies wholly within the bound: it is small."),
              ((0.001, -6, -2, 10), 1, "There is a difference to the other side, and the interval lies wholly within the bound."),
              ((0.001, 14, 22, 10), 2, "The upper end is above +bound: look at both ends of the interval."),

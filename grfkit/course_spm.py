@@ -41,7 +41,8 @@ def null_studies(differences, runners, *, studies, seed):
     for _ in range(studies):
         stances = differences * rng.choice([-1, 1], size=len(names))[codes, None]
         means = np.stack([stances[codes == code].mean(axis=0) for code in range(len(names))])
-        found.append([np.abs(t_curves(curves)).max() > _threshold(_fwhm(curves), NODES, len(curves) - 1, 0.05) for curves in (stances, means)])
+        found.append([np.abs(t_curves(curves)).max() > _threshold(_fwhm(curves), curves.shape[1], len(curves) - 1, 0.05)
+                      for curves in (stances, means)])
     return tuple(np.mean(found, axis=0))
 
 
@@ -85,7 +86,8 @@ def check_time_normalise(function):
         mistakes = [(force, "The curve has as many samples as before: it must have `nodes` of them."),
                     (force[:nodes], "That is the beginning of stance: the whole of it must be brought to the nodes, toe-off too."),
                     (force[places.astype(int)], "You take the sample before each node: interpolate between the two next to it."),
-                    (force[places.round().astype(int)], "You take the nearest sample: interpolate between the two next to the node."),
+                    (force[places.round().astype(int)],
+                     "You take the nearest sample: interpolate between the two next to the node."),
                     (np.interp(np.linspace(0, 1, nodes, endpoint=False), old, force),
                      "The last node must lie at toe-off: with endpoint=False it lies before it."),
                     (np.interp(np.arange(nodes) / nodes, old, force), "The last node must lie at toe-off: yours lies before it."),
@@ -105,7 +107,8 @@ def check_paired_t(function):
         t, n = stats.ttest_rel(estimated, measured).statistic, runners
         z = (estimated - measured).mean(axis=0) / (estimated - measured).std(axis=0, ddof=1)
         mistakes = [(-t, "The sign is turned round: the difference is estimated - measured."),
-                    (t * np.sqrt(n / (n - 1)), "t is a little too large: numpy's std divides by S; the sample's SD divides by S - 1."),
+                    (t * np.sqrt(n / (n - 1)),
+                     "t is a little too large: numpy's std divides by S; the sample's SD divides by S - 1."),
                     (z, "You divide by the SD: t divides by the standard error, SD / sqrt(S)."),
                     (z * np.sqrt(n / (n - 1)), "You divide by the SD: t divides by the standard error, SD / sqrt(S)."),
                     (z * n, "You divide by SD / S: the standard error is SD / sqrt(S)."),
@@ -120,7 +123,7 @@ def check_paired_t(function):
 
 
 def check_false_alarms(function):
-    """Check false_alarms(t, df, alpha): t (N, Q) of N studies -> the share of studies in which any |t| exceeds the t of one test."""
+    """Check false_alarms(t, df, alpha): t (N, Q) -> the share of studies in which any |t| exceeds the threshold of one test."""
     for seed, df, alpha in ((6, 15, 0.05), (7, 5, 0.05), (8, 15, 0.01)):
         t = t_curves(smooth_noise(np.random.default_rng(seed), 400, df + 1, fwhm=12))
         above = np.abs(t) > stats.t.isf(alpha / 2, df)
@@ -131,7 +134,8 @@ def check_false_alarms(function):
                     ((t > stats.t.isf(alpha / 2, df)).any(axis=1).mean(), "Only positive t count: two-tailed means |t|."),
                     ((np.abs(t) > stats.t.isf(alpha, df)).any(axis=1).mean(),
                      "The threshold is too low: a two-tailed test has alpha / 2 in each tail."),
-                    ((t > stats.t.isf(alpha, df)).any(axis=1).mean(), "This is a one-tailed test: take |t|, and alpha / 2 in each tail."),
+                    ((t > stats.t.isf(alpha, df)).any(axis=1).mean(),
+                     "This is a one-tailed test: take |t|, and alpha / 2 in each tail."),
                     ((np.abs(t) > stats.norm.isf(alpha / 2)).any(axis=1).mean(),
                      "This is the normal distribution's threshold: t of few runners needs Student's, with df."),
                     ((np.abs(t) > stats.t.isf(0.025, df)).any(axis=1).mean(), "alpha is an argument: .05 is not always asked for."),
@@ -150,7 +154,8 @@ def check_fwhm(function):
         v = (np.gradient(residuals, axis=1) ** 2).sum(axis=0) / squares
         steps = (np.diff(residuals, axis=1) ** 2).sum(axis=0) / squares[:-1]
         across = (np.gradient(residuals, axis=0) ** 2).sum(axis=0) / squares
-        mistakes = [(right / k, "The width is too small by sqrt(4 ln 2) = 1.67: it turns a Gaussian's gradient into its full width."),
+        mistakes = [(right / k,
+                     "The width is too small by sqrt(4 ln 2) = 1.67: it turns a Gaussian's gradient into its full width."),
                     (right / np.sqrt(2), "The width is too small by sqrt(2): the constant is 4 ln 2."),
                     (right * np.sqrt(2), "The width is too large by sqrt(2): the constant is 4 ln 2."),
                     (right / SIGMAS_A_FWHM, "This is the SD of the kernel: its full width at half maximum is 2.35 times that."),
@@ -160,7 +165,8 @@ def check_fwhm(function):
                     (k**2 / v.mean(), "The root is missing: v is a square."),
                     (k / np.sqrt(v), "There is one width for all nodes: take the mean over nodes."),
                     (k / np.sqrt(across).mean(), "The gradient must run along the nodes: np.gradient(residuals, axis=1)."),
-                    (k / np.sqrt(steps).mean(), "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.")]
+                    (k / np.sqrt(steps).mean(),
+                     "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.")]
         compare(call(function, residuals.copy()), right, mistakes, what="FWHM", rtol=1e-4)
     print("Well done: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
 
@@ -198,7 +204,8 @@ def check_rft_threshold(function):
                     (stats.t.isf(alpha / 2 / nodes, df), "This is Bonferroni's threshold: it takes the nodes for independent."),
                     (_threshold(fwhm, nodes, df, alpha, tail=0), "The first term is missing: the t test at one point."),
                     (_threshold(1, nodes, df, alpha), "You count nodes: resels are lengths of one FWHM, (Q - 1) / FWHM."),
-                    (_threshold((nodes - 1) ** 2 / fwhm, nodes, df, alpha), "Resels are turned over: (Q - 1) / FWHM, not its inverse."),
+                    (_threshold((nodes - 1) ** 2 / fwhm, nodes, df, alpha),
+                     "Resels are turned over: (Q - 1) / FWHM, not its inverse."),
                     (_threshold(fwhm, nodes, 1e7, alpha), "This is the threshold of a Gaussian field: where do the df come in?"),
                     (_threshold(fwhm, nodes, df, alpha, power=(df + 1) / 2), "The exponent is -(df - 1) / 2."),
                     (_threshold(fwhm, nodes, df, 0.05), "alpha is an argument: .05 is not always asked for.")]
@@ -259,7 +266,7 @@ def _fwhm(curves):
 
 
 def _threshold(fwhm, nodes, df, alpha, *, tail=1, power=None):
-    """Solve tail * P(t > u) + resels * density(u) = alpha / 2, random field theory's two-tailed threshold; mistakes change the rest."""
+    """Solve tail * P(t > u) + resels * density(u) = alpha / 2, two-tailed, by random field theory; mistakes change the rest."""
     power = (df - 1) / 2 if power is None else power
 
     def excess(u):

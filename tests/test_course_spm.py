@@ -93,7 +93,8 @@ def field(fwhm, nodes, df, p, *, first=1, resels=None, power=None):
 MISTAKES = [
     ("time_normalise", lambda f, n: f, "as many samples as before"),
     ("time_normalise", lambda f, n: np.resize(f, n), "beginning of stance"),
-    ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f)[:, None], "without a second axis"),
+    ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f)[:, None],
+     "without a second axis"),
     ("time_normalise", lambda f, n: f[np.linspace(0, len(f) - 1, n).astype(int)], "sample before each node"),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n, endpoint=False), np.linspace(0, 1, len(f)), f), "last node"),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, 100), np.linspace(0, 1, len(f)), f), "second argument"),
