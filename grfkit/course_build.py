@@ -18,7 +18,7 @@ from pathlib import Path
 from grfkit import course, report, store, study
 
 COURSE = course.ROOT / "course"
-MARK = re.compile(r'^ *" *### (BEGIN|END) SOLUTION(\\\\n)?",?\\n', re.M)  # a line of a notebook's JSON
+MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.M)
 BUILT = "built.json"  # in the student's book: the checksum of each notebook as it was given out
 
 
@@ -37,10 +37,13 @@ def build(name, *, folder=COURSE):
 
 def solve(source, *, folder):
     """Run a session with its solutions, the marks around them taken away; returns the path of its HTML in solution/."""
-    plain = folder / "~solution" / source.name
+    import nbformat
+    plain, notebook = folder / "~solution" / source.name, nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        cell.source = MARK.sub("", cell.source)
     plain.parent.mkdir(exist_ok=True)
     try:
-        plain.write_text(MARK.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+        nbformat.write(notebook, plain)
         return report.run(plain, study=study.load(course.STUDY), reports=folder / "solution")
     finally:
         shutil.rmtree(plain.parent, ignore_errors=True)
