@@ -39,6 +39,7 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}" alt="{{ output.metadata.alt | escape_html }}">
 {%- endblock -%}"""
+WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
@@ -97,12 +98,17 @@ def _title(notebook):
 
 
 def clean_outputs(notebook):
-    """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine."""
+    """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine.
+
+    A widget that brings a page or a picture with it (explore.Shown) leaves that.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for output in cell.outputs:
                 if output.output_type == "stream":
                     output.text = clean_text(output.text)
+                elif {"text/html", "image/png"} & set(output.get("data", {})):
+                    output.data.pop(WIDGET, None)
             cell.outputs = [output for output in cell.outputs if _belongs(output)]
 
 
@@ -110,7 +116,7 @@ def _belongs(output):
     if output.output_type == "stream":
         return bool(output.text.strip())
     data = output.get("data", {})
-    return "application/vnd.jupyter.widget-view+json" not in data and "application/javascript" not in data
+    return WIDGET not in data and "application/javascript" not in data
 
 
 def clean_text(text):
