@@ -29,7 +29,7 @@ FRAME_MS = 100  # each frame is shown for so long: some ten times slower than li
 ALT = ("Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with the force "
        "arrow {where}, beside the force over time with the moment marked.")
 WHERE = {1: "at the centre of pressure", 2: "under the foot, measured black, estimated blue and dashed"}  # by the number of arrows
-STYLES = {"measured": (MEASURED, "-"), "estimated": (ESTIMATED, "--")}
+STYLES = {"measured": (MEASURED, "-", "-|>"), "estimated": (ESTIMATED, "--", "->")}  # colour, line, head of the arrow
 PLAYER = """<figure id="{name}" class="grf-player" style="margin: 1rem 0" data-lm-suppress-shortcuts="true">
 <img src="{still}" alt="{alt}" width="{width}" height="{height}" style="max-width: 100%; height: auto">
 <div style="display: flex; gap: .8em; align-items: center; max-width: {width}px">
@@ -146,8 +146,8 @@ def _view(ax, points, arrows, view, title):
 def _arrow(ax, arrows, view, name):
     """Draw one arrow (T, 2, 3) m, hidden where it is too short; return what moves it to a moment."""
     shown, size = _loaded(arrows), np.linalg.norm(np.diff(arrows, axis=1), axis=2)[:, 0] / METRES_PER_BW
-    color, style = STYLES[name]
-    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), arrowstyle="-|>", color=color, linestyle=style, linewidth=2, shrinkA=0, shrinkB=0,
+    color, style, head = STYLES[name]
+    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), arrowstyle=head, color=color, linestyle=style, linewidth=2, shrinkA=0, shrinkB=0,
                                          zorder=3))
 
     def move(moment):

@@ -15,11 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from grfkit import animate, explore, plot_explore
-from grfkit.report_words import FEATURES
+from grfkit.report_words import FEATURES, number
 
 SIDES = {"l": "left", "r": "right"}
 WIDE = {"description_width": "9em"}
-DECIMALS = "{:.3f}".format
 MOMENTS = 32
 PLACES = [(0.08, 0.56, 0.40, 0.39), (0.58, 0.56, 0.40, 0.39), (0.08, 0.08, 0.40, 0.36), (0.58, 0.08, 0.40, 0.36)]  # of axes: found once, not at each turn
 
@@ -154,7 +153,7 @@ def laboratory_tables(now, before, *, vlr):
     columns = ["before", "now"] if before else ["now"]
     steps = pd.DataFrame.from_dict(facts, orient="index", columns=columns)
     return _side_by_side(_table(_named(read), "Features"), _table(explore.scores(now[1]), "Estimated against true curve"),
-                         _table(steps, "The step", "{:.1f}".format))
+                         _table(steps, "The step", 1))
 
 
 @contextmanager
@@ -192,8 +191,9 @@ def _named(table):
     return table.rename(index={key: name.replace(" / ", " (", 1) + ")" for key, name in FEATURES.items()})
 
 
-def _table(table, caption, decimals=DECIMALS):
-    html = table.to_html(float_format=decimals, border=0, na_rep="–")
+def _table(table, caption, decimals=3):
+    """Write a table of numbers, with one decimal where they are in %, with a caption."""
+    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(border=0)
     return html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
 
 

@@ -16,6 +16,7 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
         skeleton(legs, now.points[moment], SIDE_VIEW, linewidth=1.5, label=moment == np.flatnonzero(now.inside)[0])
     legs.axhline(0, color="grey", linewidth=0.5)
     legs.set(xlabel="forward (m)", ylabel="up (m)", aspect="equal")
+    legs.locator_params(nbins=5)
     legs.set_title("touchdown, mid-stance, toe-off", y=1.0)
     legs.legend(fontsize="small", frameon=False, loc="upper left")
     legs.set_ylim(top=1.3)

@@ -36,20 +36,18 @@ class Knob:
 
 KNOBS = {
     "speed_m_s": Knob("Speed (m/s)", 2.5, 5.0, 0.1, 3.6,
-                      "Contact time goes with speed to the power -0.60 (the virtual laboratory's choice), step time with -0.22. Measured on "
-                      "the public set rbds, 22 runners at 2.5 to 4.5 m/s: -0.56 and -0.22."),
+                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22 (measured on 22 runners of the public set rbds)."),
     "stiffness_pct": Knob("Stiffness (%)", 70, 150, 5, 100,
-                          "Of the vertical spring. Flight time stays, so that the runner lands as fast; contact is as long as a spring so stiff lasts "
-                          "(half a sine, Morin et al. 2005). What comes out, largest force / sinking of the centre of mass (McMahon and Cheng 1990), "
-                          "stands in the table."),
+                          "Contact lasts as long as a vertical spring so stiff (half a sine, Morin et al. 2005); flight time stays. The stiffness that "
+                          "comes out, largest force / sinking (McMahon and Cheng 1990), stands below."),
     "mass_kg": Knob("Mass (kg)", 45, 100, 1, 65,
-                    "Every segment's mass (shares after de Leva 1996), and with it every force in newtons; in body weights nothing changes."),
+                    "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes."),
     "strike_deg": Knob("Foot strike (°)", 0, 25, 1, 13,
-                       "Toes up at touchdown: 0 is a flat foot. The flatter, the longer the lower limb takes to stop, and the lower the impact "
-                       "(two masses, Clark, Ryan and Weyand 2017; the link of angle and time is our choice)."),
+                       "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the lower the impact "
+                       "(two masses: Clark, Ryan and Weyand 2017)."),
     "noise_mm": Knob("Camera noise (mm)", 0, 20, 1, 2,
-                     "SD of each coordinate of each point in each camera frame, before the cameras' low-pass of 20 Hz. It does nothing to the force: it "
-                     "changes the points, and so the estimate. 2 mm is what the virtual study has (our choice)."),
+                     "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes points and "
+                     "estimate, never the force."),
 }
 
 
