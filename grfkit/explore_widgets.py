@@ -18,8 +18,10 @@ from grfkit import animate, explore, plot_explore
 from grfkit.report_words import FEATURES, number
 
 SIDES = {"l": "left", "r": "right"}
-WIDE = {"description_width": "9em"}
 MOMENTS = 32
+# JupyterLab takes the arrow keys of lists and sliders for its cells, unless what has the focus says that it wants them
+KEYS = """<script>document.addEventListener("focusin", event => {
+if (event.target.closest(".grf-keys")) event.target.setAttribute("data-lm-suppress-shortcuts", "") })</script>"""
 PLACES = [(0.08, 0.56, 0.40, 0.39), (0.58, 0.56, 0.40, 0.39), (0.08, 0.08, 0.40, 0.36), (0.58, 0.08, 0.40, 0.36)]  # of axes: found once, not at each turn
 
 
@@ -41,8 +43,7 @@ def choose(frames, stances, sources, *, vlr):
     ours = stances[stances["split"] != "other_speed"].set_index("stance", drop=False)
     runner = _select("Runner", sorted(ours["runner"].unique()), "grf-runner")
     stance, source = _select("Stance", [], "grf-stance"), _select("Estimate", [], "grf-estimate")
-    about, player, tables = _html("grf-about"), ipywidgets.Output(), _html("grf-tables")
-    player.add_class("grf-stance-player")
+    about, player, tables = _html("grf-about"), _named_as("grf-stance-player", ipywidgets.Output()), _html("grf-tables")
 
     @lru_cache(maxsize=16)
     def played(number, label):
@@ -51,8 +52,8 @@ def choose(frames, stances, sources, *, vlr):
     def show(_=None):
         used = sources[source.value]
         about.value, tables.value = _about(used), stance_tables(explore.one(frames, ours.loc[stance.value], used), vlr=vlr)
-        shown = {"text/html": played(stance.value, source.value), "text/plain": "one stance"}
-        player.outputs = ({"output_type": "display_data", "data": shown, "metadata": {}},)
+        shown = played(stance.value, source.value)
+        player.outputs = _output(shown)
 
     def offer(_=None):
         rows, kept = ours[ours["runner"] == runner.value], source.value
@@ -66,7 +67,8 @@ def choose(frames, stances, sources, *, vlr):
     for widget, answer in ((runner, offer), (stance, show), (source, show)):
         widget.observe(answer, "value")
     offer()
-    widget = ipywidgets.VBox([ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"}), about, player, tables])
+    choices = ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"})
+    widget = _named_as("grf-keys", ipywidgets.VBox([choices, about, player, tables, ipywidgets.Output(outputs=_output(KEYS))]))
     chosen = f"<p>Runner {escape(runner.value)}, {escape(stance.label)}.</p>"
     return Shown(widget, chosen + about.value + played(stance.value, source.value) + tables.value)
 
@@ -88,14 +90,10 @@ def laboratory(simulate, knobs, sources, *, vlr):
     `simulate` takes a value for each of `knobs` {name: with label, low, high, step, value, about} and returns frames, stances, weight_n
     and facts; `sources` {label: explore.fitted}. What was before the slider in hand was first moved stays in grey.
     """
-    sliders = {name: ipywidgets.FloatSlider(knob.value, min=knob.low, max=knob.high, step=knob.step, description=knob.label, readout_format="g",
-                                            style=WIDE, layout={"width": "26em"}) for name, knob in knobs.items()}
-    for name, slider in sliders.items():
-        slider.add_class(f"grf-{name.split('_')[0]}")
+    sliders = {name: _slider(name, knob) for name, knob in knobs.items()}
     source, unit = _select("Estimate", list(sources), "grf-laboratory-estimate"), _select("Force in", ["BW", "N"], "grf-unit")
-    reset = ipywidgets.Button(description="Back to the usual runner", layout={"width": "16em"})
-    reset.add_class("grf-reset")
-    picture, tables = _html("grf-picture"), _html("grf-laboratory-tables")
+    reset = _named_as("grf-reset", ipywidgets.Button(description="Back to the usual runner", layout={"width": "16em"}))
+    picture, tables, axes = _html("grf-picture"), _html("grf-laboratory-tables"), laboratory_axes()
     usual = {name: knob.value for name, knob in knobs.items()}
     hand = {"slider": None, "before": None, "now": usual}
 
@@ -106,7 +104,7 @@ def laboratory(simulate, knobs, sources, *, vlr):
 
     def show(_=None):
         now, before = (settings and simulated(source.value, *settings.items()) for settings in (hand["now"], hand["before"]))
-        picture.value = laboratory_picture(now, before, unit=unit.value)
+        picture.value = laboratory_picture(axes, now, before, unit=unit.value)
         tables.value = _about(sources[source.value]) + laboratory_tables(now, before, vlr=vlr)
 
     def turn(change):
@@ -128,19 +126,28 @@ def laboratory(simulate, knobs, sources, *, vlr):
     show()
     turned = [ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()]
     left = ipywidgets.VBox([*turned, source, unit, reset], layout={"width": "28em"})
-    widget = ipywidgets.HBox([left, ipywidgets.VBox([picture, tables], layout={"flex": "1 1 30em"})], layout={"flex_flow": "wrap"})
+    right = ipywidgets.VBox([picture, tables, ipywidgets.Output(outputs=_output(KEYS))], layout={"flex": "1 1 30em"})
+    widget = _named_as("grf-keys", ipywidgets.HBox([left, right], layout={"flex_flow": "wrap"}))
     return Shown(widget, _settings(knobs) + picture.value + tables.value)
 
 
-def laboratory_picture(now, before, *, unit):
-    """Draw a simulated stance, a pair (run, explore.One), over the one before, or None, as HTML; forces in `unit`, BW or N."""
+def laboratory_axes():
+    """Make the axes (4,) that laboratory_picture draws on again and again: new ones would cost half of the time of a turn."""
     fig = Figure(figsize=(8.6, 6.4), dpi=90)
-    axes = [fig.add_axes(place) for place in PLACES]
+    return [fig.add_axes(place) for place in PLACES]
+
+
+def laboratory_picture(axes, now, before, *, unit):
+    """Draw a simulated stance, a pair (run, explore.One), over the one before, or None, as HTML; forces in `unit`, BW or N."""
+    for ax in axes:
+        for line in [*ax.lines]:
+            line.remove()
+        ax.autoscale()
     scales = [one[0].weight_n if one and unit == "N" else 1.0 for one in (now, before)]
     plot_explore.laboratory(axes, now[1], before and before[1], scale=scales[0], before_scale=scales[1], unit=unit)
     alt = (f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, anterior-posterior, medial-lateral; true "
            f"black, estimated blue and dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}.")
-    return _image(fig, alt)
+    return _image(axes[0].figure, alt)
 
 
 def laboratory_tables(now, before, *, vlr):
@@ -170,16 +177,29 @@ def _about(source):
     return f"<p>Estimate: {escape(source.about)}.</p>"
 
 
-def _select(label, options, name):
-    widget = ipywidgets.Dropdown(options=options, description=label, style={"description_width": "5em"}, layout={"width": "26em"})
+def _named_as(name, widget):
+    """Give a widget a class and return it."""
     widget.add_class(name)
     return widget
+
+
+def _select(label, options, name):
+    return _named_as(name, ipywidgets.Dropdown(options=options, description=label, style={"description_width": "5em"}, layout={"width": "26em"}))
+
+
+def _slider(name, knob):
+    slider = ipywidgets.FloatSlider(knob.value, min=knob.low, max=knob.high, step=knob.step, description=knob.label, readout_format="~g",
+                                    style={"description_width": "9em"}, layout={"width": "26em"})
+    return _named_as(f"grf-{name.split('_')[0]}", slider)
 
 
 def _html(name):
-    widget = ipywidgets.HTML()
-    widget.add_class(name)
-    return widget
+    return _named_as(name, ipywidgets.HTML())
+
+
+def _output(html):
+    """Give what an Output shows of HTML that brings a script along: the widget HTML would not run it."""
+    return ({"output_type": "display_data", "data": {"text/html": html, "text/plain": ""}, "metadata": {}},)
 
 
 def _name(row):
@@ -215,7 +235,7 @@ def _settings(knobs):
 def _image(fig, alt):
     FigureCanvasAgg(fig)
     buffer = BytesIO()
-    fig.savefig(buffer, format="png")
+    fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
     width, height = (fig.get_size_inches() * fig.dpi).astype(int)
     return (f'<img src="data:image/png;base64,{b64encode(buffer.getvalue()).decode()}" alt="{escape(alt)}" width="{width}" height="{height}" '
             'style="max-width: 100%; height: auto">')
