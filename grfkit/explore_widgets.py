@@ -50,10 +50,9 @@ def choose(frames, stances, sources, *, vlr):
         return play(explore.one(frames, ours.loc[number], sources[label]))
 
     def show(_=None):
-        used = sources[source.value]
+        used, drawn = sources[source.value], played(stance.value, source.value)  # first: numbers never stand beside another stance's picture
+        player.outputs = _output(drawn)
         about.value, tables.value = _about(used), stance_tables(explore.one(frames, ours.loc[stance.value], used), vlr=vlr)
-        shown = played(stance.value, source.value)
-        player.outputs = _output(shown)
 
     def offer(_=None):
         rows, kept = ours[ours["runner"] == runner.value], source.value
@@ -188,8 +187,8 @@ def _select(label, options, name):
 
 
 def _slider(name, knob):
-    slider = ipywidgets.FloatSlider(knob.value, min=knob.low, max=knob.high, step=knob.step, description=knob.label, readout_format="~g",
-                                    style={"description_width": "9em"}, layout={"width": "26em"})
+    slider = ipywidgets.FloatSlider(knob.value, min=knob.low, max=knob.high, step=knob.step, description=knob.label,
+                                    readout_format=".1f" if knob.step < 1 else ".0f", style={"description_width": "11em"}, layout={"width": "26em"})
     return _named_as(f"grf-{name.split('_')[0]}", slider)
 
 
@@ -214,6 +213,7 @@ def _named(table):
 def _table(table, caption, decimals=3):
     """Write a table of numbers, with one decimal where they are in %, with a caption."""
     html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(border=0)
+    html = html.replace("<table ", '<table cellpadding="4" ', 1).replace("<td>", '<td align="right">')  # for JupyterLab: a report has its own style
     return html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
 
 
