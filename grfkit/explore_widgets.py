@@ -141,6 +141,7 @@ def laboratory_picture(axes, now, before, *, unit):
     for ax in axes:
         for line in [*ax.lines]:
             line.remove()
+        ax.relim()
         ax.autoscale()
     scales = [one[0].weight_n if one and unit == "N" else 1.0 for one in (now, before)]
     plot_explore.laboratory(axes, now[1], before and before[1], scale=scales[0], before_scale=scales[1], unit=unit)
