@@ -214,12 +214,12 @@ def _named(table):
 def _table(table, caption, decimals=3):
     """Write a table of numbers, with one decimal where they are in %, with a caption."""
     html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(border=0)
-    html = html.replace("<table ", '<table cellpadding="4" ', 1).replace("<td>", '<td align="right">')  # for JupyterLab: a report has its own style
+    html = html.replace("<table ", '<table cellpadding="4" ', 1).replace("<td>", '<td align="right">').replace("<th></th>", "<td></td>")  # for JupyterLab: a report has its own style
     return html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
 
 
 def _side_by_side(*parts):
-    return '<div style="display: flex; flex-wrap: wrap; gap: 0 2em">' + "".join(f'<div style="overflow-x: auto">{part}</div>' for part in parts) + "</div>"
+    return '<div style="display: flex; flex-wrap: wrap; gap: 0 2em">' + "".join(f'<div style="overflow-x: auto" tabindex="0">{part}</div>' for part in parts) + "</div>"
 
 
 def _small(text):
@@ -229,7 +229,7 @@ def _small(text):
 def _settings(knobs):
     rows = "".join(f"<tr><th>{escape(knob.label)}</th><td>{knob.low:g} to {knob.high:g}</td><td>{knob.value:g}</td><td style='text-align: left'>"
                    f"{escape(knob.about)}</td></tr>" for knob in knobs.values())
-    return ("<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><th></th><th>from, to</th><th>here</th>"
+    return ("<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><td></td><th>from, to</th><th>here</th>"
             f"<th style='text-align: left'>what it changes</th></tr></thead><tbody>{rows}</tbody></table>")
 
 
