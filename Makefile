@@ -50,14 +50,15 @@ RECORDED := $(BASE)/recordings
 endif
 endif
 
-LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+EXPLORE := $(wildcard grfkit/explore*.py grfkit/plot_explore.py)
+LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) $(EXPLORE) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
-BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html
+BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study reproduce beyond bench search-worker course test test-all lab FORCE
+.PHONY: help environment fetch new-study reproduce beyond explore bench search-worker course test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -81,6 +82,11 @@ reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML f
 beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, each runner left out
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
+
+explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
+	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
+	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -c "print('$(REPORTS)/explore.html')"
 
 bench: $(READY) $(TABLE)  ## what each step costs on this machine, as ratios -> reports/bench/index.html; STUDY, DATA: whose recordings
 	@$(PYTHON) -m grfkit.bench --study "$(STUDY_FILE)" --reports reports/bench --data "$(or $(DATA),$(RECORDED))"
@@ -108,6 +114,7 @@ $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: 
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
 $(REPORTS)/08_generalisation.html $(REPORTS)/11_explanation.html: $(wildcard params/recipes/*.yaml)
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
+$(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(wildcard params/recipes/*.yaml grfkit/virtual*.py)
 
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)

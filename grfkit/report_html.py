@@ -49,6 +49,7 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {{ super() | focusable }}
 {%- endblock -%}"""
 SCROLLED = 'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
+WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
@@ -125,12 +126,17 @@ def title(notebook):
 
 
 def clean_outputs(notebook):
-    """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine."""
+    """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine.
+
+    A widget that brings a page or a picture with it (explore.Shown) leaves that.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for output in cell.outputs:
                 if output.output_type == "stream":
                     output.text = clean_text(output.text)
+                elif {"text/html", "image/png"} & set(output.get("data", {})):
+                    output.data.pop(WIDGET, None)
             cell.outputs = [output for output in cell.outputs if _belongs(output)]
 
 
@@ -138,7 +144,7 @@ def _belongs(output):
     if output.output_type == "stream":
         return bool(output.text.strip())
     data = output.get("data", {})
-    return "application/vnd.jupyter.widget-view+json" not in data and "application/javascript" not in data
+    return WIDGET not in data and "application/javascript" not in data
 
 
 def clean_text(text):

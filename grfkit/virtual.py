@@ -100,6 +100,12 @@ def draw_style(runner, shoe, trial_rng, *, lap):
         sides = np.array([1, -1]) * (person / 3 * runner.one_sided[name] if name in ASYMMETRIC else 0)
         style[name] = value + sides[:, None] + step * trial_rng.normal(size=(2, STEPS)).clip(-2.2, 2.2)
     style["speed"] = style["speed"].clip(*SPEEDS)
+    return linked(style)
+
+
+def linked(style):
+    """Let what shows a force in the movement follow it: a style (dict of name -> (2 sides, STEPS)) with LINKS applied."""
+    style = dict(style)
     for target, source, slope in LINKS:
         style[target] = style[target] + slope * (style[source] - STYLE[source][0])
     return style

@@ -53,12 +53,15 @@ class Steps:
     ankle_on: float  # m, of the ankle before the heel
 
 
-def time_steps(runner, style, first, rate_hz):
-    """Time the steps of a trial; first is the side (0, 1) of the step that reaches the plates first."""
+def time_steps(runner, style, first, rate_hz, *, plates=True):
+    """Time the steps of a trial; first is the side (0, 1) of the step that reaches the plates first.
+
+    Where there are no `plates` to fit on, a slow runner's steps may be short.
+    """
     side = (first + np.arange(STEPS)) % 2  # the third step (2) is of side `first`
     own = {name: value[side, np.arange(STEPS)] for name, value in style.items()}
     speed = own["speed"][0]
-    shortest = 0.96 + BODY["foot"] * runner.height_m  # so that two steps fit on two plates and their neighbours on none
+    shortest = 0.96 + BODY["foot"] * runner.height_m if plates else 0.0  # so that two steps fit on two plates and their neighbours on none
     step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
     contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
     frames = np.round(contact * rate_hz).astype(int)
@@ -161,12 +164,12 @@ def pressure_path(steps, foot, prints, frames):
     return np.column_stack([x, y, np.zeros(len(frames))])
 
 
-def simulate(runner, style, *, first_side, rate_hz):
+def simulate(runner, style, *, first_side, rate_hz, plates=True):
     """Simulate one trial -> Motion of four whole contacts, starting at the first one's touchdown.
 
     style is `virtual.draw_style`'s; first_side (0 left, 1 right) is that of the first contact for the plates.
     """
-    steps = time_steps(runner, style, first_side, rate_hz)
+    steps = time_steps(runner, style, first_side, rate_hz, plates=plates)
     force = foot_forces(runner, steps, rate_hz)
     acceleration = force.sum(axis=0) / runner.mass_kg - [0, 0, GRAVITY]
     com = integrate(acceleration, rate_hz, span=steps.touchdown[4], mean_velocity=[steps.speed, 0, 0])

@@ -94,7 +94,7 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
                           "08_generalisation/ingredients.csv": "direction r rmse_bw", "09_agreement/verdicts.csv": ""}.items():
         assert set(columns.split()) <= set(pd.read_csv(smoke / "results" / name).columns), name
     page = (smoke / "index.html").read_text(encoding="utf-8")
-    for stem in ("08_generalisation", "09_agreement"):
+    for stem in ("08_generalisation", "09_agreement", "explore"):
         assert f"{stem}.html" in page and not needs_network((smoke / f"{stem}.html").read_text(encoding="utf-8"))
 
 

@@ -58,7 +58,7 @@ def test_stance_animation_is_the_same_bytes_again(one):
 def test_stance_animation_draws_legs_and_arrows_where_they_are(one):
     time_s, points, force, cop = one
     arrows = np.stack([cop, cop + animate.METRES_PER_BW * force], axis=1)
-    fig, movers = animate._figure(1000 * time_s, points, force, arrows)
+    fig, movers = animate._figure(1000 * time_s, points, {"measured": force}, {"measured": arrows})
     for mover, view, ax in zip(movers, ([0, 2], [1, 2]), fig.axes, strict=False):
         fan, left, right, arrow = mover(np.array([0, 20, 30]))  # in flight, then twice on the ground
         np.testing.assert_allclose(fan.get_segments(), arrows[[20, 30]][:, :, view])
@@ -70,6 +70,22 @@ def test_stance_animation_draws_legs_and_arrows_where_they_are(one):
     rule, dot = movers[-1](np.array([0, 20, 30]))
     np.testing.assert_allclose(dot.get_xydata(), [[1000 * time_s[30], force[30, 2]]])
     assert fig.axes[1].xaxis_inverted()  # from behind, the runner's left is on the left
+
+
+def test_stance_animation_draws_an_estimated_force_from_the_same_place(one):
+    time_s, points, force, cop = one
+    estimated = 0.8 * force + [0.05, 0.0, 0.0]
+    forces = {"measured": force, "estimated": estimated}
+    fig, movers = animate._figure(1000 * time_s, points, forces, {name: animate.arrows_of(cop, values) for name, values in forces.items()})
+    for mover, view in zip(movers[:2], ([0, 2], [1, 2]), strict=True):
+        *_, measured, ours = mover(np.array([0, 20, 30]))
+        for arrow, values in ((measured, force), (ours, estimated)):
+            np.testing.assert_allclose(arrow._posA_posB, [cop[30, view], cop[30, view] + 0.3 * values[30, view]])
+        assert measured.get_linestyle() != ours.get_linestyle()  # told apart in grey print
+    np.testing.assert_allclose(fig.axes[4].lines[1].get_ydata(), estimated[:, 2])
+    html = animate.stance(*one, estimated=estimated, count=3).data
+    assert "estimated blue and dashed" in html and needs_network(html) == []
+    assert len(animate.stance(*one, estimated=np.full_like(force, np.nan), count=3).data) > 0  # a direction that is not estimated
 
 
 def test_forces_by_side_draws_every_curve_and_one_sd(axes):
