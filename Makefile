@@ -52,7 +52,7 @@ endif
 
 EXPLORE := $(wildcard grfkit/explore*.py grfkit/plot_explore.py)
 LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) $(EXPLORE) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
-LABORATORY := $(wildcard grfkit/virtual*.py) grfkit/study.py
+LABORATORY := $(filter-out grfkit/virtual_explore.py,$(wildcard grfkit/virtual*.py)) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
