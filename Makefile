@@ -130,7 +130,7 @@ SESSIONS := $(notdir $(wildcard course/source/*))
 course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## the lab course's two books -> course/student, course/solution/index.html
 	@$(PYTHON) -m grfkit.course_build --index
 $(foreach name,$(SESSIONS),$(eval course/solution/$(name).html: course/source/$(name)/$(name).ipynb))
-$(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(wildcard grfkit/course*.py) | $(READY)
+$(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(wildcard grfkit/course*.py params/recipes/*.yaml) | $(READY)
 	@$(PYTHON) -m grfkit.course_build $*
 
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual

@@ -16,7 +16,7 @@ from filelock import FileLock
 from grfkit import cohort, generalise, metrics, recipes, recordings, split, store, study
 
 ROOT = Path(__file__).resolve().parents[1]
-STUDY = ROOT / "params" / "course.yaml"
+STUDY, RECIPES = ROOT / "params" / "course.yaml", ROOT / "params" / "recipes"
 REPORTS = ROOT / "reports" / "course"
 ESTIMATORS = ["mean_curve", "ridge", "physics"]  # recipes that need seconds for all runners left out in turn
 SHOWING = ("bench", "course_", "explore", "fetch", "plot", "report", "scaffold", "search_", "virtual_explore")  # modules that make no data
@@ -68,7 +68,10 @@ def call(function, *arguments, **options):
 
 @cache
 def _made():
-    """Record, cut and estimate where this has not been done with the same program and study; returns the folder of all of it."""
+    """Record, cut and estimate where this has not been done with the same program and study; returns the folder of all of it.
+
+    Raises study.StudyError outside a copy of the project, or where its data cannot be written.
+    """
     if not STUDY.is_file():
         raise study.StudyError(f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it "
                                "with `make environment`.")
@@ -76,14 +79,20 @@ def _made():
 
     def ready():
         return mark.is_file() and mark.read_text(encoding="utf-8") == wanted
-    if not ready():
+    if ready():
+        return REPORTS
+    try:
         REPORTS.mkdir(parents=True, exist_ok=True)
         with FileLock(REPORTS / "course.lock"):  # notebooks that start together make it once
             if not ready():
                 print("The virtual runners are recorded, once: this takes half a minute.")
+                mark.unlink(missing_ok=True)  # what a stopped run leaves is no program's
                 with contextlib.redirect_stderr(io.StringIO()):  # progress bars
                     _make(study.load(STUDY))
                 mark.write_text(wanted, encoding="utf-8")
+    except OSError as error:
+        raise study.StudyError(f"The course keeps its data in {REPORTS}, which cannot be written: {error}. Work in a copy of the project "
+                               "that is your own, or let its owner run the first cell once.") from error
     return REPORTS
 
 
@@ -98,7 +107,7 @@ def _make(settings):
     store.save(folder, "01_preprocess/excluded.csv", excluded)
     store.save(folder, STANCES, table)
     frames, table = store.read(folder, "01_preprocess/stances.parquet"), store.read(folder, STANCES)
-    asked = recipes.load_all(ROOT / "params" / "recipes", ESTIMATORS)
+    asked = recipes.load_all(RECIPES, ESTIMATORS)
     estimated, _ = generalise.leave_out(frames, table, asked, folder=folder / "course", seed=settings.seed, network={}, ensemble=[])
     store.save(folder, PREDICTIONS, estimated[metrics.in_stance(estimated, table)])
 
@@ -112,8 +121,10 @@ def record(folder):
 
 
 def _fingerprint():
-    """Name the study and the program that the course's data come from: what only shows them does not count."""
+    """Name the study, the recipes and the program that the course's data come from: what only shows them does not count."""
     total = hashlib.sha256(STUDY.read_text(encoding="utf-8").encode())
+    for name in ESTIMATORS:
+        total.update((RECIPES / f"{name}.yaml").read_text(encoding="utf-8").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if not path.name.startswith(SHOWING):
             total.update(path.read_text(encoding="utf-8").encode())

@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock
+
 from grfkit import course, report, store, study
 
 COURSE = course.ROOT / "course"
@@ -38,7 +40,7 @@ def build(name, *, folder=COURSE):
 def solve(source, *, folder):
     """Run a session with its solutions, the marks around them taken away; returns the path of its HTML in solution/."""
     import nbformat
-    plain, notebook = folder / "~solution" / source.name, nbformat.read(source, as_version=4)
+    plain, notebook = folder / f"~solution_{source.stem}" / source.name, nbformat.read(source, as_version=4)
     for cell in notebook.cells:
         cell.source = MARK.sub("", cell.source)
     plain.parent.mkdir(exist_ok=True)
@@ -51,18 +53,20 @@ def solve(source, *, folder):
 
 def give_out(name, *, folder):
     """Take the solutions out with nbgrader and put the session into student/, unless somebody has worked on it there."""
-    fresh, target = folder / "~release", folder / "student" / name
-    try:
-        take_out(name, folder=folder, release=fresh.name)
-        book = _built(folder)
-        if _edited(target / f"{name}.ipynb", book.get(name)):
-            print(f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept as it is. Move it elsewhere and "
-                  "make the course again to get a new one.", file=sys.stderr)
-            return
-        shutil.copytree(fresh / name, target, dirs_exist_ok=True)
-        store.save(folder / "student", BUILT, book | {name: _checksum(target / f"{name}.ipynb")})
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    release, target = folder / "~release", folder / "student" / name
+    fresh, mine = (place / f"{name}.ipynb" for place in (release / name, target))
+    with FileLock(folder / "~gradebook.lock"):  # sessions that are built together share nbgrader's database and the checksums
+        try:
+            take_out(name, folder=folder, release=release.name)
+            book = _built(folder)
+            if mine.is_file() and _checksum(mine) not in (book.get(name), _checksum(fresh)):
+                print(f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept as it is. Move it "
+                      "elsewhere and make the course again to get a new one.", file=sys.stderr)
+                return
+            shutil.copytree(release / name, target, dirs_exist_ok=True, copy_function=os.replace)  # whole, or not at all
+            store.save(folder / "student", BUILT, book | {name: _checksum(mine)})
+        finally:
+            shutil.rmtree(release, ignore_errors=True)
 
 
 def take_out(name, *, folder, release="student"):
@@ -99,7 +103,8 @@ def write_index(folder=COURSE):
                   f"<code>course/student/{name}/{name}.ipynb</code>.</p>"]
     target = folder / "solution" / "index.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    header = '<nav aria-label="Reports"><a href="../../reports/index.html">All studies</a></nav>' if (course.ROOT / "reports" / "index.html").is_file() else ""
+    above = (course.ROOT / "reports" / "index.html").is_file()
+    header = '<nav aria-label="Reports"><a href="../../reports/index.html">All studies</a></nav>' if above else ""
     return report._write(target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header))
 
 
@@ -107,10 +112,6 @@ def _built(folder):
     """Read the checksums of the notebooks that were given out before."""
     path = folder / "student" / BUILT
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _edited(path, given_out):
-    return path.is_file() and _checksum(path) != given_out
 
 
 def _checksum(path):

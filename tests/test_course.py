@@ -1,6 +1,9 @@
 """The course: one source, two books; nbgrader gives a solved session all points and an unsolved one none."""
 
 import re
+import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -146,7 +149,29 @@ def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
     mine.write_text(answered, encoding="utf-8")
     course_build.build("0_double", folder=folder)
     assert mine.read_text(encoding="utf-8") == answered and "kept as it is" in capsys.readouterr().err
-    assert sorted(path.name for path in folder.iterdir()) == ["gradebook.db", "solution", "source", "student"]
+    assert {path.name for path in folder.iterdir()} - {"~gradebook.lock"} == {"gradebook.db", "solution", "source", "student"}
+
+
+def test_build_goes_on_where_a_run_was_stopped_before_it_noted_what_it_gave_out(lesson, capsys):
+    folder = lesson()
+    course_build.give_out("0_double", folder=folder)
+    (folder / "student" / course_build.BUILT).unlink()
+    course_build.give_out("0_double", folder=folder)
+    lesson(answer="return x + x + 0", points=3)  # what was given out before is nobody's work
+    course_build.give_out("0_double", folder=folder)
+    assert "kept" not in capsys.readouterr().err
+    assert '"points": 3' in (folder / "student" / "0_double" / "0_double.ipynb").read_text(encoding="utf-8")
+
+
+def test_sessions_that_are_built_together_both_know_what_they_gave_out(lesson):
+    folder = lesson()
+    shutil.copytree(folder / "source" / "0_double", folder / "source" / "1_double")
+    (folder / "source" / "1_double" / "0_double.ipynb").rename(folder / "source" / "1_double" / "1_double.ipynb")
+    names = ["0_double", "1_double"]
+    command = "import pathlib, sys; from grfkit import course_build; course_build.give_out(sys.argv[1], folder=pathlib.Path(sys.argv[2]))"
+    running = [subprocess.Popen([sys.executable, "-c", command, name, str(folder)]) for name in names]
+    assert [process.wait(120) for process in running] == [0, 0]
+    assert sorted(course_build._built(folder)) == names and all((folder / "student" / name / f"{name}.ipynb").is_file() for name in names)
 
 
 def test_build_refuses_wrong_marks_an_unknown_session_and_a_wrong_solution(lesson):
@@ -194,3 +219,42 @@ def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
         course.results()
     monkeypatch.undo()
     course._made.cache_clear()
+
+
+@pytest.fixture
+def unmade(monkeypatch, tmp_path):
+    """A course whose data are not made yet, in a folder of its own, with recipes of its own."""
+    shutil.copytree(course.RECIPES, tmp_path / "recipes")
+    monkeypatch.setattr(course, "REPORTS", tmp_path / "reports" / "course")
+    monkeypatch.setattr(course, "RECIPES", tmp_path / "recipes")
+    course._made.cache_clear()
+    yield tmp_path
+    course._made.cache_clear()
+
+
+def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopped(unmade, monkeypatch):
+    made = []
+    monkeypatch.setattr(course, "_make", made.append)
+
+    def again():
+        course._made.cache_clear()
+        course.results()
+        return len(made)
+    assert (again(), again()) == (1, 1)
+    old = (unmade / "recipes" / "ridge.yaml").read_text(encoding="utf-8")
+    (unmade / "recipes" / "ridge.yaml").write_text(old + "# changed\n", encoding="utf-8")
+
+    def stop(_):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(course, "_make", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again()
+    (unmade / "recipes" / "ridge.yaml").write_text(old, encoding="utf-8")  # back: what lies there is half of the other
+    monkeypatch.setattr(course, "_make", made.append)
+    assert again() == 2
+
+
+def test_course_says_where_its_data_cannot_be_written(unmade):
+    (unmade / "reports").write_text("no folder", encoding="utf-8")
+    with pytest.raises(study.StudyError, match="which cannot be written.*copy of the project"):
+        course.results()
