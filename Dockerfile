@@ -2,6 +2,8 @@
 #   docker build -t grfkit .
 #   docker run --rm -p 8888:8888 grfkit                                            JupyterLab, at the address that it prints
 #   docker run --rm -v "$PWD/reports:/home/jovyan/grfkit/reports" grfkit make reproduce
+# For the last, make the folder reports first (Docker's own would be root's), and where you are not user 1000, build with
+# --build-arg NB_UID=$(id -u).
 FROM python:3.11-slim-bookworm
 
 RUN apt-get update \

@@ -85,8 +85,10 @@ def _of_mean_curve(taken, curves_without, stance):
 
 
 def _saved_by_03(results, stances):
-    """Offer the estimates of 03_train for runners that its training never saw."""
+    """Offer the estimates of 03_train for runners that its training never saw, where it ran after 01_preprocess."""
     provenance = store.read(results, "03_train/model.json")["provenance"]
+    if not _after_01(results, "03_train/predictions.parquet"):
+        return {}
     table = store.read(results, "03_train/predictions.parquet")
     table = table[table["estimator"] == metrics.ours(table)]
     seen, tested = set(provenance["training_runners"]), stances[stances["stance"].isin(table["stance"])]
@@ -97,15 +99,20 @@ def _saved_by_03(results, stances):
 
 def _saved_by_08(results, stances):
     """Offer the estimates of 08_generalisation, where it ran after 01_preprocess."""
-    file = Path(results) / "08_generalisation/predictions.parquet"
-    if not file.is_file() or file.stat().st_mtime < store.path(results, "01_preprocess/stances.csv").stat().st_mtime:
+    file = "08_generalisation/predictions.parquet"
+    if not _after_01(results, file):
         return {}
     others, runners = stances["runner"].nunique() - 1, frozenset(stances["runner"])
-    names = store.read(results, "08_generalisation/predictions.parquet", columns=["estimator"])["estimator"].unique()
     return {f"{name}, saved by 08": Source(
-        f"{name} as 08_generalisation saved it, trained on the {others} other runners", runners,
-        lambda stance, name=name: store.read(results, "08_generalisation/predictions.parquet", filters=[("estimator", "==", name), ("stance", "==", stance)]))
-        for name in names}
+        f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners", runners,
+        lambda stance, name=name: store.read(results, file, filters=[("estimator", "==", name), ("stance", "==", stance)]))
+        for name in store.read(results, file, columns=["estimator"])["estimator"].unique()}
+
+
+def _after_01(results, name):
+    """Say whether a result is there and newer than the stances that it speaks of: of others, a number means another stance."""
+    file = Path(results) / name
+    return file.is_file() and file.stat().st_mtime >= store.path(results, "01_preprocess/stances.csv").stat().st_mtime
 
 
 def one(frames, row, source):

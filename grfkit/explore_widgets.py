@@ -41,7 +41,7 @@ def choose(frames, stances, sources, *, vlr):
     `sources` as explore.sources returns; only those are offered that were not trained on the runner.
     """
     ours = stances[stances["split"] != "other_speed"].set_index("stance", drop=False)
-    runner = _select("Runner", sorted(ours["runner"].unique()), "grf-runner")
+    runner = _select("Runner", list(ours["runner"].unique()), "grf-runner")
     stance, source = _select("Stance", [], "grf-stance"), _select("Estimate", [], "grf-estimate")
     about, player, tables = _html("grf-about"), _named_as("grf-stance-player", ipywidgets.Output()), _html("grf-tables")
 
@@ -203,7 +203,9 @@ def _output(html):
 
 
 def _name(row):
-    return f"{SIDES[row['side']]} leg, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, lap {row['lap']}, trial {row['trial']} ({row['split']})"
+    """Name a stance so that no two of a runner are alike: a treadmill's recording holds many."""
+    return (f"{SIDES[row['side']]} leg at {row['touchdown_s']:.2f} s, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, lap {row['lap']}, "
+            f"trial {row['trial']} ({row['split']})")
 
 
 def _named(table):

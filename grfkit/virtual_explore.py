@@ -36,10 +36,11 @@ class Knob:
 
 KNOBS = {
     "speed_m_s": Knob("Speed (m/s)", 2.5, 5.0, 0.1, 3.6,
-                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22 (measured on 22 runners of the public set rbds)."),
+                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22 (measured on 22 runners of the public set rbds). "
+                      "The rest of the style stays: in people braking, propulsion and impact grow with speed too (Munro, Miller and Fuglevand 1987)."),
     "stiffness_pct": Knob("Stiffness (%)", 70, 150, 5, 100,
-                          "Contact lasts as long as a vertical spring so stiff (half a sine, Morin et al. 2005); flight time stays. The stiffness that "
-                          "comes out, largest force / sinking (McMahon and Cheng 1990), stands below."),
+                          "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a sine, Morin et al. "
+                          "2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng 1990), stands below."),
     "mass_kg": Knob("Mass (kg)", 45, 100, 1, 65,
                     "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes."),
     "strike_deg": Knob("Foot strike (°)", 0, 25, 1, 13,

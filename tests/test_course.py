@@ -163,6 +163,7 @@ def test_build_goes_on_where_a_run_was_stopped_before_it_noted_what_it_gave_out(
     assert '"points": 3' in (folder / "student" / "0_double" / "0_double.ipynb").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_sessions_that_are_built_together_both_know_what_they_gave_out(lesson):
     folder = lesson()
     shutil.copytree(folder / "source" / "0_double", folder / "source" / "1_double")

@@ -144,10 +144,30 @@ def test_estimates_saved_by_08_are_offered_while_they_are_newer_than_01(results,
     table = frames[["stance", "frame", "time_s", *FORCES]].assign(estimator="network", **dict.fromkeys(ESTIMATES, 0.5))
     store.save(results, name, table)
     source = explore.sources(results, frames, stances, {})["network, saved by 08"]
-    assert source.runners == set(stances["runner"]) and "trained on the 3 other runners" in source.about
+    assert source.runners == set(stances["runner"]) and "the 3 other runners" in source.about
     pd.testing.assert_frame_equal(source.of(5).reset_index(drop=True), table[table["stance"] == 5].reset_index(drop=True)[list(source.of(5).columns)])
     os.utime(results / name, (1, 1))
     assert "network, saved by 08" not in explore.sources(results, frames, stances, {})
+
+
+def test_estimates_saved_by_03_are_offered_while_they_are_newer_than_01(results, made):
+    """After another 01 the same number is another stance, perhaps of a runner whom 03 has seen."""
+    stances, frames = made
+    assert list(explore.sources(results, frames, stances, {})) == ["paper, saved by 03"]
+    os.utime(results / "03_train/predictions.parquet", (1, 1))
+    assert explore.sources(results, frames, stances, {}) == {}
+
+
+def test_stances_of_one_recording_are_told_apart(results, made, asked, monkeypatch):
+    """As on a treadmill, where a recording holds dozens of steps of either leg; and runners come in the table's order, 9 before 10."""
+    stances, frames = made
+    monkeypatch.setattr(explore_widgets, "MOMENTS", 3)
+    stances = stances.assign(lap="0", trial="1", touchdown_s=0.5 + 0.7 * stances["stance"], toeoff_s=stances["toeoff_s"] + 0.7 * stances["stance"],
+                             runner=stances["runner"].map({"v00": "9", "v01": "10", "v02": "11", "v03": "12"}))
+    shown = explore_widgets.choose(frames, stances, {"mean_curve": explore.left_out(frames, stances, asked["mean_curve"])}, vlr=VLR)
+    assert find(shown, "grf-runner").options == ("9", "10", "11", "12")
+    labels = [label for label, _ in find(shown, "grf-stance").options]
+    assert len(labels) == len(set(labels)) == 6
 
 
 def test_without_results_one_error_says_what_to_run(tmp_path, made):
@@ -183,6 +203,8 @@ def test_a_simulated_force_obeys_newton():
 def test_speed_stiffness_and_strike_do_to_the_force_what_the_sliders_say():
     peaks = [true_forces(speed_m_s=speed)[1][:, 2].max() for speed in (2.5, 3.6, 5.0)]
     assert peaks == sorted(peaks) and peaks[0] < peaks[2] - 0.3
+    propulsion = [true_forces(speed_m_s=speed)[1][:, 0].max() for speed in (2.5, 3.6, 5.0)]
+    assert propulsion == pytest.approx([propulsion[0]] * 3, rel=0.01)  # as the slider says: people's grows
     usual = true_forces()[0].facts
     for percent in (70, 150):
         facts = true_forces(stiffness_pct=percent)[0].facts
