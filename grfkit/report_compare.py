@@ -75,8 +75,10 @@ def _read_folder(path):
         raise ValueError("04 has run, and there is no Table 1")
     errors = {name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in (("ours", ours), ("baseline", baseline))}
     study_files, simulated = ({record[key] for record in records if key in record} for key in ("study_file", "simulated"))
-    return {"study": Path(study_files.pop()).stem if len(study_files) == 1 else path.name,
-            "recipe": next((record["recipe"] for record in records if "recipe" in record), "paper"),
+    study = Path(study_files.pop()).stem if len(study_files) == 1 else path.name
+    recipe = next((record["recipe"] for record in records if "recipe" in record), "paper")
+    return {"study": study if path.name in (study, f"{study}-{recipe}") else path.name,  # a copy that was kept goes by its folder's name
+            "recipe": recipe,
             "simulated": {(True,): "simulated", (False,): "real"}.get(tuple(simulated), "not recorded"),
             **state(status, file_changed(records, path.parent.parent / "params")),
             "made_of": records and (records[0]["study_sha256"], records[0].get("data_sha256")),

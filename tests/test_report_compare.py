@@ -150,6 +150,13 @@ def test_state_is_out_of_date_where_the_study_file_has_changed(reports):
     assert found["state"] == "incomplete" and found["lines"] == []  # what it saved before it failed is not its result
 
 
+def test_a_copy_that_was_kept_goes_by_its_own_name(reports):
+    write_study(reports / "tiny", rmse=0.0911)
+    write_study(reports / "tiny-last-year", rmse=0.0622)
+    html = report_compare.compare_page(reports)
+    assert "tiny, paper .091, baseline .046; tiny-last-year, paper .062, baseline .046" in html
+
+
 def test_recipes_of_other_recordings_are_named_as_not_comparable(reports):
     write_study(reports / "tiny", data_sha256="a")
     write_study(reports / "tiny-physics", recipe="physics", data_sha256="a")
