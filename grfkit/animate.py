@@ -46,7 +46,8 @@ const [image, button, slider, output] = ["img", "button", "input", "output"].map
 let timer = null
 const show = i => {{ slider.value = i; image.src = frames[i].src; output.value = labels[i] }}
 const pause = () => {{ timer = clearInterval(timer); button.textContent = "Play" }}
-const play = () => {{ timer = setInterval(() => show((+slider.value + 1) % frames.length), {frame_ms}); button.textContent = "Pause" }}
+const next = () => figure.isConnected ? show((+slider.value + 1) % frames.length) : pause()  // JupyterLab may have put another in its place
+const play = () => {{ timer = setInterval(next, {frame_ms}); button.textContent = "Pause" }}
 button.onclick = () => timer ? pause() : play()
 slider.oninput = () => {{ pause(); show(slider.value) }}
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play()

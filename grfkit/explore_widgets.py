@@ -123,11 +123,15 @@ def laboratory(simulate, knobs, sources, *, vlr):
     for widget, answer in [(source, show), (unit, show), *((slider, turn) for slider in sliders.values())]:
         widget.observe(answer, "value")
     show()
-    turned = [ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()]
-    left = ipywidgets.VBox([*turned, source, unit, reset], layout={"width": "28em"})
-    right = ipywidgets.VBox([picture, tables, ipywidgets.Output(outputs=_output(KEYS))], layout={"flex": "1 1 30em"})
-    widget = _named_as("grf-keys", ipywidgets.HBox([left, right], layout={"flex_flow": "wrap"}))
-    return Shown(widget, _settings(knobs) + picture.value + tables.value)
+    explained = [ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()]
+    return Shown(_two_columns([*explained, source, unit, reset], [picture, tables]), _settings(knobs) + picture.value + tables.value)
+
+
+def _two_columns(controls, shown):
+    """Put controls beside what they change, below each other on a narrow screen."""
+    left = ipywidgets.VBox(controls, layout={"width": "28em"})
+    right = ipywidgets.VBox([*shown, ipywidgets.Output(outputs=_output(KEYS))], layout={"flex": "1 1 30em"})
+    return _named_as("grf-keys", ipywidgets.HBox([left, right], layout={"flex_flow": "wrap"}))
 
 
 def laboratory_axes():

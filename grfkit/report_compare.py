@@ -20,7 +20,7 @@ from grfkit.report_words import missing, number, select
 
 MARK = b'<meta name="generator" content="grfkit studies">'
 OTHERS = {"bench/index.html": "What things cost: bench", "../course/solution/index.html": "The lab course, solved"}  # pages beside the studies
-DATA = "course.txt"  # in a folder whose results are the course's, made without a notebook
+DATA = "course.*"  # in a folder whose results are the course's, made without a notebook
 MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
 
 
@@ -48,7 +48,7 @@ def compare_page(folder):
 
 def is_study(path):
     """Say whether a folder holds results of a study, or what a run left that was stopped."""
-    patterns = ["[0-9][0-9]_*.json"] + ["results/[0-9][0-9]_*"] * (not (path / DATA).is_file())
+    patterns = ["[0-9][0-9]_*.json"] + ["results/[0-9][0-9]_*"] * (not any(path.glob(DATA)))
     return path.is_dir() and path.name != "bench" and any(next(path.glob(pattern), None) for pattern in patterns)
 
 

@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_read_is_incomplete(reports):
 def test_only_folders_with_results_are_studies_and_what_lies_beside_them_is_linked(reports):
     for name in ("bench/results/01_preprocess", "course/results/01_preprocess", "notes", "tiny", "../course/solution"):
         (reports / name).mkdir(parents=True)
-    for name in ("bench/index.html", "course/course.txt", "notes/index.html", "../course/solution/index.html"):
+    for name in ("bench/index.html", "course/course.lock", "notes/index.html", "../course/solution/index.html"):
         (reports / name).write_text("x", encoding="utf-8")
     html = report_compare.compare_page(reports)
     assert "No study has run yet." in words(html) and "notes" not in html
