@@ -18,10 +18,10 @@ FEET = {side: [POINTS.index(f"{side}_{end}") for end in ("heel", "toe")] for sid
 
 @dataclass(frozen=True)
 class Source:
-    """Where estimates come from: `about`, for which `runners`, and `of`, from a stance's number to its predictions (metrics.predictions)."""
+    """Where estimates come from: `about`, for which `stances`, and `of`, from a stance's number to its predictions (metrics.predictions)."""
 
     about: str
-    runners: frozenset
+    stances: frozenset
     of: Callable
 
 
@@ -57,14 +57,14 @@ def left_out(frames, stances, recipe):
     runners = taken.stances["runner"].to_numpy()
     about = f"{recipe.name}, trained on the {len(np.unique(runners)) - 1} other runners"
     if recipe.estimator == "mean_curve":
-        return Source(about, frozenset(runners), partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))))
+        return Source(about, frozenset(taken.stances["stance"]), partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))))
     candidate = _middle(recipe)
     alike = kernel.Alike(samples.curve_inputs(taken, recipe.inputs), shape=recipe.kernel.shape)
     curves = kernel.left_out(alike, samples.curve_targets(taken), runners, candidate)
     estimated = estimators.finish(taken, samples.spread(taken, curves), recipe)
     table = metrics.predictions(taken.frames, {recipe.name: estimated})
     rows = dict(zip(taken.stances["stance"], samples.each(taken), strict=True))
-    return Source(f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen", frozenset(runners),
+    return Source(f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen", frozenset(rows),
                   lambda stance: table.iloc[rows[stance]])
 
 
@@ -85,15 +85,16 @@ def _of_mean_curve(taken, curves_without, stance):
 
 
 def _saved_by_03(results, stances):
-    """Offer the estimates of 03_train for runners that its training never saw, where it ran after 01_preprocess."""
+    """Offer the estimates of 03_train for what it estimated of runners that its training never saw, where it ran after 01_preprocess."""
     provenance = store.read(results, "03_train/model.json")["provenance"]
     if not _after_01(results, "03_train/predictions.parquet"):
         return {}
     table = store.read(results, "03_train/predictions.parquet")
     table = table[table["estimator"] == metrics.ours(table)]
-    seen, tested = set(provenance["training_runners"]), stances[stances["stance"].isin(table["stance"])]
+    seen = provenance["training_runners"]
+    tested = stances[stances["stance"].isin(table["stance"]) & ~stances["runner"].isin(seen)]
     return {f"{provenance['recipe']}, saved by 03": Source(
-        f"{provenance['recipe']} as 03_train saved it, trained on the {len(seen)} training runners", frozenset(set(tested["runner"]) - seen),
+        f"{provenance['recipe']} as 03_train saved it, trained on the {len(seen)} training runners", frozenset(tested["stance"]),
         lambda stance: table[table["stance"] == stance])}
 
 
@@ -102,9 +103,9 @@ def _saved_by_08(results, stances):
     file = "08_generalisation/predictions.parquet"
     if not _after_01(results, file):
         return {}
-    others, runners = stances["runner"].nunique() - 1, frozenset(stances["runner"])
+    others, estimated = stances["runner"].nunique() - 1, frozenset(stances["stance"])
     return {f"{name}, saved by 08": Source(
-        f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners", runners,
+        f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners", estimated,
         lambda stance, name=name: store.read(results, file, filters=[("estimator", "==", name), ("stance", "==", stance)]))
         for name in store.read(results, file, columns=["estimator"])["estimator"].unique()}
 
@@ -158,7 +159,7 @@ def fitted(frames, stances, recipe):
 
 def simulated(run, source):
     """Lay out a simulated stance (`frames` and `stances` as 01_preprocess saves them) with the estimate of a fitted Source; returns One."""
-    return one(run.frames, run.stances.iloc[0], Source(source.about, source.runners, lambda stance: source.of(run.frames, run.stances)))
+    return one(run.frames, run.stances.iloc[0], Source(source.about, source.stances, lambda stance: source.of(run.frames, run.stances)))
 
 
 def effects(simulate, knobs, source):

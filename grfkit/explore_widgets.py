@@ -38,7 +38,7 @@ class Shown:
 def choose(frames, stances, sources, *, vlr):
     """Let runner, stance and estimate be chosen, and show them: the stance played, features and errors; returns Shown.
 
-    `sources` as explore.sources returns; only those are offered that were not trained on the runner.
+    `sources` as explore.sources returns; only those are offered that estimate the stance, and were not trained on its runner.
     """
     ours = stances[stances["split"] != "other_speed"].set_index("stance", drop=False)
     runner = _select("Runner", list(ours["runner"].unique()), "grf-runner")
@@ -54,16 +54,20 @@ def choose(frames, stances, sources, *, vlr):
         player.outputs = _output(drawn)
         about.value, tables.value = _about(used), stance_tables(explore.one(frames, ours.loc[stance.value], used), vlr=vlr)
 
-    def offer(_=None):
-        rows, kept = ours[ours["runner"] == runner.value], source.value
-        with _unheard(show, stance, source):
-            stance.options = [(_name(row), number) for number, row in rows.iterrows()]
-            stance.index = 0
-            source.options = [label for label, one in sources.items() if runner.value in one.runners]
+    def offer_sources(_=None):
+        kept = source.value
+        with _unheard(show, source):
+            source.options = [label for label, one in sources.items() if stance.value in one.stances]
             source.value = kept if kept in source.options else source.options[0]
         show()
 
-    for widget, answer in ((runner, offer), (stance, show), (source, show)):
+    def offer(_=None):
+        with _unheard(offer_sources, stance):
+            stance.options = [(_name(row), number) for number, row in ours[ours["runner"] == runner.value].iterrows()]
+            stance.index = 0
+        offer_sources()
+
+    for widget, answer in ((runner, offer), (stance, offer_sources), (source, show)):
         widget.observe(answer, "value")
     offer()
     choices = ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"})

@@ -114,15 +114,19 @@ def test_only_estimates_that_never_saw_the_runner_are_offered(chosen):
     runner.value = "v03"
     assert estimate.options == (*NAMES, "paper, saved by 03")
     estimate.value = "paper, saved by 03"
+    find(shown, "grf-stance").value = 11  # of the same runner, and 03 did not estimate it: in the paper's design most are left unused
+    assert estimate.options == tuple(NAMES) and estimate.value == "physics"
+    find(shown, "grf-stance").value = 7
+    estimate.value = "paper, saved by 03"
     runner.value = "v01"
     assert estimate.options == tuple(NAMES) and estimate.value == "physics"
-    assert sources["paper, saved by 03"].runners == {"v03"}
+    assert sources["paper, saved by 03"].stances == {3, 7}
 
 
 def test_a_training_runner_of_03_is_never_offered_even_if_estimated(results, made):
     store.save(results, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02", "v03"]}})
     stances, frames = made
-    assert explore.sources(results, frames, stances, {})["paper, saved by 03"].runners == set()
+    assert explore.sources(results, frames, stances, {})["paper, saved by 03"].stances == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,7 +148,7 @@ def test_estimates_saved_by_08_are_offered_while_they_are_newer_than_01(results,
     table = frames[["stance", "frame", "time_s", *FORCES]].assign(estimator="network", **dict.fromkeys(ESTIMATES, 0.5))
     store.save(results, name, table)
     source = explore.sources(results, frames, stances, {})["network, saved by 08"]
-    assert source.runners == set(stances["runner"]) and "the 3 other runners" in source.about
+    assert source.stances == set(stances["stance"]) and "the 3 other runners" in source.about
     pd.testing.assert_frame_equal(source.of(5).reset_index(drop=True), table[table["stance"] == 5].reset_index(drop=True)[list(source.of(5).columns)])
     os.utime(results / name, (1, 1))
     assert "network, saved by 08" not in explore.sources(results, frames, stances, {})
