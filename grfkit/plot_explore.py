@@ -3,7 +3,7 @@
 import numpy as np
 
 from grfkit import DIRECTION_NAMES, DIRECTIONS
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, skeleton
+from grfkit.plot import ESTIMATED, MEASURED, SIDE_VIEW, skeleton
 
 
 def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"):
@@ -37,16 +37,16 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
 def effects(axes, turned, labels):
     """Draw the vertical force, N, at the lowest, usual and highest value of each knob on axes (K,); `turned` as explore.effects returns.
 
-    Where the true force does not change, the estimated one is drawn beside it. `labels` {name: label}.
+    Where the true force does not change, the estimated one is drawn over it. `labels` {name: label}.
     """
     for ax, (name, several) in zip(axes, turned.items(), strict=True):
         forces = [run.weight_n * shown.measured[:, 2] for _, run, shown in several]
         still = len({len(force) for force in forces}) == 1 and np.array_equal(forces[0], forces[-1])
         if still:
-            ax.plot(1000 * several[0][2].time_s, forces[0], color=MEASURED, label="true")
-        for (value, run, shown), color, style in zip(several, (ALARM, "0.5", ESTIMATED), (":", "-", "--"), strict=True):
-            curve = shown.estimated if still else shown.measured
-            ax.plot(1000 * shown.time_s, run.weight_n * curve[:, 2], style, color=color, label=f"{'estimated, ' if still else ''}{value:g}")
+            ax.plot(1000 * several[0][2].time_s, forces[0], color=MEASURED, linewidth=2.5, label="true")
+        for (value, run, shown), style in zip(several, (":", "-", "--"), strict=True):
+            curve, color, word = (shown.estimated, ESTIMATED, "estimated, ") if still else (shown.measured, MEASURED, "")
+            ax.plot(1000 * shown.time_s, run.weight_n * curve[:, 2], style, color=color, linewidth=1.2, label=f"{word}{value:g}")
         ax.set(title=labels[name], xlabel="time after touchdown (ms)", ylabel="vertical force (N)")
         ax.legend(fontsize="small", frameon=False)
     return axes

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from grfkit import DIRECTIONS, ESTIMATES, FORCES, GRAVITY, explore, explore_widgets, features, recipes, report, report_html, store, virtual_explore
+from grfkit import (DIRECTIONS, ESTIMATES, FORCES, GRAVITY, explore, explore_widgets, features, plot_explore, recipes, report, report_html, store,
+                    virtual_explore)
+from grfkit.plot import ESTIMATED
 
 VLR = "touchdown_to_13"
 KNOBS = virtual_explore.KNOBS
@@ -298,6 +301,11 @@ def test_effects_turn_one_number_at_a_time(laboratory):
     for name, several in found.items():
         assert [value for value, _, _ in several] == [KNOBS[name].low, KNOBS[name].value, KNOBS[name].high]
         np.testing.assert_array_equal(several[1][1].frames[FORCES], usual)
+    axes = Figure().subplots(1, len(KNOBS))
+    plot_explore.effects(axes, found, {name: knob.label for name, knob in KNOBS.items()})
+    for ax, name in zip(axes, KNOBS, strict=True):  # blue is an estimate, and nothing else
+        blue = [line.get_label() for line in ax.lines if line.get_color() == ESTIMATED]
+        assert blue == (["estimated, 0", "estimated, 2", "estimated, 20"] if name == "noise_mm" else [])
 
 
 def test_the_static_state_stays_in_the_report_and_a_bar_goes(turned):
