@@ -45,7 +45,7 @@ KNOBS = {
                     "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes."),
     "strike_deg": Knob("Foot strike (°)", 0, 25, 1, 13,
                        "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the lower and later its "
-                      "share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is the force at 13 % of stance."),
+                       "share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is the force at 13 % of stance."),
     "noise_mm": Knob("Camera noise (mm)", 0, 20, 1, 2,
                      "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes points and "
                      "estimate, never the force."),
