@@ -18,7 +18,7 @@ from grfkit.virtual_motion import STEPS, simulate
 RATE_HZ, CAMERA_HZ, CUTOFF_HZ = 1000, 100, 20.0  # of force, cameras and their low-pass: those of the study virtual
 PADDING_S = 0.030  # as much as any recipe asks for
 HEIGHT_M = 1.70  # of the runner: what the model's contact time is stated for
-STEP_TIME = -0.22  # exponent of speed: measured on the public set rbds, 22 runners at 2.5, 3.5 and 4.5 m/s
+STEP_TIME, BRAKING = -0.22, 1.0  # exponents of speed: measured on the public set rbds, 22 runners at 2.5, 3.5 and 4.5 m/s
 CONTACT = 1  # which of a trial's contacts is looked at: a right leg's
 
 
@@ -36,8 +36,9 @@ class Knob:
 
 KNOBS = {
     "speed_m_s": Knob("Speed (m/s)", 2.5, 5.0, 0.1, 3.6,
-                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22 (measured on 22 runners of the public set rbds). "
-                      "The rest of the style stays: in people braking, propulsion and impact grow with speed too (Munro, Miller and Fuglevand 1987)."),
+                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with speed (both "
+                      "measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in people impact grows too "
+                      "(Munro, Miller and Fuglevand 1987)."),
     "stiffness_pct": Knob("Stiffness (%)", 70, 150, 5, 100,
                           "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a sine, Morin et al. "
                           "2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng 1990), stands below."),
@@ -93,6 +94,7 @@ def move(speed_m_s, stiffness_pct, mass_kg, strike_deg):
     style = {name: np.full((2, STEPS), float(mean)) for name, (mean, *_) in virtual.STYLE.items()}
     usual = virtual.STYLE["speed"][0]
     style["speed"][:], style["strike"][:] = speed_m_s, strike_deg
+    style["brake"] *= (speed_m_s / usual) ** BRAKING
     contact_s = style["contact"][0, 0] * (usual / speed_m_s) ** 0.6  # as virtual_motion.time_steps makes of it
     flight_s = style["step_length"][0, 0] / usual * (speed_m_s / usual) ** STEP_TIME - contact_s
     chosen_s = contact_time(stiffness_pct / 100 * stiffness(contact_s, flight_s), flight_s)
