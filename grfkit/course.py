@@ -8,6 +8,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def call(function, *arguments, **options):
     except Exception as error:
         raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
     if answer is None:
-        raise AssertionError(f"{name} gives nothing back: it must end with `return ...`.")
+        raise AssertionError(f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.")
     return answer
 
 
@@ -77,7 +78,7 @@ def _made():
     def ready():
         return mark.is_file() and mark.read_text(encoding="utf-8") == wanted
     if not ready():
-        REPORTS.mkdir(parents=True, exist_ok=True)
+        _writable(REPORTS)
         with FileLock(REPORTS / "course.lock"):  # notebooks that start together make it once
             if not ready():
                 print("The virtual runners are recorded, once: this takes half a minute.")
@@ -85,6 +86,17 @@ def _made():
                     _make(study.load(STUDY))
                 mark.write_text(wanted, encoding="utf-8")
     return REPORTS
+
+
+def _writable(folder):
+    """Make the folder of the course's data; raise study.StudyError where a shared installation may only be read."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise study.StudyError(f"The virtual runners are recorded once, into {folder}, and you may not write there ({error}). Whoever "
+                               'installed grfkit runs this once: python -c "from grfkit import course; course.results()"') from None
 
 
 def _make(settings):

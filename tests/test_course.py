@@ -194,3 +194,9 @@ def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
         course.results()
     monkeypatch.undo()
     course._made.cache_clear()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(course, "REPORTS", tmp_path / "file" / "course")  # where nobody may write
+    with pytest.raises(study.StudyError, match="you may not write there.*Whoever installed grfkit"):
+        course.results()
+    monkeypatch.undo()
+    course._made.cache_clear()
