@@ -62,7 +62,7 @@ def call(function, *arguments, **options):
     except Exception as error:
         raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
     if answer is None:
-        raise AssertionError(f"{name} gives nothing back: it must end with `return ...`.")
+        raise AssertionError(f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.")
     return answer
 
 
@@ -91,8 +91,8 @@ def _made():
                     _make(study.load(STUDY))
                 mark.write_text(wanted, encoding="utf-8")
     except OSError as error:
-        raise study.StudyError(f"The course keeps its data in {REPORTS}, which cannot be written: {error}. Work in a copy of the project "
-                               "that is your own, or let its owner run the first cell once.") from error
+        raise study.StudyError(f"The virtual runners are recorded once, into {REPORTS}, which cannot be written: {error}. Whoever installed "
+                               'grfkit runs this once: python -c "from grfkit import course; course.results()"') from error
     return REPORTS
 
 

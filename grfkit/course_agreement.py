@@ -50,7 +50,7 @@ def check_paired_p(function):
                     (stats.ttest_ind(estimated, measured).pvalue,
                      "This is the unpaired test: take each runner's difference first.")]
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
-    print("Well done: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
+    print("Right: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
 
 
 def check_share_found(function):
@@ -65,6 +65,8 @@ def check_share_found(function):
         """Whether every answer is what a rule (runners, difference, sd) -> share gives, to 4 standard errors and some."""
         return all(abs(answer - rule(*case)) < 0.035 for answer, case in zip(answers, cases, strict=True))
     if not like(power):
+        check(any(answer != 1 for answer, case in zip(answers, cases, strict=True) if case[1]),
+              "You test along the studies: each study is a row, and its runners are tested (axis=1).")
         mistakes = [(lambda n, d, sd: 1 - power(n, d, sd), "This is the share of studies that miss the difference."),
                     (lambda n, d, sd: stats.nct.sf(stats.t.isf(0.05, n - 1), n - 1, d / sd * np.sqrt(n)),
                      "The test is one-tailed: p counts both tails."),
@@ -75,14 +77,15 @@ def check_share_found(function):
                      "The spread is too small: does your generator want the SD or the variance?"),
                     (lambda n, d, sd: power(n, d, np.sqrt(2) * sd),
                      "The spread is too large: draw the differences themselves, not two sets."),
-                    (lambda n, d, sd: 0.05, "So often a test finds what is not there: is the true difference put into the draws?")]
+                    (lambda n, d, sd: 0.05, "So often a test finds what is not there: is the true difference put into the draws, "
+                                            "and the test against 0?")]
         for rule, hint in mistakes:
             check(not like(rule), hint)
         off = [answer - power(*case) for answer, case in zip(answers, cases, strict=True)]
         worst = int(np.argmax(np.abs(off)))
         check(False, f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} studies find "
                      "the difference: draw one difference for each runner, about the true one, and test these against 0.")
-    print(f"Well done: your {STUDIES:,} simulated studies agree with the exact power, and find nothing in 95 % where nothing is.")
+    print(f"Right: your {STUDIES:,} simulated studies agree with the exact power, and find nothing in 95 % where nothing is.")
 
 
 def check_tost_p(function):
@@ -96,6 +99,9 @@ def check_tost_p(function):
                     (above + below, "The two p are not added: both tests must reject, so that the larger p decides."),
                     (2 * p, "p is not doubled: each test is one-sided, and both must reject."),
                     (p / 2, "p is not halved: each test is one-sided, and the larger p decides."),
+                    (_tost(estimated - measured, bound, ddof=0), "numpy's std divides by R: ddof=1."),
+                    (above, "This is one of the two tests: where is the one against +bound?"),
+                    (below, "This is one of the two tests: where is the one against -bound?"),
                     (1 - p, "A tail is taken on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
                     (1 - min(above, below),
                      "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
@@ -104,7 +110,7 @@ def check_tost_p(function):
                     (ttost_paired(estimated, measured, -bound * measured.mean() / 100, bound * measured.mean() / 100)[0],
                      "The bound is in the unit of the data, not in %.")]
         compare(call(function, estimated.copy(), measured.copy(), bound), p, mistakes, what="p")
-    print("Well done: p equals statsmodels' ttost_paired, where the methods are equivalent and where they are not.")
+    print("Right: p equals statsmodels' ttost_paired, where the methods are equivalent and where they are not.")
 
 
 def check_limits_of_agreement(function):
@@ -127,7 +133,7 @@ def check_limits_of_agreement(function):
                     ([bias, *span(bias, 1.96 * sd)], "Give the two limits alone, the lower first.")]
         answer = call(function, difference.copy())
         compare(answer, span(bias, stats.norm.isf(0.025) * sd), mistakes, what="The pair of limits", rtol=1e-4)
-    print("Well done: Bland and Altman's limits, about a positive and a negative bias.")
+    print("Right: Bland and Altman's limits, about a positive and a negative bias.")
 
 
 def check_bias_interval(function):
@@ -156,11 +162,13 @@ def check_bias_interval(function):
                     (span(means, t, root=False),
                      "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for."),
                     (span(means, t, ddof=0), "numpy's std divides by R: ddof=1."),
+                    (span(means, t) + difference.mean() - means.mean(),
+                     "The middle is the mean of all stances: it is the mean of the runners' means, each runner once."),
                     (span(means, stats.t.isf(alpha, runners - 1)), "The interval is too narrow: alpha / 2 lies on either side."),
                     (span(means, t)[::-1], "The lower end comes first."),
                     (span(means, stats.t.isf(0.025, runners - 1)), "alpha is an argument: .05 is not always asked for.")]
         compare(call(function, difference.copy(), names.copy(), alpha), span(means, t), mistakes, what="The pair (low, high)")
-    print("Well done: the interval of the bias by runners' means, for 6, 9 and 16 runners with unequal numbers of stances.")
+    print("Right: the interval of the bias by runners' means, for 6, 9 and 16 runners with unequal numbers of stances.")
 
 
 def check_icc_a1(function):
@@ -184,7 +192,7 @@ def check_icc_a1(function):
                     (_icc(msr * (runners - 1) / runners, msc, mse, runners), "MSR divides by R - 1."),
                     (_icc(msr, msc, mse * (runners - 1) / (2 * runners), runners), "MSE divides by (R - 1)(k - 1).")]
         compare(call(function, measured.copy(), estimated.copy()), agreement.icc(ratings, alpha=0.05)[0], mistakes, what="ICC(A,1)")
-    print("Well done: ICC(A,1) as grfkit.agreement gives it, for shifts to both sides.")
+    print("Right: ICC(A,1) as grfkit.agreement gives it, for shifts to both sides.")
 
 
 def check_skill(function):
@@ -206,7 +214,7 @@ def check_skill(function):
             mistakes += [(1 - rmse_base / rmse, "Estimate and baseline have changed places.")]
         answer = call(function, measured.copy(), measured + off, measured + base)
         compare(answer, 1 - rmse / rmse_base, mistakes, what="Skill", rtol=1e-9)
-    print("Well done: skill of a good estimate, of one worse than the baseline, and of a perfect one.")
+    print("Right: skill of a good estimate, of one worse than the baseline, and of a perfect one.")
 
 
 def check_verdict(function):
@@ -234,7 +242,7 @@ def check_verdict(function):
         asked = f"p = {p:g}, interval {low:g} to {high:g}, bound {bound:g}, alpha {alpha:g}"
         check(not (answer == VERDICTS[0] and right == 3 and p > alpha), f"{asked}: p > alpha is not agreement. {hint}")
         check(answer == VERDICTS[right], f"{asked}: you say '{answer}'. {hint}")
-    print("Well done: twelve cases, intervals on both sides and NaN among them. No p alone made anything equivalent.")
+    print("Right: twelve cases, intervals on both sides and NaN among them. No p alone made anything equivalent.")
 
 
 def _pairs(seed, runners, shift):
@@ -242,6 +250,12 @@ def _pairs(seed, runners, shift):
     rng = np.random.default_rng(seed)
     measured = 2.5 + 0.2 * rng.normal(size=runners)
     return measured, measured + shift + 0.1 * rng.normal(size=runners)
+
+
+def _tost(difference, bound, *, ddof):
+    """Give p of two one-sided tests, with the SD's divisor as an option."""
+    error, df = difference.std(ddof=ddof) / np.sqrt(len(difference)), len(difference) - 1
+    return max(stats.t.sf((difference.mean() + bound) / error, df), stats.t.cdf((difference.mean() - bound) / error, df))
 
 
 def _mean_squares(ratings):

@@ -100,10 +100,10 @@ def check_braking_and_propulsive(function):
         values = numbers(call(function, ap.copy()), (2,), "Braking and propulsive peak")
         braking, propulsive = -ap.min(), ap.max()
         largest = np.abs(ap).max()
-        mistakes = {"The braking peak is told as a magnitude: positive, though the force is negative.": [-braking, propulsive],
+        mistakes = {"The braking peak is given as a magnitude: positive, though the force is negative.": [-braking, propulsive],
                     "Braking and propulsive peak are swapped: the runner is braked first, by a force that points backwards.":
                         [propulsive, braking],
-                    "Swapped, and with a sign: braking is the force backwards, told as a positive magnitude.":
+                    "Swapped, and with a sign: braking is the force backwards, given as a positive magnitude.":
                         [propulsive, -braking],
                     "Both are the largest magnitude of the whole curve: one is of its negative part, one of its positive.":
                         [largest, largest],
@@ -121,18 +121,20 @@ def check_impulses(function):
         values = numbers(call(function, ap.copy(), rate), (2,), "The two impulses")
         right = np.array([-ap[ap < 0].sum(), ap[ap > 0].sum()]) / rate
         net, peaks = ap.sum() / rate, np.array([-ap.min(), ap.max()])
-        mistakes = {"The braking impulse is told as a magnitude: positive.": right * [-1, 1],
+        mistakes = {"The braking impulse is given as a magnitude: positive.": right * [-1, 1],
                     "Braking and propulsive impulse are swapped.": right[::-1],
                     "You sum the forces of all frames: an impulse is force times time, so each counts for 1 / rate_hz seconds.":
                         right * rate,
-                    "You sum the forces of all frames, and the braking impulse is negative: force times time, told as a magnitude.":
+                    "You sum the forces of all frames, and the braking impulse is negative: force times time, given as a magnitude.":
                         right * rate * [-1, 1],
                     "Right at 1000 Hz and not at another rate: use `rate_hz`.": right * rate / 1000,
                     "These are mean forces in BW; an impulse is force times time.": [-ap[ap < 0].mean(), ap[ap > 0].mean()],
                     "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only.": [net, net],
                     "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only. ":
                         [-net, net],
-                    "These are the peaks; the impulse is the area under the curve.": peaks}
+                    "These are the peaks; the impulse is the area under the curve.": peaks,
+                    "Stance is cut in the middle: what counts is the sign of the force, and it does not change at 50 %.":
+                        np.array([-ap[:len(ap) // 2].sum(), ap[len(ap) // 2:].sum()]) / rate}
         judge(values, right, mistakes,
               f"Of a curve with impulses of about {right[0]:.3f} and {right[1]:.3f} BW s you find {values[0]:.4f} "
               f"and {values[1]:.4f}: sum the negative and the positive forces apart, and divide by the rate.", atol=0.01 * right.min())
@@ -177,6 +179,7 @@ def check_local_impact_peak(function):
         everywhere, bumps = find_peaks(vertical, prominence=PROMINENCE_BW)[0], find_peaks(early)[0]
         thirteen = np.interp(0.13 * (len(vertical) - 1), np.arange(len(vertical)), vertical)
         none = "This runner has no impact peak, and must get NaN"
+        tall = find_peaks(early, height=PROMINENCE_BW)[0]
         mistakes = {f"{none}: yours is the highest of the first frames, which is their last one, still on its way up.":
                         early.max(),
                     f"{none}: yours is the first peak anywhere, the active peak.":
@@ -184,7 +187,9 @@ def check_local_impact_peak(function):
                     f"{none}: yours is the force at 13 % of stance, which everybody has.": thirteen,
                     f"{none}: 0 would count as a measured force of 0.": 0.0,
                     f"{none}: noise has a maximum every few frames; a peak must stand out (find_peaks: prominence).":
-                        early[bumps[0]] if len(bumps) else np.inf} if np.isnan(right) else {
+                        early[bumps[0]] if len(bumps) else np.inf,
+                    f"{none}: is it `height` that you ask for? A peak must stand out from what is around it (prominence).":
+                        early[tall[0]] if len(tall) else np.inf} if np.isnan(right) else {
                     "You find no impact peak where there is one.": np.nan,
                     "That is the highest of the first frames, their last, still on its way up: a local maximum is higher than what "
                     "comes before and after it.": early[-1],
@@ -192,6 +197,7 @@ def check_local_impact_peak(function):
                     "That is the force at 13 % of stance, near the peak and not its top.": thirteen,
                     "That is the frame of the peak, not the force.": found[0] if len(found) else np.inf}
         judge(value, right, mistakes,
+              f"{none}; you read {value:.2f} BW." if np.isnan(right) else
               f"The impact peak of a curve is {right:.2f} BW and you read {value:.2f}: the first local maximum in "
               f"the first {100 * IMPACT_END:.0f} % of frames that stands out by {PROMINENCE_BW} BW.", atol=1e-6)
     print("Right: four runners with an impact peak, and three without: one with noise, one with a dip after the active peak.")
@@ -231,14 +237,16 @@ def check_vlr(function):
                "first_25_ms": {
                    "You take the 25th frame: 25 ms are 25 frames at 1000 Hz only.": vertical[25] / time_s[25],
                    "The force at touchdown is 0 by definition; you subtract that of the first frame above the threshold.":
-                       (at(0.025) - vertical[0]) / 0.025}}
+                       (at(0.025) - vertical[0]) / 0.025,
+                   "Times are in seconds: 25 ms are 0.025 s.": at(25) / 25}}
         for name, right in every.items():
             value = numbers(call(function, vertical.copy(), time_s.copy(), name), (), f"VLR by {name}")
             others = {f"For {name} you give the rate of {other}: does your function look at `definition`?": rate
                       for other, rate in every.items() if other != name}
             mistakes = {"Your times are in milliseconds: BW/s is asked for.":
                             right / 1000, "The sign is turned.": -right} | others | own[name]
-            judge(value, right, mistakes, f"VLR by {name} is off by {100 * (value / right - 1):.1f} %.", atol=1e-4 * right)
+            judge(value, right, mistakes, f"VLR by {name} is off by {100 * (value / right - 1):.1f} %: is it the rise of the force over the "
+                  "time of its own interval, each read by np.interp and not at the nearest frame?", atol=1e-4 * right)
     print("Right: three definitions on two made curves, at two rates, and on a stance.")
 
 
@@ -272,9 +280,10 @@ def check_lowpass(function):
                         twice(2, min(corrected * rate / 1000, 0.49 * rate)),
                     "That is what the low-pass takes away, not what it leaves: values minus the filtered ones.":
                         noise[inner] - transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner]}
-        judge(values, transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner], mistakes,
+        right = transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[inner]
+        judge(values, right, mistakes,  # 1.25 will do, as the text rounds it: 5e-3
               "A sine at the cutoff must come out with "
-              f".707 of its amplitude and in time; yours has {gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late.", atol=1e-4)
+              f".707 of its amplitude and in time; yours has {gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late.", atol=5e-3)
     print("Right: noise at two rates and three cutoffs, one column and three: no lag, and 3 dB down at the cutoff.")
 
 

@@ -64,8 +64,8 @@ def compare(answer, right, mistakes=(), *, what, rtol=1e-6):
     check(np.isfinite(answer).all(), f"{what}: {(~np.isfinite(answer)).sum()} of {answer.size} values are NaN or infinite.")
     off = np.unravel_index(np.argmax(np.abs(answer - right)), answer.shape)
     where = f" at index {', '.join(map(str, off))}" if off else ""
-    check(False, f"{what}: the shape is right, the values are not; {_off_by(answer[off], right[off])}{where}. "
-                 "Go through the formula term by term.")
+    said = "the shape is right, the values are not" if off else "the value is not right"
+    check(False, f"{what}: {said}; {_off_by(answer[off], right[off])}{where}. Go through it step by step.")
 
 
 def numbers(answer, what):
@@ -91,11 +91,15 @@ def check_time_normalise(function):
                     (np.interp(np.linspace(0, 1, nodes, endpoint=False), old, force),
                      "The last node must lie at toe-off: with endpoint=False it lies before it."),
                     (np.interp(np.arange(nodes) / nodes, old, force), "The last node must lie at toe-off: yours lies before it."),
+                    (np.interp(np.linspace(0, length, nodes), np.arange(length), force),
+                     "Your last node lies beyond toe-off: T samples are numbered from 0 to T - 1."),
+                    (np.interp(np.arange(nodes) * length / nodes, np.arange(length), force),
+                     "T samples are numbered from 0 to T - 1, and the last node must lie at the last of them."),
                     (right[:, None], "Give a curve of shape (nodes,), without a second axis."),
                     (time_normalise(force[:, None], 101)[:, 0], "The number of nodes is the function's second argument."),
                     (time_normalise(force[:, None], 100)[:, 0], "The number of nodes is the function's second argument.")]
         compare(call(function, force.copy(), nodes), right, mistakes, what="The curve at its nodes")
-    print("Well done: stances of 60 to 251 samples were brought to 100 and to 101 nodes, first and last sample kept.")
+    print("Right: stances of 60 to 251 samples were brought to 100 and to 101 nodes, first and last sample kept.")
 
 
 def check_paired_t(function):
@@ -119,7 +123,7 @@ def check_paired_t(function):
                      "There is one t a runner: average over runners (axis 0), so that there is one t a node."),
                     (stats.ttest_rel(estimated, measured).pvalue, "These are p values: give t.")]
         compare(call(function, estimated.copy(), measured.copy()), t, mistakes, what="t")
-    print("Well done: t at each node equals scipy.stats.ttest_rel, for 16 and for 5 runners.")
+    print("Right: t at each node equals scipy.stats.ttest_rel, for 16 and for 5 runners.")
 
 
 def check_false_alarms(function):
@@ -141,7 +145,7 @@ def check_false_alarms(function):
                     ((np.abs(t) > stats.t.isf(0.025, df)).any(axis=1).mean(), "alpha is an argument: .05 is not always asked for."),
                     (1 - above.any(axis=1).mean(), "This is the share of studies that find nothing.")]
         compare(call(function, t.copy(), df, alpha), above.any(axis=1).mean(), mistakes, what="The share of studies")
-    print("Well done: three sets of 400 studies, of 16 and of 6 runners, at alpha .05 and .01.")
+    print("Right: three sets of 400 studies, of 16 and of 6 runners, at alpha .05 and .01.")
 
 
 def check_fwhm(function):
@@ -168,7 +172,7 @@ def check_fwhm(function):
                     (k / np.sqrt(steps).mean(),
                      "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.")]
         compare(call(function, residuals.copy()), right, mistakes, what="FWHM", rtol=1e-4)
-    print("Well done: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
+    print("Right: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
 
 
 def check_sign_flip_threshold(function):
@@ -188,7 +192,7 @@ def check_sign_flip_threshold(function):
         check(share > 0.7, "The threshold is too high: |t| holds both tails already, so that alpha is not halved.")
         check(share < 1.4, "The threshold is too low: take the largest |t|, not the largest t; a two-tailed test wants both signs. "
                            "And is alpha what was asked for?")
-    print("Well done: your threshold is that of all 1,024 ways to turn 10 curves over, up to chance.")
+    print("Right: your threshold is that of all 1,024 ways to turn 10 curves over, up to chance.")
 
 
 def check_rft_threshold(function):
@@ -211,7 +215,7 @@ def check_rft_threshold(function):
                     (_threshold(fwhm, nodes, df, 0.05), "alpha is an argument: .05 is not always asked for.")]
         answer = call(function, fwhm, nodes, df, alpha)
         compare(answer, rft1d.t.isf(alpha / 2, df, nodes, fwhm), mistakes, what="The threshold", rtol=3e-3)  # its 1 - exp(-E) for E
-    print("Well done: four thresholds, of 10 to 116 curves, that agree with random field theory.")
+    print("Right: four thresholds, of 10 to 116 curves, that agree with random field theory.")
 
 
 def check_clusters(function):
@@ -243,7 +247,7 @@ def check_clusters(function):
         check(len(answer) >= len(right), f"{len(right) - len(answer)} clusters are missing: what of one that begins at node 0, ends at "
                                          "the last, or is one node long?")
         check(False, "First and last node of a cluster are the first and the last at which |t| exceeds the threshold.")
-    print("Well done: above and below, at both edges, one node long, none at all, and the whole of stance.")
+    print("Right: above and below, at both edges, one node long, none at all, and the whole of stance.")
 
 
 def _off_by(answer, right):

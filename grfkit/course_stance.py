@@ -80,7 +80,8 @@ def numbers(answer, shape, what):
         raise AssertionError(f"{what} must be numbers; your function gives {type(answer).__name__}.") from None
     fits = [len(given) == len(shape) and all(b in (None, a) for a, b in zip(given, shape, strict=True))
             for given in (values.shape, values.shape[::-1])]
-    wanted = "one number" if shape == () else f"an array of shape {tuple('any' if n is None else n for n in shape)}"
+    sizes = ", ".join("any number" if n is None else str(n) for n in shape) + "," * (len(shape) == 1)
+    wanted = "one number" if shape == () else f"an array of shape ({sizes})"
     check(fits[0], f"{what} must be {wanted}; yours has the shape {values.shape}." + (" Is it transposed?" if fits[1] else ""))
     return values
 
@@ -134,9 +135,11 @@ def check_body_weights(function):
 def check_contacts(function):
     """Check contacts(vertical_n, threshold_n, shortest): (touchdown, toe-off) of each run of frames above the threshold."""
     stance, blip = made_force()[:, 2], np.pad([14.0, 25.0, 12.0], (40, 30))
+    block = np.pad(np.full(50, 700.0), ((40, 30)))
+    block[[38, 39, 90]] = 10.0  # exactly the threshold, beside 50 frames above it
     both = np.concatenate([blip, stance, blip, made_force(length=190)[:, 2], blip])
     cases = [(stance, 10.0, 50), (stance, 80.0, 50), (both, 10.0, 50), (both[::-1].copy(), 10.0, 50), (both, 10.0, 200),
-             (stance[:200], 10.0, 50), (0.3 * blip, 10.0, 50)]
+             (stance[:200], 10.0, 50), (0.3 * blip, 10.0, 50), (block, 10.0, 50), (block, 10.0, 51)]
     for force, threshold, shortest in cases:
         answer = call(function, force.copy(), threshold_n=threshold, shortest=shortest)
         check(isinstance(answer, list | tuple | np.ndarray),
@@ -156,6 +159,10 @@ def check_contacts(function):
                     "Frames are whole numbers, counted from 0; yours seem to be seconds.": right / 1000,
                     "A contact is a pair (touchdown, toe-off); yours seems to be (touchdown, duration).":
                         np.column_stack([right[:, 0], right[:, 1] - right[:, 0] + 1]),
+                    "A frame in which the force is exactly the threshold is not above it: is it `>` or `>=`?":
+                        _runs(force, threshold - 1e-9, shortest),
+                    "Left out are runs shorter than `shortest`: one of exactly so many frames is a contact.":
+                        _runs(force, threshold, shortest + 1),
                     "Noise that crosses the threshold for a few frames is not a contact: leave out runs of fewer than `shortest` "
                     "frames.": _runs(force, threshold, 1),
                     "Your answer does not depend on `shortest`: use the argument, not its default.": _runs(force, threshold, 50),
@@ -194,9 +201,12 @@ def check_foot(function):
     points[:, POINTS.index("r_heel")] = np.stack([3.6 * times + ahead, np.full(60, -0.05), 0.15 + above], axis=1)
     points[:, POINTS.index("l_toe"), 2] = points[::-1, POINTS.index("l_heel"), 2] + 0.01 * times
     points[:, POINTS.index("r_toe"), 2] = points[::-1, POINTS.index("r_heel"), 2]
+    lower = points[:, POINTS.index("l_heel"), 2] < points[:, POINTS.index("r_heel"), 2]
+    turn = (np.flatnonzero(np.diff(lower)) + 0.7) / rate  # the nearest camera frame is the first in which the other heel is lower
     slow, lost = points[::2], points.copy()
     lost[28:34, POINTS.index("r_heel")] = np.nan
     cases = [(points, t, rate) for t in (0.02, 0.08, 0.25, 0.41, 0.55)] + [(slow, t, 50.0) for t in (0.04, 0.13, 0.28)]
+    cases += [(points, t, rate) for t in turn]
     answers = [call(function, each.copy(), *rest) for each, *rest in cases]
     check(all(isinstance(answer, str) for answer in answers), "The side is a text, \"l\" or \"r\"; yours is "
           f"{type(next((answer for answer in answers if not isinstance(answer, str)), '')).__name__}.")
@@ -209,7 +219,9 @@ def check_foot(function):
                 "You compare the toes; here it is the heels that are asked for.": _sides(cases, point="toe"),
                 "Your answer is always the same, whatever the time.": [answers[0]] * len(answers),
                 "Your answer is right at 100 Hz and wrong at another rate: use `rate_hz`.":
-                    _sides(cases[:5]) + _sides(cases[5:], assumed=100.0)}
+                    _sides(cases[:5]) + _sides(cases[5:8], assumed=100.0) + _sides(cases[8:]),
+                "You take the camera frame before the time, and asked for is the nearest: `int` cuts off, `round` rounds.":
+                    _sides(cases, frame=int)}
     if answers != right:
         for hint, wrong in mistakes.items():
             check(answers != wrong, hint)
@@ -218,13 +230,13 @@ def check_foot(function):
                              "compare the heights of the two heels.")
     check(call(function, lost, 0.31, rate) == "",
           "Where a heel was not seen its height is NaN, and every comparison with NaN is false: give \"\" there, not a side.")
-    print("Right: the foot on the ground at eight moments, at two rates, and none where a heel is lost.")
+    print("Right: the foot on the ground at many moments, at two rates, and none where a heel is lost.")
 
 
-def _sides(cases, *, component=2, point="heel", assumed=None):
-    """Name the side at each moment, rightly or by the component, the point or the rate of a mistake."""
+def _sides(cases, *, component=2, point="heel", assumed=None, frame=round):
+    """Name the side at each moment, rightly or by the component, the point, the rate or the rounding of a mistake."""
     feet = [POINTS.index(f"{side}_{point}") for side in "lr"]
-    heights = [each[round(t * (assumed or rate)), feet, component] for each, t, rate in cases]
+    heights = [each[frame(t * (assumed or rate)), feet, component] for each, t, rate in cases]
     return ["l" if left < right else "r" for left, right in heights]
 
 

@@ -18,7 +18,7 @@ def test_every_exercise_of_the_notebook_has_its_check_and_passes(capsys):
     for exercise in exercises(course_agreement):
         assert f"course_agreement.check_{exercise}({exercise})" in source
         getattr(course_agreement, f"check_{exercise}")(names[exercise])
-        assert capsys.readouterr().out.startswith("Well done: ")
+        assert capsys.readouterr().out.startswith("Right: ")
 
 
 @pytest.mark.parametrize("exercise", exercises(course_agreement))
@@ -113,11 +113,14 @@ MISTAKES = [
     ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd / runners**0.5, n, g), "not of their mean"),
     ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd * 2**0.5, n, g), "not two sets"),
     ("share_found", lambda runners, d, sd, n, g: two_sided(g.normal(d, sd, size=(n, runners))) < 0.05, "one finite number"),
+    ("share_found", lambda runners, d, sd, n, g: (stats.ttest_1samp(g.normal(d, sd, size=(n, runners)), 0, axis=0).pvalue < 0.05).mean(),
+     "along the studies"),
     ("tost_p", lambda e, m, b: min(one_sided(e, m, b)), "larger p decides"),
     ("tost_p", lambda e, m, b: sum(one_sided(e, m, b)), "not added"),
     ("tost_p", lambda e, m, b: 2 * max(one_sided(e, m, b)), "not doubled"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[0], "Both one-sided"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[1], "Both one-sided"),
+    ("tost_p", lambda e, m, b: max(stats.t.sf((b - abs((e - m).mean())) / ((e - m).std() / np.sqrt(len(e))), len(e) - 1), 0), "ddof=1"),
     ("tost_p", lambda e, m, b: max(1 - p for p in one_sided(e, m, b)), "on the wrong side"),
     ("tost_p", lambda e, m, b: stats.ttest_rel(e, m).pvalue, "where does the bound come in"),
     ("limits_of_agreement", lambda d: (-1.96 * d.std(ddof=1), 1.96 * d.std(ddof=1)), "about the bias"),
@@ -131,6 +134,8 @@ MISTAKES = [
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, quantile=1.96), "normal distribution"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, df=len(d) - 1), "not as many as stances"),
     ("bias_interval", lambda d, who, a: limits(by_runner(d, who), stats.t.isf(a / 2, len(set(who)) - 1)), "sqrt(R)"),
+    ("bias_interval", lambda d, who, a: np.array(mean_interval(by_runner(d, who), a)) - by_runner(d, who).mean() + d.mean(),
+     "middle is the mean of all stances"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 2 * a), "too narrow: alpha / 2"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 0.05), "alpha is an argument"),
     ("icc_a1", lambda m, e: np.corrcoef(m, e)[0, 1], "Pearson's r"),

@@ -64,6 +64,12 @@ def any_bump(vertical):
     return vertical[frames[0]] if len(frames) else NAN
 
 
+def tall_enough(vertical):
+    """Height in place of prominence; the one with the least noise passes on the runners with a peak."""
+    frames, _ = find_peaks(vertical[:int(0.35 * len(vertical))], height=0.05)
+    return vertical[frames[0]] if len(frames) else NAN
+
+
 def anywhere(vertical):
     return vertical[find_peaks(vertical, prominence=0.05)[0][0]]
 
@@ -83,6 +89,7 @@ WRONG = [
     ("impulses", lambda ap, rate: (-ap[ap < 0].mean(), ap[ap > 0].mean()), "mean forces"),
     ("impulses", lambda ap, rate: (ap.sum() / rate,) * 2, "cancel"),
     ("impulses", lambda ap, rate: (-ap.min(), ap.max()), "peaks"),
+    ("impulses", lambda ap, rate: (-ap[:len(ap) // 2].sum() / rate, ap[len(ap) // 2:].sum() / rate), "cut in the middle"),
     ("impulses", lambda ap, rate: (0.026, 0.024), "sum the negative"),
     ("mean_over_step", lambda v, rate, flight: v.mean(), "mean over stance"),
     ("mean_over_step", lambda v, rate, flight: v.sum() / rate, "divide by the duration"),
@@ -95,6 +102,7 @@ WRONG = [
     ("local_impact_peak", anywhere, "the active peak"),
     ("local_impact_peak", any_bump, "stand out"),
     ("local_impact_peak", lambda v: v.max(), "active peak"),
+    ("local_impact_peak", tall_enough, "is it `height`"),
     ("local_impact_peak", lambda v: np.interp(0.13 * (len(v) - 1), np.arange(len(v)), v), "at 13 % of stance"),
     ("local_impact_peak", lambda v: np.nan_to_num(RIGHT.local_impact_peak(v)), "0 would count"),
     ("local_impact_peak", lambda v: NAN, "find no impact peak"),
@@ -111,6 +119,7 @@ WRONG = [
     ("vlr", instead("20_to_80", slope(0, 0.8)), "by its time"),
     ("vlr", instead("20_to_80", of_force), "not of the force"),
     ("vlr", instead("first_25_ms", lambda v, t, name: v[25] / t[25]), "25th frame"),
+    ("vlr", instead("first_25_ms", lambda v, t, name: np.interp(25, t, v) / 25), "Times are in seconds"),
     ("vlr", lambda v, t, name: 54.0, "is off by"),
     ("vlr", lambda v, t, name: {"20_to_80": 1.0}[name], "KeyError"),
     ("lowpass", lambda values, hz, rate: lfilter(*butter(2, hz, fs=rate), values, axis=0), "One pass"),
@@ -137,6 +146,7 @@ def test_check_passes_the_notebooks_own_answer(name, capsys):
     ("impulses", lambda ap, rate: [np.trapezoid(np.clip(sign * ap, 0, None), dx=1 / rate) for sign in (-1, 1)]),
     ("mean_over_step", lambda v, rate, flight: np.trapezoid(v, dx=1 / rate) / ((len(v) - 1) / rate + flight)),
     ("lowpass", lambda values, hz, rate: sosfiltfilt(butter(2, corrected(hz), fs=rate, output="sos"), values, axis=0)),
+    ("lowpass", passes(2, 1.25)), ("lowpass", passes(2, 1 / 0.802)),  # the factor as text and textbook round it
     ("lowpass", lambda values, hz, rate: np.apply_along_axis(RIGHT.lowpass, 0, values, hz, rate)),
     ("vlr", features.loading_rate)])
 def test_check_passes_another_right_answer(name, answer):

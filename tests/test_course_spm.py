@@ -46,7 +46,7 @@ def test_every_exercise_of_the_notebook_has_its_check_and_passes(capsys):
     for exercise in exercises(course_spm):
         assert f"course_spm.check_{exercise}({exercise})" in source
         getattr(course_spm, f"check_{exercise}")(names[exercise])
-        assert capsys.readouterr().out.startswith("Well done: ")
+        assert capsys.readouterr().out.startswith("Right: ")
 
 
 @pytest.mark.parametrize("exercise", exercises(course_spm))
@@ -98,6 +98,8 @@ MISTAKES = [
     ("time_normalise", lambda f, n: f[np.linspace(0, len(f) - 1, n).astype(int)], "sample before each node"),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n, endpoint=False), np.linspace(0, 1, len(f)), f), "last node"),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, 100), np.linspace(0, 1, len(f)), f), "second argument"),
+    ("time_normalise", lambda f, n: np.interp(np.linspace(0, len(f), n), np.arange(len(f)), f), "beyond toe-off"),
+    ("time_normalise", lambda f, n: np.interp(np.arange(n) / n * len(f), np.arange(len(f)), f), "numbered from 0"),
     ("time_normalise", lambda f, n: 9.81 * np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f), "9.81 times"),
     ("paired_t", lambda e, m: t_of(m, e, ddof=1), "sign is turned"),
     ("paired_t", lambda e, m: t_of(e, m), "divides by S - 1"),

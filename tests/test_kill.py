@@ -58,8 +58,8 @@ def kill_after(project, name, seconds, *, all_at_once):
 
 
 def tables(reports):
-    """Give the bytes of every table and of the settings that the search chose."""
-    return {path.relative_to(reports).as_posix(): path.read_bytes() for path in sorted(reports.glob("results/*/*"))
+    """Give the bytes of every table that `make reproduce` saves, and of the settings that the search chose."""
+    return {path.relative_to(reports).as_posix(): path.read_bytes() for path in sorted(reports.glob("results/0[1-7]_*/*"))
             if path.suffix in (".csv", ".yaml")}
 
 
