@@ -128,7 +128,8 @@ def test_a_page_is_accessible(report, visit, scheme):
     if scheme == "dark":
         shoot(page, f"{report.stem}-dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(part => part < 60)")
-    found = Axe().run(page).response["violations"]
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else None  # the structure is the same, and was judged in light
+    found = Axe().run(page, options=rules).response["violations"]
     assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found] == []
 
 

@@ -88,7 +88,7 @@ def number(text):
 
 
 def test_a_choice_is_followed_by_picture_features_and_errors(chosen, made):
-    (shown, _), (stances, frames) = chosen, made
+    (shown, _), (_, frames) = chosen, made
     runner, stance, estimate = (find(shown, f"grf-{name}") for name in ("runner", "stance", "estimate"))
     player, words = find(shown, "grf-stance-player"), find(shown, "grf-tables")
     runner.value = "v03"
