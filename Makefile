@@ -120,10 +120,10 @@ $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them
-	$(PYTHON) -m pytest -q -n 2 --dist loadgroup -m "not slow"
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 test-all: $(READY)  ## the slow tests too
-	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 SESSIONS := $(notdir $(wildcard course/source/*))
 # Each session goes into both books: course/student, and course/solution, of which each page depends on its source.

@@ -16,11 +16,16 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
 
 
+WHOLE = ("test_browser", "test_kill", "test_pipeline")  # share one run of the study smoke
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """With two test processes (-n 2 --dist loadgroup) a file's tests share one, and so those that share a whole run."""
+    """With two test processes (-n 2 --dist loadgroup --no-loadscope-reorder) a file's tests share one, and so those that share a whole run:
+    they take the longest and come first."""
+    items.sort(key=lambda item: item.path.stem not in WHOLE)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in ("test_browser", "test_pipeline", "test_kill") else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in WHOLE else item.path.stem))
 
 
 @pytest.fixture

@@ -260,23 +260,7 @@ def test_table1_runs_through_in_jupyterlab(notebook, beyond):
     assert all(f"{value:.3f}".rstrip("0") in shown for value in table["rmse_bw_mean"])
 
 
-def test_explore_runs_through_in_jupyterlab_and_follows_its_sliders(notebook):
-    page = notebook("explore")
-    picture = page.locator(".grf-picture img")
-    picture.wait_for(timeout=120_000)
-    picture.scroll_into_view_if_needed()
-    shoot(page, "lab-explore")
-    changed = "before => document.querySelector('.grf-picture img').src !== before"
-    for name in ("speed", "stiffness", "noise"):
-        before, tables = picture.get_attribute("src"), page.locator(".grf-laboratory-tables").inner_text()
-        page.locator(f".grf-{name} .noUi-handle").first.focus()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_function(changed, arg=before, timeout=60_000)
-        page.wait_for_function("before => document.querySelector('.grf-laboratory-tables').innerText !== before", arg=tables, timeout=60_000)
-    shoot(page, "lab-explore-moved")
-
-
-def test_explore_follows_the_choice_of_a_stance_in_jupyterlab(notebook):
+def test_explore_runs_through_in_jupyterlab_and_follows_a_choice_and_its_sliders(notebook):
     page = notebook("explore")
     chosen, tables = page.locator(".grf-stance select"), page.locator(".grf-tables")
     tables.wait_for(timeout=120_000)
@@ -285,3 +269,12 @@ def test_explore_follows_the_choice_of_a_stance_in_jupyterlab(notebook):
     page.wait_for_function("before => document.querySelector('.grf-tables').innerText !== before", arg=before, timeout=60_000)
     tables.scroll_into_view_if_needed()
     shoot(page, "lab-explore-chosen")
+    picture, words = page.locator(".grf-picture img"), page.locator(".grf-laboratory-tables")
+    picture.scroll_into_view_if_needed()
+    for name in ("speed", "stiffness", "noise"):
+        before, told = picture.get_attribute("src"), words.inner_text()
+        page.locator(f".grf-{name} .noUi-handle").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("before => document.querySelector('.grf-picture img').src !== before", arg=before, timeout=60_000)
+        page.wait_for_function("before => document.querySelector('.grf-laboratory-tables').innerText !== before", arg=told, timeout=60_000)
+    shoot(page, "lab-explore-moved")
