@@ -101,19 +101,18 @@ def test_a_page_is_whole_without_network(report, visit):
     assert len(page.locator("main").inner_text()) > 500 and page.locator("h1").count() == 1
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_page_is_readable_at_every_width(report, visit, width):
-    page = visit(report, width=width)
-    shoot(page, f"{report.stem}-{width}")
-    assert too_wide(page) == []
-    sizes = page.locator("main p, main td, main li").evaluate_all("found => found.map(element => parseFloat(getComputedStyle(element).fontSize))")
-    assert min(sizes) >= 11.5
-    lines = page.locator("main p").evaluate_all("found => found.map(element => element.getBoundingClientRect().width / parseFloat(getComputedStyle(element).fontSize))")
-    assert max(lines) < 60  # em: some 110 letters, what the eye still follows
-
-
-def test_a_page_reads_well_on_paper(report, visit):
-    page = visit(report, width=720)
+def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
+    page = visit(report)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        shoot(page, f"{report.stem}-{width}")
+        assert too_wide(page) == [], width
+        sizes = page.locator("main p, main td, main li").evaluate_all("found => found.map(element => parseFloat(getComputedStyle(element).fontSize))")
+        assert min(sizes) >= 11.5, width
+        lines = page.locator("main p").evaluate_all("""found => found.map(element => element.getBoundingClientRect().width
+            / parseFloat(getComputedStyle(element).fontSize))""")
+        assert max(lines) < 60, width  # em: some 110 letters, what the eye still follows
+    page.set_viewport_size({"width": 720, "height": 900})
     page.emulate_media(media="print", color_scheme="light")
     shoot(page, f"{report.stem}-print")
     assert too_wide(page) == []
@@ -121,16 +120,23 @@ def test_a_page_reads_well_on_paper(report, visit):
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_is_accessible(report, visit, scheme):
+def violations(page, **options):
+    """What axe finds against the rules of accessibility, the first three places of each."""
     from axe_playwright_python.sync_playwright import Axe
-    page = visit(report, color_scheme=scheme, reduced_motion="reduce")
-    if scheme == "dark":
-        shoot(page, f"{report.stem}-dark")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(part => part < 60)")
-    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else None  # the structure is the same, and was judged in light
-    found = Axe().run(page, options=rules).response["violations"]
-    assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found] == []
+    found = Axe().run(page, options=options or None).response["violations"]
+    return [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found]
+
+
+def test_a_page_is_accessible(report, visit):
+    assert violations(visit(report, reduced_motion="reduce")) == []
+
+
+@pytest.mark.parametrize("name", ["index", "01_preprocess", "04_table1", "09_agreement", "explore"])
+def test_a_page_is_readable_in_the_dark(beyond, visit, name):
+    page = visit(beyond / f"{name}.html", color_scheme="dark", reduced_motion="reduce")
+    shoot(page, f"{name}-dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(part => part < 60)")
+    assert violations(page, runOnly=["color-contrast"]) == []  # the rest is the same as in the light
 
 
 def test_every_link_of_the_index_leads_somewhere(beyond, visit):

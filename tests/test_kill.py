@@ -80,14 +80,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="a group of processes is k
 
 
 @posix
-@pytest.mark.parametrize(("number", "stage"), [(0, "02_search"), (1, "03_train")])
-def test_make_after_a_kill_ends_with_the_tables_of_an_undisturbed_run(project, smoke, number, stage):
-    check_try(project, smoke, number, stage)
+def test_make_after_a_kill_ends_with_the_tables_of_an_undisturbed_run(project, smoke):
+    check_try(project, smoke, 0, "02_search")
 
 
 @posix
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(2, 22))
+@pytest.mark.parametrize("number", range(1, 22))
 def test_make_after_a_kill_anywhere_ends_with_the_tables_of_an_undisturbed_run(project, smoke, number):
     check_try(project, smoke, number, STAGES[number % 4])
 
