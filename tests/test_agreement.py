@@ -286,6 +286,7 @@ def test_figures_show_what_was_found():
     assert axes[2, 0].get_title() == "vertical:\nequivalent over 100 % of stance" and "means of 5 runners" in axes[1, 0].get_title()
 
 
+@pytest.mark.slow  # `make beyond` on the study smoke runs it in make test
 def test_notebook_runs_on_three_runners_and_needs_no_network(tidy, tmp_path):
     stances, frames = tidy(n=12)
     noise = gaussian_filter1d(np.random.default_rng(17).normal(size=(len(frames), 3)), 8, axis=0)

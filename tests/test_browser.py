@@ -131,7 +131,7 @@ def test_a_page_is_accessible(report, visit):
     assert violations(visit(report, reduced_motion="reduce")) == []
 
 
-@pytest.mark.parametrize("name", ["index", "01_preprocess", "04_table1", "09_agreement", "explore"])
+@pytest.mark.parametrize("name", ["index", "01_preprocess", "04_table1", "explore"])
 def test_a_page_is_readable_in_the_dark(beyond, visit, name):
     page = visit(beyond / f"{name}.html", color_scheme="dark", reduced_motion="reduce")
     shoot(page, f"{name}-dark")

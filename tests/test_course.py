@@ -94,11 +94,16 @@ def test_session_is_committed_clean_and_marked_for_nbgrader(name):
     assert notebook.metadata.kernelspec.name == "python3"
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The course's source in a folder of its own, for nbgrader to work in."""
+    folder = tmp_path_factory.mktemp("course")
+    shutil.copytree(ROOT / "course" / "source", folder / "source", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    return folder
+
+
 @pytest.mark.parametrize("name", SESSIONS)
-def test_student_book_holds_no_answer(name, tmp_path):
-    folder = tmp_path / "course"
-    (folder / "source" / name).mkdir(parents=True)
-    nbformat.write(source(name), folder / "source" / name / f"{name}.ipynb")
+def test_student_book_holds_no_answer(name, folder):
     course_build.take_out(name, folder=folder)
     text = (folder / "student" / name / f"{name}.ipynb").read_text(encoding="utf-8")
     student = nbformat.reads(text, as_version=4)
@@ -114,10 +119,7 @@ def test_student_book_holds_no_answer(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS])
-def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, tmp_path):
-    folder = tmp_path / "course"
-    (folder / "source" / name).mkdir(parents=True)
-    nbformat.write(source(name), folder / "source" / name / f"{name}.ipynb")
+def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, folder):
     course_build.take_out(name, folder=folder)
     student = nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
     exercises = {marks(cell)["grade_id"] for cell in checked(source(name))}

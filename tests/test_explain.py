@@ -191,6 +191,7 @@ def test_points_figure_writes_each_rise_at_its_point():
     np.testing.assert_allclose(areas, [plot_explain.LARGEST * float(expected[height]) / 10 for height in heights])
 
 
+@pytest.mark.slow  # `make beyond` on the study smoke runs it in make test
 def test_notebook_runs_on_three_runners(tidy, tmp_path):
     stances, frames = tidy(12)
     results = tmp_path / "results"
