@@ -25,12 +25,12 @@ METRES_PER_BW = 0.3
 SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice
 MARGIN_M = np.array([0.1, 0.2, 0.1])
 COLOURS = 32  # in a frame: a third of the bytes of all
-# JupyterLab takes the arrow keys for its cells, unless what has the focus says data-lm-suppress-shortcuts
 FRAME_MS = 100  # each frame is shown for so long: some ten times slower than life
 ALT = ("Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with the force "
        "arrow {where}, beside the force over time with the moment marked.")
 WHERE = {1: "at the centre of pressure", 2: "under the foot, measured black, estimated blue and dashed"}  # by the number of arrows
 STYLES = {"measured": (MEASURED, "-", "-|>"), "estimated": (ESTIMATED, "--", "->")}  # colour, line, head of the arrow
+# JupyterLab takes the arrow keys for its cells, unless what has the focus says data-lm-suppress-shortcuts
 PLAYER = """<figure id="{name}" class="grf-player" style="margin: 1rem 0">
 <img src="{still}" alt="{alt}" width="{width}" height="{height}" style="max-width: 100%; height: auto">
 <div style="display: flex; gap: .8em; align-items: center; max-width: {width}px">

@@ -46,13 +46,14 @@ def choose(frames, stances, sources, *, vlr):
     about, player, tables = _html("grf-about"), _named_as("grf-stance-player", ipywidgets.Output()), _html("grf-tables")
 
     @lru_cache(maxsize=16)
-    def played(number, label):
-        return play(explore.one(frames, ours.loc[number], sources[label]))
+    def drawn(number, label):
+        one = explore.one(frames, ours.loc[number], sources[label])
+        return play(one), stance_tables(one, vlr=vlr)
 
     def show(_=None):
-        used, drawn = sources[source.value], played(stance.value, source.value)  # first: numbers never stand beside another stance's picture
-        player.outputs = _output(drawn)
-        about.value, tables.value = _about(used), stance_tables(explore.one(frames, ours.loc[stance.value], used), vlr=vlr)
+        played, told = drawn(stance.value, source.value)  # both first: numbers never stand beside another stance's picture
+        player.outputs = _output(played)
+        about.value, tables.value = _about(sources[source.value]), told
 
     def offer_sources(_=None):
         kept = source.value
@@ -73,7 +74,7 @@ def choose(frames, stances, sources, *, vlr):
     choices = ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"})
     widget = _named_as("grf-keys", ipywidgets.VBox([choices, about, player, tables, ipywidgets.Output(outputs=_output(KEYS))]))
     chosen = f"<p>Runner {escape(runner.value)}, {escape(stance.label)}.</p>"
-    return Shown(widget, chosen + about.value + played(stance.value, source.value) + tables.value)
+    return Shown(widget, chosen + about.value + "".join(drawn(stance.value, source.value)))
 
 
 def play(shown):

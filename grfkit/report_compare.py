@@ -16,7 +16,7 @@ from grfkit import DIRECTION_NAMES, DIRECTIONS
 from grfkit import study as studies
 from grfkit.report_html import page
 from grfkit.report_index import NOTEBOOKS, read_notebooks, read_table, render, split_counts
-from grfkit.report_words import missing, number, select
+from grfkit.report_words import by_direction, missing, number, select
 
 MARK = b'<meta name="generator" content="grfkit studies">'
 OTHERS = {"bench/index.html": "What things cost: bench", "../course/solution/index.html": "The lab course, solved"}  # pages beside the studies
@@ -111,10 +111,6 @@ def made_of_other_data(found):
     for row in found:
         made_of.setdefault(row["study"], set()).add(row["made_of"] or None)
     return [name for name, kinds in made_of.items() if len(kinds - {None}) > 1]
-
-
-def by_direction(rows):
-    return {row["direction"]: row for row in rows}
 
 
 def table_cells(rows, suffix=""):

@@ -13,7 +13,7 @@ import pandas as pd
 from grfkit import DIRECTION_NAMES, DIRECTIONS, metrics
 from grfkit.report_html import page
 from grfkit.report_thumbnail import thumbnail
-from grfkit.report_words import (FEATURES, beside_baseline, curves_correlate, in_short, mean_sd, missing, no_feature_differs,
+from grfkit.report_words import (FEATURES, beside_baseline, by_direction, curves_correlate, in_short, mean_sd, missing, no_feature_differs,
                                  no_interval_differs, number, seconds, select)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
@@ -123,7 +123,7 @@ def headline(table):
 
     A line: source, r, RMSE (BW), and the RMSE as a share (%) of the direction's largest.
     """
-    ours, baseline = ({row["direction"]: row for row in select(table, name)} for name in (None, "mean_curve"))
+    ours, baseline = (by_direction(select(table, name)) for name in (None, "mean_curve"))
     shown = []
     for direction in (d for d in DIRECTIONS if d in ours):
         sources = [("ours", ours[direction], ""), ("published", ours[direction], "published_"), ("baseline", baseline.get(direction, {}), "")]

@@ -68,7 +68,9 @@ def beside_baseline(table, direction):
         return "not estimated"
     by = [name for name, better in (("r", mine[0]["r_mean"] > baseline[0]["r_mean"]),
                                     ("RMSE", mine[0]["rmse_bw_mean"] < baseline[0]["rmse_bw_mean"])) if better]
-    return {0: "no better", 1: f"better by {by[:1] and by[0]} alone", 2: "better"}[len(by)]
+    if len(by) == 1:
+        return f"better by {by[0]} alone"
+    return "better" if by else "no better"
 
 
 def no_interval_differs(spm, clusters):
@@ -105,6 +107,11 @@ def select(table, estimator=None):
     if table is None or "estimator" not in table or not len(table):
         return []
     return table[table["estimator"] == (estimator or ours(table))].to_dict("records")
+
+
+def by_direction(rows):
+    """Return rows of a table as {direction: row}."""
+    return {row["direction"]: row for row in rows}
 
 
 def mean_sd(row, measure, decimals, prefix=""):

@@ -1,6 +1,6 @@
 """In a real browser: Chromium, headless and without network, opens every page as a reader does, and JupyterLab as an explorer does.
 
-Screenshots stay in reports/browser/: NAME-WIDTH.png, -dark and -print.
+Screenshots stay in reports/browser/ (NAME-WIDTH.png, -dark and -print, NAME.pdf), for a person to look at.
 """
 
 import functools
@@ -117,7 +117,7 @@ def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
     shoot(page, f"{report.stem}-print")
     assert too_wide(page) == []
     assert page.locator("button:visible, input:visible, nav a:visible").count() == 0  # nothing to press on paper
-    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.pdf(path=shots() / f"{report.stem}.pdf", format="A4")
 
 
 def violations(page, **options):

@@ -31,11 +31,7 @@ SLOW_FOR = "v02"  # the runner at whom a worker stops and waits
 
 
 def settings(params=PARAMS):
-    section = study.load(params).sections["01_preprocess"]
-    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "other_speeds_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz",
-             "contact_threshold_n", "padding_s")
-    return {"landmark_source": {name: section[name] for name in ("points", "theia", "clusters")}, "limits": section["checks"],
-            **{name: section[name] for name in names}}
+    return cohort.settings(study.load(params).sections["01_preprocess"])
 
 
 @pytest.fixture(scope="module")
@@ -129,23 +125,25 @@ def test_collect_leaves_the_same_bytes_when_a_worker_is_killed_in_the_middle_of_
         client.restart()  # the other worker still has the changed collect
 
 
-def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, monkeypatch):
-    """The same runner twice or eight times: of the frames of the six more half may stay: the small tables, of four stances a
-    runner, are a fifth of that here, and what was held would be all of it."""
-    one, peaks, whole = trials[trials["runner"] == "v01"], {}, stance.collect
+def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, monkeypatch, request):
+    """The same runner twice or eight times: of the frames of the six more a third may stay: the small tables, of four stances a
+    runner, are a fifth of that here."""
+    one, peaks, whole, given = trials[trials["runner"] == "v01"], {}, stance.collect, settings()
 
     def collect(*arguments, **options):
         gc.collect()  # else what Python has not yet thrown away counts too
         return whole(*arguments, **options)
     monkeypatch.setattr(stance, "collect", collect)
-    cohort.collect(one, virtual, tmp_path, engine="here", **settings())  # what is loaded once is not measured
+    request.addfinalizer(gc.enable)
+    gc.disable()  # only then: a peak must not hang on when Python clears up
+    cohort.collect(one, virtual, tmp_path, engine="here", **given)  # what is loaded once is not measured
     for count in (2, 8):
         many = pd.concat([one.assign(runner=f"r{number}") for number in range(count)])
         tracemalloc.start()
-        cohort.collect(many, virtual, tmp_path, engine="here", **settings())
+        cohort.collect(many, virtual, tmp_path, engine="here", **given)
         peaks[count] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peaks[8] - peaks[2] < store.read(tmp_path, cohort.FRAMES).memory_usage().sum() * 6 / 8 / 2
+    assert peaks[8] - peaks[2] < store.read(tmp_path, cohort.FRAMES).memory_usage().sum() * 6 / 8 / 3
 
 
 def test_collect_opens_each_file_once(rbds, virtual, trials, tmp_path, monkeypatch):
