@@ -112,14 +112,18 @@ def predict(fitted, tested, recipe):
 
 
 def describe(fitted, recipe):
-    """Give what a fitted estimator consists of: arrays {name: array}, and a description that JSON can hold; restore inverts it."""
+    """Give what a fitted estimator consists of: arrays {name: array}, and a description that JSON can hold; restore inverts it.
+
+    A kernel's weights stay in double: single precision moves the forces of 4,600 training stances by 4e-4 BW.
+    """
     match recipe.estimator:
         case "lstm":
             from grfkit import model
             return model.describe(fitted)
         case "kernel_ridge":
-            arrays = {f"{kind}/{part}": array for kind, pair in fitted.inputs.items() for part, array in zip(("stance", "padding"), pair, strict=True)}
-            duals = {f"dual/{number}": dual for number, dual in fitted.duals.items()}  # single precision would change forces by 4e-4 BW
+            arrays = {f"{kind}/{part}": array for kind, pair in fitted.inputs.items()
+                      for part, array in zip(("stance", "padding"), pair, strict=True)}
+            duals = {f"dual/{number}": dual[..., _used(fitted.chosen, number)] for number, dual in fitted.duals.items()}
             return arrays | duals, {"candidates": fitted.candidates, "chosen": fitted.chosen.tolist(), "shape": fitted.shape}
         case "mean_curve":
             return dict(fitted), {}
@@ -134,11 +138,20 @@ def restore(arrays, description, recipe):
             return model.restore(arrays, description)
         case "kernel_ridge":
             inputs = {kind: (arrays[f"{kind}/stance"], arrays[f"{kind}/padding"]) for kind in recipe.inputs}
-            duals = {int(name.split("/")[1]): array for name, array in arrays.items() if name.startswith("dual/")}
-            return Curves(inputs, duals, description["candidates"], np.array(description["chosen"]), description["shape"])
+            chosen, duals = np.array(description["chosen"]), {}
+            for number in np.unique(chosen).tolist():
+                kept = arrays[f"dual/{number}"]
+                duals[number] = np.zeros((*kept.shape[:2], chosen.shape[1]))
+                duals[number][..., _used(chosen, number)] = kept
+            return Curves(inputs, duals, description["candidates"], chosen, description["shape"])
         case "mean_curve":
             return dict(arrays)
     return None
+
+
+def _used(chosen, number):
+    """Mark the components (C,) that a candidate was chosen for: what it weighs the others with is never asked for."""
+    return (chosen == number).any(axis=0)
 
 
 def finish(tested, estimated, recipe):

@@ -5,45 +5,18 @@
 Loading reads numbers and text and executes nothing. Checksums find damage; they are no signature: who can write the folder can write them.
 """
 
-import hashlib
 import json
-import math
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
-from pydantic import Field
 
-from grfkit import __version__, estimators, model_card, recipes
+from grfkit import __version__, estimators, model_card, model_check, recipes
 from grfkit.model_card import Card
-from grfkit.study import NotNegative, Section
-
-FORMAT, VERSION = "grfkit model", 1
-DESCRIPTION, ARRAYS, CARD = "model.json", "model.safetensors", "card.md"
-LARGEST_JSON = 10_000_000  # bytes: our choice; the arrays are not in there, and a description is some thousand
-GRAPH = "[A-Za-z0-9_-]+"
-DTYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "BOOL": np.bool_}
-
-
-class Array(Section):
-    dtype: Literal[tuple(DTYPES)]
-    shape: list[NotNegative]
-
-
-class Described(Section):
-    """What model.json holds."""
-
-    format: Literal[FORMAT]
-    version: Literal[VERSION]
-    grfkit: str
-    description: dict[str, Any]
-    card: Card
-    arrays: dict[str, Array]
-    files: dict[Annotated[str, Field(pattern=rf"^(model\.safetensors|{GRAPH}\.onnx)$")], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+from grfkit.model_check import ARRAYS, CARD, DESCRIPTION, FORMAT, GRAPH, VERSION
 
 
 @dataclass(frozen=True)
@@ -60,8 +33,8 @@ def save(folder, *, description, arrays, card, graphs=None):
     """Save a model as one folder: all of it, or nothing.
 
     `description` is a dict of what JSON holds, `arrays` {name: array} (double, single, int64, int32 or bool; finite), `card` what
-    model_card.Card asks for, `graphs` {name: onnx.ModelProto}. A model folder that is there is replaced; any other folder is refused
-    with a ValueError, as is what `load` would refuse.
+    model_card.Card asks for, `graphs` {name: onnx.ModelProto}, which onnx_export.verify has compared. A model folder that is there is
+    replaced; any other folder is refused with a ValueError, as is what `load` would refuse.
     """
     folder, graphs = Path(folder), graphs or {}
     _replaceable(folder)
@@ -88,27 +61,29 @@ def load(folder):
     missing is left out: forces in Python need none. The card may be written into.
     """
     folder = Path(folder)
-    described = _described(folder)
+    described = model_check.described(folder)
     for name, expected in described.files.items():
         if name == ARRAYS or (folder / name).exists():
-            _intact(folder, name, expected)
+            model_check.intact(folder, name, expected)
     if ARRAYS not in described.files:
         raise ValueError(f"A model folder says the checksum of {ARRAYS}; {folder / DESCRIPTION} does not. Take the folder from its source again.")
     graphs = {Path(name).stem: folder / name for name in described.files if name != ARRAYS and (folder / name).exists()}
-    return Model(described.description, described.card.model_dump(), _arrays(folder / ARRAYS, described.arrays), graphs)
+    return Model(described.description, described.card.model_dump(), model_check.read_arrays(folder / ARRAYS, described.arrays), graphs)
 
 
 def join(parts):
-    """Lay parts {name: (arrays, description)} into one; returns (arrays, description) for save; `part` inverts it."""
+    """Lay parts {name (without /): (arrays, description)} into one; returns (arrays, description) for save; `part` inverts it."""
     arrays = {f"{name}/{key}": array for name, (held, _) in parts.items() for key, array in held.items()}
     return arrays, {"parts": {name: description for name, (_, description) in parts.items()}}
 
 
 def part(model, name):
     """Take one part out of a Model whose parts were joined; returns (arrays, description). Raises ValueError where it has no such part."""
-    parts = model.description.get("parts", {})
-    if not isinstance(parts, dict) or name not in parts:
-        raise ValueError(f"A model has the parts that its description names: {', '.join(parts) or 'none'}; found no {name!r}. Take another model folder.")
+    parts = model.description.get("parts")
+    parts = parts if isinstance(parts, dict) else {}
+    if name not in parts:
+        raise ValueError(f"A model has the parts that its description names: {', '.join(parts) or 'none'}; found no {name!r}. "
+                         "Take another model folder.")
     return {key.removeprefix(f"{name}/"): array for key, array in model.arrays.items() if key.startswith(f"{name}/")}, parts[name]
 
 
@@ -123,7 +98,7 @@ def unpack(arrays, description):
     try:
         recipe = recipes.Recipe.model_validate(description["recipe"])
         return estimators.restore(arrays, description["fitted"], recipe), recipe
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"An estimator is restored from a recipe and the arrays that were saved with it; these do not fit: "
                          f"{type(error).__name__}: {error}. Take the model from its source again.") from None
 
@@ -131,34 +106,25 @@ def unpack(arrays, description):
 def _write(folder, description, arrays, card, graphs):
     from safetensors.numpy import save_file
 
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    _finite(arrays, "Nothing was saved.")
-    shapes = {name: {"dtype": _dtype(name, array), "shape": list(array.shape)} for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # safetensors writes memory as it lies
+    shapes = {name: {"dtype": model_check.dtype_name(name, array), "shape": list(array.shape)} for name, array in arrays.items()}
+    model_check.finite(arrays, "Nothing was saved.")
     save_file(arrays, folder / ARRAYS)
     for name, graph in graphs.items():
         if not re.fullmatch(GRAPH, name):
             raise ValueError(f"A graph's name is letters, digits, - and _; found {name!r}. Choose another.")
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
     content = {"format": FORMAT, "version": VERSION, "grfkit": __version__, "description": description, "card": card.model_dump(), "arrays": shapes,
-               "files": {path.name: _sum(path) for path in sorted(folder.iterdir())}}
+               "files": {path.name: model_check.checksum(path) for path in sorted(folder.iterdir())}}
     (folder / DESCRIPTION).write_text(_json(content), encoding="utf-8")
     (folder / CARD).write_text(model_card.text(card, content, graphs), encoding="utf-8")
-
-
-def _dtype(name, array):
-    """Give the name of an array's type in a safetensors file."""
-    for known, dtype in DTYPES.items():
-        if array.dtype == dtype:
-            return known
-    raise ValueError(f"Arrays of a model are {', '.join(np.dtype(dtype).name for dtype in DTYPES.values())}; "
-                     f"{name!r} is {array.dtype}. Convert it; text belongs in the description.")
 
 
 def _card(card):
     try:
         return Card.model_validate(card)
     except pydantic.ValidationError as error:
-        raise ValueError(f"A model card says {', '.join(Card.model_fields)}; found {_faults(error)}. Complete it.") from None
+        raise ValueError(f"A model card says {', '.join(Card.model_fields)}; found {model_check.faults(error)}. Complete it.") from None
 
 
 def _json(content):
@@ -178,88 +144,9 @@ def _replaceable(folder):
         return
     refusal = f"A model is saved as a new folder, or in place of a model folder; {folder} "
     try:
-        files = _described(folder).files
+        files = model_check.described(folder).files
     except ValueError as error:
         raise ValueError(f"{refusal}is something else ({error}). Choose another name, or remove it.") from None
     others = sorted(path.name for path in folder.iterdir() if path.name not in {*files, DESCRIPTION, CARD})
     if folder.is_symlink() or others:
         raise ValueError(f"{refusal}{'is a link' if folder.is_symlink() else 'also holds ' + ', '.join(others)}. Move that elsewhere first.")
-
-
-def _described(folder):
-    path = _own(folder, DESCRIPTION)
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(f"{DESCRIPTION} of a model is below {LARGEST_JSON:,} bytes; {path} has {path.stat().st_size:,}. It is none of ours.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_float=_number, parse_constant=_number)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{DESCRIPTION} of a model is JSON of finite numbers; {path} cannot be read: {error}. "
-                         "Take the folder from its source again.") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{DESCRIPTION} of a model says \"format\": \"{FORMAT}\"; {path} does not. It is none of ours.")
-    version = content.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise ValueError(f"This grfkit ({__version__}) reads models of format {VERSION}; {folder} is of format {version}. Install a newer grfkit.")
-    try:
-        return Described.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise ValueError(f"{DESCRIPTION} of a model says {', '.join(Described.model_fields)}; {path} breaks that: {_faults(error)}. "
-                         "Take the folder from its source again.") from None
-
-
-def _number(text):
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
-    return value
-
-
-def _faults(error):
-    """Say the first rules that were broken; a hostile key is cut short."""
-    return "; ".join(f"{'.'.join(map(str, item['loc']))[:80]}: {item['msg'][0].lower()}{item['msg'][1:]}" for item in error.errors()[:5])
-
-
-def _own(folder, name):
-    """Give the path of a file of a model folder; raises ValueError where it is missing, or not a file in the folder itself."""
-    path = folder / name
-    if path.is_symlink():
-        raise ValueError(f"A model folder holds its own files; {path} is a link to elsewhere. Copy the file itself into the folder.")
-    if not path.is_file():
-        raise ValueError(f"A model folder holds {DESCRIPTION} and {ARRAYS}; {path} is not there. Take the folder from its source again.")
-    return path
-
-
-def _intact(folder, name, expected):
-    if _sum(_own(folder, name)) != expected:
-        raise ValueError(f"A model's files are as they were saved; {folder / name} is not (its SHA-256 differs). Take the folder from its source again.")
-
-
-def _sum(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _arrays(path, expected):
-    """Read the arrays; their names, types and shapes are compared with the description before any number is read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 it is no dict
-            found = {name: (part.get_dtype(), list(part.get_shape())) for name, part in slices.items()}
-            asked = {name: (array.dtype, array.shape) for name, array in expected.items()}
-            for name in sorted({*asked, *found}):
-                if asked.get(name) != found.get(name):
-                    raise ValueError(f"The arrays of a model are those that its description names; of {name!r} {path} has {found.get(name)} "
-                                     f"where the description says {asked.get(name)}. Take the folder from its source again.")
-            arrays = {name: file.get_tensor(name) for name in slices}
-    except SafetensorError as error:
-        raise ValueError(f"{ARRAYS} is a safetensors file; {path} is none, or is damaged ({error}). Take the folder from its source again.") from None
-    _finite(arrays, "Take the folder from its source again.")
-    return arrays
-
-
-def _finite(arrays, then):
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"The arrays of a model are finite; {name!r} holds {np.count_nonzero(~np.isfinite(array)):,} values that are not. {then}")

@@ -9,13 +9,16 @@ from collections import Counter
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from grfkit import FORCES, INPUTS, __version__, kernel
+from grfkit import FORCES, INPUTS, POINTS, __version__, kernel
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which every ONNX Runtime since 1.12 reads: our choice
 TOLERANCE_BW = 1e-4  # our choice: .07 N of a runner of 70 kg, below what a force plate tells apart
 UNITS = {"positions": "m", "velocities": "m/s", "accelerations": "m/s^2", "times": "s: stance time, flight time"}
 MOMENTS = {"": "at 51 equally spaced nodes from touchdown to toe-off",
-           "_padding": "at 3 nodes before touchdown (from the first) and 3 after toe-off (from the last)"}
+           "_padding": "at 3 nodes before touchdown and 3 after toe-off, of each the farthest first"}
+ABOUT = (f"Points in the order {', '.join(POINTS)}; components anterior-posterior (forward +), medial-lateral (left +), vertical (up +), "
+         "from the ground below the pelvis at touchdown. A recipe with `mirror` knows right legs only: mirror a left one (medial-lateral sign, "
+         "left and right points exchanged) and its forces back. Forces are as estimated: what `balance` corrects over a recording is up to you.")
 GATES = [0, 3, 1, 2]  # torch keeps input, forget, cell, output; ONNX wants input, output, forget, cell
 
 
@@ -110,7 +113,7 @@ class _Graph:
         self.nodes.append(helper.make_node("Identity", [last], ["forces"]))
         graph = helper.make_graph(self.nodes, name, inputs, [_value("forces", TensorProto.FLOAT, shape, about)], self.constants)
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-                                 producer_name="grfkit", producer_version=__version__)
+                                 producer_name="grfkit", producer_version=__version__, doc_string=ABOUT)
         checker.check_model(made)
         return made
 

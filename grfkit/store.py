@@ -8,6 +8,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
@@ -62,7 +63,7 @@ def save(results, name, content):
             content.savefig(temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None)
         case ".safetensors":
             from safetensors.numpy import save_file
-            save_file(content, temporary)
+            save_file({key: np.asarray(array, order="C") for key, array in content.items()}, temporary)  # it writes memory as it lies
         case other:
             raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
     os.replace(temporary, target)

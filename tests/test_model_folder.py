@@ -15,13 +15,15 @@ import torch
 from conftest import ROOT
 from safetensors.numpy import save_file
 
-from grfkit import estimators, kernel, model, model_folder, onnx_export, recipes, samples, transform
+from grfkit import estimators, kernel, model, model_check, model_folder, onnx_export, recipes, samples, transform
 
 RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "ridge", "network", "physics"])
 NETWORK = {"frames_per_step": 20, "layers": 2, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4}
-CARD = {"title": "Vertical force", "purpose": "To try.", "data": "Twelve half sines.", "licence": "CC BY 4.0", "citation": "Nobody 2025", "recipe": "physics",
-        "scores": [{"direction": "V", "rmse_bw": 0.0534}], "scored_on": "Each runner left out.", "limits": ["Runs alone.", "Level ground."]}
-ARRAYS = {"part/weights": np.arange(6.0).reshape(2, 3), "part/small": np.float32([1, 2]), "part/counts": np.array([3, 4]), "part/scalar": np.array(2.5)}
+CARD = {"title": "Vertical force", "purpose": "To try.", "data": "Twelve half sines.", "licence": "CC BY 4.0", "citation": "Nobody 2025",
+        "recipe": "physics", "scores": [{"direction": "V", "rmse_bw": 0.0534}], "scored_on": "Each runner left out.",
+        "limits": ["Runs alone.", "Level ground."]}
+ARRAYS = {"part/weights": np.arange(6.0).reshape(2, 3), "part/small": np.float32([1, 2]), "part/counts": np.array([3, 4]),
+          "part/scalar": np.array(2.5)}
 DESCRIPTION = {"parts": {"part": {"name": "näive", "numbers": [0.1, 1e-300, None, True]}}}
 
 
@@ -33,7 +35,8 @@ def folder(tmp_path):
 
 def tiny_graph():
     shape = ["S", 3]
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape, doc_string=unit) for name, unit in (("points", "m"), ("forces", "BW"))]
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape, doc_string=unit)
+              for name, unit in (("points", "m"), ("forces", "BW"))]
     graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["points"], ["forces"])], "tiny", values[:1], values[1:])
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
 
@@ -42,7 +45,7 @@ def edit(folder, **changes):
     """Change keys of model.json and put the checksum of the arrays right, as somebody who means harm would."""
     path = folder / "model.json"
     content = json.loads(path.read_text(encoding="utf-8")) | changes
-    content["files"] = content["files"] | {"model.safetensors": model_folder._sum(folder / "model.safetensors")}
+    content["files"] = content["files"] | {"model.safetensors": model_check.checksum(folder / "model.safetensors")}
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -76,7 +79,8 @@ def test_load_gives_what_was_saved(folder):
 def test_card_says_all_a_user_needs(folder):
     text = (folder / "card.md").read_text(encoding="utf-8")
     for word in (*[CARD[key] for key in ("purpose", "data", "licence", "citation", "scored_on")], *CARD["limits"], "| V | 0.0534 |", "sums.onnx",
-                 "| input | `points` | (S, 3) | m |", "| output | `forces` | (S, 3) | BW |", "model_folder.load(", "onnxruntime.InferenceSession(", f"numpy {np.__version__}"):
+                 "| input | `points` | (S, 3) | m |", "| output | `forces` | (S, 3) | BW |",
+                 "model_folder.load(", "onnxruntime.InferenceSession(", f"numpy {np.__version__}"):
         assert word in text
 
 
@@ -196,8 +200,8 @@ def test_load_refuses_a_description_of_something_else(folder, changes, said):
         model_folder.load(folder)
 
 
-HOSTILE = {"nested lists": "[" * 100_000, "nested objects": '{"a":' * 100_000, "a list": "[]", "null": "null", "NaN": '{"format": NaN}', "infinity": '{"a": 1e999}',
-           "a long number": "9" * 10_000, "a byte order mark": "\ufeff{}", "huge": " " * 10_000_001}
+HOSTILE = {"nested lists": "[" * 100_000, "nested objects": '{"a":' * 100_000, "a list": "[]", "null": "null", "NaN": '{"format": NaN}',
+           "infinity": '{"a": 1e999}', "a long number": "9" * 10_000, "a byte order mark": "\ufeff{}", "huge": " " * 10_000_001}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -259,6 +263,27 @@ def test_load_refuses_numbers_that_are_not_finite(folder):
         model_folder.load(folder)
 
 
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_load_of_any_damage_refuses_or_gives_arrays_of_the_same_shapes(folder, name):
+    """Bytes changed, doubled and cut at random, checksums put right wherever the description can still be read."""
+    rng, path, refused = np.random.default_rng(0), folder / name, 0
+    whole, description = path.read_bytes(), (folder / "model.json").read_bytes()
+    header = min(len(whole), 500)  # of the arrays: behind it are numbers, of which any are allowed
+    for _ in range(150):
+        at = int(rng.integers(header))
+        path.write_bytes([whole[:at] + rng.bytes(1) + whole[at + 1:], whole[:at] + whole[at // 2:], whole[:at] + whole[at + 1:]][rng.integers(3)])
+        if name != "model.json":
+            (folder / "model.json").write_bytes(description)
+            edit(folder)
+        try:
+            loaded = model_folder.load(folder)
+        except ValueError:
+            refused += 1
+        else:
+            assert {key: array.shape for key, array in loaded.arrays.items()} == {key: array.shape for key, array in ARRAYS.items()}
+    assert refused > 75
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_unpack_gives_the_same_forces_to_the_bit_without_the_study(tidy, tmp_path, name):
     fitted, recipe, tested = trained(tidy, name)
@@ -273,7 +298,8 @@ def test_unpack_gives_the_same_forces_to_the_bit_without_the_study(tidy, tmp_pat
 def test_unpack_refuses_what_does_not_fit(tidy, name):
     arrays, description = model_folder.pack(*trained(tidy, name)[:2])
     fewer = {key: array for key, array in arrays.items() if key != next(iter(arrays))}
-    for wrong in ((fewer, description), (arrays, {}), (arrays, description | {"fitted": {}}), (arrays, description | {"recipe": {"estimator": "eval"}})):
+    changes = ({"fitted": {}}, {"fitted": []}, {"fitted": {"settings": [], "scalers": [], "chosen": [1]}}, {"recipe": {"estimator": "eval"}})
+    for wrong in ((fewer, description), (arrays, {}), *((arrays, description | change) for change in changes)):
         with pytest.raises(ValueError, match="do not fit"):
             model_folder.unpack(*wrong)
 
@@ -284,6 +310,7 @@ def test_kernel_graph_gives_the_forces_of_the_estimator(tidy, name):
     inputs = samples.curve_inputs(tested, recipe.inputs)
     expected = kernel.predict(kernel.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen)
     graph = onnx_export.kernel_ridge(fitted)
+    assert "pelvis, l_hip" in graph.doc_string and graph.graph.input[0].doc_string.startswith("m, at 51")
     assert onnx_export.verify(graph, onnx_export.curve_feed(inputs), expected) < 1e-4
     one = {key: array[:1] for key, array in onnx_export.curve_feed(inputs).items()}
     onnx_export.verify(graph, one, expected[:1])
@@ -296,24 +323,26 @@ def test_kernel_graph_gives_the_forces_of_the_estimator(tidy, name):
 
 
 def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
-    """Weights as 4,600 real stances have them (rms 15 BW), five components: against the sum in double, one stance at a time."""
+    """Weights as 4,600 real stances have them (rms 15 BW), five components: against the sum in double, written out."""
     rng = np.random.default_rng(0)
-    trained_on, tested, nodes = 2000, 3, 5
-    inputs = {"positions": (rng.normal(size=(trained_on, 8, 11, 3)).astype(np.float32) * 0.1 + 0.8, rng.normal(size=(trained_on, 2, 11, 3)).astype(np.float32)),
-              "times": (rng.normal(size=(trained_on, 2)).astype(np.float32), np.empty((trained_on, 0), np.float32))}
+    trained_on, nodes = 2000, 5
+    shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
+    inputs = {kind: tuple(rng.normal(0.8, 0.1, (trained_on, *shape)).astype(np.float32) for shape in pair) for kind, pair in shapes.items()}
     candidates = [{"positions_m": 0.5, "times_s": 0.6 + number, "noise": 1e-3, "edges": number * 0.3} for number in range(3)]
     duals = {number: rng.normal(scale=15, size=(trained_on, nodes, 5)) for number in range(3)}
     chosen = np.array([[0, 1, 2, 0, 1], [1, 2, 0, 2, 0]])
-    given = {kind: tuple(part[:tested] + np.float32(0.01) for part in pair) for kind, pair in inputs.items()}
-    literal = np.zeros((tested, nodes, 5))
+    given = {kind: tuple(part[:3] + np.float32(0.01) for part in pair) for kind, pair in inputs.items()}
+
+    def apart(kind, number):
+        return ((given[kind][number].reshape(3, 1, -1).astype(float) - inputs[kind][number].reshape(1, trained_on, -1)) ** 2).mean(axis=2)
+
+    literal = np.zeros((3, nodes, 5))
     for number, candidate in enumerate(candidates):
-        squared = sum(np.mean((theirs[:tested, None].astype(float) - mine[None]) ** 2, axis=tuple(range(2, mine.ndim + 1))) * weight / candidate[scale] ** 2
-                      for kind, scale in (("positions", "positions_m"), ("times", "times_s"))
-                      for theirs, mine, weight in zip(given[kind], inputs[kind], (1, candidate["edges"]), strict=True) if mine.size)
-        for component in range(5):
-            literal[..., component] += (chosen[:, component] == number).sum() / 2 * (np.exp(-squared / 2) + kernel.INTERCEPT) @ duals[number][..., component]
+        squared = (apart("positions", 0) + candidate["edges"] * apart("positions", 1)) / 0.5 ** 2 + apart("times", 0) / candidate["times_s"] ** 2
+        estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + kernel.INTERCEPT, duals[number])
+        literal += estimated * (chosen == number).sum(axis=0) / 2
     graph = onnx_export.kernel_ridge(estimators.Curves(inputs, duals, candidates, chosen, "gaussian"))
-    assert np.abs(literal).max() > 1000  # large, and so single precision is relative to that
+    assert np.abs(literal).max() > 1000  # the output is single, and so right to some 1e-7 of that
     onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-6 * np.abs(literal).max())
 
 
@@ -327,7 +356,7 @@ def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
             fitted.net.lstm = torch.nn.LSTM(99, 4, 2, batch_first=True)
             fitted.net.head = torch.nn.Linear(4, 60)
     steps, graph = transform.middle_frames(samples.frame_inputs(tested, recipe.inputs), tested.lengths, 20), onnx_export.lstm(fitted)
-    expected = np.stack([model.predict(fitted, np.repeat(one, 20, axis=0), np.array([20 * len(one)])) for one in steps])  # whole steps: none is cut off
+    expected = np.stack([model.predict(fitted, np.repeat(one, 20, axis=0), np.array([20 * len(one)])) for one in steps])  # none is cut off
     assert np.ptp(expected, axis=(0, 1)).min() > 0.01
     expected = expected.reshape(*steps.shape[:2], 20, 3)
     onnx_export.verify(graph, {"points": steps}, expected, tolerance=1e-5)
@@ -337,6 +366,7 @@ def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
 
 
 def test_loading_imports_neither_torch_nor_onnx(folder):
-    code = f"import sys; from grfkit import model_folder; model_folder.load({str(folder)!r}); print({{'torch', 'onnx', 'onnxruntime'}} & set(sys.modules))"
+    code = ("import sys; from grfkit import model_folder; "
+            f"model_folder.load({str(folder)!r}); print({{'torch', 'onnx', 'onnxruntime'}} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "set()"

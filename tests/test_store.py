@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
 from grfkit import plot, spm, store
 
@@ -22,6 +23,15 @@ def test_save_and_read_give_the_same_settings(tmp_path, name):
     settings = {"units": 64, "learning_rate": 0.001}
     store.save(tmp_path, f"02/{name}", settings)
     assert store.read(tmp_path, f"02/{name}") == settings
+
+
+def test_save_keeps_arrays_whatever_their_order_in_memory(tmp_path):
+    """A transposed array, or a selection along its last axis, does not lie in memory row by row."""
+    array = np.arange(24.0).reshape(2, 3, 4)
+    arrays = {"whole": array, "transposed": array.T, "some": array[..., np.array([True, False, True, True])], "scalar": np.array(2.5)}
+    store.save(tmp_path, "a.safetensors", arrays)
+    for name, again in load_file(tmp_path / "a.safetensors").items():
+        np.testing.assert_array_equal(again, arrays[name])
 
 
 def test_save_keeps_the_old_file_when_it_fails(tmp_path):
