@@ -15,9 +15,12 @@ LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges 
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
 ALONG = 0.9  # share of the way from the feet to the pelvis along the axis up; .96 at least in the 66 recordings of rbds: our choice
 LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice
+SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: a fifth of the shortest stances: our choice
 SAME, ROUNDS = 0.10, 3  # of the running speed, by which heel and toe of a planted foot may be off its speed: our choice, among .05 to .20
 SLOWEST_M_S = 0.3  # slower is no travel, but somebody who stands: our choice
 AHEAD = 0.7  # cosine of the widest angle between where the feet point and where the runner goes, 45 degrees: our choice
+WINDOW_S, FAST_M_S = 0.5, 0.6  # over which the pelvis is seen to travel, and how fast: on a treadmill it sways by less, our choice
+FEW, STRAIGHT = 0.1, 0.9  # share of such windows that are to be looked at, and of their way that leads ahead; .9 is a bend of 90: our choice
 CROSSED_M = 0.05  # a left point so far right of the right one, in the median: feet may cross by less: our choice
 ROLL_DEG = 1.3  # by which a planted foot seems to rise as it goes backwards: mean over the 66 recordings of rbds, whose belt is level
 SLOPE_DEG = 3.0  # of belt or ground, from which on it is said: our choice; level belts are measured within 1.5
@@ -63,6 +66,7 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
                          "or name them _x, _y and _z: then the axes are found.")
     basis = c3d.axes("found", up)
     level = points @ basis.T
+    _check_straight(level, rate_hz)
     pelvis, foot = pelvis_velocity(level, rate_hz), planted_velocity(level, rate_hz)
     speed = np.linalg.norm(pelvis - foot)
     stands = speed < SLOWEST_M_S
@@ -137,15 +141,26 @@ def _find_up(points):
     return ("+" if way[axis] > 0 else "-") + "xyz"[axis], abs(way[axis])
 
 
+def _check_straight(points, rate_hz):
+    """Check that the pelvis travels one way, if it does, in points (F, 11, 3) m, V up."""
+    window = max(1, round(WINDOW_S * rate_hz))
+    ways = points[window:, 0, :2] - points[:-window, 0, :2]
+    fast = ways[np.linalg.norm(ways, axis=1) > FAST_M_S * WINDOW_S]  # NaN is not
+    if len(fast) > FEW * len(ways) and np.linalg.norm(fast.mean(axis=0)) < STRAIGHT * np.linalg.norm(fast, axis=1).mean():
+        raise ValueError("A recording goes one way; here the runner turns. Cut it into a file for each way.")
+
+
 def _planted(points, rate_hz):
     """Give the velocities (N, 3) m/s of planted feet, heel and toe's mean: first of the lowest frames, then of all that move alike."""
-    velocity = np.gradient(points, 1 / rate_hz, axis=0)
+    velocity = _velocity(points, rate_hz)
     pelvis, feet = pelvis_velocity(points, rate_hz), []
     for pair in FEET.values():
         height, each = points[:, pair, 2].mean(axis=1), velocity[:, pair].mean(axis=1)
         seen = np.isfinite(height) & np.isfinite(each).all(axis=1)
         feet.append(each[seen & (height <= np.quantile(height[seen], LOW))] if seen.any() else each[:0])
     found = np.concatenate(feet)
+    if not len(found):
+        raise ValueError(f"A foot is seen for {2 * SPREAD_S:.2f} s on end at least; here it never is. Track it again, or leave the recording out.")
     for _ in range(ROUNDS):
         middle = np.median(found, axis=0)[:2]
         near = SAME * np.linalg.norm(pelvis - middle)
@@ -155,6 +170,14 @@ def _planted(points, rate_hz):
             break
         found = again
     return found
+
+
+def _velocity(points, rate_hz):
+    """Differentiate points (F, 11, 3) m over 2 SPREAD_S, so that jitter of cameras does not hide what moves alike -> m/s; NaN at the ends."""
+    spread = max(1, round(SPREAD_S * rate_hz))
+    velocity = np.full(points.shape, np.nan)
+    velocity[spread:-spread] = (points[2 * spread:] - points[:-2 * spread]) * rate_hz / (2 * spread)
+    return velocity
 
 
 def _find_ahead(level, relative, belt, stands):
