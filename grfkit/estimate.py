@@ -41,7 +41,8 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         except ValueError as error:
             unread[name] = str(error)
     if not found:
-        raise StudyError(f"None of {len(files)} recording(s) of {folder} can be used:\n" + "\n".join(f"  {name}: {why}" for name, why in unread.items()))
+        reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
+        raise StudyError(f"Forces are estimated from recordings that can be read; none of {len(files)} of {folder} can be:\n{reasons}")
     return found, masses, unread
 
 

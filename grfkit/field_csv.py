@@ -25,7 +25,7 @@ EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".
 
 def holds_points(path):
     """Tell whether a CSV file is a recording, by its columns; a table of trials or of results is none. Raises ValueError for no text."""
-    return sum(name is not None for name in _match([name for name in _open(path)[0]]).values()) >= FEWEST_COLUMNS
+    return sum(name is not None for name in _match(_open(path)[0]).values()) >= FEWEST_COLUMNS
 
 
 def read_csv(path, *, rate_hz=None):
@@ -108,29 +108,31 @@ def _frames(path, header, lines, rows, rate_hz):
     """Place the rows on even frames -> number of the frame of each row (N,), rate (Hz)."""
     if not rows:
         raise ValueError(f"A recording has a row for each frame; {path.name} has none. Export it again.")
-    plain = {BRACKET.sub("", name).lower(): name for name in header}
-    column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
-    if column is None or (BRACKET.sub("", column).lower() in FRAMES and not rate_hz):
-        raise ValueError(f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
-                         f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds"
-                         f"{', or give the rate of the frames: --rate 100' if column else ''}.")
-    when = _numbers(path, header, lines, rows, column)
-    if BRACKET.sub("", column).lower() in FRAMES:
-        when, given = when / rate_hz, 1 / rate_hz
-    else:
-        given = None
+    column, when = _times(path, header, lines, rows, rate_hz)
     steps = np.diff(when)
     bad = np.flatnonzero(~(steps > 0))
-    if len(bad) or not np.isfinite(when[0]) or len(when) < 3:
-        row = lines[bad[0] + 1] if len(bad) else lines[0]
-        raise ValueError(f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in row "
-                         f"{row}, column {column}. Export each recording to a file of its own, with times to a thousandth of a second.")
-    usual = np.median(steps)
-    each = given or steps[np.abs(steps / usual - 1) < 0.5].mean()
-    index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / each)))]).astype(int)
+    if len(bad) or len(when) < 3:
+        row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
+        raise ValueError(f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in {row}, "
+                         f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second.")
+    usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
+    index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / usual)))]).astype(int)
     each, start = np.polyfit(index, when, 1)
     off = np.abs(when - start - each * index) / each
-    if off.max() > JITTER or index[-1] > LONGEST_GAPS * len(rows):
+    if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
         raise ValueError(f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
-                         f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / each:.1f} Hz). Export it at one rate.")
+                         f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate.")
     return index, round(1 / each, 3)
+
+
+def _times(path, header, lines, rows, rate_hz):
+    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s."""
+    plain = {BRACKET.sub("", name).lower(): name for name in header}
+    column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
+    numbered = column is not None and BRACKET.sub("", column).lower() in FRAMES
+    if column is None or (numbered and not rate_hz):
+        raise ValueError(f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
+                         f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds"
+                         f"{', or give the rate of the frames, such as RATE=100' if column else ''}.")
+    when = _numbers(path, header, lines, rows, column)
+    return column, when / rate_hz if numbered else when

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from grfkit import POINTS, c3d, field_axes, field_csv, landmarks, stance
+from grfkit import POINTS, c3d, field_axes, field_csv, field_speed, landmarks, stance
 from grfkit.checks import Excluded
 from grfkit.scaffold import STATIC
 from grfkit.scaffold_labels import match, plain
@@ -46,7 +46,7 @@ def find(folder):
     if not kept:
         others = ", ".join(path.relative_to(folder).as_posix() for path in files[:5])
         raise ValueError(f"Forces are estimated from C3D files, or CSV files with the columns {field_csv.EXAMPLE}; {folder} and its folders hold none"
-                         f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder with DATA=DIR.")
+                         f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder: DATA=DIR.")
     return kept
 
 
@@ -88,7 +88,8 @@ def _read_csv(path, rate_hz):
     _check_whole(points, rate_hz)
     metres, unit = field_axes.find_unit(points)
     points = points * metres
-    return points, rate_hz, letters == "ap ml v", [*_names(names), f"unit: {unit}, since thigh and shank are {field_axes.leg_length(points):.2f} m long"]
+    unit = f"unit: {unit}, since thigh and shank are {field_axes.leg_length(points):.2f} m long"
+    return points, rate_hz, letters == "ap ml v", [*_names(names), unit]
 
 
 def _read_c3d(path):
@@ -105,8 +106,8 @@ def _read_c3d(path):
     absent = [point for point in POINTS if point not in names]
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
-        raise ValueError(f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker that is "
-                         f"surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}")
+        raise ValueError(f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
+                         f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}")
     return landmarks.from_markers(recording.points, names), recording.point_hz, False, [*_names(names), "unit: as the file says"]
 
 
@@ -120,21 +121,22 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         raise ValueError(f"{reason}. Name the axis `forward` in the study file.") from None
     points = _blanked(points)
     _check_whole(points, recording.point_hz)
-    field_axes.check_body(points, recording.point_hz, advice="Turn the sign of `forward` in the study file, or name the right axes and markers.")
+    field_axes.check_body(points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers.")
     belt = layout["treadmill"] if treadmill is None else treadmill
     notes = ["points: as the study file says", f"up: {layout['up']}, as the study file says", f"forward: {layout['forward']}, as the study file says",
              f"treadmill: {'yes' if belt else 'no'}, as {'the study file says' if treadmill is None else 'given'}",
-             *field_axes.slope_note(points, recording.point_hz, treadmill=belt)]
-    measured = field_axes.measured_speed(points, recording.point_hz, treadmill=belt)
+             *field_speed.slope_note(points, recording.point_hz, treadmill=belt)]
+    measured = field_speed.speed(points, recording.point_hz, treadmill=belt)
     return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):
     """Put a recording together, with the given speed in place of the measured one."""
     what = "of the belt" if treadmill else "of the pelvis"
-    note = f"speed: {measured:.2f} m/s {what}, measured" if given is None else f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
-    if given is not None and abs(measured / given - 1) > SPEED_OFF:
-        note += f", more than {100 * SPEED_OFF:.0f} % off"
+    note = f"speed: {measured:.2f} m/s {what}, measured"
+    if given is not None:
+        off = f", more than {100 * SPEED_OFF:.0f} % off" if abs(measured / given - 1) > SPEED_OFF else ""
+        note = f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s{off}"
     return Found(path, points, float(rate_hz), treadmill, float(measured if given is None else given), [*notes, note])
 
 
@@ -154,8 +156,8 @@ def _check_whole(points, rate_hz):
     if never:
         raise ValueError(f"All 11 points must be seen; {', '.join(never)} never is. Track it again, or leave the recording out.")
     if seen.all(axis=1).sum() < SHORTEST_S * rate_hz:
-        raise ValueError(f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for {seen.all(axis=1).sum() / rate_hz:.2f} s of "
-                         f"{len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out.")
+        raise ValueError(f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
+                         f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out.")
 
 
 def _names(names):
