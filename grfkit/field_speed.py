@@ -15,7 +15,7 @@ SAME, ROUNDS = 0.10, 3  # of the running speed, by which heel and toe of a plant
 FEWEST = 0.03  # share of frames that are taken for planted at least, however noisy they are: our choice
 WINDOW_S, FAST_M_S = 0.5, 0.6  # over which the pelvis is seen to travel, and how fast; on a treadmill it sways by less: our choice
 FEW, STRAIGHT = 0.1, 0.9  # share of such windows that are looked at, and of their way that leads ahead (.9: a bend of 90 degrees): our choice
-ROLL_DEG = 1.3  # by which a planted foot seems to rise as it goes backwards: the mean over the 66 recordings of rbds, whose belt is level
+ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: the mean over the 66 recordings of rbds, whose belt is level
 SLOPE_DEG = 3.0  # of belt or ground, from which on it is said: our choice; the level belts of rbds are measured within 1.5
 MEDIAN_SE = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean, of normal deviates
 
