@@ -65,13 +65,18 @@ class Tracks:
 def heading(points):
     """Find the direction (3,) of overground running from the pelvis' path in points (F, 11, 3) m.
 
-    The axis of the laboratory is taken where the path is nearly along one. Raises Excluded for a pelvis that stays where it is.
+    Raises Excluded for a pelvis that stays where it is.
     """
     path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
     each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
     length = np.linalg.norm(each) * len(path)
     if length < SHORTEST_PATH_M:
         raise Excluded("no running direction: the pelvis is not seen to travel; a treadmill, or another person")
-    ahead = each / np.linalg.norm(each)
+    return aligned(each)
+
+
+def aligned(direction):
+    """Give a horizontal direction (2,) length 1 and no height, (3,): the axis of the laboratory where it is nearly along one."""
+    ahead = direction / np.linalg.norm(direction)
     axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
     return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])
