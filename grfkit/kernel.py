@@ -109,6 +109,29 @@ def nested(alike, targets, groups, candidates, scored, *, averaged, progress=Fal
     return mean
 
 
+class Regression:
+    """Kernel ridge regression by one candidate, which can leave out a group of its training stances when it estimates.
+
+    `inputs` as samples.curve_inputs gives, `targets` (S, Q, C), `groups` (S,) names. What is left out is exact, not a refit: the weights of
+    all others follow from the one inverse.
+    """
+
+    def __init__(self, inputs, targets, groups, candidate, *, shape):
+        self.known, self.groups, self.candidate, self.shape, self.curve = laid_out(inputs), groups, candidate, shape, targets.shape[1:]
+        self.inverse, self.dual, _ = _solved(Alike(inputs, self.known, shape=shape), targets, candidate)
+
+    def estimate(self, inputs, group=None):
+        """Estimate curves (S', Q, C) from other stances' inputs, by all training stances but those of `group`; None: by all."""
+        dual = self.dual if group is None else self._without(np.flatnonzero(self.groups == group))
+        return (Alike(inputs, self.known, shape=self.shape).kernel(self.candidate) @ dual).reshape(-1, *self.curve)
+
+    def _without(self, group):
+        """Give the weights where the stances with these indices are not trained on; theirs come out as zero."""
+        dual = self.dual - self.inverse[:, group] @ _residuals(self.inverse, self.dual, group)
+        dual[group] = 0  # but for rounding
+        return dual
+
+
 def choose(errors, *, averaged):
     """Choose for each component the candidates (averaged, C) with the least mean error; `errors` (candidates, ..., C)."""
     return np.argsort(errors, axis=0, kind="stable")[:averaged]
