@@ -129,15 +129,22 @@ def balance(samples, estimated):
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
     contact = np.array([samples.inside[rows].sum() * (times[rows[1]] - times[rows[0]]) for rows in each(samples)])  # a frame is an interval
     means = np.stack([estimated[rows][samples.inside[rows]].mean(axis=0) for rows in each(samples)])
-    groups, factors, slopes = samples.stances["group"].to_numpy(), np.ones(len(samples)), np.zeros(len(samples))
-    for group in np.unique(groups):
-        mine = groups == group
-        impulse, step = contact[mine] @ means[mine], (contact + flight)[mine].sum()
-        factors[mine], slopes[mine] = step / impulse[2], impulse[0] / step
+    factors, slopes = corrections(contact[:, None] * means, contact + flight, samples.stances["group"].to_numpy())
     balanced = estimated.copy()
     balanced[:, 2] *= np.repeat(factors, samples.lengths)
     balanced[:, 0] -= np.repeat(slopes, samples.lengths) * balanced[:, 2]
     return balanced
+
+
+def corrections(impulses, steps_s, groups):
+    """Give for each stance what its group's estimates miss to balance: a factor (S,) of the vertical force, and the share (S,) of the
+    factored vertical force that is taken from the anterior-posterior one; from impulses (S, 3) BW s and the times of steps (S,) s."""
+    factors, slopes = np.ones(len(groups)), np.zeros(len(groups))
+    for group in np.unique(groups):
+        mine = groups == group
+        impulse, step = impulses[mine].sum(axis=0), steps_s[mine].sum()
+        factors[mine], slopes[mine] = step / impulse[2], impulse[0] / step
+    return factors, slopes
 
 
 def _speeds(stances):
