@@ -20,9 +20,13 @@ MOST_HZ = 0.35  # of the camera rate, a low-pass: a slow camera allows less than
 
 
 class Motion(NamedTuple):
-    """The points of one recording as a curve in time: 11 x 3 m at times in s, from `first_s` to `last_s`, but for gaps."""
+    """The points of one recording as a curve in time: 11 x 3 m at times in s, from `first_s` to `last_s`, but for gaps.
+
+    At time t they were measured at spline(t) + t * way_m_s.
+    """
 
     spline: CubicSpline
+    way_m_s: np.ndarray  # (3,) the mean velocity of the pelvis over the ground, up excepted
     rate_hz: float
     first_s: float
     last_s: float
@@ -47,11 +51,11 @@ def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
     whole = points[frames] if len(frames) == len(seen) else CubicSpline(seen, points[seen])(frames)
     smooth = transform.lowpass(whole, cutoff_hz=min(cutoff_hz, MOST_HZ * rate_hz), rate_hz=rate_hz) if cutoff_hz else whole
     times, noise = frames / rate_hz, float(np.sqrt(np.mean((whole - smooth)[np.isin(frames, seen)] ** 2)))
-    way = np.polyfit(times, smooth[:, 0, :2], 1)[0]
-    smooth = smooth - times[:, None, None] * np.append(way, 0.0)
+    way = np.append(np.polyfit(times, smooth[:, 0, :2], 1)[0], 0.0)
+    smooth = smooth - times[:, None, None] * way
     wide = np.flatnonzero(np.diff(seen) > max_gap_s * rate_hz + 1)
     gaps = np.stack([seen[wide], seen[wide + 1]], axis=1) / rate_hz
-    return Motion(CubicSpline(times, smooth), float(rate_hz), times[0], times[-1], gaps, noise)
+    return Motion(CubicSpline(times, smooth), way, float(rate_hz), times[0], times[-1], gaps, noise)
 
 
 def find(motions):
