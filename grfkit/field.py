@@ -8,7 +8,7 @@ from touchdown to toe-off: AP, ML and V in body weights, and what else was train
 import numpy as np
 import pandas as pd
 
-from grfkit import events, samples, steps
+from grfkit import events, features, samples, steps
 from grfkit.contact import LONGEST_FLIGHT_S
 
 LONGEST_CONTACT_S = 0.45  # a step takes no longer than this and the longest flight: our choice; slow running is .3 s
@@ -19,7 +19,7 @@ def contacts(detector, motions, found, runner=None):
 
     Steps so near to an end of the recording or a gap that the detector cannot look at them are left out.
     """
-    kept = found[_seen(motions, found, *events.reach(found).T)].reset_index(drop=True)
+    kept = found[seen(motions, found, *events.reach(found).T)].reset_index(drop=True)
     if kept.empty:
         return timed(kept.assign(touchdown_s=0.0, toeoff_s=0.0))
     touchdown, toeoff = events.detect(detector, motions, kept, runner).T
@@ -34,9 +34,9 @@ def timed(table):
     return table.assign(contact_s=contact, step_s=step, flight_s=step - contact)
 
 
-def usual_flight(contacts, otherwise):
-    """Give a flight time (S,) s for each contact: its own, else the mean of its recording's, else `otherwise`."""
-    means = contacts["flight_s"].groupby(contacts["file"]).transform("mean")
+def usual_flight(contacts, groups, otherwise):
+    """Give a flight time (S,) s for each contact: its own, else the mean of its group's (S,), else `otherwise`."""
+    means = contacts["flight_s"].groupby(np.asarray(groups)).transform("mean")
     return contacts["flight_s"].fillna(means).fillna(otherwise).to_numpy()
 
 
@@ -46,13 +46,13 @@ def inputs(motions, contacts, flight_s, *, padding_s):
     return steps.over(motions, contacts, padding_s=padding_s) | {"times": (times, np.empty((len(times), 0), np.float32))}
 
 
-def finish(contacts, curves, flight_s):
-    """Turn curves (S, 101, C) of mirrored left legs back, and let the forces of each recording balance (samples.balance)."""
+def finish(contacts, curves, flight_s, groups):
+    """Turn curves (S, 101, C) of mirrored left legs back, and let the forces of each group (S,) of steps balance (samples.balance)."""
     own = curves.copy()
     own[(contacts["side"] == "l").to_numpy()] *= sides(curves.shape[2])
     impulses = np.trapezoid(own[..., :3], axis=1) / (own.shape[1] - 1) * contacts[["contact_s"]].to_numpy()
     step_s = contacts["contact_s"].to_numpy() + flight_s
-    factors, slopes = samples.corrections(impulses, step_s, contacts["file"].to_numpy())
+    factors, slopes = samples.corrections(impulses, step_s, np.asarray(groups))
     own[..., 2] *= factors[:, None]
     own[..., 0] -= slopes[:, None] * own[..., 2]
     return own
@@ -61,6 +61,18 @@ def finish(contacts, curves, flight_s):
 def sides(channels):
     """Give the signs (C,) that turn a left leg's AP, ML, V, and AP and ML of a centre of pressure, into a right leg's."""
     return np.concatenate([samples.MIRROR, samples.MIRROR[:2]])[:channels]
+
+
+def features_of(contact_s, curves, *, vlr):
+    """Read the five features off curves (S, 101, C) of contacts that take contact_s (S,) s: a row for each."""
+    rows = [features.extract(curve[:, :3], np.linspace(0, time, len(curve)), vlr=vlr) for time, curve in zip(contact_s, curves, strict=True)]
+    return pd.DataFrame(rows, columns=features.FEATURES)
+
+
+def asymmetry_pct(table, name):
+    """Give the left-right asymmetry of the means of a column for each `group`: 100 (L - R) / ((L + R) / 2) (Robinson, Herzog & Nigg 1987)."""
+    means = table.groupby(["group", "side"])[name].mean().unstack()
+    return 200 * (means["l"] - means["r"]) / (means["l"] + means["r"])
 
 
 def at_times(contacts, curves, rows, times):
@@ -73,8 +85,9 @@ def at_times(contacts, curves, rows, times):
     return np.where(((node >= -1e-9) & (node <= curves.shape[1] - 1 + 1e-9))[:, None], values, 0.0)
 
 
-def _seen(motions, table, first, last):
-    seen = pd.Series(True, index=table.index)
+def seen(motions, table, first, last):
+    """Mark the rows of a table of steps (S,) whose time from first to last (S,) s was recorded without a gap."""
+    whole = pd.Series(True, index=table.index)
     for file, rows in table.groupby("file", sort=False).indices.items():
-        seen.iloc[rows] = motions[file].seen(first[rows], last[rows])
-    return seen
+        whole.iloc[rows] = motions[file].seen(first[rows], last[rows])
+    return whole

@@ -117,13 +117,44 @@ class Regression:
     """
 
     def __init__(self, inputs, targets, groups, candidate, *, shape):
-        self.known, self.groups, self.candidate, self.shape, self.curve = laid_out(inputs), groups, candidate, shape, targets.shape[1:]
+        self._hold(inputs, candidate, shape, targets.shape[1:])
+        self.groups = groups
         self.inverse, self.dual, _ = _solved(Alike(inputs, self.known, shape=shape), targets, candidate)
+
+    def _hold(self, inputs, candidate, shape, curve):
+        self.inputs, self.known, self.candidate, self.shape, self.curve = inputs, laid_out(inputs), candidate, shape, tuple(curve)
+
+    def kernel(self, inputs):
+        """Give the kernel matrix (S', S) between other stances' inputs and the training stances."""
+        return Alike(inputs, self.known, shape=self.shape).kernel(self.candidate)
 
     def estimate(self, inputs, group=None):
         """Estimate curves (S', Q, C) from other stances' inputs, by all training stances but those of `group`; None: by all."""
+        return self.weigh(self.kernel(inputs), group)
+
+    def weigh(self, kernel, group=None):
+        """Estimate as `estimate`, from a kernel matrix (S', S) that is known."""
         dual = self.dual if group is None else self._without(np.flatnonzero(self.groups == group))
-        return (Alike(inputs, self.known, shape=self.shape).kernel(self.candidate) @ dual).reshape(-1, *self.curve)
+        return (kernel @ dual).reshape(-1, *self.curve)
+
+    def nearest(self, kernel, group=None):
+        """Give the squared distance (S',) from each stance to the training stance most alike, of all but those of `group`; Gaussian shape."""
+        known = np.ones(kernel.shape[1], bool) if group is None else self.groups != group
+        return -2 * np.log(np.maximum(kernel[:, known].max(axis=1) - INTERCEPT, np.finfo(float).tiny))
+
+    def describe(self):
+        """Give what it estimates with: arrays {name: array}, and a description that JSON can hold; without what leaves a group out."""
+        arrays = {f"{kind}/{part}": array for kind, pair in self.inputs.items() for part, array in zip(("stance", "padding"), pair, strict=True)}
+        return arrays | {"dual": self.dual}, {"candidate": self.candidate, "shape": self.shape, "curve": list(self.curve), "kinds": list(self.inputs)}
+
+    @classmethod
+    def restore(cls, arrays, description):
+        """Invert describe: it estimates to the bit the same, but leaves nobody out."""
+        regression = cls.__new__(cls)
+        inputs = {kind: (arrays[f"{kind}/stance"], arrays[f"{kind}/padding"]) for kind in description["kinds"]}
+        regression._hold(inputs, description["candidate"], description["shape"], description["curve"])
+        regression.groups, regression.inverse, regression.dual = np.full(len(arrays["dual"]), ""), None, arrays["dual"]
+        return regression
 
     def _without(self, group):
         """Give the weights where the stances with these indices are not trained on; theirs come out as zero."""
