@@ -11,6 +11,7 @@ import pandas as pd
 from grfkit import events, features, samples, steps
 from grfkit.contact import LONGEST_FLIGHT_S
 
+SHORTEST_S = 0.05  # a contact that is detected shorter is none: our choice
 LONGEST_CONTACT_S = 0.45  # a step takes no longer than this and the longest flight: our choice; slow running is .3 s
 
 

@@ -5,7 +5,6 @@ import pandas as pd
 
 from grfkit import DIRECTIONS, features, field, limits, steps
 
-SHORTEST_S = 0.05  # a contact that is detected shorter is none: our choice
 STEP_COLUMNS = ["file", "step", "side", "touchdown_s", "toeoff_s", "contact_s", "step_s", "flight_s", "step_rate_per_min", "speed_m_s"]
 CENTRE = ["cop_ap", "cop_ml"]
 
@@ -66,7 +65,7 @@ def _found(model, name, points, rate_hz):
 
 def _timed(contacts, found, points):
     """Leave out what cannot be a contact, and say how many steps were found and not estimated."""
-    kept = contacts[contacts["contact_s"] > SHORTEST_S]
+    kept = contacts[contacts["contact_s"] > field.SHORTEST_S]
     missing, notes = np.isnan(points).any(axis=(1, 2)).mean(), []
     if missing:
         notes.append(f"points missing in {100 * missing:.0f} % of frames")

@@ -7,7 +7,8 @@ step, `stance` is its name in stances.csv.
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, FORCES, conformal, events, features, field, metrics, samples
+from grfkit import DIRECTIONS, FORCES, conformal, degrade, events, features, field, field_known, metrics, samples
+from grfkit import steps as steps_of
 
 FAR_S = 0.05  # an event further off is a miss: our choice, a third of a short contact
 ALL = "all"
@@ -169,6 +170,50 @@ def asymmetry_errors(table, steps):
     runners = kept.groupby("group")["runner"].first()
     errors = {name: field.asymmetry_pct(kept, name) - field.asymmetry_pct(kept, f"{name}_measured") for name in names}
     return pd.DataFrame(errors).assign(runner=runners)
+
+
+def degraded(recorded, steps, taken, detector, regression, cases, *, seconds, seed, settings):
+    """Judge recordings that are made worse: a row for each way and amount (grfkit.degrade), the first as they are.
+
+    `cases` are {way: amounts}. The first `seconds` of each recording are degraded, its steps found, timed and estimated by all other runners'
+    recordings as they are, and compared with the plates: share (%) of measured steps that were estimated and that are right, RMSE of
+    timing (ms), RMSE (BW) and nRMSE (%) of each direction. `settings` hold points_cutoff_hz, max_gap_s, padding_s and flight_s.
+    """
+    rows, early = [], steps[steps["toeoff_s"] + events.WIDE < seconds]
+    taken = samples.take(taken, early.index.to_numpy())
+    for way, amount in [("none", 0.0), *((way, amount) for way, amounts in cases.items() for amount in amounts)]:
+        motions = {each.file: _worse(each, way, amount, seconds, np.random.default_rng([seed, number]), settings) for number, each in enumerate(recorded)}
+        contacts = _estimated_contacts(motions, early, detector)
+        flight_s = field.usual_flight(contacts, contacts["group"], settings["flight_s"])
+        inputs = field.inputs(motions, contacts, flight_s, padding_s=settings["padding_s"])
+        curves, _ = left_out(regression, inputs, contacts["runner"].to_numpy())
+        curves = field.finish(contacts, curves, flight_s, contacts["group"])
+        errors, (scores, _) = timing_errors(contacts, early), forces(taken, early.reset_index(drop=True), {way: (contacts, curves)})
+        near = errors[(errors[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)]
+        means = scores.groupby("direction", sort=False)[["rmse_bw", "nrmse_pct"]].mean()
+        rows.append({"way": way, "amount": amount, "steps": len(early), "estimated_pct": 100 * len(errors) / len(early), "right_pct": 100 * len(near) / len(early),
+                     **{f"{event}_rmse_ms": _rms(near[event]) for event in ("touchdown", "toeoff", "contact")},
+                     **{f"{measure}_{direction.lower()}": means.loc[direction, measure] for direction in DIRECTIONS for measure in means}})
+    return pd.DataFrame(rows)
+
+
+def _worse(each, way, amount, seconds, rng, settings):
+    points, rate_hz = each.points[:round(seconds * each.point_hz)], each.point_hz
+    if way != "none":
+        points, rate_hz = degrade.WAYS[way].make(points, rate_hz, amount, rng)
+    return steps_of.motion(points, rate_hz, cutoff_hz=settings["points_cutoff_hz"], max_gap_s=settings["max_gap_s"])
+
+
+def _estimated_contacts(motions, steps, detector):
+    """Find and time steps in degraded motions; those that are a measured step carry its stance."""
+    found = steps_of.find(motions)
+    known, _ = field_known.match(found, steps.drop(columns="mid_s"))
+    files = steps.groupby("file")[["runner", "group", "speed"]].first()
+    found = found[found["file"].isin(files.index)]
+    runners = found["file"].map(files["runner"])
+    contacts = pd.concat([field.contacts(detector, motions, group, runner) for runner, group in found.groupby(runners, sort=False)], ignore_index=True)
+    contacts = contacts[contacts["contact_s"] > field.SHORTEST_S].reset_index(drop=True)
+    return contacts.join(files, on="file").merge(known[["file", "mid_s", "stance"]], on=["file", "mid_s"], how="left")
 
 
 def feature_bands(table, *, level):

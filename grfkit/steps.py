@@ -44,18 +44,25 @@ def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
 
     The cutoff is lowered where the cameras are slow. Raises ValueError where fewer than 16 frames show all points.
     """
-    seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+    known = np.isfinite(points).all(axis=2)
+    seen = np.flatnonzero(known.all(axis=1))
     if len(seen) < 16:
         raise ValueError(f"A recording shows all 11 points in 16 frames at least; found {len(seen)}. Export more, or leave it out.")
-    frames = np.arange(seen[0], seen[-1] + 1)
-    whole = points[frames] if len(frames) == len(seen) else CubicSpline(seen, points[seen])(frames)
+    frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0]:seen[-1] + 1].copy()
+    for point in np.flatnonzero(~known[frames].all(axis=0)):
+        whole[:, point] = CubicSpline(np.flatnonzero(known[:, point]), points[known[:, point], point])(frames)
     smooth = transform.lowpass(whole, cutoff_hz=min(cutoff_hz, MOST_HZ * rate_hz), rate_hz=rate_hz) if cutoff_hz else whole
     times, noise = frames / rate_hz, float(np.sqrt(np.mean((whole - smooth)[np.isin(frames, seen)] ** 2)))
     way = np.append(np.polyfit(times, smooth[:, 0, :2], 1)[0], 0.0)
     smooth = smooth - times[:, None, None] * way
-    wide = np.flatnonzero(np.diff(seen) > max_gap_s * rate_hz + 1)
-    gaps = np.stack([seen[wide], seen[wide + 1]], axis=1) / rate_hz
+    gaps = np.concatenate([_gaps(np.flatnonzero(one), max_gap_s * rate_hz) for one in known.T]) / rate_hz
     return Motion(CubicSpline(times, smooth), way, float(rate_hz), times[0], times[-1], gaps, noise)
+
+
+def _gaps(seen, most):
+    """Give the gaps (G, 2) between frames in which a point was seen where more than `most` lie between."""
+    wide = np.flatnonzero(np.diff(seen) > most + 1)
+    return np.stack([seen[wide], seen[wide + 1]], axis=1)
 
 
 def find(motions):
