@@ -51,10 +51,11 @@ def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
     frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0]:seen[-1] + 1].copy()
     for point in np.flatnonzero(~known[frames].all(axis=0)):
         whole[:, point] = CubicSpline(np.flatnonzero(known[:, point]), points[known[:, point], point])(frames)
+    times = frames / rate_hz
+    way = np.append(np.polyfit(times, whole[:, 0, :2], 1)[0], 0.0)
+    whole -= times[:, None, None] * way  # before the filter, which takes the first frames of a way for a jump
     smooth = transform.lowpass(whole, cutoff_hz=min(cutoff_hz, MOST_HZ * rate_hz), rate_hz=rate_hz) if cutoff_hz else whole
-    times, noise = frames / rate_hz, float(np.sqrt(np.mean((whole - smooth)[np.isin(frames, seen)] ** 2)))
-    way = np.append(np.polyfit(times, smooth[:, 0, :2], 1)[0], 0.0)
-    smooth = smooth - times[:, None, None] * way
+    noise = float(np.sqrt(np.mean((whole - smooth)[np.isin(frames, seen)] ** 2)))
     gaps = np.concatenate([_gaps(np.flatnonzero(one), max_gap_s * rate_hz) for one in known.T]) / rate_hz
     return Motion(CubicSpline(times, smooth), way, float(rate_hz), times[0], times[-1], gaps, noise)
 

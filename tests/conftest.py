@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grfkit import FORCES, INPUTS
+from grfkit import FORCES, INPUTS, POINTS, virtual
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
@@ -120,3 +120,18 @@ def tidy():
             frames.append(table)
         return pd.DataFrame(stances), pd.concat(frames, ignore_index=True)
     return make
+
+
+def virtual_run(number, *, hz=200):
+    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)]."""
+    runner, rng = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2]), virtual.rng_of(8, number)
+    style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0)
+    motion = virtual.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
+    return motion.points[::1000 // hz], [("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts]
+
+
+def mirrored(points):
+    """Mirror a runner by hand: points (F, 11, 3) m, ML turned round and each point named anew."""
+    other = {"l": "r", "r": "l"}
+    names = [f"{other[name[0]]}{name[1:]}" if name[1] == "_" else name for name in POINTS]
+    return points[:, [POINTS.index(name) for name in names]] * [1, -1, 1]
