@@ -43,7 +43,8 @@ def missing(points, rate_hz, amount, rng):
     for point in range(points.shape[1]):
         begins = np.flatnonzero(rng.random(len(points)) < amount / length / (1 - amount))
         for begin in begins:
-            hidden[begin:begin + rng.geometric(1 / length), point] = True
+            if not hidden[max(begin - 1, 0), point]:  # a gap begins where the point is seen, so that shares and lengths are as asked
+                hidden[begin:begin + rng.geometric(1 / length), point] = True
     return np.where(hidden[:, :, None], np.nan, points), rate_hz
 
 

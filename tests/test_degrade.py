@@ -1,0 +1,98 @@
+"""Recordings made worse: as much as was asked, in the way that was asked, and the same again from the same seed."""
+
+import numpy as np
+import pytest
+
+from grfkit import degrade
+
+HZ = 150
+STILL = np.zeros((6000, 11, 3))
+AMOUNTS = {"noise": 0.01, "bias": 0.02, "rate": 60.0, "missing": 0.1}
+
+
+def make(way, points, amount, *, seed=0, hz=HZ):
+    return degrade.WAYS[way].make(points, hz, amount, np.random.default_rng(seed))
+
+
+def runs(hidden):
+    """Give the lengths of runs of True in (F,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], hidden.astype(int), [0]])))
+    return edges[1::2] - edges[::2]
+
+
+def test_noise_is_white_and_as_large_as_asked():
+    points, rate = make("noise", STILL, 0.01)
+    assert rate == HZ
+    # of 6,000 numbers an SD is known to 0.9 %, a correlation to .013; of 33 columns none is off by five times that
+    np.testing.assert_allclose(points.std(axis=0), 0.01, rtol=0.05)
+    following = [np.corrcoef(column[1:], column[:-1])[0, 1] for column in points.reshape(len(points), -1).T]
+    assert np.abs(following).max() < 0.065
+    beside = np.corrcoef(points.reshape(len(points), -1).T) - np.eye(33)
+    assert np.abs(beside).max() < 0.065
+
+
+def test_bias_moves_each_point_alike_in_all_frames():
+    points = np.random.default_rng(1).normal(size=(50, 11, 3))
+    moves = np.concatenate([make("bias", points, 0.02, seed=seed)[0] - points for seed in range(200)]).reshape(200, 50, 33)
+    np.testing.assert_allclose(moves, np.broadcast_to(moves[:, :1], moves.shape), atol=1e-12)
+    np.testing.assert_allclose(moves[:, 0].std(axis=0), 0.02, rtol=0.25)  # of 200 numbers an SD is known to 5 %
+    assert len(np.unique(moves[0, 0])) == 33
+
+
+@pytest.mark.parametrize("wanted", [30.0, 100.0, 240.0])
+def test_rate_keeps_what_is_slow_at_the_times_of_another_camera(wanted):
+    def curve(times):
+        """Up to 6 Hz, of another phase and frequency for each coordinate."""
+        return np.sin(2 * np.pi * np.linspace(1, 6, 33) * times[:, None] + np.arange(33)).reshape(-1, 11, 3)
+    points, rate = make("rate", curve(np.arange(301) / HZ), wanted)
+    times = np.arange(len(points)) / wanted
+    assert rate == wanted and 2 - 1 / wanted <= times[-1] + 1e-9 and times[-1] <= 2
+    inside = (times > 0.05) & (times < 1.95)  # at its ends a spline knows one side only
+    np.testing.assert_allclose(points[inside], curve(times)[inside], atol=2e-4)  # 25 frames a period: (2 pi / 25)^4 / 384 = 1e-5 and more
+
+
+def test_rate_leaves_missing_what_was_missing():
+    points = np.random.default_rng(0).normal(size=(300, 11, 3))
+    points[100:130, 4] = np.nan
+    slower, rate = make("rate", points, 50.0)
+    times = np.arange(len(slower)) / rate
+    missing = np.isnan(slower).all(axis=2)
+    np.testing.assert_array_equal(missing[:, 4], (times * HZ > 99.5) & (times * HZ < 129.5))
+    assert not missing[:, np.arange(11) != 4].any()
+    np.testing.assert_allclose(slower[~missing], points[::3][~missing], atol=1e-12)  # every third frame is a frame of both
+
+
+@pytest.mark.parametrize("amount", [0.01, 0.05, 0.2, 0.5])
+def test_missing_hides_the_share_that_was_asked_in_gaps_of_the_length_that_it_says(amount):
+    points, rate = make("missing", np.zeros((60000, 11, 3)), amount)
+    hidden = np.isnan(points)
+    assert rate == HZ and (hidden.all(axis=2) == hidden.any(axis=2)).all()
+    lengths = np.concatenate([runs(column) for column in hidden.all(axis=2).T])
+    # n gaps whose lengths spread as much as their mean: both are known to 1 / sqrt(n), the share to twice that
+    tolerance = 6 / np.sqrt(len(lengths))
+    assert lengths.mean() == pytest.approx(degrade.GAP_S * HZ, rel=tolerance)
+    assert hidden.mean() == pytest.approx(amount, rel=tolerance)
+    assert tolerance < 0.2 and lengths.min() == 1
+
+
+def test_missing_hides_points_one_by_one():
+    hidden = np.isnan(make("missing", STILL, 0.2)[0]).all(axis=2)
+    together = np.corrcoef(hidden.T) - np.eye(11)
+    assert np.abs(together).max() < 0.15  # 6,000 frames are some 1,300 independent looks: .03 each, and five times that
+    assert not np.isnan(make("missing", STILL, 0.0)[0]).any()
+
+
+@pytest.mark.parametrize("way", AMOUNTS)
+def test_a_way_follows_its_seed_and_leaves_its_input_and_what_was_missing(way):
+    points = np.random.default_rng(2).normal(size=(400, 11, 3))
+    points[30:60, 3] = np.nan
+    before = points.copy()
+    one, again, other = (make(way, points, AMOUNTS[way], seed=seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(points, before)
+    np.testing.assert_array_equal(one[0], again[0])
+    assert one[1] == again[1]
+    if way != "rate":
+        assert not np.array_equal(one[0], other[0], equal_nan=True)
+        assert np.isnan(one[0][30:60, 3]).all() and one[0].shape == points.shape
+    assert np.isfinite(one[0][:, 5 if way != "missing" else 3]).any()
+    assert degrade.WAYS[way].called and degrade.WAYS[way].factor > 0
