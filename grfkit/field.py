@@ -29,8 +29,10 @@ def contacts(detector, motions, found, runner=None):
 
 def timed(table):
     """Add contact_s, step_s and flight_s to steps with touchdown_s and toeoff_s, in order of time within each file."""
-    step = table["touchdown_s"].groupby(table["file"]).shift(-1) - table["touchdown_s"]
-    step = step.where(step < LONGEST_CONTACT_S + LONGEST_FLIGHT_S)
+    files = table["file"]
+    step = table["touchdown_s"].groupby(files).shift(-1) - table["touchdown_s"]
+    other = table["side"].groupby(files).shift(-1) != table["side"]  # the same foot again: the step between was not estimated
+    step = step.where(other & (step < LONGEST_CONTACT_S + LONGEST_FLIGHT_S))
     contact = table["toeoff_s"] - table["touchdown_s"]
     return table.assign(contact_s=contact, step_s=step, flight_s=step - contact)
 

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
-from grfkit import DIRECTIONS, features, field, limits, steps
+from grfkit import DIRECTIONS, GRAVITY, POINTS, events, features, field, limits, steps
 
 STEP_COLUMNS = ["file", "step", "side", "touchdown_s", "toeoff_s", "contact_s", "step_s", "flight_s", "step_rate_per_min", "speed_m_s"]
+BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_high")]
 CENTRE = ["cop_ap", "cop_ml"]
+RECORDING_COLUMNS = ["file", "duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg", "steps", "unlike_steps", "refused", "warnings", "notes"]
+MISSING = 0.02  # share of frames without a point from which on it is a warning: our choice
+DOUBTS = ("incline", "more than", "look otherwise")  # words of a note of field_read that is a warning
 
 
 class Refused(ValueError):
@@ -14,43 +19,63 @@ class Refused(ValueError):
 
 
 def one(model, name, points, rate_hz, speed_m_s):
-    """Estimate one recording by a FieldModel: (steps, curves, notes).
+    """Estimate one recording by a FieldModel: (steps, curves, warnings).
 
-    `points` (F, 11, 3) m, NaN where missing. `steps` has a row for each step, `curves` one for each step and node, times in s from the first
-    frame or from touchdown, forces in body weights; `notes` are texts. Raises Refused for walking, or where there is nothing to estimate.
+    `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.POINTS; `speed_m_s` of the belt, or of the runner overground.
+    `steps` has a row for each step, `curves` one for each step and node, times in s from the first frame or from touchdown, forces in body
+    weights, centres of pressure, where the model knows them, in m from the ankle joint; `warnings` are texts. Raises Refused for walking, or
+    where there is nothing to estimate, and ValueError for other arrays.
     """
+    _check(points, rate_hz)
     motions, found = _found(model, name, points, rate_hz)
-    contacts = field.contacts(model.detector, motions, found)
-    contacts, notes = _timed(contacts, found, points)
+    contacts, warnings = _contacts(model.detector, motions, found, points)
     flight_s = field.usual_flight(contacts, contacts["file"], model.settings["flight_s"])
     inputs = field.inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
     curves = field.finish(contacts, model.curves.weigh(kernel), flight_s, contacts["file"])
     measured = limits.measure(motions, contacts, {name: speed_m_s})
     unlike = limits.unlike(model.known, measured, model.curves.nearest(kernel))
-    return _steps(model, contacts, curves, speed_m_s, unlike), _curves(model, contacts, curves), notes
+    return _steps(model, contacts, curves, speed_m_s, unlike), _curves(model, contacts, curves), warnings + _summed(unlike)
 
 
-def everything(model, found, masses, unread):
-    """Estimate all recordings of estimate.read_all: (steps, curves, recordings), the tables that field_report writes.
+def everything(model, found, masses, unread, *, folder):
+    """Estimate all recordings of a folder, as estimate.read_all gives them: the tables (steps, curves, recordings).
 
-    A recording that is refused has a row in `recordings` that says why.
+    With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is refused has a row in
+    `recordings` that says why.
     """
     tables, rows = [], []
-    for each, mass in zip(found, masses, strict=True):
-        name = each.name
+    for each, mass in tqdm(list(zip(found, masses, strict=True)), desc="estimating", unit="file", mininterval=1, disable=None):
+        name = each.file.relative_to(folder).as_posix()
+        doubts = [note for note in each.notes if any(word in note for word in DOUBTS)]
         row = {"file": name, "duration_s": len(each.points) / each.rate_hz, "rate_hz": each.rate_hz, "treadmill": each.treadmill,
-               "speed_m_s": each.speed_m_s, "mass_kg": mass, "steps": 0, "notes": "; ".join(each.notes), "refused": ""}
+               "speed_m_s": each.speed_m_s, "mass_kg": mass, "steps": 0, "unlike_steps": 0, "refused": "", "warnings": "; ".join(doubts),
+               "notes": "; ".join(note for note in each.notes if note not in doubts)}
         try:
-            *estimated, notes = one(model, name, each.points, each.rate_hz, each.speed_m_s)
-            tables.append(estimated)
-            row |= {"steps": len(estimated[0]), "notes": "; ".join([*each.notes, *notes])}
+            table, curves, warnings = one(model, name, each.points, each.rate_hz, each.speed_m_s)
+            row |= {"steps": len(table), "unlike_steps": int((table["unlike"] != "").sum()), "warnings": "; ".join(warnings + doubts)}
+            tables.append([newtons(part, mass) for part in (table, curves)])
         except ValueError as error:
-            row |= {"refused": str(error)}
+            row["refused"] = str(error)
         rows.append(row)
-    rows += [{"file": name, "steps": 0, "notes": "", "refused": why} for name, why in unread.items()]
-    steps_table, curves = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)) if tables else (_steps_of_none(), pd.DataFrame())
-    return steps_table, curves, pd.DataFrame(rows)
+    rows += [{"file": name, "steps": 0, "unlike_steps": 0, "refused": why, "warnings": "", "notes": ""} for name, why in unread.items()]
+    steps_table, curves = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)) if tables else (_none(), pd.DataFrame())
+    return steps_table, curves, pd.DataFrame(rows, columns=RECORDING_COLUMNS)
+
+
+def newtons(table, mass_kg):
+    """Add to a table of steps or curves its forces in N (and N/s), where the mass is known."""
+    if mass_kg is None:
+        return table
+    names = {name: name.replace("_bw", "_n") if "_bw" in name else f"{name}_n" for name in table
+             if name in BANDED or name.split("_")[0] in ("est", "low", "high")}
+    return table.assign(**{new: mass_kg * GRAVITY * table[name] for name, new in names.items()})
+
+
+def _check(points, rate_hz):
+    if np.ndim(points) != 3 or points.shape[1:] != (len(POINTS), 3) or not rate_hz > 0:
+        raise ValueError(f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.POINTS in AP, ML, V, at a rate in Hz; found {np.shape(points)} at "
+                         f"{rate_hz:g} Hz. Order the axes so, or read files by grfkit.estimate.")
 
 
 def _found(model, name, points, rate_hz):
@@ -63,18 +88,30 @@ def _found(model, name, points, rate_hz):
     return motions, found
 
 
-def _timed(contacts, found, points):
-    """Leave out what cannot be a contact, and say how many steps were found and not estimated."""
-    kept = contacts[contacts["contact_s"] > field.SHORTEST_S]
-    missing, notes = np.isnan(points).any(axis=(1, 2)).mean(), []
-    if missing:
-        notes.append(f"points missing in {100 * missing:.0f} % of frames")
-    if len(kept) < len(found):
-        notes.append(f"{len(found) - len(kept)} of {len(found)} steps not estimated: at an end of the recording, or points missing")
+def _contacts(detector, motions, found, points):
+    """Detect the contacts of steps that were found, and warn where points are missing."""
+    contacts = field.contacts(detector, motions, found)
+    kept = contacts[contacts["contact_s"] > field.SHORTEST_S].reset_index(drop=True)
     if kept.empty:
         raise Refused(f"A step is estimated where all points are seen from before touchdown to after toe-off; none of {len(found)} steps is. "
                       "Record longer, or fill the gaps.")
-    return field.timed(kept.reset_index(drop=True)), notes
+    (motion,), missing = motions.values(), np.isnan(points).any(axis=(1, 2)).mean()
+    first, last = events.reach(found).T
+    inside = int(((first >= motion.first_s) & (last <= motion.last_s)).sum())
+    warnings = [f"a point or more missing in {100 * missing:.0f} % of frames"] if missing > MISSING else []
+    if len(kept) < inside:
+        warnings.append(f"{inside - len(kept)} of {inside} whole steps not estimated, since points are missing for too long")
+    return field.timed(kept), warnings
+
+
+def _summed(unlike):
+    """Say what is unlike the training runners in how many steps, from the texts of each step."""
+    kinds = {}
+    for part in (part for text in unlike for part in text.split("; ") if part):
+        called = next((called for called, *_ in limits.MEASURES.values() if part.startswith(called)), part)
+        kinds.setdefault(called, []).append(part)
+    return [f"{parts[0]}: {len(parts)} of {len(unlike)} steps" if len(set(parts)) == 1 else
+            f"{parts[0]}, or the like: {len(parts)} of {len(unlike)} steps" for parts in kinds.values()]
 
 
 def _steps(model, contacts, curves, speed_m_s, unlike):
@@ -100,6 +137,5 @@ def _curves(model, contacts, curves):
     return pd.DataFrame(table)
 
 
-def _steps_of_none():
-    names = [name + end for name in features.FEATURES for end in ("", "_low", "_high")]
-    return pd.DataFrame(columns=[*STEP_COLUMNS, *names, "unlike"])
+def _none():
+    return pd.DataFrame(columns=[*STEP_COLUMNS, *BANDED, "unlike"])
