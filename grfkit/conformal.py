@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+ALIKE = 1e-6  # contact times that differ by a smaller share are the same, and tell of no growth: our choice, far above rounding
+
 
 class Bands(NamedTuple):
     """Half widths (Q, C) of a stance of one second, which grow with contact time to the `powers` (C,); a share `level` of samples lies within."""
@@ -58,7 +60,7 @@ def _powers(sizes, contact_s, weights):
     centred = np.log(contact_s) - weights @ np.log(contact_s)
     logs = np.log(np.maximum(sizes, np.finfo(float).tiny))
     spread = weights @ centred**2
-    return (weights * centred) @ logs / spread if spread > 0 else np.zeros(sizes.shape[1])
+    return (weights * centred) @ logs / spread if spread > ALIKE**2 else np.zeros(sizes.shape[1])
 
 
 def _spread(contact_s, powers):
