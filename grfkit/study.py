@@ -248,6 +248,7 @@ class StudyFile(Section):
     generalisation: Generalisation = Field(alias="08_generalisation")
     agreement: Agreement = Field(alias="09_agreement")
     explanation: Explanation = Field(alias="11_explanation")
+    moments: Nothing = Field(alias="13_moments")
 
 
 @dataclass(frozen=True)
