@@ -60,9 +60,10 @@ def detect(detector, motions, found, runner=None):
     return first + np.stack(close, axis=1)
 
 
-def reach(found):
-    """Give the spans of time (S, 2) s that a detector looks at."""
-    return found["mid_s"].to_numpy()[:, None] + [-WIDE, WIDE]
+def reach(motions, found):
+    """Give the spans of time (S, 2) s that a detector looks at: WIDE about mid-stance, as far as it was recorded."""
+    ends = np.array([(motions[file].first_s, motions[file].last_s) for file in found["file"]]).reshape(-1, 2)
+    return np.clip(found["mid_s"].to_numpy()[:, None] + [-WIDE, WIDE], ends[:, :1], ends[:, 1:])
 
 
 def _wide(motions, found):

@@ -12,19 +12,21 @@ from grfkit import events, features, samples, steps
 from grfkit.contact import LONGEST_FLIGHT_S
 
 SHORTEST_S = 0.05  # a contact that is detected shorter is none: our choice
+MARGIN_S = 0.015  # of a contact to the ends of a recording, some three times the error of its events: nearer, it may be cut off; our choice
 LONGEST_CONTACT_S = 0.45  # a step takes no longer than this and the longest flight: our choice; slow running is .3 s
 
 
 def contacts(detector, motions, found, runner=None):
     """Detect the contacts of steps that were found; `runner`, if named, is left out of what the detector was trained on.
 
-    Steps so near to an end of the recording or a gap that the detector cannot look at them are left out.
+    Steps in a gap, and contacts that the ends of the recording cut off, are left out.
     """
-    kept = found[seen(motions, found, *events.reach(found).T)].reset_index(drop=True)
+    kept = found[seen(motions, found, *events.reach(motions, found).T)].reset_index(drop=True)
     if kept.empty:
         return timed(kept.assign(touchdown_s=0.0, toeoff_s=0.0))
     touchdown, toeoff = events.detect(detector, motions, kept, runner).T
-    return timed(kept.assign(touchdown_s=touchdown, toeoff_s=toeoff))
+    whole = seen(motions, kept, touchdown - MARGIN_S, toeoff + MARGIN_S) & (toeoff - touchdown > SHORTEST_S)
+    return timed(kept.assign(touchdown_s=touchdown, toeoff_s=toeoff)[whole].reset_index(drop=True))
 
 
 def timed(table):

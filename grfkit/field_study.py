@@ -20,7 +20,7 @@ def known_steps(motions, known, taken):
     `known` as field_known.match gives. Returns the steps and the Samples, in the same order.
     """
     index = pd.Series(range(len(taken)), index=taken.stances["stance"])
-    steps = known[field.seen(motions, known, *events.reach(known).T)].reset_index(drop=True)
+    steps = known[field.seen(motions, known, *events.reach(motions, known).T)].reset_index(drop=True)
     mine = samples.take(taken, index[steps["stance"]].to_numpy())
     return steps.assign(**{name: mine.stances[name] for name in ("flight_s", "group", "speed")}), mine
 
@@ -212,7 +212,6 @@ def _estimated_contacts(motions, steps, detector):
     found = found[found["file"].isin(files.index)]
     runners = found["file"].map(files["runner"])
     contacts = pd.concat([field.contacts(detector, motions, group, runner) for runner, group in found.groupby(runners, sort=False)], ignore_index=True)
-    contacts = contacts[contacts["contact_s"] > field.SHORTEST_S].reset_index(drop=True)
     return contacts.join(files, on="file").merge(known[["file", "mid_s", "stance"]], on=["file", "mid_s"], how="left")
 
 

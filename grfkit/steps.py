@@ -102,15 +102,16 @@ def over(motions, steps, *, padding_s):
 
 
 def _laid_out(motions, steps, core, edges, origins):
+    """Beyond the ends of a recording all is as at its end: a step there is seen in part, and hardly worse."""
     edges = np.empty((len(steps), 0)) if edges is None else edges
     inputs = {kind: tuple(np.empty((*times.shape, len(POINTS), 3), np.float32) for times in (core, edges)) for kind in KINDS}
     left = (steps["side"] == "l").to_numpy()
     for file, rows in steps.groupby("file", sort=False).indices.items():
-        spline = motions[file].spline
+        spline, first, last = motions[file].spline, motions[file].first_s, motions[file].last_s
         ground = spline(origins[rows])[:, 0] * [1, 1, 0]
         for order, kind in enumerate(KINDS):
             for part, times in zip(inputs[kind], (core, edges), strict=True):
-                part[rows] = spline(times[rows], order) - (ground[:, None, None] if order == 0 else 0)
+                part[rows] = spline(np.clip(times[rows], first, last), order) - (ground[:, None, None] if order == 0 else 0)
     for part in (part for pair in inputs.values() for part in pair):
         part[left] = part[left][:, :, SWAPPED] * np.float32(MIRROR)
     return inputs
