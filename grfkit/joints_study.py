@@ -167,6 +167,13 @@ def peak_table(table, stances):
     return result[names].reset_index()
 
 
+def runner_peaks(table, stances, source):
+    """Average the `peaks` of one source over the stances of each runner: moment, runner, measured and estimated (N m/kg); other stances are left out."""
+    mine = table[(table["source"] == source) & table["stance"].isin(stances["stance"])]
+    runner = mine["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
+    return mine.groupby(["moment", runner])[["measured", "estimated"]].mean().reset_index()
+
+
 def _held(at, clock, values):
     """Interpolate values (T, C) known at times (T,) at others; beyond the first and the last they stay as they are."""
     return np.stack([np.interp(at, clock, column) for column in values.T], axis=1)

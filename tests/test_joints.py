@@ -339,6 +339,9 @@ def test_peaks_and_their_table_by_hand(judged):
         slow = table.loc[("estimated", name, "2.5 m/s")]
         assert slow["n"] == 12 and slow["measured"] == pytest.approx(mine[::2, number].mean())
     assert table.xs(joints_study.BASELINE)["r_of_runners"].isna().all()
+    fast = stances[stances["speed"] == "3.5 m/s"]
+    means = joints_study.runner_peaks(peaks, fast, "estimated").set_index(["moment", "runner"])
+    assert len(means) == 9 and means.loc[("knee_extension", "b"), "measured"] == pytest.approx(mine[9:16:2, 1].mean())
 
 
 def test_curves_draw_the_means_in_their_panels(judged):
