@@ -12,6 +12,7 @@ CENTRE = ["cop_ap", "cop_ml"]
 RECORDING_COLUMNS = ["file", "duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg", "steps", "unlike_steps", "refused", "warnings", "notes"]
 MISSING = 0.02  # share of frames without a point from which on it is a warning: our choice
 DOUBTS = ("incline", "more than", "look otherwise")  # words of a note of field_read that is a warning
+BETWEEN = " | "  # texts of one cell
 
 
 class Refused(ValueError):
@@ -49,18 +50,18 @@ def everything(model, found, masses, unread, *, folder):
         name = each.file.relative_to(folder).as_posix()
         doubts = [note for note in each.notes if any(word in note for word in DOUBTS)]
         row = {"file": name, "duration_s": len(each.points) / each.rate_hz, "rate_hz": each.rate_hz, "treadmill": each.treadmill,
-               "speed_m_s": each.speed_m_s, "mass_kg": mass, "steps": 0, "unlike_steps": 0, "refused": "", "warnings": "; ".join(doubts),
-               "notes": "; ".join(note for note in each.notes if note not in doubts)}
+               "speed_m_s": each.speed_m_s, "mass_kg": mass, "steps": 0, "unlike_steps": 0, "refused": "", "warnings": BETWEEN.join(doubts),
+               "notes": BETWEEN.join(note for note in each.notes if note not in doubts)}
         try:
             table, curves, warnings = one(model, name, each.points, each.rate_hz, each.speed_m_s)
-            row |= {"steps": len(table), "unlike_steps": int((table["unlike"] != "").sum()), "warnings": "; ".join(warnings + doubts)}
+            row |= {"steps": len(table), "unlike_steps": int((table["unlike"] != "").sum()), "warnings": BETWEEN.join(warnings + doubts)}
             tables.append([newtons(part, mass) for part in (table, curves)])
         except ValueError as error:
             row["refused"] = str(error)
         rows.append(row)
     rows += [{"file": name, "steps": 0, "unlike_steps": 0, "refused": why, "warnings": "", "notes": ""} for name, why in unread.items()]
-    steps_table, curves = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)) if tables else (_none(), pd.DataFrame())
-    return steps_table, curves, pd.DataFrame(rows, columns=RECORDING_COLUMNS)
+    steps_table, curves = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)) if tables else _none()
+    return steps_table, curves, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
 def newtons(table, mass_kg):
@@ -90,18 +91,15 @@ def _found(model, name, points, rate_hz):
 
 def _contacts(detector, motions, found, points):
     """Detect the contacts of steps that were found, and warn where points are missing."""
-    contacts = field.contacts(detector, motions, found)
-    kept = contacts[contacts["contact_s"] > field.SHORTEST_S].reset_index(drop=True)
+    kept = field.contacts(detector, motions, found)
     if kept.empty:
         raise Refused(f"A step is estimated where all points are seen from before touchdown to after toe-off; none of {len(found)} steps is. "
                       "Record longer, or fill the gaps.")
-    (motion,), missing = motions.values(), np.isnan(points).any(axis=(1, 2)).mean()
-    first, last = events.reach(found).T
-    inside = int(((first >= motion.first_s) & (last <= motion.last_s)).sum())
+    missing, hidden = np.isnan(points).any(axis=(1, 2)).mean(), (~field.seen(motions, found, *events.reach(motions, found).T)).sum()
     warnings = [f"a point or more missing in {100 * missing:.0f} % of frames"] if missing > MISSING else []
-    if len(kept) < inside:
-        warnings.append(f"{inside - len(kept)} of {inside} whole steps not estimated, since points are missing for too long")
-    return field.timed(kept), warnings
+    if hidden:
+        warnings.append(f"{hidden} of {len(found)} steps not estimated, since points are missing for too long")
+    return kept, warnings
 
 
 def _summed(unlike):
@@ -110,8 +108,9 @@ def _summed(unlike):
     for part in (part for text in unlike for part in text.split("; ") if part):
         called = next((called for called, *_ in limits.MEASURES.values() if part.startswith(called)), part)
         kinds.setdefault(called, []).append(part)
-    return [f"{parts[0]}: {len(parts)} of {len(unlike)} steps" if len(set(parts)) == 1 else
-            f"{parts[0]}, or the like: {len(parts)} of {len(unlike)} steps" for parts in kinds.values()]
+    many = {called: f"in all {len(unlike)} steps" if len(parts) == len(unlike) else f"in {len(parts)} of {len(unlike)} steps"
+            for called, parts in kinds.items()}
+    return [f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} {many[called]}" for called, parts in kinds.items()]
 
 
 def _steps(model, contacts, curves, speed_m_s, unlike):
@@ -138,4 +137,5 @@ def _curves(model, contacts, curves):
 
 
 def _none():
-    return pd.DataFrame(columns=[*STEP_COLUMNS, *BANDED, "unlike"])
+    forces = [f"{word}_{direction.lower()}" for direction in DIRECTIONS for word in ("est", "low", "high")]
+    return pd.DataFrame(columns=[*STEP_COLUMNS, *BANDED, "unlike"]), pd.DataFrame(columns=["file", "step", "node", "time_s", *forces])
