@@ -76,7 +76,8 @@ def estimated(curves, stances, points):
     """
     absent = sorted({"stance", "time_s", *ESTIMATES, *CENTRES} - set(curves))
     if absent:
-        raise ValueError(f"Moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. Run 10_field again on recordings with plates.")
+        raise ValueError(f"Moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. "
+                         "Run 10_field again, on recordings with plates.")
     blocks, times = dict(iter(curves.groupby("stance"))), nodes(stances)
     force, cop = np.zeros((2, *times.shape, 3))
     for number, stance in enumerate(stances["stance"]):
@@ -132,10 +133,10 @@ def correlation(one, other):
 
 def peaks(plates, sources, stances):
     """Read the largest value over stance of each moment: a row for each source, stance and moment, N m/kg, with the error and its size."""
-    of_plates, tables = plates.max(axis=1), []
+    tables, about = [], stances[["stance", "speed"]]
     for source, values in sources.items():
-        tables += [pd.DataFrame({"source": source, "moment": name, "stance": stances["stance"], "speed": stances["speed"],
-                                 "estimated": values[..., number].max(axis=1), "measured": of_plates[:, number]}) for number, name in enumerate(joints.NAMES)]
+        tables += [about.assign(source=source, moment=name, estimated=values[..., number].max(axis=1), measured=plates[..., number].max(axis=1))
+                   for number, name in enumerate(joints.NAMES)]
     table = pd.concat(tables, ignore_index=True)
     error = table["estimated"] - table["measured"]
     return table.assign(error=error, abs_error=error.abs())
@@ -168,7 +169,7 @@ def peak_table(table, stances):
 
 
 def runner_peaks(table, stances, source):
-    """Average the `peaks` of one source over the stances of each runner: moment, runner, measured and estimated (N m/kg); other stances are left out."""
+    """Average the `peaks` of one source over each runner's stances, of those in `stances`: moment, runner, measured and estimated (N m/kg)."""
     mine = table[(table["source"] == source) & table["stance"].isin(stances["stance"])]
     runner = mine["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
     return mine.groupby(["moment", runner])[["measured", "estimated"]].mean().reset_index()

@@ -40,7 +40,7 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
     values = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
     section = study.load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
-    assert set(values) - set(section) <= {"data", "results", "published", "seed", "recipe", "recipes"}
+    assert set(values) - set(section) <= {"data", "study", "results", "published", "seed", "recipe", "recipes"}
 
 
 def test_load_names_an_unknown_key_and_the_known_ones(edited):
