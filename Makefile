@@ -58,7 +58,7 @@ PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study reproduce beyond explore bench search-worker course test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate reproduce beyond explore bench search-worker course test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -74,6 +74,16 @@ fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to
 new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files (only read)
 	@$(PYTHON) -m grfkit.scaffold --name "$(NAME)" --data "$(TYPED)"
 	@$(PYTHON) -m grfkit.report remember --reports "reports/$(NAME)" --data "$(TYPED)"
+
+# The study says where the points are and the masses, and only one that was named; all else is typed, never remembered nor of the environment.
+MODEL :=
+MASS :=
+SPEED :=
+RATE :=
+TREADMILL :=
+OUT :=
+estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D or CSV (only read), MASS=kg
+	@$(PYTHON) -m grfkit.estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
 reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files, RECIPE=physics or another
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html

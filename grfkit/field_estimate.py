@@ -90,16 +90,20 @@ def _found(model, name, points, rate_hz):
 
 
 def _contacts(detector, motions, found, points):
-    """Detect the contacts of steps that were found, and warn where points are missing."""
+    """Detect the contacts of steps that were found; whole steps that are lost, to gaps or since no contact was seen, are warned of."""
     kept = field.contacts(detector, motions, found)
     if kept.empty:
         raise Refused(f"A step is estimated where all points are seen from before touchdown to after toe-off; none of {len(found)} steps is. "
                       "Record longer, or fill the gaps.")
-    missing, hidden = np.isnan(points).any(axis=(1, 2)).mean(), (~field.seen(motions, found, *events.reach(motions, found).T)).sum()
-    warnings = [f"a point or more missing in {100 * missing:.0f} % of frames"] if missing > MISSING else []
-    if hidden:
-        warnings.append(f"{hidden} of {len(found)} steps not estimated, since points are missing for too long")
-    return kept, warnings
+    spans, (motion,) = events.reach(motions, found), motions.values()
+    hidden = ~field.seen(motions, found, *spans.T)
+    inside = (spans[:, 0] > motion.first_s) & (spans[:, 1] < motion.last_s)
+    lost = inside & ~hidden & ~found["mid_s"].isin(kept["mid_s"]).to_numpy()
+    missing = np.isnan(points).any(axis=(1, 2)).mean()
+    warnings = {f"a point or more missing in {100 * missing:.0f} % of frames": missing > MISSING,
+                f"{hidden.sum()} of {len(found)} steps not estimated, since points are missing for too long": hidden.any(),
+                f"{lost.sum()} of {len(found)} steps not estimated, since no contact was seen": lost.any()}
+    return kept, [text for text, there in warnings.items() if there]
 
 
 def _summed(unlike):

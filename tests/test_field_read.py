@@ -299,24 +299,6 @@ def test_holds_points_knows_a_recording_by_three_columns(tmp_path):
     assert field_csv.holds_points(tmp_path / "a.csv") and not field_csv.holds_points(tmp_path / "b.csv")
 
 
-def test_estimate_reads_all_and_says_what_was_left_out(run, tmp_path, capsys, monkeypatch):
-    given = []
-    monkeypatch.setattr(estimate, "estimate_all", lambda model, found, mass_kg: given.append((model, found, mass_kg)))
-    arguments = ["--model", "model", "--data", str(tmp_path)]
-    write(tmp_path / "bad.csv", run[0][:20])
-    assert estimate.main(arguments) == 1 and not given
-    error = capsys.readouterr().err
-    assert error.splitlines()[-2].startswith("error: Forces are estimated") and "bad.csv" in error.splitlines()[-1]
-    write(tmp_path / "good.csv", run[0])
-    assert estimate.main([*arguments, "--mass", "61.5", "--speed", "3.5"]) == 0
-    (model, found, mass_kg), = given
-    assert model == "model" and mass_kg == [61.5] and found[0].file == tmp_path / "good.csv" and found[0].speed_m_s == 3.5
-    assert "left out: bad.csv" in capsys.readouterr().err
-    assert estimate.main([*arguments, "--mass", "6150"]) == 1
-    assert "mass_kg must be a number from 20 to 250; found 6150" in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "good.csv"]
-
-
 def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     settings = study.load(ROOT / "params" / "smoke.yaml").laboratory
     faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
