@@ -109,7 +109,7 @@ def _run(options):
                          "reports/rbds/results/10_field/model: then give MODEL=that folder.")
     if options.treadmill not in (None, "", "yes", "no"):
         raise StudyError(f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found.")
-    numbers = {name: _number(getattr(options, word), word.upper()) for name, word in (("mass_kg", "mass"), ("speed_m_s", "speed"), ("rate_hz", "rate"))}
+    numbers = {name: _number(getattr(options, name.split("_")[0]), name.split("_")[0].upper()) for name in ("mass_kg", "speed_m_s", "rate_hz")}
     out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
     field_report.check_out(out, options.data)
     model, card = field_model.load(options.model)

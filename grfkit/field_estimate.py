@@ -1,4 +1,4 @@
-"""Estimate what a recording without plates can tell: each step's contact, force curves with a band, features, and what is unlike the training data."""
+"""Estimate what a recording without plates can tell: each step's contact, force curves with a band, features, what is unlike the training data."""
 
 import numpy as np
 import pandas as pd

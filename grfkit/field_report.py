@@ -91,7 +91,8 @@ def recording(row, tables, level):
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1)  # of the side that is there, where one is not
     return each | {"sentences": words.in_short(row, means, sides, trends), "means": means.to_dict(),
                    "features": feature_rows(steps, sides, weight_n), "changes": change_rows(trends),
-                   "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level), "times": time_figures(row["file"], steps, trends)}
+                   "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
+                   "times": time_figures(steps, trends)}
 
 
 def feature_rows(steps, sides, weight_n):
@@ -141,7 +142,8 @@ def curve_figures(file, steps, curves, weight_n, level):
     means = curves.drop(columns="file").groupby([side.rename("side"), "node"]).mean()
     counts = steps["side"].value_counts()
     for direction, name in DIRECTION_WORDS.items():
-        sides = {one: (*(means.loc[one, f"{word}_{direction.lower()}"].to_numpy() for word in ("est", "low", "high")), counts[one]) for one in counts.index}
+        columns = [f"{word}_{direction.lower()}" for word in ("est", "low", "high")]
+        sides = {one: (*means.loc[one, columns].to_numpy().T, counts[one]) for one in counts.index}
         told = "; ".join(f"{'left' if one == 'l' else 'right'}: {words.written(mean.min(), 2)} to {words.written(mean.max(), 2)} BW"
                          for one, (mean, *_) in sorted(sides.items()))
         src = image(plot_field_report.mean_curves, dict(sorted(sides.items())), weight_n=weight_n)
@@ -149,7 +151,7 @@ def curve_figures(file, steps, curves, weight_n, level):
     return shown
 
 
-def time_figures(file, steps, trends):
+def time_figures(steps, trends):
     """Draw contact time, peak load and loading rate of each step over time, an image for each: a list of {src, alt, title}."""
     from grfkit import plot_field_report
     shown, lines = [], trends[trends["of"] == "steps"].set_index("quantity")

@@ -62,7 +62,8 @@ def in_short(recording, means, sides, trends):
     flight = f" and in the air for {with_unit(means['flight_s'], 'flight_s')} after it" if paced else ""
     first = (f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''} at {written(recording['speed_m_s'], 2)}{SPACE}m/s{where}:{rate} "
              f"each foot on the ground for {with_unit(means['contact_s'], 'contact_s')}{flight}.")
-    second = (f"The load on a leg peaks at {written(means['active_peak_bw'], 2)} times body weight in each step{_newtons(means, recording['mass_kg'])}; "
+    newtons = _newtons(means, recording["mass_kg"])
+    second = (f"The load on a leg peaks at {written(means['active_peak_bw'], 2)} times body weight in each step{newtons}; "
               f"after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a second.")
     return [first, second, _sides(sides), _changes(trends[trends["of"] == "steps"])]
 
@@ -77,7 +78,8 @@ def _sides(sides):
         known = (sides["told"] == "none").any()
         return ("Left and right cannot be told apart: no difference is larger than the doubt about it." if known else
                 "Left and right were not compared: there are too few steps of a side, or the model was not judged on it.")
-    parts = [f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the {row.told}" for row in told]
+    parts = [f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the {row.told}"
+             for row in told]
     return f"Left and right differ by more than the doubt about it: {'; '.join(parts)}. Other differences cannot be told from none."
 
 
