@@ -20,7 +20,7 @@ FORMAT, VERSION = "grfkit model", 1
 DESCRIPTION, ARRAYS, CARD = "model.json", "model.safetensors", "card.md"
 LARGEST_JSON = 10_000_000  # bytes: our choice; the arrays are not in there, and a description is some thousand
 GRAPH = "[A-Za-z0-9_-]+"
-DTYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "BOOL": np.bool_}
+DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "BOOL": np.bool_}
 
 
 class Array(Section):

@@ -32,7 +32,7 @@ class Model:
 def save(folder, *, description, arrays, card, graphs=None):
     """Save a model as one folder: all of it, or nothing.
 
-    `description` is a dict of what JSON holds, `arrays` {name: array} (double, single, int64, int32 or bool; finite), `card` what
+    `description` is a dict of what JSON holds, `arrays` {name: array} (double, single, half, int64, int32 or bool; finite), `card` what
     model_card.Card asks for, `graphs` {name: onnx.ModelProto}, which onnx_export.verify has compared. A model folder that is there is
     replaced; any other folder is refused with a ValueError, as is what `load` would refuse.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from grfkit import FORCES, INPUTS, POINTS, __version__, kernel
+from grfkit.estimators import Curves
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which every ONNX Runtime since 1.12 reads: our choice
 TOLERANCE_BW = 1e-4  # our choice: .07 N of a runner of 70 kg, below what a force plate tells apart
@@ -19,6 +20,7 @@ MOMENTS = {"": "at 51 equally spaced nodes from touchdown to toe-off",
 ABOUT = (f"Points in the order {', '.join(POINTS)}; components anterior-posterior (forward +), medial-lateral (left +), vertical (up +), "
          "from the ground below the pelvis at touchdown. A recipe with `mirror` knows right legs only: mirror a left one (medial-lateral sign, "
          "left and right points exchanged) and its forces back. Forces are as estimated: what `balance` corrects over a recording is up to you.")
+CENTRE = "; and m from the ankle joint: centre of pressure AP, ML"
 GATES = [0, 3, 1, 2]  # torch keeps input, forget, cell, output; ONNX wants input, output, forget, cell
 
 
@@ -30,7 +32,7 @@ def kernel_ridge(curves):
     both signs nearly cancel, and single precision leaves 1e-3 BW.
     """
     graph = _Graph()
-    parts = {(kind, number): (_measured(graph, kind + ending, flat, curves.shape), 1.0 / flat.rows.shape[1])
+    parts = {(kind, number): (_measured(graph, kind + ending, curves.inputs[kind][number], flat.centre, curves.shape), 1.0 / flat.rows.shape[1])
              for kind, pair in curves.known.items() for number, (ending, flat) in enumerate(zip(MOMENTS, pair, strict=True)) if flat.rows.shape[1]}
     alike = {number: _alike(graph, parts, curves.candidates[number], curves.shape) for number in np.unique(curves.chosen).tolist()}
     components = [_component(graph, alike, curves.duals, number, Counter(curves.chosen[:, number].tolist()))
@@ -40,7 +42,13 @@ def kernel_ridge(curves):
               for kind, pair in curves.inputs.items() for ending, part in zip(MOMENTS, pair, strict=True) if part.size]
     nodes = next(iter(curves.duals.values())).shape[1]
     return graph.model("kernel_ridge", inputs, graph.add("Cast", forces, to=TensorProto.FLOAT), ["S", nodes, len(components)],
-                       f"BW: {', '.join(FORCES)}, at {nodes} equally spaced nodes from touchdown to toe-off")
+                       f"BW: {', '.join(FORCES)}{CENTRE if len(components) > len(FORCES) else ''}, at {nodes} equally spaced nodes from touchdown to toe-off")
+
+
+def regression(fitted):
+    """Write a kernel.Regression as a graph, as kernel_ridge does; a fourth and fifth output are the centre of pressure."""
+    return kernel_ridge(Curves(fitted.inputs, {0: fitted.dual.reshape(-1, *fitted.curve)}, [fitted.candidate],
+                               np.zeros((1, fitted.curve[1]), int), fitted.shape))
 
 
 def curve_feed(inputs):
@@ -126,15 +134,15 @@ def _words(kind, ending):
     return UNITS[kind] if kind == "times" else f"{UNITS[kind]}, {MOMENTS[ending]}"
 
 
-def _measured(graph, name, flat, shape):
+def _measured(graph, name, known, centre, shape):
     """Compare the stances of an input with those that were trained on, as kernel.Alike does; returns (S, S'), summed and not yet averaged."""
-    rows = graph.add("Cast", graph.constant(flat.rows), to=TensorProto.DOUBLE)  # lies in the file in single, as it was fitted
-    mine = graph.add("Cast", graph.add("Flatten", name, axis=1), to=TensorProto.DOUBLE)
-    mine = graph.add("Sub", mine, graph.constant(flat.centre.astype(float)))
+    known, middle = known.reshape(len(known), -1), graph.constant(centre.astype(float))
+    stored = graph.constant(known)  # lies in the file in half or single precision, as it was fitted
+    rows, mine = (graph.add("Sub", graph.add("Cast", part, to=TensorProto.DOUBLE), middle) for part in (stored, graph.add("Flatten", name, axis=1)))
     if shape == "linear":
         return graph.add("Gemm", mine, rows, transB=1)
     squared = graph.add("ReduceSum", graph.add("Mul", mine, mine), graph.constant(np.array([1])), keepdims=1)
-    both = graph.add("Add", squared, graph.constant((flat.rows.astype(float) ** 2).sum(axis=1)))
+    both = graph.add("Add", squared, graph.constant(((known.astype(float) - centre) ** 2).sum(axis=1)))
     return graph.add("Add", both, graph.add("Gemm", mine, rows, transB=1, alpha=-2.0))
 
 
