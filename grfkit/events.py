@@ -23,8 +23,9 @@ def rule(motions, found):
     """
     events = np.empty((len(found), 2))
     for row, step in enumerate(found.itertuples()):
-        spline, first = motions[step.file].spline, POINTS.index(f"{step.side}_hip")
-        before, after = (step.mid_s + np.arange(*span, RULE_STEP_S) for span in ((-0.2, 0.06), (0.02, 0.25)))
+        moved, first = motions[step.file], POINTS.index(f"{step.side}_hip")
+        spline = moved.spline
+        before, after = (np.clip(step.mid_s + np.arange(*span, RULE_STEP_S), moved.first_s, moved.last_s) for span in ((-0.2, 0.06), (0.02, 0.25)))
         hip, knee, ankle = np.moveaxis(spline(after)[:, first:first + 3], 1, 0)
         thigh, shank = hip - knee, ankle - knee
         bent = np.einsum("ij,ij->i", thigh, shank) / np.linalg.norm(thigh, axis=1) / np.linalg.norm(shank, axis=1)
