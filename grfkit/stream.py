@@ -1,0 +1,184 @@
+"""Forces while the stance goes on: points come frame by frame, and the force under each foot is given a fixed lag behind the newest frame.
+
+Only frames that were seen already are looked at: a window of the motion relative to the pelvis, so that a treadmill and the ground look alike.
+Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in body weights.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grfkit import POINTS, features
+from grfkit.field import SHORTEST_S
+from grfkit.samples import MIRROR, SWAPPED
+from grfkit.stream_model import HORIZONTAL, Model, Settings, estimate, load, save, smoother
+
+__all__ = ["Forces", "Model", "Settings", "Step", "Stream", "load", "run", "save"]
+SLACK_S = 1e-6  # times are compared to this: theirs are sums of frame times
+FEWEST = 4  # frames of a window in which a point is seen: our choice, a parabola and one more
+TALLEST_M = 3.0  # no pelvis is higher above the ground: our choice
+
+
+class Step(NamedTuple):
+    """One completed contact, known at toe-off: times in s, and the five features that grfkit.features reads off its force."""
+
+    side: str
+    touchdown_s: float
+    toeoff_s: float
+    features: dict
+
+
+class Forces(NamedTuple):
+    """The force (2, 3) BW under the left and the right foot at `time_s`, 0 off the ground, NaN where it is not known; which is on the ground (2,);
+    and the steps that ended with this frame."""
+
+    time_s: float
+    force: np.ndarray
+    on_ground: np.ndarray
+    steps: list
+
+
+class Stream:
+    """Takes points frame by frame, with what it needs of the frames before; `lag_s` is one of the model's lags."""
+
+    def __init__(self, model, *, lag_s, vlr="touchdown_to_13"):
+        self.model, self.lag_s, self._lag = model, lag_s, _lag(model, lag_s)
+        self._times, self._points, self._feet = [], [], [_Foot(side, vlr) for side in "lr"]
+
+    def push(self, points, time_s):
+        """Take the next frame: points (11, 3) m, NaN where missing, at time_s (s); returns the Forces of the moment time_s - lag_s.
+
+        Raises ValueError for another shape, points that cannot be in m, or a time that is not later than the last.
+        """
+        self._check(points, time_s)
+        self._times.append(time_s)
+        self._points.append(np.array(points, float))
+        first = _first(np.array(self._times), self.model.settings)
+        del self._times[:first], self._points[:first]
+        inputs = _inputs(self.model.settings, np.array(self._points), np.array(self._times))
+        return _forces(self.model, self._feet, time_s - self.lag_s, _both(self.model, inputs[None], self._lag)[0])
+
+    def _check(self, points, time_s):
+        _metres(points)
+        if self._times and not time_s > self._times[-1]:
+            raise ValueError(f"Frames come in order of time; found {time_s:g} s after {self._times[-1]:g} s. Leave out frames that come late, "
+                             "or begin a new Stream.")
+
+
+def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
+    """Stream a whole recording, points (F, 11, 3) m, as if it came frame by frame: times (F,) s, forces (F, 2, 3) BW, on_ground (F, 2), steps.
+
+    The same as pushing each frame at frame / rate_hz, and faster: the network sees all frames at once.
+    """
+    for frame in points[:1]:
+        _metres(frame)
+    times, lag, feet = np.arange(len(points)) / rate_hz, _lag(model, lag_s), [_Foot(side, vlr) for side in "lr"]
+    both = _both(model, motion(model.settings, points, times), lag)
+    each = [_forces(model, feet, time - lag_s, one) for time, one in zip(times, both, strict=True)]
+    steps = [step for forces in each for step in forces.steps]
+    return np.array([one.time_s for one in each]), np.array([one.force for one in each]), np.array([one.on_ground for one in each]), steps
+
+
+def motion(settings, points, times, *, every=1):
+    """Lay out what is seen at every so-many-th frame: inputs (F / every, I) from points (F, 11, 3) m at times (F,) s; NaN where the window is not whole."""
+    rows = []
+    for newest in range(0, len(points), every):
+        first = _first(times[:newest + 1], settings)
+        rows.append(_inputs(settings, points[first:newest + 1], times[first:newest + 1]))
+    return np.array(rows)
+
+
+def mirrored(settings, inputs):
+    """Lay out the inputs (N, I) of a left foot as those of a right one."""
+    shaped = inputs.reshape(len(inputs), 3 * settings.nodes, len(POINTS), 3)
+    return (shaped[:, :, SWAPPED] * MIRROR).reshape(inputs.shape)
+
+
+def _inputs(settings, points, times):
+    """Lay out one window (W, 11, 3) m, the newest frame last: the motion relative to the pelvis' even way; NaN where it is not whole."""
+    nothing = np.full(3 * settings.nodes * len(POINTS) * 3, np.nan)
+    if len(times) < FEWEST or times[0] > times[-1] - settings.window_s + SLACK_S:
+        return nothing
+    micros, seen = np.rint(1e6 * (times - times[-1])).astype(int), np.isfinite(points).all(axis=2)
+    if not all(_whole(settings, micros, one) for one in np.unique(seen, axis=1).T):
+        return nothing
+    moved = np.empty((3 * settings.nodes, len(POINTS), 3))
+    for frames in np.unique(seen, axis=1).T:  # points that were seen in the same frames are smoothed alike
+        mine = (seen == frames[:, None]).all(axis=0)
+        smooth, way = smoother(settings, tuple(micros[frames].tolist()))
+        moved[:, mine] = np.tensordot(smooth, points[np.ix_(frames, mine)], axes=1)
+        if mine[0]:
+            pelvis = way @ points[frames, 0] * HORIZONTAL
+    return (moved - pelvis[:, None]).ravel()
+
+
+def _whole(settings, micros, seen):
+    """Tell whether a point that was `seen` (W,) in some frames of a window is missing nowhere for longer than max_gap_s."""
+    spacing = np.median(np.diff(micros))
+    edges = np.concatenate([[micros[0] - spacing], micros[seen], [spacing]])
+    return seen.sum() >= FEWEST and np.diff(edges).max() - spacing <= 1e6 * (settings.max_gap_s + SLACK_S)
+
+
+def _first(times, settings):
+    """Find the first frame of the newest frame's window: the last that is as old as the window."""
+    return max(0, int(np.searchsorted(times, times[-1] - settings.window_s + SLACK_S, side="right")) - 1)
+
+
+def _both(model, inputs, lag):
+    """Estimate the force (N, 2, 3) BW under the left and the right foot, before contact is decided."""
+    left = estimate(model, mirrored(model.settings, inputs))[:, lag] * MIRROR
+    return np.stack([left, estimate(model, inputs)[:, lag]], axis=1)
+
+
+def _forces(model, feet, time_s, both):
+    """Decide which foot is on the ground, from both feet's force (2, 3) BW, and note the steps that end."""
+    on_ground = both[:, 2] > model.settings.contact_bw
+    ended = [foot.take(time_s, force, model.settings.contact_bw) for foot, force in zip(feet, both, strict=True)]
+    known = np.isfinite(both)
+    return Forces(time_s, np.where(on_ground[:, None] | ~known, both, 0.0), on_ground, [step for step in ended if step])
+
+
+def _lag(model, lag_s):
+    if lag_s not in model.settings.lags_s:
+        raise ValueError(f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in model.settings.lags_s)} s; found {lag_s:g}. "
+                         "Choose one of them.")
+    return model.settings.lags_s.index(lag_s)
+
+
+def _metres(points):
+    if np.shape(points) != (len(POINTS), 3):
+        raise ValueError(f"A frame is (11, 3): AP, ML and V of the points {', '.join(POINTS)}; found {np.shape(points)}. Lay it out so.")
+    if abs(points[0][2]) > TALLEST_M:
+        raise ValueError(f"Points are in m above the ground; found a pelvis at {points[0][2]:,.0f}. If they are in mm, divide by 1000.")
+
+
+class _Foot:
+    """One foot's contact while it lasts: (time, force) from just before touchdown on."""
+
+    def __init__(self, side, vlr):
+        self.side, self.vlr, self.before, self.contact = side, vlr, None, []
+
+    def take(self, time_s, force, contact_bw):
+        """Take the force (3,) BW at a time; returns the Step that ended, or None. What began unseen or was interrupted is no step."""
+        before, self.before = self.before, (time_s, force)
+        if before is None or not np.isfinite(force).all() or not np.isfinite(before[1]).all():
+            self.contact = []
+        elif not self.contact and force[2] > contact_bw >= before[1][2]:
+            self.contact = [_crossing(before, self.before, contact_bw), self.before]
+        elif self.contact and force[2] > contact_bw:
+            self.contact.append(self.before)
+        elif self.contact:
+            step, self.contact = [*self.contact, _crossing(before, self.before, contact_bw)], []
+            return self._step(*map(np.array, zip(*step, strict=True)))
+        return None
+
+    def _step(self, times, forces):
+        if times[-1] - times[0] < SHORTEST_S:
+            return None
+        return Step(self.side, float(times[0]), float(times[-1]), features.extract(forces, times, vlr=self.vlr))
+
+
+def _crossing(before, after, contact_bw):
+    """Interpolate where the vertical force passes contact_bw between two moments (time, force)."""
+    share = (contact_bw - before[1][2]) / (after[1][2] - before[1][2])
+    return before[0] + share * (after[0] - before[0]), before[1] + share * (after[1] - before[1])
