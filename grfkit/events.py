@@ -44,9 +44,10 @@ class Detector(NamedTuple):
 def fit(motions, known, candidate, *, seed):
     """Train a Detector on steps whose touchdown_s, toeoff_s and mid_s are known; their `runner` may be left out later.
 
-    `candidate` are the kernel's scales and noise. The close look is trained off the truth by random times, so that it needs no first
+    `candidate` are the kernel's scales and noise; there is no padding to weigh. The close look is trained off the truth by random times, so that it needs no first
     look at its own training steps.
     """
+    candidate = candidate | {"edges": 0.0}
     truth, mid, runners = known[EVENTS].to_numpy(), known["mid_s"].to_numpy(), known["runner"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)
     closely = [kernel.Regression(_close(motions, known, shaken[:, i]), (truth - shaken)[:, None, [i]], runners, candidate, shape="gaussian")

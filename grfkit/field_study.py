@@ -22,15 +22,17 @@ def known_steps(motions, known, taken):
     index = pd.Series(range(len(taken)), index=taken.stances["stance"])
     steps = known[field.seen(motions, known, *events.reach(motions, known).T)].reset_index(drop=True)
     mine = samples.take(taken, index[steps["stance"]].to_numpy())
-    return steps.assign(**{name: mine.stances[name] for name in ("flight_s", "group", "speed")}), mine
+    contact_s = steps["toeoff_s"] - steps["touchdown_s"]
+    return steps.assign(contact_s=contact_s, **{name: mine.stances[name] for name in ("flight_s", "group", "speed")}), mine
 
 
 def detect(motions, found, steps, candidate, *, every, seed):
     """Detect the contacts of all steps that were found, each runner's by a detector trained on the others' measured `steps`.
 
-    Of those every so-many-th trains, by their order. Returns the contacts and the Detector, which knows all runners.
+    Of those one in `every` trains, drawn at random. Returns the contacts and the Detector, which knows all runners.
     """
-    detector = events.fit(motions, steps.iloc[::every].reset_index(drop=True), candidate, seed=seed)
+    some = np.sort(np.random.default_rng(seed).permutation(len(steps))[::every])
+    detector = events.fit(motions, steps.iloc[some].reset_index(drop=True), candidate, seed=seed)
     files = steps.groupby("file")[["runner", "group", "speed"]].first()
     here = found[found["file"].isin(files.index)]
     runners = here["file"].map(files["runner"])
@@ -47,6 +49,17 @@ def left_out(regression, inputs, runners):
         kernel = regression.kernel({kind: tuple(part[mine] for part in pair) for kind, pair in inputs.items()})
         curves[mine], nearest[mine] = regression.weigh(kernel, runner), regression.nearest(kernel, runner)
     return curves, nearest
+
+
+def estimate(regression, motions, contacts, settings):
+    """Estimate the curves (S, 101, C) of contacts, each runner's by all others', finished for both legs; and the distance (S,) to the nearest step.
+
+    `settings` hold padding_s and flight_s, for steps whose flight is not known and not that of their group either.
+    """
+    flight_s = field.usual_flight(contacts, contacts["group"], settings["flight_s"])
+    inputs = field.inputs(motions, contacts, flight_s, padding_s=settings["padding_s"])
+    curves, nearest = left_out(regression, inputs, contacts["runner"].to_numpy())
+    return field.finish(contacts, curves, flight_s, contacts["group"]), nearest
 
 
 def timing_errors(detected, steps):
@@ -180,21 +193,23 @@ def degraded(recorded, steps, taken, detector, regression, cases, *, seconds, se
     timing (ms), RMSE (BW) and nRMSE (%) of each direction. `settings` hold points_cutoff_hz, max_gap_s, padding_s and flight_s.
     """
     rows, early = [], steps[steps["toeoff_s"] + events.WIDE < seconds]
-    taken = samples.take(taken, early.index.to_numpy())
+    taken, early = samples.take(taken, early.index.to_numpy()), early.reset_index(drop=True)
     for way, amount in [("none", 0.0), *((way, amount) for way, amounts in cases.items() for amount in amounts)]:
         motions = {each.file: _worse(each, way, amount, seconds, np.random.default_rng([seed, number]), settings) for number, each in enumerate(recorded)}
         contacts = _estimated_contacts(motions, early, detector)
-        flight_s = field.usual_flight(contacts, contacts["group"], settings["flight_s"])
-        inputs = field.inputs(motions, contacts, flight_s, padding_s=settings["padding_s"])
-        curves, _ = left_out(regression, inputs, contacts["runner"].to_numpy())
-        curves = field.finish(contacts, curves, flight_s, contacts["group"])
-        errors, (scores, _) = timing_errors(contacts, early), forces(taken, early.reset_index(drop=True), {way: (contacts, curves)})
-        near = errors[(errors[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)]
-        means = scores.groupby("direction", sort=False)[["rmse_bw", "nrmse_pct"]].mean()
-        rows.append({"way": way, "amount": amount, "steps": len(early), "estimated_pct": 100 * len(errors) / len(early), "right_pct": 100 * len(near) / len(early),
-                     **{f"{event}_rmse_ms": _rms(near[event]) for event in ("touchdown", "toeoff", "contact")},
-                     **{f"{measure}_{direction.lower()}": means.loc[direction, measure] for direction in DIRECTIONS for measure in means}})
+        row = {"way": way, "amount": amount, "steps": len(early), "estimated_pct": 100 * contacts["stance"].notna().sum() / len(early)}
+        rows.append(row | (_errors(contacts, early, taken, regression, motions, settings) if contacts["stance"].notna().any() else {}))
     return pd.DataFrame(rows)
+
+
+def _errors(contacts, steps, taken, regression, motions, settings):
+    """Give what degraded says of the contacts that were estimated."""
+    curves, _ = estimate(regression, motions, contacts, settings)
+    errors, (scores, _) = timing_errors(contacts, steps), forces(taken, steps, {"degraded": (contacts, curves)})
+    near = errors[(errors[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)]
+    means = scores.groupby("direction", sort=False)[["rmse_bw", "nrmse_pct"]].mean()
+    return {"right_pct": 100 * len(near) / len(steps), **{f"{event}_rmse_ms": _rms(near[event]) for event in ("touchdown", "toeoff", "contact")},
+            **{f"{measure}_{direction.lower()}": means.loc[direction, measure] for direction in DIRECTIONS for measure in means}}
 
 
 def _worse(each, way, amount, seconds, rng, settings):

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from grfkit import recipes
 from grfkit import study as studies
-from grfkit.study import TABLES
 
 PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
             "matplotlib", "papermill", "nbconvert"]
@@ -65,7 +64,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
         raise NotebookFailed(f"{message}\n{where}".strip()) from error
     record |= {"status": "done", "duration_s": time.perf_counter() - clock}
     if folder is not None and notebook.stem.startswith("01"):
-        table = _table(study, notebook)
+        table = studies.table_beside(study)
         record["data_sha256"] = hash_data(folder, *([table] if table else []))
     return _keep_done(notebook.stem, running, executed, record)
 
@@ -90,21 +89,9 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
              "published": _relative(home.parent / "params" / "published.yaml", home)}
     if "recipe" in declared:
         recipes.load(home / given["recipe"])
-    table = _table(study, notebook)
+    table = studies.table_beside(study) if "table" in section else None
     section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder
-
-
-def _table(study, notebook):
-    """Return the path of a table of trials that lies beside the study file; None where the data folder holds it."""
-    name = study.sections.get(notebook.stem, {}).get("table")
-    if name is None or name in TABLES:
-        return None
-    path = Path(study.path).parent / name
-    if not path.is_file():
-        raise ValueError(f"{study.path} names the table of trials {name}, which lies beside it; {path} does not exist. Write it "
-                         "(make new-study makes one), or name `trials.csv` in the data folder.")
-    return path
 
 
 def declared_parameters(notebook):

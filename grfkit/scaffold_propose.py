@@ -41,6 +41,8 @@ def values(name, looks, static, rows, notes):
     limits = f"[{math.floor(10 * low) / 10}, {math.ceil(10 * high) / 10}]"
     found[first, "speed_m_s"] = limits, "all; narrow it to the speed that you study"
     found[first, "contact_threshold_n"] = _threshold(looks, notes)
+    about = f'{{data: "Recordings of the study {name}.", licence: "not stated", citation: "not stated"}}'
+    found["10_field", "about"] = about, "for the card of a model: fill it in before you pass one on"
     return found | _split({row["runner"] for row in rows} - {""}, notes)
 
 

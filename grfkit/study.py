@@ -230,6 +230,37 @@ class Explanation(Section):
     window_pct: Literal[5, 10, 20, 25]
 
 
+class Scales(Section):
+    positions_m: Positive
+    velocities_m_s: Positive
+    accelerations_m_s2: Positive
+    noise: Positive
+
+
+class Degraded(Section):
+    noise: list[Positive]
+    bias: list[Positive]
+    rate: list[Positive]
+    missing: list[Share]
+
+
+class About(Section):
+    data: Annotated[str, Field(min_length=1)]
+    licence: Annotated[str, Field(min_length=1)]
+    citation: Annotated[str, Field(min_length=1)]
+
+
+class InTheField(Section):
+    examined: str
+    detector: Scales
+    every: Count
+    level: Share
+    degraded: Degraded
+    seconds: Positive
+    vlr: VLR
+    about: About
+
+
 class Nothing(Section):
     pass
 
@@ -247,6 +278,7 @@ class StudyFile(Section):
     figure4: Figure4 = Field(alias="07_figure4")
     generalisation: Generalisation = Field(alias="08_generalisation")
     agreement: Agreement = Field(alias="09_agreement")
+    field: InTheField = Field(alias="10_field")
     explanation: Explanation = Field(alias="11_explanation")
     moments: Nothing = Field(alias="13_moments")
 
@@ -287,6 +319,25 @@ def load(path):
     general, laboratory, fetch = (checked.pop(key) for key in ("study", "laboratory", "fetch"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256, fetch)
+
+
+def preprocessing(path):
+    """Read the section 01_preprocess of a study file for reading its recordings again: the table of trials as a path where it lies beside the file."""
+    study = load(path)
+    beside = table_beside(study)
+    return study.sections["01_preprocess"] | ({"table": beside} if beside else {})
+
+
+def table_beside(study):
+    """Give the path of a Study's table of trials that lies beside the study file; None where the data folder holds it."""
+    name = study.sections["01_preprocess"]["table"]
+    if name in TABLES:
+        return None
+    path = Path(study.path).parent / name
+    if not path.is_file():
+        raise StudyError(f"{study.path} names the table of trials {name}, which lies beside it; {path} does not exist. Write it "
+                         "(make new-study makes one), or name `trials.csv` in the data folder.")
+    return path
 
 
 def published(path):
