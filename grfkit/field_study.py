@@ -162,6 +162,21 @@ def coverage(inside, steps_of):
     return pd.DataFrame(rows, columns=["speed", "direction", "covered_pct", "least_runner_pct"])
 
 
+def covered_by_runner(inside, steps_of):
+    """Give the share (%) of each runner's samples that lie in the bands: runner and a column for each direction."""
+    shares = pd.DataFrame(100 * inside.mean(axis=1), columns=DIRECTIONS)
+    return shares.groupby(steps_of["runner"].to_numpy()).mean().rename_axis("runner").reset_index()
+
+
+def typical(off, contacts, curves, model):
+    """Take a stance whose error is the median: measured and estimated (101, 3) BW, and the half widths of its band (101, 3)."""
+    rows, errors = off
+    sizes = np.mean(errors**2, axis=(1, 2))
+    one = np.argsort(sizes)[len(sizes) // 2]
+    estimated = curves[rows[one], :, :3]
+    return estimated - errors[one], estimated, model.bands.around(contacts["contact_s"].to_numpy()[rows[[one]]])[0]
+
+
 def feature_residuals(taken, contacts, curves, *, vlr):
     """Give each feature of the contacts that plates measured: a row for each, `feature` and `feature_measured`, with runner, group, side and contact_s."""
     here = contacts.dropna(subset="stance")

@@ -1,4 +1,4 @@
-"""Train a model for the field on recordings with plates, and say of it what a reader should know: the notebook 10_field.
+"""Train a model for the field on recordings with plates, and save it with what a reader should know: the notebook 10_field.
 
 Tables of steps and contacts are those of grfkit.field_study. Curves are (S, 101, 5): AP, ML and V (BW), and the centre of pressure AP and ML
 (m from the ankle joint at the same moment).
@@ -7,11 +7,12 @@ Tables of steps and contacts are those of grfkit.field_study. Curves are (S, 101
 import numpy as np
 import pandas as pd
 
-from grfkit import ESTIMATES, conformal, field, field_study, joints, joints_study, kernel, limits, samples
+from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_model, field_study, kernel, limits, model_folder, samples
 from grfkit.field_model import FieldModel
 from grfkit.joints_study import CENTRES
+from grfkit.plot_field import EVENTS
 
-LOADED_BW = 0.1  # less vertical force, and the centre of pressure is a quotient of two small numbers: our choice
+SHOWN = 200  # contacts by which a graph is compared: our choice, a second or so
 
 
 def targets(taken, steps, recorded, motions, section):
@@ -19,20 +20,7 @@ def targets(taken, steps, recorded, motions, section):
 
     `steps` are the same stances; `recorded` and `motions` as field_known gives them, with a study's section 01_preprocess.
     """
-    return np.concatenate([samples.curve_targets(taken), mirrored(steps, centres(steps, recorded, motions, section))], axis=2)
-
-
-def centres(steps, recorded, motions, section):
-    """Measure the centre of pressure (S, 101, 2) m, AP and ML from the ankle joint, of measured steps."""
-    _, cop = joints_study.measured(recorded, steps, cutoff_hz=section["force_cutoff_hz"], threshold_n=section["contact_threshold_n"])
-    points, _ = joints_study.legs(motions, steps)
-    return (cop - points[:, :, joints.LEG.index("ankle")])[..., :2]
-
-
-def mirrored(steps, centres):
-    """Turn centres (S, 101, 2) of left legs into those of right ones; again, and they are back."""
-    left = (steps["side"] == "l").to_numpy()[:, None, None]
-    return np.where(left, samples.MIRROR[:2], 1.0) * centres
+    return np.concatenate([samples.curve_targets(taken), field_centres.mirrored(steps, field_centres.measured(steps, recorded, motions, section))], axis=2)
 
 
 def regression(taken, curves, steps, motions, recipe):
@@ -48,28 +36,6 @@ def regression(taken, curves, steps, motions, recipe):
                          f"{recipe.name} has {', '.join(other) or f'shape: {recipe.kernel.shape}'}. Change `examined` in the study file.")
     inputs = field.inputs(motions, steps, steps["flight_s"].to_numpy(), padding_s=recipe.padding_s)
     return kernel.Regression(inputs, curves, steps["runner"].to_numpy(), kernel.middle(recipe.kernel, recipe.inputs), shape=recipe.kernel.shape)
-
-
-def centre_errors(steps, measured, estimated):
-    """Summarise the errors (mm) of centres of pressure {name: (contacts, curves (S, 101, 5))} against `measured` (S, 101, 2) m of the steps.
-
-    Root mean square over the moments at which the estimated vertical force is above LOADED_BW, mean over stances; a row for each name,
-    direction and speed.
-    """
-    rows = []
-    at = joints_study.nodes(steps)
-    for name, (contacts, curves) in estimated.items():
-        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(steps["stance"])
-        kept = place.notna().to_numpy()
-        values = field.at_times(contacts, curves, np.repeat(place[kept].astype(int).to_numpy(), at.shape[1]), at[kept].ravel())
-        values = values.reshape(kept.sum(), at.shape[1], -1)
-        loaded = values[..., 2] > LOADED_BW
-        squares = np.where(loaded[..., None], (values[..., 3:] - measured[kept])**2, 0.0).sum(axis=1) / loaded.sum(axis=1)[:, None]
-        errors = pd.DataFrame(1000 * np.sqrt(squares), columns=["AP", "ML"]).assign(speed=steps["speed"].to_numpy()[kept])
-        both = pd.concat([errors, errors.assign(speed=field_study.ALL)])
-        rows.append(both.melt("speed", var_name="direction", value_name="rmse_mm").groupby(["direction", "speed"])["rmse_mm"].agg(["mean", "size"])
-                    .rename(columns={"mean": "rmse_mm", "size": "n"}).reset_index().assign(estimator=name))
-    return pd.concat(rows, ignore_index=True)[["estimator", "direction", "speed", "rmse_mm", "n"]]
 
 
 def model(detector, regression, motions, contacts, curves, nearest, *, off, of_features, of_asymmetry, speeds, settings):
@@ -107,3 +73,69 @@ def curves_table(contacts, curves):
     times = kept[["touchdown_s"]].to_numpy() + kept[["contact_s"]].to_numpy() * np.linspace(0, 1, nodes)
     table = pd.DataFrame({"stance": np.repeat(kept["stance"].to_numpy(), nodes), "node": np.tile(np.arange(nodes), len(kept)), "time_s": times.ravel()})
     return table.assign(**dict(zip([*ESTIMATES, *CENTRES], np.float32(curves[rows].reshape(-1, curves.shape[2]).T), strict=True)))
+
+
+def settings(section, recipe, steps, *, level, vlr):
+    """Give the settings of a FieldModel from a study's section 01_preprocess, a recipe and the measured steps."""
+    return {"points_cutoff_hz": section["points_cutoff_hz"], "max_gap_s": section["checks"]["max_gap_s"], "padding_s": recipe.padding_s, "vlr": vlr,
+            "level": level, "flight_s": float(steps["flight_s"].mean())}
+
+
+def some_inputs(motions, contacts, settings):
+    """Lay out evenly chosen contacts as field.inputs does: what a graph is compared on."""
+    some = contacts.iloc[np.unique(np.linspace(0, len(contacts) - 1, SHOWN).astype(int))].reset_index(drop=True)
+    return field.inputs(motions, some, field.usual_flight(some, some["group"], settings["flight_s"]), padding_s=settings["padding_s"])
+
+
+def save(folder, model, inputs, *, card):
+    """Save a FieldModel as a folder that travels, with the graph `curves`, compared on inputs; returns the largest difference (BW, or m).
+
+    Raises ValueError where ONNX Runtime gives other forces, by more than onnx_export.TOLERANCE_BW.
+    """
+    from grfkit import onnx_export
+
+    graph = onnx_export.regression(model.curves)
+    difference = onnx_export.verify(graph, onnx_export.curve_feed(inputs), model.curves.estimate(inputs))
+    arrays, description = model_folder.join(field_model.parts(model))
+    model_folder.save(folder, description=description, arrays=arrays, card=card, graphs={"curves": graph})
+    return difference
+
+
+def card(model, about, steps, timing, summary, coverage):
+    """Say of a FieldModel what model_card.Card asks for; `about` holds data, licence and citation, the tables are those of field_study."""
+    whole = [table[table["speed"] == field_study.ALL] for table in (timing, summary, coverage)]
+    detector = whole[0].set_index("detector").loc["detector"]
+    forces = whole[1][whole[1]["estimator"] == whole[1]["estimator"].iloc[-1]].set_index("direction")
+    covered = whole[2].set_index("direction")["covered_pct"]
+    scores = [{"what": name, "RMSE": f"{detector[f'{event}_rmse_ms']:.1f} ms", "more": f"mean error {detector[f'{event}_mean_ms']:+.1f} ms"}
+              for event, name in EVENTS.items()]
+    scores += [{"what": f"{direction} force", "RMSE": f"{forces.loc[direction, 'rmse_bw']:.3f} BW",
+                "more": f"nRMSE {forces.loc[direction, 'nrmse_pct']:.1f} %, r {forces.loc[direction, 'r']:.3f}, {covered[direction]:.0f} % of samples in the band"}
+               for direction in DIRECTIONS]
+    known = "; ".join(f"{called} {low:{form}} to {high:{form}} {unit}" for name, (called, unit, form, _) in limits.MEASURES.items()
+                      for low, high in [model.known["ranges"][name]])
+    runners = steps["runner"].nunique()
+    return {
+        "title": f"Running: contacts, forces and centre of pressure from 11 points ({runners} runners)",
+        "purpose": "Estimates, for each step of a recording of running without force plates, touchdown, toe-off, the three ground reaction force curves, the "
+                   "centre of pressure and features, with bands. Not for walking, sprinting or jumping, nor for decisions about one person's health.",
+        "data": f"{about['data']} {len(steps)} steps of {runners} runners trained it.", "licence": about["licence"], "citation": about["citation"],
+        "recipe": "Kernel ridge regression on positions, velocities and accelerations, left legs mirrored; forces of a recording balance "
+                  "(grfkit, notebook 10_field).",
+        "scores": scores, "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts.",
+        "limits": [f"What it knows: {known}. What is beyond by more than a tenth is estimated and said to be unlike.",
+                   f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of the runner with the least it held "
+                   f"{whole[2]['least_runner_pct'].min():.0f} % in one direction.",
+                   "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames a second, cost accuracy "
+                   "(10_field/degraded.csv).",
+                   "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong by as much."],
+        "use": "    from grfkit import field_estimate, field_model\n"
+               "    model, card = field_model.load(\"path/of/this/folder\")\n"
+               "    steps, curves, warnings = field_estimate.one(model, \"a name\", points, 100, 3.5)  # (F, 11, 3) m, Hz, m/s"}
+
+
+def beside_published(timing, published):
+    """Lay the detector's RMSE (ms) over all speeds beside a published one: a row for each event."""
+    ours = timing[(timing["detector"] == "detector") & (timing["speed"] == field_study.ALL)].iloc[0]
+    return pd.DataFrame([(name, ours[f"{event}_rmse_ms"], published[f"{event}_rmse_ms"]) for event, name in EVENTS.items()],
+                        columns=["event", "ours_rmse_ms", "published_rmse_ms"]).round(2)
