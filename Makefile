@@ -50,15 +50,18 @@ RECORDED := $(BASE)/recordings
 endif
 endif
 
+ESTIMATE := $(wildcard $(addprefix grfkit/,estimate.py $(addprefix field_,axes.py csv.py estimate.py read.py report* speed.py summary.py words.py) plot_field_report.py))
+FIELD := $(filter-out $(ESTIMATE),$(wildcard $(addprefix grfkit/,field*.py joints*.py stream*.py plot_field.py plot_joints.py plot_stream.py conformal.py degrade.py events.py limits.py steps.py)))
 EXPLORE := $(wildcard grfkit/explore*.py grfkit/plot_explore.py)
-LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) $(EXPLORE) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
+LIBRARY := $(filter-out $(wildcard grfkit/virtual* grfkit/scaffold* grfkit/bench* grfkit/course*) $(EXPLORE) $(ESTIMATE) $(FIELD) grfkit/fetch.py grfkit/search_worker.py,$(wildcard grfkit/*.py grfkit/*.j2 grfkit/*.css))
 LABORATORY := $(filter-out grfkit/virtual_explore.py,$(wildcard grfkit/virtual*.py)) grfkit/study.py
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
-BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
+IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html
+BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate reproduce beyond explore bench search-worker course test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -93,6 +96,11 @@ beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, e
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
+field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of C3D files with plates
+	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
+	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"
+
 explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
 	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
 	@$(PYTHON) -m grfkit.report index --study "$(STUDY_FILE)" --reports $(REPORTS)
@@ -122,8 +130,10 @@ $(REPORTS)/02_search.html: $(RECIPE_FILE)
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
-$(REPORTS)/08_generalisation.html $(REPORTS)/11_explanation.html: $(wildcard params/recipes/*.yaml)
+$(REPORTS)/08_generalisation.html $(REPORTS)/10_field.html $(REPORTS)/11_explanation.html: $(wildcard params/recipes/*.yaml)
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
+$(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
+$(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(wildcard params/recipes/*.yaml grfkit/virtual*.py)
 
 $(REPORTS)/index.html: $(PAGES)

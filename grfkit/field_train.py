@@ -107,13 +107,11 @@ def card(model, about, steps, timing, summary, coverage):
     detector = whole[0].set_index("detector").loc["detector"]
     forces = whole[1][whole[1]["estimator"] == whole[1]["estimator"].iloc[-1]].set_index("direction")
     covered = whole[2].set_index("direction")["covered_pct"]
-    scores = [{"what": name, "RMSE": f"{detector[f'{event}_rmse_ms']:.1f} ms", "more": f"mean error {detector[f'{event}_mean_ms']:+.1f} ms"}
+    scores = [{"what": name, "RMSE": f"{detector[f'{event}_rmse_ms']:.1f} ms", "more": f"mean error {round(detector[f'{event}_mean_ms'], 1) + 0.0:.1f} ms"}
               for event, name in EVENTS.items()]
     scores += [{"what": f"{direction} force", "RMSE": f"{forces.loc[direction, 'rmse_bw']:.3f} BW",
                 "more": f"nRMSE {forces.loc[direction, 'nrmse_pct']:.1f} %, r {forces.loc[direction, 'r']:.3f}, {covered[direction]:.0f} % of samples in the band"}
                for direction in DIRECTIONS]
-    known = "; ".join(f"{called} {low:{form}} to {high:{form}} {unit}" for name, (called, unit, form, _) in limits.MEASURES.items()
-                      for low, high in [model.known["ranges"][name]])
     runners = steps["runner"].nunique()
     return {
         "title": f"Running: contacts, forces and centre of pressure from 11 points ({runners} runners)",
@@ -123,7 +121,7 @@ def card(model, about, steps, timing, summary, coverage):
         "recipe": "Kernel ridge regression on positions, velocities and accelerations, left legs mirrored; forces of a recording balance "
                   "(grfkit, notebook 10_field).",
         "scores": scores, "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts.",
-        "limits": [f"What it knows: {known}. What is beyond by more than a tenth is estimated and said to be unlike.",
+        "limits": [f"What it knows: {limits.ranges(model.known)}. What is beyond by more than a tenth is estimated and said to be unlike.",
                    f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of the runner with the least it held "
                    f"{whole[2]['least_runner_pct'].min():.0f} % in one direction.",
                    "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames a second, cost accuracy "

@@ -8,11 +8,11 @@ from grfkit import POINTS
 WIDER = 0.10  # share by which a range of the training runners is widened before a step is called unlike: our choice
 NEAR = 0.99  # share of left-out steps of the training runners that are near enough to another's: our choice
 WALKING = 0.5  # share of the swing height of the training runners' lowest per cent under which feet pass as in walking: our choice
-MEASURES = {  # measure: what it is called, its unit, its format, and which ends of the range count
-    "speed_m_s": ("speed", "m/s", ".2f", (True, True)),
-    "leg_m": ("leg length", "m", ".2f", (True, True)),
-    "contact_s": ("contact time", "s", ".3f", (True, True)),
-    "noise_m": ("noise of the points", "m", ".4f", (False, True)),
+MEASURES = {  # measure: what it is called, the unit and format that it is said in, what turns it into that, and which ends of the range count
+    "speed_m_s": ("speed", "m/s", ".2f", 1, (True, True)),
+    "leg_m": ("leg length", "m", ".2f", 1, (True, True)),
+    "contact_s": ("contact time", "ms", ".0f", 1000, (True, True)),
+    "noise_m": ("noise of the points", "mm", ".2f", 1000, (False, True)),
 }
 SWING = {"l": [POINTS.index("r_heel"), POINTS.index("r_toe")], "r": [POINTS.index("l_heel"), POINTS.index("l_toe")]}
 STANCE = {"l": SWING["r"], "r": SWING["l"]}
@@ -61,15 +61,21 @@ def learn(measured, swings, nearest):
 def unlike(limits, measured, nearest):
     """Say for each step what is unlike the training runners' steps: a list of texts, empty where nothing is."""
     texts = [[] for _ in range(len(measured))]
-    for name, (called, unit, form, ends) in MEASURES.items():
+    for name, (called, unit, form, factor, ends) in MEASURES.items():
         low, high = limits["ranges"][name]
         for text, value in zip(texts, measured[name], strict=True):
             if ends[0] and value < low * (1 - WIDER) or ends[1] and value > high * (1 + WIDER):
-                text.append(f"{called} {value:{form}} {unit} (training runners: {low:{form}} to {high:{form}})")
+                text.append(f"{called} {factor * value:{form}} {unit} (training runners: {factor * low:{form}} to {factor * high:{form}})")
     for text, distance in zip(texts, nearest, strict=True):
         if distance > limits["nearest"]:
             text.append("moves unlike every training runner")
     return ["; ".join(text) for text in texts]
+
+
+def ranges(limits):
+    """Say what a model knows: the range of each measure of its training runners."""
+    return "; ".join(f"{called} {factor * low:{form}} to {factor * high:{form}} {unit}" for name, (called, unit, form, factor, _) in MEASURES.items()
+                     for low, high in [limits["ranges"][name]])
 
 
 def walks(limits, swings):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
-from grfkit import __version__, estimators, model_card, model_check, recipes
+from grfkit import __version__, estimators, model_card, model_check, recipes, store
 from grfkit.model_card import Card
 from grfkit.model_check import ARRAYS, CARD, DESCRIPTION, FORMAT, GRAPH, VERSION
 
@@ -104,12 +104,10 @@ def unpack(arrays, description):
 
 
 def _write(folder, description, arrays, card, graphs):
-    from safetensors.numpy import save_file
-
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # safetensors writes memory as it lies
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
     shapes = {name: {"dtype": model_check.dtype_name(name, array), "shape": list(array.shape)} for name, array in arrays.items()}
     model_check.finite(arrays, "Nothing was saved.")
-    save_file(arrays, folder / ARRAYS)
+    store.weights(folder / ARRAYS, arrays)
     for name, graph in graphs.items():
         if not re.fullmatch(GRAPH, name):
             raise ValueError(f"A graph's name is letters, digits, - and _; found {name!r}. Choose another.")

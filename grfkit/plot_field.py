@@ -49,9 +49,9 @@ def coverage(axes, table, *, level):
     """Draw the share (%) of samples of each runner that lie in the bands on axes (3,); `table` has runner and a column for each direction."""
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         values = np.sort(table[direction])
-        ax.bar(np.arange(len(values)), values, color=ESTIMATED, alpha=0.6)
         ax.axhline(100 * level, color=MEASURED, linestyle="--", label=f"{100 * level:g} %")
-        ax.set(title="", xlabel="runners, ordered", ylabel="samples in the band (%)", ylim=(0, 100), xticks=[])
+        ax.plot(np.arange(len(values)), values, "o", color=ESTIMATED, label="a runner")
+        ax.set(xlabel="runners, in order", ylabel="samples in the band (%)", ylim=(min(50, values.min() - 5), 101), xticks=[])
     axes[0].legend(fontsize="small", frameon=False, loc="lower right")
     axes[2].text(0.97, 0.05, f"{len(table)} runners", transform=axes[2].transAxes, ha="right", fontsize="small")
     return axes

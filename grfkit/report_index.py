@@ -19,7 +19,8 @@ from grfkit.report_words import (FEATURES, beside_baseline, by_direction, curves
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 NEEDS = {"01_preprocess": [], "02_search": NOTEBOOKS[:1], "03_train": NOTEBOOKS[:2], "06_table3": [*NOTEBOOKS[:3], "05_table2"],
          "08_generalisation": NOTEBOOKS[:1], "09_agreement": ["01_preprocess", "08_generalisation"],
-         "11_explanation": NOTEBOOKS[:1], "explore": NOTEBOOKS[:3]}  # what each builds on, as in the Makefile; the others on the first three
+         "10_field": NOTEBOOKS[:1], "11_explanation": NOTEBOOKS[:1], "12_stream": ["01_preprocess", "10_field"],
+         "13_moments": ["01_preprocess", "10_field"], "explore": NOTEBOOKS[:3]}  # what each builds on, as in the Makefile; the others on the first three
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     ("Table 1. Estimated and measured curves over stance", "04_table1/table1.csv", "direction",
      {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 2, 2)}),

@@ -62,11 +62,20 @@ def save(results, name, content):
         case ".png" | ".svg":
             content.savefig(temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None)
         case ".safetensors":
-            from safetensors.numpy import save_file
-            save_file({key: np.asarray(array, order="C") for key, array in content.items()}, temporary)  # it writes memory as it lies
+            weights(temporary, content)
         case other:
             raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
     os.replace(temporary, target)
+
+
+def weights(path, arrays):
+    """Write arrays {name: array} as .safetensors, for whoever may read what else is written here: safetensors 0.8 lets its owner alone."""
+    from safetensors.numpy import save_file
+
+    path.touch()
+    mode = path.stat().st_mode
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)  # it writes memory as it lies
+    path.chmod(mode)
 
 
 @contextmanager

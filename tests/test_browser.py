@@ -20,7 +20,7 @@ import pytest
 from conftest import ROOT
 
 PAGES = ["index", "01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4", "08_generalisation",
-         "09_agreement", "11_explanation", "explore"]
+         "09_agreement", "10_field", "11_explanation", "12_stream", "13_moments", "explore"]
 WIDTHS = (400, 1600)
 SHOTS = ROOT / "reports" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -1,5 +1,7 @@
 """Results are written whole or not at all, and read back as they were."""
 
+import os
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -63,3 +65,10 @@ def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path)
         store.save(tmp_path, name, fig)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     plt.close(fig)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such mode")
+def test_weights_may_be_read_by_whoever_may_read_a_table(tmp_path):
+    store.save(tmp_path, "03_train/model.safetensors", {"weights": np.zeros(3)})
+    store.save(tmp_path, "03_train/model.json", {})
+    assert (tmp_path / "03_train/model.safetensors").stat().st_mode == (tmp_path / "03_train/model.json").stat().st_mode
