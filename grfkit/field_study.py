@@ -195,6 +195,8 @@ def asymmetry_errors(table, steps):
     names = [*features.FEATURES, "contact_s"]
     counts = table.groupby(["group", "side"]).size().unstack(fill_value=0)
     kept = table[table["group"].isin(counts.index[(counts.reindex(columns=["l", "r"], fill_value=0) >= 5).all(axis=1)])]
+    if kept.empty:
+        return pd.DataFrame(columns=[*names, "runner"])
     runners = kept.groupby("group")["runner"].first()
     errors = {name: field.asymmetry_pct(kept, name) - field.asymmetry_pct(kept, f"{name}_measured") for name in names}
     return pd.DataFrame(errors).assign(runner=runners)
