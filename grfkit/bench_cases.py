@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,46 @@ def fitted(taken, recipes, *, seed, network):
     candidate = kernel.middle(recipes["physics"].kernel, recipes["physics"].inputs)
     best = {"paper": network, "physics": {"candidates": [candidate], "chosen": {name: [0] for name in DIRECTIONS}}}
     return {name: estimators.fit(taken, recipes[name], best[name], seed=seed, epochs=1) for name in best}
+
+
+def field_model(stances, frames, folder, section, recipe, *, seed):
+    """Train a field_model.FieldModel on recordings as notebook 10_field does, with one detector set beforehand; returns it and the recordings."""
+    from grfkit import field_known, field_study, field_train, steps
+
+    recorded = field_known.read(stances, folder, section)
+    motions = field_known.motions(recorded, section)
+    found = steps.find(motions)
+    known, taken = field_study.known_steps(motions, field_known.match(found, stances)[0], samples.prepare(frames, stances, recipe))
+    contacts, detector = field_study.detect(motions, found, known, kernel.middle(recipe.kernel, samples.KINDS), every=3, seed=seed)
+    curves = field_train.regression(taken, field_train.targets(taken, known, recorded, motions, section), known, motions, recipe)
+    settings = field_train.settings(section, recipe, known, level=0.9, vlr=section["vlr"])
+    estimated, nearest = field_study.estimate(curves, motions, contacts, settings)
+    of_features = field_study.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
+    return field_train.model(detector, curves, motions, contacts, estimated, nearest, off=field_study.residuals(taken, known, contacts, estimated),
+                             of_features=of_features, of_asymmetry=field_study.asymmetry_errors(of_features, known),
+                             speeds={each.file: each.speed_m_s for each in recorded}, settings=settings), recorded
+
+
+def a_minute(recorded):
+    """Take recordings that last a minute together, the last cut short; fewer where there are fewer."""
+    kept, left = [], 60.0
+    for each in recorded:
+        if left * each.point_hz >= 100:  # frames: what is left is worth a recording
+            kept.append(replace(each, points=each.points[:round(left * each.point_hz)]))
+            left -= len(kept[-1].points) / each.point_hz
+    return kept
+
+
+def estimated(model, recorded):
+    """Estimate recordings without their plates, from points in memory to tables of steps and curves."""
+    from grfkit import field_estimate
+    return [field_estimate.one(model, each.file, each.points, each.point_hz, each.speed_m_s) for each in recorded]
+
+
+def bare_reading(recorded, folder):
+    """Read the recordings' files as ezc3d does, points and plates."""
+    import ezc3d
+    return [ezc3d.c3d(str(Path(folder) / each.file), extract_forceplat_data=True) for each in recorded]
 
 
 def plain_spm(estimated, measured, *, alpha):

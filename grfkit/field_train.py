@@ -7,7 +7,8 @@ Tables of steps and contacts are those of grfkit.field_study. Curves are (S, 101
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_model, field_study, kernel, limits, model_folder, samples
+from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_known, field_model, field_study, kernel, limits, model_folder, samples
+from grfkit import steps as steps_of
 from grfkit.field_model import FieldModel
 from grfkit.joints_study import CENTRES
 from grfkit.plot_field import EVENTS
@@ -73,6 +74,17 @@ def curves_table(contacts, curves):
     times = kept[["touchdown_s"]].to_numpy() + kept[["contact_s"]].to_numpy() * np.linspace(0, 1, nodes)
     table = pd.DataFrame({"stance": np.repeat(kept["stance"].to_numpy(), nodes), "node": np.tile(np.arange(nodes), len(kept)), "time_s": times.ravel()})
     return table.assign(**dict(zip([*ESTIMATES, *CENTRES], np.float32(curves[rows].reshape(-1, curves.shape[2]).T), strict=True)))
+
+
+def with_cutoff(cutoff_hz, recorded, stances, prepared, section, recipe, candidate, cases, *, every, seed, seconds, settings):
+    """Train on points with another low-pass (Hz) and judge recordings that are made worse, as field_study.degraded: a model for points with more noise."""
+    section = section | {"points_cutoff_hz": cutoff_hz}
+    motions = field_known.motions(recorded, section)
+    found = steps_of.find(motions)
+    steps, taken = field_study.known_steps(motions, field_known.match(found, stances)[0], prepared)
+    _, detector = field_study.detect(motions, found, steps, candidate, every=every, seed=seed)
+    curves = regression(taken, samples.curve_targets(taken), steps, motions, recipe)
+    return field_study.degraded(recorded, steps, taken, detector, curves, cases, seconds=seconds, seed=seed, settings=settings | {"points_cutoff_hz": cutoff_hz})
 
 
 def settings(section, recipe, steps, *, level, vlr):

@@ -93,3 +93,21 @@ def degraded(axes, table):
         ax.legend(fontsize="small", frameon=False, loc="upper left")
     axes[2, 1].text(0.03, 0.1, f"n = {plain['steps']} steps", transform=axes[2, 1].transAxes, fontsize="small")
     return axes
+
+
+def cutoffs(axes, tables):
+    """Draw how errors grow with point noise for models trained with different low-passes on axes (3,): toe-off, AP and vertical force.
+
+    `tables` are {cutoff Hz: table as field_study.degraded}; where nothing is degraded, noise is 0.
+    """
+    panels = [("toeoff_rmse_ms", "toe-off: RMSE (ms)"), ("nrmse_pct_ap", "anterior-posterior: nRMSE (%)"), ("nrmse_pct_v", "vertical: nRMSE (%)")]
+    for (cutoff_hz, table), (marker, color) in zip(tables.items(), LINES, strict=False):
+        mine = table[table["way"].isin(["none", "noise"])]
+        for ax, (key, _) in zip(axes, panels, strict=True):
+            ax.plot(1000 * mine["amount"], mine[key], marker, color=color, markersize=4, label="as recorded" if cutoff_hz is None else f"low-pass {cutoff_hz:g} Hz")
+    for ax, (_, label) in zip(axes, panels, strict=True):
+        ax.set(xlabel=WAYS["noise"].called, ylabel=label)
+        ax.set_ylim(bottom=0)
+    axes[0].legend(fontsize="small", frameon=False)
+    axes[1].text(0.03, 0.95, f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps", transform=axes[1].transAxes, va="top", fontsize="small")
+    return axes

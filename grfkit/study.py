@@ -252,6 +252,8 @@ class About(Section):
 
 class InTheField(Section):
     examined: str
+    points_cutoff_hz: Positive | None
+    other_cutoffs_hz: Annotated[list[Positive], Field(max_length=2)]
     detector: Scales
     every: Count
     level: Share
