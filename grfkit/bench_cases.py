@@ -168,9 +168,11 @@ def a_minute(recorded):
 
 
 def estimated(model, recorded):
-    """Estimate recordings without their plates, from points in memory to tables of steps and curves."""
+    """Estimate recordings without their plates, from points in memory to tables of steps and curves; one that is refused took its time too."""
     from grfkit import field_estimate
-    return [field_estimate.one(model, each.file, each.points, each.point_hz, each.speed_m_s) for each in recorded]
+    for each in recorded:
+        with contextlib.suppress(field_estimate.Refused):
+            field_estimate.one(model, each.file, each.points, each.point_hz, each.speed_m_s)
 
 
 def bare_reading(recorded, folder):

@@ -91,11 +91,32 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
     assert list(estimates["estimator"].unique()) == names
     assert (estimates.groupby("estimator")["stance"].nunique() == len(stances)).all()  # every stance of every runner
     for name, columns in {"08_generalisation/curves.csv": "estimator direction r", "08_generalisation/recipes.csv": "recipe about trained_on",
-                          "08_generalisation/ingredients.csv": "direction r rmse_bw", "09_agreement/verdicts.csv": ""}.items():
+                          "08_generalisation/ingredients.csv": "direction r rmse_bw", "09_agreement/verdicts.csv": "",
+                          "10_field/timing.csv": "detector speed touchdown_rmse_ms toeoff_rmse_ms contact_rmse_ms missed false right_pct",
+                          "10_field/summary.csv": "estimator direction speed r rmse_bw nrmse_pct ratio", "10_field/coverage.csv": "speed direction covered_pct",
+                          "10_field/degraded.csv": "way amount steps estimated_pct contact_rmse_ms nrmse_pct_v", "13_moments/scores.csv": "moment"}.items():
         assert set(columns.split()) <= set(pd.read_csv(smoke / "results" / name).columns), name
     page = (smoke / "index.html").read_text(encoding="utf-8")
-    for stem in ("08_generalisation", "09_agreement", "explore"):
+    for stem in ("08_generalisation", "09_agreement", "10_field", "12_stream", "13_moments", "explore"):
         assert f"{stem}.html" in page and not needs_network((smoke / f"{stem}.html").read_text(encoding="utf-8"))
+
+
+def test_a_model_of_the_field_estimates_what_no_plate_measured(project, beyond, tmp_path):
+    """From `make field` to `make estimate`: the folder that the one prints, moved away from its study, is what the other takes."""
+    done = make(project, "field", "STUDY=smoke")
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("MODEL=reports/smoke/results/10_field/model"), done.stderr[-3000:]
+    shutil.copytree(beyond / "results" / "10_field" / "model", tmp_path / "model")
+    files = sorted((beyond / "recordings").rglob("*.c3d"))[:2]
+    (tmp_path / "new").mkdir()
+    for file in files:
+        shutil.copy(file, tmp_path / "new")
+    done = make(project, "estimate", f"MODEL={tmp_path / 'model'}", f"DATA={tmp_path / 'new'}", "MASS=70", f"OUT={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    assert set(steps["file"]) == {file.name for file in files} and steps["active_peak_bw"].between(1.5, 4).all()
+    known = pd.read_csv(beyond / "results" / "10_field" / "contacts.csv").dropna(subset="stance")
+    known = known[[Path(file).name in set(steps["file"]) for file in known["file"]]]
+    assert len(known) and all((np.abs(steps["touchdown_s"] - time) < 0.01).any() for time in known["touchdown_s"])  # now seen by all, not by all others
 
 
 def test_another_recipe_has_reports_of_its_own(project, smoke):
