@@ -332,8 +332,8 @@ def preprocessing(path):
 
 def table_beside(study):
     """Give the path of a Study's table of trials that lies beside the study file; None where the data folder holds it."""
-    name = study.sections["01_preprocess"]["table"]
-    if name in TABLES:
+    name = study.sections.get("01_preprocess", {}).get("table")
+    if name is None or name in TABLES:
         return None
     path = Path(study.path).parent / name
     if not path.is_file():

@@ -103,7 +103,7 @@ def test_bench_runs_on_few_recordings(smoke, project):
             "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8}},
         kernel_name="python3", cwd=project / "notebooks", progress_bar=False)
     table = pd.read_csv(project / "bench" / "bench" / "bench.csv")
-    assert {"reading", "training", "frames a step", "leaving out", "one stance", "SPM", "cost"} == set(table["bench"])
+    assert {"reading", "training", "frames a step", "leaving out", "one stance", "in the field", "SPM", "cost"} == set(table["bench"])
     assert np.isfinite(table["ratio"]).all() and set(table["met"].dropna()) <= {"yes", "no"}
 
 
