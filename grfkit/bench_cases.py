@@ -141,7 +141,7 @@ def fitted(taken, recipes, *, seed, network):
 
 def field_model(stances, frames, folder, section, recipe, *, seed):
     """Train a field_model.FieldModel on recordings as notebook 10_field does, with one detector set beforehand; returns it and the recordings."""
-    from grfkit import field_known, field_study, field_train, steps
+    from grfkit import field_doubt, field_known, field_study, field_train, steps
 
     recorded = field_known.read(stances, folder, section)
     motions = field_known.motions(recorded, section)
@@ -151,9 +151,9 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
     curves = field_train.regression(taken, field_train.targets(taken, known, recorded, motions, section), known, motions, recipe)
     settings = field_train.settings(section, recipe, known, level=0.9, vlr=section["vlr"])
     estimated, nearest = field_study.estimate(curves, motions, contacts, settings)
-    of_features = field_study.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
-    return field_train.model(detector, curves, motions, contacts, estimated, nearest, off=field_study.residuals(taken, known, contacts, estimated),
-                             of_features=of_features, of_asymmetry=field_study.asymmetry_errors(of_features, known),
+    of_features = field_doubt.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
+    return field_train.model(detector, curves, motions, contacts, estimated, nearest, off=field_doubt.residuals(taken, known, contacts, estimated),
+                             of_features=of_features, of_asymmetry=field_doubt.asymmetry_errors(of_features, known),
                              speeds={each.file: each.speed_m_s for each in recorded}, settings=settings), recorded
 
 

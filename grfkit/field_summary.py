@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from grfkit import features
 
 QUANTITIES = ["contact_s", "flight_s", "step_rate_per_min", *features.FEATURES]
-FEWEST_STEPS = 5  # of a side, to speak of an asymmetry: as field_study.asymmetry_errors judges it
+FEWEST_STEPS = 5  # of a side, to speak of an asymmetry: as field_doubt.asymmetry_errors judges it
 FEWEST_OF_TREND = 20  # steps, or pairs of a left and a right one: our choice, some seven seconds of steps
 TREND_LEVEL = 0.95  # of the interval of a trend
 

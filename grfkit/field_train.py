@@ -7,7 +7,7 @@ Tables of steps and contacts are those of grfkit.field_study. Curves are (S, 101
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_known, field_model, field_study, kernel, limits, model_folder, samples
+from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_doubt, field_known, field_model, field_study, field_worse, kernel, limits, model_folder, samples
 from grfkit import steps as steps_of
 from grfkit.field_model import FieldModel
 from grfkit.joints_study import CENTRES
@@ -42,21 +42,21 @@ def regression(taken, curves, steps, motions, recipe):
 def model(detector, regression, motions, contacts, curves, nearest, *, off, of_features, of_asymmetry, speeds, settings):
     """Put a FieldModel together from what leaving each runner out has shown.
 
-    `contacts`, `curves` and `nearest` are those of left-out runners, `off` as field_study.residuals gives, `of_features` and `of_asymmetry` its
+    `contacts`, `curves` and `nearest` are those of left-out runners, `off` as field_doubt.residuals gives, `of_features` and `of_asymmetry` its
     tables; `speeds` {file: m/s}; `settings` are FieldModel's.
     """
     rows, errors = off
     mine, level = contacts.iloc[rows], settings["level"]
     bands = conformal.fit(errors, mine["contact_s"].to_numpy(), mine["runner"].to_numpy(), level=level)
     known = limits.learn(limits.measure(motions, contacts, speeds), limits.swings(motions, contacts), nearest)
-    return FieldModel(detector, regression, bands, field_study.feature_bands(of_features, level=level),
-                      field_study.asymmetry_limits(of_asymmetry, level=level), known, settings)
+    return FieldModel(detector, regression, bands, field_doubt.feature_bands(of_features, level=level),
+                      field_doubt.asymmetry_limits(of_asymmetry, level=level), known, settings)
 
 
 def by_feature(of_features, model):
     """Summarise the errors of features of left-out runners: a row for each feature; in its unit, n steps, and the half width of its band.
 
-    `of_features` as field_study.feature_residuals; the width is the mean over its steps.
+    `of_features` as field_doubt.feature_residuals; the width is the mean over its steps.
     """
     rows = []
     for name, bands in model.features.items():
@@ -77,14 +77,14 @@ def curves_table(contacts, curves):
 
 
 def with_cutoff(cutoff_hz, recorded, stances, prepared, section, recipe, candidate, cases, *, every, seed, seconds, settings):
-    """Train on points with another low-pass (Hz) and judge recordings that are made worse, as field_study.degraded: a model for points with more noise."""
+    """Train on points with another low-pass (Hz) and judge recordings that are made worse, as field_worse.degraded: a model for points with more noise."""
     section = section | {"points_cutoff_hz": cutoff_hz}
     motions = field_known.motions(recorded, section)
     found = steps_of.find(motions)
     steps, taken = field_study.known_steps(motions, field_known.match(found, stances)[0], prepared)
     _, detector = field_study.detect(motions, found, steps, candidate, every=every, seed=seed)
     curves = regression(taken, samples.curve_targets(taken), steps, motions, recipe)
-    return field_study.degraded(recorded, steps, taken, detector, curves, cases, seconds=seconds, seed=seed, settings=settings | {"points_cutoff_hz": cutoff_hz})
+    return field_worse.degraded(recorded, steps, taken, detector, curves, cases, seconds=seconds, seed=seed, settings=settings | {"points_cutoff_hz": cutoff_hz})
 
 
 def settings(section, recipe, steps, *, level, vlr):
@@ -114,7 +114,7 @@ def save(folder, model, inputs, *, card):
 
 
 def card(model, about, steps, timing, summary, coverage):
-    """Say of a FieldModel what model_card.Card asks for; `about` holds data, licence and citation, the tables are those of field_study."""
+    """Say of a FieldModel what model_card.Card asks for; `about` holds data, licence and citation, the tables are those of field_study and field_doubt."""
     whole = [table[table["speed"] == field_study.ALL] for table in (timing, summary, coverage)]
     detector = whole[0].set_index("detector").loc["detector"]
     forces = whole[1][whole[1]["estimator"] == whole[1]["estimator"].iloc[-1]].set_index("direction")

@@ -72,7 +72,7 @@ def centres(axes, measured, estimated, *, runners):
 def degraded(axes, table):
     """Draw how errors grow on axes (3, W), a column for each way: RMSE of events (ms), nRMSE of forces (%), share of steps estimated (%).
 
-    `table` as field_study.degraded; its first row, nothing degraded, is drawn as thin lines.
+    `table` as field_worse.degraded; its first row, nothing degraded, is drawn as thin lines.
     """
     plain, ways = table.iloc[0], list(dict.fromkeys(table["way"]))[1:]
     rows = [("RMSE (ms)", {name: f"{event}_rmse_ms" for event, name in EVENTS.items()}),
@@ -98,7 +98,7 @@ def degraded(axes, table):
 def cutoffs(axes, tables):
     """Draw how errors grow with point noise for models trained with different low-passes on axes (3,): toe-off, AP and vertical force.
 
-    `tables` are {cutoff Hz: table as field_study.degraded}; where nothing is degraded, noise is 0.
+    `tables` are {cutoff Hz: table as field_worse.degraded}; where nothing is degraded, noise is 0.
     """
     panels = [("toeoff_rmse_ms", "toe-off: RMSE (ms)"), ("nrmse_pct_ap", "anterior-posterior: nRMSE (%)"), ("nrmse_pct_v", "vertical: nRMSE (%)")]
     for (cutoff_hz, table), (marker, color) in zip(tables.items(), LINES, strict=False):

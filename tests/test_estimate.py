@@ -12,7 +12,7 @@ from scipy.stats import linregress
 from test_field_read import write
 from test_report import assert_accessible
 
-from grfkit import (GRAVITY, POINTS, c3d, cohort, conformal, estimate, features, field, field_estimate, field_known, field_model, field_report, field_study,
+from grfkit import (GRAVITY, POINTS, c3d, cohort, conformal, estimate, features, field, field_doubt, field_estimate, field_known, field_model, field_report, field_study,
                     field_summary, field_words, kernel, limits, model_folder, recipes, report_html, samples, stance, steps, study, virtual)
 
 SMOKE = ROOT / "params" / "smoke.yaml"
@@ -54,13 +54,13 @@ def train(trials, folder):
     estimated, nearest = field_study.left_out(curves, field.inputs(have.motions, contacts, flight_s, padding_s=settings["padding_s"]),
                                               contacts["runner"].to_numpy())
     estimated = field.finish(contacts, estimated, flight_s, contacts["group"])
-    rows, off = field_study.residuals(have.taken, have.known, contacts, estimated)
+    rows, off = field_doubt.residuals(have.taken, have.known, contacts, estimated)
     measured = contacts.iloc[rows]
-    table = field_study.feature_residuals(have.taken, contacts, estimated, vlr=settings["vlr"])
+    table = field_doubt.feature_residuals(have.taken, contacts, estimated, vlr=settings["vlr"])
     known = limits.learn(limits.measure(have.motions, contacts, {each.file: each.speed_m_s for each in have.recorded}),
                          limits.swings(have.motions, contacts), nearest)
     return field_model.FieldModel(detector, curves, conformal.fit(off, measured["contact_s"].to_numpy(), measured["runner"].to_numpy(), level=0.9),
-                                  field_study.feature_bands(table, level=0.9), LIMITS_PCT, known, settings)
+                                  field_doubt.feature_bands(table, level=0.9), LIMITS_PCT, known, settings)
 
 
 @pytest.fixture(scope="module")
