@@ -78,7 +78,7 @@ def find(motions):
         lowest = times[find_peaks(-height, distance=max(1, SHORTEST_STEP_S * moved.rate_hz), prominence=LEAST_SINK_M)[0]]
         heels = moved.spline(lowest)[:, [POINTS.index("l_heel"), POINTS.index("r_heel")], 2]
         rows += [(file, "l" if left < right else "r", time) for time, (left, right) in zip(lowest, heels, strict=True)]
-    return pd.DataFrame(rows, columns=["file", "side", "mid_s"])
+    return pd.DataFrame(rows, columns=["file", "side", "mid_s"]).astype({"mid_s": float})
 
 
 def about(motions, steps, centres, *, reach_s, nodes):
