@@ -150,3 +150,47 @@ def test_left_out_has_nothing_of_the_groups_own_targets_in_single_precision():
     assert np.abs(one - two)[groups != 2].max() > 0.1  # the others do learn from it
     one, two = (kernel.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1] for each in (targets, spoiled))
     np.testing.assert_allclose(one[2, others], two[2, others], atol=1e-9)
+
+
+def halved(inputs):
+    """What a Regression is fitted to: the training stances in half precision."""
+    return {kind: tuple(values.astype(np.float16).astype(float) for values in pair) for kind, pair in inputs.items()}
+
+
+def test_regression_without_a_group_equals_fitting_anew_without_it(data):
+    """On stances that it never saw; the training stances as it holds them, in half precision."""
+    inputs, targets = data
+    mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, len(GROUPS)))
+    regression = kernel.Regression(known, targets[4:], GROUPS[4:], CANDIDATE, shape="gaussian")
+    both = {kind: tuple(np.concatenate(parts) for parts in zip(mine[kind], halved(known)[kind], strict=True)) for kind in inputs}
+    for group in ("b", "d", None):
+        seen = 4 + np.flatnonzero(GROUPS[4:] != group)
+        np.testing.assert_allclose(regression.estimate(mine, group), refit(both, targets, seen, np.arange(4), CANDIDATE), atol=2e-4)  # rows in single precision
+    assert np.abs(regression.estimate(mine, "b") - regression.estimate(mine)).max() > 1e-2
+
+
+def test_regression_is_fitted_to_what_it_holds(data):
+    """Half precision of training inputs is no error of its estimates of them: with hardly a ridge they come back."""
+    inputs, targets = data
+    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE | {"noise": 1e-6}, shape="gaussian")
+    np.testing.assert_allclose(regression.estimate(halved(inputs)), targets, atol=1e-3)
+    assert {part.dtype for pair in regression.inputs.values() for part in pair} == {np.dtype(np.float16)}
+
+
+def test_nearest_is_the_least_distance_to_any_other_groups_stance(data):
+    inputs, targets = data
+    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
+    rows, mine = columns(halved(inputs), CANDIDATE), np.flatnonzero(GROUPS == "b")
+    found = regression.kernel(take(halved(inputs), mine))
+    others = np.flatnonzero(GROUPS != "b")
+    literal = [min(((rows[one] - rows[other]) ** 2).sum() for other in others) for one in mine]
+    np.testing.assert_allclose(regression.nearest(found, "b"), literal, rtol=1e-3)  # exp(-d / 2) of some 1e-6, beside an intercept of 10
+    np.testing.assert_allclose(regression.nearest(found), 0, atol=1e-3)  # one of them is itself
+
+
+def test_a_described_regression_estimates_to_the_bit_the_same(data):
+    inputs, targets = data
+    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
+    again = kernel.Regression.restore(*regression.describe())
+    np.testing.assert_array_equal(again.estimate(inputs), regression.estimate(inputs))
+    np.testing.assert_array_equal(again.nearest(again.kernel(inputs)), regression.nearest(regression.kernel(inputs)))
