@@ -11,11 +11,12 @@ import numpy as np
 from grfkit import POINTS, features
 from grfkit.field import SHORTEST_S
 from grfkit.samples import MIRROR, SWAPPED
-from grfkit.stream_model import HORIZONTAL, Model, Settings, estimate, load, save, smoother
+from grfkit.stream_model import CHANNELS, HORIZONTAL, ON, Model, Settings, estimate, load, of_windows, save, smoother
 
 __all__ = ["Forces", "Model", "Settings", "Step", "Stream", "load", "run", "save"]
 SLACK_S = 1e-6  # times are compared to this: theirs are sums of frame times
 FEWEST = 4  # frames of a window in which a point is seen: our choice, a parabola and one more
+BATCH = 512  # windows that are smoothed at a time, 5 MB: our choice
 TALLEST_M = 3.0  # no pelvis is higher above the ground: our choice
 
 
@@ -56,7 +57,7 @@ class Stream:
         first = _first(np.array(self._times), self.model.settings)
         del self._times[:first], self._points[:first]
         inputs = _inputs(self.model.settings, np.array(self._points), np.array(self._times))
-        return _forces(self.model, self._feet, time_s - self.lag_s, _both(self.model, inputs[None], self._lag)[0])
+        return _forces(self._feet, time_s - self.lag_s, both(self.model, inputs[None])[0, self._lag])
 
     def _check(self, points, time_s):
         _metres(points)
@@ -72,20 +73,41 @@ def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
     """
     for frame in points[:1]:
         _metres(frame)
-    times, lag, feet = np.arange(len(points)) / rate_hz, _lag(model, lag_s), [_Foot(side, vlr) for side in "lr"]
-    both = _both(model, motion(model.settings, points, times), lag)
-    each = [_forces(model, feet, time - lag_s, one) for time, one in zip(times, both, strict=True)]
+    times, lag = np.arange(len(points)) / rate_hz, _lag(model, lag_s)
+    return follow(times - lag_s, both(model, motion(model.settings, points, times))[:, lag], vlr=vlr)
+
+
+def follow(times, channels, *, vlr="touchdown_to_13"):
+    """Decide frame by frame which foot is on the ground: what `run` gives, of channels (F, 2, C) of the moments `times` (F,) s, as `both` gives."""
+    feet = [_Foot(side, vlr) for side in "lr"]
+    each = [_forces(feet, time, one) for time, one in zip(times, channels, strict=True)]
     steps = [step for forces in each for step in forces.steps]
-    return np.array([one.time_s for one in each]), np.array([one.force for one in each]), np.array([one.on_ground for one in each]), steps
+    return times, np.array([one.force for one in each]), np.array([one.on_ground for one in each]), steps
+
+
+def both(model, inputs):
+    """Estimate the channels (N, K, 2, C) of the left and the right foot from inputs (N, I), before contact is decided."""
+    known, channels = np.isfinite(inputs).all(axis=1), np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan)
+    channels[known, :, 0] = estimate(model, mirrored(model.settings, inputs[known])) * [*MIRROR, 1.0]
+    channels[known, :, 1] = estimate(model, inputs[known])
+    return channels
 
 
 def motion(settings, points, times, *, every=1):
     """Lay out what is seen at every so-many-th frame: inputs (F / every, I) from points (F, 11, 3) m at times (F,) s; NaN where the window is not whole."""
-    rows = []
-    for newest in range(0, len(points), every):
+    inputs = np.full((len(range(0, len(points), every)), 3 * settings.nodes * len(POINTS) * 3), np.nan)
+    seen, alike = np.isfinite(points).all(axis=(1, 2)), {}
+    for row, newest in enumerate(range(0, len(points), every)):
         first = _first(times[:newest + 1], settings)
-        rows.append(_inputs(settings, points[first:newest + 1], times[first:newest + 1]))
-    return np.array(rows)
+        if seen[first:newest + 1].all() and _long(settings, times[first:newest + 1]):  # of one spacing: they are smoothed alike, all at once
+            alike.setdefault(_micros(times[first:newest + 1]), []).append((row, newest))
+        else:
+            inputs[row] = _inputs(settings, points[first:newest + 1], times[first:newest + 1])
+    for micros, rows in alike.items():
+        (row, newest), reach = np.array(rows).T, np.arange(1 - len(micros), 1)
+        for part in np.array_split(np.arange(len(row)), -(-len(row) // BATCH)):
+            inputs[row[part]] = of_windows(settings, points[newest[part, None] + reach], micros)
+    return inputs
 
 
 def mirrored(settings, inputs):
@@ -97,9 +119,9 @@ def mirrored(settings, inputs):
 def _inputs(settings, points, times):
     """Lay out one window (W, 11, 3) m, the newest frame last: the motion relative to the pelvis' even way; NaN where it is not whole."""
     nothing = np.full(3 * settings.nodes * len(POINTS) * 3, np.nan)
-    if len(times) < FEWEST or times[0] > times[-1] - settings.window_s + SLACK_S:
+    if not _long(settings, times):
         return nothing
-    micros, seen = np.rint(1e6 * (times - times[-1])).astype(int), np.isfinite(points).all(axis=2)
+    micros, seen = np.array(_micros(times)), np.isfinite(points).all(axis=2)
     if not all(_whole(settings, micros, one) for one in np.unique(seen, axis=1).T):
         return nothing
     moved = np.empty((3 * settings.nodes, len(POINTS), 3))
@@ -110,6 +132,16 @@ def _inputs(settings, points, times):
         if mine[0]:
             pelvis = way @ points[frames, 0] * HORIZONTAL
     return (moved - pelvis[:, None]).ravel()
+
+
+def _long(settings, times):
+    """Tell whether frames at times (W,) s, the newest last, span a window."""
+    return len(times) >= FEWEST and times[0] <= times[-1] - settings.window_s + SLACK_S
+
+
+def _micros(times):
+    """Give times (W,) s as whole us before the newest."""
+    return tuple(np.rint(1e6 * (times - times[-1])).astype(int).tolist())
 
 
 def _whole(settings, micros, seen):
@@ -124,18 +156,11 @@ def _first(times, settings):
     return max(0, int(np.searchsorted(times, times[-1] - settings.window_s + SLACK_S, side="right")) - 1)
 
 
-def _both(model, inputs, lag):
-    """Estimate the force (N, 2, 3) BW under the left and the right foot, before contact is decided."""
-    left = estimate(model, mirrored(model.settings, inputs))[:, lag] * MIRROR
-    return np.stack([left, estimate(model, inputs)[:, lag]], axis=1)
-
-
-def _forces(model, feet, time_s, both):
-    """Decide which foot is on the ground, from both feet's force (2, 3) BW, and note the steps that end."""
-    on_ground = both[:, 2] > model.settings.contact_bw
-    ended = [foot.take(time_s, force, model.settings.contact_bw) for foot, force in zip(feet, both, strict=True)]
-    known = np.isfinite(both)
-    return Forces(time_s, np.where(on_ground[:, None] | ~known, both, 0.0), on_ground, [step for step in ended if step])
+def _forces(feet, time_s, channels):
+    """Decide which foot is on the ground, from both feet's channels (2, C), and note the steps that end."""
+    force, on_ground = channels[:, :3], channels[:, 3] > ON
+    ended = [foot.take(time_s, one) for foot, one in zip(feet, channels, strict=True)]
+    return Forces(time_s, np.where(on_ground[:, None] | np.isnan(force), force, 0.0), on_ground, [step for step in ended if step])
 
 
 def _lag(model, lag_s):
@@ -153,32 +178,32 @@ def _metres(points):
 
 
 class _Foot:
-    """One foot's contact while it lasts: (time, force) from just before touchdown on."""
+    """One foot's contact while it lasts: (time, channels) from touchdown on."""
 
     def __init__(self, side, vlr):
         self.side, self.vlr, self.before, self.contact = side, vlr, None, []
 
-    def take(self, time_s, force, contact_bw):
-        """Take the force (3,) BW at a time; returns the Step that ended, or None. What began unseen or was interrupted is no step."""
-        before, self.before = self.before, (time_s, force)
-        if before is None or not np.isfinite(force).all() or not np.isfinite(before[1]).all():
+    def take(self, time_s, channels):
+        """Take the channels (C,) of a moment; returns the Step that ended, or None. What began unseen or was interrupted is no step."""
+        before, self.before = self.before, (time_s, channels)
+        if before is None or not np.isfinite(channels).all() or not np.isfinite(before[1]).all():
             self.contact = []
-        elif not self.contact and force[2] > contact_bw >= before[1][2]:
-            self.contact = [_crossing(before, self.before, contact_bw), self.before]
-        elif self.contact and force[2] > contact_bw:
+        elif not self.contact and channels[3] > ON >= before[1][3]:
+            self.contact = [_crossing(before, self.before), self.before]
+        elif self.contact and channels[3] > ON:
             self.contact.append(self.before)
         elif self.contact:
-            step, self.contact = [*self.contact, _crossing(before, self.before, contact_bw)], []
+            step, self.contact = [*self.contact, _crossing(before, self.before)], []
             return self._step(*map(np.array, zip(*step, strict=True)))
         return None
 
-    def _step(self, times, forces):
+    def _step(self, times, channels):
         if times[-1] - times[0] < SHORTEST_S:
             return None
-        return Step(self.side, float(times[0]), float(times[-1]), features.extract(forces, times, vlr=self.vlr))
+        return Step(self.side, float(times[0]), float(times[-1]), features.extract(channels[:, :3], times - times[0], vlr=self.vlr))
 
 
-def _crossing(before, after, contact_bw):
-    """Interpolate where the vertical force passes contact_bw between two moments (time, force)."""
-    share = (contact_bw - before[1][2]) / (after[1][2] - before[1][2])
+def _crossing(before, after):
+    """Interpolate where contact begins or ends between two moments (time, channels)."""
+    share = (ON - before[1][3]) / (after[1][3] - before[1][3])
     return before[0] + share * (after[0] - before[0]), before[1] + share * (after[1] - before[1])

@@ -263,6 +263,26 @@ class InTheField(Section):
     about: About
 
 
+class KernelScales(Section):
+    positions_m: Positive
+    velocities_m_s: Positive
+    accelerations_m_s2: Positive
+    recency_s: Positive
+
+
+class Streaming(Section):
+    window_s: Positive
+    nodes: Annotated[int, Field(ge=2)]
+    knots: Annotated[int, Field(ge=2)]
+    cutoff_hz: Positive
+    lags_s: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
+    scales: KernelScales
+    features: Count
+    noise: Positive
+    every: Count
+    vlr: VLR
+
+
 class Nothing(Section):
     pass
 
@@ -282,6 +302,7 @@ class StudyFile(Section):
     agreement: Agreement = Field(alias="09_agreement")
     field: InTheField = Field(alias="10_field")
     explanation: Explanation = Field(alias="11_explanation")
+    stream: Streaming = Field(alias="12_stream")
     moments: Nothing = Field(alias="13_moments")
 
 
