@@ -7,7 +7,8 @@ Tables of steps and contacts are those of grfkit.field_study. Curves are (S, 101
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_doubt, field_known, field_model, field_study, field_worse, kernel, limits, model_folder, samples
+from grfkit import (DIRECTIONS, ESTIMATES, conformal, field, field_centres, field_doubt, field_known, field_model, field_study, field_worse, kernel, limits,
+                    model_folder, samples)
 from grfkit import steps as steps_of
 from grfkit.field_model import FieldModel
 from grfkit.joints_study import CENTRES

@@ -1,0 +1,325 @@
+"""Judging a model for the field: each figure against a literal version, and that nobody who is judged was trained on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_estimate import cut, record
+
+from grfkit import (FORCES, conformal, field, field_centres, field_doubt, field_model, field_study, field_train, field_worse, joints, joints_study,
+                    kernel, model_card, model_folder, samples)
+
+DETECTOR = {"positions_m": 0.5, "velocities_m_s": 1.8, "accelerations_m_s2": 60.0, "noise": 1e-3}
+VLR = "touchdown_to_13"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Ten virtual runners, each left out: steps, contacts, curves with centres of pressure."""
+    folder = tmp_path_factory.mktemp("lab")
+    have = cut(record(folder, seed=5, men=5, women=5, trials=2), folder)
+    have.contacts, have.detector = field_study.detect(have.motions, have.found, have.known, DETECTOR, every=1, seed=1)
+    have.targets = field_train.targets(have.taken, have.known, have.recorded, have.motions, have.section)
+    have.curves = field_train.regression(have.taken, have.targets, have.known, have.motions, have.recipe)
+    have.settings = field_train.settings(have.section, have.recipe, have.known, level=0.9, vlr=VLR)
+    have.estimated, have.nearest = field_study.estimate(have.curves, have.motions, have.contacts, have.settings)
+    have.off = field_doubt.residuals(have.taken, have.known, have.contacts, have.estimated)
+    return have
+
+
+def test_known_steps_and_samples_are_the_same_stances(lab):
+    assert list(lab.known["stance"]) == list(lab.taken.stances["stance"])
+    np.testing.assert_allclose(lab.known["contact_s"], lab.taken.stances["stance_s"])
+    assert set(lab.known["group"]) == set(lab.taken.stances["group"]) and lab.known["flight_s"].notna().all()
+
+
+def test_nobody_who_is_judged_was_trained_on(lab):
+    """Spoil what plates measured of one runner: that runner's contacts and curves stay, those of others do not."""
+    mine = (lab.known["runner"] == lab.known["runner"].iloc[0]).to_numpy()
+    spoiled, targets = lab.known.copy(), lab.targets.copy()
+    spoiled.loc[mine, ["touchdown_s", "toeoff_s"]] += [0.03, -0.04]
+    targets[mine] *= 1.5
+    contacts, _ = field_study.detect(lab.motions, lab.found, spoiled, DETECTOR, every=1, seed=1)
+    runner, times = lab.known["runner"].iloc[0], ["touchdown_s", "toeoff_s"]
+    both = lab.contacts.merge(contacts, on=["file", "mid_s"], suffixes=("", "_spoiled"))  # of others some end beyond the recording now
+    moved = np.abs(both[times].to_numpy() - both[[f"{name}_spoiled" for name in times]].to_numpy())
+    theirs = (lab.contacts["runner"] != runner).to_numpy()
+    assert (both["runner"] == runner).sum() == (~theirs).sum() > 0
+    assert moved[both["runner"] == runner].max() < 1e-6 and moved[both["runner"] != runner].max() > 1e-4  # the inverse of another matrix, in part of single precision
+    again = field_train.regression(lab.taken, targets, lab.known, lab.motions, lab.recipe)
+    inputs = field.inputs(lab.motions, lab.contacts, np.full(len(lab.contacts), 0.1), padding_s=0.03)
+    one, two = (field_study.left_out(each, inputs, lab.contacts["runner"].to_numpy())[0] for each in (lab.curves, again))
+    assert np.abs(one - two)[~theirs].max() < 1e-6 and np.abs(one - two)[theirs].max() > 1e-2
+
+
+def test_detect_draws_one_in_every_so_many_by_its_seed(lab):
+    few, again, other = (field_study.detect(lab.motions, lab.found, lab.known, DETECTOR, every=3, seed=seed)[1].wide for seed in (1, 1, 2))
+    assert len(few.groups) == -(-len(lab.known) // 3)
+    np.testing.assert_array_equal(few.dual, again.dual)
+    assert few.dual.shape != other.dual.shape or not np.array_equal(few.inputs["positions"][0], other.inputs["positions"][0])
+
+
+def steps_by_hand():
+    steps = pd.DataFrame({"stance": [0, 1, 2, 3], "file": list("aabb"), "runner": list("xxyy"), "speed": ["2.5 m/s"] * 2 + ["3.5 m/s"] * 2,
+                          "touchdown_s": [1.0, 1.4, 1.0, 1.4], "toeoff_s": [1.25, 1.65, 1.25, 1.65]})
+    detected = steps.assign(touchdown_s=steps["touchdown_s"] + [0.003, -0.004, 0.002, 0.0], toeoff_s=steps["toeoff_s"] + [0.001, 0.0, 0.060, -0.002])
+    return steps, pd.concat([detected, detected.iloc[:1].assign(stance=np.nan, touchdown_s=5.0)], ignore_index=True)
+
+
+def test_timing_counts_misses_false_steps_and_errors():
+    """By hand: an event 60 ms off is a miss and in no RMSE; a stance without a step, and a step without a stance, count too."""
+    steps, detected = steps_by_hand()
+    missed, false = pd.DataFrame({"file": ["a"]}), pd.DataFrame({"file": ["b", "b"]})
+    table = field_study.timing({"mine": detected}, steps, missed, false).set_index("speed")
+    assert list(table.index) == ["2.5 m/s", "3.5 m/s", "all"] and list(table["steps"]) == [3, 2, 5]
+    assert list(table["missed"]) == [1, 1, 2] and list(table["false"]) == [0, 2, 2]
+    np.testing.assert_allclose(table["right_pct"], [100 * 2 / 3, 100 * (1 - 3 / 2), 20])
+    np.testing.assert_allclose(table["touchdown_rmse_ms"], [np.sqrt(12.5), 0, np.sqrt(25 / 3)], atol=1e-9)
+    np.testing.assert_allclose(table["contact_mean_ms"], [(-2 + 4) / 2, -2, 0], atol=1e-9)
+    assert field_study.timing({"mine": detected}, steps, missed, None)["false"].isna().all()
+
+
+def test_by_rule_takes_the_mean_error_of_the_others_away(lab):
+    plain, moved = field_study.by_rule(lab.motions, lab.known)
+    runner = lab.known["runner"].iloc[0]
+    mine = (lab.known["runner"] == runner).to_numpy()
+    errors = (plain["toeoff_s"] - lab.known["toeoff_s"]).groupby(lab.known["runner"]).mean()
+    np.testing.assert_allclose((plain["toeoff_s"] - moved["toeoff_s"])[mine], errors.drop(runner).mean())
+
+
+def measured_at(lab, stance, times):
+    """A stance's measured force at times of the recording, the slow way; as mirrored as it is in the table: not at all."""
+    frames = lab.taken.frames[lab.taken.frames["stance"] == stance]
+    first = lab.known.set_index("stance").loc[stance, "touchdown_s"]
+    return np.stack([np.interp(times, first + frames["time_s"], frames[name], left=0, right=0) for name in FORCES], axis=1)
+
+
+def test_residuals_are_estimated_less_measured_at_the_same_moments(lab):
+    rows, errors = lab.off
+    assert list(rows) == list(np.flatnonzero(lab.contacts["stance"].notna())) and errors.shape == (len(rows), 101, 3)
+    for number in (0, len(rows) // 2, len(rows) - 1):
+        contact = lab.contacts.iloc[rows[number]]
+        plate = measured_at(lab, contact["stance"], np.linspace(contact["touchdown_s"], contact["toeoff_s"], 101))
+        np.testing.assert_allclose(lab.estimated[rows[number], :, :3] - errors[number], plate, atol=1e-5)  # times of frames are in single precision
+
+
+def test_forces_scores_what_was_estimated_at_the_plates_own_moments(lab):
+    scores, _ = field_study.forces(lab.taken, lab.known, {"detected": (lab.contacts, lab.estimated)})
+    stance = lab.known["stance"].iloc[3]
+    contact, = np.flatnonzero(lab.contacts["stance"] == stance)
+    frames = lab.taken.frames[lab.taken.inside & (lab.taken.frames["stance"] == stance).to_numpy()]
+    times = lab.known["touchdown_s"].iloc[3] + frames["time_s"].to_numpy(float)
+    first, last = lab.contacts[["touchdown_s", "toeoff_s"]].iloc[contact]
+    estimated = np.stack([np.interp(times, np.linspace(first, last, 101), one, left=0, right=0) for one in lab.estimated[contact, :, :3].T], axis=1)
+    literal = np.sqrt(np.mean((estimated - frames[FORCES].to_numpy(float)) ** 2, axis=0))
+    np.testing.assert_allclose(scores[scores["stance"] == stance].set_index("direction")["rmse_bw"], literal, rtol=1e-4)  # saved in single precision
+
+
+def test_forces_of_virtual_runners_are_better_than_the_mean_curve(lab):
+    mean = np.empty_like(lab.estimated[..., :3])
+    runners = lab.contacts["runner"].to_numpy()
+    for runner in np.unique(runners):
+        others = samples.curve_targets(lab.taken)[(lab.known["runner"] != runner).to_numpy()].mean(axis=0)
+        mean[runners == runner] = others
+    scores, _ = field_study.forces(lab.taken, lab.known, {"mean": (lab.contacts, mean), "ours": (lab.contacts, lab.estimated)})
+    table = field_study.summary(scores, lab.known).query("speed == 'all' and direction == 'V'").set_index("estimator")
+    assert table.loc["ours", "ratio"] < 0.9 and table.loc["mean", "ratio"] == 1
+
+
+def test_coverage_counts_samples_and_the_least_runner():
+    steps = pd.DataFrame({"speed": ["a", "a", "b"], "runner": ["x", "y", "y"]})
+    inside = np.ones((3, 101, 3), bool)
+    inside[0, :, 2], inside[2, :50] = False, False
+    table = field_doubt.coverage(inside, steps).set_index(["speed", "direction"])
+    assert table.loc[("a", "V"), "covered_pct"] == 50 and table.loc[("a", "V"), "least_runner_pct"] == 0
+    assert table.loc[("b", "all"), "covered_pct"] == pytest.approx(100 * 51 / 101)
+    assert table.loc[("all", "all"), "covered_pct"] == pytest.approx(100 * inside.mean())
+    by_runner = field_doubt.covered_by_runner(inside, steps).set_index("runner")
+    assert by_runner.loc["x", "V"] == 0 and by_runner.loc["y", "AP"] == pytest.approx(100 * (101 + 51) / 202)
+
+
+def test_asymmetry_errors_judge_groups_with_five_steps_of_a_side():
+    rng = np.random.default_rng(1)
+    rows = []
+    for group, count in (("x at 2", 6), ("y at 2", 4)):
+        for side in "lr":
+            rows += [{"stance": f"{group}{side}{number}", "runner": group[0], "group": group, "side": side, "contact_s": 0.25 + 0.01 * rng.random(),
+                      **{name: 2 + rng.random() for name in field_doubt.features.FEATURES}} for number in range(count)]
+    table = pd.DataFrame(rows)
+    table = table.assign(**{f"{name}_measured": table[name] * np.where(table["side"] == "l", 1.1, 1.0) for name in field_doubt.features.FEATURES})
+    steps = table[["stance"]].assign(touchdown_s=1.0, toeoff_s=1.0 + table["contact_s"])
+    errors = field_doubt.asymmetry_errors(table, steps)
+    assert list(errors.index) == ["x at 2"] and errors["contact_s"].iloc[0] == pytest.approx(0, abs=1e-9)
+    left, right = (table[(table["group"] == "x at 2") & (table["side"] == side)]["active_peak_bw"].mean() for side in "lr")
+    assert errors["active_peak_bw"].iloc[0] == pytest.approx(200 * (left - right) / (left + right) - 200 * (1.1 * left - right) / (1.1 * left + right))
+    assert field_doubt.asymmetry_errors(table[table["group"] == "y at 2"], steps).empty
+    assert field_doubt.asymmetry_limits(errors, level=0.9)["contact_s"] == pytest.approx(0, abs=1e-9) and field_doubt.asymmetry_limits(errors[:0], level=0.9) == {}
+
+
+def test_typical_takes_the_stance_with_the_median_error(lab):
+    rows, errors = lab.off
+    bands = conformal.fit(errors, lab.contacts["contact_s"].to_numpy()[rows], lab.contacts["runner"].to_numpy()[rows], level=0.9)
+    measured, estimated, half = field_doubt.typical(lab.off, lab.contacts, lab.estimated, type("Model", (), {"bands": bands}))
+    sizes = np.sort((errors**2).mean(axis=(1, 2)))
+    assert ((estimated - measured) ** 2).mean() == pytest.approx(sizes[len(sizes) // 2]) and half.shape == (101, 3)
+
+
+def test_worse_recordings_err_more_and_what_is_not_seen_is_not_estimated(lab):
+    cases = {"noise": [0.004], "rate": [200.0], "missing": [0.01, 0.9]}
+    table = field_worse.degraded(lab.recorded, lab.known, lab.taken, lab.detector, lab.curves, cases, seconds=5.0, seed=1, settings=lab.settings)
+    assert list(table["way"]) == ["none", "noise", "rate", "missing", "missing"] and set(table["steps"]) == {len(lab.known)}
+    plain, noise, rate, few, none = (row for _, row in table.iterrows())
+    scores, _ = field_study.forces(lab.taken, lab.known, {"as they are": (lab.contacts, lab.estimated)})
+    assert plain["rmse_bw_v"] == pytest.approx(scores[scores["direction"] == "V"]["rmse_bw"].mean())
+    assert plain["estimated_pct"] == rate["estimated_pct"] == 100 and noise["rmse_bw_v"] > 1.1 * plain["rmse_bw_v"]
+    assert rate["touchdown_rmse_ms"] == pytest.approx(plain["touchdown_rmse_ms"], abs=1.0)  # more frames of the same motion
+    assert few["estimated_pct"] < 100 and none["estimated_pct"] == 0 and np.isnan(none["rmse_bw_v"])
+
+
+def test_a_centre_of_pressure_is_measured_from_the_ankle_and_mirrored_for_left_legs(lab):
+    """Of a virtual runner the plates measure where the simulation puts it: under the foot, in front of the heel's side of the ankle."""
+    centres = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section)
+    _, cop = joints_study.measured(lab.recorded, lab.known, cutoff_hz=None, threshold_n=lab.section["contact_threshold_n"])
+    row = 2
+    stance = lab.known.iloc[row]
+    ankle = joints.leg(lab.motions[stance["file"]].spline(joints_study.nodes(lab.known)[row]), stance["side"])[:, joints.LEG.index("ankle")]
+    ankle = ankle + joints_study.nodes(lab.known)[row][:, None] * lab.motions[stance["file"]].way_m_s
+    np.testing.assert_allclose(centres[row], cop[row, :, :2] - ankle[:, :2], atol=1e-9)
+    turned = field_centres.mirrored(lab.known, centres)
+    left = (lab.known["side"] == "l").to_numpy()
+    np.testing.assert_array_equal(turned[~left], centres[~left])
+    np.testing.assert_array_equal(turned[left] * [1, -1], centres[left])
+    np.testing.assert_array_equal(field_centres.mirrored(lab.known, turned), centres)
+    np.testing.assert_array_equal(lab.targets[..., 3:], turned)
+    np.testing.assert_allclose(lab.targets[..., :3], samples.curve_targets(lab.taken))
+
+
+def test_errors_of_centres_are_in_mm_over_loaded_moments_alone():
+    """Off by 10 mm forward and 5 mm to the side where there is force, and by a metre where there is none."""
+    steps = pd.DataFrame({"stance": [0], "speed": ["a"], "touchdown_s": [1.0], "toeoff_s": [1.2]})
+    measured = np.zeros((1, 101, 2))
+    curves = np.zeros((1, 101, 5))
+    curves[:, :, 2], curves[:, :, 3:] = 1.0, [0.01, 0.005]
+    curves[:, :30, 2], curves[:, :30, 3:] = 0.05, 1.0
+    table = field_centres.errors(steps, measured, {"mine": (steps, curves)})
+    assert dict(zip(table["direction"], table["rmse_mm"], strict=False)) == pytest.approx({"AP": 10, "ML": 5}) and set(table["speed"]) == {"a", "all"}
+
+
+def test_mean_of_others_knows_nothing_of_ones_own_centre(lab):
+    centres, curves = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section), np.zeros((len(lab.known), 101, 5))
+    mine = (lab.known["runner"] == lab.known["runner"].iloc[0]).to_numpy()
+    one = field_centres.mean_of_others(lab.known, centres, curves)
+    two = field_centres.mean_of_others(lab.known, np.where(mine[:, None, None], centres + 1, centres), curves)
+    np.testing.assert_array_equal(one[mine], two[mine])
+    assert np.abs(one[~mine] - two[~mine]).max() > 0.1
+    right = mine & (lab.known["side"] == "r").to_numpy()
+    turned, names = field_centres.mirrored(lab.known, centres), lab.known["runner"]
+    literal = np.mean([turned[(names == name).to_numpy()].mean(axis=0) for name in names.unique() if name != names.iloc[0]], axis=0)
+    np.testing.assert_allclose(one[right][..., 3:], np.broadcast_to(literal, (right.sum(), 101, 2)))
+
+
+def test_paired_lays_the_same_stances_side_by_side(lab):
+    centres = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section)
+    measured, estimated = field_centres.paired(lab.known, centres, lab.contacts, lab.estimated)
+    here = lab.contacts[lab.contacts["stance"].notna()]
+    place = list(lab.known["stance"]).index(here["stance"].iloc[4])
+    sign = [1, -1] if here["side"].iloc[4] == "l" else [1, 1]
+    np.testing.assert_array_equal(measured[4], centres[place] * sign)
+    np.testing.assert_array_equal(estimated[4], lab.estimated[here.index[4], :, 3:] * sign)
+
+
+@pytest.mark.parametrize(("change", "said"), [({"mirror": False}, "mirror: False"), ({"balance": False}, "balance: False"), ({"inputs": ["positions"]}, "inputs")])
+def test_regression_refuses_another_recipe(lab, change, said):
+    with pytest.raises(ValueError, match=f"A model for the field is .*{said}.* Change `examined`"):
+        field_train.regression(lab.taken, lab.targets, lab.known, lab.motions, lab.recipe.model_copy(update=change))
+    linear = lab.recipe.model_copy(update={"kernel": lab.recipe.kernel.model_copy(update={"shape": "linear"})})
+    with pytest.raises(ValueError, match="shape: linear"):
+        field_train.regression(lab.taken, lab.targets, lab.known, lab.motions, linear)
+
+
+@pytest.fixture(scope="module")
+def model(lab):
+    of_features = field_doubt.feature_residuals(lab.taken, lab.contacts, lab.estimated, vlr=VLR)
+    return field_train.model(lab.detector, lab.curves, lab.motions, lab.contacts, lab.estimated, lab.nearest, off=lab.off, of_features=of_features,
+                             of_asymmetry=field_doubt.asymmetry_errors(of_features, lab.known),
+                             speeds={each.file: each.speed_m_s for each in lab.recorded}, settings=lab.settings), of_features
+
+
+def test_a_model_chooses_nothing(lab):
+    assert lab.curves.candidate == kernel.middle(lab.recipe.kernel, lab.recipe.inputs)
+
+
+def test_by_feature_judges_each_feature(model):
+    fitted, of_features = model
+    table = field_train.by_feature(of_features, fitted).set_index("feature")
+    error = of_features["active_peak_bw"] - of_features["active_peak_bw_measured"]
+    assert table.loc["active_peak_bw", "rmse"] == pytest.approx(np.sqrt((error**2).mean())) and table.loc["active_peak_bw", "n"] == len(error)
+    assert np.mean(np.abs(error) <= table.loc["active_peak_bw", "band"] * 1.2) > 0.7  # a band of 90 %, mean width
+
+
+def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
+    """Saved, loaded elsewhere and by ONNX Runtime it estimates the same; the card says the numbers of the tables."""
+    import onnxruntime
+
+    from grfkit import onnx_export
+    fitted, _ = model
+    scores, _ = field_study.forces(lab.taken, lab.known, {"detected contacts": (lab.contacts, lab.estimated)})
+    timing = field_study.timing({"detector": lab.contacts}, lab.known, lab.known[:0], None)
+    rows, errors = lab.off
+    inside = conformal.covered(errors, lab.contacts["contact_s"].to_numpy()[rows], lab.contacts["runner"].to_numpy()[rows], level=0.9)
+    summary, coverage = field_study.summary(scores, lab.known), field_doubt.coverage(inside, lab.contacts.iloc[rows])
+    card = field_train.card(fitted, {"data": "Six virtual runners.", "licence": "none", "citation": "none"}, lab.known, timing, summary, coverage)
+    assert model_card.Card.model_validate(card).scores[0]["RMSE"] == f"{timing['touchdown_rmse_ms'].iloc[-1]:.1f} ms"
+    inputs = field_train.some_inputs(lab.motions, lab.contacts, lab.settings)
+    assert field_train.save(tmp_path / "model", fitted, inputs, card=card) < onnx_export.TOLERANCE_BW
+    loaded, said = field_model.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.curves.estimate(inputs), fitted.curves.estimate(inputs))
+    assert loaded.settings == fitted.settings and loaded.known == fitted.known and said["title"] == card["title"]
+    for name in fitted.features:
+        np.testing.assert_array_equal(loaded.features[name].around(np.array([0.2, 0.3])), fitted.features[name].around(np.array([0.2, 0.3])))
+    np.testing.assert_array_equal(loaded.bands.half_widths, fitted.bands.half_widths)
+    for look, again in zip(fitted.detector, loaded.detector, strict=True):
+        np.testing.assert_array_equal(again.dual, look.dual)
+    forces, = onnxruntime.InferenceSession((tmp_path / "model" / "curves.onnx").read_bytes()).run(None, onnx_export.curve_feed(inputs))
+    np.testing.assert_allclose(forces, fitted.curves.estimate(inputs), atol=onnx_export.TOLERANCE_BW)
+    assert forces.shape[1:] == (101, 5)
+
+
+def test_another_model_is_no_model_for_the_field(tmp_path, model):
+    card = {"title": "x", "purpose": "x", "data": "x", "licence": "x", "citation": "x", "recipe": "x", "scores": [], "scored_on": "x", "limits": ["x"]}
+    model_folder.save(tmp_path / "model", description={"mine": 1}, arrays={"a": np.zeros(2)}, card=card)
+    with pytest.raises(ValueError, match="field"):
+        field_model.load(tmp_path / "model")
+    parts = field_model.parts(model[0])
+    parts["bands"] = ({"half_widths": np.zeros((101, 3))}, parts["bands"][1])
+    arrays, description = model_folder.join(parts)
+    model_folder.save(tmp_path / "other", description=description, arrays=arrays, card=card)
+    with pytest.raises(ValueError, match="this folder does not fit"):
+        field_model.load(tmp_path / "other")
+
+
+def test_curves_table_gives_each_stances_curve_at_times_of_the_recording(lab):
+    table = field_train.curves_table(lab.contacts, lab.estimated)
+    here = lab.contacts[lab.contacts["stance"].notna()]
+    assert len(table) == 101 * len(here)
+    contact = here.iloc[1]
+    block = table[table["stance"] == contact["stance"]]
+    np.testing.assert_allclose(block["time_s"].iloc[[0, 50, 100]], [contact["touchdown_s"], (contact["touchdown_s"] + contact["toeoff_s"]) / 2, contact["toeoff_s"]])
+    np.testing.assert_allclose(block[["est_ap", "est_ml", "est_v", "est_cop_ap", "est_cop_ml"]], lab.estimated[here.index[1]], rtol=1e-6)
+
+
+def test_beside_published_lays_out_the_detectors_rows():
+    steps, detected = steps_by_hand()
+    timing = field_study.timing({"detector": detected}, steps, steps[:0], None)
+    table = field_train.beside_published(timing, {"touchdown_rmse_ms": 5.0, "toeoff_rmse_ms": 6.0, "contact_rmse_ms": 8.0}).set_index("event")
+    assert table.loc["touchdown", "ours_rmse_ms"] == pytest.approx(np.sqrt(25 / 3), abs=0.005) and table.loc["toe-off", "published_rmse_ms"] == 6
+
+
+def test_with_cutoff_judges_a_model_of_its_own(lab):
+    """With the study's own low-pass it is the same model, and the same table; with another it is not."""
+    case = {"noise": [0.002]}
+    plain = field_worse.degraded(lab.recorded, lab.known, lab.taken, lab.detector, lab.curves, case, seconds=5.0, seed=1, settings=lab.settings)
+    stances = lab.known.drop(columns=["mid_s", "contact_s", "group", "speed"])
+    same, other = (field_train.with_cutoff(cutoff, lab.recorded, stances, lab.taken, lab.section, lab.recipe, DETECTOR, case, every=1, seed=1, seconds=5.0, settings=lab.settings)
+                   for cutoff in (lab.section["points_cutoff_hz"], 8.0))
+    np.testing.assert_allclose(same.drop(columns="way").to_numpy(float), plain.drop(columns="way").to_numpy(float), rtol=1e-6)
+    assert other["rmse_bw_v"].iloc[0] != pytest.approx(plain["rmse_bw_v"].iloc[0], rel=1e-3)
