@@ -127,15 +127,21 @@ def timing(streamed, steps, stances, excluded):
     for lag, one in streamed.items():
         found, timed, missed = contacts(one, steps)
         false = None if excluded is None else _false(found, steps, stances, excluded)
-        tables.append(field_study.timing({name(lag): timed}, steps, missed, false))
+        tables.append(field_study.timing({name(lag): timed}, steps[~steps["stance"].isin(missed["stance"])], missed, false))
     return pd.concat(tables, ignore_index=True)
 
 
 def _false(found, steps, stances, excluded):
-    """List contacts of which no plate felt one, those of the wrong foot among them, within the time that is judged."""
+    """List contacts where that foot's was not measured, nor left out (`excluded`), from the first to the last step that is judged."""
     first, last = (getattr(steps.groupby("file")[column], how)() for column, how in (("touchdown_s", "min"), ("toeoff_s", "max")))
     within = found[(found["mid_s"] > found["file"].map(first)) & (found["mid_s"] < found["file"].map(last))]
-    return pd.concat([field_known.false_steps(group, stances, excluded) for _, group in within.groupby("side")]) if len(within) else within
+    wrong = []
+    for (file, side), here in within.groupby(["file", "side"]):
+        mine, beside = stances[(stances["file"] == file) & (stances["side"] == side)], field_known.BESIDE_S
+        others = excluded.loc[excluded["file"] == file, "touchdown_s"].dropna().to_numpy()
+        wrong += [row.Index for row in here.itertuples() if not ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
+                  and not (np.abs(others + beside - row.mid_s) < beside).any()]
+    return within.loc[wrong]
 
 
 def forces(streamed, steps, taken):
@@ -199,7 +205,7 @@ def typical(scores, steps, streamed, recorded, stances, *, seconds, cutoff_hz):
     shown = {}
     for lag in dict.fromkeys([min(streamed), max(streamed)]):
         clock, force, _, _ = streamed[lag][one.file]
-        shown[name(lag)] = np.stack([np.interp(times, clock, column) for column in force.reshape(len(clock), -1).T], axis=1).reshape(-1, 2, 3)
+        shown[name(lag)] = np.stack([np.interp(times, clock, column, right=np.nan) for column in force.reshape(len(clock), -1).T], axis=1).reshape(-1, 2, 3)
     return f"runner {step['runner']} at {step['speed']}", times, measured, shown
 
 
