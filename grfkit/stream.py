@@ -69,7 +69,7 @@ class Stream:
 def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
     """Stream a whole recording, points (F, 11, 3) m, as if it came frame by frame: times (F,) s, forces (F, 2, 3) BW, on_ground (F, 2), steps.
 
-    The same as pushing each frame at frame / rate_hz, and faster: the network sees all frames at once.
+    The same as pushing each frame at frame / rate_hz, and faster: many windows are seen at once.
     """
     for frame in points[:1]:
         _metres(frame)
@@ -104,6 +104,8 @@ def motion(settings, points, times, *, every=1):
         else:
             inputs[row] = _inputs(settings, points[first:newest + 1], times[first:newest + 1])
     for micros, rows in alike.items():
+        if not _whole(settings, np.array(micros), np.ones(len(micros), bool)):
+            continue
         (row, newest), reach = np.array(rows).T, np.arange(1 - len(micros), 1)
         for part in np.array_split(np.arange(len(row)), -(-len(row) // BATCH)):
             inputs[row[part]] = of_windows(settings, points[newest[part, None] + reach], micros)

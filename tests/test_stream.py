@@ -118,6 +118,16 @@ def test_a_short_gap_is_bridged_and_a_long_one_silences_until_the_window_is_whol
         np.testing.assert_allclose(one[end + 2:], whole[end + 2:], atol=1e-8)
 
 
+def test_dropped_frames_are_a_gap_of_all_points(model, points):
+    times = np.arange(len(points)) / HZ
+    for dropped, quiet in ((8, False), (9, True)):  # max_gap_s is 8 frames
+        kept = np.r_[0:80, 80 + dropped:len(points)]
+        force = np.array([one.force for one in pushed(model, points[kept], times[kept], 0.0)])
+        assert np.isnan(force[80:100]).all() == quiet and np.isfinite(force[80:100]).all() != quiet
+        inputs = stream.motion(SETTINGS, points[kept], times[kept])
+        np.testing.assert_array_equal(np.isfinite(inputs).all(axis=1), np.isfinite(force).all(axis=(1, 2)))
+
+
 def test_an_interrupted_contact_is_no_step():
     channels = np.zeros((40, 2, 4))
     channels[10:30, 1] = [0.0, 0.0, 2.0, 1.0]
