@@ -21,6 +21,7 @@ def stream(axes, times, measured, streamed, *, about):
         ax.set(title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1]))
     low = axes[0].get_ylim()[0]
     axes[0].set_ylim(bottom=1.6 * low)  # room for the legend
+    axes[1].set_ylim(top=1.3 * axes[1].get_ylim()[1])  # and for whose it is
     top = axes[2].get_ylim()[1]
     axes[2].set_ylim(top=1.25 * top)  # room for the words
     peak = np.nanargmax(measured[..., 2], axis=0)

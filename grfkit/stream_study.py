@@ -241,5 +241,5 @@ def card(model, about, by_lag, summary, steps):
                    "It does not say when a runner is unlike those that trained it, and its forces do not balance over a stride.",
                    "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong by as much."],
         "use": "    from grfkit import stream\n"
-               "    streaming = stream.Stream(stream.load(\"path/of/this/folder\"), lag_s=0.02)\n"
+               f"    streaming = stream.Stream(stream.load(\"path/of/this/folder\"), lag_s={settings.lags_s[len(settings.lags_s) // 2]:g})\n"
                "    forces = streaming.push(points, time_s)  # (11, 3) m, s"}
