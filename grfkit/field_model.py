@@ -57,6 +57,6 @@ def _restored(folder):
     said = model_folder.part(folder, "field")[1]
     arrays, about = model_folder.part(folder, "bands")
     detector = events.Detector(*(kernel.Regression.restore(*model_folder.part(folder, name)) for name in events.Detector._fields))
-    one = {name: conformal.Bands(np.array([[width]]), np.array([power]), about["level"]) for name, (width, power) in said["features"].items()}
+    one = {name: conformal.Bands(np.array([[pair[0]]]), np.array([pair[1]]), about["level"]) for name, pair in said["features"].items()}
     return FieldModel(detector, kernel.Regression.restore(*model_folder.part(folder, "curves")), conformal.Bands(**arrays, **about), one,
                       said["asymmetry_pct"], said["known"], said["settings"])

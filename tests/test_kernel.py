@@ -164,16 +164,31 @@ def test_regression_without_a_group_equals_fitting_anew_without_it(data):
     regression = kernel.Regression(known, targets[4:], GROUPS[4:], CANDIDATE, shape="gaussian")
     both = {kind: tuple(np.concatenate(parts) for parts in zip(mine[kind], halved(known)[kind], strict=True)) for kind in inputs}
     for group in ("b", "d", None):
-        seen = 4 + np.flatnonzero(GROUPS[4:] != group)
-        np.testing.assert_allclose(regression.estimate(mine, group), refit(both, targets, seen, np.arange(4), CANDIDATE), atol=2e-4)  # rows in single precision
+        anew = refit(both, targets, 4 + np.flatnonzero(GROUPS[4:] != group), np.arange(4), CANDIDATE)
+        np.testing.assert_allclose(regression.estimate(mine, group), anew, atol=1e-9)
     assert np.abs(regression.estimate(mine, "b") - regression.estimate(mine)).max() > 1e-2
+
+
+def test_regression_computes_in_double_from_inputs_in_single_precision():
+    """As steps gives them: accelerations of 60 m/s2, a small ridge and so large weights, of which the sum is what scikit-learn's is."""
+    rng, groups = np.random.default_rng(0), np.repeat(list("abcd"), 30)
+    inputs = {"accelerations": tuple(rng.normal(20, 60, (124, nodes, 11, 3)).astype(np.float32) for nodes in (51, 6))}
+    candidate, targets = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}, rng.normal(size=(124, 20, 3))
+    mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, 124))
+    regression = kernel.Regression(known, targets[4:], groups, candidate, shape="gaussian")
+    both = {kind: tuple(np.concatenate(parts).astype(float) for parts in zip(mine[kind], halved(known)[kind], strict=True)) for kind in inputs}
+    for group in ("c", None):
+        anew = refit(both, targets, 4 + np.flatnonzero(groups != group), np.arange(4), candidate)
+        np.testing.assert_allclose(regression.estimate(mine, group), anew, atol=1e-9)
+    alone = np.concatenate([regression.estimate(take(mine, np.array([number]))) for number in range(4)])
+    np.testing.assert_allclose(alone, regression.estimate(mine), atol=1e-9)  # a stance's forces do not hang on what is estimated beside it
 
 
 def test_regression_is_fitted_to_what_it_holds(data):
     """Half precision of training inputs is no error of its estimates of them: with hardly a ridge they come back."""
     inputs, targets = data
     regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE | {"noise": 1e-6}, shape="gaussian")
-    np.testing.assert_allclose(regression.estimate(halved(inputs)), targets, atol=1e-3)
+    np.testing.assert_allclose(regression.estimate(halved(inputs)), targets, atol=1e-4)  # the ridge times the weights
     assert {part.dtype for pair in regression.inputs.values() for part in pair} == {np.dtype(np.float16)}
 
 
@@ -184,8 +199,8 @@ def test_nearest_is_the_least_distance_to_any_other_groups_stance(data):
     found = regression.kernel(take(halved(inputs), mine))
     others = np.flatnonzero(GROUPS != "b")
     literal = [min(((rows[one] - rows[other]) ** 2).sum() for other in others) for one in mine]
-    np.testing.assert_allclose(regression.nearest(found, "b"), literal, rtol=1e-3)  # exp(-d / 2) of some 1e-6, beside an intercept of 10
-    np.testing.assert_allclose(regression.nearest(found), 0, atol=1e-3)  # one of them is itself
+    np.testing.assert_allclose(regression.nearest(found, "b"), literal, rtol=1e-7)  # exp(-d / 2) of some 1e-6, beside an intercept of 10
+    np.testing.assert_allclose(regression.nearest(found), 0, atol=1e-9)  # one of them is itself
 
 
 def test_a_described_regression_estimates_to_the_bit_the_same(data):

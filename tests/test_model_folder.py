@@ -346,6 +346,34 @@ def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
     onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-6 * np.abs(literal).max())
 
 
+def test_regression_graph_gives_forces_and_centres_of_pressure():
+    """Five outputs against the sum in double, written out; it holds its training stances in half precision, as the regression does."""
+    rng = np.random.default_rng(4)
+    shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "accelerations": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
+    inputs, given = ({kind: tuple(rng.normal(size=(count, *shape)).astype(np.float32) for shape in pair) for kind, pair in shapes.items()}
+                     for count in (60, 7))
+    candidate = {"positions_m": 1.2, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 1e-2, "edges": 0.3}
+    fitted = kernel.Regression(inputs, rng.normal(size=(60, 9, 5)), np.repeat(list("abc"), 20), candidate, shape="gaussian")
+    squared = np.zeros((7, 60))
+    for kind, scale in (("positions", 1.2), ("accelerations", 1.5), ("times", 2.0)):
+        for one, trained_on, weight in zip(given[kind], inputs[kind], (1, 0.3), strict=True):
+            if one.size:
+                apart = one[:, None].astype(float) - trained_on.astype(np.float16).astype(float)
+                squared += weight / scale ** 2 * (apart ** 2).reshape(7, 60, -1).mean(axis=2)
+    literal = ((np.exp(-squared / 2) + kernel.INTERCEPT) @ fitted.dual).reshape(7, 9, 5)
+    graph = onnx_export.regression(fitted)
+    assert onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-5) < 1e-5 < np.abs(literal).max() / 1000  # single precision
+    assert onnx_export.verify(graph, onnx_export.curve_feed(given), fitted.estimate(given)) < 1e-4
+    assert [value.name for value in graph.graph.input] == ["positions", "positions_padding", "accelerations", "accelerations_padding", "times"]
+    output, = graph.graph.output
+    assert [size.dim_param or size.dim_value for size in output.type.tensor_type.shape.dim] == ["S", 9, 5]
+    assert "centre of pressure AP, ML" in output.doc_string
+    held = [one.data_type for one in graph.graph.initializer if len(one.dims) == 2 and one.dims[0] == 60 and one.dims[1] != 9]  # 9: the weights
+    assert held == 5 * [onnx.TensorProto.FLOAT16]
+    forces_alone = onnx_export.regression(kernel.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian"))
+    assert "centre of pressure" not in forces_alone.graph.output[0].doc_string
+
+
 @pytest.mark.parametrize("both", [True, False])
 def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
     """In one direction too; stances of one length at a time."""
