@@ -238,10 +238,10 @@ class Scales(Section):
 
 
 class Degraded(Section):
-    noise: list[Positive]
-    bias: list[Positive]
-    rate: list[Positive]
-    missing: list[Share]
+    noise: Annotated[list[Positive], Field(min_length=1)]
+    bias: Annotated[list[Positive], Field(min_length=1)]
+    rate: Annotated[list[Positive], Field(min_length=1)]
+    missing: Annotated[list[Share], Field(min_length=1)]
 
 
 class About(Section):

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -99,6 +100,9 @@ def test_load_keeps_what_to_fetch(edited):
     (lambda c: c.update(fetch={"url": FETCH["url"]}), r"fetch\.sums: missing"),
     (lambda c: c.update(fetch=FETCH | {"url": "ftp://example.org"}), r"fetch\.url: found 'ftp://example\.org'"),
     (lambda c: c.update(fetch=FETCH | {"tables": {"people.csv": []}}), r"fetch\.tables\.people\.csv: found \[\]"),
+    (lambda c: c["10_field"]["degraded"].update(rate=[]), r"10_field\.degraded\.rate: found \[\]"),  # its figure has a column for each way
+    (lambda c: c["10_field"].update(other_cutoffs_hz=[6.0, 9.0, 12.0]), r"10_field\.other_cutoffs_hz: found"),  # and as many lines as it can tell apart
+    (lambda c: c["10_field"]["about"].update(licence=""), r"10_field\.about\.licence: found ''"),
     (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
     (lambda c: cluster(c)["landmarks"]["l_hip"].update(foo=1), r"l_hip\.foo: unknown key\. Known here: segment, markers"),
     (lambda c: cluster(c)["landmarks"]["l_hip"].pop("regression"), "either markers or a regression"),
@@ -124,6 +128,46 @@ def test_load_wants_a_direction_on_a_treadmill(edited):
     assert study.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
     with pytest.raises(study.StudyError, match="on a treadmill the pelvis stays where it is"):
         study.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
+
+
+def beside(edited, name):
+    return edited(lambda c: c["01_preprocess"].update(table=name))
+
+
+def test_table_beside_is_a_path_only_of_a_table_that_lies_beside_the_study(edited, tmp_path, monkeypatch):
+    """In the data folder, or derived from it, it is none; nor of a file that lies where one happens to be."""
+    for name in ("trials.csv", "rbds"):
+        (tmp_path / name).touch()  # what lies beside by chance is not meant
+        assert study.table_beside(study.load(beside(edited, name))) is None
+    (tmp_path / "mine.csv").touch()
+    loaded = study.load(beside(edited, "mine.csv"))
+    assert study.table_beside(loaded) == tmp_path / "mine.csv"
+    (tmp_path / "mine.csv").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine.csv").touch()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(study.StudyError, match=r"edited\.yaml names the table of trials mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it"):
+        study.table_beside(loaded)
+
+
+def test_a_study_that_names_no_table_has_none_beside_it(edited):
+    loaded = study.load(edited(lambda c: None))
+    assert study.table_beside(replace(loaded, sections={"03_train": {}})) is None
+    assert study.table_beside(replace(loaded, sections={"01_preprocess": {"cutoff_hz": 20}})) is None
+
+
+def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited, folder, monkeypatch):
+    """From any folder: the trials come out of the table beside the study; a table in the data folder keeps its name."""
+    path = beside(edited, "trials.csv")
+    section = yaml.safe_load(path.read_text(encoding="utf-8"))["01_preprocess"]
+    assert study.preprocessing(path) == study.load(path).sections["01_preprocess"] and study.preprocessing(path)["table"] == "trials.csv"
+    folder(runner="one").joinpath("trials.csv").rename(path.parent / "mine.csv")  # both lie in the folder of recordings here
+    folder(runner="other")
+    path = beside(edited, "mine.csv")
+    monkeypatch.chdir("/")
+    read = study.preprocessing(path)
+    assert recordings.read_trials(path.parent, table=read["table"])["runner"].tolist() == ["one", "one"]
+    assert {name: read[name] for name in section if name != "table"} == {name: section[name] for name in section if name != "table"}
 
 
 def test_load_says_which_studies_there_are():
