@@ -53,16 +53,6 @@ def two_plates(monkeypatch):
     return stances, recorded, field_known.motions(recorded, section), section, centres
 
 
-def test_read_joins_the_plates_of_the_stances_files_less_what_they_read_unloaded(two_plates):
-    """Force is the sum, the centre of pressure their mean weighed by load; unloaded there is none, and no file without a stance is read."""
-    _, (each,), _, _, _ = two_plates
-    inside = (np.arange(2500) >= 500) & (np.arange(2500) <= 750) | (np.arange(2500) >= 1200) & (np.arange(2500) <= 1450)
-    assert (each.file, each.runner, each.speed_m_s, each.point_hz, each.force_hz) == ("a.c3d", "x", 3.0, 100.0, 1000.0)
-    np.testing.assert_allclose(each.force, inside[:, None] * [0, 0, 800.0], atol=1e-9)
-    np.testing.assert_array_equal(np.isfinite(each.cop).all(axis=1), inside)
-    np.testing.assert_allclose(each.cop[[500, 625, 750]], [[0.4, 0.1, 0], [0.54, 0.1075, 0], [0.68, 0.115, 0]], atol=1e-9)
-
-
 def test_a_centre_of_pressure_is_that_of_plates_made_by_hand_from_the_ankle(two_plates):
     stances, recorded, motions, section, centres = two_plates
     found = field_centres.measured(stances, recorded, motions, section)
