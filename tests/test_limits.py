@@ -9,7 +9,8 @@ from conftest import virtual_run
 
 from grfkit import POINTS, limits, steps
 
-KNOWN = {"ranges": {"speed_m_s": [2.0, 4.0], "leg_m": [0.8, 0.9], "contact_s": [0.2, 0.3], "noise_m": [0.0005, 0.002]}, "swing_m": 0.1, "nearest": 1.5}
+RANGES = {"speed_m_s": [2.0, 4.0], "leg_m": [0.8, 0.9], "contact_s": [0.2, 0.3], "noise_m": [0.0005, 0.002]}
+KNOWN = {"ranges": RANGES, "swing_m": 0.1, "nearest": 1.5}
 USUAL = {"speed_m_s": 3.0, "leg_m": 0.85, "contact_s": 0.25, "noise_m": 0.001}
 
 
@@ -37,7 +38,7 @@ def test_unlike_says_who_moves_unlike_all_and_everything_at_once():
 
 
 def test_walks_by_the_median_swing():
-    assert limits.walks(KNOWN, np.array([0.01, 0.02, 0.3])) and not limits.walks(KNOWN, np.array([0.01, 0.06, 0.3]))
+    assert limits.walks(KNOWN, np.array([0.01, 0.049, 0.3])) and not limits.walks(KNOWN, np.array([0.01, 0.051, 0.3]))
 
 
 def test_learn_finds_ranges_and_quantiles_and_travels_as_json():
@@ -49,7 +50,11 @@ def test_learn_finds_ranges_and_quantiles_and_travels_as_json():
     for name in limits.MEASURES:
         assert known["ranges"][name] == [measured[name].min(), measured[name].max()]
     assert set(limits.unlike(known, measured, np.zeros(1000))) == {""}  # those who trained it are like themselves
-    assert "leg length 1.00 to 2.00 m" in limits.ranges(known)
+
+
+def test_ranges_says_each_in_its_unit():
+    said = "speed 2.00 to 4.00 m/s; leg length 0.80 to 0.90 m; contact time 200 to 300 ms; noise of the points 0.50 to 2.00 mm"
+    assert limits.ranges(KNOWN) == said
 
 
 def test_leg_lengths_and_swing_heights_of_a_body_made_by_hand():

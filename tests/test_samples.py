@@ -127,13 +127,13 @@ def test_take_keeps_what_belongs_together(tidy):
 def test_corrections_make_each_groups_impulses_balance():
     """Newton over whole steps: the vertical impulse is body weight times the time of the steps, the horizontal one is none."""
     rng = np.random.default_rng(3)
-    groups, step_s = np.repeat(["a", "b"], [4, 3]), rng.uniform(0.3, 0.4, 7)
-    impulses = np.column_stack([rng.normal(0, 0.02, 7), rng.normal(0, 0.02, 7), step_s * rng.uniform(0.9, 1.1, 7)])
+    groups, step_s = np.repeat(["a", "b", "c"], [4, 3, 2]), rng.uniform(0.3, 0.4, 9)
+    impulses = np.column_stack([rng.normal(0, 0.02, 9), rng.normal(0, 0.02, 9), step_s * rng.uniform(0.9, 1.1, 9)])
     factors, slopes = samples.corrections(impulses, step_s, groups)
     vertical = factors * impulses[:, 2]
     horizontal = impulses[:, 0] - slopes * vertical
-    for group in "ab":
+    for group in "abc":
         mine = groups == group
         assert vertical[mine].sum() == pytest.approx(step_s[mine].sum()) and horizontal[mine].sum() == pytest.approx(0, abs=1e-12)
         assert len(set(factors[mine])) == len(set(slopes[mine])) == 1
-    assert factors[0] != factors[-1]
+    assert len(set(factors)) == len(set(slopes)) == 3
