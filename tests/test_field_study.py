@@ -127,6 +127,35 @@ def test_forces_of_virtual_runners_are_better_than_the_mean_curve(lab):
     assert table.loc["ours", "ratio"] < 0.9 and table.loc["mean", "ratio"] == 1
 
 
+def test_forces_judges_all_estimators_on_the_stances_that_each_of_them_has(lab):
+    """A step that one of them did not find is no reason for the others to be judged on more, or on harder ones."""
+    lost = lab.contacts["stance"].dropna().iloc[2]
+    kept = (lab.contacts["stance"] != lost).to_numpy()
+    every, fewer = (lab.contacts, lab.estimated), (lab.contacts[kept], lab.estimated[kept])
+    estimators = {"all": every, "one less": fewer, "all again": every}
+    scores, predictions = field_study.forces(lab.taken, lab.known, estimators)
+    whole, _ = field_study.forces(lab.taken, lab.known, {"all": every})
+    whole = whole[whole["stance"] != lost].reset_index(drop=True)
+    assert lost not in set(predictions["stance"]) and set(whole["stance"]) == set(lab.known["stance"]) - {lost}
+    for name in estimators:
+        pd.testing.assert_frame_equal(scores[scores["estimator"] == name].reset_index(drop=True).assign(estimator="all"), whole)
+
+
+def test_summary_averages_over_stances_beside_the_first_estimator():
+    """By hand; the first is the one named first, not the first of the alphabet."""
+    steps = pd.DataFrame({"stance": [0, 1, 2], "speed": ["2.5 m/s", "2.5 m/s", "3.5 m/s"]})
+    rows = [(name, stance, "V", 0.9, factor * error / 10, factor * error) for name, factor in (("mean", 1), ("kernel", 0.5))
+            for stance, error in enumerate([2.0, 4.0, 9.0])]
+    scores = pd.DataFrame(rows, columns=["estimator", "stance", "direction", "r", "rmse_bw", "nrmse_pct"])
+    table = field_study.summary(scores, steps)
+    assert list(table["estimator"].unique()) == ["mean", "kernel"] and list(table["speed"].unique()) == ["2.5 m/s", "3.5 m/s", "all"]
+    table = table.set_index(["estimator", "speed"])
+    np.testing.assert_allclose(table.loc["mean", "nrmse_pct"], [3, 9, 5])
+    np.testing.assert_allclose(table.loc["kernel", "rmse_bw"], [0.15, 0.45, 0.25])
+    np.testing.assert_allclose(table.loc["kernel", "ratio"], 0.5)
+    assert list(table.loc["mean", "n"]) == list(table.loc["kernel", "n"]) == [2, 1, 3] and (table.loc["mean", "ratio"] == 1).all()
+
+
 def test_coverage_counts_samples_and_the_least_runner():
     steps = pd.DataFrame({"speed": ["a", "a", "b"], "runner": ["x", "y", "y"]})
     inside = np.ones((3, 101, 3), bool)
