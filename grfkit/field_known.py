@@ -1,6 +1,6 @@
 """What a model for the field is trained and judged on: recordings with plates, their steps matched with the stances of 01_preprocess."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from grfkit import contact, recordings, stance, steps, transform
 
-BESIDE_S = 0.1  # a contact that was left out begins within this of a step that is found there: our choice, less than half a step
+BESIDE_S = 0.2  # the middle of a step that is found in a contact that was left out comes less than this after its touchdown: our choice, under half a step
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,6 @@ def false_steps(found, stances, excluded):
         others = excluded.loc[excluded["file"] == file, "touchdown_s"].dropna().to_numpy()
         for row in here[(here["mid_s"] > mine["touchdown_s"].min()) & (here["mid_s"] < mine["toeoff_s"].max())].itertuples():
             inside = ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
-            if not inside and not (np.abs(others + BESIDE_S - row.mid_s) < BESIDE_S).any():
+            if not inside and not ((others < row.mid_s) & (row.mid_s < others + BESIDE_S)).any():
                 wrong.append(row.Index)
     return found.loc[wrong]

@@ -76,7 +76,7 @@ def _graph(name, graph):
     rows = [{"": kind, "name": f"`{value.name}`", "shape": f"({', '.join(_shape(value))})", "unit": value.doc_string}
             for kind, values in (("input", inputs), ("output", outputs)) for value in values]
     feed = ", ".join(f'"{value.name}": {value.name}' for value in inputs)
-    return (f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, the number of stances, is free. {graph.doc_string}"
+    return (f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, how many stances or windows are given at once, is free. {graph.doc_string}"
             f"\n\n{_table(rows)}\n\n"
             f"    import onnxruntime\n    session = onnxruntime.InferenceSession(\"{name}.onnx\")\n"
             f"    {', '.join(value.name for value in outputs)}, = session.run(None, {{{feed}}})")

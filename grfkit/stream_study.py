@@ -140,7 +140,7 @@ def _false(found, steps, stances, excluded):
         mine, beside = stances[(stances["file"] == file) & (stances["side"] == side)], field_known.BESIDE_S
         others = excluded.loc[excluded["file"] == file, "touchdown_s"].dropna().to_numpy()
         wrong += [row.Index for row in here.itertuples() if not ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
-                  and not (np.abs(others + beside - row.mid_s) < beside).any()]
+                  and not ((others < row.mid_s) & (row.mid_s < others + beside)).any()]
     return within.loc[wrong]
 
 
