@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit import contact, recordings, stance, steps, transform
+from grfkit import contact, recordings, stance, steps
 
 BESIDE_S = 0.2  # the middle of a step that is found in a contact that was left out comes less than this after its touchdown: our choice, under half a step
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, degrade, events, field, field_known, field_study, samples
+from grfkit import DIRECTIONS, degrade, events, field_known, field_study, samples
 from grfkit import steps as steps_of
 
 
