@@ -1,5 +1,6 @@
 """Training a model for the field: centres of pressure, the recipe that is asked for, the folder that travels, and what its card says."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_a_centre_of_pressure_is_that_of_plates_made_by_hand_from_the_ankle(two_
 
 def test_a_mirrored_laboratory_has_the_same_centres_of_the_other_leg(two_plates):
     stances, recorded, _, section, centres = two_plates
-    turned = [field_known.replace(each, points=mirrored(each.points), cop=each.cop * [1, -1, 1]) for each in recorded]
+    turned = [replace(each, points=mirrored(each.points), cop=each.cop * [1, -1, 1]) for each in recorded]
     other = stances.assign(side=stances["side"].map({"l": "r", "r": "l"}))
     found = field_centres.measured(other, turned, field_known.motions(turned, section), section)
     np.testing.assert_allclose(found, centres * [1, -1], atol=1e-6)
@@ -72,7 +73,7 @@ def test_a_mirrored_laboratory_has_the_same_centres_of_the_other_leg(two_plates)
 
 def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
     stances, recorded, motions, section, centres = two_plates
-    moved = [field_known.replace(each, points=each.points + [5.0, -2.0, 0.0], cop=each.cop + [5.0, -2.0, 0.0]) for each in recorded]
+    moved = [replace(each, points=each.points + [5.0, -2.0, 0.0], cop=each.cop + [5.0, -2.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 50.0):
         mine = section | {"force_cutoff_hz": cutoff_hz}
         here, there = (field_centres.measured(stances, each, field_known.motions(each, mine), mine) for each in (recorded, moved))

@@ -1,5 +1,6 @@
 """Moments of ankle and knee: levers by hand, pendulums that need no muscle, and a slow literal version with point masses; and how they are judged."""
 
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
@@ -254,7 +255,7 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
     expected, centre = zip(*map(ground, since), strict=True)
     np.testing.assert_allclose(force, expected, atol=2e-3)  # linear between frames of 300 Hz: curvature 380 BW/s^2 x (3.3 ms)^2 / 8
     np.testing.assert_allclose(cop, np.array(centre) + [2.0, -1.0, 0.0], atol=1e-3)
-    moved = [field_known.replace(each, cop=each.cop + [5.0, 3.0, 0.0]) for each in recorded]
+    moved = [replace(each, cop=each.cop + [5.0, 3.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 20.0):
         near, far = (joints_study.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1] for each in (recorded, moved))
         np.testing.assert_allclose(far, near + [5.0, 3.0, 0.0], atol=1e-9)
