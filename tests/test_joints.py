@@ -1,6 +1,7 @@
 """Moments of ankle and knee: levers by hand, pendulums that need no muscle, and a slow literal version with point masses; and how they are judged."""
 
 from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
