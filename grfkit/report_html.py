@@ -97,13 +97,14 @@ def notebook_page(notebook, record):
 
 
 def focusable(html):
-    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty.
+    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty; long names of columns may break.
 
     pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
     """
     if "<table" not in html:
         return html
     html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
+    html = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</th>)", lambda name: name[0].replace("_", "_<wbr>"), html)
     return html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
 
 

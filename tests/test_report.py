@@ -301,6 +301,8 @@ def test_tables_and_formulas_of_a_notebook_are_reached_by_the_keyboard_and_have_
     assert pandas.startswith('<div tabindex="0" role="group" aria-label="table" class="output_html">')
     assert "<th></th>" not in pandas and "<td></td>" in pandas and "<th>a</th>" in pandas
     assert report_html.focusable("<div>no table</div>") == "<div>no table</div>"
+    long = report_html.focusable(pd.DataFrame({"touchdown_rmse_ms": ["a_b"]})._repr_html_())
+    assert "<th>touchdown_<wbr>rmse_<wbr>ms</th>" in long and "<td>a_b</td>" in long
     html = report_html.markdown("| | b |\n|---|---|\n| 1 | 2 |\n\n$$x = 1$$\n")
     assert html.count('tabindex="0"') == 2 and "<th></th>" not in html and "<th>b</th>" in html
 
