@@ -38,21 +38,11 @@ class Alike:
     """
 
     def __init__(self, inputs, others=None, *, shape):
-        self.shape, measure = shape, {"gaussian": _distances, "linear": _products}[shape]
-        others = laid_out(inputs) if others is None else others
-        self.parts = {kind: [measure(mine, theirs) if mine.shape[1] else None for mine, theirs in zip(inputs[kind], others[kind], strict=True)]
-                      for kind in inputs}
+        self.shape, self.parts = shape, list(_compared(inputs, laid_out(inputs) if others is None else others, shape))
 
     def kernel(self, candidate):
         """Give the kernel matrix (S, S') of one candidate, intercept included."""
-        total = 0.0
-        for kind, (stance, padding) in self.parts.items():
-            weight = candidate[SCALES[kind]] ** -2  # in the precision of the arrays
-            total = total + weight * stance
-            if padding is not None and candidate["edges"]:
-                total += weight * candidate["edges"] * padding
-        total = total.astype(float)
-        return (np.exp(-total / 2) if self.shape == "gaussian" else total) + INTERCEPT
+        return _kernel(self.parts, candidate, self.shape)
 
 
 def left_out(alike, targets, groups, candidate):
@@ -60,7 +50,7 @@ def left_out(alike, targets, groups, candidate):
 
     Exact, not a refit: with A the inverse of the ridged kernel matrix, the residuals of a group are A_gg^-1 (A Y)_g.
     """
-    inverse, dual, flat = _solved(alike, targets, candidate)
+    inverse, dual, flat = _solved(alike.kernel(candidate), targets, candidate["noise"])
     estimated = flat.copy()
     for group in _indices(groups):
         estimated[group] -= _residuals(inverse, dual, group)
@@ -73,7 +63,7 @@ def left_out_twice(alike, targets, groups, candidate, scored):
     Returns estimates (S, Q, C) and errors (G, G, C): errors[h, g] is that of group g (of its stances marked in `scored` (S,))
     without group h; NaN where h is g. `groups` in sorted order.
     """
-    inverse, dual, flat = _solved(alike, targets, candidate)
+    inverse, dual, flat = _solved(alike.kernel(candidate), targets, candidate["noise"])
     members, estimated = _indices(groups), flat.copy()
     errors = np.full((len(members), len(members), targets.shape[2]), np.nan)
     for h, mine in enumerate(members):
@@ -120,14 +110,14 @@ class Regression:
     def __init__(self, inputs, targets, groups, candidate, *, shape):
         self._hold({kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}, candidate, shape, targets.shape[1:])
         self.groups = groups
-        self.inverse, self.dual, _ = _solved(Alike(self.inputs, self.known, shape=shape), targets, candidate)
+        self.inverse, self.dual, _ = _solved(self.kernel(self.inputs), targets, candidate["noise"])
 
     def _hold(self, inputs, candidate, shape, curve):
         self.inputs, self.known, self.candidate, self.shape, self.curve = inputs, laid_out(inputs, dtype=np.float64), candidate, shape, tuple(curve)
 
     def kernel(self, inputs):
         """Give the kernel matrix (S', S) between other stances' inputs and the training stances."""
-        return Alike(inputs, self.known, shape=self.shape).kernel(self.candidate)
+        return _kernel(_compared(inputs, self.known, self.shape), self.candidate, self.shape)  # one part after another: a matrix is large
 
     def estimate(self, inputs, group=None):
         """Estimate curves (S', Q, C) from other stances' inputs, by all training stances but those of `group`; None: by all."""
@@ -171,7 +161,8 @@ def choose(errors, *, averaged):
 
 def fit(alike, targets, candidates, chosen):
     """Solve for what each chosen candidate weighs each training stance with; returns {candidate: dual (S, Q, C)}."""
-    return {number: _solved(alike, targets, candidates[number])[1].reshape(targets.shape) for number in np.unique(chosen).tolist()}
+    each = {number: candidates[number] for number in np.unique(chosen).tolist()}
+    return {number: _solved(alike.kernel(one), targets, one["noise"])[1].reshape(targets.shape) for number, one in each.items()}
 
 
 def predict(alike, duals, candidates, chosen):
@@ -189,9 +180,9 @@ def inverted(matrix, noise):
     return inv(matrix, overwrite_a=True, check_finite=False)
 
 
-def _solved(alike, targets, candidate):
-    """Invert the ridged kernel matrix; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
-    inverse = inverted(alike.kernel(candidate), candidate["noise"])
+def _solved(matrix, targets, noise):
+    """Invert the kernel matrix with its ridge; returns the inverse (S, S), inverse @ targets (S, Q * C), and the flat targets."""
+    inverse = inverted(matrix, noise)
     flat = targets.reshape(len(targets), -1).astype(float)
     return inverse, inverse @ flat, flat
 
@@ -222,6 +213,25 @@ def laid_out(inputs, *, dtype=np.float32):
 def _rows(part, dtype=np.float32):
     """Lay an array (S, ...) out as rows, in this precision at least."""
     return part.reshape(len(part), -1).astype(np.promote_types(part.dtype, dtype), copy=False)
+
+
+def _compared(inputs, others, shape):
+    """Compare stances kind by kind and part by part: (kind, whether it is the padding, matrix (S, S')) one after another."""
+    measure = {"gaussian": _distances, "linear": _products}[shape]
+    for kind in inputs:
+        for padding, (mine, theirs) in enumerate(zip(inputs[kind], others[kind], strict=True)):
+            if mine.shape[1]:
+                yield kind, bool(padding), measure(mine, theirs)
+
+
+def _kernel(compared, candidate, shape):
+    """Give the kernel matrix (S, S') of what _compared gives, by one candidate."""
+    total = 0.0
+    for kind, padding, matrix in compared:
+        weight = candidate[SCALES[kind]] ** -2 * (candidate["edges"] if padding else 1)  # in the precision of the arrays
+        total = total + weight * matrix
+    total = total.astype(float, copy=False)
+    return (np.exp(-total / 2) if shape == "gaussian" else total) + INTERCEPT
 
 
 def _distances(mine, theirs):
