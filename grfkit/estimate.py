@@ -52,7 +52,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
                                          speed_m_s=speed_m_s or row.get("speed_m_s"), rate_hz=rate_hz))
             masses.append(mass_kg or row.get("mass_kg"))
         except ValueError as error:
-            unread[name] = str(error)
+            unread[name] = str(error).removeprefix(f"{path.name}: ")  # it stands beside the name
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
         raise StudyError(f"Forces are estimated from recordings that can be read; none of {len(files)} of {folder} can be:\n{reasons}")

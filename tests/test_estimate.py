@@ -275,7 +275,7 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     assert "model" in error("--model", str(data))
     assert "does not exist" in error("--data", str(tmp_path / "nowhere"))
     as_csv(tmp_path / "short" / "short.csv", points[:20], lab.rate_hz)
-    assert "short.csv" in error("--data", str(tmp_path / "short"))
+    assert "\n  short.csv: A recording shows" in error("--data", str(tmp_path / "short"))
     assert not (tmp_path / "out").exists()
 
 
