@@ -38,7 +38,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     static trials; else `mass_kg` and `speed_m_s` hold for all. Raises ValueError where no recording can be read.
     """
     folder = Path(folder)
-    _check(mass_kg=mass_kg, speed_m_s=speed_m_s)
+    _check(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     layout, rows = _study(study_file, folder) if study_file else (None, {})
     found, masses, unread, files = [], [], {}, field_read.find(folder)
     statics = {row["static"] for row in rows.values()}
@@ -60,9 +60,9 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
 
 
 def _check(**values):
-    """Check that a mass and a speed are a runner's."""
+    """Check that a mass and a speed are a runner's, and a rate a camera's."""
     for name, value in values.items():
-        low, high = recordings.LIMITS[name]
+        low, high = (recordings.LIMITS | {"rate_hz": field_read.RATES_HZ})[name]
         if value is not None and not low <= value <= high:
             raise StudyError(f"{name} must be a number from {low} to {high}; found {value:g}. Correct it, or leave it out.")
 

@@ -1,6 +1,6 @@
 """A CSV file of points, one row a frame -> the 11 points as they are stored, on even frames, and their rate.
 
-Columns: `time_s`, or `frame` and a rate that is given; and three of each point, `l_hip_x` to `l_hip_z`, or `l_hip_ap`, `_ml` and `_v`
+Columns: `time_s`, or a rate that is given, with `frame` where rows are missing; and three of each point, `l_hip_x` to `l_hip_z`, or `l_hip_ap`, `_ml` and `_v`
 where they are in the runner's axes. Commas, semicolons or tabs between them; with the last two, decimal commas too.
 """
 
@@ -18,6 +18,7 @@ BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")  # a unit behind a name: what it 
 TIMES, FRAMES = ("time_s", "time", "t"), ("frame", "frames")
 ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hold no number: our choice
 JITTER = 0.3  # of a frame, by which a time may be off an even one; rounding to 1 ms is .12 of a frame at 240 Hz: our choice
+SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
 LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
 EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".join(POINTS) + ")"
@@ -31,9 +32,10 @@ def holds_points(path):
 def read_csv(path, *, rate_hz=None):
     """Read a CSV file of points.
 
-    `rate_hz` is that of a file with a column `frame` and none of times. Returns points (F, 11, 3) in the file's own unit, NaN where
+    `rate_hz` is that of a file without times; a column `frame`, if there is one, says which rows are missing. Returns points (F, 11, 3) in the file's own unit, NaN where
     missing or in a gap between rows; the rate (Hz); the letters of the components, "xyz" or "ap ml v"; and the name of each point in
-    the file. Raises ValueError for columns that are missing, there twice or of no number (row and column), and uneven times.
+    the file. Raises ValueError for columns that are missing, there twice or of no number (row and column), uneven times, and times that
+    contradict the rate.
     """
     header, lines, rows = _open(path)
     columns, names, letters = _columns(path, header)
@@ -122,17 +124,21 @@ def _frames(path, header, lines, rows, rate_hz):
     if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
         raise ValueError(f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
                          f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate.")
+    if rate_hz and column and BRACKET.sub("", column).lower() in TIMES and abs(each * rate_hz - 1) > SAME_RATE:
+        raise ValueError(f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} frames a second, and "
+                         f"{rate_hz:g} were given. Leave the rate out, or correct the times.")
     return index, round(1 / each, 3)
 
 
 def _times(path, header, lines, rows, rate_hz):
-    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s."""
+    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s; with a rate alone rows are frames."""
     plain = {BRACKET.sub("", name).lower(): name for name in header}
     column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
     numbered = column is not None and BRACKET.sub("", column).lower() in FRAMES
-    if column is None or (numbered and not rate_hz):
+    if not rate_hz and (column is None or numbered):
         raise ValueError(f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
-                         f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds"
-                         f"{', or give the rate of the frames, such as RATE=100' if column else ''}.")
+                         f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of the frames, such as RATE=100.")
+    if column is None:
+        return column, np.arange(len(rows)) / rate_hz
     when = _numbers(path, header, lines, rows, column)
     return column, when / rate_hz if numbered else when

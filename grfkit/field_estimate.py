@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit import DIRECTIONS, GRAVITY, POINTS, events, features, field, limits, steps
+from grfkit import DIRECTIONS, GRAVITY, POINTS, events, features, field, field_axes, limits, steps
 
 STEP_COLUMNS = ["file", "step", "side", "touchdown_s", "toeoff_s", "contact_s", "step_s", "flight_s", "step_rate_per_min", "speed_m_s"]
 BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_high")]
 CENTRE = ["cop_ap", "cop_ml"]
 RECORDING_COLUMNS = ["file", "duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg", "steps", "unlike_steps", "refused", "warnings", "notes"]
+SLOW_HZ = 100  # frames a second from which on a slow camera costs nothing: our choice, between 60 and 120 of notebook 10_field
+ADVICE = "Lay the axes out so, AP the way the runner goes, or read files by grfkit.estimate, which finds unit and axes."
 MISSING = 0.02  # share of frames without a point from which on it is a warning: our choice
 DOUBTS = ("incline", "more than", "look otherwise")  # words of a note of field_read that is a warning
 BETWEEN = " | "  # texts of one cell
@@ -25,18 +27,19 @@ def one(model, name, points, rate_hz, speed_m_s):
     `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.POINTS; `speed_m_s` of the belt, or of the runner overground.
     `steps` has a row for each step, `curves` one for each step and node, times in s from the first frame or from touchdown, forces in body
     weights, centres of pressure, where the model knows them, in m from the ankle joint; `warnings` are texts. Raises Refused for walking, or
-    where there is nothing to estimate, and ValueError for other arrays.
+    where there is nothing to estimate, and ValueError for other arrays and what is no runner in m.
     """
-    _check(points, rate_hz)
+    points = _checked(points, rate_hz, speed_m_s)
     motions, found = _found(model, name, points, rate_hz)
     contacts, warnings = _contacts(model.detector, motions, found, points)
+    slow = [f"{rate_hz:g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first"] * (rate_hz < SLOW_HZ)
     flight_s = field.usual_flight(contacts, contacts["file"], model.settings["flight_s"])
     inputs = field.inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
     curves = field.finish(contacts, model.curves.weigh(kernel), flight_s, contacts["file"])
     measured = limits.measure(motions, contacts, {name: speed_m_s})
     unlike = limits.unlike(model.known, measured, model.curves.nearest(kernel))
-    return _steps(model, contacts, curves, speed_m_s, unlike), _curves(model, contacts, curves), warnings + _summed(unlike)
+    return _steps(model, contacts, curves, speed_m_s, unlike), _curves(model, contacts, curves), slow + warnings + _summed(unlike)
 
 
 def everything(model, found, masses, unread, *, folder):
@@ -73,10 +76,16 @@ def newtons(table, mass_kg):
     return table.assign(**{new: mass_kg * GRAVITY * table[name] for name, new in names.items()})
 
 
-def _check(points, rate_hz):
-    if np.ndim(points) != 3 or points.shape[1:] != (len(POINTS), 3) or not rate_hz > 0:
-        raise ValueError(f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.POINTS in AP, ML, V, at a rate in Hz; found {np.shape(points)} at "
-                         f"{rate_hz:g} Hz. Order the axes so, or read files by grfkit.estimate.")
+def _checked(points, rate_hz, speed_m_s):
+    """Give points as an array (F, 11, 3), where they can be those of a runner."""
+    numbers = all(isinstance(value, (int, float, np.number)) and np.isfinite(value) for value in (rate_hz, speed_m_s))
+    points = np.asarray(points, float)
+    if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3) or not numbers or not rate_hz > 0:
+        raise ValueError(f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.POINTS in AP, ML, V, at a rate in Hz, of a runner at a speed in m/s; "
+                         f"found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}")
+    if np.isfinite(points).all(axis=(1, 2)).any():
+        field_axes.check_body(points, advice=ADVICE)
+    return points
 
 
 def _found(model, name, points, rate_hz):

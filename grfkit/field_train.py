@@ -13,6 +13,7 @@ from grfkit import steps as steps_of
 from grfkit.field_model import FieldModel
 from grfkit.joints_study import CENTRES
 from grfkit.plot_field import EVENTS
+from grfkit.samples import EDGE_NODES
 
 SHOWN = 200  # contacts by which a graph is compared: our choice, a second or so
 
@@ -108,10 +109,23 @@ def save(folder, model, inputs, *, card):
     from grfkit import onnx_export
 
     graph = onnx_export.regression(model.curves)
+    graph.doc_string += _laid_out(model.settings)
     difference = onnx_export.verify(graph, onnx_export.curve_feed(inputs), model.curves.estimate(inputs))
     arrays, description = model_folder.join(field_model.parts(model))
     model_folder.save(folder, description=description, arrays=arrays, card=card, graphs={"curves": graph})
     return difference
+
+
+def _laid_out(settings):
+    """Say how the graph's inputs are made from points, and its forces finished: what grfkit.field does before and after it."""
+    cutoff, padding = settings["points_cutoff_hz"], 1000 * settings["padding_s"]
+    before = ", ".join(f"{padding * (1 - number / EDGE_NODES):g}" for number in range(EDGE_NODES))
+    filtered = f"low-passed at {cutoff:g} Hz (second-order Butterworth forwards and backwards, together 3 dB down there)" if cutoff else "not filtered"
+    return (f" Points are {filtered} after the pelvis' mean horizontal velocity over the recording is taken away, on a treadmill and overground; velocities and "
+            f"accelerations are those of a cubic spline through them. Nodes before touchdown and after toe-off: {before} ms. A flight time that is not known is the "
+            f"mean of the recording's, or {settings['flight_s']:.3f} s. Of a left leg the medial-lateral sign of the centre of pressure turns back too. `balance`: vertical "
+            "forces times a factor with which their mean over contacts and flights is 1 BW; then of anterior-posterior ones that multiple of the vertical "
+            "taken away with which their mean is 0.")
 
 
 def card(model, about, steps, timing, summary, coverage):
@@ -134,7 +148,8 @@ def card(model, about, steps, timing, summary, coverage):
         "recipe": "Kernel ridge regression on positions, velocities and accelerations, left legs mirrored; forces of a recording balance "
                   "(grfkit, notebook 10_field).",
         "scores": scores, "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts.",
-        "limits": [f"What it knows: {limits.ranges(model.known)}. What is beyond by more than a tenth is estimated and said to be unlike.",
+        "limits": [f"What it knows: {limits.ranges(model.known)}. What is beyond by more than a tenth, or has two and a half times the noise, is "
+                   "estimated and said to be unlike.",
                    f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of the runner with the least it held "
                    f"{whole[2]['least_runner_pct'].min():.0f} % in one direction.",
                    "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames a second, cost accuracy "

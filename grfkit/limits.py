@@ -5,14 +5,14 @@ import pandas as pd
 
 from grfkit import POINTS
 
-WIDER = 0.10  # share by which a range of the training runners is widened before a step is called unlike: our choice
+WIDER = (0.9, 1.1)  # factors by which the ends of a range of the training runners are widened before a step is called unlike: our choice
 NEAR = 0.99  # share of left-out steps of the training runners that are near enough to another's: our choice
 WALKING = 0.5  # share of the swing height of the training runners' lowest per cent under which feet pass as in walking: our choice
-MEASURES = {  # measure: what it is called, the unit and format that it is said in, what turns it into that, and which ends of the range count
-    "speed_m_s": ("speed", "m/s", ".2f", 1, (True, True)),
-    "leg_m": ("leg length", "m", ".2f", 1, (True, True)),
-    "contact_s": ("contact time", "ms", ".0f", 1000, (True, True)),
-    "noise_m": ("noise of the points", "mm", ".2f", 1000, (False, True)),
+MEASURES = {  # measure: what it is called, the unit and format that it is said in, what turns it into that, and how the ends are widened
+    "speed_m_s": ("speed", "m/s", ".2f", 1, WIDER),
+    "leg_m": ("leg length", "m", ".2f", 1, WIDER),
+    "contact_s": ("contact time", "ms", ".0f", 1000, WIDER),
+    "noise_m": ("noise of the points", "mm", ".2f", 1000, (0, 2.5)),  # at 60 frames a second motion itself seems as noisy: our choice
 }
 SWING = {"l": [POINTS.index("r_heel"), POINTS.index("r_toe")], "r": [POINTS.index("l_heel"), POINTS.index("l_toe")]}
 STANCE = {"l": SWING["r"], "r": SWING["l"]}
@@ -64,7 +64,7 @@ def unlike(limits, measured, nearest):
     for name, (called, unit, form, factor, ends) in MEASURES.items():
         low, high = limits["ranges"][name]
         for text, value in zip(texts, measured[name], strict=True):
-            if ends[0] and value < low * (1 - WIDER) or ends[1] and value > high * (1 + WIDER):
+            if not low * ends[0] <= value <= high * ends[1]:
                 text.append(f"{called} {factor * value:{form}} {unit} (training runners: {factor * low:{form}} to {factor * high:{form}})")
     for text, distance in zip(texts, nearest, strict=True):
         if distance > limits["nearest"]:

@@ -40,6 +40,7 @@ class Described(Section):
     card: Card
     arrays: dict[str, Array]
     files: dict[Annotated[str, Field(pattern=rf"^(model\.safetensors|{GRAPH}\.onnx)$")], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    checksum: str
 
 
 def described(folder):
@@ -58,10 +59,18 @@ def described(folder):
     if isinstance(version, int) and version > VERSION:
         raise ValueError(f"This grfkit ({__version__}) reads models of format {VERSION}; {folder} is of format {version}. Install a newer grfkit.")
     try:
-        return Described.model_validate(content)
+        found = Described.model_validate(content)
     except pydantic.ValidationError as error:
         raise ValueError(f"{DESCRIPTION} of a model says {', '.join(Described.model_fields)}; {path} breaks that: {faults(error)}. "
                          "Take the folder from its source again.") from None
+    if found.checksum != seal(content):
+        raise ValueError(f"{DESCRIPTION} of a model is as it was saved; {path} is not (its SHA-256 differs). Take the folder from its source again.")
+    return found
+
+
+def seal(content):
+    """Give the SHA-256 of what model.json holds, but for its own, however it is laid out."""
+    return hashlib.sha256(json.dumps({key: value for key, value in content.items() if key != "checksum"}, sort_keys=True).encode()).hexdigest()
 
 
 def _number(text):

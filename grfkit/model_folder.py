@@ -114,7 +114,7 @@ def _write(folder, description, arrays, card, graphs):
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
     content = {"format": FORMAT, "version": VERSION, "grfkit": __version__, "description": description, "card": card.model_dump(), "arrays": shapes,
                "files": {path.name: model_check.checksum(path) for path in sorted(folder.iterdir())}}
-    (folder / DESCRIPTION).write_text(_json(content), encoding="utf-8")
+    (folder / DESCRIPTION).write_text(_sealed(content), encoding="utf-8")
     (folder / CARD).write_text(model_card.text(card, content, graphs), encoding="utf-8")
 
 
@@ -125,15 +125,15 @@ def _card(card):
         raise ValueError(f"A model card says {', '.join(Card.model_fields)}; found {model_check.faults(error)}. Complete it.") from None
 
 
-def _json(content):
-    """Write JSON that reads back as the same; raises ValueError where it would not (a tuple, NaN, a key that is no text)."""
+def _sealed(content):
+    """Write JSON that reads back as the same, with its checksum; raises ValueError where it would not (a tuple, NaN, a key that is no text)."""
     try:
-        text = json.dumps(content, indent=1, allow_nan=False)
+        text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"A model's description is what JSON holds, finite; found one that is not: {error}. Convert it.") from None
     if json.loads(text) != content:
         raise ValueError("A model's description reads back as it was; found one that JSON changes. Use lists for tuples and text for keys.")
-    return text
+    return json.dumps(content | {"checksum": model_check.seal(content)}, indent=1)
 
 
 def _replaceable(folder):

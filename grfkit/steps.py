@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 from scipy.signal import find_peaks
+from scipy.special import ndtri
 
 from grfkit import POINTS, transform
 from grfkit.samples import CORE_NODES, EDGE_NODES, KINDS, MIRROR, SWAPPED
 
 PELVIS_HZ = 5.0  # the pelvis goes up and down with each step, some 3 times a second: our choice
 SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # less apart or less deep, and it is no step: our choice
+IMPULSE = 500  # frames either side of an impulse, longer than any low-pass rings: our choice
 MOST_HZ = 0.35  # of the camera rate, a low-pass: a slow camera allows less than the study's cutoff; our choice
 
 
@@ -31,7 +33,7 @@ class Motion(NamedTuple):
     first_s: float
     last_s: float
     gaps: np.ndarray  # (G, 2) s, in which points are missing for longer than a spline may bridge
-    noise_m: float  # root mean square of what the low-pass took away
+    noise_m: float  # SD of what jitters from frame to frame, by what the low-pass took away
 
     def seen(self, first, last):
         """Tell which spans of time, first to last (S,) s, lie in the recording and in no gap."""
@@ -54,10 +56,24 @@ def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
     times = frames / rate_hz
     way = np.append(np.polyfit(times, whole[:, 0, :2], 1)[0], 0.0)
     whole -= times[:, None, None] * way  # before the filter, which takes the first frames of a way for a jump
-    smooth = transform.lowpass(whole, cutoff_hz=min(cutoff_hz, MOST_HZ * rate_hz), rate_hz=rate_hz) if cutoff_hz else whole
-    noise = float(np.sqrt(np.mean((whole - smooth)[np.isin(frames, seen)] ** 2)))
+    cutoff_hz = cutoff_hz and min(cutoff_hz, MOST_HZ * rate_hz)
+    smooth = transform.lowpass(whole, cutoff_hz=cutoff_hz, rate_hz=rate_hz) if cutoff_hz else whole
+    noise = _noise((whole - smooth)[np.isin(frames, seen)], cutoff_hz, rate_hz)
     gaps = np.concatenate([_gaps(np.flatnonzero(one), max_gap_s * rate_hz) for one in known.T]) / rate_hz
     return Motion(CubicSpline(times, smooth), way, float(rate_hz), times[0], times[-1], gaps, noise)
+
+
+def _noise(taken, cutoff_hz, rate_hz):
+    """Estimate the SD (m) of white noise on points from what a low-pass took away (F, 11, 3) m: the root mean square over coordinates.
+
+    Of each the median size counts, over that of a normal deviate, so that neither impacts of the foot nor a few frames that went wrong are noise.
+    """
+    if not cutoff_hz:
+        return 0.0
+    impulse = np.zeros(2 * IMPULSE + 1)
+    impulse[IMPULSE] = 1
+    share = np.linalg.norm(impulse - transform.lowpass(impulse, cutoff_hz=cutoff_hz, rate_hz=rate_hz))  # of white noise that is taken
+    return float(np.sqrt(np.mean((np.median(np.abs(taken), axis=0) / ndtri(0.75) / share) ** 2)))
 
 
 def _gaps(seen, most):

@@ -51,19 +51,20 @@ class Stream:
 
         Raises ValueError for another shape, points that cannot be in m, or a time that is not later than the last.
         """
+        points = np.array(points, float)
         self._check(points, time_s)
         self._times.append(time_s)
-        self._points.append(np.array(points, float))
+        self._points.append(points)
         first = _first(np.array(self._times), self.model.settings)
         del self._times[:first], self._points[:first]
         inputs = _inputs(self.model.settings, np.array(self._points), np.array(self._times))
         return _forces(self._feet, time_s - self.lag_s, both(self.model, inputs[None])[0, self._lag])
 
     def _check(self, points, time_s):
-        _metres(points)
-        if self._times and not time_s > self._times[-1]:
-            raise ValueError(f"Frames come in order of time; found {time_s:g} s after {self._times[-1]:g} s. Leave out frames that come late, "
-                             "or begin a new Stream.")
+        _metres(points, 2)
+        last = self._times[-1] if self._times else -np.inf
+        if not (isinstance(time_s, (int, float, np.number)) and last < time_s < np.inf):
+            raise ValueError(f"Frames come in order of time, in s; found {time_s!r} after {last:g} s. Leave out frames that come late, or begin a new Stream.")
 
 
 def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
@@ -71,8 +72,10 @@ def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
 
     The same as pushing each frame at frame / rate_hz, and faster: many windows are seen at once.
     """
-    for frame in points[:1]:
-        _metres(frame)
+    points = np.asarray(points, float)
+    if not rate_hz > 0:
+        raise ValueError(f"A recording has a rate in Hz; found {rate_hz!r}. Give that of the cameras.")
+    _metres(points, 3)
     times, lag = np.arange(len(points)) / rate_hz, _lag(model, lag_s)
     return follow(times - lag_s, both(model, motion(model.settings, points, times))[:, lag], vlr=vlr)
 
@@ -172,11 +175,13 @@ def _lag(model, lag_s):
     return model.settings.lags_s.index(lag_s)
 
 
-def _metres(points):
-    if np.shape(points) != (len(POINTS), 3):
-        raise ValueError(f"A frame is (11, 3): AP, ML and V of the points {', '.join(POINTS)}; found {np.shape(points)}. Lay it out so.")
-    if abs(points[0][2]) > TALLEST_M:
-        raise ValueError(f"Points are in m above the ground; found a pelvis at {points[0][2]:,.0f}. If they are in mm, divide by 1000.")
+def _metres(points, dimensions):
+    """Check that a frame (11, 3) or a recording (F, 11, 3) is in m."""
+    if points.ndim != dimensions or points.shape[-2:] != (len(POINTS), 3):
+        raise ValueError(f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points {', '.join(POINTS)}; found {points.shape}. Lay it out so.")
+    highest = np.abs(points[..., 0, 2]).max(initial=0, where=np.isfinite(points[..., 0, 2]))
+    if highest > TALLEST_M:
+        raise ValueError(f"Points are in m above the ground; found a pelvis at {highest:,.0f}. If they are in mm, divide by 1000.")
 
 
 class _Foot:

@@ -12,7 +12,7 @@ from scipy.stats import linregress
 from test_field_read import write
 from test_report import assert_accessible
 
-from grfkit import (GRAVITY, POINTS, c3d, cohort, conformal, estimate, features, field, field_doubt, field_estimate, field_known, field_model, field_report, field_study,
+from grfkit import (GRAVITY, POINTS, c3d, cohort, conformal, degrade, estimate, features, field, field_doubt, field_estimate, field_known, field_model, field_report, field_study,
                     field_summary, field_words, kernel, limits, model_folder, recipes, report_html, samples, stance, steps, study, virtual)
 
 SMOKE = ROOT / "params" / "smoke.yaml"
@@ -166,6 +166,21 @@ def test_what_is_unlike_the_training_runners_is_said_of_each_step(model, points,
     assert said(points, lab.rate_hz, 3.6)[0] == {False}
     flags, text = said(points + rng.normal(0, 0.02, points.shape), lab.rate_hz, 3.6)
     assert flags == {True} and "noise of the points" in text
+    slow = degrade.rate(points, lab.rate_hz, 50.0, rng)
+    assert "50 frames a second" in said(*slow, 3.6)[1] and "frames a second" not in said(points, lab.rate_hz, 3.6)[1]
+
+
+def test_one_refuses_points_that_are_no_runner_in_metres_and_in_order(model, points, lab):
+    swapped = points[:, [0, *range(6, 11), *range(1, 6)]]
+    for wrong, words in ((swapped, "Left points are on the left"), (1000 * points, "Check the unit"), (points * [-1, -1, 1], "Feet point where"),
+                         (points[..., [0, 2, 1]], "Check the unit and the axis up")):
+        with pytest.raises(ValueError, match=words):
+            field_estimate.one(model, "a", wrong, lab.rate_hz, 3.6)
+    for rate_hz, speed in ((0, 3.6), ("100", 3.6), (lab.rate_hz, None), (lab.rate_hz, np.nan)):
+        with pytest.raises(ValueError, match="at a speed in m/s; found"):
+            field_estimate.one(model, "a", points, rate_hz, speed)
+    table, _, _ = field_estimate.one(model, "a", points.tolist(), lab.rate_hz, 3.6)
+    pd.testing.assert_frame_equal(table, field_estimate.one(model, "a", points, lab.rate_hz, 3.6)[0])
 
 
 def test_points_that_are_missing_are_warned_of_and_hide_their_steps(model, points, lab):
@@ -269,6 +284,7 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
         return capsys.readouterr().err
     assert "MASS is a number; found '70kg'" in error("--mass", "70kg")
     assert "from 20 to 250; found 700" in error("--mass", "700")
+    assert "from 20 to 2000; found 0" in error("--rate", "0")
     assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
     assert "make field STUDY=" in error("--model", "")
     assert "DATA=DIR" in error("--data", "")

@@ -137,6 +137,16 @@ def test_read_takes_frame_numbers_with_a_rate(run, tmp_path):
     assert field_read.read(file, rate_hz=HZ).rate_hz == HZ
     assert field_read.read(write(tmp_path / "half.csv", points[::2], header, times=2.0 * np.arange(len(points[::2]))), rate_hz=HZ).rate_hz == HZ / 2
     assert "RATE=100" in refused(file)
+    plain = write(tmp_path / "plain.csv", points, ["when", *HEADER[1:]], times=np.zeros(len(points)))
+    assert field_read.read(plain, rate_hz=HZ).rate_hz == HZ
+    np.testing.assert_array_equal(field_read.read(plain, rate_hz=HZ).points, field_read.read(file, rate_hz=HZ).points)
+
+
+def test_read_refuses_a_rate_that_contradicts_the_times(run, tmp_path):
+    points, _ = run
+    file = write(tmp_path / "run.csv", points)
+    assert field_read.read(file, rate_hz=1.01 * HZ).rate_hz == HZ
+    assert f"{HZ / 2:g} were given" in refused(file, rate_hz=HZ / 2)
 
 
 def test_read_says_what_is_wrong_with_a_csv_file(run, tmp_path):

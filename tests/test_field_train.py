@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import mirrored
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
 from test_field_study import DETECTOR, VLR, judge, steps_by_hand
 
-from grfkit import (POINTS, c3d, conformal, field_centres, field_doubt, field_known, field_model, field_study, field_train, field_worse, joints,
+from grfkit import (POINTS, c3d, conformal, field, field_centres, field_doubt, field_known, field_model, field_study, field_train, field_worse, joints,
                     joints_study, kernel, limits, model_card, onnx_export, samples)
 
 
@@ -206,6 +208,44 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
     forces, = onnxruntime.InferenceSession((tmp_path / "model" / "curves.onnx").read_bytes()).run(None, onnx_export.curve_feed(inputs))
     np.testing.assert_allclose(forces, fitted.curves.estimate(inputs), atol=onnx_export.TOLERANCE_BW)
     assert forces.shape[1:] == (101, 5)
+
+
+def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(lab):
+    """A slow literal version of what it says gives a recording's forces as Python does."""
+    said, padding = field_train._laid_out(lab.settings), lab.settings["padding_s"]
+    each = lab.recorded[0]
+    contacts = lab.contacts[lab.contacts["file"] == each.file].reset_index(drop=True)
+    cutoff = lab.settings["points_cutoff_hz"]
+    assert f"low-passed at {cutoff:g} Hz" in said and "30, 20, 10 ms" in said and padding == 0.03 and np.isfinite(each.points).all()
+    times = np.arange(len(each.points)) / each.point_hz
+    moved = each.points.copy()
+    for axis in range(2):
+        moved[..., axis] -= np.polyval([np.polyfit(times, each.points[:, 0, axis], 1)[0], 0.0], times)[:, None]
+    smooth = sosfiltfilt(butter(2, cutoff / (np.sqrt(2) - 1) ** 0.25, fs=each.point_hz, output="sos"), moved, axis=0)
+    positions, flight_s = CubicSpline(times, smooth), contacts["flight_s"].fillna(contacts["flight_s"].mean())
+    fed = {name: [] for name in onnx_export.curve_feed(field_train.some_inputs(lab.motions, lab.contacts, lab.settings))}
+    other = [0, *range(6, 11), *range(1, 6)]
+    for step, flight in zip(contacts.itertuples(), flight_s, strict=True):
+        first, last = step.touchdown_s, step.toeoff_s
+        core = np.linspace(first, last, 51)
+        edges = np.clip([first - 0.03, first - 0.02, first - 0.01, last + 0.03, last + 0.02, last + 0.01], 0, times[-1])
+        for order, kind in enumerate(("positions", "velocities", "accelerations")):
+            for ending, at in (("", core), ("_padding", edges)):
+                values = positions(at, order)
+                if order == 0:
+                    values[..., :2] -= positions(first)[0, :2]
+                fed[kind + ending].append(values[:, other] * [1, -1, 1] if step.side == "l" else values)
+        fed["times"].append([last - first, flight])
+    import onnxruntime
+    session = onnxruntime.InferenceSession(onnx_export.regression(lab.curves).SerializeToString())
+    forces, = session.run(None, {name: np.array(values, np.float32) for name, values in fed.items()})
+    forces[(contacts["side"] == "l").to_numpy()] *= [1, -1, 1, 1, -1]
+    impulses = np.trapezoid(forces, axis=1) / 100 * contacts[["contact_s"]].to_numpy()
+    forces[..., 2] *= (contacts["contact_s"] + flight_s).sum() / impulses[:, 2].sum()
+    forces[..., 0] -= impulses[:, 0].sum() / (contacts["contact_s"] + flight_s).sum() * forces[..., 2]
+    inputs = field.inputs(lab.motions, contacts, flight_s.to_numpy(), padding_s=padding)
+    expected = field.finish(contacts, lab.curves.estimate(inputs), flight_s.to_numpy(), contacts["file"])
+    np.testing.assert_allclose(forces, expected, atol=onnx_export.TOLERANCE_BW)
 
 
 def test_save_refuses_a_graph_that_gives_other_forces(lab, model, tmp_path, monkeypatch):

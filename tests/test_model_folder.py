@@ -42,11 +42,11 @@ def tiny_graph():
 
 
 def edit(folder, **changes):
-    """Change keys of model.json and put the checksum of the arrays right, as somebody who means harm would."""
+    """Change keys of model.json and put its checksums right, as somebody who means harm would."""
     path = folder / "model.json"
     content = json.loads(path.read_text(encoding="utf-8")) | changes
     content["files"] = content["files"] | {"model.safetensors": model_check.checksum(folder / "model.safetensors")}
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
 
 
 def trained(tidy, name):
@@ -166,6 +166,16 @@ def test_load_refuses_a_flipped_bit(folder, name):
     content[-1] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(ValueError, match="SHA-256 differs"):
+        model_folder.load(folder)
+
+
+def test_load_refuses_a_description_that_was_changed_but_not_one_that_was_laid_out_anew(folder):
+    path = folder / "model.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(dict(reversed(content.items()))), encoding="utf-8")
+    assert model_folder.load(folder).description == DESCRIPTION
+    path.write_text(json.dumps(content | {"description": DESCRIPTION | {"more": 1}}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"model\.json is not \(its SHA-256 differs\)"):
         model_folder.load(folder)
 
 

@@ -11,7 +11,7 @@ from conftest import mirrored, virtual_run
 from matplotlib.figure import Figure
 from test_estimate import CARD, cut, record
 
-from grfkit import GRAVITY, field_known, field_study, joints_study, plot_stream, samples, stream, stream_model, stream_study
+from grfkit import GRAVITY, field_known, field_study, joints_study, model_check, plot_stream, samples, stream, stream_model, stream_study
 
 SETTINGS = stream_model.Settings(window_s=0.24, nodes=9, knots=14, cutoff_hz=20.0, max_gap_s=0.04, lags_s=(0.0, 0.02, 0.04))
 SCALES = {"positions_m": 0.4, "velocities_m_s": 1.4, "accelerations_m_s2": 45.0, "recency_s": 0.03}
@@ -154,12 +154,22 @@ def test_a_step_reads_its_features_off_its_force():
 
 
 @pytest.mark.parametrize(("frame", "time_s", "words"), [(np.zeros((33,)), 1.0, r"A frame is \(11, 3\).*\(33,\)"), (np.full((11, 3), 900.0), 1.0, "divide by 1000"),
-                                                       (np.zeros((11, 3)), 0.0, "order of time")])
+                                                       (np.zeros((11, 3)), 0.0, "order of time"), (np.zeros((11, 3)), None, "order of time"),
+                                                       (np.zeros((11, 3)), np.nan, "order of time")])
 def test_push_refuses_what_is_no_frame(model, frame, time_s, words):
     streaming = stream.Stream(model, lag_s=0.0)
     streaming.push(np.zeros((11, 3)), 0.0)
     with pytest.raises(ValueError, match=words):
         streaming.push(frame, time_s)
+
+
+def test_run_refuses_what_is_no_recording(model, points):
+    wrong = 1000 * points
+    wrong[0] = np.nan
+    for recording, rate_hz, words in ((wrong, HZ, "divide by 1000"), (points, 0.0, "rate in Hz"), (points[0], HZ, r"A recording is \(F, 11, 3\)")):
+        with pytest.raises(ValueError, match=words):
+            stream.run(model, recording, rate_hz, lag_s=0.0)
+    np.testing.assert_array_equal(stream.run(model, points[:60].tolist(), HZ, lag_s=0.0)[1], stream.run(model, points[:60], HZ, lag_s=0.0)[1])
 
 
 def test_a_lag_that_was_not_trained_is_refused(model, points):
@@ -186,7 +196,7 @@ def test_load_refuses_another_kind_of_model(model, tmp_path):
     described = tmp_path / "model" / "model.json"
     content = json.loads(described.read_text(encoding="utf-8"))
     del content["description"]["stream"]["window_s"]
-    described.write_text(json.dumps(content), encoding="utf-8")
+    described.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
     with pytest.raises(ValueError, match="does not fit.*window_s"):
         stream.load(tmp_path / "model")
 
