@@ -74,6 +74,8 @@ def _study(path, folder):
     table = section["table"]
     lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
     if not lies.is_file():
+        if section["clusters"]:
+            raise StudyError(f"{path} finds joint centres by static trials, which its table names; {lies} is not there. Put it beside the recordings.")
         return section, {}
     rows = recordings.read_trials(folder, table=table if table in ("rbds", "trials.csv") else lies)
     return section, {row["file"]: row for row in rows.to_dict("records")}

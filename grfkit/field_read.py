@@ -62,6 +62,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     try:
         if path.suffix.lower() == ".csv":
             points, rate_hz, declared, notes = _read_csv(path, rate_hz)
+            notes += ["the study file is about C3D files; this is a CSV file, whose columns say what they are"] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s)
         else:

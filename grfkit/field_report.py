@@ -114,7 +114,8 @@ def _cell(steps, quantity, mean, weight_n):
         return words.with_unit(mean, quantity), ""
     half = (steps[f"{quantity}_high"] - steps[quantity]).mean()
     texts = [f"{words.written(mean * factor, decimals)} ± {words.written(half * factor, decimals)}".replace(" ", words.SPACE) + words.SPACE + unit
-             for factor, decimals, unit in [(1, known.decimals, known.unit)] + [(weight_n, 0, known.unit.replace("BW", "N"))] * bool(weight_n)]
+             for factor, decimals, unit in [(1, known.decimals, known.unit)] + [(weight_n, 0 if known.unit == "BW" else -2, known.unit.replace("BW", "N"))]
+             * bool(weight_n)]
     return texts[0], texts[1] if weight_n else ""
 
 

@@ -13,6 +13,7 @@ QUANTITIES = ["contact_s", "flight_s", "step_rate_per_min", *features.FEATURES]
 FEWEST_STEPS = 5  # of a side, to speak of an asymmetry: as field_doubt.asymmetry_errors judges it
 FEWEST_OF_TREND = 20  # steps, or pairs of a left and a right one: our choice, some seven seconds of steps
 TREND_LEVEL = 0.95  # of the interval of a trend
+MOST_UNLIKE = 0.5  # share of a recording's steps that are unlike the training runners' from which on nothing is told of it: our choice
 
 
 def asymmetry(steps, limits_pct, *, level):
@@ -21,7 +22,8 @@ def asymmetry(steps, limits_pct, *, level):
     asymmetry_pct is 100 (L - R) / ((L + R) / 2) of the means `left` and `right` (Robinson, Herzog & Nigg 1987). model_pct is how far the
     model's estimate of it is off at most for a share `level` of runners it never saw, `limits_pct` {quantity: half width} of a FieldModel;
     steps_pct how far it is off since steps vary; limit_pct both, as independent errors add (our choice). `told` is the side with more where
-    the difference is larger than limit_pct, "none" where not, "" where that is not known: few steps, or a quantity that the model was not judged on.
+    the difference is larger than limit_pct, "none" where not, "" where that is not known: few steps, most of them unlike those of the training
+    runners, or a quantity that the model was not judged on.
     """
     rows = []
     for file, table in steps.groupby("file", sort=False):
@@ -31,7 +33,7 @@ def asymmetry(steps, limits_pct, *, level):
             difference, varied = 200 * (means[0] - means[1]) / sum(means), _varied_pct(left, right, level)
             model = limits_pct.get(name, np.nan)
             limit = np.hypot(model, varied)
-            told = "" if np.isnan(limit) else "none" if abs(difference) <= limit else "left" if difference > 0 else "right"
+            told = "" if np.isnan(limit) or _unlike(table) else "none" if abs(difference) <= limit else "left" if difference > 0 else "right"
             rows.append((file, name, *means, len(left), len(right), difference, model, varied, limit, told))
     return pd.DataFrame(rows, columns=["file", "quantity", "left", "right", "left_steps", "right_steps", "asymmetry_pct", "model_pct", "steps_pct",
                                        "limit_pct", "told"])
@@ -42,9 +44,9 @@ def trends(steps):
 
     `of` is steps (left and right together, each with its own level) or asymmetry (of each left step and the right one after it, %).
     per_min is the slope a minute with its 95 % interval, at_start and at_end the line at the first and last step; `told` where the interval
-    leaves 0 out. Too few steps have no line (NaN).
+    leaves 0 out, and most steps are like those of the training runners. Too few steps have no line (NaN).
     """
-    rows = []
+    rows, unlike = [], [file for file, table in steps.groupby("file") if _unlike(table)]
     for file, table in steps.groupby("file", sort=False):
         minutes, left = table["touchdown_s"].to_numpy() / 60, (table["side"] == "l").to_numpy()
         pairs = np.flatnonzero(left[:-1] & ~left[1:] & table["step_s"].notna().to_numpy()[:-1])
@@ -54,7 +56,7 @@ def trends(steps):
             rows += [(file, name, "steps", *line(minutes, values, left)),
                      (file, name, "asymmetry", *line(minutes[pairs], uneven, np.zeros(len(pairs), bool)))]
     table = pd.DataFrame(rows, columns=["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"])
-    return table.assign(told=(table["low_per_min"] > 0) | (table["high_per_min"] < 0))
+    return table.assign(told=((table["low_per_min"] > 0) | (table["high_per_min"] < 0)) & ~table["file"].isin(unlike))
 
 
 def line(minutes, values, left):
@@ -77,6 +79,11 @@ def line(minutes, values, left):
     half = student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across)) if freedom > 0 else np.inf
     middle = values.mean() - found[0] * minutes.mean()
     return len(values), found[0], found[0] - half, found[0] + half, middle + found[0] * minutes[0], middle + found[0] * minutes[-1]
+
+
+def _unlike(steps):
+    """Tell whether most steps of a recording are unlike those of the training runners: what they show may be the model's error."""
+    return (steps["unlike"] != "").mean() > MOST_UNLIKE
 
 
 def _varied_pct(left, right, level):

@@ -32,11 +32,11 @@ TOLD = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time
 
 
 def written(value, decimals, *, signed=False):
-    """Write a number, a dash where it is missing; a minus sign is one, and zero has none."""
+    """Write a number, a dash where it is missing; a minus sign is one, and zero has none; -2 `decimals` are hundreds."""
     if value is None or not math.isfinite(value):
         return "–"
     value = round(value, decimals) or 0.0
-    return f"{value:{'+' if signed and value else ''},.{decimals}f}".replace("-", "−")
+    return f"{value:{'+' if signed and value else ''},.{max(decimals, 0)}f}".replace("-", "−")
 
 
 def percent(value, *, signed=False):
@@ -76,11 +76,11 @@ def _sides(sides):
     told = [row for row in sides.itertuples() if row.told in ("left", "right")]
     if not told:
         known = (sides["told"] == "none").any()
-        return ("Left and right cannot be told apart: no difference is larger than the doubt about it." if known else
-                "Left and right were not compared: there are too few steps of a side, or the model was not judged on it.")
+        return ("Left and right cannot be told apart: no difference that is judged is larger than the doubt about it." if known else
+                "Left and right were not compared: there are too few steps of a side, or most are unlike those that the model knows.")
     parts = [f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the {row.told}"
              for row in told]
-    return f"Left and right differ by more than the doubt about it: {'; '.join(parts)}. Other differences cannot be told from none."
+    return f"Left and right differ by more than the doubt about it: {'; '.join(parts)}. Other differences that are judged cannot be told from none."
 
 
 def _changes(trends):

@@ -325,6 +325,12 @@ def test_asymmetry_is_told_where_it_is_larger_than_model_and_steps_allow():
     assert contact(table.assign(side=table["side"].map({"l": "r", "r": "l"})), 1.5)["told"] == "right"
     assert contact(table, 5.0)["told"] == "none" and contact(table.iloc[:8], 1.5)["told"] == ""
     assert field_summary.asymmetry(table, {}, level=0.9)["told"].eq("").all()
+    drifting = many_steps(drift=0.05)
+    assert field_summary.trends(drifting)["told"].any()
+    for share, kept in ((0.4, True), (0.6, False)):  # of steps that are unlike the training runners': the model's error may look like a difference
+        unlike = np.where(np.arange(60) < 60 * share, "moves unlike every training runner", "")
+        assert contact(table.assign(unlike=unlike), 1.5)["told"] == ("left" if kept else "")
+        assert field_summary.trends(drifting.assign(unlike=unlike))["told"].any() == kept
 
 
 def test_asymmetry_allows_for_steps_that_vary():
@@ -377,6 +383,10 @@ def test_in_short_says_what_is_told_and_what_is_not():
     assert "No change over time can be told in peak load (active peak) or loading rate (VLR)." in text
     none = " ".join(field_words.in_short(row | {"mass_kg": np.nan}, means, sides.assign(told="none"), trends.assign(per_min=np.nan)))
     assert "cannot be told apart" in none and "Too few steps" in none and "kg" not in none
+
+
+def test_written_rounds_and_marks():
+    assert [field_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (np.nan, 1), (-1.25, 1))] == ["4,900", "0.00", "–", "−1.2"]
 
 
 def test_timed_gives_no_step_time_across_a_step_that_is_not_there():

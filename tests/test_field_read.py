@@ -324,5 +324,12 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-1] for each in found)
+    with pytest.raises(study.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"):
+        estimate.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
+
+
+def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
+    layout = study.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
+    assert any("study file is about C3D" in note for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes)
 
 
