@@ -18,7 +18,7 @@ def main():
     start = time.perf_counter()
     print("making the environment in .venv (some minutes the first time)", flush=True)
     try:
-        venv.create(ENVIRONMENT, with_pip=True)
+        venv.create(ENVIRONMENT, with_pip=True, symlinks=sys.platform != "win32")  # as `python -m venv` does: a .venv made by it is completed
         pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", HERE / "requirements.lock"], check=True)
         subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", HERE], check=True)
