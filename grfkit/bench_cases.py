@@ -59,7 +59,7 @@ class Epochs:
                         for part in stances.tensor_split(-(-len(stances) // batch_size))]
         inputs, outputs = steps.shape[-1], targets.shape[-1]
         self.net = model.ForceLSTM(inputs, outputs, units=units, layers=layers, dropout=dropout).to(model.DEVICE)
-        self.adam, self.scaler = torch.optim.Adam(self.net.parameters(), fused=True), torch.amp.GradScaler(model.DEVICE, enabled=model.DEVICE == "cuda")
+        self.adam = torch.optim.Adam(self.net.parameters(), fused=True)
         self.bare = torch.nn.ModuleList([torch.nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True,
                                                        dropout=dropout if layers > 1 else 0.0),
                                          torch.nn.Linear(2 * units, outputs)]).to(model.DEVICE)
@@ -69,7 +69,7 @@ class Epochs:
         self.flops = 3 * 2 * products * sum(x.shape[0] * x.shape[1] for x, _ in self.batches)  # back costs twice what forth costs
 
     def ours(self):
-        self.model.train_epoch(self.net, self.adam, self.scaler, self.training, self.batch_size)
+        self.model.train_epoch(self.net, self.adam, self.training, self.batch_size)
         self._wait()
 
     def floor(self):

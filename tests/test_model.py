@@ -114,7 +114,7 @@ def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data
     least = int(np.argmin(errors))
     assert len(after) == stopped.settings["epochs"] == least + 4 < 40
     again = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
-    assert all((weights(again)[name] == value.numpy()).all() for name, value in after[least].items())
+    assert all((weights(again)[name] == value.cpu().numpy()).all() for name, value in after[least].items())
 
 
 def test_watched_stances_change_no_scale_and_no_step(data):
@@ -128,7 +128,7 @@ def test_watched_stances_change_no_scale_and_no_step(data):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that torch can use")
 def test_a_gpu_gives_what_a_cpu_gives(data, monkeypatch):
-    """Half precision, and another order of additions: a hundredth of a body weight after some epochs from the same weights."""
+    """Products of fewer digits (TF32), and another order of additions: a hundredth of a body weight after some epochs from the same weights."""
     points, forces, lengths = data
     settings = SETTINGS | {"dropout": 0.0, "epochs": 10}  # each device draws what it drops with a generator of its own
     estimates = {}
