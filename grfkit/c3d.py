@@ -9,7 +9,7 @@ from pathlib import Path
 import ezc3d
 import numpy as np
 
-from grfkit import c3d_check
+from grfkit import c3d_check, c3d_layout
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
@@ -103,8 +103,7 @@ def open_file(path):
     try:
         content = ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
-        raise ValueError(f"A recording is a C3D file; {path.name} cannot be read: {error}. "
-                         "Export it again, or delete its row from the table of trials.") from error
+        raise ValueError(f"A recording is a C3D file; {path.name} cannot be read: {error}. {c3d_layout.ADVICE}") from error
     c3d_check.check_values(content, path)
     return content
 

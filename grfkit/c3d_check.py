@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from grfkit import c3d_layout
-from grfkit.c3d_layout import BLOCK, all_values, first, require
+from grfkit.c3d_layout import BLOCK, LEAVE_OUT, all_values, first, require
 
 TYPES = {"USED": 2, "TYPE": 2, "CHANNEL": 2, "OFFSET": 2, "DATA_START": 2, "RATIO": 2, "RATE": 4, "SCALE": 4, "GEN_SCALE": 4,
          "CORNERS": 4, "ORIGIN": 4, "CAL_MATRIX": 4, "FPCOPPOLY": 4, "LABELS": -1, "UNITS": -1}  # ezc3d takes no other
@@ -100,7 +100,7 @@ def _check_agreement(header, groups, path):
     require(samples == header.samples if channels > 0 else 0 <= samples <= MOST_EMPTY and not channels, path,
             "has a whole number of analog samples in a frame, in single precision too",
             f"has {analog_rate:g} a second for {rate:g} frames",
-            "Export it at rates that are whole numbers, or delete its row from the table of trials.")
+            f"Export it at rates that are whole numbers, {LEAVE_OUT}.")
 
 
 def _poses(groups):

@@ -13,7 +13,8 @@ import numpy as np
 BLOCK = 512
 INTEL, DEC = 84, 85  # processor types; ezc3d reads no other
 BYTES = {-1: 1, 1: 1, 2: 2, 4: 4}  # of a value, for each type of a parameter: text, byte, integer, real
-ADVICE = "Export it again, or delete its row from the table of trials."
+LEAVE_OUT = "or leave it out: take its row from the table of trials, or the file from the folder"
+ADVICE = f"Export it again, {LEAVE_OUT}."
 
 
 class Header(NamedTuple):

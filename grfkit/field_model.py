@@ -41,6 +41,9 @@ def parts(model):
 def restore(folder):
     """Take a FieldModel out of a model_folder.Model; raises ValueError where it is another kind of model."""
     try:
+        if "field" not in folder.description.get("parts", ()):
+            raise ValueError(f"Forces without plates are estimated by a model that the notebook 10_field saved; found another: {folder.card['title']}. "
+                             "Give the folder results/10_field/model of a study.")
         return _restored(folder)
     except (LookupError, AttributeError, TypeError) as error:
         raise ValueError(f"A model for the field is restored from what `make field` saved; this folder does not fit: {type(error).__name__}: {error}. "

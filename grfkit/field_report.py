@@ -29,10 +29,15 @@ SIZE, PLACE = (3.7, 2.6), (0.17, 0.17, 0.65, 0.72)  # inches of an image, which 
 
 
 def check_out(out, data):
-    """Refuse a folder that is not ours to write, or would be among the recordings; ours is new, empty, or an earlier report alone."""
+    """Refuse a folder that is not ours to write, cannot be written, or would be among the recordings; ours is new, empty, or an earlier report alone."""
     out, data = Path(out).absolute(), Path(data).absolute()
     if data.resolve() in (out.resolve(), *out.resolve().parents):
         raise ValueError(f"Recordings are only read; {out} lies among them. Give another folder: OUT=DIR.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="~", dir=next((folder for folder in out.parents if folder.exists()), out)):
+            pass
+    except OSError as error:
+        raise ValueError(f"A report goes to a folder that can be written; {out} cannot: {error.strerror}. Give another folder: OUT=DIR.") from None
     if not out.exists() and not out.is_symlink():
         return
     refusal = f"A report goes to a new folder, or in place of an earlier report; {out} "

@@ -105,13 +105,16 @@ def save(folder, model, *, card):
 def load(folder):
     """Load a Model; needs neither study nor recordings, and executes nothing. Raises ValueError where the folder is another kind of model."""
     held = model_folder.load(folder)
+    if "stream" not in held.description:
+        raise ValueError(f"A model for streaming is one that the notebook 12_stream saved; found another: {held.card['title']}. "
+                         "Give the folder results/12_stream/model of a study.")
     try:
         said = held.description["stream"]
         arrays = (held.arrays[name].astype(float) for name in ("frequencies", "phases", "weights"))
         return Model(Settings(**said | {"lags_s": tuple(said["lags_s"])}), *arrays)
     except (LookupError, TypeError) as error:
         raise ValueError(f"A model for streaming is what 12_stream saved; this folder does not fit: {type(error).__name__}: {error}. "
-                         "Take its 12_stream/model.") from None
+                         "Take the folder from its source again.") from None
 
 
 def graph_micros(settings):

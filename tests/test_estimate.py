@@ -256,7 +256,9 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(lab, points, tmp_path
     data, out = tmp_path / "data", tmp_path / "out"
     as_csv(data / "a.csv", points, lab.rate_hz)
     before = {path: path.read_bytes() for path in data.iterdir()}
-    for foreign, text in ((data, "lies among them"), (data / "sub", "lies among them"), (tmp_path, "holds data"), (data / "a.csv", "among them")):
+    (tmp_path / "note.txt").touch()
+    for foreign, text in ((data, "lies among them"), (data / "sub", "lies among them"), (tmp_path, "holds data, note.txt"), (data / "a.csv", "among them"),
+                          (tmp_path / "note.txt" / "sub", "sub cannot: ")):
         assert run(lab, data, foreign) == 1 and text in capsys.readouterr().err
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "index.html").write_text("<p>mine</p>", encoding="utf-8")
@@ -270,7 +272,7 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(lab, points, tmp_path
         patched.setattr(field_report, "report_page", interrupted)
         assert run(lab, data, out, "--mass", "70") == 130 and run(lab, data, tmp_path / "never") == 130
     assert (out / "index.html").read_bytes() == page and not (tmp_path / "never").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "other", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "note.txt", "other", "out"]
     (out / "notes.txt").write_text("x", encoding="utf-8")
     assert run(lab, data, out) == 1 and "holds notes.txt" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in data.iterdir()}

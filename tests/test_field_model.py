@@ -91,13 +91,21 @@ def test_a_loaded_model_leaves_nobody_out_in_silence(tmp_path, seen, model):
         again.curves.estimate(inputs(seen), "Ada")
 
 
-@pytest.mark.parametrize("missing", sorted(PARTS))
+@pytest.mark.parametrize("missing", sorted(PARTS - {"field"}))
 def test_load_refuses_a_folder_without_one_of_its_parts(tmp_path, model, missing):
     parts = field_model.parts(model)
     assert set(parts) == PARTS
     del parts[missing]
     with pytest.raises(ValueError, match=f"found no '{missing}'"):
         field_model.load(save(tmp_path / "model", parts))
+
+
+def test_load_says_which_other_model_a_folder_holds(tmp_path):
+    for number, description in enumerate(({"stream": {}}, {"parts": {"forces": {}}}, {"parts": None})):
+        folder = tmp_path / str(number)
+        model_folder.save(folder, description=description, arrays={"weights": np.zeros(2)}, card=CARD | {"title": "Forces while a foot is down"})
+        with pytest.raises(ValueError, match="10_field saved; found another: Forces while a foot is down" if number < 2 else "does not fit"):
+            field_model.load(folder)
 
 
 @pytest.mark.parametrize("name", sorted(PARTS - {"field"}))

@@ -199,6 +199,10 @@ def test_load_refuses_another_kind_of_model(model, tmp_path):
     described.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
     with pytest.raises(ValueError, match="does not fit.*window_s"):
         stream.load(tmp_path / "model")
+    content["description"] = {"parts": {}}
+    described.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"12_stream saved; found another: {CARD['title']}"):
+        stream.load(tmp_path / "model")
 
 
 def test_features_stand_for_the_gaussian_kernel_of_scaled_motion():
