@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from grfkit import GRAVITY, features, field_summary
+from grfkit import GRAVITY, features, field_summary, store
 from grfkit import field_words as words
 from grfkit.field_estimate import BETWEEN
 from grfkit.report_html import page
@@ -51,23 +51,11 @@ def check_out(out, data):
 
 def write(out, steps, curves, recordings, *, model, card):
     """Write the tables of field_estimate.everything, what they come to, and the page of them to the folder `out`: all of it, or nothing."""
-    out = Path(out).absolute()
     tables = summed_up(steps, curves, recordings, model)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"~{out.name}-", dir=out.parent) as aside:
-        new, old = Path(aside) / "new", Path(aside) / "old"
-        new.mkdir()  # not the temporary folder itself, which nobody else may read
+    with store.new_folder(out) as new:
         for name, table in tables.items():
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
         (new / PAGE).write_text(report_page(tables, level=model.settings["level"], card=card), encoding="utf-8")
-        if out.exists():
-            out.rename(old)
-        try:
-            new.rename(out)
-        except BaseException:
-            if old.exists():
-                old.rename(out)
-            raise
 
 
 def summed_up(steps, curves, recordings, model):

@@ -7,7 +7,6 @@ Loading reads numbers and text and executes nothing. Checksums find damage; they
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,20 +37,9 @@ def save(folder, *, description, arrays, card, graphs=None):
     """
     folder, graphs = Path(folder), graphs or {}
     _replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"~{folder.name}-", dir=folder.parent) as aside:
-        new, old = Path(aside) / "new", Path(aside) / "old"
-        new.mkdir()  # not the temporary folder itself, which nobody else may read
+    with store.new_folder(folder) as new:
         _write(new, description, arrays, _card(card), graphs)
         load(new)
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
 
 
 def load(folder):

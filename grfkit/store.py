@@ -5,6 +5,7 @@ Everything is written under a temporary name and renamed, so that nobody reads h
 
 import json
 import os
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,6 +67,25 @@ def save(results, name, content):
         case other:
             raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
     os.replace(temporary, target)
+
+
+@contextmanager
+def new_folder(target):
+    """Yield a new folder to write to, which takes the place of `target` where the block ends without an error: all of it, or nothing."""
+    target = Path(target).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"~{target.name}-", dir=target.parent) as aside:
+        new, old = Path(aside) / "new", Path(aside) / "old"
+        new.mkdir()  # not the temporary folder itself, which nobody else may read
+        yield new
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
 
 
 def weights(path, arrays):
