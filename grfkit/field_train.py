@@ -151,7 +151,8 @@ def card(model, about, steps, timing, summary, coverage):
         "limits": [f"What it knows: {limits.ranges(model.known)}. What is beyond by more than a tenth, or has two and a half times the noise, is "
                    "estimated and said to be unlike.",
                    f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of the runner with the least it held "
-                   f"{whole[2]['least_runner_pct'].min():.0f} % in one direction.",
+                   f"{whole[2]['least_runner_pct'].min():.0f} % in one direction. It knows the cameras, markers and plates of these data alone: in another "
+                   "laboratory expect larger errors, and bands that are too narrow.",
                    "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames a second, cost accuracy "
                    "(10_field/degraded.csv).",
                    "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong by as much."],

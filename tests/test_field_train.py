@@ -278,7 +278,7 @@ def test_card_says_the_figures_of_all_speeds_and_of_the_last_estimator(model):
     assert card.scores[4]["more"] == "nRMSE 9.0 %, r 0.991, 88 % of samples in the band"
     assert card.title.endswith("(2 runners)") and card.data == "Two runners. 3 steps of 2 runners trained it." and card.licence == "CC0"
     said = " ".join(card.limits)
-    assert limits.ranges(model[0].known) in said and "A band holds 90 %" in said and "with the least it held 52 %" in said
+    assert limits.ranges(model[0].known) in said and "A band holds 90 %" in said and "with the least it held 52 %" in said and "in another laboratory expect larger errors" in said
 
 
 def test_curves_table_gives_each_stances_curve_at_times_of_the_recording(lab):
