@@ -10,6 +10,7 @@ import ezc3d
 import numpy as np
 
 from grfkit import c3d_check, c3d_layout
+from grfkit.points import InputError
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
@@ -103,7 +104,7 @@ def open_file(path):
     try:
         content = ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
-        raise ValueError(f"A recording is a C3D file; {path.name} cannot be read: {error}. {c3d_layout.ADVICE}") from error
+        raise InputError(f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE) from error
     c3d_check.check_values(content, path)
     return content
 
@@ -114,7 +115,7 @@ def _axis(name):
 
 def _scale(unit, name):
     if unit not in METRES:
-        raise ValueError(f"Lengths in a C3D file are in {', '.join(METRES)}; {name} says {unit!r}. Export it again.")
+        raise InputError(f"Lengths in a C3D file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
     return METRES[unit]
 
 
@@ -171,19 +172,19 @@ def _rows(vectors):
 def _plate(number, force_unit, unit, force, cop, corners, rotation):
     """Check one plate, given (T, 3), (T, 3) and (4, 3) in file axes and units, and bring it into the runner's."""
     if force_unit != "N":
-        raise ValueError(f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}. Export it again.")
+        raise InputError(f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}.", "Export it again.")
     corners = corners @ rotation.T * _scale(unit, f"force plate {number}")
     edges = np.diff(corners, axis=0, append=corners[:1])
     lengths = np.linalg.norm(edges, axis=1)
     slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(lengths * np.roll(lengths, 1), 1e-9)
     if not (PLATE_EDGE_M[0] < lengths.min() and lengths.max() < PLATE_EDGE_M[1] and slant.max() < 0.1):
         apart = ", ".join(f"{length:.3g}" for length in lengths)
-        raise ValueError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
-                         f"force plate {number} are {apart} m apart. Export the file with the right corners, or name the "
+        raise InputError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
+                         f"force plate {number} are {apart} m apart.", "Export the file with the right corners, or name the "
                          "other plates under `plates` in the study file.")
     wrong = np.count_nonzero(~(np.abs(force) <= c3d_check.STRONGEST_N))  # NaN is wrong too
     if wrong:
-        raise ValueError(f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not. "
+        raise InputError(f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
                          "Export it again, or name the other plates under `plates` in the study file.")
     force = force @ rotation.T
     vertical = np.sort(force[:, 2])

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grfkit.points import InputError
+
 BLOCK = 512
 INTEL, DEC = 84, 85  # processor types; ezc3d reads no other
 BYTES = {-1: 1, 1: 1, 2: 2, 4: 4}  # of a value, for each type of a parameter: text, byte, integer, real
@@ -72,7 +74,7 @@ def read_layout(path):
 def require(fact, path, rule, found, advice=ADVICE):
     """Raise ValueError where a fact about the C3D file at `path` does not hold: the rule, what was found, what to do."""
     if not fact:
-        raise ValueError(f"A C3D file {rule}; {path.name} cannot be read: it {found}. {advice}")
+        raise InputError(f"A C3D file {rule}; {path.name} cannot be read: it {found}.", advice)
 
 
 def first(groups, group, name, default=0):

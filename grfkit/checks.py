@@ -6,6 +6,7 @@ Thresholds and their sources are in the study file (01_preprocess, checks).
 import numpy as np
 
 from grfkit import POINTS, contact, transform
+from grfkit.points import Excluded
 
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
 LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
@@ -16,10 +17,6 @@ FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for si
 LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
         for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
-
-
-class Excluded(Exception):
-    """A stance breaks a check; the message is the reason."""
 
 
 def check_force(vertical, first, end, hz, *, threshold_n, unloaded_s):

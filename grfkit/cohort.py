@@ -5,7 +5,6 @@ they come: no process ever holds more than a few runners, and the file is the sa
 """
 
 import asyncio
-import hashlib
 import logging
 import platform
 import re
@@ -22,6 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from grfkit import stance, store
+from grfkit.provenance import hash_code
 
 FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
 SMALL_MB = 32  # of recordings: less is read here before processes have started and saved as much (2 to 4 s, measured); our choice
@@ -75,11 +75,8 @@ def natural(names):
 @cache
 def fingerprint():
     """Name the program that cuts: a checksum of grfkit's modules, and the versions of what they compute with."""
-    total = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        total.update(path.read_text(encoding="utf-8").encode())  # as text: the ends of lines differ between systems
     versions = [f"{package} {metadata.version(package)}" for package in ("numpy", "scipy", "pandas", "ezc3d")]
-    return ", ".join([f"grfkit {total.hexdigest()[:12]}", f"Python {platform.python_version()}", *versions])
+    return ", ".join([f"grfkit {hash_code()[:12]}", f"Python {platform.python_version()}", *versions])
 
 
 def _cut(trials, *, folder, code, **settings):

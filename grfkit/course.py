@@ -9,17 +9,15 @@ import io
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 from filelock import FileLock
 
 from grfkit import cohort, generalise, metrics, recipes, recordings, split, store, study
+from grfkit.provenance import ROOT, hash_code
 
-ROOT = Path(__file__).resolve().parents[1]
 STUDY, RECIPES = ROOT / "params" / "course.yaml", ROOT / "params" / "recipes"
 REPORTS = ROOT / "reports" / "course"
 ESTIMATORS = ["mean_curve", "ridge", "physics"]  # recipes that need seconds for all runners left out in turn
-SHOWING = ("bench", "course_", "explore", "fetch", "plot", "report", "scaffold", "search_", "virtual_explore")  # modules that make no data
 STANCES, PREDICTIONS = "01_preprocess/stances.csv", "course/predictions.parquet"
 
 
@@ -121,11 +119,9 @@ def record(folder):
 
 
 def _fingerprint():
-    """Name the study, the recipes and the program that the course's data come from: what only shows them does not count."""
+    """Name the study, the recipes and the program that the course's data come from."""
     total = hashlib.sha256(STUDY.read_text(encoding="utf-8").encode())
     for name in ESTIMATORS:
         total.update((RECIPES / f"{name}.yaml").read_text(encoding="utf-8").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if not path.name.startswith(SHOWING):
-            total.update(path.read_text(encoding="utf-8").encode())
+    total.update(hash_code().encode())
     return f"{total.hexdigest()[:12]}\n"

@@ -18,8 +18,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from grfkit import course, report, store, study
+from grfkit.provenance import ROOT
 
-COURSE = course.ROOT / "course"
+COURSE = ROOT / "course"
 MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.M)
 BUILT = "built.json"  # in the student's book: the checksum of each notebook as it was given out
 
@@ -103,9 +104,9 @@ def write_index(folder=COURSE):
                   f"<code>course/student/{name}/{name}.ipynb</code>.</p>"]
     target = folder / "solution" / "index.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    above = (course.ROOT / "reports" / "index.html").is_file()
+    above = (ROOT / "reports" / "index.html").is_file()
     header = '<nav aria-label="Reports"><a href="../../reports/index.html">All studies</a></nav>' if above else ""
-    return report._write(target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header))
+    return store.write_text(target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header))
 
 
 def _built(folder):
@@ -130,7 +131,7 @@ def main(arguments=None):
     except (ValueError, OSError, report.NotebookFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    shown = path.relative_to(course.ROOT).as_posix()
+    shown = path.relative_to(ROOT).as_posix()
     print(shown if options.index else f"{options.name}  {time.perf_counter() - clock:.1f} s  -> {shown}")
     return 0
 

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from grfkit import INPUTS, course, metrics, model, plot, recipes, samples, transform
+from grfkit import INPUTS, course, metrics, model, plot, provenance, recipes, samples, transform
 
 FRAMES_PER_STEP = 10  # 1 kHz to the cameras' 100 Hz: our choice, so that a network is trained in seconds
 UNITS, LEARNING_RATE, BATCH = 32, 0.01, 16  # set beforehand, our choice: nothing here is searched
@@ -30,7 +30,7 @@ def load():
     """Give the course's stances as Data: stance alone, left legs mirrored, padded to the longest with copies of their last frame."""
     frames, stances = course.stances()
     frames = frames[metrics.in_stance(frames, stances) & (frames["frame"] % FRAMES_PER_STEP == 0)]
-    recipe = recipes.load(course.ROOT / "params" / "recipes" / "paper.yaml").model_copy(update={"mirror": True})
+    recipe = recipes.load(provenance.ROOT / "params" / "recipes" / "paper.yaml").model_copy(update={"mirror": True})
     taken = samples.prepare(frames, stances, recipe)
     points, real = transform.group_frames(taken.points.reshape(-1, len(INPUTS)).astype(np.float32), taken.lengths, 1)
     vertical, _ = transform.group_frames(taken.forces[:, 2:].astype(np.float32), taken.lengths, 1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from grfkit import POINTS, c3d, field_speed, tracks
 from grfkit.checks import LEGS
+from grfkit.points import Excluded, Note
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
@@ -24,7 +25,7 @@ class Oriented(NamedTuple):
     points: np.ndarray
     treadmill: bool
     speed_m_s: float  # of the belt, or of the pelvis overground
-    notes: list
+    notes: list  # of Note
 
 
 def find_unit(points):
@@ -66,10 +67,10 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     turned = level @ np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]]).T
     check_body(turned, advice=ADVICE)
     said = ", as given" if treadmill is not None else ""
-    notes = [f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet",
-             f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}",
-             f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot moves "
-             f"at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)"]
+    notes = [Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
+             Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),
+             Note(f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot "
+                  f"moves at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)", is_warning=belt != found)]
     return Oriented(turned, belt, field_speed.speed(turned, rate_hz, treadmill=belt),
                     notes + field_speed.slope_note(turned, rate_hz, treadmill=belt))
 
@@ -114,7 +115,7 @@ def _find_ahead(level, relative, belt, stands):
         return tracks.aligned(relative), "against which the planted foot moves, and where the feet point"
     try:
         return tracks.heading(level), "along the pelvis' path, and where the feet point"
-    except tracks.Excluded:
+    except Excluded:
         raise ValueError("Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording.") \
             from None
 

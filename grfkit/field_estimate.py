@@ -13,7 +13,6 @@ RECORDING_COLUMNS = ["file", "duration_s", "rate_hz", "treadmill", "speed_m_s", 
 SLOW_HZ = 100  # frames a second from which on a slow camera costs nothing: our choice, between 60 and 120 of notebook 10_field
 ADVICE = "Lay the axes out so, AP the way the runner goes, or read files by grfkit.estimate, which finds unit and axes."
 MISSING = 0.02  # share of frames without a point from which on it is a warning: our choice
-DOUBTS = ("incline", "more than", "look otherwise")  # words of a note of field_read that is a warning
 BETWEEN = " | "  # texts of one cell
 
 
@@ -51,10 +50,10 @@ def everything(model, found, masses, unread, *, folder):
     tables, rows = [], []
     for each, mass in tqdm(list(zip(found, masses, strict=True)), desc="estimating", unit="file", mininterval=1, disable=None):
         name = each.file.relative_to(folder).as_posix()
-        doubts = [note for note in each.notes if any(word in note for word in DOUBTS)]
+        doubts = [note.text for note in each.notes if note.is_warning]
         row = {"file": name, "duration_s": len(each.points) / each.rate_hz, "rate_hz": each.rate_hz, "treadmill": each.treadmill,
                "speed_m_s": each.speed_m_s, "mass_kg": mass, "steps": 0, "unlike_steps": 0, "refused": "", "warnings": BETWEEN.join(doubts),
-               "notes": BETWEEN.join(note for note in each.notes if note not in doubts)}
+               "notes": BETWEEN.join(note.text for note in each.notes if not note.is_warning)}
         try:
             table, curves, warnings = one(model, name, each.points, each.rate_hz, each.speed_m_s)
             row |= {"steps": len(table), "unlike_steps": int((table["unlike"] != "").sum()), "warnings": BETWEEN.join(warnings + doubts)}

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from grfkit import POINTS, c3d, field_axes, field_csv, field_speed, landmarks, stance
-from grfkit.checks import Excluded
+from grfkit.points import Excluded, Note
 from grfkit.scaffold import STATIC
 from grfkit.scaffold_labels import match, plain
 
+UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
 SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params/virtual.yaml
@@ -30,7 +31,7 @@ class Found:
     rate_hz: float
     treadmill: bool
     speed_m_s: float  # of the belt, or the mean of the pelvis overground
-    notes: list  # one text each: unit, up, forward, treadmill, speed, and what else is to be said
+    notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
 
 
 def find(folder):
@@ -62,7 +63,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     try:
         if path.suffix.lower() == ".csv":
             points, rate_hz, declared, notes = _read_csv(path, rate_hz)
-            notes += ["the study file is about C3D files; this is a CSV file, whose columns say what they are"] * bool(layout)
+            notes += [Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s)
         else:
@@ -90,7 +91,7 @@ def _read_csv(path, rate_hz):
     metres, unit = field_axes.find_unit(points)
     points = points * metres
     unit = f"unit: {unit}, since thigh and shank are {field_axes.leg_length(points):.2f} m long"
-    return points, rate_hz, letters == "ap ml v", [*_names(names), unit]
+    return points, rate_hz, letters == "ap ml v", [_names(names), Note(unit)]
 
 
 def _read_c3d(path):
@@ -100,7 +101,7 @@ def _read_c3d(path):
     if recording.poses:
         try:
             points = landmarks.from_theia(recording.poses, recording.offsets)
-            return points, recording.pose_hz, False, ["points: Theia3D's segment poses", "unit: as the file says"]
+            return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT]
         except ValueError as error:
             why_not = f" Nor has it Theia3D's: {error}"
     names = {point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)}
@@ -109,7 +110,7 @@ def _read_c3d(path):
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
         raise ValueError(f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
                          f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}")
-    return landmarks.from_markers(recording.points, names), recording.point_hz, False, [*_names(names), "unit: as the file says"]
+    return landmarks.from_markers(recording.points, names), recording.point_hz, False, [_names(names), UNIT]
 
 
 def _follow(path, layout, static, treadmill, speed_m_s):
@@ -124,8 +125,9 @@ def _follow(path, layout, static, treadmill, speed_m_s):
     _check_whole(points, recording.point_hz)
     field_axes.check_body(points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers.")
     belt = layout["treadmill"] if treadmill is None else treadmill
-    notes = ["points: as the study file says", f"up: {layout['up']}, as the study file says", f"forward: {layout['forward']}, as the study file says",
-             f"treadmill: {'yes' if belt else 'no'}, as {'the study file says' if treadmill is None else 'given'}",
+    says = "as the study file says"
+    notes = [Note(f"points: {says}"), Note(f"up: {layout['up']}, {says}"), Note(f"forward: {layout['forward']}, {says}"),
+             Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
              *field_speed.slope_note(points, recording.point_hz, treadmill=belt)]
     measured = field_speed.speed(points, recording.point_hz, treadmill=belt)
     return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
@@ -134,10 +136,11 @@ def _follow(path, layout, static, treadmill, speed_m_s):
 def _found(path, points, rate_hz, treadmill, measured, given, notes):
     """Put a recording together, with the given speed in place of the measured one."""
     what = "of the belt" if treadmill else "of the pelvis"
-    note = f"speed: {measured:.2f} m/s {what}, measured"
+    note = Note(f"speed: {measured:.2f} m/s {what}, measured")
     if given is not None:
-        off = f", more than {100 * SPEED_OFF:.0f} % off" if abs(measured / given - 1) > SPEED_OFF else ""
-        note = f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s{off}"
+        off = abs(measured / given - 1) > SPEED_OFF
+        note = Note(f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
+                    f"{f', more than {100 * SPEED_OFF:.0f} % off' if off else ''}", is_warning=off)
     return Found(path, points, float(rate_hz), treadmill, float(measured if given is None else given), [*notes, note])
 
 
@@ -164,4 +167,4 @@ def _check_whole(points, rate_hz):
 def _names(names):
     """Say which label stands for which point, where it is not its own name."""
     others = [f"{point} is {name}" for point, name in names.items() if name.lower() != point]
-    return [f"points: {', '.join(others)}" if others else "points: by their names"]
+    return Note(f"points: {', '.join(others)}" if others else "points: by their names")

@@ -7,6 +7,7 @@ A planted foot rests on what it runs over: on the ground it stands still, on a t
 import numpy as np
 
 from grfkit.checks import FEET
+from grfkit.points import Note
 from grfkit.tracks import SHORTEST_PATH_M
 
 LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice
@@ -46,12 +47,12 @@ def check_straight(points, rate_hz):
 
 
 def slope_note(points, rate_hz, *, treadmill):
-    """Say where belt or path is inclined, or the axis up is, in points (F, 11, 3) m in AP, ML, V: a list of one text or none."""
+    """Say where belt or path is inclined, or the axis up is, in points (F, 11, 3) m in AP, ML, V: a list of one Note or none."""
     degrees, doubt = (_belt_slope if treadmill else _path_slope)(points, rate_hz)
     if abs(degrees) - doubt <= SLOPE_DEG:
         return []
-    return [f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about {abs(degrees):.0f} degrees, or the "
-            "axis up is tilted; an incline is not handled: forces are those of level running"]
+    return [Note(f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about {abs(degrees):.0f} degrees, or the "
+            "axis up is tilted; an incline is not handled: forces are those of level running", is_warning=True)]
 
 
 def _belt_slope(points, rate_hz):

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from grfkit import ESTIMATES, estimators, features, kernel, metrics, samples, store, study
 from grfkit import recipes as recipe_files
+from grfkit.provenance import hash_code
 
 INGREDIENTS = {  # what is changed of a recipe, in turn: the rest stays
     "all": {},
@@ -191,9 +192,7 @@ def _kept(folder, taken, asked, *, seed, network):
     digest = hashlib.sha256(repr((asked, seed, sorted(network.items()))).encode())
     for array in (taken.points, taken.forces, taken.lengths, taken.stances["runner"].to_numpy(str)):
         digest.update(np.ascontiguousarray(array).tobytes())
-    for source in sorted(Path(estimators.__file__).parent.glob("*.py")):
-        if source.stem in ("estimators", "samples", "kernel", "model", "closed_form", "transform"):
-            digest.update(source.read_bytes())
+    digest.update(hash_code("estimators.py", "samples.py", "kernel.py", "model.py", "closed_form.py", "transform.py").encode())
     name = f"kept/{asked.name}-{digest.hexdigest()[:12]}.parquet"
     if not (Path(folder) / name).is_file():
         start = time.perf_counter()

@@ -31,14 +31,14 @@ def kernel_ridge(curves):
     `times` (S, 2) s; output `forces` (S, 101, C) BW. It computes in double: a few thousand training stances with large weights of
     both signs nearly cancel, and single precision leaves 1e-3 BW.
     """
-    graph = _Graph()
+    graph = Graph()
     parts = {(kind, number): (_measured(graph, kind + ending, curves.inputs[kind][number], flat.centre, curves.shape), 1.0 / flat.rows.shape[1])
              for kind, pair in curves.known.items() for number, (ending, flat) in enumerate(zip(MOMENTS, pair, strict=True)) if flat.rows.shape[1]}
     alike = {number: _alike(graph, parts, curves.candidates[number], curves.shape) for number in np.unique(curves.chosen).tolist()}
     components = [_component(graph, alike, curves.duals, number, Counter(curves.chosen[:, number].tolist()))
                   for number in range(curves.chosen.shape[1])]
     forces = graph.add("Concat", *[graph.add("Unsqueeze", one, graph.constant(np.array([2]))) for one in components], axis=2)
-    inputs = [_value(kind + ending, TensorProto.FLOAT, ["S", *part.shape[1:]], _words(kind, ending))
+    inputs = [value_info(kind + ending, TensorProto.FLOAT, ["S", *part.shape[1:]], _words(kind, ending))
               for kind, pair in curves.inputs.items() for ending, part in zip(MOMENTS, pair, strict=True) if part.size]
     nodes = next(iter(curves.duals.values())).shape[1]
     return graph.model("kernel_ridge", inputs, graph.add("Cast", forces, to=TensorProto.FLOAT), ["S", nodes, len(components)],
@@ -62,7 +62,7 @@ def lstm(fitted):
     Input `points` (S, L, 33 for each kind), unscaled, one row for each step (the middle frame of each `frames_per_step`, transform.middle_frames;
     S stances of one length); output `forces` (S, L, frames_per_step, C) BW.
     """
-    net, frames, graph = fitted.net, fitted.settings["frames_per_step"], _Graph()
+    net, frames, graph = fitted.net, fitted.settings["frames_per_step"], Graph()
     columns, channels = fitted.points_scaler.n_features_in_, fitted.force_scaler.n_features_in_
     steps = graph.add("Add", graph.add("Mul", "points", graph.single(fitted.points_scaler.scale_)), graph.single(fitted.points_scaler.min_))
     steps = graph.add("Transpose", steps, perm=[1, 0, 2])  # (L, S, C)
@@ -73,7 +73,7 @@ def lstm(fitted):
     scaled = graph.add("Reshape", scaled, graph.constant(np.array([0, 0, frames, channels])))
     forces = graph.add("Mul", graph.add("Sub", scaled, graph.single(fitted.force_scaler.min_)), graph.single(1 / fitted.force_scaler.scale_))
     kinds = ", ".join(f"{unit} of {kind}" for kind, unit in list(UNITS.items())[:columns // len(INPUTS)])
-    inputs = [_value("points", TensorProto.FLOAT, ["S", "L", columns],
+    inputs = [value_info("points", TensorProto.FLOAT, ["S", "L", columns],
                      f"{kinds}; the middle frame of every {frames}, without scaling; all S stances of one length")]
     return graph.model("lstm", inputs, forces, ["S", "L", frames, channels], f"BW: {', '.join(FORCES)}, at each of the {frames} frames of a step")
 
@@ -97,7 +97,7 @@ def verify(graph, inputs, expected, *, tolerance=TOLERANCE_BW):
     return largest
 
 
-class _Graph:
+class Graph:
     """Nodes and constants in the order in which they are added; every node has one output, named by its number."""
 
     def __init__(self):
@@ -119,14 +119,14 @@ class _Graph:
     def model(self, name, inputs, last, shape, about):
         """Finish: the value `last` is the output `forces`."""
         self.nodes.append(helper.make_node("Identity", [last], ["forces"]))
-        graph = helper.make_graph(self.nodes, name, inputs, [_value("forces", TensorProto.FLOAT, shape, about)], self.constants)
+        graph = helper.make_graph(self.nodes, name, inputs, [value_info("forces", TensorProto.FLOAT, shape, about)], self.constants)
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
                                  producer_name="grfkit", producer_version=__version__, doc_string=ABOUT)
         checker.check_model(made)
         return made
 
 
-def _value(name, kind, shape, about):
+def value_info(name, kind, shape, about):
     return helper.make_tensor_value_info(name, kind, shape, doc_string=about)
 
 

@@ -9,25 +9,20 @@ whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run
 
 import argparse
 import ast
-import hashlib
 import importlib
 import json
 import os
-import platform
 import re
-import subprocess
 import sys
 import threading
 import time
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 
-from grfkit import recipes
+from grfkit import provenance, recipes
 from grfkit import study as studies
+from grfkit.store import write_text
 
-PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
-            "matplotlib", "papermill", "nbconvert"]
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
 OURS = ("ValueError", "StudyError", "FileNotFoundError")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -50,7 +45,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     reports.mkdir(parents=True, exist_ok=True)
     used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
     record = {"notebook": notebook.stem, "status": "failed", "started": datetime.now(timezone.utc).isoformat(),
-              **provenance(study, root=notebook.resolve().parent.parent), **used}
+              **provenance.describe(study, root=notebook.resolve().parent.parent), **used}
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
         executed = _execute(notebook, running, parameters)
@@ -65,7 +60,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     record |= {"status": "done", "duration_s": time.perf_counter() - clock}
     if folder is not None and notebook.stem.startswith("01"):
         table = studies.table_beside(study)
-        record["data_sha256"] = hash_data(folder, *([table] if table else []))
+        record["data_sha256"] = provenance.hash_data(folder, *([table] if table else []))
     return _keep_done(notebook.stem, running, executed, record)
 
 
@@ -170,7 +165,7 @@ def _keep_failed(stem, running, record):
         (reports / f"{stem}{suffix}").unlink(missing_ok=True)
     if running.exists():
         os.replace(running, reports / f"{stem}.failed.ipynb")
-    _write(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+    write_text(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
 
 
 def _keep_done(stem, running, executed, record):
@@ -181,57 +176,14 @@ def _keep_done(stem, running, executed, record):
     reports = running.parent
     for key in ("input_path", "output_path"):
         executed.metadata.papermill[key] = f"{stem}.ipynb"
-    _write(reports / f"{stem}.ipynb", nbformat.writes(executed))
+    write_text(reports / f"{stem}.ipynb", nbformat.writes(executed))
     running.unlink(missing_ok=True)
     html = notebook_page(executed, record)
     for thing in needs_network(html):
         print(f"warning: {stem}.html needs the network: {thing}", file=sys.stderr)
     (reports / f"{stem}.failed.ipynb").unlink(missing_ok=True)
-    _write(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
-    return _write(reports / f"{stem}.html", html)
-
-
-def _write(path, text):
-    """Write a file under a temporary name, then rename it: a reader never sees half of it. Return its path."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
-    return path
-
-
-def provenance(study, *, root):
-    """Return what a result depends on besides the data: seed, study file, commit of `root`, versions."""
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            pass
-    return {"seed": study.seed, "study_file": Path(study.path).name, "study_sha256": study.sha256, "simulated": bool(study.laboratory),
-            "commit": _commit(root), "versions": versions}
-
-
-def _commit(root):
-    """Name the commit of `root`, `+changes` if tracked files differ from it, `unknown` outside a git repository."""
-    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or "unknown"
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def hash_data(folder, *tables):
-    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none.
-
-    `tables` are paths of further tables.
-    """
-    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder]
-    total = hashlib.sha256()
-    named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
-    for name, path in sorted(named):
-        with path.open("rb") as file:
-            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return total.hexdigest() if files else None
+    write_text(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+    return write_text(reports / f"{stem}.html", html)
 
 
 def write_index(study, reports):
@@ -240,7 +192,7 @@ def write_index(study, reports):
     from grfkit.report_index import index_page
     Path(reports).mkdir(parents=True, exist_ok=True)
     above = "../index.html" if place(reports) else None
-    path = _write(Path(reports) / "index.html", index_page(study, Path(reports), above=above))
+    path = write_text(Path(reports) / "index.html", index_page(study, Path(reports), above=above))
     write_comparison(reports)
     return path
 
@@ -252,12 +204,7 @@ def write_comparison(reports):
     if path is None:
         return
     try:
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two studies may be at it
-        try:
-            temporary.write_text(report_compare.compare_page(path.parent), encoding="utf-8", newline="\n")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(path, report_compare.compare_page(path.parent))
     except (OSError, ValueError) as error:
         print(f"warning: {path.as_posix()} could not be written: {error}", file=sys.stderr)
 
@@ -302,7 +249,7 @@ def _remember(options):
         raise ValueError(f"The recordings lie in a folder; {options.data} does not exist. Give it with DATA=DIR.")
     options.reports.mkdir(parents=True, exist_ok=True)
     for name in ("data.stamp", "data.mk"):  # data.mk last: a kill in between must not hide that DATA moved
-        _write(options.reports / name, text)
+        write_text(options.reports / name, text)
     return 0
 
 

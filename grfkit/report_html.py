@@ -12,7 +12,8 @@ from latex2mathml.converter import convert as mathml
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-STYLE = Path(__file__).with_name("report.css")
+TEMPLATES = Path(__file__).resolve().parent  # the one place that says where templates and style lie
+STYLE = TEMPLATES / "report.css"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>

@@ -5,13 +5,12 @@ Everything shown is read from what the notebooks saved (reports/STUDY/results, N
 
 import base64
 import json
-from pathlib import Path
 
 import jinja2
 import pandas as pd
 
 from grfkit import DIRECTION_NAMES, DIRECTIONS, metrics
-from grfkit.report_html import page
+from grfkit.report_html import TEMPLATES, page
 from grfkit.report_thumbnail import thumbnail
 from grfkit.report_words import (FEATURES, beside_baseline, by_direction, curves_correlate, in_short, mean_sd, missing, no_feature_differs,
                                  no_interval_differs, number, seconds, select)
@@ -60,7 +59,7 @@ def index_page(study, reports, *, above=None):
 
 def render(template, **values):
     """Fill one of this package's templates."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
                                      autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template(template).render(values)
 

@@ -91,7 +91,7 @@ def _look_at_all(folder, files):
         try:
             looks[file] = look(folder / file)
         except ValueError as error:
-            unread[file] = str(error).split(" Export it again")[0]
+            unread[file] = getattr(error, "fact", str(error))
         except Exception as error:  # a file that breaks the format can fail anywhere; the others go on
             unread[file] = f"not a C3D file as others are ({type(error).__name__}: {error}). Export it again"
     return looks, unread

@@ -74,7 +74,7 @@ def _read(content, name, up):
         try:
             c3d.convert(content, name, forward="found", up=up, plates=[number])
         except ValueError as error:
-            bad[number] = str(error)
+            bad[number] = getattr(error, "fact", str(error))
     good = [number for number in range(1, count + 1) if number not in bad]
     return c3d.convert(content, name, forward="found", up=up, plates=good), good, bad
 

@@ -142,7 +142,7 @@ def _plates(looks, notes):
     if not bad:
         return "null", "all; or a list of their numbers, from 1 on"
     good = sorted(set.intersection(*(set(each.plates) for each in looks.values())) - set(bad))
-    notes.check += [f"plate {number} is left out: {why.split(' Export')[0]}" for number, why in sorted(bad.items())]
+    notes.check += [f"plate {number} is left out: {why}" for number, why in sorted(bad.items())]
     return json.dumps(good), f"plates {', '.join(map(str, sorted(bad)))} cannot be read"
 
 

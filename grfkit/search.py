@@ -19,6 +19,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from tqdm import tqdm
 
 from grfkit import model
+from grfkit.provenance import hash_code
 
 HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
 PRUNED_AFTER = 4  # trials that are never pruned, so that there is something to compare with: our choice
@@ -50,8 +51,7 @@ def fingerprint(*arrays, **settings):
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
-    for name in ("model", "transform", "search", "search_shared"):  # as text: line ends differ between systems
-        digest.update(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8").encode())
+    digest.update(hash_code("model.py", "transform.py", "search.py", "search_shared.py").encode())
     return digest.hexdigest()[:12]
 
 

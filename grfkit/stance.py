@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, landmarks, tracks, transform
-from grfkit.checks import Excluded
+from grfkit.points import Excluded
 
 
 def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, other_speeds_m_s, body_weight,

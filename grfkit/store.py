@@ -69,6 +69,17 @@ def save(results, name, content):
     os.replace(temporary, target)
 
 
+def write_text(path, text):
+    """Write a text file under a temporary name, then rename it: nobody reads half of it. Returns its path."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two processes may be at it
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
 @contextmanager
 def new_folder(target):
     """Yield a new folder to write to, which takes the place of `target` where the block ends without an error: all of it, or nothing."""

@@ -137,9 +137,9 @@ def graph(model):
     """
     from onnx import TensorProto
 
-    from grfkit.onnx_export import _Graph, _value
+    from grfkit.onnx_export import Graph, value_info
 
-    made, micros = _Graph(), graph_micros(model.settings)
+    made, micros = Graph(), graph_micros(model.settings)
     smooth, way = smoother(model.settings, micros)
     pelvis = np.zeros((len(POINTS) * 3, len(POINTS) * 3))  # gives every point the pelvis' horizontal place
     pelvis[:3] = np.tile(np.diag(HORIZONTAL), len(POINTS))
@@ -153,7 +153,7 @@ def graph(model):
     lags = model.settings.lags_s
     shape = np.array([-1, len(lags), len(CHANNELS)])
     forces = made.add("Cast", made.add("Reshape", values, made.constant(shape)), to=TensorProto.FLOAT)
-    given = [_value("points", TensorProto.FLOAT, ["S", len(micros), len(POINTS), 3], f"m, {len(micros)} frames at {GRAPH_HZ:g} Hz, the newest last")]
+    given = [value_info("points", TensorProto.FLOAT, ["S", len(micros), len(POINTS), 3], f"m, {len(micros)} frames at {GRAPH_HZ:g} Hz, the newest last")]
     about = f"BW: AP, ML, V of the right foot, and whether it is on the ground, {', '.join(f'{1000 * lag:g}' for lag in lags)} ms before the newest frame"
     exported = made.model("stream", given, forces, ["S", len(lags), len(CHANNELS)], about)
     exported.doc_string = ABOUT

@@ -172,13 +172,13 @@ def compute_ms(model, recorded, *, frames):
     return np.array(took)[np.isfinite(took)]
 
 
-def by_lag(summary, timed, took):
-    """Lay lag beside what it buys and costs: a row for each lag, over all speeds; `latency_ms` is the lag and the median time of a push."""
+def by_lag(summary, timed, took, lags_s):
+    """Lay lag beside what it buys and costs: a row for each of `lags_s`, over all speeds; `latency_ms` is the lag and the median time of a push."""
     table = []
-    for lag_name in timed["detector"].unique():
+    for lag_s in lags_s:
+        lag_name, lag_ms = name(lag_s), 1000 * lag_s
         of_timing = timed[(timed["detector"] == lag_name) & (timed["speed"] == field_study.ALL)].iloc[0]
         of_force = summary[(summary["estimator"] == lag_name) & (summary["speed"] == field_study.ALL)].set_index("direction")
-        lag_ms = float(lag_name.removeprefix("lag ").removesuffix(" ms"))
         table.append({"lag_ms": lag_ms, "latency_ms": lag_ms + np.median(took), "latency_p99_ms": lag_ms + np.quantile(took, 0.99),
                       **{f"nrmse_pct_{direction.lower()}": of_force.loc[direction, "nrmse_pct"] for direction in of_force.index},
                       **{column: of_timing[column] for column in ("touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms", "steps", "missed", "false")}})

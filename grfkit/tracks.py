@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline, PPoly
 
 from grfkit import POINTS, transform
-from grfkit.checks import Excluded
+from grfkit.points import Excluded
 
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]

@@ -1,6 +1,9 @@
 """What is read from recordings without force plates: unit, axes, direction, belt; and what a message says of a file that is none."""
 
 import itertools
+import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import ezc3d
 import numpy as np
@@ -8,7 +11,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, estimate, field_axes, field_csv, field_read, field_speed, landmarks, recordings, study, virtual
+from grfkit import POINTS, c3d, estimate, field_axes, field_csv, field_estimate, field_read, field_speed, landmarks, recordings, study, virtual
+from grfkit.points import InputError, Note
 from grfkit.virtual_motion import simulate
 
 HZ = 200
@@ -67,8 +71,8 @@ def test_read_finds_axes_unit_direction_and_treadmill_however_they_lie(run, tmp_
     # the planted foot slides and rolls, and a speed over some steps is not that of a stride: 3 % covers both
     assert found.speed_m_s == pytest.approx(speed, rel=0.03)
     np.testing.assert_allclose(placed(found.points), placed(moved), atol=2e-5)  # cells are rounded to 1e-5 of the unit
-    assert any(note.startswith(f"unit: {unit},") for note in found.notes)
-    assert not any(note.startswith("incline") for note in found.notes)
+    assert any(note.text.startswith(f"unit: {unit},") for note in found.notes)
+    assert not any(note.text.startswith("incline") for note in found.notes)
 
 
 def test_read_does_not_depend_on_where_the_laboratory_points(run, tmp_path):
@@ -111,7 +115,7 @@ def test_read_knows_points_by_usual_names_in_any_order(run, tmp_path):
     (tmp_path / "Run.CSV").write_text(text, encoding="utf-8")
     found = field_read.read(tmp_path / "Run.CSV")
     np.testing.assert_allclose(placed(found.points), placed(points), atol=2e-5)
-    assert "l_knee is left_knee" in found.notes[0]
+    assert "l_knee is left_knee" in found.notes[0].text
 
 
 def test_read_takes_empty_cells_zeros_and_absent_rows_for_missing(run, tmp_path):
@@ -187,7 +191,7 @@ def test_read_says_that_somebody_turns_and_reads_one_who_stands(run, tmp_path):
     assert "goes one way" in refused(write(tmp_path / "a.csv", np.concatenate([points, points[::-1]])))
     still = np.repeat(points[:1], HZ, axis=0)
     found = field_read.read(write(tmp_path / "a.csv", still @ PROPER[5].T))
-    assert not found.treadmill and found.speed_m_s == 0 and "nobody is seen to travel" in " ".join(found.notes)
+    assert not found.treadmill and found.speed_m_s == 0 and "nobody is seen to travel" in " ".join(note.text for note in found.notes)
     np.testing.assert_allclose(placed(found.points)[..., 2], placed(still)[..., 2], atol=2e-5)
 
 
@@ -197,17 +201,17 @@ def test_slope_note_says_that_an_incline_is_not_handled(run, degrees, said, trea
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     points = (on_belt(*run) if treadmill else run[0]) @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]).T
     notes = field_speed.slope_note(points, HZ, treadmill=treadmill)
-    assert (said in notes[0] and "not handled" in notes[0]) if said else not notes
+    assert (said in notes[0].text and "not handled" in notes[0].text and notes[0].is_warning) if said else not notes
 
 
 def test_what_is_given_is_taken_and_what_contradicts_it_is_said(run, tmp_path):
     points, speed = run
     file = write(tmp_path / "run.csv", on_belt(points, speed))
     found = field_read.read(file, speed_m_s=5.0, treadmill=True)
-    assert found.speed_m_s == 5.0 and "more than 15 % off" in found.notes[-1] and f"{speed:.1f}" in found.notes[-1]
+    assert found.speed_m_s == 5.0 and "more than 15 % off" in found.notes[-1].text and f"{speed:.1f}" in found.notes[-1].text
     assert "Overground the pelvis travels" in refused(file, treadmill=False)
     found = field_read.read(write(tmp_path / "run.csv", points), treadmill=False)
-    assert not found.treadmill and "as given" in " ".join(found.notes)
+    assert not found.treadmill and "as given" in " ".join(note.text for note in found.notes)
 
 
 def test_planted_velocity_is_the_belts_by_construction():
@@ -244,7 +248,7 @@ def test_read_of_a_theia_export_finds_a_walk_on_a_treadmill(theia_export):
     found = field_read.read(theia_export)
     assert found.rate_hz == 85 and found.points.shape == (340, 11, 3)
     assert found.treadmill and 1.2 < found.speed_m_s < 1.7  # the pelvis stays where it is, and people walk so fast
-    assert "Theia3D" in found.notes[0]
+    assert "Theia3D" in found.notes[0].text
 
 
 @pytest.mark.parametrize("name", ["JA1Gait21", "Running_0002", "walking5"])
@@ -320,16 +324,35 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     found, masses, unread = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
     assert not unread and masses == list(trials.sort_values("file")["mass_kg"])
     assert [each.speed_m_s for each in found] == list(trials.sort_values("file")["speed_m_s"])
-    assert all("as the study file says" in each.notes[0] for each in found)
+    assert all("as the study file says" in each.notes[0].text for each in found)
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
-    assert masses == [70, 70] and all("measured" in each.notes[-1] for each in found)
+    assert masses == [70, 70] and all("measured" in each.notes[-1].text for each in found)
     with pytest.raises(study.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"):
         estimate.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
 
 
 def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
     layout = study.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
-    assert any("study file is about C3D" in note for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes)
+    assert any("study file is about C3D" in note.text for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes)
 
 
+
+
+def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
+    """What is a warning is a field of the note: other words for it do not hide it."""
+    points, speed = run
+    plain = field_read.Found(Path("a.csv"), points, HZ, False, speed, [Note("all is well, no incline, look otherwise, more than")])
+    warned = replace(plain, notes=[Note("words that nobody thought of", is_warning=True)])
+
+    def refuse(*_):
+        raise ValueError("not estimated here")
+    monkeypatch.setattr(field_estimate, "one", refuse)
+    _, _, recordings = field_estimate.everything(None, [plain, warned], [None, None], {}, folder=Path())
+    assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
+    assert recordings["notes"].tolist() == [plain.notes[0].text, ""]
+
+
+def test_an_error_keeps_fact_and_advice_apart_across_processes():
+    error = pickle.loads(pickle.dumps(InputError("A rule; 3 was found.", "Do this.")))
+    assert (str(error), error.fact, error.advice) == ("A rule; 3 was found. Do this.", "A rule; 3 was found.", "Do this.")

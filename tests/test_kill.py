@@ -120,10 +120,10 @@ def test_save_killed_half_way_keeps_the_old_file(tmp_path, monkeypatch, name):
 
 
 def test_a_report_killed_half_way_keeps_the_old_one(tmp_path, monkeypatch):
-    report._write(tmp_path / "index.html", "old")
+    store.write_text(tmp_path / "index.html", "old")
     monkeypatch.setattr(Path, "write_text", tear)
     with pytest.raises(KeyboardInterrupt):
-        report._write(tmp_path / "index.html", "new")
+        store.write_text(tmp_path / "index.html", "new")
     assert (tmp_path / "index.html").read_bytes() == b"old"
 
 
@@ -140,7 +140,7 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
         if len(written) == 2:
             raise KeyboardInterrupt
         return path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(report, "_write", killed)
+    monkeypatch.setattr(report, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):
         report.main([*command, (tmp_path / "b").as_posix()])
     assert (tmp_path / "data.mk").read_text(encoding="utf-8").rstrip().endswith("/a")

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from grfkit import report, report_html, report_index, report_thumbnail, report_words
+from grfkit import provenance, report, report_html, report_index, report_thumbnail, report_words
 from grfkit.study import Study
 
 FEATURES = list(report_words.FEATURES)
@@ -154,7 +154,7 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
 
     entry = json.loads((reports / "01_preprocess.json").read_text(encoding="utf-8"))
     assert (entry["status"], entry["seed"], entry["study_sha256"]) == ("done", 7, "0" * 64)
-    assert entry["data_sha256"] == report.hash_data(raw)
+    assert entry["data_sha256"] == provenance.hash_data(raw)
     assert entry["versions"]["pandas"] == pd.__version__
 
 
@@ -250,17 +250,17 @@ def test_data_folder_prefers_the_command_line_and_asks_where_none_is_known(proje
 def test_hash_data_changes_with_content_name_and_number_of_files(tmp_path):
     (tmp_path / "R1").mkdir()
     (tmp_path / "R1/a.c3d").write_bytes(b"one")
-    seen = [report.hash_data(tmp_path)]
+    seen = [provenance.hash_data(tmp_path)]
     for name, content in (("R1/a.c3d", b"two"), ("R1/b.C3D", b"one"), ("trials.csv", b"file\n")):
         (tmp_path / name).write_bytes(content)
-        seen.append(report.hash_data(tmp_path))
+        seen.append(provenance.hash_data(tmp_path))
     (tmp_path / "R1/a.c3d").rename(tmp_path / "a.c3d")
-    assert len({*seen, report.hash_data(tmp_path)}) == 5
+    assert len({*seen, provenance.hash_data(tmp_path)}) == 5
     (tmp_path / "notes.txt").write_text("not data", encoding="utf-8")
     (tmp_path / "R1/b.C3D").unlink()
     (tmp_path / "trials.csv").unlink()
     (tmp_path / "a.c3d").unlink()
-    assert report.hash_data(tmp_path) is None
+    assert provenance.hash_data(tmp_path) is None
 
 
 def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
@@ -269,7 +269,7 @@ def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
         (tmp_path / folder).mkdir()
         for name in order:
             (tmp_path / folder / name).write_text(name, encoding="utf-8")
-    assert report.hash_data(tmp_path / "one") == report.hash_data(tmp_path / "two")
+    assert provenance.hash_data(tmp_path / "one") == provenance.hash_data(tmp_path / "two")
 
 
 @pytest.mark.parametrize("loads", [
@@ -423,7 +423,7 @@ def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
 
 
 def test_states_differ_in_shape_and_carry_their_word():
-    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(report_index.__file__).parent), autoescape=True)
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(report_html.TEMPLATES), autoescape=True)
     light = templates.get_template("parts.html.j2").module.light
     page = "".join(light(word, True) for word in ("supported", "partly supported", "not supported", "not yet run"))
     shapes = re.findall(r"<svg.*?</svg>", page, re.S)

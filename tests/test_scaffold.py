@@ -14,7 +14,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, recordings, report, scaffold, scaffold_labels, scaffold_look, scaffold_propose, scaffold_trials, stance, study, virtual
+from grfkit import POINTS, c3d, provenance, recordings, report, scaffold, scaffold_labels, scaffold_look, scaffold_propose, scaffold_trials, stance, study, virtual
 from grfkit.contact import Contact
 
 NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
@@ -286,7 +286,7 @@ def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, param
     loaded = study.load(params / "mine.yaml")
     given, folder = report.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
     assert (NOTEBOOK.parent / given["table"]).resolve() == (params / "mine_trials.csv").resolve() and folder == laboratory[0]
-    assert report.hash_data(folder, params / "mine_trials.csv") != report.hash_data(folder)
+    assert provenance.hash_data(folder, params / "mine_trials.csv") != provenance.hash_data(folder)
     (params / "mine_trials.csv").unlink()
     with pytest.raises(ValueError, match=r"mine_trials\.csv does not exist"):
         report.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])

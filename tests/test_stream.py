@@ -331,7 +331,7 @@ def test_latency_is_lag_and_computation(lab, model):
                            columns=["estimator", "direction", "speed", "nrmse_pct"])
     columns = ["touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms", "steps", "missed", "false"]
     timed = pd.DataFrame([["lag 20 ms", "all", *range(6)]], columns=["detector", "speed", *columns])
-    row = stream_study.by_lag(summary, timed, np.array([1.0, 2.0, 9.0])).iloc[0]
+    row = stream_study.by_lag(summary, timed, np.array([1.0, 2.0, 9.0]), [0.02]).iloc[0]
     assert (row["lag_ms"], row["latency_ms"], row["nrmse_pct_ml"], row["missed"]) == (20, 22, 9, 4) and 28 < row["latency_p99_ms"] <= 29
 
 
