@@ -18,11 +18,23 @@ def main():
     start = time.perf_counter()
     print("making the environment in .venv (some minutes the first time)", flush=True)
     try:
-        venv.create(ENVIRONMENT, with_pip=True, symlinks=sys.platform != "win32")  # as `python -m venv` does: a .venv made by it is completed
+        venv.create(
+            ENVIRONMENT, with_pip=True, symlinks=sys.platform != "win32"
+        )  # as `python -m venv` does: a .venv made by it is completed
         pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", HERE / "requirements.lock"], check=True)
         subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", HERE], check=True)
-        kernel = [PYTHON, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3", "--display-name", "Python 3 (grfkit)"]
+        kernel = [
+            PYTHON,
+            "-m",
+            "ipykernel",
+            "install",
+            "--sys-prefix",
+            "--name",
+            "python3",
+            "--display-name",
+            "Python 3 (grfkit)",
+        ]
         subprocess.run(kernel, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
         return f"error: the environment could not be made: {error}. Delete .venv and try again."

@@ -22,13 +22,17 @@ def of_estimator(predictions, estimator, stances):
     """
     known = list(predictions["estimator"].unique())
     if estimator not in known:
-        raise ValueError(f"The estimator is one of those that 08_generalisation saved: {', '.join(known)}; found {estimator}. "
-                         "Change `estimator` in the study's section 09_agreement.")
+        raise ValueError(
+            f"The estimator is one of those that 08_generalisation saved: {', '.join(known)}; found {estimator}. "
+            "Change `estimator` in the study's section 09_agreement."
+        )
     frames = predictions[predictions["estimator"] == estimator]
     runners = stances["runner"][stances["stance"].isin(frames["stance"])]
     if runners.nunique() < 3 or runners.is_unique:
-        raise ValueError("Agreement over runners needs three runners, and a runner with two stances; found "
-                         f"{runners.nunique()} runners with {len(runners)} stances. Test more.")
+        raise ValueError(
+            "Agreement over runners needs three runners, and a runner with two stances; found "
+            f"{runners.nunique()} runners with {len(runners)} stances. Test more."
+        )
     return frames
 
 
@@ -40,8 +44,10 @@ def of_runners(features, stances):
     pairs = features.assign(runner=features["stance"].map(stances.set_index("stance")["runner"]))
     pairs = pairs[pairs.groupby("feature")["estimated"].transform("count") > 0]
     if pairs["estimated"].isna().any():
-        raise ValueError("An estimator estimates a feature of every stance or of none; "
-                         f"{pairs['estimated'].isna().sum()} values are missing. Run 08_generalisation again.")
+        raise ValueError(
+            "An estimator estimates a feature of every stance or of none; "
+            f"{pairs['estimated'].isna().sum()} values are missing. Run 08_generalisation again."
+        )
     return pairs
 
 
@@ -76,12 +82,19 @@ def tests(pairs):
     for feature, group in pairs.groupby("feature", sort=False):
         runners = runner_means(group)
         mixed, p_mixed = mixed_model(group["estimated"] - group["measured"], group["runner"])
-        rows.append({"feature": feature, "stances": len(group), "runners": len(runners),
-                     "difference_stances": (group["estimated"] - group["measured"]).mean(),
-                     "p_stances": stats.ttest_rel(group["estimated"], group["measured"]).pvalue,
-                     "difference_runners": (runners["estimated"] - runners["measured"]).mean(),
-                     "p_runners": stats.ttest_rel(runners["estimated"], runners["measured"]).pvalue,
-                     "difference_mixed": mixed, "p_mixed": p_mixed})
+        rows.append(
+            {
+                "feature": feature,
+                "stances": len(group),
+                "runners": len(runners),
+                "difference_stances": (group["estimated"] - group["measured"]).mean(),
+                "p_stances": stats.ttest_rel(group["estimated"], group["measured"]).pvalue,
+                "difference_runners": (runners["estimated"] - runners["measured"]).mean(),
+                "p_runners": stats.ttest_rel(runners["estimated"], runners["measured"]).pvalue,
+                "difference_mixed": mixed,
+                "p_mixed": p_mixed,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -100,9 +113,19 @@ def equivalence(pairs, *, bounds_pct, alpha):
         bound = bounds_pct[feature]
         low, high = stats.ttest_rel(estimated, measured).confidence_interval(1 - 2 * alpha)
         p = ttost_paired(estimated, measured, -bound, bound)[0]
-        rows.append({"feature": feature, "runners": len(runners), "measured_mean": 100 * unit,
-                     "difference_pct": np.mean(estimated - measured), "low_pct": low, "high_pct": high, "bound_pct": bound,
-                     "p": p, "equivalent": p < alpha})
+        rows.append(
+            {
+                "feature": feature,
+                "runners": len(runners),
+                "measured_mean": 100 * unit,
+                "difference_pct": np.mean(estimated - measured),
+                "low_pct": low,
+                "high_pct": high,
+                "bound_pct": bound,
+                "p": p,
+                "equivalent": p < alpha,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -129,20 +152,39 @@ def limits_of_agreement(difference, runners, *, alpha=0.05):
     k, n, z, bias = len(np.unique(runners)), len(difference), stats.norm.isf(alpha / 2), np.mean(difference)
     sd, naive = np.sqrt(between + within), stats.norm.isf(alpha / 2) * np.std(difference, ddof=1)
     of_mean = between + within / typical
-    excess = [variance * (df / stats.chi2.isf(1 - alpha, df) - 1)
-              for variance, df in ((of_mean, k - 1), ((1 - 1 / typical) * within, n - k))]
+    excess = [
+        variance * (df / stats.chi2.isf(1 - alpha, df) - 1)
+        for variance, df in ((of_mean, k - 1), ((1 - 1 / typical) * within, n - k))
+    ]
     upper = np.sqrt(between + within + np.hypot(*excess))  # of the SD
     outer = np.hypot(stats.t.isf(alpha, k - 1) * np.sqrt(of_mean / k), z * (upper - sd))
-    return {"bias": bias, "low": bias - z * sd, "high": bias + z * sd, "low_outer": bias - z * sd - outer,
-            "high_outer": bias + z * sd + outer, "naive_low": bias - naive, "naive_high": bias + naive,
-            "between_sd": np.sqrt(between), "within_sd": np.sqrt(within), "between_share": between / (between + within)}
+    return {
+        "bias": bias,
+        "low": bias - z * sd,
+        "high": bias + z * sd,
+        "low_outer": bias - z * sd - outer,
+        "high_outer": bias + z * sd + outer,
+        "naive_low": bias - naive,
+        "naive_high": bias + naive,
+        "between_sd": np.sqrt(between),
+        "within_sd": np.sqrt(within),
+        "between_share": between / (between + within),
+    }
 
 
 def bland_altman(pairs, *, alpha):
     """Give bias and limits of agreement of each feature (see limits_of_agreement)."""
-    return pd.DataFrame([{"feature": feature, "stances": len(group), "runners": group["runner"].nunique(),
-                          **limits_of_agreement(group["estimated"] - group["measured"], group["runner"], alpha=alpha)}
-                         for feature, group in pairs.groupby("feature", sort=False)])
+    return pd.DataFrame(
+        [
+            {
+                "feature": feature,
+                "stances": len(group),
+                "runners": group["runner"].nunique(),
+                **limits_of_agreement(group["estimated"] - group["measured"], group["runner"], alpha=alpha),
+            }
+            for feature, group in pairs.groupby("feature", sort=False)
+        ]
+    )
 
 
 def icc(ratings, *, alpha):
@@ -151,8 +193,11 @@ def icc(ratings, *, alpha):
     Two-way model: McGraw & Wong 1996, Tables 4 and 7; the same as ICC(2,1) of Shrout & Fleiss 1979. Any number of columns.
     """
     n, k = np.shape(ratings)
-    total, rows, columns = (np.asarray(ratings) - np.mean(ratings), np.mean(ratings, 1) - np.mean(ratings),
-                            np.mean(ratings, 0) - np.mean(ratings))
+    total, rows, columns = (
+        np.asarray(ratings) - np.mean(ratings),
+        np.mean(ratings, 1) - np.mean(ratings),
+        np.mean(ratings, 0) - np.mean(ratings),
+    )
     msr, msc = k * (rows**2).sum() / (n - 1), n * (columns**2).sum() / (k - 1)
     mse = ((total**2).sum() - msr * (n - 1) - msc * (k - 1)) / ((n - 1) * (k - 1))
     value = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
@@ -160,13 +205,19 @@ def icc(ratings, *, alpha):
     df = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1)))
     f_low, f_high = stats.f.isf(alpha / 2, n - 1, df), stats.f.isf(alpha / 2, df, n - 1)
     rest = k * msc + (k * n - k - n) * mse
-    return value, n * (msr - f_low * mse) / (f_low * rest + n * msr), n * (f_high * msr - mse) / (rest + n * f_high * msr)
+    return (
+        value,
+        n * (msr - f_low * mse) / (f_low * rest + n * msr),
+        n * (f_high * msr - mse) / (rest + n * f_high * msr),
+    )
 
 
 def icc_table(pairs, *, alpha):
     """Give ICC(A,1) of the runners' mean features, estimated and measured, with its interval of level 1 - alpha."""
-    rows = [(feature, len(runners), *icc(runners[["measured", "estimated"]].to_numpy(), alpha=alpha))
-            for feature, runners in runner_means(pairs).groupby("feature", sort=False)]
+    rows = [
+        (feature, len(runners), *icc(runners[["measured", "estimated"]].to_numpy(), alpha=alpha))
+        for feature, runners in runner_means(pairs).groupby("feature", sort=False)
+    ]
     return pd.DataFrame(rows, columns=["feature", "runners", "icc_a1", "low", "high"])
 
 
@@ -208,18 +259,37 @@ def band(estimated, measured, test, *, bound_pct):
 
 def curve_tests(estimated, measured, *, alpha):
     """Test paired curves (S, Q, 3) by SPM; returns {direction: spm.Test} of the directions that were estimated."""
-    return {direction: test for direction, test in spm.by_direction(estimated, measured, alpha=alpha).items() if np.isfinite(test.threshold)}
+    return {
+        direction: test
+        for direction, test in spm.by_direction(estimated, measured, alpha=alpha).items()
+        if np.isfinite(test.threshold)
+    }
 
 
 def bands(estimated, measured, tests, *, bounds_pct):
     """Give the band of each direction of tests {direction: spm.Test}, from curves (R, Q, 3); `bounds_pct` is {direction: %}."""
     indices = {direction: DIRECTIONS.index(direction) for direction in tests}
-    return {direction: band(estimated[..., i], measured[..., i], tests[direction], bound_pct=bounds_pct[direction])
-            for direction, i in indices.items()}
+    return {
+        direction: band(estimated[..., i], measured[..., i], tests[direction], bound_pct=bounds_pct[direction])
+        for direction, i in indices.items()
+    }
 
 
 def band_table(bands):
     """Lay out bands {direction: Band} as the table band.csv: a row for each direction and node."""
-    return pd.concat([pd.DataFrame({"direction": direction, "node": np.arange(len(band.mean)), "difference_bw": band.mean,
-                                    "low_bw": band.mean - band.half, "high_bw": band.mean + band.half,
-                                    "bound_bw": band.bound, "equivalent": band.inside}) for direction, band in bands.items()])
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "direction": direction,
+                    "node": np.arange(len(band.mean)),
+                    "difference_bw": band.mean,
+                    "low_bw": band.mean - band.half,
+                    "high_bw": band.mean + band.half,
+                    "bound_bw": band.bound,
+                    "equivalent": band.inside,
+                }
+            )
+            for direction, band in bands.items()
+        ]
+    )

@@ -26,9 +26,14 @@ SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a 
 MARGIN_M = np.array([0.1, 0.2, 0.1])
 COLOURS = 32  # in a frame: a third of the bytes of all
 FRAME_MS = 100  # each frame is shown for so long: some ten times slower than life
-ALT = ("Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with the force "
-       "arrow {where}, beside the force over time with the moment marked.")
-WHERE = {1: "at the centre of pressure", 2: "under the foot, measured black, estimated blue and dashed"}  # by the number of arrows
+ALT = (
+    "Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with the force "
+    "arrow {where}, beside the force over time with the moment marked."
+)
+WHERE = {
+    1: "at the centre of pressure",
+    2: "under the foot, measured black, estimated blue and dashed",
+}  # by the number of arrows
 STYLES = {"measured": (MEASURED, "-", "-|>"), "estimated": (ESTIMATED, "--", "->")}  # colour, line, head of the arrow
 # JupyterLab takes the arrow keys for its cells, unless what has the focus says data-lm-suppress-shortcuts
 PLAYER = """<figure id="{name}" class="grf-player" style="margin: 1rem 0">
@@ -64,14 +69,28 @@ def stance(time_s, points, force, cop, *, estimated=None, count=32):
     """
     moments = np.linspace(0, len(time_s) - 1, count).round().astype(int)
     forces = {"measured": force} | ({} if estimated is None else {"estimated": estimated})
-    fig, movers = _figure(1000 * time_s, points, forces, {name: arrows_of(cop, values) for name, values in forces.items()})
+    fig, movers = _figure(
+        1000 * time_s, points, forces, {name: arrows_of(cop, values) for name, values in forces.items()}
+    )
     frames, (width, height) = list(_frames(fig, movers, moments)), fig.canvas.get_width_height()
     labels, middle, lasts_ms = [f"{1000 * time_s[i]:.0f} ms" for i in moments], count // 2, 1000 * np.ptp(time_s)
     digest = hashlib.sha256("".join(frames).encode()).hexdigest()  # a name of its own on the page
-    return HTML(PLAYER.format(
-        name=f"stance-{digest[:8]}", still=frames[middle], middle=middle, last=count - 1, label=labels[middle],
-        labels=json.dumps(labels), frames=json.dumps(frames), frame_ms=FRAME_MS, slower=FRAME_MS * count / lasts_ms,
-        alt=escape(ALT.format(ms=lasts_ms, where=WHERE[len(forces)])), width=width, height=height))
+    return HTML(
+        PLAYER.format(
+            name=f"stance-{digest[:8]}",
+            still=frames[middle],
+            middle=middle,
+            last=count - 1,
+            label=labels[middle],
+            labels=json.dumps(labels),
+            frames=json.dumps(frames),
+            frame_ms=FRAME_MS,
+            slower=FRAME_MS * count / lasts_ms,
+            alt=escape(ALT.format(ms=lasts_ms, where=WHERE[len(forces)])),
+            width=width,
+            height=height,
+        )
+    )
 
 
 def arrows_of(cop, force):
@@ -90,10 +109,20 @@ def _figure(milliseconds, points, forces, arrows):
     FigureCanvasAgg(fig)
     grid = fig.add_gridspec(3, 3, width_ratios=[*(high - low)[:2], 1.1])
     side, rear = fig.add_subplot(grid[:, 0]), fig.add_subplot(grid[:, 1])
-    movers = [_view(side, points, arrows, SIDE_VIEW, "from the runner's right"),
-              _view(rear, points, arrows, REAR_VIEW, "from behind")]
-    movers += [_curve(fig.add_subplot(grid[i, 2]), milliseconds, {name: force[:, i] for name, force in forces.items()}, DIRECTIONS[i],
-                      last=i == 2) for i in range(3)]
+    movers = [
+        _view(side, points, arrows, SIDE_VIEW, "from the runner's right"),
+        _view(rear, points, arrows, REAR_VIEW, "from behind"),
+    ]
+    movers += [
+        _curve(
+            fig.add_subplot(grid[i, 2]),
+            milliseconds,
+            {name: force[:, i] for name, force in forces.items()},
+            DIRECTIONS[i],
+            last=i == 2,
+        )
+        for i in range(3)
+    ]
     side.set(xlim=(low[0], high[0]), ylim=(low[2], high[2]), ylabel="V (m)")
     rear.set(xlim=(high[1], low[1]), ylim=(low[2], high[2]), yticklabels=[])  # the runner's left is on the left
     rear.locator_params(axis="x", nbins=3)
@@ -116,7 +145,7 @@ def _frames(fig, movers, moments):
     for i in range(len(moments)):
         fig.canvas.restore_region(still)
         for mover in movers:
-            for artist in mover(moments[:i + 1]):
+            for artist in mover(moments[: i + 1]):
                 artist.axes.draw_artist(artist)
         buffer, image = BytesIO(), Image.fromarray(np.asarray(fig.canvas.buffer_rgba())).convert("RGB")
         image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png")
@@ -142,6 +171,7 @@ def _view(ax, points, arrows, view, title):
             line.set_data(places[moments[-1], [POINTS.index(point) for point in bones]].T)
         fan.set_segments(measured[[i for i in moments if shown[i]]][:, :, view])
         return [fan, *legs, *(head(moments[-1]) for head in heads)]
+
     return move
 
 
@@ -149,8 +179,11 @@ def _arrow(ax, arrows, view, name):
     """Draw one arrow (T, 2, 3) m, hidden where it is too short; return what moves it to a moment."""
     shown, size = _loaded(arrows), np.linalg.norm(np.diff(arrows, axis=1), axis=2)[:, 0] / METRES_PER_BW
     color, style, head = STYLES[name]
-    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), arrowstyle=head, color=color, linestyle=style, linewidth=2, shrinkA=0, shrinkB=0,
-                                         zorder=3))
+    arrow = ax.add_patch(
+        FancyArrowPatch(
+            (0, 0), (0, 0), arrowstyle=head, color=color, linestyle=style, linewidth=2, shrinkA=0, shrinkB=0, zorder=3
+        )
+    )
 
     def move(moment):
         arrow.set_visible(shown[moment])
@@ -158,6 +191,7 @@ def _arrow(ax, arrows, view, name):
             arrow.set_positions(*arrows[moment][:, view])
             arrow.set_mutation_scale(20 * min(1, size[moment]))
         return arrow
+
     return move
 
 
@@ -178,4 +212,5 @@ def _curve(ax, milliseconds, forces, direction, *, last):
         rule.set_xdata([milliseconds[moments[-1]]] * 2)
         dot.set_data(milliseconds[moments[-1:]], forces["measured"][moments[-1:]])
         return rule, dot
+
     return move

@@ -39,8 +39,19 @@ def row(bench, case, against, times, *, at_most=np.nan, at_least=np.nan, ms_at_m
     low, middle, high = np.quantile(ratios[:, 0], [0.25, 0.5, 0.75])
     ms, other = 1000 * np.median(times[..., 0], axis=0)
     bar = _bar(ms, ms_at_most, np.nan, " ms") if np.isfinite(ms_at_most) else _bar(middle, at_most, at_least)
-    return {"bench": bench, "case": case, "against": against, "n": len(times), "ms": ms, "against_ms": other, "ratio": middle,
-            "ratio_low": low, "ratio_high": high, "cpu_ratio": np.median(ratios[:, 1]), **bar}
+    return {
+        "bench": bench,
+        "case": case,
+        "against": against,
+        "n": len(times),
+        "ms": ms,
+        "against_ms": other,
+        "ratio": middle,
+        "ratio_low": low,
+        "ratio_high": high,
+        "cpu_ratio": np.median(ratios[:, 1]),
+        **bar,
+    }
 
 
 def value(bench, case, against, number, *, at_most=np.nan, at_least=np.nan):
@@ -58,17 +69,25 @@ def _bar(number, at_most, at_least, unit=""):
 
 def shown(rows):
     """Lay rows of bench.csv out for reading: one column of times, ratios with their quartiles."""
-    table = pd.DataFrame(rows).reindex(columns=["case", "against", "ms", "against_ms", "ratio", "ratio_low", "ratio_high", "cpu_ratio", "bar", "met"])
-    spread = [f"{row.ratio:.2f}" + (f" ({row.ratio_low:.2f} to {row.ratio_high:.2f})" if np.isfinite(row.ratio_low) else "") for row in table.itertuples()]
+    table = pd.DataFrame(rows).reindex(
+        columns=["case", "against", "ms", "against_ms", "ratio", "ratio_low", "ratio_high", "cpu_ratio", "bar", "met"]
+    )
+    spread = [
+        f"{row.ratio:.2f}" + (f" ({row.ratio_low:.2f} to {row.ratio_high:.2f})" if np.isfinite(row.ratio_low) else "")
+        for row in table.itertuples()
+    ]
     times = [f"{row.ms:,.1f} : {row.against_ms:,.1f}" if np.isfinite(row.ms) else "" for row in table.itertuples()]
     cpu = [f"{ratio:.2f}" if np.isfinite(ratio) else "" for ratio in table["cpu_ratio"]]
-    laid = table.assign(ms=times, ratio=spread, cpu_ratio=cpu)[["case", "against", "ms", "ratio", "cpu_ratio", "bar", "met"]]
+    laid = table.assign(ms=times, ratio=spread, cpu_ratio=cpu)[
+        ["case", "against", "ms", "ratio", "cpu_ratio", "bar", "met"]
+    ]
     return laid.set_index("case").rename_axis(None)
 
 
 def matrix_rate(*, repeats=20):
     """Measure the floating-point operations a second of a product of two large matrices in single precision, on one thread."""
     import torch
+
     torch.set_num_threads(1)
     a, seconds = torch.rand(MATRIX, MATRIX), []
     for _ in range(repeats):
@@ -110,9 +129,13 @@ def _in_process(work, stances, n, seed):
 def grown(points, forces, lengths, n, *, seed):
     """Make n virtual stances in memory out of some, drawn anew, each some per cent larger or smaller; returns points, forces, lengths."""
     from grfkit import transform
+
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(lengths), n)
-    rows, size = transform.rows_of(lengths, chosen), np.repeat(rng.uniform(0.95, 1.05, n).astype(np.float32), lengths[chosen])[:, None]
+    rows, size = (
+        transform.rows_of(lengths, chosen),
+        np.repeat(rng.uniform(0.95, 1.05, n).astype(np.float32), lengths[chosen])[:, None],
+    )
     points, forces = points.astype(np.float32)[rows], forces.astype(np.float32)[rows]
     points *= size
     forces *= size
@@ -123,8 +146,10 @@ def _peak_gb():
     """Give the most memory that this process ever held, in GB."""
     if sys.platform == "win32":
         import psutil
+
         return psutil.Process().memory_info().peak_wset / 1e9
     import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in kB, or on a Mac in bytes
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
 
@@ -133,6 +158,7 @@ def main(arguments=None):
     """Run the command line; return the exit status."""
     from grfkit import report
     from grfkit import study as studies
+
     parser = argparse.ArgumentParser(prog="python -m grfkit.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--study", required=True, type=Path, help="YAML file of the study whose recordings are taken")
     parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
@@ -140,7 +166,12 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        page = report.run(Path("notebooks") / "bench.ipynb", study=studies.load(options.study), reports=options.reports, data=options.data)
+        page = report.run(
+            Path("notebooks") / "bench.ipynb",
+            study=studies.load(options.study),
+            reports=options.reports,
+            data=options.data,
+        )
     except report.NotebookFailed as error:
         print(f"error: bench failed in {error}", file=sys.stderr)
         return 1

@@ -24,8 +24,12 @@ def reading(trials, folder, settings):
         paths = [Path(folder) / file for file in (*mine["file"], *sorted({*mine["static"]} - {""}))]
         for path in paths:
             path.read_bytes()  # the disk is not measured
-        both = [lambda: stance.collect(mine, folder, **settings), lambda: [ezc3d.c3d(str(path), extract_forceplat_data=True) for path in paths]]
+        both = [
+            lambda: stance.collect(mine, folder, **settings),
+            lambda: [ezc3d.c3d(str(path), extract_forceplat_data=True) for path in paths],
+        ]
         return measure(*both, repeats=1)[0] if turn % 2 else measure(*both[::-1], repeats=1)[0][::-1]
+
     with contextlib.redirect_stderr(io.StringIO()):
         return np.stack([times(mine, turn) for turn, (_, mine) in enumerate(trials.groupby("runner"))])
 
@@ -36,9 +40,20 @@ def on_workers(trials, folder, results, settings, *, repeats):
     from dask.distributed import LocalCluster
 
     from grfkit import cohort
+
     start = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None, "silence_logs": logging.CRITICAL}
-    with (contextlib.redirect_stderr(io.StringIO()), dask.config.set(cohort.LIGHT), LocalCluster(n_workers=1, **start) as one, LocalCluster(n_workers=2, **start) as two):
-        runs = [lambda cluster=cluster: cohort.collect(trials, folder, results, engine=cluster.scheduler_address, **settings) for cluster in (one, two)]
+    with (
+        contextlib.redirect_stderr(io.StringIO()),
+        dask.config.set(cohort.LIGHT),
+        LocalCluster(n_workers=1, **start) as one,
+        LocalCluster(n_workers=2, **start) as two,
+    ):
+        runs = [
+            lambda cluster=cluster: cohort.collect(
+                trials, folder, results, engine=cluster.scheduler_address, **settings
+            )
+            for cluster in (one, two)
+        ]
         for warm in runs:  # each worker imports what it needs
             warm()
         return measure(*runs, repeats=repeats)
@@ -51,22 +66,35 @@ class Epochs:
         import torch
 
         from grfkit import model
+
         torch.set_num_threads(1)
         self.model, self.torch, self.batch_size = model, torch, batch_size
-        self.training = model.tensors(points, forces, lengths, (transform.fit_minmax(points), transform.fit_minmax(forces)), frames_per_step)
+        self.training = model.tensors(
+            points, forces, lengths, (transform.fit_minmax(points), transform.fit_minmax(forces)), frames_per_step
+        )
         steps, targets, _, buckets = self.training
-        self.batches = [(steps[part, :count].contiguous(), targets[part, :count].contiguous()) for count, stances in buckets
-                        for part in stances.tensor_split(-(-len(stances) // batch_size))]
+        self.batches = [
+            (steps[part, :count].contiguous(), targets[part, :count].contiguous())
+            for count, stances in buckets
+            for part in stances.tensor_split(-(-len(stances) // batch_size))
+        ]
         inputs, outputs = steps.shape[-1], targets.shape[-1]
         self.net = model.ForceLSTM(inputs, outputs, units=units, layers=layers, dropout=dropout).to(model.DEVICE)
         self.adam = torch.optim.Adam(self.net.parameters(), fused=True)
-        self.bare = torch.nn.ModuleList([torch.nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True,
-                                                       dropout=dropout if layers > 1 else 0.0),
-                                         torch.nn.Linear(2 * units, outputs)]).to(model.DEVICE)
+        self.bare = torch.nn.ModuleList(
+            [
+                torch.nn.LSTM(
+                    inputs, units, layers, batch_first=True, bidirectional=True, dropout=dropout if layers > 1 else 0.0
+                ),
+                torch.nn.Linear(2 * units, outputs),
+            ]
+        ).to(model.DEVICE)
         self.bare_adam = torch.optim.Adam(self.bare.parameters())
         seen = [inputs + units, *[3 * units] * (layers - 1)]  # what each of four gates in each direction multiplies
         products = 2 * 4 * units * sum(seen) + 2 * units * outputs
-        self.flops = 3 * 2 * products * sum(x.shape[0] * x.shape[1] for x, _ in self.batches)  # back costs twice what forth costs
+        self.flops = (
+            3 * 2 * products * sum(x.shape[0] * x.shape[1] for x, _ in self.batches)
+        )  # back costs twice what forth costs
 
     def ours(self):
         self.model.train_epoch(self.net, self.adam, self.training, self.batch_size)
@@ -89,20 +117,25 @@ class Epochs:
 def held_out(training, validation, *, seeds, **settings):
     """Fit to some stances and judge on others, each (points, forces, lengths): a table seed, error (scaled forces, root mean square), seconds, epochs."""
     from grfkit import model
+
     scaler, rows = transform.fit_minmax(training[1]), []
     for seed in seeds:
         start = time.perf_counter()
         fitted = model.fit(*training, seed=seed, **settings)
         seconds = time.perf_counter() - start
         error = scaler.transform(model.predict(fitted, validation[0], validation[2])) - scaler.transform(validation[1])
-        rows.append({"seed": seed, "error": np.sqrt(np.mean(error**2)), "seconds": seconds, "epochs": fitted.settings["epochs"]})
+        rows.append(
+            {"seed": seed, "error": np.sqrt(np.mean(error**2)), "seconds": seconds, "epochs": fitted.settings["epochs"]}
+        )
     return pd.DataFrame(rows)
 
 
 def stopped_early(training, validation, recipe, *, seeds, patience, **settings):
     """Fit to training Samples without and with `patience`, a tenth of the runners watched, and judge on `validation`; a table as of held_out."""
     aside = np.isin(training.stances["runner"], estimators.watched_runners(training, seed=seeds[0]))
-    rest, watched = (estimators.of_network(samples.take(training, np.flatnonzero(part)), recipe) for part in (~aside, aside))
+    rest, watched = (
+        estimators.of_network(samples.take(training, np.flatnonzero(part)), recipe) for part in (~aside, aside)
+    )
     whole = held_out(estimators.of_network(training, recipe), validation, seeds=seeds, **settings)
     stopped = held_out(rest, validation, seeds=seeds, watched=watched, patience=patience, **settings)
     return pd.concat([whole.assign(patience=None), stopped.assign(patience=patience)], ignore_index=True)
@@ -126,10 +159,13 @@ def refitted(alike, targets, runners, candidate):
 def one_by_one(taken, recipe, *, seed, network):
     """Estimate each runner from a network fitted to the others, one fit after the other."""
     from grfkit import model
+
     model.hold(*estimators.of_network(taken, recipe))
     runners = taken.stances["runner"].to_numpy()
-    return [model.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
-            for runner in np.unique(runners)]
+    return [
+        model.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
+        for runner in np.unique(runners)
+    ]
 
 
 def fitted(taken, recipes, *, seed, network):
@@ -146,15 +182,31 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
     recorded = field_known.read(stances, folder, section)
     motions = field_known.motions(recorded, section)
     found = steps.find(motions)
-    known, taken = field_study.known_steps(motions, field_known.match(found, stances)[0], samples.prepare(frames, stances, recipe))
-    contacts, detector = field_study.detect(motions, found, known, kernel.middle(recipe.kernel, samples.KINDS), every=3, seed=seed)
-    curves = field_train.regression(taken, field_train.targets(taken, known, recorded, motions, section), known, motions, recipe)
+    known, taken = field_study.known_steps(
+        motions, field_known.match(found, stances)[0], samples.prepare(frames, stances, recipe)
+    )
+    contacts, detector = field_study.detect(
+        motions, found, known, kernel.middle(recipe.kernel, samples.KINDS), every=3, seed=seed
+    )
+    curves = field_train.regression(
+        taken, field_train.targets(taken, known, recorded, motions, section), known, motions, recipe
+    )
     settings = field_train.settings(section, recipe, known, level=0.9, vlr=section["vlr"])
     estimated, nearest = field_study.estimate(curves, motions, contacts, settings)
     of_features = field_doubt.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
-    return field_train.model(detector, curves, motions, contacts, estimated, nearest, off=field_doubt.residuals(taken, known, contacts, estimated),
-                             of_features=of_features, of_asymmetry=field_doubt.asymmetry_errors(of_features, known),
-                             speeds={each.file: each.speed_m_s for each in recorded}, settings=settings), recorded
+    return field_train.model(
+        detector,
+        curves,
+        motions,
+        contacts,
+        estimated,
+        nearest,
+        off=field_doubt.residuals(taken, known, contacts, estimated),
+        of_features=of_features,
+        of_asymmetry=field_doubt.asymmetry_errors(of_features, known),
+        speeds={each.file: each.speed_m_s for each in recorded},
+        settings=settings,
+    ), recorded
 
 
 def a_minute(recorded):
@@ -162,7 +214,7 @@ def a_minute(recorded):
     kept, left = [], 60.0
     for each in recorded:
         if left * each.point_hz >= 100:  # frames: what is left is worth a recording
-            kept.append(replace(each, points=each.points[:round(left * each.point_hz)]))
+            kept.append(replace(each, points=each.points[: round(left * each.point_hz)]))
             left -= len(kept[-1].points) / each.point_hz
     return kept
 
@@ -170,6 +222,7 @@ def a_minute(recorded):
 def estimated(model, recorded):
     """Estimate recordings without their plates, from points in memory to tables of steps and curves; one that is refused took its time too."""
     from grfkit import field_estimate
+
     for each in recorded:
         with contextlib.suppress(field_estimate.Refused):
             field_estimate.one(model, each.file, each.points, each.point_hz, each.speed_m_s)
@@ -178,19 +231,34 @@ def estimated(model, recorded):
 def bare_reading(recorded, folder):
     """Read the recordings' files as ezc3d does, points and plates."""
     import ezc3d
+
     return [ezc3d.c3d(str(Path(folder) / each.file), extract_forceplat_data=True) for each in recorded]
 
 
 def plain_spm(estimated, measured, *, alpha):
     """Test paired curves (S, Q) as spm1d does."""
     import spm1d
+
     return spm1d.stats.ttest(estimated - measured).inference(alpha, two_tailed=True)
 
 
 def one_epoch(points, forces, lengths):
     """Train a network for one epoch, from points and forces in memory to its weights."""
     from grfkit import model
-    model.fit(points, forces, lengths, seed=0, frames_per_step=10, units=64, layers=2, dropout=0.1, learning_rate=0.005, batch_size=32, epochs=1)
+
+    model.fit(
+        points,
+        forces,
+        lengths,
+        seed=0,
+        frames_per_step=10,
+        units=64,
+        layers=2,
+        dropout=0.1,
+        learning_rate=0.005,
+        batch_size=32,
+        epochs=1,
+    )
 
 
 def one_factorisation(points, forces, lengths):

@@ -27,7 +27,9 @@ class Plate:
     corners: np.ndarray  # (4, 3) m
 
     def __post_init__(self):
-        self.cop[~(np.abs(self.cop) <= c3d_check.FARTHEST_M).all(axis=-1)] = np.nan  # the noise of an unloaded plate divided by itself
+        self.cop[~(np.abs(self.cop) <= c3d_check.FARTHEST_M).all(axis=-1)] = (
+            np.nan
+        )  # the noise of an unloaded plate divided by itself
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,13 @@ class Recording:
     point_hz: float
     plates: list
     force_hz: float
-    poses: dict = field(default_factory=dict)  # segment -> (F, 3, 4): axes of the segment as columns, and its origin in m
+    poses: dict = field(
+        default_factory=dict
+    )  # segment -> (F, 3, 4): axes of the segment as columns, and its origin in m
     pose_hz: float = float("nan")
-    offsets: dict = field(default_factory=dict)  # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
+    offsets: dict = field(
+        default_factory=dict
+    )  # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -58,8 +64,10 @@ def axes(forward, up):
     above = _axis(up)
     ahead = next(axis for axis in AXES.values() if not axis @ above) if forward == "found" else _axis(forward)
     if abs(ahead @ above) > 0:
-        raise ValueError(f"forward and up are different axes of the C3D file; found {forward} and {up}. "
-                         "Correct them in the study file.")
+        raise ValueError(
+            f"forward and up are different axes of the C3D file; found {forward} and {up}. "
+            "Correct them in the study file."
+        )
     return np.stack([ahead, np.cross(above, ahead), above])
 
 
@@ -79,21 +87,34 @@ def convert(content, name, *, forward, up, plates=None):
     """Turn what `open_file` gave, of the file `name`, into a Recording, as `read` says."""
     rotation = axes(forward, up)
     parameters = content["parameters"]
-    units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]  # a file without units is in metres, by ezc3d's reading
+    units = parameters["POINT"].get("UNITS", {}).get("value") or [
+        "m"
+    ]  # a file without units is in metres, by ezc3d's reading
     scale = _scale(units[0], name)
     found = _plates(content, rotation, plates)
-    return Recording(_points(content, rotation, scale), float(parameters["POINT"]["RATE"]["value"][0]),
-                     found, float(parameters["ANALOG"]["RATE"]["value"][0]) if found else float("nan"),
-                     *_poses(content, rotation, scale), _offsets(parameters))
+    return Recording(
+        _points(content, rotation, scale),
+        float(parameters["POINT"]["RATE"]["value"][0]),
+        found,
+        float(parameters["ANALOG"]["RATE"]["value"][0]) if found else float("nan"),
+        *_poses(content, rotation, scale),
+        _offsets(parameters),
+    )
 
 
 def turn(recording, points, ahead):
     """Turn a recording and its 11 points (F, 11, 3) m about the vertical, so that the direction `ahead` (3,) becomes AP."""
     ahead = np.array([ahead[0], ahead[1], 0.0]) / np.hypot(ahead[0], ahead[1])
     rotation = np.stack([ahead, np.cross([0.0, 0.0, 1.0], ahead), [0.0, 0.0, 1.0]])
-    plates = [Plate(*(each @ rotation.T for each in (plate.force, plate.cop, plate.corners))) for plate in recording.plates]
-    return replace(recording, plates=plates, points={name: xyz @ rotation.T for name, xyz in recording.points.items()},
-                   poses={name: rotation @ pose for name, pose in recording.poses.items()}), points @ rotation.T
+    plates = [
+        Plate(*(each @ rotation.T for each in (plate.force, plate.cop, plate.corners))) for plate in recording.plates
+    ]
+    return replace(
+        recording,
+        plates=plates,
+        points={name: xyz @ rotation.T for name, xyz in recording.points.items()},
+        poses={name: rotation @ pose for name, pose in recording.poses.items()},
+    ), points @ rotation.T
 
 
 def open_file(path):
@@ -104,7 +125,9 @@ def open_file(path):
     try:
         content = ezc3d.c3d(str(path))
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
-        raise InputError(f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE) from error
+        raise InputError(
+            f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE
+        ) from error
     c3d_check.check_values(content, path)
     return content
 
@@ -124,15 +147,19 @@ def _points(content, rotation, scale):
     missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
     metres = np.moveaxis(np.tensordot(rotation * scale, raw, axes=1), 0, 2)
     metres[missing] = np.nan
-    labels = _labels(content["parameters"]["POINT"])[:len(metres)]  # some files name more than they hold
+    labels = _labels(content["parameters"]["POINT"])[: len(metres)]  # some files name more than they hold
     twice = {label for label in labels if labels.count(label) > 1}  # which one is meant, the study file says: LHEE#2
-    numbered = [f"{label}#{labels[:i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
+    numbered = [
+        f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)
+    ]
     return dict(zip(numbered, metres, strict=True))
 
 
 def _labels(group):
     """Gather the names of all points; a file with more than 255 goes on in LABELS2, LABELS3, ..."""
-    more = sorted((name for name in group if name.startswith("LABELS") and name[6:].isdigit()), key=lambda name: int(name[6:]))
+    more = sorted(
+        (name for name in group if name.startswith("LABELS") and name[6:].isdigit()), key=lambda name: int(name[6:])
+    )
     return [label for name in ("LABELS", *more) for label in group[name]["value"]]
 
 
@@ -150,19 +177,40 @@ def _poses(content, rotation, scale):
 
 def _offsets(parameters):
     """Gather the vectors (3,) m of the group THEIA3D, such as the heels' in the axes of the feet."""
-    values = {name.lower(): np.ravel(entry["value"]) for name, entry in parameters.get("THEIA3D", {}).items() if "value" in entry}
-    return {name: value.astype(float) for name, value in values.items() if value.shape == (3,) and value.dtype.kind == "f"}
+    values = {
+        name.lower(): np.ravel(entry["value"])
+        for name, entry in parameters.get("THEIA3D", {}).items()
+        if "value" in entry
+    }
+    return {
+        name: value.astype(float) for name, value in values.items() if value.shape == (3,) and value.dtype.kind == "f"
+    }
 
 
 def _plates(content, rotation, wanted):
-    platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)  # c3d(extract_forceplat_data=True) also lays out moments: twice as long
+    platforms = ezc3d.ezc3d.ForcePlatforms(
+        content.c3d_swig
+    )  # c3d(extract_forceplat_data=True) also lays out moments: twice as long
     raw = {number: plate for number, plate in enumerate(platforms.forcePlatforms(), start=1)}
     absent = sorted(set(wanted or []) - set(raw))
     if absent:
-        raise ValueError(f"The study names the force plates {wanted}; the C3D file has {len(raw)}. "
-                         "Correct `plates` in the study file.")
-    return [_plate(number, plate.forceUnit(), plate.positionUnit(), _rows(plate.forces()), _rows(plate.CoP()), _rows(plate.corners()),
-                   rotation) for number, plate in raw.items() if (wanted is None or number in wanted) and plate.nbFrames()]
+        raise ValueError(
+            f"The study names the force plates {wanted}; the C3D file has {len(raw)}. "
+            "Correct `plates` in the study file."
+        )
+    return [
+        _plate(
+            number,
+            plate.forceUnit(),
+            plate.positionUnit(),
+            _rows(plate.forces()),
+            _rows(plate.CoP()),
+            _rows(plate.corners()),
+            rotation,
+        )
+        for number, plate in raw.items()
+        if (wanted is None or number in wanted) and plate.nbFrames()
+    ]
 
 
 def _rows(vectors):
@@ -172,20 +220,28 @@ def _rows(vectors):
 def _plate(number, force_unit, unit, force, cop, corners, rotation):
     """Check one plate, given (T, 3), (T, 3) and (4, 3) in file axes and units, and bring it into the runner's."""
     if force_unit != "N":
-        raise InputError(f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}.", "Export it again.")
+        raise InputError(
+            f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}.", "Export it again."
+        )
     corners = corners @ rotation.T * _scale(unit, f"force plate {number}")
     edges = np.diff(corners, axis=0, append=corners[:1])
     lengths = np.linalg.norm(edges, axis=1)
-    slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(lengths * np.roll(lengths, 1), 1e-9)
+    slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(
+        lengths * np.roll(lengths, 1), 1e-9
+    )
     if not (PLATE_EDGE_M[0] < lengths.min() and lengths.max() < PLATE_EDGE_M[1] and slant.max() < 0.1):
         apart = ", ".join(f"{length:.3g}" for length in lengths)
-        raise InputError(f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
-                         f"force plate {number} are {apart} m apart.", "Export the file with the right corners, or name the "
-                         "other plates under `plates` in the study file.")
+        raise InputError(
+            f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
+            f"force plate {number} are {apart} m apart.",
+            "Export the file with the right corners, or name the other plates under `plates` in the study file.",
+        )
     wrong = np.count_nonzero(~(np.abs(force) <= c3d_check.STRONGEST_N))  # NaN is wrong too
     if wrong:
-        raise InputError(f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
-                         "Export it again, or name the other plates under `plates` in the study file.")
+        raise InputError(
+            f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
+            "Export it again, or name the other plates under `plates` in the study file.",
+        )
     force = force @ rotation.T
     vertical = np.sort(force[:, 2])
     few = min(GLITCH_FRAMES, (len(vertical) - 1) // 2)

@@ -12,18 +12,46 @@ import numpy as np
 from grfkit import c3d_layout
 from grfkit.c3d_layout import BLOCK, LEAVE_OUT, all_values, first, require
 
-TYPES = {"USED": 2, "TYPE": 2, "CHANNEL": 2, "OFFSET": 2, "DATA_START": 2, "RATIO": 2, "RATE": 4, "SCALE": 4, "GEN_SCALE": 4,
-         "CORNERS": 4, "ORIGIN": 4, "CAL_MATRIX": 4, "FPCOPPOLY": 4, "LABELS": -1, "UNITS": -1}  # ezc3d takes no other
-NEEDED = {"POINT": ("USED", "FRAMES", "RATE", "SCALE"), "ANALOG": (), "FORCE_PLATFORM": ("USED",),
-          "ROTATION": ("USED", "RATE", "DATA_START")}
-ONE_VALUE = {"USED", "FRAMES", "RATE", "RATIO", "DATA_START", "GEN_SCALE"}  # ezc3d takes it without looking whether it is there
+TYPES = {
+    "USED": 2,
+    "TYPE": 2,
+    "CHANNEL": 2,
+    "OFFSET": 2,
+    "DATA_START": 2,
+    "RATIO": 2,
+    "RATE": 4,
+    "SCALE": 4,
+    "GEN_SCALE": 4,
+    "CORNERS": 4,
+    "ORIGIN": 4,
+    "CAL_MATRIX": 4,
+    "FPCOPPOLY": 4,
+    "LABELS": -1,
+    "UNITS": -1,
+}  # ezc3d takes no other
+NEEDED = {
+    "POINT": ("USED", "FRAMES", "RATE", "SCALE"),
+    "ANALOG": (),
+    "FORCE_PLATFORM": ("USED",),
+    "ROTATION": ("USED", "RATE", "DATA_START"),
+}
+ONE_VALUE = {
+    "USED",
+    "FRAMES",
+    "RATE",
+    "RATIO",
+    "DATA_START",
+    "GEN_SCALE",
+}  # ezc3d takes it without looking whether it is there
 POSE_BYTES = 17 * 4  # a 4x4 matrix and a residual
 MOST_EMPTY = 100  # analog samples of no channel in a frame: our choice, so that they take no time
 RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
 FARTHEST_M, STRONGEST_N = 1e3, 1e5
 FOOT_M = 1.0  # longer than any foot: our choice
 CLOSE = 1e-3  # relative, between two notes of one number: our choice, above the rounding of single precision
-RIGHT_ANGLE = 1e-2  # what the products of a pose's axes may differ by: our choice, above the rounding of single precision
+RIGHT_ANGLE = (
+    1e-2  # what the products of a pose's axes may differ by: our choice, above the rounding of single precision
+)
 
 
 def check_layout(path):
@@ -48,15 +76,32 @@ def check_values(content, path):
     farthest, poses = FARTHEST_M / {"mm": 0.001, "cm": 0.01}.get(unit, 1.0), content["data"]["rotations"]
     for what, values in (("point", content["data"]["points"][:3]), ("segment", poses[:3, 3])):
         largest = np.abs(values[~np.isnan(values)]).max(initial=0)
-        require(largest <= farthest, path, f"has every {what} within {FARTHEST_M:,.0f} m", f"has one at {largest:.3g} {unit}")
+        require(
+            largest <= farthest,
+            path,
+            f"has every {what} within {FARTHEST_M:,.0f} m",
+            f"has one at {largest:.3g} {unit}",
+        )
     known = np.isfinite(poses[:3]).all(axis=(0, 1)) & poses[:3, :3].any(axis=(0, 1))
     products = np.einsum("iksf,jksf->sfij", poses[:3, :3], poses[:3, :3])[known]
     off = np.abs(products - np.eye(3)).max(initial=0)
-    require(off < RIGHT_ANGLE, path, "has segments whose axes are unit vectors at right angles", f"has one that is off by {off:.3g}")
-    offsets = [np.abs(entry["value"]).max() for entry in content["parameters"].get("THEIA3D", {}).values()
-               if getattr(entry.get("value"), "size", 0) == 3]
-    require(all(offset <= FOOT_M for offset in offsets), path, f"has the heels within {FOOT_M} m of the feet's origins",
-            f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m")
+    require(
+        off < RIGHT_ANGLE,
+        path,
+        "has segments whose axes are unit vectors at right angles",
+        f"has one that is off by {off:.3g}",
+    )
+    offsets = [
+        np.abs(entry["value"]).max()
+        for entry in content["parameters"].get("THEIA3D", {}).values()
+        if getattr(entry.get("value"), "size", 0) == 3
+    ]
+    require(
+        all(offset <= FOOT_M for offset in offsets),
+        path,
+        f"has the heels within {FOOT_M} m of the feet's origins",
+        f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m",
+    )
 
 
 def _check_types(groups, path):
@@ -82,25 +127,42 @@ def _frames(header, groups):
 
 def _check_agreement(header, groups, path):
     """Check that the header says what the parameters say: ezc3d believes the latter."""
-    rate, analog_rate, channels = (first(groups, *name) for name in (("POINT", "RATE"), ("ANALOG", "RATE"), ("ANALOG", "USED")))
-    require(RATES_HZ[0] <= rate <= RATES_HZ[1], path, "has from {} to {:,.0f} frames a second".format(*RATES_HZ), f"has {rate:g}")
+    rate, analog_rate, channels = (
+        first(groups, *name) for name in (("POINT", "RATE"), ("ANALOG", "RATE"), ("ANALOG", "USED"))
+    )
+    require(
+        RATES_HZ[0] <= rate <= RATES_HZ[1],
+        path,
+        "has from {} to {:,.0f} frames a second".format(*RATES_HZ),
+        f"has {rate:g}",
+    )
     frames, shown = _frames(header, groups), header.last - header.first + 1
     pose_rate = first(groups, "ROTATION", "RATE") if first(groups, "ROTATION", "USED") else 0
-    for what, one, two in (("points", header.points, first(groups, "POINT", "USED")),
-                           ("frames", frames if header.last == 65535 <= frames else shown, frames),  # the header counts no further
-                           ("frames a second", header.rate, rate), ("scale", header.scale, first(groups, "POINT", "SCALE")),
-                           ("first block of data", header.data_start, first(groups, "POINT", "DATA_START")),
-                           ("analog values in a frame", header.analog_values, channels * header.samples),
-                           ("analog samples a second", header.samples * rate if channels else analog_rate, analog_rate),
-                           ("poses a second", pose_rate, rate * _poses(groups))):
-        require(math.isclose(one, two, rel_tol=CLOSE if "second" in what or what == "scale" else 0), path,
-                f"says the same of its {what} wherever it says it", f"says {one:g} and {two:g}")
+    for what, one, two in (
+        ("points", header.points, first(groups, "POINT", "USED")),
+        ("frames", frames if header.last == 65535 <= frames else shown, frames),  # the header counts no further
+        ("frames a second", header.rate, rate),
+        ("scale", header.scale, first(groups, "POINT", "SCALE")),
+        ("first block of data", header.data_start, first(groups, "POINT", "DATA_START")),
+        ("analog values in a frame", header.analog_values, channels * header.samples),
+        ("analog samples a second", header.samples * rate if channels else analog_rate, analog_rate),
+        ("poses a second", pose_rate, rate * _poses(groups)),
+    ):
+        require(
+            math.isclose(one, two, rel_tol=CLOSE if "second" in what or what == "scale" else 0),
+            path,
+            f"says the same of its {what} wherever it says it",
+            f"says {one:g} and {two:g}",
+        )
     samples = _ratio(groups, "ANALOG")
     # 499.5 / 99.9 of single precision is a little less than 5, and ezc3d would read a whole file wrongly
-    require(samples == header.samples if channels > 0 else 0 <= samples <= MOST_EMPTY and not channels, path,
-            "has a whole number of analog samples in a frame, in single precision too",
-            f"has {analog_rate:g} a second for {rate:g} frames",
-            f"Export it at rates that are whole numbers, {LEAVE_OUT}.")
+    require(
+        samples == header.samples if channels > 0 else 0 <= samples <= MOST_EMPTY and not channels,
+        path,
+        "has a whole number of analog samples in a frame, in single precision too",
+        f"has {analog_rate:g} a second for {rate:g} frames",
+        f"Export it at rates that are whole numbers, {LEAVE_OUT}.",
+    )
 
 
 def _poses(groups):
@@ -130,38 +192,78 @@ def _check_plates(header, groups, path):
     """Check that each force plate is described in full, as ezc3d reads it, and that its channels are there."""
     plates, there = first(groups, "FORCE_PLATFORM", "USED"), groups.get("FORCE_PLATFORM", {})
     types = all_values(groups, "FORCE_PLATFORM", "TYPE")  # some files describe more than they use
-    require(0 <= plates <= len(types) and set(types[:plates]) <= {1, 2, 3, 4}, path, "has force plates of types 1 to 4",
-            f"has {plates} of types {types}")
+    require(
+        0 <= plates <= len(types) and set(types[:plates]) <= {1, 2, 3, 4},
+        path,
+        "has force plates of types 1 to 4",
+        f"has {plates} of types {types}",
+    )
     types = types[:plates]
     if not plates:
         return
-    size = {name: there[name].size if name in there else () for name in ("CHANNEL", "CAL_MATRIX", "CORNERS", "ORIGIN", "FPCOPPOLY")}
+    size = {
+        name: there[name].size if name in there else ()
+        for name in ("CHANNEL", "CAL_MATRIX", "CORNERS", "ORIGIN", "FPCOPPOLY")
+    }
     full = math.prod(size["CORNERS"]) >= 12 * plates and math.prod(size["ORIGIN"]) >= 3 * plates
-    require(full, path, "has FORCE_PLATFORM:CORNERS and ORIGIN of each plate", f"has sizes {size['CORNERS']} and {size['ORIGIN']}")
+    require(
+        full,
+        path,
+        "has FORCE_PLATFORM:CORNERS and ORIGIN of each plate",
+        f"has sizes {size['CORNERS']} and {size['ORIGIN']}",
+    )
     most = 8 if 3 in types else 6
-    require(len(size["CHANNEL"]) == 2 and size["CHANNEL"][0] >= most and size["CHANNEL"][1] >= plates, path,
-            f"has FORCE_PLATFORM:CHANNEL of size ({most}, {plates})", f"has size {size['CHANNEL']}")
+    require(
+        len(size["CHANNEL"]) == 2 and size["CHANNEL"][0] >= most and size["CHANNEL"][1] >= plates,
+        path,
+        f"has FORCE_PLATFORM:CHANNEL of size ({most}, {plates})",
+        f"has size {size['CHANNEL']}",
+    )
     used = there["CHANNEL"].values().reshape(size["CHANNEL"], order="F")[:, :plates]
-    used = [used[:8 if kind == 3 else 6, plate] for plate, kind in enumerate(types)]
+    used = [used[: 8 if kind == 3 else 6, plate] for plate, kind in enumerate(types)]
     there_are = all(((1 <= each) & (each <= first(groups, "ANALOG", "USED"))).all() for each in used)
-    require(there_are or not (header.samples or _ratio(groups, "ANALOG")), path,  # a static trial may lack them
-            "has the channels of its force plates", "has not")
+    require(
+        there_are or not (header.samples or _ratio(groups, "ANALOG")),
+        path,  # a static trial may lack them
+        "has the channels of its force plates",
+        "has not",
+    )
     matrix = size["CAL_MATRIX"]
-    require(math.prod(matrix[:2]) == 36 or not (4 in types or len(matrix) > 2 and math.prod(matrix)), path,
-            "has FORCE_PLATFORM:CAL_MATRIX of 6 x 6 for each plate", f"has size {matrix}")
-    require(4 not in types or len(matrix) == 3 and matrix[2] >= plates, path, "has FORCE_PLATFORM:CAL_MATRIX of each plate",
-            f"has size {matrix}")
-    require(3 not in types or not math.prod(size["FPCOPPOLY"] or (0,)) or math.prod(size["FPCOPPOLY"]) >= 12 * plates, path,
-            "has FORCE_PLATFORM:FPCOPPOLY of each plate", f"has size {size['FPCOPPOLY']}")
+    require(
+        math.prod(matrix[:2]) == 36 or not (4 in types or len(matrix) > 2 and math.prod(matrix)),
+        path,
+        "has FORCE_PLATFORM:CAL_MATRIX of 6 x 6 for each plate",
+        f"has size {matrix}",
+    )
+    require(
+        4 not in types or len(matrix) == 3 and matrix[2] >= plates,
+        path,
+        "has FORCE_PLATFORM:CAL_MATRIX of each plate",
+        f"has size {matrix}",
+    )
+    require(
+        3 not in types or not math.prod(size["FPCOPPOLY"] or (0,)) or math.prod(size["FPCOPPOLY"]) >= 12 * plates,
+        path,
+        "has FORCE_PLATFORM:FPCOPPOLY of each plate",
+        f"has size {size['FPCOPPOLY']}",
+    )
 
 
 def _check_size(header, groups, size, path):
     """Check that the data fill the file up to its last block: fewer bytes are a torn file, more are frames that no one counts."""
     frames = _frames(header, groups)
-    end = BLOCK * (header.data_start - 1) + frames * (4 * header.points + header.analog_values) * (4 if header.scale < 0 else 2)
+    end = BLOCK * (header.data_start - 1) + frames * (4 * header.points + header.analog_values) * (
+        4 if header.scale < 0 else 2
+    )
     if first(groups, "ROTATION", "USED"):
         begin = BLOCK * (first(groups, "ROTATION", "DATA_START") - 1)
-        require(begin >= end, path, "has its poses after its points", f"has them from byte {begin} on, points up to {end}")
+        require(
+            begin >= end, path, "has its poses after its points", f"has them from byte {begin} on, points up to {end}"
+        )
         end = begin + frames * _poses(groups) * first(groups, "ROTATION", "USED") * POSE_BYTES
-    require(end <= size <= end + BLOCK, path, f"of {frames} frames has {end} bytes and up to {BLOCK} to fill its last block",
-            f"has {size}")
+    require(
+        end <= size <= end + BLOCK,
+        path,
+        f"of {frames} frames has {end} bytes and up to {BLOCK} to fill its last block",
+        f"has {size}",
+    )

@@ -43,12 +43,14 @@ class Parameter(NamedTuple):
     @property
     def count(self):
         """Count numbers, or texts: their length comes first, and a single text has no other size."""
-        return math.prod(self.size[1:]) * bool(self.size[0] or self.size[1:]) if self.type == -1 else math.prod(self.size)
+        return (
+            math.prod(self.size[1:]) * bool(self.size[0] or self.size[1:]) if self.type == -1 else math.prod(self.size)
+        )
 
     def values(self):
         """Give numbers (n,) or a list of texts."""
         if self.type == -1:
-            return [self.raw[part * self.size[0]:(part + 1) * self.size[0]].strip() for part in range(self.count)]
+            return [self.raw[part * self.size[0] : (part + 1) * self.size[0]].strip() for part in range(self.count)]
         return _reals(self.raw, self.processor) if self.type == 4 else np.frombuffer(self.raw, f"<i{self.type}")
 
 
@@ -59,12 +61,20 @@ def read_layout(path):
     """
     with path.open("rb") as file:
         block = file.read(BLOCK)
-        require(len(block) == BLOCK and block[0] > 1 and block[1] == 80, path,
-                "begins with the number of another block and with 80", f"begins with {list(block[:2])}")
+        require(
+            len(block) == BLOCK and block[0] > 1 and block[1] == 80,
+            path,
+            "begins with the number of another block and with 80",
+            f"begins with {list(block[:2])}",
+        )
         file.seek(BLOCK * (block[0] - 1))
         start = file.read(4)
-        require(len(start) == 4 and start[:2] in (b"\1\x50", b"\0\0") and start[3] in (INTEL, DEC), path,
-                "has parameters where its header says, written by a processor of type 84 or 85", f"has {list(start)} there")
+        require(
+            len(start) == 4 and start[:2] in (b"\1\x50", b"\0\0") and start[3] in (INTEL, DEC),
+            path,
+            "has parameters where its header says, written by a processor of type 84 or 85",
+            f"has {list(start)} there",
+        )
         header = _header(block, start[3])
         section = file.read(max(0, BLOCK * (header.data_start - block[0]) - 4))
         size = file.seek(0, 2)
@@ -85,8 +95,12 @@ def first(groups, group, name, default=0):
 
 def all_values(groups, group, name):
     """Gather the values of a parameter and of those that continue it: LABELS, LABELS2, ..."""
-    return [value for key, parameter in groups.get(group, {}).items() if key.rstrip("0123456789") == name
-            for value in parameter.values()]
+    return [
+        value
+        for key, parameter in groups.get(group, {}).items()
+        if key.rstrip("0123456789") == name
+        for value in parameter.values()
+    ]
 
 
 def _header(block, processor):
@@ -109,13 +123,21 @@ def _parameters(section, processor, path):
         while step and section[at]:
             number, name, step, begin = _name(section, at)
             if number < 0:
-                require(-number not in names and name not in names.values(), path, "names each group of parameters once",
-                        f"has {name!r} again")
+                require(
+                    -number not in names and name not in names.values(),
+                    path,
+                    "names each group of parameters once",
+                    f"has {name!r} again",
+                )
                 names[-number], at = name, begin + 1 + section[begin]
             else:
                 found.setdefault(number, {})[name], at = _parameter(section, begin, processor)
-            require(at <= len(section) and step in (0, at - begin + 2), path, "says where each parameter ends",
-                    f"says something else for {name!r}")
+            require(
+                at <= len(section) and step in (0, at - begin + 2),
+                path,
+                "says where each parameter ends",
+                f"says something else for {name!r}",
+            )
     except (IndexError, KeyError, struct.error):
         require(False, path, "has parameters that end before its data", "has some that do not, or that are none")
     return {names.get(number, ""): group for number, group in found.items()}
@@ -125,7 +147,12 @@ def _name(section, at):
     """Read the beginning of a record -> number (negative for a group), name, bytes to the next (0: none), where it goes on."""
     length, number = struct.unpack_from("<2b", section, at)
     begin = at + 2 + abs(length)  # negative: locked
-    return number, section[at + 2:begin].split(b"\0")[0].decode("latin-1"), *struct.unpack_from("<H", section, begin), begin + 2
+    return (
+        number,
+        section[at + 2 : begin].split(b"\0")[0].decode("latin-1"),
+        *struct.unpack_from("<H", section, begin),
+        begin + 2,
+    )
 
 
 def _parameter(section, at, processor):
@@ -134,7 +161,7 @@ def _parameter(section, at, processor):
     if dimensions < (kind == -1):  # a text has a length; ezc3d would look for it beyond its list
         raise KeyError(dimensions)
     begin = at + 2 + dimensions
-    size = tuple(section[at + 2:begin]) or (1,)
+    size = tuple(section[at + 2 : begin]) or (1,)
     end = begin + math.prod(size) * BYTES[kind]
     if section[end] > 127:  # bytes of the description; ezc3d takes them for a negative number
         raise KeyError(section[end])

@@ -9,13 +9,20 @@ from grfkit import POINTS, contact, transform
 from grfkit.points import Excluded
 
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
-LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
+LAG_CUTOFF_HZ = (
+    10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
+)
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
 LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
-FLANK_S = 0.04  # of flight at either end of a stance that is compared too: our choice, so that touchdown and toe-off count
+FLANK_S = (
+    0.04  # of flight at either end of a stance that is compared too: our choice, so that touchdown and toe-off count
+)
 FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
-LEGS = [(POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
-        for side in "lr" for a, b in (("hip", "knee"), ("knee", "ankle"))]
+LEGS = [
+    (POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
+    for side in "lr"
+    for a, b in (("hip", "knee"), ("knee", "ankle"))
+]
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 
@@ -26,7 +33,7 @@ def check_force(vertical, first, end, hz, *, threshold_n, unloaded_s):
     return to zero, or nobody left it. Just before and after, it is within the threshold of zero.
     """
     margin = round(MARGIN_S * hz)
-    beside = [vertical[max(first - margin, 0):first], vertical[end:end + margin]]
+    beside = [vertical[max(first - margin, 0) : first], vertical[end : end + margin]]
     off = any(len(frames) and abs(np.median(frames)) > threshold_n for frames in beside)
     if off or contact.longest_low(vertical[first:end]) > unloaded_s * hz:
         raise Excluded("force does not return to zero")
@@ -44,7 +51,7 @@ def check_person(points, hz, *, max_speed_m_s, segment_change):
 def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
     """Check the listed speed against the points (T, 11, 3) m of a stance: the pelvis', or the belt's under the planted foot."""
     if treadmill:  # heel and toe move with the belt in the middle third of stance
-        foot = points[len(points) // 3:2 * len(points) // 3, FEET[side], 0].mean(axis=1)
+        foot = points[len(points) // 3 : 2 * len(points) // 3, FEET[side], 0].mean(axis=1)
         measured = (foot[0] - foot[-1]) * hz / (len(foot) - 1)
     else:
         measured = (points[-1, 0, 0] - points[0, 0, 0]) * hz / (len(points) - 1)
@@ -89,8 +96,11 @@ def lag(force, force_hz, pelvis, contacts):
     """
     margin = round(FLANK_S * force_hz)
     reach = round(LARGEST_LAG_S * force_hz)
-    inside = [(first - margin, end + margin) for first, end in contacts
-              if first - margin - reach > 0 and end + margin + reach < len(force)]
+    inside = [
+        (first - margin, end + margin)
+        for first, end in contacts
+        if first - margin - reach > 0 and end + margin + reach < len(force)
+    ]
     if not inside:
         return float("nan")
     times = np.arange(len(force)) / force_hz

@@ -31,8 +31,10 @@ def two_mass(time_s, *, contact_s, flight_s, limb_speed, limb_time):
     limb = LIMB_SHARE * (limb_speed / stop / GRAVITY + 1) if stop else 0.0
     rest = (contact_s + flight_s - 2 * stop * limb) / contact_s
     if not rest > 0:
-        raise ValueError(f"The lower limb takes a part of the step's impulse; an ankle at {limb_speed:.1f} m/s before a contact of "
-                         f"{contact_s:.3f} s and a flight of {flight_s:.3f} s takes more than all. Points are in m, times in s.")
+        raise ValueError(
+            f"The lower limb takes a part of the step's impulse; an ankle at {limb_speed:.1f} m/s before a contact of "
+            f"{contact_s:.3f} s and a flight of {flight_s:.3f} s takes more than all. Points are in m, times in s."
+        )
     impact = 2 * limb * raised_cosine(time_s, stop, 2 * stop) if stop else 0.0
     return impact + 2 * rest * raised_cosine(time_s, PEAK_SHARE * contact_s, contact_s)
 
@@ -71,8 +73,10 @@ def estimate(kind, points, time_s, *, contact_s, flight_s, side):
     if kind not in KINDS:
         raise ValueError(f"A closed-form estimate is one of {', '.join(KINDS)}; found {kind!r}.")
     if not (np.isfinite(flight_s) and contact_s > 0):
-        raise ValueError(f"A closed-form estimate needs contact and flight time; found {contact_s} s and {flight_s} s. After the last "
-                         "stance of a recording flight is unknown: fill in the runner's mean at that speed.")
+        raise ValueError(
+            f"A closed-form estimate needs contact and flight time; found {contact_s} s and {flight_s} s. After the last "
+            "stance of a recording flight is unknown: fill in the runner's mean at that speed."
+        )
     force = np.full((len(time_s), len(COMPONENTS)), np.nan)
     if kind == "sine":
         force[:, 2] = sine(time_s, contact_s=contact_s, flight_s=flight_s)
@@ -94,6 +98,12 @@ def predict(kind, points, lengths, in_stance, sides, flight_s, time_s):
         rows = slice(first, first + length)
         time, inside = time_s[rows], in_stance[rows]
         interval = (time[-1] - time[0]) / (length - 1)
-        estimated[rows] = estimate(kind, points[rows].reshape(length, len(POINTS), 3), time - time[inside][0] + interval / 2,
-                                   contact_s=interval * inside.sum(), flight_s=flight, side=side)
+        estimated[rows] = estimate(
+            kind,
+            points[rows].reshape(length, len(POINTS), 3),
+            time - time[inside][0] + interval / 2,
+            contact_s=interval * inside.sum(),
+            flight_s=flight,
+            side=side,
+        )
     return estimated

@@ -27,8 +27,11 @@ FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
 SMALL_MB = 32  # of recordings: less is read here before processes have started and saved as much (2 to 4 s, measured); our choice
 ANSWER_S = 10  # so long a scheduler may take to answer: our choice
 WORKER_S = 60  # so long a cluster may be without any worker: our choice
-LIGHT = {"distributed.admin.tick.interval": "1s", "distributed.admin.system-monitor.interval": "5s",  # what Dask watches itself with
-         "distributed.worker.profile.enabled": False}  # takes a tenth of a processor
+LIGHT = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",  # what Dask watches itself with
+    "distributed.worker.profile.enabled": False,
+}  # takes a tenth of a processor
 
 
 def collect(trials, folder, results, *, engine=None, **settings):
@@ -45,8 +48,11 @@ def collect(trials, folder, results, *, engine=None, **settings):
     runners = [rows for _, rows in trials.groupby("runner", sort=False)]
     cut = partial(_cut, folder=str(folder), code=fingerprint(), **settings)
     tables, count = [], 0
-    with (_engine(engine or _default(folder, trials), len(runners)) as run, store.growing(results, FRAMES) as append,
-          tqdm(total=len(trials), desc="reading and cutting", unit="file", mininterval=1) as bar):
+    with (
+        _engine(engine or _default(folder, trials), len(runners)) as run,
+        store.growing(results, FRAMES) as append,
+        tqdm(total=len(trials), desc="reading and cutting", unit="file", mininterval=1) as bar,
+    ):
         for rows, (stances, frames, *others) in zip(runners, run(cut, runners), strict=True):
             if len(stances):
                 append(frames.assign(stance=frames["stance"] + count))
@@ -55,8 +61,10 @@ def collect(trials, folder, results, *, engine=None, **settings):
             bar.update(len(rows))
         stances, excluded, weights = (_stacked(kind) for kind in zip(*tables, strict=True))
         if not count:
-            raise ValueError(f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
-                             f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds.")
+            raise ValueError(
+                f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
+                f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds."
+            )
         (Path(results) / STANCES).unlink(missing_ok=True)  # of an earlier run: never to be read with these frames
     return stances.assign(stance=range(count)), excluded, weights
 
@@ -64,7 +72,10 @@ def collect(trials, folder, results, *, engine=None, **settings):
 def settings(section):
     """Take from a study's section 01_preprocess what collect is given besides trials and folders."""
     given = {name: section[name] for name in signature(stance.collect).parameters if name in section}
-    return given | {"landmark_source": {name: section[name] for name in ("points", "theia", "clusters")}, "limits": section["checks"]}
+    return given | {
+        "landmark_source": {name: section[name] for name in ("points", "theia", "clusters")},
+        "limits": section["checks"],
+    }
 
 
 def natural(names):
@@ -82,11 +93,15 @@ def fingerprint():
 def _cut(trials, *, folder, code, **settings):
     """Cut the trials of one runner, wherever this runs, if the same program and the same recordings are there."""
     if code != fingerprint():
-        raise ValueError(f"Every worker runs the same program as this one, {code}; found {fingerprint()} on {platform.node()}. "
-                         "Install the same version there, from the same requirements.lock, and start its workers again.")
+        raise ValueError(
+            f"Every worker runs the same program as this one, {code}; found {fingerprint()} on {platform.node()}. "
+            "Install the same version there, from the same requirements.lock, and start its workers again."
+        )
     if not Path(folder).is_dir():
-        raise ValueError(f"Every worker sees the recordings under the same path; {folder} is not there on {platform.node()}. "
-                         "Mount the folder there under that path, and start again.")
+        raise ValueError(
+            f"Every worker sees the recordings under the same path; {folder} is not there on {platform.node()}. "
+            "Mount the folder there under that path, and start again."
+        )
     return stance.collect(trials, folder, **settings)
 
 
@@ -98,6 +113,7 @@ def _stacked(tables):
 def _default(folder, trials):
     """Choose the engine where none is named: processes, if they do more in the time that they take to start."""
     import joblib
+
     files = {*trials["file"], *trials["static"]} - {""}
     size_mb = sum((folder / file).stat().st_size for file in files) / 1e6
     return "processes" if size_mb > SMALL_MB and joblib.cpu_count() > 1 and trials["runner"].nunique() > 1 else "here"
@@ -112,15 +128,28 @@ def _engine(name, most):
         import dask
         import joblib
         from dask.distributed import Client, LocalCluster
-        with (_quiet() as level, dask.config.set(LIGHT),
-              LocalCluster(n_workers=min(most, joblib.cpu_count()), threads_per_worker=1, processes=name == "processes",
-                           memory_limit=0, dashboard_address="127.0.0.1:0", silence_logs=level) as cluster, Client(cluster) as client):
+
+        with (
+            _quiet() as level,
+            dask.config.set(LIGHT),
+            LocalCluster(
+                n_workers=min(most, joblib.cpu_count()),
+                threads_per_worker=1,
+                processes=name == "processes",
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=level,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
             yield partial(_run, client)
     elif re.fullmatch(r"(tcp|tls)://.+:\d+", name):
         with _quiet(), _connected(name) as client:
             yield partial(_run, client)
     else:
-        raise ValueError(f"DASK is threads, processes, or the address of a scheduler such as tcp://host:8786; found {name!r}. Correct it.")
+        raise ValueError(
+            f"DASK is threads, processes, or the address of a scheduler such as tcp://host:8786; found {name!r}. Correct it."
+        )
 
 
 @contextmanager
@@ -138,18 +167,22 @@ def _quiet():
 def _connected(address):
     """Connect to the scheduler of a cluster, if one answers: Dask's client waits for ever where something else listens."""
     from dask.distributed import Client
+
     try:
         with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop of events already
             thread.submit(asyncio.run, _greet(address)).result()
         return Client(address)
     except Exception as error:  # of the network, of certificates, of whatever else listens there
-        raise ValueError(f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s "
-                         f"({str(error) or 'silence'}). Start it (`dask scheduler`), or correct the address.") from None
+        raise ValueError(
+            f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s "
+            f"({str(error) or 'silence'}). Start it (`dask scheduler`), or correct the address."
+        ) from None
 
 
 async def _greet(address):
     from distributed.comm import connect
     from distributed.security import Security
+
     arguments = Security().get_connection_args("client")
     comm = await asyncio.wait_for(connect(address, timeout=ANSWER_S, **arguments), ANSWER_S)
     comm.abort()
@@ -169,19 +202,27 @@ def _run(client, function, chunks):
 def _result(client, future):
     """Wait for one chunk; raises ValueError, as the chunk does, or where the cluster cannot do it."""
     from dask.distributed import KilledWorker
+
     while True:
         try:
             return future.result(timeout=WORKER_S)
         except TimeoutError:
             if not client.nthreads():
-                raise ValueError(f"A scheduler needs workers; it had none for {WORKER_S} s. Start some "
-                                 "(`dask worker ADDRESS --nthreads 1`), then start again.") from None
+                raise ValueError(
+                    f"A scheduler needs workers; it had none for {WORKER_S} s. Start some "
+                    "(`dask worker ADDRESS --nthreads 1`), then start again."
+                ) from None
         except KilledWorker as error:
-            raise ValueError(f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. Most often "
-                             "memory ran out: start fewer workers on each machine.") from None
+            raise ValueError(
+                f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. Most often "
+                "memory ran out: start fewer workers on each machine."
+            ) from None
         except CancelledError:
-            raise ValueError("A scheduler runs until the last runner is cut; its connection was lost. Start it again, "
-                             "then this.") from None
+            raise ValueError(
+                "A scheduler runs until the last runner is cut; its connection was lost. Start it again, then this."
+            ) from None
         except ImportError as error:
-            raise ValueError(f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, from the same "
-                             "requirements.lock, and start its workers again.") from None
+            raise ValueError(
+                f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, from the same "
+                "requirements.lock, and start its workers again."
+            ) from None

@@ -76,24 +76,41 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
     another's step.
     """
     forces = [plate.force[:, 2] for plate in plates]
-    beside = [[one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in range(len(plates))]
-              for one in range(len(plates))]
-    parts = sorted((first, end, number) for number, force in enumerate(forces)
-                   for first, end in contacts(force, threshold_n=threshold_n, rate_hz=rate_hz))
+    beside = [
+        [one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in range(len(plates))]
+        for one in range(len(plates))
+    ]
+    parts = sorted(
+        (first, end, number)
+        for number, force in enumerate(forces)
+        for first, end in contacts(force, threshold_n=threshold_n, rate_hz=rate_hz)
+    )
     found, alone = [], []
     for first, end, number in parts:
         part = Contact(first, end, [(number, first, end)], frozenset([number]))
         last = found[-1] if found else None
         if end - first > longest_s * rate_hz:
             alone.append(part)
-        elif last and first <= last.end + LONGEST_DROPOUT_S * rate_hz and any(beside[number][other] for other in last.plates):
+        elif (
+            last
+            and first <= last.end + LONGEST_DROPOUT_S * rate_hz
+            and any(beside[number][other] for other in last.plates)
+        ):
             found[-1] = Contact(last.first, max(last.end, end), last.parts + part.parts, last.plates | part.plates)
         else:
             found.append(part)
-    for number, force in enumerate(forces):  # a plate that a foot only touches counts where its neighbour carries the foot
-        for first, end in contacts(force, threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0) if any(beside[number]) else []:
-            found = [step._replace(plates=step.plates | {number}) if step.first <= first and end <= step.end
-                     and any(beside[number][other] for other in step.plates) else step for step in found]
+    for number, force in enumerate(
+        forces
+    ):  # a plate that a foot only touches counts where its neighbour carries the foot
+        for first, end in (
+            contacts(force, threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0) if any(beside[number]) else []
+        ):
+            found = [
+                step._replace(plates=step.plates | {number})
+                if step.first <= first and end <= step.end and any(beside[number][other] for other in step.plates)
+                else step
+                for step in found
+            ]
     return sorted(found + alone)
 
 
@@ -139,7 +156,7 @@ def weigh(vertical, steps, *, hz):
         if run and not 0 < first - run[-1][1] < LONGEST_FLIGHT_S * hz:
             count = len(run) - 1
             last = count - count % 2 if count > 1 else count
-            impulse += vertical[run[0][0]:run[last][0]].sum() / hz
+            impulse += vertical[run[0][0] : run[last][0]].sum() / hz
             duration += (run[last][0] - run[0][0]) / hz
             run = []
         run.append((first, end))

@@ -52,7 +52,9 @@ def call(function, *arguments, **options):
     """Call a student's function; raise AssertionError that reads well where it is not written yet, or fails."""
     name = getattr(function, "__name__", "Your function")
     if not callable(function):
-        raise AssertionError(f"A function is asked for; found {type(function).__name__}. Give its name, without brackets.")
+        raise AssertionError(
+            f"A function is asked for; found {type(function).__name__}. Give its name, without brackets."
+        )
     try:
         answer = function(*arguments, **options)
     except NotImplementedError:
@@ -60,7 +62,9 @@ def call(function, *arguments, **options):
     except Exception as error:
         raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
     if answer is None:
-        raise AssertionError(f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.")
+        raise AssertionError(
+            f"{name} gives nothing back (None): each way through it must end with `return ...` and a value."
+        )
     return answer
 
 
@@ -71,12 +75,15 @@ def _made():
     Raises study.StudyError outside a copy of the project, or where its data cannot be written.
     """
     if not STUDY.is_file():
-        raise study.StudyError(f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it "
-                               "with `make environment`.")
+        raise study.StudyError(
+            f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it "
+            "with `make environment`."
+        )
     mark, wanted = REPORTS / "course.txt", _fingerprint()
 
     def ready():
         return mark.is_file() and mark.read_text(encoding="utf-8") == wanted
+
     if ready():
         return REPORTS
     try:
@@ -89,8 +96,10 @@ def _made():
                     _make(study.load(STUDY))
                 mark.write_text(wanted, encoding="utf-8")
     except OSError as error:
-        raise study.StudyError(f"The virtual runners are recorded once, into {REPORTS}, which cannot be written: {error}. Whoever installed "
-                               'grfkit runs this once: python -c "from grfkit import course; course.results()"') from error
+        raise study.StudyError(
+            f"The virtual runners are recorded once, into {REPORTS}, which cannot be written: {error}. Whoever installed "
+            'grfkit runs this once: python -c "from grfkit import course; course.results()"'
+        ) from error
     return REPORTS
 
 
@@ -99,21 +108,30 @@ def _make(settings):
     record(REPORTS / "recordings")
     section, folder = settings.sections["01_preprocess"], REPORTS / "results"
     trials = recordings.read_trials(REPORTS / "recordings", table=section["table"])
-    table, excluded, _ = cohort.collect(trials, REPORTS / "recordings", folder, engine="here", **cohort.settings(section))
+    table, excluded, _ = cohort.collect(
+        trials, REPORTS / "recordings", folder, engine="here", **cohort.settings(section)
+    )
     drawn = {name: section[name] for name in ("test_runners", "n_test_runners", "test_shoes", "test_laps")}
     table["split"] = split.draw(table, seed=settings.seed, **drawn)
     store.save(folder, "01_preprocess/excluded.csv", excluded)
     store.save(folder, STANCES, table)
     frames, table = store.read(folder, "01_preprocess/stances.parquet"), store.read(folder, STANCES)
     asked = recipes.load_all(RECIPES, ESTIMATORS)
-    estimated, _ = generalise.leave_out(frames, table, asked, folder=folder / "course", seed=settings.seed, network={}, ensemble=[])
+    estimated, _ = generalise.leave_out(
+        frames, table, asked, folder=folder / "course", seed=settings.seed, network={}, ensemble=[]
+    )
     store.save(folder, PREDICTIONS, estimated[metrics.in_stance(estimated, table)])
 
 
 def record(folder):
     """Record the course's virtual runners as C3D files, with their table of trials, by the laboratory's own command."""
-    done = subprocess.run([sys.executable, "-m", "grfkit.virtual", "--study", STUDY, "--out", folder], capture_output=True, text=True,
-                          encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        [sys.executable, "-m", "grfkit.virtual", "--study", STUDY, "--out", folder],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode:
         raise RuntimeError(f"The virtual runners could not be recorded: {done.stderr.strip()[-500:]}")
 

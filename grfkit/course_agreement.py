@@ -38,17 +38,24 @@ def check_paired_p(function):
         measured, estimated = _pairs(seed, runners, shift)
         difference, p = estimated - measured, stats.ttest_rel(estimated, measured).pvalue
         t = difference.mean() / (difference.std(ddof=1) / np.sqrt(runners))
-        mistakes = [(t, "This is t: give the p that belongs to it."),
-                    (p / 2, "This is one tail: a difference to either side counts."),
-                    (1 - p / 2, "A tail is taken on the wrong side: which share of Student's t lies beyond |t|?"),
-                    (2 - p, "p is above 1: take the tail beyond |t|, not beyond t."),
-                    (1 - p, "This is 1 - p."),
-                    (2 * stats.norm.sf(abs(t)), "This is the normal distribution's p: few runners need Student's t."),
-                    (2 * stats.t.sf(abs(t), runners), "Degrees of freedom are one less than runners."),
-                    (2 * stats.t.sf(abs(t) * np.sqrt(runners / (runners - 1)), runners - 1), "numpy's std divides by R: ddof=1."),
-                    (2 * stats.t.sf(abs(t) / np.sqrt(runners), runners - 1), "t divides by the standard error, SD / sqrt(R)."),
-                    (stats.ttest_ind(estimated, measured).pvalue,
-                     "This is the unpaired test: take each runner's difference first.")]
+        mistakes = [
+            (t, "This is t: give the p that belongs to it."),
+            (p / 2, "This is one tail: a difference to either side counts."),
+            (1 - p / 2, "A tail is taken on the wrong side: which share of Student's t lies beyond |t|?"),
+            (2 - p, "p is above 1: take the tail beyond |t|, not beyond t."),
+            (1 - p, "This is 1 - p."),
+            (2 * stats.norm.sf(abs(t)), "This is the normal distribution's p: few runners need Student's t."),
+            (2 * stats.t.sf(abs(t), runners), "Degrees of freedom are one less than runners."),
+            (
+                2 * stats.t.sf(abs(t) * np.sqrt(runners / (runners - 1)), runners - 1),
+                "numpy's std divides by R: ddof=1.",
+            ),
+            (2 * stats.t.sf(abs(t) / np.sqrt(runners), runners - 1), "t divides by the standard error, SD / sqrt(R)."),
+            (
+                stats.ttest_ind(estimated, measured).pvalue,
+                "This is the unpaired test: take each runner's difference first.",
+            ),
+        ]
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
     print("Right: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
 
@@ -64,51 +71,91 @@ def check_share_found(function):
     def like(rule):
         """Whether every answer is what a rule (runners, difference, sd) -> share gives, to 4 standard errors and some."""
         return all(abs(answer - rule(*case)) < 0.035 for answer, case in zip(answers, cases, strict=True))
+
     if not like(power):
-        check(any(answer != 1 for answer, case in zip(answers, cases, strict=True) if case[1]),
-              "You test along the studies: each study is a row, and its runners are tested (axis=1).")
-        mistakes = [(lambda n, d, sd: 1 - power(n, d, sd), "This is the share of studies that miss the difference."),
-                    (lambda n, d, sd: stats.nct.sf(stats.t.isf(0.05, n - 1), n - 1, d / sd * np.sqrt(n)),
-                     "The test is one-tailed: p counts both tails."),
-                    (lambda n, d, sd: power(n, d, sd, alpha=0.10), "p is that of one tail: it counts both."),
-                    (lambda n, d, sd: power(n, d, sd / np.sqrt(n)),
-                     "sd is the spread of the runners' differences, not of their mean."),
-                    (lambda n, d, sd: power(n, d, np.sqrt(sd)),
-                     "The spread is too small: does your generator want the SD or the variance?"),
-                    (lambda n, d, sd: power(n, d, np.sqrt(2) * sd),
-                     "The spread is too large: draw the differences themselves, not two sets."),
-                    (lambda n, d, sd: 0.05, "So often a test finds what is not there: is the true difference put into the draws, "
-                                            "and the test against 0?")]
+        check(
+            any(answer != 1 for answer, case in zip(answers, cases, strict=True) if case[1]),
+            "You test along the studies: each study is a row, and its runners are tested (axis=1).",
+        )
+        mistakes = [
+            (lambda n, d, sd: 1 - power(n, d, sd), "This is the share of studies that miss the difference."),
+            (
+                lambda n, d, sd: stats.nct.sf(stats.t.isf(0.05, n - 1), n - 1, d / sd * np.sqrt(n)),
+                "The test is one-tailed: p counts both tails.",
+            ),
+            (lambda n, d, sd: power(n, d, sd, alpha=0.10), "p is that of one tail: it counts both."),
+            (
+                lambda n, d, sd: power(n, d, sd / np.sqrt(n)),
+                "sd is the spread of the runners' differences, not of their mean.",
+            ),
+            (
+                lambda n, d, sd: power(n, d, np.sqrt(sd)),
+                "The spread is too small: does your generator want the SD or the variance?",
+            ),
+            (
+                lambda n, d, sd: power(n, d, np.sqrt(2) * sd),
+                "The spread is too large: draw the differences themselves, not two sets.",
+            ),
+            (
+                lambda n, d, sd: 0.05,
+                "So often a test finds what is not there: is the true difference put into the draws, "
+                "and the test against 0?",
+            ),
+        ]
         for rule, hint in mistakes:
             check(not like(rule), hint)
         off = [answer - power(*case) for answer, case in zip(answers, cases, strict=True)]
         worst = int(np.argmax(np.abs(off)))
-        check(False, f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} studies find "
-                     "the difference: draw one difference for each runner, about the true one, and test these against 0.")
-    print(f"Right: your {STUDIES:,} simulated studies agree with the exact power, and find nothing in 95 % where nothing is.")
+        check(
+            False,
+            f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} studies find "
+            "the difference: draw one difference for each runner, about the true one, and test these against 0.",
+        )
+    print(
+        f"Right: your {STUDIES:,} simulated studies agree with the exact power, and find nothing in 95 % where nothing is."
+    )
 
 
 def check_tost_p(function):
     """Check tost_p(estimated, measured, bound): p of two one-sided tests, against statsmodels' ttost_paired."""
     from statsmodels.stats.weightstats import ttost_paired  # takes seconds
 
-    for seed, runners, shift, bound in ((4, 16, 0.02, 0.1), (5, 10, -0.06, 0.1), (6, 16, 0.05, 0.03), (7, 25, 0.0, 0.05)):
+    for seed, runners, shift, bound in (
+        (4, 16, 0.02, 0.1),
+        (5, 10, -0.06, 0.1),
+        (6, 16, 0.05, 0.03),
+        (7, 25, 0.0, 0.05),
+    ):
         measured, estimated = _pairs(seed, runners, shift)
         p, (_, above, _), (_, below, _) = ttost_paired(estimated, measured, -bound, bound)
-        mistakes = [(min(above, below), "Both one-sided tests must reject, above -bound and below +bound: the larger p decides."),
-                    (above + below, "The two p are not added: both tests must reject, so that the larger p decides."),
-                    (2 * p, "p is not doubled: each test is one-sided, and both must reject."),
-                    (p / 2, "p is not halved: each test is one-sided, and the larger p decides."),
-                    (_tost(estimated - measured, bound, ddof=0), "numpy's std divides by R: ddof=1."),
-                    (above, "This is one of the two tests: where is the one against +bound?"),
-                    (below, "This is one of the two tests: where is the one against -bound?"),
-                    (1 - p, "A tail is taken on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
-                    (1 - min(above, below),
-                     "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower."),
-                    (stats.ttest_rel(estimated, measured).pvalue,
-                     "This is the p of the test for a difference: where does the bound come in?"),
-                    (ttost_paired(estimated, measured, -bound * measured.mean() / 100, bound * measured.mean() / 100)[0],
-                     "The bound is in the unit of the data, not in %.")]
+        mistakes = [
+            (
+                min(above, below),
+                "Both one-sided tests must reject, above -bound and below +bound: the larger p decides.",
+            ),
+            (above + below, "The two p are not added: both tests must reject, so that the larger p decides."),
+            (2 * p, "p is not doubled: each test is one-sided, and both must reject."),
+            (p / 2, "p is not halved: each test is one-sided, and the larger p decides."),
+            (_tost(estimated - measured, bound, ddof=0), "numpy's std divides by R: ddof=1."),
+            (above, "This is one of the two tests: where is the one against +bound?"),
+            (below, "This is one of the two tests: where is the one against -bound?"),
+            (
+                1 - p,
+                "A tail is taken on the wrong side: above -bound wants the upper tail of t, below +bound the lower.",
+            ),
+            (
+                1 - min(above, below),
+                "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower.",
+            ),
+            (
+                stats.ttest_rel(estimated, measured).pvalue,
+                "This is the p of the test for a difference: where does the bound come in?",
+            ),
+            (
+                ttost_paired(estimated, measured, -bound * measured.mean() / 100, bound * measured.mean() / 100)[0],
+                "The bound is in the unit of the data, not in %.",
+            ),
+        ]
         compare(call(function, estimated.copy(), measured.copy(), bound), p, mistakes, what="p")
     print("Right: p equals statsmodels' ttost_paired, where the methods are equivalent and where they are not.")
 
@@ -121,16 +168,21 @@ def check_limits_of_agreement(function):
 
         def span(centre, half):
             return [centre - half, centre + half]
-        mistakes = [(span(0, 1.96 * sd), "The limits lie about the bias, not about 0."),
-                    (span(bias, 1.96 * difference.std()), "numpy's std divides by S: ddof=1."),
-                    (span(bias, 1.96 * sd / np.sqrt(size)),
-                     "That is how well the mean is known: limits hold single differences, so no sqrt(S)."),
-                    (span(bias, sd), "Between bias - SD and bias + SD lie two thirds, not 95 %."),
-                    (span(bias, 2 * sd), "2 is a round number: 95 % of a normal distribution lie within 1.96 SD."),
-                    (span(bias, 1.96 * sd**2), "That is the variance: take its root."),
-                    (span(bias, 1.645 * sd), "Within 1.645 SD lie 90 %, not 95 %."),
-                    (span(bias, 1.96 * sd)[::-1], "The lower limit comes first."),
-                    ([bias, *span(bias, 1.96 * sd)], "Give the two limits alone, the lower first.")]
+
+        mistakes = [
+            (span(0, 1.96 * sd), "The limits lie about the bias, not about 0."),
+            (span(bias, 1.96 * difference.std()), "numpy's std divides by S: ddof=1."),
+            (
+                span(bias, 1.96 * sd / np.sqrt(size)),
+                "That is how well the mean is known: limits hold single differences, so no sqrt(S).",
+            ),
+            (span(bias, sd), "Between bias - SD and bias + SD lie two thirds, not 95 %."),
+            (span(bias, 2 * sd), "2 is a round number: 95 % of a normal distribution lie within 1.96 SD."),
+            (span(bias, 1.96 * sd**2), "That is the variance: take its root."),
+            (span(bias, 1.645 * sd), "Within 1.645 SD lie 90 %, not 95 %."),
+            (span(bias, 1.96 * sd)[::-1], "The lower limit comes first."),
+            ([bias, *span(bias, 1.96 * sd)], "Give the two limits alone, the lower first."),
+        ]
         answer = call(function, difference.copy())
         compare(answer, span(bias, stats.norm.isf(0.025) * sd), mistakes, what="The pair of limits", rtol=1e-4)
     print("Right: Bland and Altman's limits, about a positive and a negative bias.")
@@ -139,35 +191,64 @@ def check_limits_of_agreement(function):
 def check_bias_interval(function):
     """Check bias_interval(difference, runners, alpha): (S,), (S,) -> (low, high) of the bias, by runners' means."""
     for seed, runners, alpha in ((10, 16, 0.05), (11, 6, 0.05), (12, 9, 0.10)):
-        difference, codes = clustered_study(np.random.default_rng(seed), runners, bias=0.3, between_sd=1.0, within_sd=0.7)
+        difference, codes = clustered_study(
+            np.random.default_rng(seed), runners, bias=0.3, between_sd=1.0, within_sd=0.7
+        )
         order = np.random.default_rng(seed).permutation(len(codes))  # a runner's stances need not stand together
         difference, names = difference[order], np.array([f"v{code:02d}" for code in codes[order]])
         means = np.array([difference[names == name].mean() for name in np.unique(names)])
 
         def span(values, quantile, ddof=1, root=True):
-            return values.mean() + quantile * values.std(ddof=ddof) / (np.sqrt(len(values)) if root else 1) * np.array([-1, 1])
+            return values.mean() + quantile * values.std(ddof=ddof) / (np.sqrt(len(values)) if root else 1) * np.array(
+                [-1, 1]
+            )
+
         t, s, n = stats.t.isf(alpha / 2, runners - 1), stats.t.isf(alpha / 2, len(names) - 1), stats.norm.isf(alpha / 2)
-        mistakes = [(span(difference, s),
-                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(difference, n),
-                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(difference, t),
-                     "Stances are taken as independent: the interval is too narrow. Average each runner first."),
-                    (span(means, n),
-                     "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
-                    (span(means, 1.96),
-                     "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom."),
-                    (span(means, s), "There are as many degrees of freedom as runners, less one: not as many as stances."),
-                    (span(means, stats.t.isf(alpha / 2, runners)), "Degrees of freedom are one less than runners."),
-                    (span(means, t, root=False),
-                     "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for."),
-                    (span(means, t, ddof=0), "numpy's std divides by R: ddof=1."),
-                    (span(means, t) + difference.mean() - means.mean(),
-                     "The middle is the mean of all stances: it is the mean of the runners' means, each runner once."),
-                    (span(means, stats.t.isf(alpha, runners - 1)), "The interval is too narrow: alpha / 2 lies on either side."),
-                    (span(means, t)[::-1], "The lower end comes first."),
-                    (span(means, stats.t.isf(0.025, runners - 1)), "alpha is an argument: .05 is not always asked for.")]
-        compare(call(function, difference.copy(), names.copy(), alpha), span(means, t), mistakes, what="The pair (low, high)")
+        mistakes = [
+            (
+                span(difference, s),
+                "Stances are taken as independent: the interval is too narrow. Average each runner first.",
+            ),
+            (
+                span(difference, n),
+                "Stances are taken as independent: the interval is too narrow. Average each runner first.",
+            ),
+            (
+                span(difference, t),
+                "Stances are taken as independent: the interval is too narrow. Average each runner first.",
+            ),
+            (
+                span(means, n),
+                "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom.",
+            ),
+            (
+                span(means, 1.96),
+                "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom.",
+            ),
+            (span(means, s), "There are as many degrees of freedom as runners, less one: not as many as stances."),
+            (span(means, stats.t.isf(alpha / 2, runners)), "Degrees of freedom are one less than runners."),
+            (
+                span(means, t, root=False),
+                "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for.",
+            ),
+            (span(means, t, ddof=0), "numpy's std divides by R: ddof=1."),
+            (
+                span(means, t) + difference.mean() - means.mean(),
+                "The middle is the mean of all stances: it is the mean of the runners' means, each runner once.",
+            ),
+            (
+                span(means, stats.t.isf(alpha, runners - 1)),
+                "The interval is too narrow: alpha / 2 lies on either side.",
+            ),
+            (span(means, t)[::-1], "The lower end comes first."),
+            (span(means, stats.t.isf(0.025, runners - 1)), "alpha is an argument: .05 is not always asked for."),
+        ]
+        compare(
+            call(function, difference.copy(), names.copy(), alpha),
+            span(means, t),
+            mistakes,
+            what="The pair (low, high)",
+        )
     print("Right: the interval of the bias by runners' means, for 6, 9 and 16 runners with unequal numbers of stances.")
 
 
@@ -178,20 +259,34 @@ def check_icc_a1(function):
         ratings = np.column_stack([measured, estimated])
         msr, msc, mse = _mean_squares(ratings)
         within = ((ratings - ratings.mean(axis=1, keepdims=True)) ** 2).sum() / runners
-        mistakes = [(np.corrcoef(measured, estimated)[0, 1], "This is Pearson's r, which does not see a shift or a scale."),
-                    ((msr - mse) / (msr + mse),
-                     "This is ICC(C,1), consistency: a difference between the methods must count (MSC)."),
-                    ((msr - within) / (msr + within),
-                     "This is the one-way ICC: split what is within runners into methods (MSC) and rest (MSE)."),
-                    ((msr - mse) / (msr + (msc - mse) / runners), "This is the ICC of the mean of both methods: one is asked for."),
-                    ((msr - mse) / (msr + mse + runners * (msc - mse) / 2), "k and R have changed places in the last term."),
-                    ((msr - mse) / (msr + mse + 2 * msc / runners), "The last term holds MSC - MSE."),
-                    ((msr - mse) / (msr + mse + (msc - mse) / runners), "The last term has the factor k = 2."),
-                    (_icc(msr / 2, msc, mse, runners), "MSR is too small: a runner's mean stands for k = 2 values."),
-                    (_icc(msr, msc / runners, mse, runners), "MSC is too small: a method's mean stands for R values."),
-                    (_icc(msr * (runners - 1) / runners, msc, mse, runners), "MSR divides by R - 1."),
-                    (_icc(msr, msc, mse * (runners - 1) / (2 * runners), runners), "MSE divides by (R - 1)(k - 1).")]
-        compare(call(function, measured.copy(), estimated.copy()), agreement.icc(ratings, alpha=0.05)[0], mistakes, what="ICC(A,1)")
+        mistakes = [
+            (np.corrcoef(measured, estimated)[0, 1], "This is Pearson's r, which does not see a shift or a scale."),
+            (
+                (msr - mse) / (msr + mse),
+                "This is ICC(C,1), consistency: a difference between the methods must count (MSC).",
+            ),
+            (
+                (msr - within) / (msr + within),
+                "This is the one-way ICC: split what is within runners into methods (MSC) and rest (MSE).",
+            ),
+            (
+                (msr - mse) / (msr + (msc - mse) / runners),
+                "This is the ICC of the mean of both methods: one is asked for.",
+            ),
+            ((msr - mse) / (msr + mse + runners * (msc - mse) / 2), "k and R have changed places in the last term."),
+            ((msr - mse) / (msr + mse + 2 * msc / runners), "The last term holds MSC - MSE."),
+            ((msr - mse) / (msr + mse + (msc - mse) / runners), "The last term has the factor k = 2."),
+            (_icc(msr / 2, msc, mse, runners), "MSR is too small: a runner's mean stands for k = 2 values."),
+            (_icc(msr, msc / runners, mse, runners), "MSC is too small: a method's mean stands for R values."),
+            (_icc(msr * (runners - 1) / runners, msc, mse, runners), "MSR divides by R - 1."),
+            (_icc(msr, msc, mse * (runners - 1) / (2 * runners), runners), "MSE divides by (R - 1)(k - 1)."),
+        ]
+        compare(
+            call(function, measured.copy(), estimated.copy()),
+            agreement.icc(ratings, alpha=0.05)[0],
+            mistakes,
+            what="ICC(A,1)",
+        )
     print("Right: ICC(A,1) as grfkit.agreement gives it, for shifts to both sides.")
 
 
@@ -202,14 +297,19 @@ def check_skill(function):
         measured = np.sin(np.linspace(0, 3, 80))
         off, base = error * rng.normal(size=80), poor * rng.normal(size=80)
         rmse, rmse_base = np.sqrt(np.mean(off**2)), np.sqrt(np.mean(base**2))
-        mistakes = [(rmse / rmse_base, "This is the share of the error that is left: skill is what is gone, 1 minus it."),
-                    (1 - rmse**2 / rmse_base**2, "These are mean squares: take the root before you divide."),
-                    (1 - np.abs(off).mean() / np.abs(base).mean(), "These are mean absolute errors: square, average, root."),
-                    (rmse, "This is the RMSE: what is it beside the baseline's?"), (rmse_base - rmse,
-                     "Divide by the baseline's RMSE."),
-                    (rmse / rmse_base - 1, "The sign is turned round: a better estimate has more skill."),
-                    (np.corrcoef(measured, measured + off)[0, 1], "This is Pearson's r, which does not see a shift or a scale."),
-                    (100 * (1 - rmse / rmse_base), "Give skill as a share, not in %.")]
+        mistakes = [
+            (rmse / rmse_base, "This is the share of the error that is left: skill is what is gone, 1 minus it."),
+            (1 - rmse**2 / rmse_base**2, "These are mean squares: take the root before you divide."),
+            (1 - np.abs(off).mean() / np.abs(base).mean(), "These are mean absolute errors: square, average, root."),
+            (rmse, "This is the RMSE: what is it beside the baseline's?"),
+            (rmse_base - rmse, "Divide by the baseline's RMSE."),
+            (rmse / rmse_base - 1, "The sign is turned round: a better estimate has more skill."),
+            (
+                np.corrcoef(measured, measured + off)[0, 1],
+                "This is Pearson's r, which does not see a shift or a scale.",
+            ),
+            (100 * (1 - rmse / rmse_base), "Give skill as a share, not in %."),
+        ]
         if rmse:
             mistakes += [(1 - rmse_base / rmse, "Estimate and baseline have changed places.")]
         answer = call(function, measured.copy(), measured + off, measured + base)
@@ -220,19 +320,28 @@ def check_skill(function):
 def check_verdict(function):
     """Check verdict(p, low, high, bound, alpha): one of VERDICTS; low and high are the ends of the 1 - 2 alpha interval."""
     nan = float("nan")
-    cases = [((0.40, -3, 4, 10), 0, "The interval lies wholly within the bound, and p is large: one word says that."),
-             ((0.40, -18, 25, 10), 3,
-              "p is large and the interval reaches beyond the bound: neither a difference nor agreement is shown."),
-             ((0.001, 2, 6, 10), 1, "There is a difference, and the interval lies wholly within the bound: it is small."),
-             ((0.001, -6, -2, 10), 1, "There is a difference to the other side, and the interval lies wholly within the bound."),
-             ((0.001, 14, 22, 10), 2, "The upper end is above +bound: look at both ends of the interval."),
-             ((0.001, -22, -14, 10), 2, "The lower end is below -bound: look at both ends of the interval."),
-             ((0.02, 3, 16, 10), 2, "There is a difference, and the interval reaches beyond the bound: it may matter."),
-             ((0.20, -16, 3, 10), 3, "The lower end is below -bound: look at both ends of the interval."),
-             ((0.20, -3, 16, 10), 3, "The upper end is above +bound: look at both ends of the interval."),
-             ((0.20, -3, 4, 2), 3, "The bound is an argument: look at both ends of the interval against it."),
-             ((0.03, 1, 4, 10, 0.01), 0, "alpha is an argument: .05 is not always asked for."),
-             ((nan, nan, nan, 10), 3, "What cannot be computed (NaN) decides nothing.")]
+    cases = [
+        ((0.40, -3, 4, 10), 0, "The interval lies wholly within the bound, and p is large: one word says that."),
+        (
+            (0.40, -18, 25, 10),
+            3,
+            "p is large and the interval reaches beyond the bound: neither a difference nor agreement is shown.",
+        ),
+        ((0.001, 2, 6, 10), 1, "There is a difference, and the interval lies wholly within the bound: it is small."),
+        (
+            (0.001, -6, -2, 10),
+            1,
+            "There is a difference to the other side, and the interval lies wholly within the bound.",
+        ),
+        ((0.001, 14, 22, 10), 2, "The upper end is above +bound: look at both ends of the interval."),
+        ((0.001, -22, -14, 10), 2, "The lower end is below -bound: look at both ends of the interval."),
+        ((0.02, 3, 16, 10), 2, "There is a difference, and the interval reaches beyond the bound: it may matter."),
+        ((0.20, -16, 3, 10), 3, "The lower end is below -bound: look at both ends of the interval."),
+        ((0.20, -3, 16, 10), 3, "The upper end is above +bound: look at both ends of the interval."),
+        ((0.20, -3, 4, 2), 3, "The bound is an argument: look at both ends of the interval against it."),
+        ((0.03, 1, 4, 10, 0.01), 0, "alpha is an argument: .05 is not always asked for."),
+        ((nan, nan, nan, 10), 3, "What cannot be computed (NaN) decides nothing."),
+    ]
     for arguments, right, hint in cases:
         arguments = arguments if len(arguments) == 5 else (*arguments, 0.05)
         answer = call(function, *arguments)
@@ -255,15 +364,20 @@ def _pairs(seed, runners, shift):
 def _tost(difference, bound, *, ddof):
     """Give p of two one-sided tests, with the SD's divisor as an option."""
     error, df = difference.std(ddof=ddof) / np.sqrt(len(difference)), len(difference) - 1
-    return max(stats.t.sf((difference.mean() + bound) / error, df), stats.t.cdf((difference.mean() - bound) / error, df))
+    return max(
+        stats.t.sf((difference.mean() + bound) / error, df), stats.t.cdf((difference.mean() - bound) / error, df)
+    )
 
 
 def _mean_squares(ratings):
     """Give MSR, MSC and MSE of ratings (R, k), as McGraw & Wong 1996 name them."""
     (n, k), mean = ratings.shape, ratings.mean()
     rows, columns = ratings.mean(axis=1, keepdims=True), ratings.mean(axis=0, keepdims=True)
-    return (k * ((rows - mean) ** 2).sum() / (n - 1), n * ((columns - mean) ** 2).sum() / (k - 1),
-            ((ratings - rows - columns + mean) ** 2).sum() / ((n - 1) * (k - 1)))
+    return (
+        k * ((rows - mean) ** 2).sum() / (n - 1),
+        n * ((columns - mean) ** 2).sum() / (k - 1),
+        ((ratings - rows - columns + mean) ** 2).sum() / ((n - 1) * (k - 1)),
+    )
 
 
 def _icc(msr, msc, mse, runners):

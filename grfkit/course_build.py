@@ -33,7 +33,9 @@ def build(name, *, folder=COURSE):
     source = folder / "source" / name / f"{name}.ipynb"
     if not source.is_file():
         names = sorted(path.name for path in (folder / "source").glob("*") if path.is_dir())
-        raise ValueError(f"A session is a folder of {folder.name}/source; found no {source.name}. Sessions: {', '.join(names)}.")
+        raise ValueError(
+            f"A session is a folder of {folder.name}/source; found no {source.name}. Sessions: {', '.join(names)}."
+        )
     give_out(name, folder=folder)
     return solve(source, folder=folder)
 
@@ -41,6 +43,7 @@ def build(name, *, folder=COURSE):
 def solve(source, *, folder):
     """Run a session with its solutions, the marks around them taken away; returns the path of its HTML in solution/."""
     import nbformat
+
     plain, notebook = folder / f"~solution_{source.stem}" / source.name, nbformat.read(source, as_version=4)
     for cell in notebook.cells:
         cell.source = MARK.sub("", cell.source)
@@ -56,15 +59,22 @@ def give_out(name, *, folder):
     """Take the solutions out with nbgrader and put the session into student/, unless somebody has worked on it there."""
     release, target = folder / "~release", folder / "student" / name
     fresh, mine = (place / f"{name}.ipynb" for place in (release / name, target))
-    with FileLock(folder / "~gradebook.lock"):  # sessions that are built together share nbgrader's database and the checksums
+    with FileLock(
+        folder / "~gradebook.lock"
+    ):  # sessions that are built together share nbgrader's database and the checksums
         try:
             take_out(name, folder=folder, release=release.name)
             book = _built(folder)
             if mine.is_file() and _checksum(mine) not in (book.get(name), _checksum(fresh)):
-                print(f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept as it is. Move it "
-                      "elsewhere and make the course again to get a new one.", file=sys.stderr)
+                print(
+                    f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept as it is. Move it "
+                    "elsewhere and make the course again to get a new one.",
+                    file=sys.stderr,
+                )
                 return
-            shutil.copytree(release / name, target, dirs_exist_ok=True, copy_function=os.replace)  # whole, or not at all
+            shutil.copytree(
+                release / name, target, dirs_exist_ok=True, copy_function=os.replace
+            )  # whole, or not at all
             store.save(folder / "student", BUILT, book | {name: _checksum(mine)})
         finally:
             shutil.rmtree(release, ignore_errors=True)
@@ -74,13 +84,16 @@ def take_out(name, *, folder, release="student"):
     """Have nbgrader make the student's version of a session; raises ValueError with what nbgrader says where it refuses."""
     done = nbgrader(folder, release=release).generate_assignment(name)
     if not done["success"]:
-        raise ValueError(f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {done.get('log') or done.get('error')}")
+        raise ValueError(
+            f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {done.get('log') or done.get('error')}"
+        )
 
 
 def nbgrader(folder, *, release="student"):
     """Give nbgrader's own interface (nbgrader.apps.NbGraderAPI) to a course's folder, with the settings of course/nbgrader_config.py."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config.loader import PyFileConfigLoader
+
     scripts = str(Path(sys.executable).parent)  # nbgrader calls alembic by name, which lies beside Python
     if scripts not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
@@ -94,19 +107,26 @@ def write_index(folder=COURSE):
     import nbformat
 
     from grfkit.report_html import markdown, page
+
     parts = ["<h1>Ground reaction forces of running: a lab course</h1>"]
     for source in sorted((folder / "source").glob("*/*.ipynb")):
         cells, name = nbformat.read(source, as_version=4).cells, source.stem
         opening = next(cell.source for cell in cells if cell.cell_type == "markdown")
-        exercises = sum(bool(cell.metadata.get("nbgrader", {}).get("grade")) for cell in cells if cell.cell_type == "code")
-        parts += [markdown(opening.replace("# ", "## ", 1)),
-                  f'<p><a href="{name}.html">{name}, solved</a>; {exercises} exercises with checks. Students work in '
-                  f"<code>course/student/{name}/{name}.ipynb</code>.</p>"]
+        exercises = sum(
+            bool(cell.metadata.get("nbgrader", {}).get("grade")) for cell in cells if cell.cell_type == "code"
+        )
+        parts += [
+            markdown(opening.replace("# ", "## ", 1)),
+            f'<p><a href="{name}.html">{name}, solved</a>; {exercises} exercises with checks. Students work in '
+            f"<code>course/student/{name}/{name}.ipynb</code>.</p>",
+        ]
     target = folder / "solution" / "index.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     above = (ROOT / "reports" / "index.html").is_file()
     header = '<nav aria-label="Reports"><a href="../../reports/index.html">All studies</a></nav>' if above else ""
-    return store.write_text(target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header))
+    return store.write_text(
+        target, page("Lab course: ground reaction forces of running", "\n".join(parts), header=header)
+    )
 
 
 def _built(folder):

@@ -65,7 +65,12 @@ def scaled(data, training):
     of_force = transform.fit_minmax(data.vertical[training][real][:, None])
     points = of_points.transform(data.points.reshape(-1, len(INPUTS))).reshape(data.points.shape)
     force = of_force.transform(data.vertical.reshape(-1, 1)).reshape(data.vertical.shape)
-    return torch.tensor(points, dtype=torch.float32), torch.tensor(force, dtype=torch.float32), torch.tensor(data.real), of_force
+    return (
+        torch.tensor(points, dtype=torch.float32),
+        torch.tensor(force, dtype=torch.float32),
+        torch.tensor(data.real),
+        of_force,
+    )
 
 
 def fit(data, training, *, epochs, seed):
@@ -104,8 +109,12 @@ def rmse(data, estimated):
 
 def curves(data, nodes=101):
     """Bring the vertical force of each stance to equally spaced nodes, (S, Q) BW."""
-    return np.stack([transform.time_normalise(force[real, None], nodes)[:, 0]
-                     for force, real in zip(data.vertical, data.real, strict=True)])
+    return np.stack(
+        [
+            transform.time_normalise(force[real, None], nodes)[:, 0]
+            for force, real in zip(data.vertical, data.real, strict=True)
+        ]
+    )
 
 
 def stretch(data, curves):
@@ -139,8 +148,16 @@ def draw_padding(ax, data, stances):
     for row, stance in enumerate(stances):
         steps, real = np.arange(data.real.shape[1]), data.real[stance]
         ax.plot(steps[real], 4 * row + data.vertical[stance, real], ".-", color=plot.MEASURED)
-        ax.fill_between(steps[~real].clip(real.sum() - 0.5), 4 * row, 4 * row + 3, hatch="///", facecolor="none",
-                        edgecolor=plot.ALARM, linewidth=0, label=None if row else "padding")
+        ax.fill_between(
+            steps[~real].clip(real.sum() - 0.5),
+            4 * row,
+            4 * row + 3,
+            hatch="///",
+            facecolor="none",
+            edgecolor=plot.ALARM,
+            linewidth=0,
+            label=None if row else "padding",
+        )
     names = [f"{data.stances['runner'][stance]}, {data.real[stance].sum()} real" for stance in stances]
     ax.set_yticks(4 * np.arange(len(stances)) + 1.5, names)
     ax.set(xlabel="step (10 ms)", ylabel="vertical force (a row is 4 BW)")

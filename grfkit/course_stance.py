@@ -38,8 +38,12 @@ def force_and_acceleration(recording, points):
     forces = [contact.zeroed(plate, hz).force[:, 2] for plate in recording.plates]
     spans = [span for force in forces for span in contact.contacts(force, threshold_n=10.0, rate_hz=hz)]
     times = np.arange(len(forces[0])) / hz
-    height = tracks.Tracks(points, recording.point_hz, cutoff_hz=None, max_gap_s=0.04, missing_share=0.2).pelvis_height(times)
-    height, vertical = (transform.lowpass(values, cutoff_hz=LAG_CUTOFF_HZ, rate_hz=hz) for values in (height, sum(forces)))
+    height = tracks.Tracks(points, recording.point_hz, cutoff_hz=None, max_gap_s=0.04, missing_share=0.2).pelvis_height(
+        times
+    )
+    height, vertical = (
+        transform.lowpass(values, cutoff_hz=LAG_CUTOFF_HZ, rate_hz=hz) for values in (height, sum(forces))
+    )
     flank = round(FLANK_S * hz)
     return vertical, np.gradient(np.gradient(height, times), times), min(spans)[0] - flank, max(spans)[1] + flank
 
@@ -58,12 +62,17 @@ def plot_compared(axes, mine, library):
     Each is (times (T,) s, points (T, 11, 3) m, force (T, 3) BW).
     """
     heels = [POINTS.index("l_heel"), POINTS.index("r_heel")]
-    rows = [("vertical force (BW)", lambda points, force: force[:, 2]), ("AP force (BW)", lambda points, force: force[:, 0]),
-            ("pelvis forward (m)", lambda points, force: points[:, 0, 0]),
-            ("heels up (m)", lambda points, force: points[:, heels, 2])]
+    rows = [
+        ("vertical force (BW)", lambda points, force: force[:, 2]),
+        ("AP force (BW)", lambda points, force: force[:, 0]),
+        ("pelvis forward (m)", lambda points, force: points[:, 0, 0]),
+        ("heels up (m)", lambda points, force: points[:, heels, 2]),
+    ]
     for ax, (name, pick) in zip(np.ravel(axes), rows, strict=True):
-        for (time_s, points, force), style in ((library, {"color": plot.MEASURED, "linewidth": 3.5, "alpha": 0.35}),
-                                               (mine, {"color": plot.ESTIMATED, "linestyle": "--"})):
+        for (time_s, points, force), style in (
+            (library, {"color": plot.MEASURED, "linewidth": 3.5, "alpha": 0.35}),
+            (mine, {"color": plot.ESTIMATED, "linestyle": "--"}),
+        ):
             ax.plot(1000 * time_s, pick(points, force), label="library" if time_s is library[0] else "mine", **style)
         ax.set(xlabel="time after touchdown (ms)", ylabel=name)
     axes[0, 0].legend(frameon=False)
@@ -72,17 +81,23 @@ def plot_compared(axes, mine, library):
 
 # What all checks share
 
+
 def numbers(answer, shape, what):
     """Give a student's answer as an array of numbers of this shape (None: any length); raise AssertionError where it is not."""
     try:
         values = np.asarray(answer, float)
     except (TypeError, ValueError):
         raise AssertionError(f"{what} must be numbers; your function gives {type(answer).__name__}.") from None
-    fits = [len(given) == len(shape) and all(b in (None, a) for a, b in zip(given, shape, strict=True))
-            for given in (values.shape, values.shape[::-1])]
+    fits = [
+        len(given) == len(shape) and all(b in (None, a) for a, b in zip(given, shape, strict=True))
+        for given in (values.shape, values.shape[::-1])
+    ]
     sizes = ", ".join("any number" if n is None else str(n) for n in shape) + "," * (len(shape) == 1)
     wanted = "one number" if shape == () else f"an array of shape ({sizes})"
-    check(fits[0], f"{what} must be {wanted}; yours has the shape {values.shape}." + (" Is it transposed?" if fits[1] else ""))
+    check(
+        fits[0],
+        f"{what} must be {wanted}; yours has the shape {values.shape}." + (" Is it transposed?" if fits[1] else ""),
+    )
     return values
 
 
@@ -109,26 +124,40 @@ def made_force(*, length=230, before=60, after=80, peak_n=1500.0):
 
 # The exercises, in their order
 
+
 def check_body_weights(function):
     """Check body_weights(on_plate_n, mass_kg): from what the plate feels, N, to what the runner feels, BW."""
-    for force, mass in ((made_force(), 62.0), (made_force(length=180, peak_n=2300.0), 88.5), (made_force()[150:151], 50.0)):
+    for force, mass in (
+        (made_force(), 62.0),
+        (made_force(length=180, peak_n=2300.0), 88.5),
+        (made_force()[150:151], 50.0),
+    ):
         values = numbers(call(function, -force, mass), force.shape, "The force")
-        scale = {"Your force is 9.81 times too large: a body weight is a force, mass times the acceleration of gravity, not a mass.":
-                     mass,
-                 "Your force does not depend on the runner's mass: divide by the weight of this runner.": GRAVITY,
-                 "Your force is still in newtons: divide by the runner's weight, mass times 9.81 m/s².": 1.0,
-                 "Divide by the weight, in one pair of brackets: a / b * c is (a / b) * c.": mass / GRAVITY}
+        scale = {
+            "Your force is 9.81 times too large: a body weight is a force, mass times the acceleration of gravity, not a mass.": mass,
+            "Your force does not depend on the runner's mass: divide by the weight of this runner.": GRAVITY,
+            "Your force is still in newtons: divide by the runner's weight, mass times 9.81 m/s².": 1.0,
+            "Divide by the weight, in one pair of brackets: a / b * c is (a / b) * c.": mass / GRAVITY,
+        }
         unit = mass * GRAVITY
-        mistakes = {"The size is right and the sign is not: the plate measures what the runner does to it. What does it do to the "
-                    "runner, by Newton's third law?": -force / unit,
-                    "Only the vertical force is turned. By Newton's third law the whole vector is opposite, all three components.":
-                        force / unit * [-1, -1, 1],
-                    "A magnitude has lost the sign: braking is negative, and must stay so.": np.abs(force) / unit}
+        mistakes = {
+            "The size is right and the sign is not: the plate measures what the runner does to it. What does it do to the "
+            "runner, by Newton's third law?": -force / unit,
+            "Only the vertical force is turned. By Newton's third law the whole vector is opposite, all three components.": force
+            / unit
+            * [-1, -1, 1],
+            "A magnitude has lost the sign: braking is negative, and must stay so.": np.abs(force) / unit,
+        }
         mistakes |= {hint: force / wrong for hint, wrong in scale.items()}
         mistakes |= {f"{hint} And look at the sign.": -force / wrong for hint, wrong in scale.items()}
-        judge(values, force / unit, mistakes,
-              "The force is off, and not by a factor that is a common mistake: the runner's force is "
-              "the plate's, with the sign turned, over mass times 9.81.", atol=1e-3)
+        judge(
+            values,
+            force / unit,
+            mistakes,
+            "The force is off, and not by a factor that is a common mistake: the runner's force is "
+            "the plate's, with the sign turned, over mass times 9.81.",
+            atol=1e-3,
+        )
     print("Right: forces of three runners in body weights, as the ground pushes the runner.")
 
 
@@ -138,45 +167,76 @@ def check_contacts(function):
     block = np.pad(np.full(50, 700.0), ((40, 30)))
     block[[38, 39, 90]] = 10.0  # exactly the threshold, beside 50 frames above it
     both = np.concatenate([blip, stance, blip, made_force(length=190)[:, 2], blip])
-    cases = [(stance, 10.0, 50), (stance, 80.0, 50), (both, 10.0, 50), (both[::-1].copy(), 10.0, 50), (both, 10.0, 200),
-             (stance[:200], 10.0, 50), (0.3 * blip, 10.0, 50), (block, 10.0, 50), (block, 10.0, 51)]
+    cases = [
+        (stance, 10.0, 50),
+        (stance, 80.0, 50),
+        (both, 10.0, 50),
+        (both[::-1].copy(), 10.0, 50),
+        (both, 10.0, 200),
+        (stance[:200], 10.0, 50),
+        (0.3 * blip, 10.0, 50),
+        (block, 10.0, 50),
+        (block, 10.0, 51),
+    ]
     for force, threshold, shortest in cases:
         answer = call(function, force.copy(), threshold_n=threshold, shortest=shortest)
-        check(isinstance(answer, list | tuple | np.ndarray),
-              f"The contacts must be a list of pairs; yours is {type(answer).__name__}.")
+        check(
+            isinstance(answer, list | tuple | np.ndarray),
+            f"The contacts must be a list of pairs; yours is {type(answer).__name__}.",
+        )
         if len(answer):
             values = numbers(answer, (None, 2), "The contacts, pairs of frames (touchdown, toe-off),")
         else:
             values = np.empty((0, 2))
         right = _runs(force, threshold, shortest)
-        check(len(right) or not len(values), "A plate that nobody steps on has no contact: there your list must be empty.")
-        mistakes = {"Your touchdown comes one frame early: it is the first frame above the threshold, not the last below it.":
-                        right - [1, 0],
-                    "Touchdown is right; your toe-off comes one frame late: it is the last frame above the threshold, not the "
-                    "first below it.": right + [0, 1],
-                    "Touchdown and toe-off come one frame early: np.diff is one shorter than what it differs.": right - 1,
-                    "Touchdown and toe-off come one frame late: is a False put in front and not taken off again?": right + 1,
-                    "Frames are whole numbers, counted from 0; yours seem to be seconds.": right / 1000,
-                    "A contact is a pair (touchdown, toe-off); yours seems to be (touchdown, duration).":
-                        np.column_stack([right[:, 0], right[:, 1] - right[:, 0] + 1]),
-                    "A frame in which the force is exactly the threshold is not above it: is it `>` or `>=`?":
-                        _runs(force, threshold - 1e-9, shortest),
-                    "Left out are runs shorter than `shortest`: one of exactly so many frames is a contact.":
-                        _runs(force, threshold, shortest + 1),
-                    "Noise that crosses the threshold for a few frames is not a contact: leave out runs of fewer than `shortest` "
-                    "frames.": _runs(force, threshold, 1),
-                    "Your answer does not depend on `shortest`: use the argument, not its default.": _runs(force, threshold, 50),
-                    "Your answer does not depend on `threshold_n`: use the argument, not its default.":
-                        _runs(force, 10.0, shortest),
-                    "A contact that is still going on when the recording ends is lost: put a False behind (and in front).":
-                        np.empty((0, 2)) if force[-1] > threshold else right,
-                    "There are two contacts here, and your list has the first only.": right[:1],
-                    "There are two contacts here, and your list has the last only.": right[-1:],
-                    "Two contacts have been joined into one: the plate is unloaded between them.":
-                        np.array([[right[0][0], right[-1][1]]]) if len(right) else right}
-        judge(values, right, mistakes,
-              f"Of a force whose contacts are known, you find {len(values)} contact(s) and there are {len(right)}"
-              f"{', at other frames' if len(values) == len(right) else ''}. Draw the force and your frames over it.")
+        check(
+            len(right) or not len(values), "A plate that nobody steps on has no contact: there your list must be empty."
+        )
+        mistakes = {
+            "Your touchdown comes one frame early: it is the first frame above the threshold, not the last below it.": right
+            - [1, 0],
+            "Touchdown is right; your toe-off comes one frame late: it is the last frame above the threshold, not the "
+            "first below it.": right + [0, 1],
+            "Touchdown and toe-off come one frame early: np.diff is one shorter than what it differs.": right - 1,
+            "Touchdown and toe-off come one frame late: is a False put in front and not taken off again?": right + 1,
+            "Frames are whole numbers, counted from 0; yours seem to be seconds.": right / 1000,
+            "A contact is a pair (touchdown, toe-off); yours seems to be (touchdown, duration).": np.column_stack(
+                [right[:, 0], right[:, 1] - right[:, 0] + 1]
+            ),
+            "A frame in which the force is exactly the threshold is not above it: is it `>` or `>=`?": _runs(
+                force, threshold - 1e-9, shortest
+            ),
+            "Left out are runs shorter than `shortest`: one of exactly so many frames is a contact.": _runs(
+                force, threshold, shortest + 1
+            ),
+            "Noise that crosses the threshold for a few frames is not a contact: leave out runs of fewer than `shortest` "
+            "frames.": _runs(force, threshold, 1),
+            "Your answer does not depend on `shortest`: use the argument, not its default.": _runs(
+                force, threshold, 50
+            ),
+            "Your answer does not depend on `threshold_n`: use the argument, not its default.": _runs(
+                force, 10.0, shortest
+            ),
+            "A contact that is still going on when the recording ends is lost: put a False behind (and in front).": np.empty(
+                (0, 2)
+            )
+            if force[-1] > threshold
+            else right,
+            "There are two contacts here, and your list has the first only.": right[:1],
+            "There are two contacts here, and your list has the last only.": right[-1:],
+            "Two contacts have been joined into one: the plate is unloaded between them.": np.array(
+                [[right[0][0], right[-1][1]]]
+            )
+            if len(right)
+            else right,
+        }
+        judge(
+            values,
+            right,
+            mistakes,
+            f"Of a force whose contacts are known, you find {len(values)} contact(s) and there are {len(right)}"
+            f"{', at other frames' if len(values) == len(right) else ''}. Draw the force and your frames over it.",
+        )
     print("Right: touchdown and toe-off to the frame, with noise, two steps, another threshold, an unloaded plate.")
 
 
@@ -202,34 +262,49 @@ def check_foot(function):
     points[:, POINTS.index("l_toe"), 2] = points[::-1, POINTS.index("l_heel"), 2] + 0.01 * times
     points[:, POINTS.index("r_toe"), 2] = points[::-1, POINTS.index("r_heel"), 2]
     lower = points[:, POINTS.index("l_heel"), 2] < points[:, POINTS.index("r_heel"), 2]
-    turn = (np.flatnonzero(np.diff(lower)) + 0.7) / rate  # the nearest camera frame is the first in which the other heel is lower
+    turn = (
+        np.flatnonzero(np.diff(lower)) + 0.7
+    ) / rate  # the nearest camera frame is the first in which the other heel is lower
     slow, lost = points[::2], points.copy()
     lost[28:34, POINTS.index("r_heel")] = np.nan
     cases = [(points, t, rate) for t in (0.02, 0.08, 0.25, 0.41, 0.55)] + [(slow, t, 50.0) for t in (0.04, 0.13, 0.28)]
     cases += [(points, t, rate) for t in turn]
     answers = [call(function, each.copy(), *rest) for each, *rest in cases]
-    check(all(isinstance(answer, str) for answer in answers), "The side is a text, \"l\" or \"r\"; yours is "
-          f"{type(next((answer for answer in answers if not isinstance(answer, str)), '')).__name__}.")
-    check(set(answers) <= {"l", "r"}, f"The side is \"l\" or \"r\"; found {sorted(set(answers) - {'l', 'r'})}.")
+    check(
+        all(isinstance(answer, str) for answer in answers),
+        'The side is a text, "l" or "r"; yours is '
+        f"{type(next((answer for answer in answers if not isinstance(answer, str)), '')).__name__}.",
+    )
+    check(set(answers) <= {"l", "r"}, f'The side is "l" or "r"; found {sorted(set(answers) - {"l", "r"})}.')
     right = _sides(cases)
-    mistakes = {"Left and right are swapped: whose heel is lower, the foot on the ground or the one in the air?":
-                    ["r" if side == "l" else "l" for side in right],
-                "You compare another component: points are (frames, 11, 3), and the last axis is forward, left, up.":
-                    _sides(cases, component=0),
-                "You compare the toes; here it is the heels that are asked for.": _sides(cases, point="toe"),
-                "Your answer is always the same, whatever the time.": [answers[0]] * len(answers),
-                "Your answer is right at 100 Hz and wrong at another rate: use `rate_hz`.":
-                    _sides(cases[:5]) + _sides(cases[5:8], assumed=100.0) + _sides(cases[8:]),
-                "You take the camera frame before the time, and asked for is the nearest: `int` cuts off, `round` rounds.":
-                    _sides(cases, frame=int)}
+    mistakes = {
+        "Left and right are swapped: whose heel is lower, the foot on the ground or the one in the air?": [
+            "r" if side == "l" else "l" for side in right
+        ],
+        "You compare another component: points are (frames, 11, 3), and the last axis is forward, left, up.": _sides(
+            cases, component=0
+        ),
+        "You compare the toes; here it is the heels that are asked for.": _sides(cases, point="toe"),
+        "Your answer is always the same, whatever the time.": [answers[0]] * len(answers),
+        "Your answer is right at 100 Hz and wrong at another rate: use `rate_hz`.": _sides(cases[:5])
+        + _sides(cases[5:8], assumed=100.0)
+        + _sides(cases[8:]),
+        "You take the camera frame before the time, and asked for is the nearest: `int` cuts off, `round` rounds.": _sides(
+            cases, frame=int
+        ),
+    }
     if answers != right:
         for hint, wrong in mistakes.items():
             check(answers != wrong, hint)
         same_side = sum(a == b for a, b in zip(answers, right, strict=True))
-        raise AssertionError(f"Of {len(right)} moments {same_side} are right. The frame of a time is time × rate, rounded; then "
-                             "compare the heights of the two heels.")
-    check(call(function, lost, 0.31, rate) == "",
-          "Where a heel was not seen its height is NaN, and every comparison with NaN is false: give \"\" there, not a side.")
+        raise AssertionError(
+            f"Of {len(right)} moments {same_side} are right. The frame of a time is time × rate, rounded; then "
+            "compare the heights of the two heels."
+        )
+    check(
+        call(function, lost, 0.31, rate) == "",
+        'Where a heel was not seen its height is NaN, and every comparison with NaN is false: give "" there, not a side.',
+    )
     print("Right: the foot on the ground at many moments, at two rates, and none where a heel is lost.")
 
 
@@ -247,27 +322,35 @@ def check_touchdown_frame(function):
     for points, touchdown in ((base, 10), (base[::-1].copy(), 25), (base - [4.0, 0.8, 0.0], 0), (base[:1], 0)):
         given = points.copy()
         values = numbers(call(function, given, touchdown), points.shape, "The points")
-        check(np.array_equal(given, points),
-              "Your function changes the points it is given: `-=` writes into them. Write a new array, points - origin.")
+        check(
+            np.array_equal(given, points),
+            "Your function changes the points it is given: `-=` writes into them. Write a new array, points - origin.",
+        )
         flat = np.array([1.0, 1.0, 0.0])
         pelvis = points[:, 0]
-        mistakes = {"The origin moves along with the pelvis, frame by frame. It is one point, where the pelvis was at touchdown: "
-                    "else the pelvis' own movement is lost, and with it what the force does.": points - pelvis[:, None] * flat,
-                    "The origin moves along with the pelvis, and its height is taken away as well: one point, on the ground.":
-                        points - pelvis[:, None],
-                    "The pelvis' height is taken away as well: the origin is its projection on the ground, so heights stay heights.":
-                        points - pelvis[touchdown],
-                    "The origin is the pelvis in the first frame; touchdown is another frame.": points - pelvis[0] * flat,
-                    "The origin is the pelvis in the last frame; touchdown is another frame.": points - pelvis[-1] * flat,
-                    "The points are where they were: they must be told from the new origin.": points,
-                    "The sign is wrong: a place seen from the origin is place minus origin.": points + pelvis[touchdown] * flat,
-                    "Only forward is moved: the projection of the pelvis has a forward and a sideways coordinate.":
-                        points - pelvis[touchdown] * [1, 0, 0],
-                    "Every point is moved on its own, to where it was at touchdown: there is one origin for all 11.":
-                        points - points[touchdown] * flat}
-        judge(values, points - np.array([*pelvis[touchdown, :2], 0]), mistakes,
-              "The points are moved, and not by the pelvis' place at "
-              "touchdown: points[touchdown, 0] is the pelvis, forward, left and up.")
+        mistakes = {
+            "The origin moves along with the pelvis, frame by frame. It is one point, where the pelvis was at touchdown: "
+            "else the pelvis' own movement is lost, and with it what the force does.": points - pelvis[:, None] * flat,
+            "The origin moves along with the pelvis, and its height is taken away as well: one point, on the ground.": points
+            - pelvis[:, None],
+            "The pelvis' height is taken away as well: the origin is its projection on the ground, so heights stay heights.": points
+            - pelvis[touchdown],
+            "The origin is the pelvis in the first frame; touchdown is another frame.": points - pelvis[0] * flat,
+            "The origin is the pelvis in the last frame; touchdown is another frame.": points - pelvis[-1] * flat,
+            "The points are where they were: they must be told from the new origin.": points,
+            "The sign is wrong: a place seen from the origin is place minus origin.": points + pelvis[touchdown] * flat,
+            "Only forward is moved: the projection of the pelvis has a forward and a sideways coordinate.": points
+            - pelvis[touchdown] * [1, 0, 0],
+            "Every point is moved on its own, to where it was at touchdown: there is one origin for all 11.": points
+            - points[touchdown] * flat,
+        }
+        judge(
+            values,
+            points - np.array([*pelvis[touchdown, :2], 0]),
+            mistakes,
+            "The points are moved, and not by the pelvis' place at "
+            "touchdown: points[touchdown, 0] is the pelvis, forward, left and up.",
+        )
     print("Right: one origin for all frames, heights untouched, wherever in the laboratory and whenever touchdown is.")
 
 
@@ -277,47 +360,76 @@ def check_at_times(function):
         seconds, rng = np.arange(frames) / rate, np.random.default_rng(seed)
         times = np.sort(rng.uniform(0.02, seconds[-1] - 0.02, 77))
         factors = rng.normal(size=(4, 11, 3)) * np.array([1, 5, 30, 200])[:, None, None]
-        points, right = (np.einsum("kpc,kt->tpc", factors, np.vander(t, 4, increasing=True).T) for t in (seconds, times))
+        points, right = (
+            np.einsum("kpc,kt->tpc", factors, np.vander(t, 4, increasing=True).T) for t in (seconds, times)
+        )
         values = numbers(call(function, points.copy(), rate, times.copy()), right.shape, "The points")
         near = np.clip(np.rint(times * rate).astype(int), 0, frames - 1)
-        mistakes = {"Between two frames your points run on straight lines: that is linear interpolation, and a cubic spline is smooth.":
-                        _linear(points, seconds, times),
-                    "Your points stand still and jump: each is the nearest camera frame.": points[near],
-                    "Times are in seconds, and the spline's own are camera frames: divide frames by `rate_hz`.":
-                        CubicSpline(np.arange(frames), points)(times),
-                    "Your camera frames are not the camera's: use `rate_hz`, not 100.":
-                        CubicSpline(np.arange(frames) / 100, points)(times),
-                    "Right in the middle and off at the ends: a natural spline is straight there. Leave bc_type as CubicSpline has it.":
-                        CubicSpline(seconds, points, bc_type="natural")(times)}
-        judge(values, right, mistakes,
-              "On points that move as a cubic polynomial a cubic spline is exact, and yours is off by up to "
-              f"{np.abs(values - right).max():.2g} m. Frame i was taken at i / rate_hz seconds.", atol=1e-6)
+        mistakes = {
+            "Between two frames your points run on straight lines: that is linear interpolation, and a cubic spline is smooth.": _linear(
+                points, seconds, times
+            ),
+            "Your points stand still and jump: each is the nearest camera frame.": points[near],
+            "Times are in seconds, and the spline's own are camera frames: divide frames by `rate_hz`.": CubicSpline(
+                np.arange(frames), points
+            )(times),
+            "Your camera frames are not the camera's: use `rate_hz`, not 100.": CubicSpline(
+                np.arange(frames) / 100, points
+            )(times),
+            "Right in the middle and off at the ends: a natural spline is straight there. Leave bc_type as CubicSpline has it.": CubicSpline(
+                seconds, points, bc_type="natural"
+            )(times),
+        }
+        judge(
+            values,
+            right,
+            mistakes,
+            "On points that move as a cubic polynomial a cubic spline is exact, and yours is off by up to "
+            f"{np.abs(values - right).max():.2g} m. Frame i was taken at i / rate_hz seconds.",
+            atol=1e-6,
+        )
     print("Right: points that follow a cubic polynomial come out exactly, at two camera rates.")
 
 
 def _linear(points, seconds, times):
     flat = points.reshape(len(points), -1).T
-    return np.stack([np.interp(times, seconds, column) for column in flat], axis=1).reshape(len(times), *points.shape[1:])
+    return np.stack([np.interp(times, seconds, column) for column in flat], axis=1).reshape(
+        len(times), *points.shape[1:]
+    )
 
 
 def check_lag(function):
     """Check lag(vertical_n, acceleration, first, end, rate_hz): how much later (s) the acceleration shows what the force does."""
-    for rate, late_s, seed in ((500.0, 0.12, 3), (500.0, -0.1, 4), (1000.0, 0.08, 0), (1000.0, -0.055, 1), (1000.0, 0.0, 2)):
+    for rate, late_s, seed in (
+        (500.0, 0.12, 3),
+        (500.0, -0.1, 4),
+        (1000.0, 0.08, 0),
+        (1000.0, -0.055, 1),
+        (1000.0, 0.0, 2),
+    ):
         vertical, acceleration, first, end = _late(rate, late_s, seed)
         value = float(numbers(call(function, vertical.copy(), acceleration.copy(), first, end, rate), (), "The lag"))
-        mistakes = {"The size is right and the sign is not: the lag is positive where the acceleration comes after the force.":
-                        -late_s,
-                    "The lag is in frames: give seconds.": late_s * rate,
-                    "The lag is in frames, and its sign is turned: give seconds.": -late_s * rate,
-                    "The lag is in milliseconds: give seconds.": late_s * 1000,
-                    "Your lag is right at 1000 Hz and not at another rate: use `rate_hz`.": late_s * rate / 1000,
-                    "Your lag is 0 whatever the signals: slide the acceleration, frame by frame, both ways.": 0.0,
-                    f"Your lag is at the end of the range: look both ways, from -{LARGEST_LAG_S} to +{LARGEST_LAG_S} s.":
-                        np.sign(value) * LARGEST_LAG_S}
-        judge(value, late_s, mistakes,
-              f"On made signals that are {1000 * late_s:.0f} ms apart you find {1000 * value:.0f} ms. Compare the "
-              "force in frames first to end with the acceleration in frames first + shift to end + shift; the best shift has the "
-              "largest correlation.", atol=2.5 / rate)
+        mistakes = {
+            "The size is right and the sign is not: the lag is positive where the acceleration comes after the force.": -late_s,
+            "The lag is in frames: give seconds.": late_s * rate,
+            "The lag is in frames, and its sign is turned: give seconds.": -late_s * rate,
+            "The lag is in milliseconds: give seconds.": late_s * 1000,
+            "Your lag is right at 1000 Hz and not at another rate: use `rate_hz`.": late_s * rate / 1000,
+            "Your lag is 0 whatever the signals: slide the acceleration, frame by frame, both ways.": 0.0,
+            f"Your lag is at the end of the range: look both ways, from -{LARGEST_LAG_S} to +{LARGEST_LAG_S} s.": np.sign(
+                value
+            )
+            * LARGEST_LAG_S,
+        }
+        judge(
+            value,
+            late_s,
+            mistakes,
+            f"On made signals that are {1000 * late_s:.0f} ms apart you find {1000 * value:.0f} ms. Compare the "
+            "force in frames first to end with the acceleration in frames first + shift to end + shift; the best shift has the "
+            "largest correlation.",
+            atol=2.5 / rate,
+        )
     print("Right: made signals up to 120 ms apart, early, late and in time, at two rates.")
 
 

@@ -43,8 +43,10 @@ def missing(points, rate_hz, amount, rng):
     for point in range(points.shape[1]):
         begins = np.flatnonzero(rng.random(len(points)) < amount / length / (1 - amount))
         for begin in begins:
-            if not hidden[max(begin - 1, 0), point]:  # a gap begins where the point is seen, so that shares and lengths are as asked
-                hidden[begin:begin + rng.geometric(1 / length), point] = True
+            if not hidden[
+                max(begin - 1, 0), point
+            ]:  # a gap begins where the point is seen, so that shares and lengths are as asked
+                hidden[begin : begin + rng.geometric(1 / length), point] = True
     return np.where(hidden[:, :, None], np.nan, points), rate_hz
 
 
@@ -56,5 +58,9 @@ class Way(NamedTuple):
     factor: float
 
 
-WAYS = {"noise": Way(noise, "point noise, SD (mm)", 1000), "bias": Way(bias, "bias of each point, SD (mm)", 1000), "rate": Way(rate, "frame rate (Hz)", 1),
-        "missing": Way(missing, "missing points (%)", 100)}
+WAYS = {
+    "noise": Way(noise, "point noise, SD (mm)", 1000),
+    "bias": Way(bias, "bias of each point, SD (mm)", 1000),
+    "rate": Way(rate, "frame rate (Hz)", 1),
+    "missing": Way(missing, "missing points (%)", 100),
+}

@@ -48,14 +48,24 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         if name in statics:
             continue
         try:
-            found.append(field_read.read(path, layout=layout, static=folder / row["static"] if row.get("static") else None, treadmill=treadmill,
-                                         speed_m_s=speed_m_s or row.get("speed_m_s"), rate_hz=rate_hz))
+            found.append(
+                field_read.read(
+                    path,
+                    layout=layout,
+                    static=folder / row["static"] if row.get("static") else None,
+                    treadmill=treadmill,
+                    speed_m_s=speed_m_s or row.get("speed_m_s"),
+                    rate_hz=rate_hz,
+                )
+            )
             masses.append(mass_kg or row.get("mass_kg"))
         except ValueError as error:
             unread[name] = str(error).removeprefix(f"{path.name}: ")  # it stands beside the name
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
-        raise StudyError(f"Forces are estimated from recordings that can be read; none of {len(files)} of {folder} can be:\n{reasons}")
+        raise StudyError(
+            f"Forces are estimated from recordings that can be read; none of {len(files)} of {folder} can be:\n{reasons}"
+        )
     return found, masses, unread
 
 
@@ -64,7 +74,9 @@ def _check(**values):
     for name, value in values.items():
         low, high = (recordings.LIMITS | {"rate_hz": field_read.RATES_HZ})[name]
         if value is not None and not low <= value <= high:
-            raise StudyError(f"{name} must be a number from {low} to {high}; found {value:g}. Correct it, or leave it out.")
+            raise StudyError(
+                f"{name} must be a number from {low} to {high}; found {value:g}. Correct it, or leave it out."
+            )
 
 
 def _study(path, folder):
@@ -75,7 +87,9 @@ def _study(path, folder):
     lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
     if not lies.is_file():
         if section["clusters"]:
-            raise StudyError(f"{path} finds joint centres by static trials, which its table names; {lies} is not there. Put it beside the recordings.")
+            raise StudyError(
+                f"{path} finds joint centres by static trials, which its table names; {lies} is not there. Put it beside the recordings."
+            )
         return section, {}
     rows = recordings.read_trials(folder, table=table if table in ("rbds", "trials.csv") else lies)
     return section, {row["file"]: row for row in rows.to_dict("records")}
@@ -93,8 +107,14 @@ def _options(arguments):
     parser = argparse.ArgumentParser(prog="python -m grfkit.estimate", description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True, help="folder of a trained model")
     parser.add_argument("--data", required=True, help="folder of C3D files or CSV files of points; it is only read")
-    parser.add_argument("--study", help="a study file that says where the points are, where the recordings do not show it")
-    parser.add_argument("--mass", metavar="KG", help="body mass (kg) of the runner of all recordings; without it forces are in body weights")
+    parser.add_argument(
+        "--study", help="a study file that says where the points are, where the recordings do not show it"
+    )
+    parser.add_argument(
+        "--mass",
+        metavar="KG",
+        help="body mass (kg) of the runner of all recordings; without it forces are in body weights",
+    )
     parser.add_argument("--speed", metavar="M_S", help="speed (m/s) of all recordings; without it, it is measured")
     parser.add_argument("--rate", metavar="HZ", help="frames a second, of CSV files without times")
     parser.add_argument("--treadmill", metavar="yes|no", help="on a treadmill or not; without it, it is found")
@@ -105,17 +125,31 @@ def _options(arguments):
 def _run(options):
     """Read, estimate and write; the exit status is 1 where no recording was estimated, which the report says too."""
     if not options.data:
-        raise StudyError("An estimate needs a folder of recordings; none was given. Give it: make estimate MODEL=DIR DATA=DIR.")
+        raise StudyError(
+            "An estimate needs a folder of recordings; none was given. Give it: make estimate MODEL=DIR DATA=DIR."
+        )
     if not options.model:
-        raise StudyError("An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains one in "
-                         "reports/rbds/results/10_field/model: then give MODEL=that folder.")
+        raise StudyError(
+            "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains one in "
+            "reports/rbds/results/10_field/model: then give MODEL=that folder."
+        )
     if options.treadmill not in (None, "", "yes", "no"):
-        raise StudyError(f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found.")
-    numbers = {name: _number(getattr(options, name.split("_")[0]), name.split("_")[0].upper()) for name in ("mass_kg", "speed_m_s", "rate_hz")}
+        raise StudyError(
+            f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
+        )
+    numbers = {
+        name: _number(getattr(options, name.split("_")[0]), name.split("_")[0].upper())
+        for name in ("mass_kg", "speed_m_s", "rate_hz")
+    }
     out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
     field_report.check_out(out, options.data)
     model, card = field_model.load(options.model)
-    read = read_all(options.data, study_file=options.study or None, treadmill={"yes": True, "no": False}.get(options.treadmill), **numbers)
+    read = read_all(
+        options.data,
+        study_file=options.study or None,
+        treadmill={"yes": True, "no": False}.get(options.treadmill),
+        **numbers,
+    )
     steps, curves, table = field_estimate.everything(model, *read, folder=Path(options.data))
     field_report.write(out, steps, curves, table, model=model, card=card)
     for row in table[table["refused"] != ""].itertuples():
@@ -124,7 +158,10 @@ def _run(options):
         print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
     print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / field_report.PAGE).as_posix()}")
     if steps.empty:
-        print("error: Forces are estimated from recordings of running; of these none could be: see above for the reason of each.", file=sys.stderr)
+        print(
+            "error: Forces are estimated from recordings of running; of these none could be: see above for the reason of each.",
+            file=sys.stderr,
+        )
     return 1 if steps.empty else 0
 
 

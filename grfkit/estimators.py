@@ -57,12 +57,25 @@ def search(training, recipe, *, folder, seed, storage=None, **network):
         return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
     candidates = kernel.draw(recipe.kernel, recipe.inputs, seed=seed)
     alike, targets = _alike(training, recipe), samples.curve_targets(training)
-    errors = np.stack([_runner_errors(training, targets, kernel.left_out(alike, targets, _runners(training), candidate))
-                       for candidate in tqdm(candidates, desc="searching", unit="candidate")])
+    errors = np.stack(
+        [
+            _runner_errors(training, targets, kernel.left_out(alike, targets, _runners(training), candidate))
+            for candidate in tqdm(candidates, desc="searching", unit="candidate")
+        ]
+    )
     ranges = np.ptp(targets, axis=(0, 1))
-    rows = [{"trial": number, "fold": fold, "state": "complete", **candidate, "error": float((error / ranges).mean()),
-             **{f"rmse_{name.lower()}_bw": value for name, value in zip(DIRECTIONS, error, strict=True)}}
-            for number, candidate in enumerate(candidates) for fold, error in enumerate(errors[number])]
+    rows = [
+        {
+            "trial": number,
+            "fold": fold,
+            "state": "complete",
+            **candidate,
+            "error": float((error / ranges).mean()),
+            **{f"rmse_{name.lower()}_bw": value for name, value in zip(DIRECTIONS, error, strict=True)},
+        }
+        for number, candidate in enumerate(candidates)
+        for fold, error in enumerate(errors[number])
+    ]
     chosen = kernel.choose(errors.mean(axis=1), averaged=recipe.kernel.averaged)
     best = {"candidates": candidates, "chosen": {name: chosen[:, i].tolist() for i, name in enumerate(DIRECTIONS)}}
     return pd.DataFrame(rows), best
@@ -77,16 +90,27 @@ def fit(training, recipe, best, *, seed, epochs, patience=None):
     match recipe.estimator:
         case "lstm":
             from grfkit import model
+
             watched = None
             if patience:
                 aside = np.isin(_runners(training), watched_runners(training, seed=seed))
                 watched = of_network(samples.take(training, np.flatnonzero(aside)), recipe)
                 training = samples.take(training, np.flatnonzero(~aside))
-            return model.fit(*of_network(training, recipe), seed=seed, epochs=epochs, watched=watched, patience=patience, progress=True, **best)
+            return model.fit(
+                *of_network(training, recipe),
+                seed=seed,
+                epochs=epochs,
+                watched=watched,
+                patience=patience,
+                progress=True,
+                **best,
+            )
         case "kernel_ridge":
             chosen = np.stack([best["chosen"][name] for name in DIRECTIONS], axis=1)
             inputs, shape = samples.curve_inputs(training, recipe.inputs), recipe.kernel.shape
-            duals = kernel.fit(kernel.Alike(inputs, shape=shape), samples.curve_targets(training), best["candidates"], chosen)
+            duals = kernel.fit(
+                kernel.Alike(inputs, shape=shape), samples.curve_targets(training), best["candidates"], chosen
+            )
             return Curves(inputs, duals, best["candidates"], chosen, shape)
         case "mean_curve":
             return mean_curve(training)
@@ -98,6 +122,7 @@ def predict(fitted, tested, recipe):
     match recipe.estimator:
         case "lstm":
             from grfkit import model
+
             estimated = model.predict(fitted, _columns(tested, recipe), tested.lengths)
         case "kernel_ridge":
             alike = kernel.Alike(samples.curve_inputs(tested, recipe.inputs), fitted.known, shape=fitted.shape)
@@ -106,8 +131,15 @@ def predict(fitted, tested, recipe):
             return predict_mean_curve(fitted, tested)
         case kind:
             table = tested.stances
-            return closed_form.predict(kind, tested.points.reshape(len(tested.points), -1), tested.lengths, tested.inside, table["side"],
-                                       table["flight_s"], tested.frames["time_s"])
+            return closed_form.predict(
+                kind,
+                tested.points.reshape(len(tested.points), -1),
+                tested.lengths,
+                tested.inside,
+                table["side"],
+                table["flight_s"],
+                tested.frames["time_s"],
+            )
     return finish(tested, estimated, recipe)
 
 
@@ -119,12 +151,20 @@ def describe(fitted, recipe):
     match recipe.estimator:
         case "lstm":
             from grfkit import model
+
             return model.describe(fitted)
         case "kernel_ridge":
-            arrays = {f"{kind}/{part}": array for kind, pair in fitted.inputs.items()
-                      for part, array in zip(("stance", "padding"), pair, strict=True)}
+            arrays = {
+                f"{kind}/{part}": array
+                for kind, pair in fitted.inputs.items()
+                for part, array in zip(("stance", "padding"), pair, strict=True)
+            }
             duals = {f"dual/{number}": dual[..., _used(fitted.chosen, number)] for number, dual in fitted.duals.items()}
-            return arrays | duals, {"candidates": fitted.candidates, "chosen": fitted.chosen.tolist(), "shape": fitted.shape}
+            return arrays | duals, {
+                "candidates": fitted.candidates,
+                "chosen": fitted.chosen.tolist(),
+                "shape": fitted.shape,
+            }
         case "mean_curve":
             return dict(fitted), {}
     return {}, {}
@@ -135,6 +175,7 @@ def restore(arrays, description, recipe):
     match recipe.estimator:
         case "lstm":
             from grfkit import model
+
             return model.restore(arrays, description)
         case "kernel_ridge":
             inputs = {kind: (arrays[f"{kind}/stance"], arrays[f"{kind}/padding"]) for kind in recipe.inputs}
@@ -167,10 +208,14 @@ def mean_curve(training, *, nodes=200):
     """
     ours, sides = (training.stances["split"] != "other_speed").to_numpy(), training.stances["side"].to_numpy()
     forces = samples.unmirror(training, training.forces)
-    curves = [transform.time_normalise(forces[rows][training.inside[rows]], nodes) if own else None
-              for rows, own in zip(samples.each(training), ours, strict=True)]
-    return {side: np.mean([curve for curve, own in zip(curves, ours & (sides == side), strict=True) if own], axis=0)
-            for side in np.unique(sides[ours])}
+    curves = [
+        transform.time_normalise(forces[rows][training.inside[rows]], nodes) if own else None
+        for rows, own in zip(samples.each(training), ours, strict=True)
+    ]
+    return {
+        side: np.mean([curve for curve, own in zip(curves, ours & (sides == side), strict=True) if own], axis=0)
+        for side in np.unique(sides[ours])
+    }
 
 
 def predict_mean_curve(curves, tested):
@@ -187,18 +232,32 @@ def left_out(everything, recipe, *, seed, network, progress=True):
     runners = _runners(everything)
     match recipe.estimator:
         case "kernel_ridge":
-            candidates, targets = kernel.draw(recipe.kernel, recipe.inputs, seed=seed), samples.curve_targets(everything)
-            curves = kernel.nested(_alike(everything, recipe), targets, runners, candidates, at_study_speed(everything),
-                                   averaged=recipe.kernel.averaged, progress=progress)
+            candidates, targets = (
+                kernel.draw(recipe.kernel, recipe.inputs, seed=seed),
+                samples.curve_targets(everything),
+            )
+            curves = kernel.nested(
+                _alike(everything, recipe),
+                targets,
+                runners,
+                candidates,
+                at_study_speed(everything),
+                averaged=recipe.kernel.averaged,
+                progress=progress,
+            )
             return finish(everything, samples.spread(everything, curves), recipe)
         case "lstm":
-            return finish(everything, _left_out_network(everything, recipe, seed=seed, network=network, progress=progress), recipe)
+            return finish(
+                everything, _left_out_network(everything, recipe, seed=seed, network=network, progress=progress), recipe
+            )
         case "mean_curve":
             estimated = np.zeros_like(everything.forces)
             for runner in np.unique(runners):
                 mine, others = np.flatnonzero(runners == runner), np.flatnonzero(runners != runner)
                 curves = mean_curve(samples.take(everything, others))
-                estimated[transform.rows_of(everything.lengths, mine)] = predict_mean_curve(curves, samples.take(everything, mine))
+                estimated[transform.rows_of(everything.lengths, mine)] = predict_mean_curve(
+                    curves, samples.take(everything, mine)
+                )
             return estimated
     return predict(None, everything, recipe)
 
@@ -207,8 +266,10 @@ def watched_runners(training, *, seed):
     """Draw a tenth of the training runners, one at least, whose error tells when to stop; raises ValueError for a single runner."""
     runners = np.unique(_runners(training))
     if len(runners) < 2:
-        raise ValueError(f"To stop early (`patience`), a training runner is watched and another trained on; found {len(runners)}. "
-                         "Write `patience: null`.")
+        raise ValueError(
+            f"To stop early (`patience`), a training runner is watched and another trained on; found {len(runners)}. "
+            "Write `patience: null`."
+        )
     return np.random.default_rng(seed).choice(runners, max(1, round(len(runners) / 10)), replace=False)
 
 
@@ -242,17 +303,25 @@ def _runner_errors(taken, targets, estimated):
 
 def _search_network(training, recipe, *, folder, seed, storage, folds, trials, frames_per_step, epochs, ranges):
     from grfkit import search as optuna_search
+
     held = of_network(training, recipe)
-    parts = optuna_search.folds(len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None)
+    parts = optuna_search.folds(
+        len(training), folds, seed=seed, groups=_runners(training) if recipe.folds == "runners" else None
+    )
     settings = {"seed": seed, "frames_per_step": frames_per_step, "epochs": epochs, "ranges": ranges}
     key = optuna_search.fingerprint(*held, *(validation for _, validation in parts), **settings)
     if storage:
         from grfkit import search_shared
+
         name = f"{Path(folder).resolve().parents[1].name.removesuffix(f'-{recipe.name}')}-{recipe.name}-{key}"
         found = search_shared.run(*held, url=storage, name=name, trials=trials, parts=parts, **settings)
-        table = optuna_search.table(found).assign(shared_search=name)  # so that the table says that it cannot be made again
+        table = optuna_search.table(found).assign(
+            shared_search=name
+        )  # so that the table says that it cannot be made again
     else:
-        found = optuna_search.run(*held, storage=optuna_search.journal(folder, key), trials=trials, parts=parts, **settings)
+        found = optuna_search.run(
+            *held, storage=optuna_search.journal(folder, key), trials=trials, parts=parts, **settings
+        )
         table = optuna_search.table(found)
     return table, optuna_search.best(found) | {"frames_per_step": frames_per_step}
 
@@ -260,10 +329,21 @@ def _search_network(training, recipe, *, folder, seed, storage, folds, trials, f
 def _left_out_network(everything, recipe, *, seed, network, progress):
     """Fit an LSTM for each runner left out, as many at a time as there are processors."""
     from grfkit import model, search
+
     runners, estimated = _runners(everything), np.zeros_like(everything.forces)
     with search.workers(len(np.unique(runners)), network["epochs"], *of_network(everything, recipe)) as pool:
-        waiting = {pool.submit(model.fold_estimates, np.flatnonzero(runners != runner), np.flatnonzero(runners == runner),
-                               seed=seed, **network): np.flatnonzero(runners == runner) for runner in np.unique(runners)}
-        for future in tqdm(as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress):
+        waiting = {
+            pool.submit(
+                model.fold_estimates,
+                np.flatnonzero(runners != runner),
+                np.flatnonzero(runners == runner),
+                seed=seed,
+                **network,
+            ): np.flatnonzero(runners == runner)
+            for runner in np.unique(runners)
+        }
+        for future in tqdm(
+            as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress
+        ):
             estimated[transform.rows_of(everything.lengths, waiting[future])] = future.result()
     return estimated

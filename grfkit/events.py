@@ -25,8 +25,11 @@ def rule(motions, found):
     for row, step in enumerate(found.itertuples()):
         moved, first = motions[step.file], POINTS.index(f"{step.side}_hip")
         spline = moved.spline
-        before, after = (np.clip(step.mid_s + np.arange(*span, RULE_STEP_S), moved.first_s, moved.last_s) for span in ((-0.2, 0.06), (0.02, 0.25)))
-        hip, knee, ankle = np.moveaxis(spline(after)[:, first:first + 3], 1, 0)
+        before, after = (
+            np.clip(step.mid_s + np.arange(*span, RULE_STEP_S), moved.first_s, moved.last_s)
+            for span in ((-0.2, 0.06), (0.02, 0.25))
+        )
+        hip, knee, ankle = np.moveaxis(spline(after)[:, first : first + 3], 1, 0)
         thigh, shank = hip - knee, ankle - knee
         bent = np.einsum("ij,ij->i", thigh, shank) / np.linalg.norm(thigh, axis=1) / np.linalg.norm(shank, axis=1)
         events[row] = before[np.argmin(spline(before)[:, first + 3, 2])], after[np.argmin(bent)]
@@ -50,9 +53,16 @@ def fit(motions, known, candidate, *, seed):
     candidate = candidate | {"edges": 0.0}
     truth, mid, runners = known[EVENTS].to_numpy(), known["mid_s"].to_numpy(), known["runner"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)
-    closely = [kernel.Regression(_close(motions, known, shaken[:, i]), (truth - shaken)[:, None, [i]], runners, candidate, shape="gaussian")
-               for i in range(2)]
-    return Detector(kernel.Regression(_wide(motions, known), (truth - mid[:, None])[:, None], runners, candidate, shape="gaussian"), *closely)
+    closely = [
+        kernel.Regression(
+            _close(motions, known, shaken[:, i]), (truth - shaken)[:, None, [i]], runners, candidate, shape="gaussian"
+        )
+        for i in range(2)
+    ]
+    return Detector(
+        kernel.Regression(_wide(motions, known), (truth - mid[:, None])[:, None], runners, candidate, shape="gaussian"),
+        *closely,
+    )
 
 
 def detect(detector, motions, found, runner=None):

@@ -44,13 +44,23 @@ def leave_out(frames, stances, asked):
     (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or that does not mirror left legs.
     """
     if asked.estimator != "kernel_ridge" or not asked.mirror:
-        raise ValueError("What is examined is a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the right leg "
-                         f"stands; {asked.name} has {asked.estimator} and mirror: {str(asked.mirror).lower()}. "
-                         "Change `examined` in the study file.")
-    taken = samples.prepare(frames, stances if asked.speeds == "all" else stances[stances["split"] != "other_speed"], asked)
+        raise ValueError(
+            "What is examined is a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the right leg "
+            f"stands; {asked.name} has {asked.estimator} and mirror: {str(asked.mirror).lower()}. "
+            "Change `examined` in the study file."
+        )
+    taken = samples.prepare(
+        frames, stances if asked.speeds == "all" else stances[stances["split"] != "other_speed"], asked
+    )
     ours = np.flatnonzero(estimators.at_study_speed(taken))
-    fitted = fit(samples.curve_inputs(taken, asked.inputs), samples.curve_targets(taken), taken.stances, ours,
-                 kernel.middle(asked.kernel, asked.inputs), shape=asked.kernel.shape)
+    fitted = fit(
+        samples.curve_inputs(taken, asked.inputs),
+        samples.curve_targets(taken),
+        taken.stances,
+        ours,
+        kernel.middle(asked.kernel, asked.inputs),
+        shape=asked.kernel.shape,
+    )
     core, _ = samples.curve_inputs(samples.take(taken, ours), ["positions"])["positions"]
     return fitted, core[:, core.shape[1] // 2].mean(axis=0)
 
@@ -63,10 +73,14 @@ def fit(inputs, targets, stances, ours, candidate, *, shape):
     runners = stances["runner"].to_numpy()
     if len(np.unique(runners)) < 2:
         raise ValueError("A runner is left out and others are trained on; found 1 runner. Add recordings of others.")
-    duals = duals_left_out(kernel.Alike(inputs, shape=shape).kernel(candidate), targets, runners, noise=candidate["noise"])
+    duals = duals_left_out(
+        kernel.Alike(inputs, shape=shape).kernel(candidate), targets, runners, noise=candidate["noise"]
+    )
     features, columns = lay_out(inputs, candidate)
     total = _unlike(features[ours], features, shape)
-    fitted = LeftOut(stances.iloc[ours].reset_index(drop=True), columns, features, total, ours, duals, shape, targets[ours], None)
+    fitted = LeftOut(
+        stances.iloc[ours].reset_index(drop=True), columns, features, total, ours, duals, shape, targets[ours], None
+    )
     return LeftOut(**vars(fitted) | {"estimated": _estimate(fitted, total, total, np.arange(len(ours)))})
 
 
@@ -80,7 +94,9 @@ def duals_left_out(matrix, targets, runners, *, noise):
     dual = inverse @ targets.reshape(len(targets), -1)
     for runner in np.unique(runners):
         mine = np.flatnonzero(runners == runner)
-        rest = dual - inverse[:, mine] @ solve(inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False)
+        rest = dual - inverse[:, mine] @ solve(
+            inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False
+        )
         rest[mine] = 0  # but for rounding it is
         duals[runner] = rest.reshape(targets.shape)
     return duals
@@ -96,9 +112,17 @@ def lay_out(inputs, candidate):
         for part, weight in zip(parts, (1.0, candidate["edges"]), strict=True):
             flat = part.reshape(len(part), -1)
             blocks.append(flat * np.float32(np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel.SCALES[kind]]))
-            nodes = np.linspace(0, 100, part.shape[1]) if part is parts[0] and part.ndim == 4 else np.full(part.shape[1], np.nan)
+            nodes = (
+                np.linspace(0, 100, part.shape[1])
+                if part is parts[0] and part.ndim == 4
+                else np.full(part.shape[1], np.nan)
+            )
             of_point = np.tile(np.repeat(list(NAMES.values()), len(COMPONENTS)), len(nodes)) if part.ndim == 4 else None
-            tables.append(pd.DataFrame({"kind": kind, "point": of_point, "percent": np.repeat(nodes, flat.shape[1] // max(len(nodes), 1))}))
+            tables.append(
+                pd.DataFrame(
+                    {"kind": kind, "point": of_point, "percent": np.repeat(nodes, flat.shape[1] // max(len(nodes), 1))}
+                )
+            )
     features = np.concatenate(blocks, axis=1)
     return features - features.mean(axis=0), pd.concat(tables, ignore_index=True)
 
@@ -115,14 +139,22 @@ def draw_donors(fitted, *, repeats, seed):
 
 def by_point(fitted, donors):
     """Replace the whole motion of one point by that of the donors; returns RMSE and its rise (BW) by point and direction, with limits."""
-    return _summary(fitted, {name: _permuted(fitted, (fitted.columns["point"] == name).to_numpy(), donors)
-                             for name in tqdm(ORDER, desc="points", unit="point")}, "point")
+    return _summary(
+        fitted,
+        {
+            name: _permuted(fitted, (fitted.columns["point"] == name).to_numpy(), donors)
+            for name in tqdm(ORDER, desc="points", unit="point")
+        },
+        "point",
+    )
 
 
 def by_kind(fitted, donors):
     """Replace one kind of input of all points by that of the donors; returns a table as by_point, its last rows all kinds together."""
-    errors = {kind: _permuted(fitted, (fitted.columns["kind"] == kind).to_numpy(), donors)
-              for kind in tqdm(fitted.columns["kind"].unique(), desc="kinds", unit="kind")}
+    errors = {
+        kind: _permuted(fitted, (fitted.columns["kind"] == kind).to_numpy(), donors)
+        for kind in tqdm(fitted.columns["kind"].unique(), desc="kinds", unit="kind")
+    }
     everything = _permuted(fitted, np.full(len(fitted.columns), True), donors)
     return _summary(fitted, errors | {EVERYTHING: everything}, "kind")
 
@@ -135,10 +167,15 @@ def by_moment(fitted, *, window_pct):
     names = [f"{start}-{start + window_pct}" for start in range(0, 100, window_pct)]
     of_column = _window_of(fitted.columns["percent"].to_numpy(), window_pct)
     of_node = _window_of(np.linspace(0, 100, fitted.measured.shape[1]), window_pct)
-    estimated = {name: _occluded(fitted, of_column == number) for number, name in enumerate(tqdm(names, desc="moments", unit="window"))}
+    estimated = {
+        name: _occluded(fitted, of_column == number)
+        for number, name in enumerate(tqdm(names, desc="moments", unit="window"))
+    }
     parts = {WHOLE: np.full(len(of_node), True)} | {name: of_node == number for number, name in enumerate(names)}
-    tables = [_summary(fitted, {name: _rmse(fitted, curves, nodes) for name, curves in estimated.items()}, "window", nodes)
-              for nodes in parts.values()]
+    tables = [
+        _summary(fitted, {name: _rmse(fitted, curves, nodes) for name, curves in estimated.items()}, "window", nodes)
+        for nodes in parts.values()
+    ]
     return pd.concat(tables, keys=parts, names=["part"]).reset_index("part").reset_index(drop=True)
 
 
@@ -150,7 +187,7 @@ def _window_of(percent, window_pct):
 def _unlike(mine, theirs, shape):
     """Squared distances (S, S') between rows, or for the linear shape their products; sums over columns, so that columns add up."""
     products = mine @ theirs.T
-    return products if shape == "linear" else (mine ** 2).sum(axis=1)[:, None] + (theirs ** 2).sum(axis=1) - 2 * products
+    return products if shape == "linear" else (mine**2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1) - 2 * products
 
 
 def _estimate(fitted, old, new, places):
@@ -185,7 +222,16 @@ def _rmse(fitted, estimated, nodes=slice(None)):
 def _summary(fitted, errors, key, nodes=slice(None)):
     """Average errors {name: (O, C)} BW and their rise over stances, with 95 % limits over runners."""
     before = _rmse(fitted, fitted.estimated, nodes)
-    rows = {"stance": np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)), "direction": np.tile(DIRECTIONS, len(before))}
-    scores = pd.concat([pd.DataFrame(rows | {"estimator": name, "rmse_bw": error.ravel(), "rise_bw": (error - before).ravel()})
-                        for name, error in errors.items()])
-    return generalise.summary(scores, fitted.stances, key="direction", values=["rmse_bw", "rise_bw"]).rename(columns={"estimator": key})
+    rows = {
+        "stance": np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)),
+        "direction": np.tile(DIRECTIONS, len(before)),
+    }
+    scores = pd.concat(
+        [
+            pd.DataFrame(rows | {"estimator": name, "rmse_bw": error.ravel(), "rise_bw": (error - before).ravel()})
+            for name, error in errors.items()
+        ]
+    )
+    return generalise.summary(scores, fitted.stances, key="direction", values=["rmse_bw", "rise_bw"]).rename(
+        columns={"estimator": key}
+    )

@@ -53,25 +53,36 @@ def left_out(frames, stances, recipe):
 
     One factorisation gives the estimates of every runner as if that runner had not been there (kernel.left_out).
     """
-    taken = samples.prepare(frames, stances if recipe.speeds == "all" else stances[stances["split"] != "other_speed"], recipe)
+    taken = samples.prepare(
+        frames, stances if recipe.speeds == "all" else stances[stances["split"] != "other_speed"], recipe
+    )
     runners = taken.stances["runner"].to_numpy()
     about = f"{recipe.name}, trained on the {len(np.unique(runners)) - 1} other runners"
     if recipe.estimator == "mean_curve":
-        return Source(about, frozenset(taken.stances["stance"]), partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))))
+        return Source(
+            about,
+            frozenset(taken.stances["stance"]),
+            partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))),
+        )
     candidate = _middle(recipe)
     alike = kernel.Alike(samples.curve_inputs(taken, recipe.inputs), shape=recipe.kernel.shape)
     curves = kernel.left_out(alike, samples.curve_targets(taken), runners, candidate)
     estimated = estimators.finish(taken, samples.spread(taken, curves), recipe)
     table = metrics.predictions(taken.frames, {recipe.name: estimated})
     rows = dict(zip(taken.stances["stance"], samples.each(taken), strict=True))
-    return Source(f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen", frozenset(rows),
-                  lambda stance: table.iloc[rows[stance]])
+    return Source(
+        f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen",
+        frozenset(rows),
+        lambda stance: table.iloc[rows[stance]],
+    )
 
 
 def _middle(recipe):
     if recipe.estimator != "kernel_ridge":
-        raise ValueError(f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind {recipe.estimator}. "
-                         "Leave it out of `fitted`; `make beyond` leaves each runner out by it.")
+        raise ValueError(
+            f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind {recipe.estimator}. "
+            "Leave it out of `fitted`; `make beyond` leaves each runner out by it."
+        )
     return kernel.middle(recipe.kernel, recipe.inputs)
 
 
@@ -81,7 +92,9 @@ def _mean_of_others(taken, runner):
 
 def _of_mean_curve(taken, curves_without, stance):
     mine = samples.take(taken, np.flatnonzero(taken.stances["stance"] == stance))
-    return metrics.predictions(mine.frames, {"mean_curve": estimators.predict_mean_curve(curves_without(mine.stances["runner"][0]), mine)})
+    return metrics.predictions(
+        mine.frames, {"mean_curve": estimators.predict_mean_curve(curves_without(mine.stances["runner"][0]), mine)}
+    )
 
 
 def _saved_by_03(results, stances):
@@ -93,9 +106,13 @@ def _saved_by_03(results, stances):
     table = table[table["estimator"] == metrics.ours(table)]
     seen = provenance["training_runners"]
     tested = stances[stances["stance"].isin(table["stance"]) & ~stances["runner"].isin(seen)]
-    return {f"{provenance['recipe']}, saved by 03": Source(
-        f"{provenance['recipe']} as 03_train saved it, trained on the {len(seen)} training runners", frozenset(tested["stance"]),
-        lambda stance: table[table["stance"] == stance])}
+    return {
+        f"{provenance['recipe']}, saved by 03": Source(
+            f"{provenance['recipe']} as 03_train saved it, trained on the {len(seen)} training runners",
+            frozenset(tested["stance"]),
+            lambda stance: table[table["stance"] == stance],
+        )
+    }
 
 
 def _saved_by_08(results, stances):
@@ -104,10 +121,16 @@ def _saved_by_08(results, stances):
     if not _after_01(results, file):
         return {}
     others, estimated = stances["runner"].nunique() - 1, frozenset(stances["stance"])
-    return {f"{name}, saved by 08": Source(
-        f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners", estimated,
-        lambda stance, name=name: store.read(results, file, filters=[("estimator", "==", name), ("stance", "==", stance)]))
-        for name in store.read(results, file, columns=["estimator"])["estimator"].unique()}
+    return {
+        f"{name}, saved by 08": Source(
+            f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners",
+            estimated,
+            lambda stance, name=name: store.read(
+                results, file, filters=[("estimator", "==", name), ("stance", "==", stance)]
+            ),
+        )
+        for name in store.read(results, file, columns=["estimator"])["estimator"].unique()
+    }
 
 
 def _after_01(results, name):
@@ -123,18 +146,30 @@ def one(frames, row, source):
     points = rows[INPUTS].to_numpy(float).reshape(-1, len(POINTS), 3)
     foot = points[:, FEET[row["side"]]].mean(axis=1) * [1, 1, 0]
     inside = metrics.in_stance(predicted, pd.DataFrame([row]))
-    return One(predicted["time_s"].to_numpy(float), points, *(predicted[columns].to_numpy(float) for columns in (FORCES, ESTIMATES)), foot, inside)
+    return One(
+        predicted["time_s"].to_numpy(float),
+        points,
+        *(predicted[columns].to_numpy(float) for columns in (FORCES, ESTIMATES)),
+        foot,
+        inside,
+    )
 
 
 def scores(shown):
     """Give r, RMSE (BW) and nRMSE (%) of One over stance, a row a direction."""
     pair = shown.measured[shown.inside], shown.estimated[shown.inside]
-    return pd.DataFrame({"r": metrics.pearson(*pair)[0], "RMSE (BW)": metrics.rmse(*pair), "nRMSE (%)": metrics.nrmse(*pair)}, index=DIRECTIONS)
+    return pd.DataFrame(
+        {"r": metrics.pearson(*pair)[0], "RMSE (BW)": metrics.rmse(*pair), "nRMSE (%)": metrics.nrmse(*pair)},
+        index=DIRECTIONS,
+    )
 
 
 def feature_errors(shown, *, vlr):
     """Give the five features of One: measured, estimated, error and error in % of the measured, a row a feature."""
-    read = [features.extract(force[shown.inside], shown.time_s[shown.inside], vlr=vlr) for force in (shown.measured, shown.estimated)]
+    read = [
+        features.extract(force[shown.inside], shown.time_s[shown.inside], vlr=vlr)
+        for force in (shown.measured, shown.estimated)
+    ]
     table = pd.DataFrame(read, index=["measured", "estimated"]).T
     table["error"] = table["estimated"] - table["measured"]
     return table.assign(**{"error (%)": 100 * table["error"] / table["measured"]})
@@ -146,24 +181,40 @@ def fitted(frames, stances, recipe):
     Its `of` takes the tables of frames and of stances, as 01_preprocess saves them, and gives predictions.
     """
     training = samples.prepare(frames, estimators.training(stances, recipe), recipe)
-    best = {} if recipe.estimator == "mean_curve" else {"candidates": [_middle(recipe)], "chosen": {name: [0] for name in DIRECTIONS}}
+    best = (
+        {}
+        if recipe.estimator == "mean_curve"
+        else {"candidates": [_middle(recipe)], "chosen": {name: [0] for name in DIRECTIONS}}
+    )
     model = estimators.fit(training, recipe, best, seed=0, epochs=0)
 
     def of(frames, stances):
         tested = samples.prepare(frames, stances, recipe)
         return metrics.predictions(tested.frames, {recipe.name: estimators.predict(model, tested, recipe)})
+
     speeds = training.stances["speed_m_s"]
-    return Source(f"{recipe.name}, trained on the {training.stances['runner'].nunique()} training runners of the study, who ran at "
-                  f"{speeds.min():.1f} to {speeds.max():.1f} m/s; at other speeds it can only guess", frozenset(), of)
+    return Source(
+        f"{recipe.name}, trained on the {training.stances['runner'].nunique()} training runners of the study, who ran at "
+        f"{speeds.min():.1f} to {speeds.max():.1f} m/s; at other speeds it can only guess",
+        frozenset(),
+        of,
+    )
 
 
 def simulated(run, source):
     """Lay out a simulated stance (`frames` and `stances` as 01_preprocess saves them) with the estimate of a fitted Source; returns One."""
-    return one(run.frames, run.stances.iloc[0], Source(source.about, source.stances, lambda stance: source.of(run.frames, run.stances)))
+    return one(
+        run.frames,
+        run.stances.iloc[0],
+        Source(source.about, source.stances, lambda stance: source.of(run.frames, run.stances)),
+    )
 
 
 def effects(simulate, knobs, source):
     """Turn each of `knobs` {name: with low, value, high} alone from its lowest to its highest; returns {name: [(value, run, One)]}."""
     usual = {name: knob.value for name, knob in knobs.items()}
-    runs = {name: [(value, simulate(**{**usual, name: value})) for value in (knob.low, knob.value, knob.high)] for name, knob in knobs.items()}
+    runs = {
+        name: [(value, simulate(**{**usual, name: value})) for value in (knob.low, knob.value, knob.high)]
+        for name, knob in knobs.items()
+    }
     return {name: [(value, run, simulated(run, source)) for value, run in several] for name, several in runs.items()}

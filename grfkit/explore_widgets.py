@@ -22,7 +22,12 @@ MOMENTS = 32
 # JupyterLab takes the arrow keys of lists and sliders for its cells, unless what has the focus says that it wants them
 KEYS = """<script>document.addEventListener("focusin", event => {
 if (event.target.closest(".grf-keys")) event.target.setAttribute("data-lm-suppress-shortcuts", "") })</script>"""
-PLACES = [(0.08, 0.56, 0.40, 0.39), (0.58, 0.56, 0.40, 0.39), (0.08, 0.08, 0.40, 0.36), (0.58, 0.08, 0.40, 0.36)]  # of axes: found once, not at each turn
+PLACES = [
+    (0.08, 0.56, 0.40, 0.39),
+    (0.58, 0.56, 0.40, 0.39),
+    (0.08, 0.08, 0.40, 0.36),
+    (0.58, 0.08, 0.40, 0.36),
+]  # of axes: found once, not at each turn
 
 
 class Shown:
@@ -51,7 +56,9 @@ def choose(frames, stances, sources, *, vlr):
         return play(one), stance_tables(one, vlr=vlr)
 
     def show(_=None):
-        played, told = drawn(stance.value, source.value)  # both first: numbers never stand beside another stance's picture
+        played, told = drawn(
+            stance.value, source.value
+        )  # both first: numbers never stand beside another stance's picture
         player.outputs = _output(played)
         about.value, tables.value = _about(sources[source.value]), told
 
@@ -72,20 +79,26 @@ def choose(frames, stances, sources, *, vlr):
         widget.observe(answer, "value")
     offer()
     choices = ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"})
-    widget = _named_as("grf-keys", ipywidgets.VBox([choices, about, player, tables, ipywidgets.Output(outputs=_output(KEYS))]))
+    widget = _named_as(
+        "grf-keys", ipywidgets.VBox([choices, about, player, tables, ipywidgets.Output(outputs=_output(KEYS))])
+    )
     chosen = f"<p>Runner {escape(runner.value)}, {escape(stance.label)}.</p>"
     return Shown(widget, chosen + about.value + "".join(drawn(stance.value, source.value)))
 
 
 def play(shown):
     """Write one stance (explore.One) as a player: the legs with both forces, and the curves."""
-    return animate.stance(shown.time_s, shown.points, shown.measured, shown.foot, estimated=shown.estimated, count=MOMENTS).data
+    return animate.stance(
+        shown.time_s, shown.points, shown.measured, shown.foot, estimated=shown.estimated, count=MOMENTS
+    ).data
 
 
 def stance_tables(shown, *, vlr):
     """Write the features of one stance (explore.One), measured and estimated, and the errors of its curves as HTML."""
-    return _side_by_side(_table(_named(explore.feature_errors(shown, vlr=vlr)), "Features of this stance"),
-                         _table(explore.scores(shown), "Estimated against measured curve"))
+    return _side_by_side(
+        _table(_named(explore.feature_errors(shown, vlr=vlr)), "Features of this stance"),
+        _table(explore.scores(shown), "Estimated against measured curve"),
+    )
 
 
 def laboratory(simulate, knobs, sources, *, vlr):
@@ -95,7 +108,10 @@ def laboratory(simulate, knobs, sources, *, vlr):
     and facts; `sources` {label: explore.fitted}. What was before the slider in hand was first moved stays in grey.
     """
     sliders = {name: _slider(name, knob) for name, knob in knobs.items()}
-    source, unit = _select("Estimate", list(sources), "grf-laboratory-estimate"), _select("Force in", ["BW", "N"], "grf-unit")
+    source, unit = (
+        _select("Estimate", list(sources), "grf-laboratory-estimate"),
+        _select("Force in", ["BW", "N"], "grf-unit"),
+    )
     reset = _named_as("grf-reset", ipywidgets.Button(description="Back to the usual runner", layout={"width": "16em"}))
     picture, tables, axes = _html("grf-picture"), _html("grf-laboratory-tables"), laboratory_axes()
     usual = {name: knob.value for name, knob in knobs.items()}
@@ -107,7 +123,9 @@ def laboratory(simulate, knobs, sources, *, vlr):
         return run, explore.simulated(run, sources[label])
 
     def show(_=None):
-        now, before = (settings and simulated(source.value, *settings.items()) for settings in (hand["now"], hand["before"]))
+        now, before = (
+            settings and simulated(source.value, *settings.items()) for settings in (hand["now"], hand["before"])
+        )
         picture.value = laboratory_picture(axes, now, before, unit=unit.value)
         tables.value = _about(sources[source.value]) + laboratory_tables(now, before, vlr=vlr)
 
@@ -128,8 +146,13 @@ def laboratory(simulate, knobs, sources, *, vlr):
     for widget, answer in [(source, show), (unit, show), *((slider, turn) for slider in sliders.values())]:
         widget.observe(answer, "value")
     show()
-    explained = [ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()]
-    return Shown(_two_columns([*explained, source, unit, reset], [picture, tables]), _settings(knobs) + picture.value + tables.value)
+    explained = [
+        ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()
+    ]
+    return Shown(
+        _two_columns([*explained, source, unit, reset], [picture, tables]),
+        _settings(knobs) + picture.value + tables.value,
+    )
 
 
 def _two_columns(controls, shown):
@@ -154,8 +177,10 @@ def laboratory_picture(axes, now, before, *, unit):
         ax.autoscale()
     scales = [one[0].weight_n if one and unit == "N" else 1.0 for one in (now, before)]
     plot_explore.laboratory(axes, now[1], before and before[1], scale=scales[0], before_scale=scales[1], unit=unit)
-    alt = (f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, anterior-posterior, medial-lateral; true "
-           f"black, estimated blue and dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}.")
+    alt = (
+        f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, anterior-posterior, medial-lateral; true "
+        f"black, estimated blue and dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}."
+    )
     return _image(axes[0].figure, alt)
 
 
@@ -168,8 +193,11 @@ def laboratory_tables(now, before, *, vlr):
         facts = {name: [before[0].facts[name], *value] for name, value in facts.items()}
     columns = ["before", "now"] if before else ["now"]
     steps = pd.DataFrame.from_dict(facts, orient="index", columns=columns)
-    return _side_by_side(_table(_named(read), "Features"), _table(explore.scores(now[1]), "Estimated against true curve"),
-                         _table(steps, "The step", 1))
+    return _side_by_side(
+        _table(_named(read), "Features"),
+        _table(explore.scores(now[1]), "Estimated against true curve"),
+        _table(steps, "The step", 1),
+    )
 
 
 @contextmanager
@@ -193,12 +221,25 @@ def _named_as(name, widget):
 
 
 def _select(label, options, name):
-    return _named_as(name, ipywidgets.Dropdown(options=options, description=label, style={"description_width": "5em"}, layout={"width": "26em"}))
+    return _named_as(
+        name,
+        ipywidgets.Dropdown(
+            options=options, description=label, style={"description_width": "5em"}, layout={"width": "26em"}
+        ),
+    )
 
 
 def _slider(name, knob):
-    slider = ipywidgets.FloatSlider(knob.value, min=knob.low, max=knob.high, step=knob.step, description=knob.label,
-                                    readout_format=".1f" if knob.step < 1 else ".0f", style={"description_width": "11em"}, layout={"width": "26em"})
+    slider = ipywidgets.FloatSlider(
+        knob.value,
+        min=knob.low,
+        max=knob.high,
+        step=knob.step,
+        description=knob.label,
+        readout_format=".1f" if knob.step < 1 else ".0f",
+        style={"description_width": "11em"},
+        layout={"width": "26em"},
+    )
     return _named_as(f"grf-{name.split('_')[0]}", slider)
 
 
@@ -213,8 +254,10 @@ def _output(html):
 
 def _name(row):
     """Name a stance so that no two of a runner are alike: a treadmill's recording holds many."""
-    return (f"{SIDES[row['side']]} leg at {row['touchdown_s']:.2f} s, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, lap {row['lap']}, "
-            f"trial {row['trial']} ({row['split']})")
+    return (
+        f"{SIDES[row['side']]} leg at {row['touchdown_s']:.2f} s, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, lap {row['lap']}, "
+        f"trial {row['trial']} ({row['split']})"
+    )
 
 
 def _named(table):
@@ -224,13 +267,23 @@ def _named(table):
 
 def _table(table, caption, decimals=3):
     """Write a table of numbers, with one decimal where they are in %, with a caption."""
-    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(border=0)
-    html = html.replace("<table ", '<table cellpadding="4" ', 1).replace("<td>", '<td align="right">').replace("<th></th>", "<td></td>")  # for JupyterLab: a report has its own style
+    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(
+        border=0
+    )
+    html = (
+        html.replace("<table ", '<table cellpadding="4" ', 1)
+        .replace("<td>", '<td align="right">')
+        .replace("<th></th>", "<td></td>")
+    )  # for JupyterLab: a report has its own style
     return html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
 
 
 def _side_by_side(*parts):
-    return '<div style="display: flex; flex-wrap: wrap; gap: 0 2em">' + "".join(f'<div style="overflow-x: auto" tabindex="0">{part}</div>' for part in parts) + "</div>"
+    return (
+        '<div style="display: flex; flex-wrap: wrap; gap: 0 2em">'
+        + "".join(f'<div style="overflow-x: auto" tabindex="0">{part}</div>' for part in parts)
+        + "</div>"
+    )
 
 
 def _small(text):
@@ -238,10 +291,15 @@ def _small(text):
 
 
 def _settings(knobs):
-    rows = "".join(f"<tr><th>{escape(knob.label)}</th><td>{knob.low:g} to {knob.high:g}</td><td>{knob.value:g}</td><td style='text-align: left'>"
-                   f"{escape(knob.about)}</td></tr>" for knob in knobs.values())
-    return ("<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><td></td><th>from, to</th><th>here</th>"
-            f"<th style='text-align: left'>what it changes</th></tr></thead><tbody>{rows}</tbody></table>")
+    rows = "".join(
+        f"<tr><th>{escape(knob.label)}</th><td>{knob.low:g} to {knob.high:g}</td><td>{knob.value:g}</td><td style='text-align: left'>"
+        f"{escape(knob.about)}</td></tr>"
+        for knob in knobs.values()
+    )
+    return (
+        "<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><td></td><th>from, to</th><th>here</th>"
+        f"<th style='text-align: left'>what it changes</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
 def _image(fig, alt):
@@ -249,5 +307,7 @@ def _image(fig, alt):
     buffer = BytesIO()
     fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
     width, height = (fig.get_size_inches() * fig.dpi).astype(int)
-    return (f'<img src="data:image/png;base64,{b64encode(buffer.getvalue()).decode()}" alt="{escape(alt)}" width="{width}" height="{height}" '
-            'style="max-width: 100%; height: auto">')
+    return (
+        f'<img src="data:image/png;base64,{b64encode(buffer.getvalue()).decode()}" alt="{escape(alt)}" width="{width}" height="{height}" '
+        'style="max-width: 100%; height: auto">'
+    )

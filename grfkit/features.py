@@ -8,7 +8,11 @@ from grfkit.metrics import not_estimated, pearson
 
 FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
 IMPACT_SHARE = 0.13  # of stance: some runners have no distinct impact peak (paper section 1.4.3)
-LOADING_RATES = ["touchdown_to_13", "20_to_80", "first_25_ms"]  # definitions of the vertical loading rate; the first is the default
+LOADING_RATES = [
+    "touchdown_to_13",
+    "20_to_80",
+    "first_25_ms",
+]  # definitions of the vertical loading rate; the first is the default
 FIRST_S = 0.025  # of first_25_ms
 
 
@@ -21,15 +25,24 @@ def extract(curve, time_s, *, vlr):
     estimated: NaN in every frame. Raises ValueError for another shape, or a force that cannot be in body weights.
     """
     if curve.ndim != 2 or curve.shape[1] != 3 or len(curve) != len(time_s) or len(curve) < 3:
-        raise ValueError(f"A curve is (T, 3) with T times, T > 2; found {curve.shape} and {np.shape(time_s)}. Transpose it?")
+        raise ValueError(
+            f"A curve is (T, 3) with T times, T > 2; found {curve.shape} and {np.shape(time_s)}. Transpose it?"
+        )
     given = curve[:, ~np.isnan(curve).all(axis=0)]
     if not given.size or not np.isfinite(given).all() or np.abs(given).max() > 20:
-        raise ValueError(f"A curve is in body weights, without NaN; found values up to {np.abs(curve).max():.0f}. "
-                         "If they are newtons, divide by mass_kg * 9.81.")
+        raise ValueError(
+            f"A curve is in body weights, without NaN; found values up to {np.abs(curve).max():.0f}. "
+            "If they are newtons, divide by mass_kg * 9.81."
+        )
     vertical, impact_s = curve[:, 2], IMPACT_SHARE * (time_s[-1] - time_s[0])
     impact = np.interp(time_s[0] + impact_s, time_s, vertical)
-    return dict(zip(FEATURES, [curve[:, 0].max(), -curve[:, 0].min(), impact, vertical.max(),
-                               loading_rate(vertical, time_s, vlr)], strict=True))
+    return dict(
+        zip(
+            FEATURES,
+            [curve[:, 0].max(), -curve[:, 0].min(), impact, vertical.max(), loading_rate(vertical, time_s, vlr)],
+            strict=True,
+        )
+    )
 
 
 def loading_rate(vertical, time_s, definition):
@@ -50,7 +63,9 @@ def loading_intervals(vertical, time_s):
     """
     stance_s = time_s[-1] - time_s[0]
     if not stance_s > FIRST_S:
-        raise ValueError(f"Loading rates are read within stance, longer than {FIRST_S} s; found {stance_s:.4f} s. Are times in s?")
+        raise ValueError(
+            f"Loading rates are read within stance, longer than {FIRST_S} s; found {stance_s:.4f} s. Are times in s?"
+        )
     impact_s = IMPACT_SHARE * stance_s
     times = np.array([[0, impact_s], [0.2 * impact_s, 0.8 * impact_s], [0, FIRST_S]])
     forces = np.where(times > 0, np.interp(time_s[0] + times, time_s, vertical), 0)
@@ -64,8 +79,10 @@ def measured(frames, *, vlr):
     """
     plate = frames[FORCES].to_numpy(float)
     not_estimated(plate, plate)
-    rows = [{"stance": stance, **extract(rows[FORCES].to_numpy(float), rows["time_s"].to_numpy(float), vlr=vlr)}
-            for stance, rows in frames.groupby("stance", sort=False)]
+    rows = [
+        {"stance": stance, **extract(rows[FORCES].to_numpy(float), rows["time_s"].to_numpy(float), vlr=vlr)}
+        for stance, rows in frames.groupby("stance", sort=False)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -96,11 +113,34 @@ def vlr_by_definition(predictions):
             read = by_stance(frames, vlr=definition)
             pairs = read[read["feature"] == "vlr_bw_s"].dropna(subset="estimated")
             measured, estimated = pairs["measured"], pairs["estimated"]
-            (r, _), = pearson(measured.to_numpy()[:, None], estimated.to_numpy()[:, None]).T
-            rows.append((estimator, definition, measured.mean(), measured.std(), estimated.mean(), estimated.std(),
-                         (100 * (estimated - measured).abs() / measured).mean(), r, len(pairs)))
-    table = pd.DataFrame(rows, columns=["estimator", "definition", "measured_mean", "measured_sd", "estimated_mean", "estimated_sd",
-                                        "rel_error_pct", "r", "n"])
+            ((r, _),) = pearson(measured.to_numpy()[:, None], estimated.to_numpy()[:, None]).T
+            rows.append(
+                (
+                    estimator,
+                    definition,
+                    measured.mean(),
+                    measured.std(),
+                    estimated.mean(),
+                    estimated.std(),
+                    (100 * (estimated - measured).abs() / measured).mean(),
+                    r,
+                    len(pairs),
+                )
+            )
+    table = pd.DataFrame(
+        rows,
+        columns=[
+            "estimator",
+            "definition",
+            "measured_mean",
+            "measured_sd",
+            "estimated_mean",
+            "estimated_sd",
+            "rel_error_pct",
+            "r",
+            "n",
+        ],
+    )
     default = table.groupby("estimator")["measured_mean"].transform("first")
     table.insert(4, "ratio_to_default", table["measured_mean"] / default)
     return table

@@ -27,7 +27,7 @@ from grfkit import study as studies
 from grfkit.study import StudyError
 
 AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and kind to a small server
-TIMEOUT_S = (10, 20)       # to connect, to wait for the next piece; our choice
+TIMEOUT_S = (10, 20)  # to connect, to wait for the next piece; our choice
 UNREACHABLE = "the server cannot be reached"
 
 
@@ -39,12 +39,16 @@ def read_sums(path):
     """Read a list of checksums as sha256sum writes it: {name of a file: SHA-256}. Raises StudyError for any other line."""
     path, sums = Path(path), {}
     if not path.is_file():
-        raise StudyError(f"fetch.sums names a list of checksums beside the study file; {path} does not exist. "
-                         "Make it with: sha256sum FILES > LIST.")
+        raise StudyError(
+            f"fetch.sums names a list of checksums beside the study file; {path} does not exist. "
+            "Make it with: sha256sum FILES > LIST."
+        )
     for line in path.read_text(encoding="utf-8").splitlines():
         found = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
         if not found:
-            raise StudyError(f"A list of checksums holds lines `SHA-256  name`; {path} holds {line[:100]!r}. Correct it.")
+            raise StudyError(
+                f"A list of checksums holds lines `SHA-256  name`; {path} holds {line[:100]!r}. Correct it."
+            )
         sums[_inside(found[2])] = found[1].lower()
     return sums
 
@@ -63,7 +67,9 @@ def fetch(sums, *, url, folder, tables=None):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     addresses = {name: f"{url.rstrip('/')}/{quote(name)}" for name in registry}
     pooch.get_logger().setLevel("ERROR")  # it would announce every file with its whole address
-    store = pooch.create(path=folder.resolve(), base_url=url, registry=registry, urls=addresses, retry_if_failed=RETRIES)
+    store = pooch.create(
+        path=folder.resolve(), base_url=url, registry=registry, urls=addresses, retry_if_failed=RETRIES
+    )
     halt = []  # why no further file is asked for
 
     def one(name):
@@ -90,7 +96,9 @@ def fetch(sums, *, url, folder, tables=None):
 def _inside(name):
     """Return the name if it stays inside a folder on every system, else raise StudyError."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or re.search(r"[\\:]", name):
-        raise StudyError(f"The names of files to download stay inside a folder, with forward slashes; found {name!r}. Correct it.")
+        raise StudyError(
+            f"The names of files to download stay inside a folder, with forward slashes; found {name!r}. Correct it."
+        )
     return name
 
 
@@ -151,8 +159,16 @@ def _explain(failed, *, total, url, folder, study):
         if why.startswith(UNREACHABLE):  # the names would say nothing
             lines.append(f"  {why}: {len(names)} file(s)")
         else:
-            lines.append(textwrap.fill(f"{why}: {', '.join(names)}", 120, initial_indent="  ", subsequent_indent="    ",
-                                       break_on_hyphens=False, break_long_words=False))
+            lines.append(
+                textwrap.fill(
+                    f"{why}: {', '.join(names)}",
+                    120,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+            )
     lines.append("Run it again: only these are missing. FROM=URL names another server.")
     if len(failed) < total:
         lines.append(f"To go on without them: make reproduce STUDY={study} DATA={folder.as_posix()}")
@@ -163,10 +179,20 @@ def _plan(path):
     """Return a study's section `fetch`; raises StudyError that says which studies have one."""
     study = studies.load(path)
     if study.fetch is None:
-        others = sorted(p.stem for p in Path(path).parent.glob("*.yaml") if re.search("^fetch:", p.read_text(encoding="utf-8"), re.M))
-        instead = "its recordings are virtual: make reproduce makes them" if study.laboratory else "give your own with DATA=DIR"
-        raise StudyError(f"A study can be fetched if it has a section `fetch`; {path} has none ({instead}). "
-                         f"Studies with one: {', '.join(others) or 'none'}.")
+        others = sorted(
+            p.stem
+            for p in Path(path).parent.glob("*.yaml")
+            if re.search("^fetch:", p.read_text(encoding="utf-8"), re.M)
+        )
+        instead = (
+            "its recordings are virtual: make reproduce makes them"
+            if study.laboratory
+            else "give your own with DATA=DIR"
+        )
+        raise StudyError(
+            f"A study can be fetched if it has a section `fetch`; {path} has none ({instead}). "
+            f"Studies with one: {', '.join(others) or 'none'}."
+        )
     return study.fetch
 
 
@@ -175,7 +201,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m grfkit.fetch", description=__doc__.splitlines()[0])
     parser.add_argument("--study", required=True, type=Path, help="YAML file of the study")
     parser.add_argument("--out", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--from", dest="server", default="", help="address of another server; default: what the study file says")
+    parser.add_argument(
+        "--from", dest="server", default="", help="address of another server; default: what the study file says"
+    )
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
         stream.reconfigure(errors="replace")
@@ -194,7 +222,9 @@ def main(arguments=None):
     if failed:
         print(f"error: {_explain(failed, total=total, url=url, folder=options.out, study=study)}", file=sys.stderr)
         return 1
-    print(f"fetch  {time.perf_counter() - clock:.1f} s  {total} files -> {options.out.as_posix()}\nNow: make reproduce STUDY={study}")
+    print(
+        f"fetch  {time.perf_counter() - clock:.1f} s  {total} files -> {options.out.as_posix()}\nNow: make reproduce STUDY={study}"
+    )
     return 0
 
 

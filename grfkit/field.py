@@ -33,7 +33,9 @@ def timed(table):
     """Add contact_s, step_s and flight_s to steps with touchdown_s and toeoff_s, in order of time within each file."""
     files = table["file"]
     step = table["touchdown_s"].groupby(files).shift(-1) - table["touchdown_s"]
-    other = table["side"].groupby(files).shift(-1) != table["side"]  # the same foot again: the step between was not estimated
+    other = (
+        table["side"].groupby(files).shift(-1) != table["side"]
+    )  # the same foot again: the step between was not estimated
     step = step.where(other & (step < LONGEST_CONTACT_S + LONGEST_FLIGHT_S))
     contact = table["toeoff_s"] - table["touchdown_s"]
     return table.assign(contact_s=contact, step_s=step, flight_s=step - contact)
@@ -48,7 +50,9 @@ def usual_flight(contacts, groups, otherwise):
 def inputs(motions, contacts, flight_s, *, padding_s):
     """Lay out what a kernel recipe sees of contacts: motion over stance and padding, and the times of stance and flight (S,) s."""
     times = np.column_stack([contacts["contact_s"], flight_s]).astype(np.float32)
-    return steps.over(motions, contacts, padding_s=padding_s) | {"times": (times, np.empty((len(times), 0), np.float32))}
+    return steps.over(motions, contacts, padding_s=padding_s) | {
+        "times": (times, np.empty((len(times), 0), np.float32))
+    }
 
 
 def finish(contacts, curves, flight_s, groups):
@@ -70,7 +74,10 @@ def sides(channels):
 
 def features_of(contact_s, curves, *, vlr):
     """Read the five features off curves (S, 101, C) of contacts that take contact_s (S,) s: a row for each."""
-    rows = [features.extract(curve[:, :3], np.linspace(0, time, len(curve)), vlr=vlr) for time, curve in zip(contact_s, curves, strict=True)]
+    rows = [
+        features.extract(curve[:, :3], np.linspace(0, time, len(curve)), vlr=vlr)
+        for time, curve in zip(contact_s, curves, strict=True)
+    ]
     return pd.DataFrame(rows, columns=features.FEATURES)
 
 

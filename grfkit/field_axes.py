@@ -13,10 +13,14 @@ HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
 ALONG = 0.9  # share of the way from the feet to the pelvis that lies along the axis up; .96 and more in the 66 recordings of rbds: our choice
 SLOWEST_M_S = 0.3  # slower is no travel, but somebody who stands: our choice
 AHEAD = 0.7  # cosine of the widest angle between where the feet point and where the runner goes, 45 degrees: our choice
-CROSSED_M = 0.05  # by which a left point lies to the right of the right one, in the median: feet may cross by less: our choice
+CROSSED_M = (
+    0.05  # by which a left point lies to the right of the right one, in the median: feet may cross by less: our choice
+)
 HEELS, TOES = ([POINTS.index(f"{side}_{end}") for side in "lr"] for end in ("heel", "toe"))
-ADVICE = ("The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
-          "or change the sign of one axis.")
+ADVICE = (
+    "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
+    "or change the sign of one axis."
+)
 
 
 class Oriented(NamedTuple):
@@ -34,8 +38,10 @@ def find_unit(points):
     for name, metres in c3d.METRES.items():
         if LEG_M[0] <= leg * metres <= LEG_M[1]:
             return metres, name
-    raise ValueError(f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long; here they are {leg:.4g}, which fits neither m, cm nor mm. "
-                     "Check that the columns are those of hip, knee and ankle, and the unit.")
+    raise ValueError(
+        f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long; here they are {leg:.4g}, which fits neither m, cm nor mm. "
+        "Check that the columns are those of hip, knee and ankle, and the unit."
+    )
 
 
 def leg_length(points):
@@ -54,8 +60,10 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     """
     up, above = _find_up(points)
     if declared and up != "+z":
-        raise ValueError("In columns _ap, _ml and _v, V points up; here the pelvis is above the feet along "
-                         f"{up[0]}{'xyz'.index(up[1]) + 1} of the three. Order the columns, or name them _x, _y and _z: then the axes are found.")
+        raise ValueError(
+            "In columns _ap, _ml and _v, V points up; here the pelvis is above the feet along "
+            f"{up[0]}{'xyz'.index(up[1]) + 1} of the three. Order the columns, or name them _x, _y and _z: then the axes are found."
+        )
     basis = c3d.axes("found", up)
     level = points @ basis.T
     field_speed.check_straight(level, rate_hz)
@@ -63,16 +71,27 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     stands = np.linalg.norm(pelvis - foot) < SLOWEST_M_S
     found = bool(np.linalg.norm(foot) > np.linalg.norm(pelvis) and not stands)
     belt = found if treadmill is None else treadmill
-    ahead, why = (np.array([1.0, 0, 0]), "as the columns say") if declared else _find_ahead(level, pelvis - foot, belt, stands)
+    ahead, why = (
+        (np.array([1.0, 0, 0]), "as the columns say") if declared else _find_ahead(level, pelvis - foot, belt, stands)
+    )
     turned = level @ np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]]).T
     check_body(turned, advice=ADVICE)
     said = ", as given" if treadmill is not None else ""
-    notes = [Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
-             Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),
-             Note(f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot "
-                  f"moves at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)", is_warning=belt != found)]
-    return Oriented(turned, belt, field_speed.speed(turned, rate_hz, treadmill=belt),
-                    notes + field_speed.slope_note(turned, rate_hz, treadmill=belt))
+    notes = [
+        Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
+        Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),
+        Note(
+            f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot "
+            f"moves at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)",
+            is_warning=belt != found,
+        ),
+    ]
+    return Oriented(
+        turned,
+        belt,
+        field_speed.speed(turned, rate_hz, treadmill=belt),
+        notes + field_speed.slope_note(turned, rate_hz, treadmill=belt),
+    )
 
 
 def check_body(points, *, advice):
@@ -82,16 +101,26 @@ def check_body(points, *, advice):
     """
     leg, height = leg_length(points), np.nanmedian(points[:, 0, 2] - points[:, HEELS + TOES, 2].mean(axis=1))
     if not (LEG_M[0] <= leg <= LEG_M[1] and HEIGHT_M[0] <= height <= HEIGHT_M[1]):
-        raise ValueError(f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long, and the pelvis is {HEIGHT_M[0]} to {HEIGHT_M[1]} m above "
-                         f"the feet; here they are {leg:.3g} and {height:.3g} m. Check the unit and the axis up.")
+        raise ValueError(
+            f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long, and the pelvis is {HEIGHT_M[0]} to {HEIGHT_M[1]} m above "
+            f"the feet; here they are {leg:.3g} and {height:.3g} m. Check the unit and the axis up."
+        )
     feet = np.nanmean(points[:, TOES] - points[:, HEELS], axis=(0, 1))
     if feet[0] < AHEAD * np.hypot(feet[0], feet[1]):
-        raise ValueError("Feet point where the runner goes; here they point "
-                         f"{np.degrees(np.arctan2(abs(feet[1]), feet[0])):.0f} degrees off it. {advice}")
-    width = dict(zip([name[2:] for name in POINTS[1:6]], np.nanmedian(points[:, 1:6, 1] - points[:, 6:, 1], axis=0), strict=True))
-    wrong = [f"{name} ({-100 * wide:.0f} cm)" for name, wide in width.items() if wide < (0 if name == "hip" else -CROSSED_M)]
+        raise ValueError(
+            "Feet point where the runner goes; here they point "
+            f"{np.degrees(np.arctan2(abs(feet[1]), feet[0])):.0f} degrees off it. {advice}"
+        )
+    width = dict(
+        zip([name[2:] for name in POINTS[1:6]], np.nanmedian(points[:, 1:6, 1] - points[:, 6:, 1], axis=0), strict=True)
+    )
+    wrong = [
+        f"{name} ({-100 * wide:.0f} cm)" for name, wide in width.items() if wide < (0 if name == "hip" else -CROSSED_M)
+    ]
     if wrong:
-        raise ValueError(f"Left points are on the left; here they are on the right of the right ones: {', '.join(wrong)}. {advice}")
+        raise ValueError(
+            f"Left points are on the left; here they are on the right of the right ones: {', '.join(wrong)}. {advice}"
+        )
 
 
 def _find_up(points):
@@ -99,8 +128,10 @@ def _find_up(points):
     way = np.nanmedian(points[:, 0] - points[:, HEELS + TOES].mean(axis=1), axis=0)
     axis = int(np.argmax(np.abs(way)))
     if not abs(way[axis]) >= ALONG * np.linalg.norm(way):
-        raise ValueError(f"One axis of a recording points up; here the pelvis is {', '.join(f'{each:+.2f}' for each in way)} m from the feet along "
-                         "the three. Turn the axes so that one is vertical.")
+        raise ValueError(
+            f"One axis of a recording points up; here the pelvis is {', '.join(f'{each:+.2f}' for each in way)} m from the feet along "
+            "the three. Turn the axes so that one is vertical."
+        )
     return ("+" if way[axis] > 0 else "-") + "xyz"[axis], abs(way[axis])
 
 
@@ -110,14 +141,17 @@ def _find_ahead(level, relative, belt, stands):
     `relative` (2,) m/s is the pelvis' velocity as seen from the planted foot.
     """
     if stands:
-        return tracks.aligned(np.nanmean(level[:, TOES] - level[:, HEELS], axis=(0, 1))[:2]), "where the feet point: nobody is seen to travel"
+        return tracks.aligned(
+            np.nanmean(level[:, TOES] - level[:, HEELS], axis=(0, 1))[:2]
+        ), "where the feet point: nobody is seen to travel"
     if belt:
         return tracks.aligned(relative), "against which the planted foot moves, and where the feet point"
     try:
         return tracks.heading(level), "along the pelvis' path, and where the feet point"
     except Excluded:
-        raise ValueError("Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording.") \
-            from None
+        raise ValueError(
+            "Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording."
+        ) from None
 
 
 def _name(direction):

@@ -13,7 +13,9 @@ LOADED_BW = 0.1  # less vertical force, and the centre of pressure is a quotient
 
 def measured(steps, recorded, motions, section):
     """Measure the centre of pressure (S, 101, 2) m, AP and ML from the ankle joint, of measured steps."""
-    _, cop = joints_study.measured(recorded, steps, cutoff_hz=section["force_cutoff_hz"], threshold_n=section["contact_threshold_n"])
+    _, cop = joints_study.measured(
+        recorded, steps, cutoff_hz=section["force_cutoff_hz"], threshold_n=section["contact_threshold_n"]
+    )
     points, _ = joints_study.legs(motions, steps)
     return (cop - points[:, :, joints.LEG.index("ankle")])[..., :2]
 
@@ -26,7 +28,9 @@ def mirrored(steps, centres):
 
 def mean_of_others(steps, centres, curves):
     """Put in place of the centres of `curves` the mean of the measured ones of the other runners at each one's speed: the baseline, (S, 101, 5)."""
-    return np.concatenate([curves[..., :3], mirrored(steps, joints_study.mean_of_others(mirrored(steps, centres), steps))], axis=2)
+    return np.concatenate(
+        [curves[..., :3], mirrored(steps, joints_study.mean_of_others(mirrored(steps, centres), steps))], axis=2
+    )
 
 
 def paired(steps, centres, contacts, curves):
@@ -45,14 +49,29 @@ def errors(steps, measured, estimated):
     rows = []
     at = joints_study.nodes(steps)
     for name, (contacts, curves) in estimated.items():
-        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(steps["stance"])
+        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(
+            steps["stance"]
+        )
         kept = place.notna().to_numpy()
-        values = field.at_times(contacts, curves, np.repeat(place[kept].astype(int).to_numpy(), at.shape[1]), at[kept].ravel())
+        values = field.at_times(
+            contacts, curves, np.repeat(place[kept].astype(int).to_numpy(), at.shape[1]), at[kept].ravel()
+        )
         values = values.reshape(kept.sum(), at.shape[1], -1)
         loaded = values[..., 2] > LOADED_BW
-        squares = np.where(loaded[..., None], (values[..., 3:] - measured[kept])**2, 0.0).sum(axis=1) / loaded.sum(axis=1)[:, None]
-        errors = pd.DataFrame(1000 * np.sqrt(squares), columns=["AP", "ML"]).assign(speed=steps["speed"].to_numpy()[kept])
+        squares = (
+            np.where(loaded[..., None], (values[..., 3:] - measured[kept]) ** 2, 0.0).sum(axis=1)
+            / loaded.sum(axis=1)[:, None]
+        )
+        errors = pd.DataFrame(1000 * np.sqrt(squares), columns=["AP", "ML"]).assign(
+            speed=steps["speed"].to_numpy()[kept]
+        )
         both = pd.concat([errors, errors.assign(speed=field_study.ALL)])
-        rows.append(both.melt("speed", var_name="direction", value_name="rmse_mm").groupby(["direction", "speed"])["rmse_mm"].agg(["mean", "size"])
-                    .rename(columns={"mean": "rmse_mm", "size": "n"}).reset_index().assign(estimator=name))
+        rows.append(
+            both.melt("speed", var_name="direction", value_name="rmse_mm")
+            .groupby(["direction", "speed"])["rmse_mm"]
+            .agg(["mean", "size"])
+            .rename(columns={"mean": "rmse_mm", "size": "n"})
+            .reset_index()
+            .assign(estimator=name)
+        )
     return pd.concat(rows, ignore_index=True)[["estimator", "direction", "speed", "rmse_mm", "n"]]

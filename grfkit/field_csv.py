@@ -17,7 +17,9 @@ COLUMN = re.compile(r"(?i)^(.+?)[\W_]*(ap|ml|[xyzv])$")  # a point's name and it
 BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")  # a unit behind a name: what it says is found from the body, and said
 TIMES, FRAMES = ("time_s", "time", "t"), ("frame", "frames")
 ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hold no number: our choice
-JITTER = 0.3  # of a frame, by which a time may be off an even one; rounding to 1 ms is .12 of a frame at 240 Hz: our choice
+JITTER = (
+    0.3  # of a frame, by which a time may be off an even one; rounding to 1 ms is .12 of a frame at 240 Hz: our choice
+)
 SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
 LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
@@ -57,7 +59,9 @@ def _open(path):
             reader = csv.reader(file, delimiter=separator)
             found = [(reader.line_num + 1, row) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"A recording as CSV is text in UTF-8; {path.name} cannot be read: {error}. Save it again as `CSV UTF-8`.") from None
+        raise ValueError(
+            f"A recording as CSV is text in UTF-8; {path.name} cannot be read: {error}. Save it again as `CSV UTF-8`."
+        ) from None
     if separator != ",":
         found = [(line, [cell.replace(",", ".") for cell in row]) for line, row in found]
     return header, [line for line, _ in found], [row for _, row in found]
@@ -67,16 +71,23 @@ def _match(header):
     """Read the names of columns -> {column: (name of the point in the file, point, component) or None}."""
     parts = {column: COLUMN.match(BRACKET.sub("", column)) for column in header}
     parts = {column: found.groups() for column, found in parts.items() if found}
-    points = {label: point for point, (label, sure) in match(list(dict.fromkeys(name for name, _ in parts.values()))).items()
-              if sure and isinstance(label, str)}
-    return {column: (name, points[name], component.lower()) for column, (name, component) in parts.items() if name in points}
+    points = {
+        label: point
+        for point, (label, sure) in match(list(dict.fromkeys(name for name, _ in parts.values()))).items()
+        if sure and isinstance(label, str)
+    }
+    return {
+        column: (name, points[name], component.lower()) for column, (name, component) in parts.items() if name in points
+    }
 
 
 def _columns(path, header):
     """Find the 33 columns -> their names in order, {point: its name in the file}, letters of the components."""
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise ValueError(f"Each column of a recording has a name of its own; {path.name} has {', '.join(twice)} more than once. Delete one.")
+        raise ValueError(
+            f"Each column of a recording has a name of its own; {path.name} has {', '.join(twice)} more than once. Delete one."
+        )
     found = _match(header)
     letters = "ap ml v" if any(component in ("ap", "ml", "v") for _, _, component in found.values()) else "x y z"
     components = letters.split()
@@ -84,8 +95,10 @@ def _columns(path, header):
     wanted = [(point, component) for point in POINTS for component in components]
     absent = [f"{point}_{component}" for point, component in wanted if (point, component) not in where]
     if absent:
-        raise ValueError(f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks {', '.join(absent)}. "
-                         f"It has {', '.join(header) or 'none: it is empty'}. Rename or add columns.")
+        raise ValueError(
+            f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks {', '.join(absent)}. "
+            f"It has {', '.join(header) or 'none: it is empty'}. Rename or add columns."
+        )
     return [where[pair] for pair in wanted], {point: name for name, point, _ in found.values()}, letters
 
 
@@ -95,14 +108,18 @@ def _numbers(path, header, lines, rows, name):
     short = next((line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)), None)
     if short is not None:
         count = len(rows[lines.index(short)])
-        raise ValueError(f"Each row of a CSV file has as many cells as there are columns, {len(header)}; row {short} of {path.name} has {count}. "
-                         "A row may be cut off; and decimal commas need semicolons or tabs between the columns.")
+        raise ValueError(
+            f"Each row of a CSV file has as many cells as there are columns, {len(header)}; row {short} of {path.name} has {count}. "
+            "A row may be cut off; and decimal commas need semicolons or tabs between the columns."
+        )
     cells = [row[at].strip() for row in rows]
     values = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(float)
     for number in np.flatnonzero(np.isnan(values)):
         if cells[number].lower() not in ABSENT:
-            raise ValueError(f"Cells of a recording are numbers, or empty where a point is missing; {path.name} has {cells[number]!r} in row "
-                             f"{lines[number]}, column {name}. Correct it, or empty the cell.")
+            raise ValueError(
+                f"Cells of a recording are numbers, or empty where a point is missing; {path.name} has {cells[number]!r} in row "
+                f"{lines[number]}, column {name}. Correct it, or empty the cell."
+            )
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -115,18 +132,24 @@ def _frames(path, header, lines, rows, rate_hz):
     bad = np.flatnonzero(~(steps > 0))
     if len(bad) or len(when) < 3:
         row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
-        raise ValueError(f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in {row}, "
-                         f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second.")
+        raise ValueError(
+            f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in {row}, "
+            f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second."
+        )
     usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
     index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / usual)))]).astype(int)
     each, start = np.polyfit(index, when, 1)
     off = np.abs(when - start - each * index) / each
     if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
-        raise ValueError(f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
-                         f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate.")
+        raise ValueError(
+            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
+            f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate."
+        )
     if rate_hz and column and BRACKET.sub("", column).lower() in TIMES and abs(each * rate_hz - 1) > SAME_RATE:
-        raise ValueError(f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} frames a second, and "
-                         f"{rate_hz:g} were given. Leave the rate out, or correct the times.")
+        raise ValueError(
+            f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} frames a second, and "
+            f"{rate_hz:g} were given. Leave the rate out, or correct the times."
+        )
     return index, round(1 / each, 3)
 
 
@@ -136,8 +159,10 @@ def _times(path, header, lines, rows, rate_hz):
     column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
     numbered = column is not None and BRACKET.sub("", column).lower() in FRAMES
     if not rate_hz and (column is None or numbered):
-        raise ValueError(f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
-                         f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of the frames, such as RATE=100.")
+        raise ValueError(
+            f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
+            f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of the frames, such as RATE=100."
+        )
     if column is None:
         return column, np.arange(len(rows)) / rate_hz
     when = _numbers(path, header, lines, rows, column)

@@ -20,7 +20,10 @@ def residuals(taken, steps, contacts, curves):
     frames = list(frames)
     for number, contact in enumerate(contacts.iloc[rows].itertuples()):
         mine = which[contact.stance]
-        at, nodes = steps["touchdown_s"].iloc[mine] + times[frames[mine]], np.linspace(contact.touchdown_s, contact.toeoff_s, curves.shape[1])
+        at, nodes = (
+            steps["touchdown_s"].iloc[mine] + times[frames[mine]],
+            np.linspace(contact.touchdown_s, contact.toeoff_s, curves.shape[1]),
+        )
         plate = np.stack([np.interp(nodes, at, one, left=0.0, right=0.0) for one in force[frames[mine]].T], axis=1)
         differences[number] = curves[rows[number], :, :3] - plate
     return rows, differences
@@ -32,9 +35,15 @@ def coverage(inside, steps_of):
     rows = []
     for speed in [*sorted(steps_of["speed"].unique()), ALL]:
         mine = np.ones(len(inside), bool) if speed == ALL else (steps_of["speed"] == speed).to_numpy()
-        by_runner = pd.DataFrame(inside[mine].mean(axis=1), columns=DIRECTIONS).groupby(steps_of["runner"].to_numpy()[mine]).mean()
-        rows += [(speed, direction, 100 * inside[mine][..., number].mean(), 100 * by_runner[direction].min())
-                 for number, direction in enumerate(DIRECTIONS)]
+        by_runner = (
+            pd.DataFrame(inside[mine].mean(axis=1), columns=DIRECTIONS)
+            .groupby(steps_of["runner"].to_numpy()[mine])
+            .mean()
+        )
+        rows += [
+            (speed, direction, 100 * inside[mine][..., number].mean(), 100 * by_runner[direction].min())
+            for number, direction in enumerate(DIRECTIONS)
+        ]
         rows.append((speed, ALL, 100 * inside[mine].mean(), 100 * by_runner.mean(axis=1).min()))
     return pd.DataFrame(rows, columns=["speed", "direction", "covered_pct", "least_runner_pct"])
 
@@ -57,7 +66,12 @@ def typical(off, contacts, curves, model):
 def feature_residuals(taken, contacts, curves, *, vlr):
     """Give each feature of the contacts that plates measured: a row for each, `feature` and `feature_measured`, with runner, group, side and contact_s."""
     here = contacts.dropna(subset="stance")
-    plate = features.measured(taken.frames[taken.inside], vlr=vlr).set_index("stance").loc[here["stance"]].reset_index(drop=True)
+    plate = (
+        features.measured(taken.frames[taken.inside], vlr=vlr)
+        .set_index("stance")
+        .loc[here["stance"]]
+        .reset_index(drop=True)
+    )
     ours = field.features_of(here["contact_s"], curves[contacts["stance"].notna()], vlr=vlr)
     steps = here[["stance", "runner", "group", "side", "contact_s"]].reset_index(drop=True)
     return pd.concat([steps, ours, plate.add_suffix("_measured")], axis=1)
@@ -68,7 +82,9 @@ def asymmetry_errors(table, steps):
 
     `table` as feature_residuals gives; contact time is judged too. Groups with fewer than five steps of a side have no asymmetry to speak of.
     """
-    table = table.assign(contact_s_measured=table["stance"].map((steps["toeoff_s"] - steps["touchdown_s"]).set_axis(steps["stance"])))
+    table = table.assign(
+        contact_s_measured=table["stance"].map((steps["toeoff_s"] - steps["touchdown_s"]).set_axis(steps["stance"]))
+    )
     names = [*features.FEATURES, "contact_s"]
     counts = table.groupby(["group", "side"]).size().unstack(fill_value=0)
     kept = table[table["group"].isin(counts.index[(counts.reindex(columns=["l", "r"], fill_value=0) >= 5).all(axis=1)])]

@@ -31,23 +31,34 @@ def read(stances, folder, section):
     trials = recordings.read_trials(folder, table=section["table"])
     trials = trials[trials["file"].isin(stances["file"])]
     source, statics = {name: section[name] for name in ("points", "theia", "clusters")}, {}
-    return [_read(trial, Path(folder), statics, source, section) for trial in tqdm(list(trials.itertuples()), desc="reading", unit="file", mininterval=1)]
+    return [
+        _read(trial, Path(folder), statics, source, section)
+        for trial in tqdm(list(trials.itertuples()), desc="reading", unit="file", mininterval=1)
+    ]
 
 
 def _read(trial, folder, statics, source, section):
-    recording, points = stance.load(trial, folder, statics, source, forward=section["forward"], up=section["up"], plates=section["plates"])
+    recording, points = stance.load(
+        trial, folder, statics, source, forward=section["forward"], up=section["up"], plates=section["plates"]
+    )
     plates = [contact.zeroed(plate, recording.force_hz) for plate in recording.plates]
     force = sum(plate.force for plate in plates)
     loaded = force[:, 2:] > section["contact_threshold_n"]
     moments = sum(np.nan_to_num(plate.force[:, 2:] * plate.cop) for plate in plates)
     cop = np.where(loaded, moments / np.where(loaded, force[:, 2:], 1.0), np.nan)
-    return Recorded(trial.file, trial.runner, trial.speed_m_s, points, recording.point_hz, force, cop, recording.force_hz)
+    return Recorded(
+        trial.file, trial.runner, trial.speed_m_s, points, recording.point_hz, force, cop, recording.force_hz
+    )
 
 
 def motions(recorded, section):
     """Turn recordings into {file: steps.Motion}, filtered as the study does."""
-    return {each.file: steps.motion(each.points, each.point_hz, cutoff_hz=section["points_cutoff_hz"], max_gap_s=section["checks"]["max_gap_s"])
-            for each in recorded}
+    return {
+        each.file: steps.motion(
+            each.points, each.point_hz, cutoff_hz=section["points_cutoff_hz"], max_gap_s=section["checks"]["max_gap_s"]
+        )
+        for each in recorded
+    }
 
 
 def match(found, stances):
@@ -61,7 +72,12 @@ def match(found, stances):
         here = found[found["file"] == file]
         for row in group.itertuples():
             inside = here[(here["mid_s"] > row.touchdown_s) & (here["mid_s"] < row.toeoff_s)]
-            rows.append((row.Index, inside["mid_s"].iloc[0] if len(inside) == 1 and inside["side"].iloc[0] == row.side else np.nan))
+            rows.append(
+                (
+                    row.Index,
+                    inside["mid_s"].iloc[0] if len(inside) == 1 and inside["side"].iloc[0] == row.side else np.nan,
+                )
+            )
     mid = pd.Series(dict(rows)).reindex(stances.index)
     return stances.assign(mid_s=mid)[mid.notna()], stances[mid.isna()]
 
@@ -75,7 +91,9 @@ def false_steps(found, stances, excluded):
     for file, here in found.groupby("file", sort=False):
         mine = stances[stances["file"] == file]
         others = excluded.loc[excluded["file"] == file, "touchdown_s"].dropna().to_numpy()
-        for row in here[(here["mid_s"] > mine["touchdown_s"].min()) & (here["mid_s"] < mine["toeoff_s"].max())].itertuples():
+        for row in here[
+            (here["mid_s"] > mine["touchdown_s"].min()) & (here["mid_s"] < mine["toeoff_s"].max())
+        ].itertuples():
             inside = ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
             if not inside and not ((others < row.mid_s) & (row.mid_s < others + BESIDE_S)).any():
                 wrong.append(row.Index)

@@ -31,23 +31,36 @@ class FieldModel:
 
 def parts(model):
     """Give a FieldModel as parts {name: (arrays, description)} of a model folder; `restore` inverts it, to the bit."""
-    said = {"settings": model.settings, "known": model.known, "asymmetry_pct": model.asymmetry_pct,
-            "features": {name: [float(bands.half_widths[0, 0]), float(bands.powers[0])] for name, bands in model.features.items()}}
-    return {"field": ({}, said), **{name: getattr(model.detector, name).describe() for name in events.Detector._fields},
-            "curves": model.curves.describe(),
-            "bands": ({"half_widths": model.bands.half_widths, "powers": model.bands.powers}, {"level": model.bands.level})}
+    said = {
+        "settings": model.settings,
+        "known": model.known,
+        "asymmetry_pct": model.asymmetry_pct,
+        "features": {
+            name: [float(bands.half_widths[0, 0]), float(bands.powers[0])] for name, bands in model.features.items()
+        },
+    }
+    return {
+        "field": ({}, said),
+        **{name: getattr(model.detector, name).describe() for name in events.Detector._fields},
+        "curves": model.curves.describe(),
+        "bands": ({"half_widths": model.bands.half_widths, "powers": model.bands.powers}, {"level": model.bands.level}),
+    }
 
 
 def restore(folder):
     """Take a FieldModel out of a model_folder.Model; raises ValueError where it is another kind of model."""
     try:
         if "field" not in folder.description.get("parts", ()):
-            raise ValueError(f"Forces without plates are estimated by a model that the notebook 10_field saved; found another: {folder.card['title']}. "
-                             "Give the folder results/10_field/model of a study.")
+            raise ValueError(
+                f"Forces without plates are estimated by a model that the notebook 10_field saved; found another: {folder.card['title']}. "
+                "Give the folder results/10_field/model of a study."
+            )
         return _restored(folder)
     except (LookupError, AttributeError, TypeError) as error:
-        raise ValueError(f"A model for the field is restored from what `make field` saved; this folder does not fit: {type(error).__name__}: {error}. "
-                         "Take the folder from its source again.") from None
+        raise ValueError(
+            f"A model for the field is restored from what `make field` saved; this folder does not fit: {type(error).__name__}: {error}. "
+            "Take the folder from its source again."
+        ) from None
 
 
 def load(folder):
@@ -59,7 +72,19 @@ def load(folder):
 def _restored(folder):
     said = model_folder.part(folder, "field")[1]
     arrays, about = model_folder.part(folder, "bands")
-    detector = events.Detector(*(kernel.Regression.restore(*model_folder.part(folder, name)) for name in events.Detector._fields))
-    one = {name: conformal.Bands(np.array([[pair[0]]]), np.array([pair[1]]), about["level"]) for name, pair in said["features"].items()}
-    return FieldModel(detector, kernel.Regression.restore(*model_folder.part(folder, "curves")), conformal.Bands(**arrays, **about), one,
-                      said["asymmetry_pct"], said["known"], said["settings"])
+    detector = events.Detector(
+        *(kernel.Regression.restore(*model_folder.part(folder, name)) for name in events.Detector._fields)
+    )
+    one = {
+        name: conformal.Bands(np.array([[pair[0]]]), np.array([pair[1]]), about["level"])
+        for name, pair in said["features"].items()
+    }
+    return FieldModel(
+        detector,
+        kernel.Regression.restore(*model_folder.part(folder, "curves")),
+        conformal.Bands(**arrays, **about),
+        one,
+        said["asymmetry_pct"],
+        said["known"],
+        said["settings"],
+    )

@@ -17,7 +17,9 @@ from grfkit.scaffold_labels import match, plain
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
-SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params/virtual.yaml
+SPEED_OFF = (
+    0.15  # share by which the measured speed may differ from the given one before it is said: as in params/virtual.yaml
+)
 MOST_LABELS = 60  # that a message lists: our choice
 TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
 
@@ -41,13 +43,25 @@ def find(folder):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"The recordings lie in a folder; {folder} {'is a file' if folder.exists() else 'does not exist'}. Give it with DATA=DIR.")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".c3d", ".csv") and path.is_file() and path.name[0] not in ".~")
-    kept = [path for path in files if (not STATIC.search(path.stem) if path.suffix.lower() == ".c3d" else _is_recording(path))]
+        raise ValueError(
+            f"The recordings lie in a folder; {folder} {'is a file' if folder.exists() else 'does not exist'}. Give it with DATA=DIR."
+        )
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (".c3d", ".csv") and path.is_file() and path.name[0] not in ".~"
+    )
+    kept = [
+        path
+        for path in files
+        if (not STATIC.search(path.stem) if path.suffix.lower() == ".c3d" else _is_recording(path))
+    ]
     if not kept:
         others = ", ".join(path.relative_to(folder).as_posix() for path in files[:5])
-        raise ValueError(f"Forces are estimated from C3D files, or CSV files with the columns {field_csv.EXAMPLE}; {folder} and its folders hold none"
-                         f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder: DATA=DIR.")
+        raise ValueError(
+            f"Forces are estimated from C3D files, or CSV files with the columns {field_csv.EXAMPLE}; {folder} and its folders hold none"
+            f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder: DATA=DIR."
+        )
     return kept
 
 
@@ -63,7 +77,9 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     try:
         if path.suffix.lower() == ".csv":
             points, rate_hz, declared, notes = _read_csv(path, rate_hz)
-            notes += [Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")] * bool(layout)
+            notes += [
+                Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")
+            ] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s)
         else:
@@ -108,8 +124,10 @@ def _read_c3d(path):
     absent = [point for point in POINTS if point not in names]
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
-        raise ValueError(f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
-                         f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}")
+        raise ValueError(
+            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
+            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}"
+        )
     return landmarks.from_markers(recording.points, names), recording.point_hz, False, [_names(names), UNIT]
 
 
@@ -118,17 +136,25 @@ def _follow(path, layout, static, treadmill, speed_m_s):
     trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
     source = {name: layout[name] for name in ("points", "theia", "clusters")}
     try:
-        recording, points = stance.load(trial, path.parent, {}, source, forward=layout["forward"], up=layout["up"], plates=[])
+        recording, points = stance.load(
+            trial, path.parent, {}, source, forward=layout["forward"], up=layout["up"], plates=[]
+        )
     except Excluded as reason:
         raise ValueError(f"{reason}. Name the axis `forward` in the study file.") from None
     points = _blanked(points)
     _check_whole(points, recording.point_hz)
-    field_axes.check_body(points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers.")
+    field_axes.check_body(
+        points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers."
+    )
     belt = layout["treadmill"] if treadmill is None else treadmill
     says = "as the study file says"
-    notes = [Note(f"points: {says}"), Note(f"up: {layout['up']}, {says}"), Note(f"forward: {layout['forward']}, {says}"),
-             Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
-             *field_speed.slope_note(points, recording.point_hz, treadmill=belt)]
+    notes = [
+        Note(f"points: {says}"),
+        Note(f"up: {layout['up']}, {says}"),
+        Note(f"forward: {layout['forward']}, {says}"),
+        Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
+        *field_speed.slope_note(points, recording.point_hz, treadmill=belt),
+    ]
     measured = field_speed.speed(points, recording.point_hz, treadmill=belt)
     return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
 
@@ -139,8 +165,11 @@ def _found(path, points, rate_hz, treadmill, measured, given, notes):
     note = Note(f"speed: {measured:.2f} m/s {what}, measured")
     if given is not None:
         off = abs(measured / given - 1) > SPEED_OFF
-        note = Note(f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
-                    f"{f', more than {100 * SPEED_OFF:.0f} % off' if off else ''}", is_warning=off)
+        note = Note(
+            f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
+            f"{f', more than {100 * SPEED_OFF:.0f} % off' if off else ''}",
+            is_warning=off,
+        )
     return Found(path, points, float(rate_hz), treadmill, float(measured if given is None else given), [*notes, note])
 
 
@@ -153,15 +182,21 @@ def _blanked(points):
 def _check_whole(points, rate_hz):
     """Check that points (F, 11, 3) at a rate (Hz) are some steps of all points."""
     if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
-        raise ValueError(f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here {rate_hz:g}. Times are in seconds: "
-                         "divide milliseconds by 1000.")
+        raise ValueError(
+            f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here {rate_hz:g}. Times are in seconds: "
+            "divide milliseconds by 1000."
+        )
     seen = np.isfinite(points).all(axis=2)
     never = [point for point, there in zip(POINTS, seen.any(axis=0), strict=True) if not there]
     if never:
-        raise ValueError(f"All 11 points must be seen; {', '.join(never)} never is. Track it again, or leave the recording out.")
+        raise ValueError(
+            f"All 11 points must be seen; {', '.join(never)} never is. Track it again, or leave the recording out."
+        )
     if seen.all(axis=1).sum() < SHORTEST_S * rate_hz:
-        raise ValueError(f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
-                         f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out.")
+        raise ValueError(
+            f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
+            f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out."
+        )
 
 
 def _names(names):

@@ -1,6 +1,6 @@
 """Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read. All of it, or nothing.
 
-    index.html  recordings.csv  steps.csv  curves.csv  asymmetry.csv  trend.csv
+index.html  recordings.csv  steps.csv  curves.csv  asymmetry.csv  trend.csv
 """
 
 import base64
@@ -19,13 +19,18 @@ from grfkit.report_index import render
 
 PAGE = "index.html"
 MARK = b'<meta name="generator" content="grfkit estimate">'
-TABLES = {"recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
-          "steps.csv": "a row for each step: times, features with their bands, and what is unlike the training data",
-          "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band",
-          "asymmetry.csv": "left and right of each recording, and what can be told",
-          "trend.csv": "change of each quantity over time"}
+TABLES = {
+    "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
+    "steps.csv": "a row for each step: times, features with their bands, and what is unlike the training data",
+    "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band",
+    "asymmetry.csv": "left and right of each recording, and what can be told",
+    "trend.csv": "change of each quantity over time",
+}
 DIRECTION_WORDS = {"V": "up", "AP": "forward and back", "ML": "sideways, to the left"}  # the largest first
-SIZE, PLACE = (3.7, 2.6), (0.17, 0.17, 0.65, 0.72)  # inches of an image, which a phone shows whole; its axes, as shares: room for newtons
+SIZE, PLACE = (
+    (3.7, 2.6),
+    (0.17, 0.17, 0.65, 0.72),
+)  # inches of an image, which a phone shows whole; its axes, as shares: room for newtons
 
 
 def check_out(out, data):
@@ -34,10 +39,14 @@ def check_out(out, data):
     if data.resolve() in (out.resolve(), *out.resolve().parents):
         raise ValueError(f"Recordings are only read; {out} lies among them. Give another folder: OUT=DIR.")
     try:
-        with tempfile.TemporaryDirectory(prefix="~", dir=next((folder for folder in out.parents if folder.exists()), out)):
+        with tempfile.TemporaryDirectory(
+            prefix="~", dir=next((folder for folder in out.parents if folder.exists()), out)
+        ):
             pass
     except OSError as error:
-        raise ValueError(f"A report goes to a folder that can be written; {out} cannot: {error.strerror}. Give another folder: OUT=DIR.") from None
+        raise ValueError(
+            f"A report goes to a folder that can be written; {out} cannot: {error.strerror}. Give another folder: OUT=DIR."
+        ) from None
     if not out.exists() and not out.is_symlink():
         return
     refusal = f"A report goes to a new folder, or in place of an earlier report; {out} "
@@ -46,7 +55,9 @@ def check_out(out, data):
     files = {path.name for path in out.iterdir()}
     ours = not files or (out / PAGE).is_file() and MARK in (out / PAGE).read_bytes()[:2000]
     if not ours or files - {PAGE, *TABLES}:
-        raise ValueError(f"{refusal}holds {', '.join(sorted(files - {PAGE, *TABLES} or files)[:5])}. Give another folder: OUT=DIR.")
+        raise ValueError(
+            f"{refusal}holds {', '.join(sorted(files - {PAGE, *TABLES} or files)[:5])}. Give another folder: OUT=DIR."
+        )
 
 
 def write(out, steps, curves, recordings, *, model, card):
@@ -62,30 +73,60 @@ def summed_up(steps, curves, recordings, model):
     """Give the tables {file name: table} of a report, as they are written: numbers are rounded."""
     sides = field_summary.asymmetry(steps, model.asymmetry_pct, level=model.settings["level"])
     tables = [recordings, steps, curves, sides, field_summary.trends(steps)]
-    return {name: _rounded(table, 6 if name in ("asymmetry.csv", "trend.csv") else 4) for name, table in zip(TABLES, tables, strict=True)}
+    return {
+        name: _rounded(table, 6 if name in ("asymmetry.csv", "trend.csv") else 4)
+        for name, table in zip(TABLES, tables, strict=True)
+    }
 
 
 def report_page(tables, *, level, card):
     """Return the page of `tables` (of summed_up) as one that needs no network; `card` is the model's, `level` that of its bands."""
-    shown = [recording(row, tables, level) for row in tqdm(tables["recordings.csv"].to_dict("records"), desc="drawing", unit="file", mininterval=1,
-                                                            disable=None)]
-    body = render("field_report.html.j2", recordings=shown, level=f"{100 * level:g}", card=card, files=TABLES, words=words,
-                  mass=any(each["weight_n"] for each in shown), trend=f"{100 * field_summary.TREND_LEVEL:g}", fewest=field_summary.FEWEST_OF_TREND)
-    return page("Forces of running, estimated", body, header=render("field_report_nav.html.j2", files=TABLES), kind="estimate")
+    shown = [
+        recording(row, tables, level)
+        for row in tqdm(
+            tables["recordings.csv"].to_dict("records"), desc="drawing", unit="file", mininterval=1, disable=None
+        )
+    ]
+    body = render(
+        "field_report.html.j2",
+        recordings=shown,
+        level=f"{100 * level:g}",
+        card=card,
+        files=TABLES,
+        words=words,
+        mass=any(each["weight_n"] for each in shown),
+        trend=f"{100 * field_summary.TREND_LEVEL:g}",
+        fewest=field_summary.FEWEST_OF_TREND,
+    )
+    return page(
+        "Forces of running, estimated", body, header=render("field_report_nav.html.j2", files=TABLES), kind="estimate"
+    )
 
 
 def recording(row, tables, level):
     """Return what the page shows of one recording, a row of recordings.csv as a dict."""
-    steps, sides, trends = (tables[name][tables[name]["file"] == row["file"]] for name in ("steps.csv", "asymmetry.csv", "trend.csv"))
+    steps, sides, trends = (
+        tables[name][tables[name]["file"] == row["file"]] for name in ("steps.csv", "asymmetry.csv", "trend.csv")
+    )
     weight_n = row["mass_kg"] * GRAVITY if row["mass_kg"] and np.isfinite(row["mass_kg"]) else None
-    each = {"row": row, "weight_n": weight_n, "sentences": [], "warnings": _parts(row["warnings"]), "notes": _parts(row["notes"])}
+    each = {
+        "row": row,
+        "weight_n": weight_n,
+        "sentences": [],
+        "warnings": _parts(row["warnings"]),
+        "notes": _parts(row["notes"]),
+    }
     if steps.empty:
         return each
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1)  # of the side that is there, where one is not
-    return each | {"sentences": words.in_short(row, means, sides, trends), "means": means.to_dict(),
-                   "features": feature_rows(steps, sides, weight_n), "changes": change_rows(trends),
-                   "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
-                   "times": time_figures(steps, trends)}
+    return each | {
+        "sentences": words.in_short(row, means, sides, trends),
+        "means": means.to_dict(),
+        "features": feature_rows(steps, sides, weight_n),
+        "changes": change_rows(trends),
+        "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
+        "times": time_figures(steps, trends),
+    }
 
 
 def feature_rows(steps, sides, weight_n):
@@ -93,10 +134,24 @@ def feature_rows(steps, sides, weight_n):
     rows = []
     for row in sides.itertuples():
         known = words.QUANTITIES[row.quantity]
-        cells = [_cell(steps[steps["side"] == side], row.quantity, mean, weight_n) for side, mean in (("l", row.left), ("r", row.right))]
-        verdict = {"none": "cannot be told from none", "": "not judged"}.get(row.told, f"{known.more} on the {row.told}")
+        cells = [
+            _cell(steps[steps["side"] == side], row.quantity, mean, weight_n)
+            for side, mean in (("l", row.left), ("r", row.right))
+        ]
+        verdict = {"none": "cannot be told from none", "": "not judged"}.get(
+            row.told, f"{known.more} on the {row.told}"
+        )
         doubt = f"±{words.SPACE}{words.percent(row.limit_pct)}" if row.told else "–"
-        rows.append((known.name, cells, words.percent(row.asymmetry_pct, signed=True), doubt, verdict, row.told in ("left", "right")))
+        rows.append(
+            (
+                known.name,
+                cells,
+                words.percent(row.asymmetry_pct, signed=True),
+                doubt,
+                verdict,
+                row.told in ("left", "right"),
+            )
+        )
     return rows
 
 
@@ -106,9 +161,13 @@ def _cell(steps, quantity, mean, weight_n):
     if quantity not in features.FEATURES:
         return words.with_unit(mean, quantity), ""
     half = (steps[f"{quantity}_high"] - steps[quantity]).mean()
-    texts = [f"{words.written(mean * factor, decimals)} ± {words.written(half * factor, decimals)}".replace(" ", words.SPACE) + words.SPACE + unit
-             for factor, decimals, unit in [(1, known.decimals, known.unit)] + [(weight_n, 0 if known.unit == "BW" else -2, known.unit.replace("BW", "N"))]
-             * bool(weight_n)]
+    texts = [
+        f"{words.written(mean * factor, decimals)} ± {words.written(half * factor, decimals)}".replace(" ", words.SPACE)
+        + words.SPACE
+        + unit
+        for factor, decimals, unit in [(1, known.decimals, known.unit)]
+        + [(weight_n, 0 if known.unit == "BW" else -2, known.unit.replace("BW", "N"))] * bool(weight_n)
+    ]
     return texts[0], texts[1] if weight_n else ""
 
 
@@ -118,19 +177,32 @@ def change_rows(trends):
     for quantity, known in words.QUANTITIES.items():
         mean, uneven = (by.loc[(quantity, of)] for of in ("steps", "asymmetry"))
         if np.isfinite(mean["per_min"]):
-            rows.append((known.name, *_interval(mean, known.factor, known.decimals + 1, known.unit), *_interval(uneven, 1, 1, "points")))
+            rows.append(
+                (
+                    known.name,
+                    *_interval(mean, known.factor, known.decimals + 1, known.unit),
+                    *_interval(uneven, 1, 1, "points"),
+                )
+            )
     return rows
 
 
 def _interval(row, factor, decimals, unit):
     """Write a slope, its interval, and whether it can be told from none."""
-    slope, low, high = (words.written(factor * row[end], decimals, signed=True) for end in ("per_min", "low_per_min", "high_per_min"))
-    return (f"{slope}{words.SPACE}{unit}", f"{low} to {high}", bool(row["told"])) if np.isfinite(row["per_min"]) else ("–", "–", False)
+    slope, low, high = (
+        words.written(factor * row[end], decimals, signed=True) for end in ("per_min", "low_per_min", "high_per_min")
+    )
+    return (
+        (f"{slope}{words.SPACE}{unit}", f"{low} to {high}", bool(row["told"]))
+        if np.isfinite(row["per_min"])
+        else ("–", "–", False)
+    )
 
 
 def curve_figures(file, steps, curves, weight_n, level):
     """Draw the mean force of left and right over contact, an image for each direction: a list of {src, alt, title}."""
     from grfkit import plot_field_report
+
     curves, shown = curves[curves["file"] == file], []
     side = curves["step"].map(steps.set_index("step")["side"])
     means = curves.drop(columns="file").groupby([side.rename("side"), "node"]).mean()
@@ -138,25 +210,45 @@ def curve_figures(file, steps, curves, weight_n, level):
     for direction, name in DIRECTION_WORDS.items():
         columns = [f"{word}_{direction.lower()}" for word in ("est", "low", "high")]
         sides = {one: (*means.loc[one, columns].to_numpy().T, counts[one]) for one in counts.index}
-        told = "; ".join(f"{'left' if one == 'l' else 'right'}: {words.written(mean.min(), 2)} to {words.written(mean.max(), 2)} BW"
-                         for one, (mean, *_) in sorted(sides.items()))
+        told = "; ".join(
+            f"{'left' if one == 'l' else 'right'}: {words.written(mean.min(), 2)} to {words.written(mean.max(), 2)} BW"
+            for one, (mean, *_) in sorted(sides.items())
+        )
         src = image(plot_field_report.mean_curves, dict(sorted(sides.items())), weight_n=weight_n)
-        shown.append({"src": src, "title": name, "alt": f"Mean estimated force {name} over contact with its {100 * level:g} % band; {told}."})
+        shown.append(
+            {
+                "src": src,
+                "title": name,
+                "alt": f"Mean estimated force {name} over contact with its {100 * level:g} % band; {told}.",
+            }
+        )
     return shown
 
 
 def time_figures(steps, trends):
     """Draw contact time, peak load and loading rate of each step over time, an image for each: a list of {src, alt, title}."""
     from grfkit import plot_field_report
+
     shown, lines = [], trends[trends["of"] == "steps"].set_index("quantity")
     for quantity in words.TOLD if np.isfinite(lines["per_min"]).any() else []:
         known, line = words.QUANTITIES[quantity], lines.loc[quantity]
         ends = known.factor * line[["at_start", "at_end"]].to_numpy(float)
-        src = image(plot_field_report.over_time, steps["touchdown_s"].to_numpy(), known.factor * steps[quantity].to_numpy(),
-                    (steps["side"] == "l").to_numpy(), ends, label=f"{known.name.split(' (')[0]} ({known.unit})")
-        shown.append({"src": src, "title": f"{known.name}, step by step",
-                      "alt": f"{known.name} of {len(steps)} steps over time, left and right; the straight line goes from "
-                             f"{words.written(ends[0], known.decimals)} to {words.written(ends[1], known.decimals)} {known.unit}."})
+        src = image(
+            plot_field_report.over_time,
+            steps["touchdown_s"].to_numpy(),
+            known.factor * steps[quantity].to_numpy(),
+            (steps["side"] == "l").to_numpy(),
+            ends,
+            label=f"{known.name.split(' (')[0]} ({known.unit})",
+        )
+        shown.append(
+            {
+                "src": src,
+                "title": f"{known.name}, step by step",
+                "alt": f"{known.name} of {len(steps)} steps over time, left and right; the straight line goes from "
+                f"{words.written(ends[0], known.decimals)} to {words.written(ends[1], known.decimals)} {known.unit}.",
+            }
+        )
     return shown
 
 
@@ -164,6 +256,7 @@ def image(draw, *data, **options):
     """Draw on one small Axes and return the figure as a data address; the same data give the same bytes."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+
     with rc_context({"svg.hashsalt": "grfkit", "font.size": 9}):
         figure = Figure(figsize=SIZE)
         ax = figure.add_axes(PLACE)

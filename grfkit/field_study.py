@@ -22,7 +22,9 @@ def known_steps(motions, known, taken):
     steps = known[field.seen(motions, known, *events.reach(motions, known).T)].reset_index(drop=True)
     mine = samples.take(taken, index[steps["stance"]].to_numpy())
     contact_s = steps["toeoff_s"] - steps["touchdown_s"]
-    return steps.assign(contact_s=contact_s, **{name: mine.stances[name] for name in ("flight_s", "group", "speed")}), mine
+    return steps.assign(
+        contact_s=contact_s, **{name: mine.stances[name] for name in ("flight_s", "group", "speed")}
+    ), mine
 
 
 def detect(motions, found, steps, candidate, *, every, seed):
@@ -71,7 +73,9 @@ def estimate(regression, motions, contacts, settings):
 
 def timing_errors(detected, steps):
     """Give the errors (ms) of detected touchdown_s and toeoff_s (rows of `detected`, S rows or fewer) against measured `steps`, by their stance."""
-    pairs = detected.dropna(subset="stance").merge(steps[["stance", *events.EVENTS]], on="stance", suffixes=("", "_measured"))
+    pairs = detected.dropna(subset="stance").merge(
+        steps[["stance", *events.EVENTS]], on="stance", suffixes=("", "_measured")
+    )
     errors = {name: 1000 * (pairs[f"{name}_s"] - pairs[f"{name}_s_measured"]) for name in ("touchdown", "toeoff")}
     return pairs[["stance", "runner", "speed"]].assign(**errors, contact=errors["toeoff"] - errors["touchdown"])
 
@@ -100,14 +104,29 @@ def timing(detected, steps, missed, false):
     for name, contacts in detected.items():
         errors = timing_errors(contacts, steps)
         for speed in [*sorted(steps["speed"].unique()), ALL]:
-            mine, count, misses, more = (part if speed == ALL or part is None else part[part == speed]
-                                         for part in (errors["speed"], steps["speed"], lost, extra))
-            near = errors.loc[mine.index][lambda table: (table[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)]
+            mine, count, misses, more = (
+                part if speed == ALL or part is None else part[part == speed]
+                for part in (errors["speed"], steps["speed"], lost, extra)
+            )
+            near = errors.loc[mine.index][
+                lambda table: (table[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)
+            ]
             missing, wrong = len(misses) + len(count) - len(near), np.nan if more is None else len(more)
-            rows.append({"detector": name, "speed": speed, "steps": len(count) + len(misses), "missed": missing, "false": wrong,
-                         "right_pct": 100 * (1 - (missing + np.nan_to_num(wrong)) / (len(count) + len(misses))),
-                         **{f"{event}_{word}_ms": figure(near[event]) for event in ("touchdown", "toeoff", "contact")
-                            for word, figure in (("rmse", rms), ("mean", np.mean))}})
+            rows.append(
+                {
+                    "detector": name,
+                    "speed": speed,
+                    "steps": len(count) + len(misses),
+                    "missed": missing,
+                    "false": wrong,
+                    "right_pct": 100 * (1 - (missing + np.nan_to_num(wrong)) / (len(count) + len(misses))),
+                    **{
+                        f"{event}_{word}_ms": figure(near[event])
+                        for event in ("touchdown", "toeoff", "contact")
+                        for word, figure in (("rmse", rms), ("mean", np.mean))
+                    },
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -121,7 +140,9 @@ def forces(taken, steps, estimated):
     times = np.repeat(steps["touchdown_s"].to_numpy(), taken.lengths) + taken.frames["time_s"].to_numpy(float)
     read, common = {}, np.ones(len(steps), bool)
     for name, (contacts, curves) in estimated.items():
-        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(steps["stance"])
+        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(
+            steps["stance"]
+        )
         common &= place.notna().to_numpy()
         read[name] = field.at_times(contacts, curves[..., :3], place.fillna(0).astype(int).to_numpy()[rows], times)
     kept = taken.inside & common[rows]

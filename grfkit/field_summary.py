@@ -33,10 +33,32 @@ def asymmetry(steps, limits_pct, *, level):
             difference, varied = 200 * (means[0] - means[1]) / sum(means), _varied_pct(left, right, level)
             model = limits_pct.get(name, np.nan)
             limit = np.hypot(model, varied)
-            told = "" if np.isnan(limit) or _unlike(table) else "none" if abs(difference) <= limit else "left" if difference > 0 else "right"
+            told = (
+                ""
+                if np.isnan(limit) or _unlike(table)
+                else "none"
+                if abs(difference) <= limit
+                else "left"
+                if difference > 0
+                else "right"
+            )
             rows.append((file, name, *means, len(left), len(right), difference, model, varied, limit, told))
-    return pd.DataFrame(rows, columns=["file", "quantity", "left", "right", "left_steps", "right_steps", "asymmetry_pct", "model_pct", "steps_pct",
-                                       "limit_pct", "told"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "file",
+            "quantity",
+            "left",
+            "right",
+            "left_steps",
+            "right_steps",
+            "asymmetry_pct",
+            "model_pct",
+            "steps_pct",
+            "limit_pct",
+            "told",
+        ],
+    )
 
 
 def trends(steps):
@@ -53,9 +75,13 @@ def trends(steps):
         for name in QUANTITIES:
             values = table[name].to_numpy(float)
             uneven = 200 * (values[pairs] - values[pairs + 1]) / (values[pairs] + values[pairs + 1])
-            rows += [(file, name, "steps", *line(minutes, values, left)),
-                     (file, name, "asymmetry", *line(minutes[pairs], uneven, np.zeros(len(pairs), bool)))]
-    table = pd.DataFrame(rows, columns=["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"])
+            rows += [
+                (file, name, "steps", *line(minutes, values, left)),
+                (file, name, "asymmetry", *line(minutes[pairs], uneven, np.zeros(len(pairs), bool))),
+            ]
+    table = pd.DataFrame(
+        rows, columns=["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"]
+    )
     return table.assign(told=((table["low_per_min"] > 0) | (table["high_per_min"] < 0)) & ~table["file"].isin(unlike))
 
 
@@ -76,9 +102,20 @@ def line(minutes, values, left):
     off = values - design @ found
     across = minutes - levels @ np.linalg.lstsq(levels, minutes, rcond=None)[0]
     freedom = _alone(off) - design.shape[1]
-    half = student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across)) if freedom > 0 else np.inf
+    half = (
+        student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across))
+        if freedom > 0
+        else np.inf
+    )
     middle = values.mean() - found[0] * minutes.mean()
-    return len(values), found[0], found[0] - half, found[0] + half, middle + found[0] * minutes[0], middle + found[0] * minutes[-1]
+    return (
+        len(values),
+        found[0],
+        found[0] - half,
+        found[0] + half,
+        middle + found[0] * minutes[0],
+        middle + found[0] * minutes[-1],
+    )
 
 
 def _unlike(steps):

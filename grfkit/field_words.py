@@ -60,26 +60,39 @@ def in_short(recording, means, sides, trends):
     paced = math.isfinite(means["step_rate_per_min"])  # at least one step was followed by another
     rate = f" {written(means['step_rate_per_min'], 0)} steps a minute," if paced else ""
     flight = f" and in the air for {with_unit(means['flight_s'], 'flight_s')} after it" if paced else ""
-    first = (f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''} at {written(recording['speed_m_s'], 2)}{SPACE}m/s{where}:{rate} "
-             f"each foot on the ground for {with_unit(means['contact_s'], 'contact_s')}{flight}.")
+    first = (
+        f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''} at {written(recording['speed_m_s'], 2)}{SPACE}m/s{where}:{rate} "
+        f"each foot on the ground for {with_unit(means['contact_s'], 'contact_s')}{flight}."
+    )
     newtons = _newtons(means, recording["mass_kg"])
-    second = (f"The load on a leg peaks at {written(means['active_peak_bw'], 2)} times body weight in each step{newtons}; "
-              f"after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a second.")
+    second = (
+        f"The load on a leg peaks at {written(means['active_peak_bw'], 2)} times body weight in each step{newtons}; "
+        f"after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a second."
+    )
     return [first, second, _sides(sides), _changes(trends[trends["of"] == "steps"])]
 
 
 def _newtons(means, mass_kg):
-    return f" ({written(means['active_peak_bw'] * mass_kg * GRAVITY, 0)}{SPACE}N at {mass_kg:g}{SPACE}kg)" if math.isfinite(mass_kg) else ""
+    return (
+        f" ({written(means['active_peak_bw'] * mass_kg * GRAVITY, 0)}{SPACE}N at {mass_kg:g}{SPACE}kg)"
+        if math.isfinite(mass_kg)
+        else ""
+    )
 
 
 def _sides(sides):
     told = [row for row in sides.itertuples() if row.told in ("left", "right")]
     if not told:
         known = (sides["told"] == "none").any()
-        return ("Left and right cannot be told apart: no difference that is judged is larger than the doubt about it." if known else
-                "Left and right were not compared: there are too few steps of a side, or most are unlike those that the model knows.")
-    parts = [f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the {row.told}"
-             for row in told]
+        return (
+            "Left and right cannot be told apart: no difference that is judged is larger than the doubt about it."
+            if known
+            else "Left and right were not compared: there are too few steps of a side, or most are unlike those that the model knows."
+        )
+    parts = [
+        f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the {row.told}"
+        for row in told
+    ]
     return f"Left and right differ by more than the doubt about it: {'; '.join(parts)}. Other differences that are judged cannot be told from none."
 
 
@@ -87,8 +100,11 @@ def _changes(trends):
     shown = trends[trends["quantity"].isin(TOLD)]
     if shown["per_min"].isna().all():
         return "Too few steps to look for a change over time."
-    parts = [f"{QUANTITIES[row.quantity].name} {'rises' if row.per_min > 0 else 'falls'} by {change(row.per_min, row.quantity)} a minute"
-             for row in shown.itertuples() if row.told]
+    parts = [
+        f"{QUANTITIES[row.quantity].name} {'rises' if row.per_min > 0 else 'falls'} by {change(row.per_min, row.quantity)} a minute"
+        for row in shown.itertuples()
+        if row.told
+    ]
     rest = [QUANTITIES[row.quantity].name for row in shown.itertuples() if not row.told]
     unseen = f"No change over time can be told in {listed(rest, 'or')}."
     return " ".join([f"Over time {'; '.join(parts)}."] * bool(parts) + [unseen] * bool(rest))

@@ -17,29 +17,54 @@ def degraded(recorded, steps, taken, detector, regression, cases, *, seconds, se
     rows, early = [], steps[steps["toeoff_s"] + events.WIDE < seconds]
     taken, early = samples.take(taken, early.index.to_numpy()), early.reset_index(drop=True)
     for way, amount in [("none", 0.0), *((way, amount) for way, amounts in cases.items() for amount in amounts)]:
-        motions = {each.file: _worse(each, way, amount, seconds, np.random.default_rng([seed, number]), settings) for number, each in enumerate(recorded)}
+        motions = {
+            each.file: _worse(each, way, amount, seconds, np.random.default_rng([seed, number]), settings)
+            for number, each in enumerate(recorded)
+        }
         motions = {file: moved for file, moved in motions.items() if moved is not None}
         found = steps_of.find(motions)
         known, _ = field_known.match(found, early.drop(columns="mid_s"))
         contacts = field_study.contacts_by_others(detector, motions, found, early, known)
-        row = {"way": way, "amount": amount, "steps": len(early), "estimated_pct": 100 * contacts["stance"].notna().sum() / len(early)}
-        rows.append(row | (_errors(contacts, early, taken, regression, motions, settings) if contacts["stance"].notna().any() else {}))
+        row = {
+            "way": way,
+            "amount": amount,
+            "steps": len(early),
+            "estimated_pct": 100 * contacts["stance"].notna().sum() / len(early),
+        }
+        rows.append(
+            row
+            | (
+                _errors(contacts, early, taken, regression, motions, settings)
+                if contacts["stance"].notna().any()
+                else {}
+            )
+        )
     return pd.DataFrame(rows)
 
 
 def _errors(contacts, steps, taken, regression, motions, settings):
     """Give what degraded says of the contacts that were estimated."""
     curves, _ = field_study.estimate(regression, motions, contacts, settings)
-    errors, (scores, _) = field_study.timing_errors(contacts, steps), field_study.forces(taken, steps, {"degraded": (contacts, curves)})
+    errors, (scores, _) = (
+        field_study.timing_errors(contacts, steps),
+        field_study.forces(taken, steps, {"degraded": (contacts, curves)}),
+    )
     near = errors[(errors[["touchdown", "toeoff"]].abs() < 1000 * field_study.FAR_S).all(axis=1)]
     means = scores.groupby("direction", sort=False)[["rmse_bw", "nrmse_pct"]].mean()
-    return {"right_pct": 100 * len(near) / len(steps), **{f"{event}_rmse_ms": field_study.rms(near[event]) for event in ("touchdown", "toeoff", "contact")},
-            **{f"{measure}_{direction.lower()}": means.loc[direction, measure] for direction in DIRECTIONS for measure in means}}
+    return {
+        "right_pct": 100 * len(near) / len(steps),
+        **{f"{event}_rmse_ms": field_study.rms(near[event]) for event in ("touchdown", "toeoff", "contact")},
+        **{
+            f"{measure}_{direction.lower()}": means.loc[direction, measure]
+            for direction in DIRECTIONS
+            for measure in means
+        },
+    }
 
 
 def _worse(each, way, amount, seconds, rng, settings):
     """Give the motion of a recording made worse; None where too little is left of it."""
-    points, rate_hz = each.points[:round(seconds * each.point_hz)], each.point_hz
+    points, rate_hz = each.points[: round(seconds * each.point_hz)], each.point_hz
     if way != "none":
         points, rate_hz = degrade.WAYS[way].make(points, rate_hz, amount, rng)
     try:

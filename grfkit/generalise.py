@@ -38,15 +38,32 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
     tables, rows = [], []
     for name, asked in recipes.items():
         taken = samples.prepare(frames, _of(stances, asked), asked)
-        estimated, minutes = _kept(folder, taken, asked, seed=seed, network=network if asked.estimator == "lstm" else {})
+        estimated, minutes = _kept(
+            folder, taken, asked, seed=seed, network=network if asked.estimator == "lstm" else {}
+        )
         tables.append(_at_study_speed(metrics.predictions(taken.frames, {name: estimated}), stances))
-        rows.append({"recipe": name, "about": asked.about, "trained_on": len(taken), "minutes": minutes, "needs": ", ".join(recipe_files.needs(asked))})
+        rows.append(
+            {
+                "recipe": name,
+                "about": asked.about,
+                "trained_on": len(taken),
+                "minutes": minutes,
+                "needs": ", ".join(recipe_files.needs(asked)),
+            }
+        )
     fewest = min(tables, key=len)[["stance", "frame"]]  # recipes differ in padding: the frames that all of them have
     predictions = pd.concat([table.merge(fewest, on=["stance", "frame"]) for table in tables], ignore_index=True)
     if ensemble:
         predictions = pd.concat([predictions, _average(predictions, ensemble)], ignore_index=True)
-        rows.append({"recipe": "ensemble", "about": f"mean of {' and '.join(ensemble)}", "trained_on": np.nan, "needs": "what they need",
-                     "minutes": sum(row["minutes"] for row in rows if row["recipe"] in ensemble)})
+        rows.append(
+            {
+                "recipe": "ensemble",
+                "about": f"mean of {' and '.join(ensemble)}",
+                "trained_on": np.nan,
+                "needs": "what they need",
+                "minutes": sum(row["minutes"] for row in rows if row["recipe"] in ensemble),
+            }
+        )
     return predictions, pd.DataFrame(rows)
 
 
@@ -81,9 +98,15 @@ def published_rmse(path):
 def beside_published(curves, path, *, estimators):
     """Lay out r, RMSE and nRMSE of some estimators (rows of summary) with the published ones (paper Table 1) beside them."""
     table1 = study.published(path)["table1"]
-    table = curves.loc[curves["estimator"].isin(estimators), ["estimator", "direction", *metrics.MEASURES, "n", "runners"]]
-    return table.assign(**{f"published_{name}": [table1[direction][f"{name}_mean"] for direction in table["direction"]]
-                           for name in metrics.MEASURES})
+    table = curves.loc[
+        curves["estimator"].isin(estimators), ["estimator", "direction", *metrics.MEASURES, "n", "runners"]
+    ]
+    return table.assign(
+        **{
+            f"published_{name}": [table1[direction][f"{name}_mean"] for direction in table["direction"]]
+            for name in metrics.MEASURES
+        }
+    )
 
 
 def ingredients(frames, stances, asked):
@@ -94,9 +117,13 @@ def ingredients(frames, stances, asked):
     rows = []
     for name, change in tqdm(INGREDIENTS.items(), desc="taking away", unit="ingredient"):
         inputs = [kind for kind in asked.inputs if kind != change.get("without")]
-        changed = asked.model_copy(update={"inputs": inputs} | {key: value for key, value in change.items() if key != "without"})
+        changed = asked.model_copy(
+            update={"inputs": inputs} | {key: value for key, value in change.items() if key != "without"}
+        )
         taken = samples.prepare(frames, _of(stances, changed), changed)
-        curves = kernel.left_out(*_alike(taken, changed), taken.stances["runner"].to_numpy(), kernel.middle(changed.kernel, inputs))
+        curves = kernel.left_out(
+            *_alike(taken, changed), taken.stances["runner"].to_numpy(), kernel.middle(changed.kernel, inputs)
+        )
         rows.append(_score(taken, curves, changed, stances).assign(ingredients=name))
     return pd.concat(rows, ignore_index=True)
 
@@ -107,15 +134,29 @@ def folds(frames, stances, asked, *, seed):
     alike, targets = _alike(taken, asked)
     runners = taken.stances["runner"].to_numpy()
     mixed = np.random.default_rng(seed).permutation(len(taken)) % len(np.unique(runners))
-    return pd.concat([_score(taken, kernel.left_out(alike, targets, groups, kernel.middle(asked.kernel, asked.inputs)), asked, stances)
-                      .assign(folds=name) for name, groups in (("runners", runners), ("random stances", mixed))], ignore_index=True)
+    return pd.concat(
+        [
+            _score(
+                taken,
+                kernel.left_out(alike, targets, groups, kernel.middle(asked.kernel, asked.inputs)),
+                asked,
+                stances,
+            ).assign(folds=name)
+            for name, groups in (("runners", runners), ("random stances", mixed))
+        ],
+        ignore_index=True,
+    )
 
 
 def learning_curve(frames, stances, asked, *, training_runners, draws, seed):
     """Score a kernel recipe trained on few runners, drawn at random `draws` times, on all the others; a row for each draw."""
     taken = samples.prepare(frames, _of(stances, asked), asked)
     alike, targets = _alike(taken, asked)
-    runners, rng, candidate = taken.stances["runner"].to_numpy(), np.random.default_rng(seed), kernel.middle(asked.kernel, asked.inputs)
+    runners, rng, candidate = (
+        taken.stances["runner"].to_numpy(),
+        np.random.default_rng(seed),
+        kernel.middle(asked.kernel, asked.inputs),
+    )
     matrix, rows = alike.kernel(candidate), []
     cases = [(count, draw) for count in training_runners if count < len(np.unique(runners)) for draw in range(draws)]
     for count, draw in tqdm(cases, desc="few runners", unit="draw"):
@@ -142,8 +183,12 @@ def speeds(frames, stances, asked):
     estimated["all"] = kernel.left_out(alike, targets, runners, candidate)
     rows = []
     for name, curves in estimated.items():
-        rows += [_score(samples.take(taken, np.flatnonzero(label == tested)), curves[label == tested], everything, None)
-                 .assign(trained=name, tested=tested) for tested in np.unique(label)]
+        rows += [
+            _score(
+                samples.take(taken, np.flatnonzero(label == tested)), curves[label == tested], everything, None
+            ).assign(trained=name, tested=tested)
+            for tested in np.unique(label)
+        ]
     return pd.concat(rows, ignore_index=True)
 
 
@@ -152,7 +197,9 @@ def _of(stances, asked):
 
 
 def _alike(taken, asked):
-    return kernel.Alike(samples.curve_inputs(taken, asked.inputs), shape=asked.kernel.shape), samples.curve_targets(taken)
+    return kernel.Alike(samples.curve_inputs(taken, asked.inputs), shape=asked.kernel.shape), samples.curve_targets(
+        taken
+    )
 
 
 def _at_study_speed(predictions, stances):
@@ -165,7 +212,12 @@ def _score(taken, curves, asked, stances):
     predictions = metrics.predictions(taken.frames, {asked.name: estimated})[taken.inside]
     predictions = predictions if stances is None else _at_study_speed(predictions, stances)
     scores = metrics.by_stance(predictions)
-    return scores.groupby("direction", sort=False)[metrics.MEASURES].mean().reset_index().assign(n=scores["stance"].nunique())
+    return (
+        scores.groupby("direction", sort=False)[metrics.MEASURES]
+        .mean()
+        .reset_index()
+        .assign(n=scores["stance"].nunique())
+    )
 
 
 def _interval(total, count):
@@ -173,8 +225,14 @@ def _interval(total, count):
     mean = total.sum() / count.sum() if count.sum() else np.nan
     if len(total) < 2 or not np.isfinite(mean):
         return mean, np.nan, np.nan
-    limits = bootstrap((total, count), lambda t, c, axis: t.sum(axis) / c.sum(axis), paired=True, method="percentile",
-                       n_resamples=RESAMPLES, rng=np.random.default_rng(0)).confidence_interval
+    limits = bootstrap(
+        (total, count),
+        lambda t, c, axis: t.sum(axis) / c.sum(axis),
+        paired=True,
+        method="percentile",
+        n_resamples=RESAMPLES,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
     return mean, limits.low, limits.high
 
 
@@ -182,7 +240,9 @@ def _average(predictions, names):
     """Average the estimates of several estimators, which must be in the same unit of force."""
     parts = [predictions[predictions["estimator"] == name].reset_index(drop=True) for name in names]
     if any(not np.allclose(parts[0]["grf_v"], part["grf_v"], atol=1e-4) for part in parts):
-        raise ValueError(f"Recipes are averaged in one unit of force; {', '.join(names)} differ in body_weight. Name others in `ensemble`.")
+        raise ValueError(
+            f"Recipes are averaged in one unit of force; {', '.join(names)} differ in body_weight. Name others in `ensemble`."
+        )
     estimates = {column: np.mean([part[column] for part in parts], axis=0, dtype=np.float32) for column in ESTIMATES}
     return parts[0].assign(estimator="ensemble", **estimates)
 
@@ -192,11 +252,15 @@ def _kept(folder, taken, asked, *, seed, network):
     digest = hashlib.sha256(repr((asked, seed, sorted(network.items()))).encode())
     for array in (taken.points, taken.forces, taken.lengths, taken.stances["runner"].to_numpy(str)):
         digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(hash_code("estimators.py", "samples.py", "kernel.py", "model.py", "closed_form.py", "transform.py").encode())
+    digest.update(
+        hash_code("estimators.py", "samples.py", "kernel.py", "model.py", "closed_form.py", "transform.py").encode()
+    )
     name = f"kept/{asked.name}-{digest.hexdigest()[:12]}.parquet"
     if not (Path(folder) / name).is_file():
         start = time.perf_counter()
         estimated = estimators.left_out(taken, asked, seed=seed, network=network)
-        store.save(folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=(time.perf_counter() - start) / 60))
+        store.save(
+            folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=(time.perf_counter() - start) / 60)
+        )
     table = store.read(folder, name)
     return table[ESTIMATES].to_numpy(), float(table["minutes"].iloc[0])

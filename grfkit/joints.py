@@ -17,8 +17,10 @@ from grfkit import GRAVITY, POINTS
 LEG = ("knee", "ankle", "heel", "toe")
 # de Leva 1996, table 4 (men, women): share of body mass; centre (from heel, from knee) and radius of gyration as shares of length. A rod has
 # one radius across it: the mean of the two given, which differ by 7 % at most; our choice.
-SEGMENTS = {"m": {"foot": (0.0137, 0.4415, (0.257 + 0.245) / 2), "shank": (0.0433, 0.4459, (0.255 + 0.249) / 2)},
-            "f": {"foot": (0.0129, 0.4014, (0.299 + 0.279) / 2), "shank": (0.0481, 0.4416, (0.271 + 0.267) / 2)}}
+SEGMENTS = {
+    "m": {"foot": (0.0137, 0.4415, (0.257 + 0.245) / 2), "shank": (0.0433, 0.4459, (0.255 + 0.249) / 2)},
+    "f": {"foot": (0.0129, 0.4014, (0.299 + 0.279) / 2), "shank": (0.0481, 0.4416, (0.271 + 0.267) / 2)},
+}
 NAMES = ("ankle_plantarflexion", "knee_extension", "knee_abduction")
 MOST_BW = 10.0  # no runner loads a foot with more: our choice
 SHANK_M = (0.15, 0.7)  # how long a shank can be: our choice
@@ -46,7 +48,11 @@ def moments(points, accelerations, force, cop, *, sex):
     rods = {"foot": (heel, toe, of_heel, of_toe), "shank": (knee, ankle, of_knee, of_ankle)}
     push = GRAVITY * force
     at_ankle = _needed("foot", ankle, *rods["foot"], sex) - np.cross(cop - ankle, push)
-    at_knee = _needed("foot", knee, *rods["foot"], sex) + _needed("shank", knee, *rods["shank"], sex) - np.cross(cop - knee, push)
+    at_knee = (
+        _needed("foot", knee, *rods["foot"], sex)
+        + _needed("shank", knee, *rods["shank"], sex)
+        - np.cross(cop - knee, push)
+    )
     return at_ankle, at_knee
 
 
@@ -68,24 +74,38 @@ def _checked(points, accelerations, force, cop, sex):
     """Check what `moments` is given; returns force and centre of pressure (..., 3), 0 where no force makes it NaN."""
     points, force, cop, shape = np.asarray(points), np.asarray(force), np.asarray(cop), np.shape(points)[:-2]
     if points.shape[-2:] != (len(LEG), 3) or np.shape(accelerations) != points.shape:
-        raise ValueError(f"Points of a leg and their accelerations are (..., 4, 3): {', '.join(LEG)}; found {points.shape} and "
-                         f"{np.shape(accelerations)}. Take them out of all points by joints.leg.")
+        raise ValueError(
+            f"Points of a leg and their accelerations are (..., 4, 3): {', '.join(LEG)}; found {points.shape} and "
+            f"{np.shape(accelerations)}. Take them out of all points by joints.leg."
+        )
     if force.shape != (*shape, 3) or cop.shape not in ((*shape, 2), (*shape, 3)):
-        raise ValueError(f"Force is (..., 3) and its centre (..., 2) or (..., 3), a row for each moment of the points {shape}; found {force.shape} "
-                         f"and {cop.shape}. Transpose them, or bring them to the same times.")
+        raise ValueError(
+            f"Force is (..., 3) and its centre (..., 2) or (..., 3), a row for each moment of the points {shape}; found {force.shape} "
+            f"and {cop.shape}. Transpose them, or bring them to the same times."
+        )
     if sex not in SEGMENTS:
-        raise ValueError(f"Segments are known of m and f; found {sex!r}. Correct the column `sex` of the table of trials.")
+        raise ValueError(
+            f"Segments are known of m and f; found {sex!r}. Correct the column `sex` of the table of trials."
+        )
     if not (np.isfinite(points).all() and np.isfinite(accelerations).all() and np.isfinite(force).all()):
-        raise ValueError(f"Points, accelerations and force have a value at each moment; {(~np.isfinite(points)).sum()}, "
-                         f"{(~np.isfinite(accelerations)).sum()} and {(~np.isfinite(force)).sum()} are NaN or infinite. Leave out steps with gaps.")
+        raise ValueError(
+            f"Points, accelerations and force have a value at each moment; {(~np.isfinite(points)).sum()}, "
+            f"{(~np.isfinite(accelerations)).sum()} and {(~np.isfinite(force)).sum()} are NaN or infinite. Leave out steps with gaps."
+        )
     if force.size and np.abs(force).max() > MOST_BW:
-        raise ValueError(f"Force is in body weights; found values up to {np.abs(force).max():,.0f}. If they are newtons, divide by mass_kg * 9.81.")
+        raise ValueError(
+            f"Force is in body weights; found values up to {np.abs(force).max():,.0f}. If they are newtons, divide by mass_kg * 9.81."
+        )
     shank = np.median(np.linalg.norm(points[..., 0, :] - points[..., 1, :], axis=-1)) if points.size else SHANK_M[0]
     if not SHANK_M[0] <= shank <= SHANK_M[1]:
-        raise ValueError(f"From knee to ankle it is {SHANK_M[0]} to {SHANK_M[1]} m; found {shank:.3g}. Are the points in m?")
+        raise ValueError(
+            f"From knee to ankle it is {SHANK_M[0]} to {SHANK_M[1]} m; found {shank:.3g}. Are the points in m?"
+        )
     cop = cop if cop.shape[-1] == 3 else np.concatenate([cop, np.zeros((*shape, 1))], axis=-1)
     lost = ~np.isfinite(cop).all(axis=-1)
     if (lost & (force != 0).any(axis=-1)).any():
-        raise ValueError(f"A force acts somewhere; {(lost & (force != 0).any(axis=-1)).sum()} moments have force and no centre of pressure. "
-                         "Set the force to 0 there, or fill the gap.")
+        raise ValueError(
+            f"A force acts somewhere; {(lost & (force != 0).any(axis=-1)).sum()} moments have force and no centre of pressure. "
+            "Set the force to 0 there, or fill the gap."
+        )
     return force, np.where(lost[..., None], 0.0, cop)

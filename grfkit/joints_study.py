@@ -22,10 +22,16 @@ def known(stances, curves, trials, motions):
     seen = np.zeros(len(stances), bool)
     for file, rows in stances.groupby("file").indices.items():
         seen[rows] = file in motions and motions[file].seen(first[rows], last[rows])
-    kept = stances[seen & stances["stance"].isin(curves["stance"]) & stances["weighed_kg"].notna()].reset_index(drop=True)
+    kept = stances[seen & stances["stance"].isin(curves["stance"]) & stances["weighed_kg"].notna()].reset_index(
+        drop=True
+    )
     sex = kept["file"].map(trials.set_index("file")["sex"].str.strip().str.lower().str[:1])
     ours = kept["split"] != "other_speed"
-    speed = ((kept["speed_m_s"] / SPEED_STEP).round() * SPEED_STEP).mask(ours, kept["speed_m_s"][ours].mean()).map("{:.1f} m/s".format)
+    speed = (
+        ((kept["speed_m_s"] / SPEED_STEP).round() * SPEED_STEP)
+        .mask(ours, kept["speed_m_s"][ours].mean())
+        .map("{:.1f} m/s".format)
+    )
     return kept.assign(sex=sex, speed=speed)
 
 
@@ -76,15 +82,22 @@ def estimated(curves, stances, points):
     """
     absent = sorted({"stance", "time_s", *ESTIMATES, *CENTRES} - set(curves))
     if absent:
-        raise ValueError(f"Moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. "
-                         "Run 10_field again, on recordings with plates.")
+        raise ValueError(
+            f"Moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. "
+            "Run 10_field again, on recordings with plates."
+        )
     blocks, times = dict(iter(curves.groupby("stance"))), nodes(stances)
     force, cop = np.zeros((2, *times.shape, 3))
     for number, stance in enumerate(stances["stance"]):
         block = blocks[stance].sort_values("time_s")
         clock = block["time_s"].to_numpy()
-        force[number] = np.stack([np.interp(times[number], clock, block[name], left=0.0, right=0.0) for name in ESTIMATES], axis=1)
-        cop[number, :, :2] = _held(times[number], clock, block[CENTRES].to_numpy(float)) + points[number, :, joints.LEG.index("ankle"), :2]
+        force[number] = np.stack(
+            [np.interp(times[number], clock, block[name], left=0.0, right=0.0) for name in ESTIMATES], axis=1
+        )
+        cop[number, :, :2] = (
+            _held(times[number], clock, block[CENTRES].to_numpy(float))
+            + points[number, :, joints.LEG.index("ankle"), :2]
+        )
     return force, cop
 
 
@@ -120,8 +133,12 @@ def scores(plates, sources, stances):
     for source, values in sources.items():
         error = np.sqrt(np.mean((values - plates) ** 2, axis=1))
         results = correlation(values, plates), error, 100 * error / np.ptp(plates, axis=1)
-        tables += [pd.DataFrame(dict(zip(MEASURES, (result[:, number] for result in results), strict=True)))
-                   .assign(source=source, moment=name, stance=stances["stance"], speed=stances["speed"]) for number, name in enumerate(joints.NAMES)]
+        tables += [
+            pd.DataFrame(dict(zip(MEASURES, (result[:, number] for result in results), strict=True))).assign(
+                source=source, moment=name, stance=stances["stance"], speed=stances["speed"]
+            )
+            for number, name in enumerate(joints.NAMES)
+        ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -135,8 +152,15 @@ def peaks(plates, sources, stances):
     """Read the largest value over stance of each moment: a row for each source, stance and moment, N m/kg, with the error and its size."""
     tables, about = [], stances[["stance", "speed"]]
     for source, values in sources.items():
-        tables += [about.assign(source=source, moment=name, estimated=values[..., number].max(axis=1), measured=plates[..., number].max(axis=1))
-                   for number, name in enumerate(joints.NAMES)]
+        tables += [
+            about.assign(
+                source=source,
+                moment=name,
+                estimated=values[..., number].max(axis=1),
+                measured=plates[..., number].max(axis=1),
+            )
+            for number, name in enumerate(joints.NAMES)
+        ]
     table = pd.concat(tables, ignore_index=True)
     error = table["estimated"] - table["measured"]
     return table.assign(error=error, abs_error=error.abs())
@@ -155,16 +179,38 @@ def peak_table(table, stances):
     """Lay out `peaks`: measured and estimated mean and SD, mean error with limits over runners and SD, mean size of the error, also in % of the
     measured mean, and how well the estimated means of the runners correlate with the measured ones (not of the baseline: a mean of all others
     is the lower the higher one's own)."""
-    result = summary(table, stances, ["measured", "estimated", "error", "abs_error"]).set_index(["source", "moment", "speed"])
+    result = summary(table, stances, ["measured", "estimated", "error", "abs_error"]).set_index(
+        ["source", "moment", "speed"]
+    )
     runner = table["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
-    both, of = pd.concat([table.assign(runner=runner), table.assign(runner=runner, speed=ALL)]), ["source", "moment", "speed"]
+    both, of = (
+        pd.concat([table.assign(runner=runner), table.assign(runner=runner, speed=ALL)]),
+        ["source", "moment", "speed"],
+    )
     for name in ("measured", "estimated", "error"):
         result[f"{name}_sd"] = both.groupby(of)[name].std()
     means = both[both["source"] != BASELINE].groupby([*of, "runner"])[["measured", "estimated"]].mean()
-    result["r_of_runners"] = means.groupby(of).apply(lambda group: group["measured"].corr(group["estimated"]) if len(group) > 2 else np.nan)
+    result["r_of_runners"] = means.groupby(of).apply(
+        lambda group: group["measured"].corr(group["estimated"]) if len(group) > 2 else np.nan
+    )
     result["abs_error_pct"] = 100 * result["abs_error"] / result["measured"]
-    names = ["measured", "measured_sd", "estimated", "estimated_sd", "error", "error_low", "error_high", "error_sd",
-             "abs_error", "abs_error_low", "abs_error_high", "abs_error_pct", "r_of_runners", "n", "runners"]
+    names = [
+        "measured",
+        "measured_sd",
+        "estimated",
+        "estimated_sd",
+        "error",
+        "error_low",
+        "error_high",
+        "error_sd",
+        "abs_error",
+        "abs_error_low",
+        "abs_error_high",
+        "abs_error_pct",
+        "r_of_runners",
+        "n",
+        "runners",
+    ]
     return result[names].reset_index()
 
 

@@ -12,7 +12,12 @@ from scipy.linalg import inv, solve
 from tqdm import tqdm
 
 INTERCEPT = 10.0  # a constant in the kernel: the mean curve is hardly shrunk
-SCALES = {"positions": "positions_m", "velocities": "velocities_m_s", "accelerations": "accelerations_m_s2", "times": "times_s"}
+SCALES = {
+    "positions": "positions_m",
+    "velocities": "velocities_m_s",
+    "accelerations": "accelerations_m_s2",
+    "times": "times_s",
+}
 
 
 def draw(kernel, kinds, *, seed):
@@ -21,14 +26,19 @@ def draw(kernel, kinds, *, seed):
     `kernel` is a recipes.Kernel. They are drawn, not searched step by step, so that which are tried depends on no error.
     """
     rng, names = np.random.default_rng(seed), [*(SCALES[kind] for kind in kinds), "noise"]
-    drawn = [{name: float(np.exp(rng.uniform(*np.log(getattr(kernel, name))))) for name in names} for _ in range(kernel.candidates)]
+    drawn = [
+        {name: float(np.exp(rng.uniform(*np.log(getattr(kernel, name))))) for name in names}
+        for _ in range(kernel.candidates)
+    ]
     return [candidate | {"edges": float(rng.uniform(*kernel.edges))} for candidate in drawn]
 
 
 def middle(kernel, kinds):
     """Give the candidate in the middle of the limits, for where nothing shall be chosen."""
     names = [*(SCALES[kind] for kind in kinds), "noise"]
-    return {name: float(np.sqrt(np.prod(getattr(kernel, name)))) for name in names} | {"edges": float(np.mean(kernel.edges))}
+    return {name: float(np.sqrt(np.prod(getattr(kernel, name)))) for name in names} | {
+        "edges": float(np.mean(kernel.edges))
+    }
 
 
 class Alike:
@@ -70,8 +80,10 @@ def left_out_twice(alike, targets, groups, candidate, scored):
         estimated[mine] -= _residuals(inverse, dual, mine)
         for g, theirs in enumerate(members[:h]):
             both = _residuals(inverse, dual, np.concatenate([mine, theirs])).reshape(-1, *targets.shape[1:])
-            errors[g, h], errors[h, g] = (np.sqrt(np.mean(part[scored[index]] ** 2, axis=(0, 1)))
-                                          for part, index in ((both[:len(mine)], mine), (both[len(mine):], theirs)))
+            errors[g, h], errors[h, g] = (
+                np.sqrt(np.mean(part[scored[index]] ** 2, axis=(0, 1)))
+                for part, index in ((both[: len(mine)], mine), (both[len(mine) :], theirs))
+            )
     return estimated.reshape(targets.shape), errors
 
 
@@ -79,7 +91,9 @@ def from_some(matrix, targets, candidate, training, tested):
     """Estimate the curves of some stances (indices) from those of others; `matrix` is the kernel of all by this candidate."""
     ridged = matrix[np.ix_(training, training)]
     ridged[np.diag_indices_from(ridged)] += candidate["noise"]
-    dual = solve(ridged, targets[training].reshape(len(training), -1), assume_a="pos", check_finite=False, overwrite_a=True)
+    dual = solve(
+        ridged, targets[training].reshape(len(training), -1), assume_a="pos", check_finite=False, overwrite_a=True
+    )
     return (matrix[np.ix_(tested, training)] @ dual).reshape(len(tested), *targets.shape[1:])
 
 
@@ -88,9 +102,14 @@ def nested(alike, targets, groups, candidates, scored, *, averaged, progress=Fal
 
     The `averaged` candidates with the least error over the other groups, each left out in turn, are averaged.
     """
-    tried = [left_out_twice(alike, targets, groups, candidate, scored)
-             for candidate in tqdm(candidates, desc="leaving out", unit="candidate", disable=not progress)]
-    estimates, errors = np.stack([one for one, _ in tried]), np.stack([np.sqrt(np.nanmean(pairs ** 2, axis=1)) for _, pairs in tried])
+    tried = [
+        left_out_twice(alike, targets, groups, candidate, scored)
+        for candidate in tqdm(candidates, desc="leaving out", unit="candidate", disable=not progress)
+    ]
+    estimates, errors = (
+        np.stack([one for one, _ in tried]),
+        np.stack([np.sqrt(np.nanmean(pairs**2, axis=1)) for _, pairs in tried]),
+    )
     chosen = choose(errors, averaged=averaged)  # (averaged, G, C)
     mean = np.empty_like(targets, dtype=float)
     for g, mine in enumerate(_indices(groups)):
@@ -108,16 +127,29 @@ class Regression:
     """
 
     def __init__(self, inputs, targets, groups, candidate, *, shape):
-        self._hold({kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}, candidate, shape, targets.shape[1:])
+        self._hold(
+            {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()},
+            candidate,
+            shape,
+            targets.shape[1:],
+        )
         self.groups = groups
         self.inverse, self.dual, _ = _solved(self.kernel(self.inputs), targets, candidate["noise"])
 
     def _hold(self, inputs, candidate, shape, curve):
-        self.inputs, self.known, self.candidate, self.shape, self.curve = inputs, laid_out(inputs, dtype=np.float64), candidate, shape, tuple(curve)
+        self.inputs, self.known, self.candidate, self.shape, self.curve = (
+            inputs,
+            laid_out(inputs, dtype=np.float64),
+            candidate,
+            shape,
+            tuple(curve),
+        )
 
     def kernel(self, inputs):
         """Give the kernel matrix (S', S) between other stances' inputs and the training stances."""
-        return _kernel(_compared(inputs, self.known, self.shape), self.candidate, self.shape)  # one part after another: a matrix is large
+        return _kernel(
+            _compared(inputs, self.known, self.shape), self.candidate, self.shape
+        )  # one part after another: a matrix is large
 
     def estimate(self, inputs, group=None):
         """Estimate curves (S', Q, C) from other stances' inputs, by all training stances but those of `group`; None: by all."""
@@ -135,8 +167,17 @@ class Regression:
 
     def describe(self):
         """Give what it estimates with: arrays {name: array}, and a description that JSON can hold; without what leaves a group out."""
-        arrays = {f"{kind}/{part}": array for kind, pair in self.inputs.items() for part, array in zip(("stance", "padding"), pair, strict=True)}
-        return arrays | {"dual": self.dual}, {"candidate": self.candidate, "shape": self.shape, "curve": list(self.curve), "kinds": list(self.inputs)}
+        arrays = {
+            f"{kind}/{part}": array
+            for kind, pair in self.inputs.items()
+            for part, array in zip(("stance", "padding"), pair, strict=True)
+        }
+        return arrays | {"dual": self.dual}, {
+            "candidate": self.candidate,
+            "shape": self.shape,
+            "curve": list(self.curve),
+            "kinds": list(self.inputs),
+        }
 
     @classmethod
     def restore(cls, arrays, description):
@@ -162,19 +203,29 @@ def choose(errors, *, averaged):
 def fit(alike, targets, candidates, chosen):
     """Solve for what each chosen candidate weighs each training stance with; returns {candidate: dual (S, Q, C)}."""
     each = {number: candidates[number] for number in np.unique(chosen).tolist()}
-    return {number: _solved(alike.kernel(one), targets, one["noise"])[1].reshape(targets.shape) for number, one in each.items()}
+    return {
+        number: _solved(alike.kernel(one), targets, one["noise"])[1].reshape(targets.shape)
+        for number, one in each.items()
+    }
 
 
 def predict(alike, duals, candidates, chosen):
     """Estimate curves (S', Q, C) from how alike new stances (rows) are to the training stances (columns), averaged."""
     estimates = {number: np.tensordot(alike.kernel(candidates[number]), dual, axes=1) for number, dual in duals.items()}
-    return np.stack([np.mean([estimates[number][..., c] for number in chosen[:, c].tolist()], axis=0)
-                     for c in range(chosen.shape[1])], axis=-1)
+    return np.stack(
+        [
+            np.mean([estimates[number][..., c] for number in chosen[:, c].tolist()], axis=0)
+            for c in range(chosen.shape[1])
+        ],
+        axis=-1,
+    )
 
 
 def inverted(matrix, noise):
     """Invert a kernel matrix (S, S) with its ridge; the matrix is overwritten."""
-    matrix += matrix.T  # single precision leaves it not quite symmetric, and a left-out group's own targets would not quite cancel
+    matrix += (
+        matrix.T
+    )  # single precision leaves it not quite symmetric, and a left-out group's own targets would not quite cancel
     matrix /= 2
     matrix[np.diag_indices_from(matrix)] += noise
     return inv(matrix, overwrite_a=True, check_finite=False)
@@ -207,7 +258,9 @@ def laid_out(inputs, *, dtype=np.float32):
     """Lay stances out for comparing others with them, once, in this precision at least: {kind: (stance, padding)}, each Flat."""
     flat = {kind: [_rows(part, dtype) for part in pair] for kind, pair in inputs.items()}
     centred = {kind: [(part - part.mean(axis=0), part.mean(axis=0)) for part in pair] for kind, pair in flat.items()}
-    return {kind: [Flat(rows, centre, (rows ** 2).sum(axis=1)) for rows, centre in pair] for kind, pair in centred.items()}
+    return {
+        kind: [Flat(rows, centre, (rows**2).sum(axis=1)) for rows, centre in pair] for kind, pair in centred.items()
+    }
 
 
 def _rows(part, dtype=np.float32):
@@ -228,7 +281,9 @@ def _kernel(compared, candidate, shape):
     """Give the kernel matrix (S, S') of what _compared gives, by one candidate."""
     total = 0.0
     for kind, padding, matrix in compared:
-        weight = candidate[SCALES[kind]] ** -2 * (candidate["edges"] if padding else 1)  # in the precision of the arrays
+        weight = candidate[SCALES[kind]] ** -2 * (
+            candidate["edges"] if padding else 1
+        )  # in the precision of the arrays
         total = total + weight * matrix
     total = total.astype(float, copy=False)
     return (np.exp(-total / 2) if shape == "gaussian" else total) + INTERCEPT
@@ -237,7 +292,7 @@ def _kernel(compared, candidate, shape):
 def _distances(mine, theirs):
     """Mean squared differences (S, S') between the rows of an array (S, ...) and those of a Flat."""
     mine = _rows(mine) - theirs.centre
-    squared = (mine ** 2).sum(axis=1)[:, None] + theirs.squared - 2 * mine @ theirs.rows.T
+    squared = (mine**2).sum(axis=1)[:, None] + theirs.squared - 2 * mine @ theirs.rows.T
     return np.maximum(squared, 0, out=squared) / np.float32(mine.shape[1])
 
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from grfkit import POINTS
 
-MOST_STEPS, HALF_THE_DIGITS = 20, 1e-7  # of Newton's iteration: a step smaller than this leaves the next one nothing: our choice
+MOST_STEPS, HALF_THE_DIGITS = (
+    20,
+    1e-7,
+)  # of Newton's iteration: a step smaller than this leaves the next one nothing: our choice
 
 
 def from_markers(markers, names):
@@ -23,8 +26,11 @@ def from_markers(markers, names):
 
 
 # the segment whose origin each point is, and what Theia3D's exports of 2020 and of 2025 call a heel's place in the foot's axes
-THEIA_ORIGINS = {"pelvis": "pelvis"} | {f"{side}_{point}": f"{side}_{segment}" for side in "lr" for point, segment in
-                                        (("hip", "thigh"), ("knee", "shank"), ("ankle", "foot"), ("toe", "toes"))}
+THEIA_ORIGINS = {"pelvis": "pelvis"} | {
+    f"{side}_{point}": f"{side}_{segment}"
+    for side in "lr"
+    for point, segment in (("hip", "thigh"), ("knee", "shank"), ("ankle", "foot"), ("toe", "toes"))
+}
 THEIA_HEELS = {side: (f"{side}_heel", f"{side}heel_pos") for side in "lr"}
 
 
@@ -40,16 +46,20 @@ def from_theia(poses, offsets):
     feet = {f"{side}_heel": f"{side}_foot" for side in "lr"}
     absent = [name for name in (THEIA_ORIGINS | feet).values() if name not in segments]
     if absent:
-        raise ValueError(f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
-                         f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. "
-                         "Export C3D with 4x4 poses.")
+        raise ValueError(
+            f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
+            f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. "
+            "Export C3D with 4x4 poses."
+        )
     points = {point: segments[segment][..., 3] for point, segment in THEIA_ORIGINS.items()}
     for side, names in THEIA_HEELS.items():
         offset = next((offsets[name] for name in names if name in offsets), None)
         if offset is None:
-            raise ValueError("The heel is a place in the foot's axes; the file's group THEIA3D holds neither "
-                             f"{' nor '.join(names)}. "
-                             "Export it again with Theia3D.")
+            raise ValueError(
+                "The heel is a place in the foot's axes; the file's group THEIA3D holds neither "
+                f"{' nor '.join(names)}. "
+                "Export it again with Theia3D."
+            )
         pose = segments[f"{side}_foot"]
         points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]
     return np.stack([points[point] for point in POINTS], axis=1)
@@ -70,7 +80,9 @@ def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_r
     for point in POINTS:
         landmark = landmarks[point]
         if landmark["regression"]:
-            place = HIPS[landmark["regression"]](*(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0])
+            place = HIPS[landmark["regression"]](
+                *(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0]
+            )
         else:
             place = np.mean([_marker(still, name) for name in landmark["markers"]], axis=0)
         rotation, mean_still, mean_now = poses[landmark["segment"]]
@@ -89,7 +101,9 @@ def hip_harrington2007(l_asis, r_asis, l_psis, r_psis, *, side):
     """
     middle, width, depth, ahead, left, above = _pelvis(l_asis, r_asis, l_psis, r_psis)
     outwards = left if side == "l" else -left
-    return middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+    return (
+        middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+    )
 
 
 def hip_bell1990(l_asis, r_asis, l_psis, r_psis, *, side):
@@ -171,14 +185,18 @@ def _pose(segment, markers, still, names, max_residual_m):
     kept = [name for name in names if name in markers and name in still]
     while True:
         if len(kept) < 3:
-            raise ValueError(f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
-                             f"has {kept} of {names}. Name others in the study file, or delete the trial's row.")
+            raise ValueError(
+                f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
+                f"has {kept} of {names}. Name others in the study file, or delete the trial's row."
+            )
         place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
         rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
         expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
         distance = np.linalg.norm(moving - expected, axis=2)
         seen = np.isfinite(distance)
-        residual = [np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)]
+        residual = [
+            np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)
+        ]
         if max(residual) <= max_residual_m:
             return fit
         worst = int(np.argmax(residual))
@@ -190,6 +208,8 @@ def _marker(markers, name):
     fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
     if len(fits) != 1:
         near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
-        raise ValueError(f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the file. "
-                         f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file.")
+        raise ValueError(
+            f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the file. "
+            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file."
+        )
     return markers[fits[0]]

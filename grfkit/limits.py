@@ -5,14 +5,23 @@ import pandas as pd
 
 from grfkit import POINTS
 
-WIDER = (0.9, 1.1)  # factors by which the ends of a range of the training runners are widened before a step is called unlike: our choice
+WIDER = (
+    0.9,
+    1.1,
+)  # factors by which the ends of a range of the training runners are widened before a step is called unlike: our choice
 NEAR = 0.99  # share of left-out steps of the training runners that are near enough to another's: our choice
 WALKING = 0.5  # share of the swing height of the training runners' lowest per cent under which feet pass as in walking: our choice
 MEASURES = {  # measure: what it is called, the unit and format that it is said in, what turns it into that, and how the ends are widened
     "speed_m_s": ("speed", "m/s", ".2f", 1, WIDER),
     "leg_m": ("leg length", "m", ".2f", 1, WIDER),
     "contact_s": ("contact time", "ms", ".0f", 1000, WIDER),
-    "noise_m": ("noise of the points", "mm", ".2f", 1000, (0, 2.5)),  # at 60 frames a second motion itself seems as noisy: our choice
+    "noise_m": (
+        "noise of the points",
+        "mm",
+        ".2f",
+        1000,
+        (0, 2.5),
+    ),  # at 60 frames a second motion itself seems as noisy: our choice
 }
 SWING = {"l": [POINTS.index("r_heel"), POINTS.index("r_toe")], "r": [POINTS.index("l_heel"), POINTS.index("l_toe")]}
 STANCE = {"l": SWING["r"], "r": SWING["l"]}
@@ -23,7 +32,14 @@ def measure(motions, contacts, speeds):
 
     `contacts` with file, side, mid_s and contact_s; `speeds` {file: m/s}. leg_m is the mean length of both legs, noise_m that of the recording.
     """
-    rows = pd.DataFrame({"speed_m_s": contacts["file"].map(speeds), "contact_s": contacts["contact_s"], "leg_m": np.nan, "noise_m": np.nan})
+    rows = pd.DataFrame(
+        {
+            "speed_m_s": contacts["file"].map(speeds),
+            "contact_s": contacts["contact_s"],
+            "leg_m": np.nan,
+            "noise_m": np.nan,
+        }
+    )
     for file, index in contacts.groupby("file", sort=False).groups.items():
         rows.loc[index, "leg_m"] = leg_lengths(motions[file].spline(contacts.loc[index, "mid_s"].to_numpy()))
         rows.loc[index, "noise_m"] = motions[file].noise_m
@@ -34,19 +50,26 @@ def swings(motions, found):
     """Give how much higher the swinging foot is than the standing one at the mid-stance of each step (S,) m."""
     heights = pd.Series(np.nan, index=found.index)
     for file, index in found.groupby("file", sort=False).groups.items():
-        heights.loc[index] = swing_heights(motions[file].spline(found.loc[index, "mid_s"].to_numpy()), found.loc[index, "side"])
+        heights.loc[index] = swing_heights(
+            motions[file].spline(found.loc[index, "mid_s"].to_numpy()), found.loc[index, "side"]
+        )
     return heights.to_numpy()
 
 
 def leg_lengths(points):
     """Give the mean length (S,) m of both legs, thigh and shank, from points (S, 11, 3) m."""
-    ends = [[POINTS.index(f"{side}_{point}") for side in "lr" for point in pair] for pair in (("hip", "knee"), ("knee", "ankle"))]
+    ends = [
+        [POINTS.index(f"{side}_{point}") for side in "lr" for point in pair]
+        for pair in (("hip", "knee"), ("knee", "ankle"))
+    ]
     return np.linalg.norm(points[:, ends[0]] - points[:, ends[1]], axis=2).sum(axis=1) / 2
 
 
 def swing_heights(points, sides):
     """Give how much higher the swinging foot's lowest point is than the standing one's (S,) m, from points (S, 11, 3) m and sides l, r."""
-    return np.array([frame[SWING[side], 2].min() - frame[STANCE[side], 2].min() for frame, side in zip(points, sides, strict=True)])
+    return np.array(
+        [frame[SWING[side], 2].min() - frame[STANCE[side], 2].min() for frame, side in zip(points, sides, strict=True)]
+    )
 
 
 def learn(measured, swings, nearest):
@@ -65,7 +88,9 @@ def unlike(limits, measured, nearest):
         low, high = limits["ranges"][name]
         for text, value in zip(texts, measured[name], strict=True):
             if not low * ends[0] <= value <= high * ends[1]:
-                text.append(f"{called} {factor * value:{form}} {unit} (training runners: {factor * low:{form}} to {factor * high:{form}})")
+                text.append(
+                    f"{called} {factor * value:{form}} {unit} (training runners: {factor * low:{form}} to {factor * high:{form}})"
+                )
     for text, distance in zip(texts, nearest, strict=True):
         if distance > limits["nearest"]:
             text.append("moves unlike every training runner")
@@ -74,8 +99,11 @@ def unlike(limits, measured, nearest):
 
 def ranges(limits):
     """Say what a model knows: the range of each measure of its training runners."""
-    return "; ".join(f"{called} {factor * low:{form}} to {factor * high:{form}} {unit}" for name, (called, unit, form, factor, _) in MEASURES.items()
-                     for low, high in [limits["ranges"][name]])
+    return "; ".join(
+        f"{called} {factor * low:{form}} to {factor * high:{form}} {unit}"
+        for name, (called, unit, form, factor, _) in MEASURES.items()
+        for low, high in [limits["ranges"][name]]
+    )
 
 
 def walks(limits, swings):

@@ -20,8 +20,10 @@ def in_stance(frames, stances):
     contact = (stances["toeoff_s"] - stances["touchdown_s"]).set_axis(stances["stance"])
     ends = frames["stance"].map(contact)
     if ends.isna().any():
-        raise ValueError("Each frame belongs to a stance of the table of stances; "
-                         f"{frames['stance'][ends.isna()].nunique()} stances have no row. Run 01_preprocess and 03_train again.")
+        raise ValueError(
+            "Each frame belongs to a stance of the table of stances; "
+            f"{frames['stance'][ends.isna()].nunique()} stances have no row. Run 01_preprocess and 03_train again."
+        )
     return ((frames["time_s"] >= -TOLERANCE_S) & (frames["time_s"] <= ends + TOLERANCE_S)).to_numpy()
 
 
@@ -38,14 +40,18 @@ def not_estimated(measured, estimated):
     Raises ValueError for NaN in some frames only, or in the measured force (T, C).
     """
     if not np.isfinite(measured).all():
-        raise ValueError(f"A measured force has a value in every frame; {(~np.isfinite(measured)).sum()} of {np.size(measured)} are "
-                         "NaN or infinite. Run 01_preprocess again.")
+        raise ValueError(
+            f"A measured force has a value in every frame; {(~np.isfinite(measured)).sum()} of {np.size(measured)} are "
+            "NaN or infinite. Run 01_preprocess again."
+        )
     absent = ~np.isfinite(estimated)
     none = np.isnan(estimated).all(axis=0)
     if (absent.any(axis=0) & ~none).any():
-        raise ValueError(f"A direction is estimated in every frame or in none, then all NaN; of {len(absent)} frames "
-                         f"{', '.join(map(str, absent.sum(axis=0)))} are NaN or infinite (a number for each direction). "
-                         "Look at the model, and at the points it was given.")
+        raise ValueError(
+            f"A direction is estimated in every frame or in none, then all NaN; of {len(absent)} frames "
+            f"{', '.join(map(str, absent.sum(axis=0)))} are NaN or infinite (a number for each direction). "
+            "Look at the model, and at the points it was given."
+        )
     return none
 
 
@@ -62,8 +68,10 @@ def pearson(measured, estimated):
     from scipy.stats import pearsonr  # takes a second, and 01 never needs it
 
     absent = not_estimated(measured, estimated)
-    result = [pearsonr(m, e) if not none and np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
-              for m, e, none in zip(measured.T, estimated.T, absent, strict=True)]
+    result = [
+        pearsonr(m, e) if not none and np.ptp(m) and np.ptp(e) else (np.nan, np.nan)
+        for m, e, none in zip(measured.T, estimated.T, absent, strict=True)
+    ]
     return np.array(result).T
 
 
@@ -100,8 +108,13 @@ def table1(scores, published):
     `scores` as by_stance returns; `published` is published.yaml's table1: {direction: {r_mean: ..., ...}}.
     """
     groups = scores.groupby(["estimator", "direction"], sort=False)
-    table = pd.DataFrame({f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
-                          for name in MEASURES for what in ("mean", "sd")})
+    table = pd.DataFrame(
+        {
+            f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
+            for name in MEASURES
+            for what in ("mean", "sd")
+        }
+    )
     table["n"] = groups["rmse_bw"].count()  # stances with an estimate
     return beside_published(table.reset_index(), "direction", published)
 

@@ -31,8 +31,9 @@ class ForceLSTM(nn.Module):
 
     def __init__(self, inputs, outputs, *, units, layers, dropout):
         super().__init__()
-        self.lstm = nn.LSTM(inputs, units, layers, batch_first=True, bidirectional=True,
-                            dropout=dropout if layers > 1 else 0.0)
+        self.lstm = nn.LSTM(
+            inputs, units, layers, batch_first=True, bidirectional=True, dropout=dropout if layers > 1 else 0.0
+        )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * units, outputs)
 
@@ -51,8 +52,23 @@ class Fitted:
     settings: dict
 
 
-def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropout, learning_rate, batch_size, epochs,
-        watched=None, patience=None, progress=False):
+def fit(
+    points,
+    forces,
+    lengths,
+    *,
+    seed,
+    frames_per_step,
+    units,
+    layers,
+    dropout,
+    learning_rate,
+    batch_size,
+    epochs,
+    watched=None,
+    patience=None,
+    progress=False,
+):
     """Fit the LSTM to training stances.
 
     `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone; the
@@ -67,7 +83,9 @@ def fit(points, forces, lengths, *, seed, frames_per_step, units, layers, dropou
     torch.set_num_threads(1)  # such small matrix products gain little from a second thread, and lose all to a busy core
     training = tensors(points, forces, lengths, scalers, frames_per_step)
     with _seeded(seed):
-        net = ForceLSTM(points.shape[1], frames_per_step * forces.shape[1], units=units, layers=layers, dropout=dropout).to(DEVICE)
+        net = ForceLSTM(
+            points.shape[1], frames_per_step * forces.shape[1], units=units, layers=layers, dropout=dropout
+        ).to(DEVICE)
         optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         watch = _Watch(net, tensors(*watched, scalers, frames_per_step), patience) if watched else None
@@ -151,18 +169,26 @@ def at_once():
 def describe(fitted):
     """Give what a saved model consists of: its weights {name: array} and a description that JSON can hold."""
     weights = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
-    scalers = {name: {"min": scaler.data_min_.tolist(), "max": scaler.data_max_.tolist()}
-               for name, scaler in (("points", fitted.points_scaler), ("forces", fitted.force_scaler))}
+    scalers = {
+        name: {"min": scaler.data_min_.tolist(), "max": scaler.data_max_.tolist()}
+        for name, scaler in (("points", fitted.points_scaler), ("forces", fitted.force_scaler))
+    }
     return weights, {"settings": fitted.settings, "scalers": scalers}
 
 
 def restore(weights, description):
     """Invert describe."""
-    scalers = {name: transform.fit_minmax(np.array([limits["min"], limits["max"]]))
-               for name, limits in description["scalers"].items()}
+    scalers = {
+        name: transform.fit_minmax(np.array([limits["min"], limits["max"]]))
+        for name, limits in description["scalers"].items()
+    }
     settings = description["settings"]
     inputs, outputs = (len(description["scalers"][name]["min"]) for name in ("points", "forces"))
-    net = ForceLSTM(inputs, outputs * settings["frames_per_step"], **{name: settings[name] for name in ("units", "layers", "dropout")})
+    net = ForceLSTM(
+        inputs,
+        outputs * settings["frames_per_step"],
+        **{name: settings[name] for name in ("units", "layers", "dropout")},
+    )
     net.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
     return Fitted(net.eval(), scalers["points"], scalers["forces"], settings)
 
@@ -207,8 +233,11 @@ def train_epoch(net, optimiser, training, batch_size):
     """Train once on all stances, `tensors` of them, in batches drawn anew."""
     steps, targets, real, buckets = training
     net.train()
-    batches = [(count, batch) for count, stances in buckets
-               for batch in stances[torch.randperm(len(stances))].to(DEVICE).tensor_split(-(-len(stances) // batch_size))]
+    batches = [
+        (count, batch)
+        for count, stances in buckets
+        for batch in stances[torch.randperm(len(stances))].to(DEVICE).tensor_split(-(-len(stances) // batch_size))
+    ]
     for index in torch.randperm(len(batches)).tolist():
         count, batch = batches[index]
         loss = masked_loss(net(steps[batch, :count]), targets[batch, :count], real[batch, :count])

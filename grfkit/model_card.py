@@ -47,7 +47,13 @@ class Card(Section):
 def text(card, content, graphs):
     """Write a Card as Markdown, with the arrays of model.json's `content` and the inputs and outputs of `graphs` {name: onnx.ModelProto}."""
     size = sum(math.prod(array["shape"]) for array in content["arrays"].values())
-    made = ", ".join([f"grfkit {content['grfkit']}", f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)])
+    made = ", ".join(
+        [
+            f"grfkit {content['grfkit']}",
+            f"Python {platform.python_version()}",
+            *(f"{name} {version(name)}" for name in PACKAGES),
+        ]
+    )
     sections = {
         "What it is for": card.purpose,
         "Data": f"{card.data}\n\nLicence of the data: {card.licence}\n\nCitation: {card.citation}",
@@ -55,8 +61,10 @@ def text(card, content, graphs):
         "Scores": f"{card.scored_on}\n\n{_table(card.scores)}",
         "Limits": "\n".join(f"- {limit}" for limit in card.limits),
         "From Python": "\n\n".join(filter(None, [PYTHON.format(folder="path/of/this/folder"), card.use])),
-        "From ONNX Runtime": "\n\n".join(_graph(name, graph) for name, graph in graphs.items()) or "This model has no ONNX graph.",
-        "Made with": f"{made}. {len(content['arrays'])} arrays of {size:,} numbers; format {content['version']} of {content['format']}."}
+        "From ONNX Runtime": "\n\n".join(_graph(name, graph) for name, graph in graphs.items())
+        or "This model has no ONNX graph.",
+        "Made with": f"{made}. {len(content['arrays'])} arrays of {size:,} numbers; format {content['version']} of {content['format']}.",
+    }
     return f"# {card.title}\n" + "".join(f"\n## {name}\n\n{body}\n" for name, body in sections.items())
 
 
@@ -73,13 +81,18 @@ def _cell(value):
 
 def _graph(name, graph):
     inputs, outputs = graph.graph.input, graph.graph.output
-    rows = [{"": kind, "name": f"`{value.name}`", "shape": f"({', '.join(_shape(value))})", "unit": value.doc_string}
-            for kind, values in (("input", inputs), ("output", outputs)) for value in values]
+    rows = [
+        {"": kind, "name": f"`{value.name}`", "shape": f"({', '.join(_shape(value))})", "unit": value.doc_string}
+        for kind, values in (("input", inputs), ("output", outputs))
+        for value in values
+    ]
     feed = ", ".join(f'"{value.name}": {value.name}' for value in inputs)
-    return (f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, how many stances or windows are given at once, is free. {graph.doc_string}"
-            f"\n\n{_table(rows)}\n\n"
-            f"    import onnxruntime\n    session = onnxruntime.InferenceSession(\"{name}.onnx\")\n"
-            f"    {', '.join(value.name for value in outputs)}, = session.run(None, {{{feed}}})")
+    return (
+        f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, how many stances or windows are given at once, is free. {graph.doc_string}"
+        f"\n\n{_table(rows)}\n\n"
+        f'    import onnxruntime\n    session = onnxruntime.InferenceSession("{name}.onnx")\n'
+        f"    {', '.join(value.name for value in outputs)}, = session.run(None, {{{feed}}})"
+    )
 
 
 def _shape(value):

@@ -54,9 +54,16 @@ def load(folder):
         if name == ARRAYS or (folder / name).exists():
             model_check.intact(folder, name, expected)
     if ARRAYS not in described.files:
-        raise ValueError(f"A model folder says the checksum of {ARRAYS}; {folder / DESCRIPTION} does not. Take the folder from its source again.")
+        raise ValueError(
+            f"A model folder says the checksum of {ARRAYS}; {folder / DESCRIPTION} does not. Take the folder from its source again."
+        )
     graphs = {Path(name).stem: folder / name for name in described.files if name != ARRAYS and (folder / name).exists()}
-    return Model(described.description, described.card.model_dump(), model_check.read_arrays(folder / ARRAYS, described.arrays), graphs)
+    return Model(
+        described.description,
+        described.card.model_dump(),
+        model_check.read_arrays(folder / ARRAYS, described.arrays),
+        graphs,
+    )
 
 
 def join(parts):
@@ -70,9 +77,13 @@ def part(model, name):
     parts = model.description.get("parts")
     parts = parts if isinstance(parts, dict) else {}
     if name not in parts:
-        raise ValueError(f"A model has the parts that its description names: {', '.join(parts) or 'none'}; found no {name!r}. "
-                         "Take another model folder.")
-    return {key.removeprefix(f"{name}/"): array for key, array in model.arrays.items() if key.startswith(f"{name}/")}, parts[name]
+        raise ValueError(
+            f"A model has the parts that its description names: {', '.join(parts) or 'none'}; found no {name!r}. "
+            "Take another model folder."
+        )
+    return {
+        key.removeprefix(f"{name}/"): array for key, array in model.arrays.items() if key.startswith(f"{name}/")
+    }, parts[name]
 
 
 def pack(fitted, recipe):
@@ -87,21 +98,33 @@ def unpack(arrays, description):
         recipe = recipes.Recipe.model_validate(description["recipe"])
         return estimators.restore(arrays, description["fitted"], recipe), recipe
     except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"An estimator is restored from a recipe and the arrays that were saved with it; these do not fit: "
-                         f"{type(error).__name__}: {error}. Take the model from its source again.") from None
+        raise ValueError(
+            f"An estimator is restored from a recipe and the arrays that were saved with it; these do not fit: "
+            f"{type(error).__name__}: {error}. Take the model from its source again."
+        ) from None
 
 
 def _write(folder, description, arrays, card, graphs):
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    shapes = {name: {"dtype": model_check.dtype_name(name, array), "shape": list(array.shape)} for name, array in arrays.items()}
+    shapes = {
+        name: {"dtype": model_check.dtype_name(name, array), "shape": list(array.shape)}
+        for name, array in arrays.items()
+    }
     model_check.finite(arrays, "Nothing was saved.")
     store.weights(folder / ARRAYS, arrays)
     for name, graph in graphs.items():
         if not re.fullmatch(GRAPH, name):
             raise ValueError(f"A graph's name is letters, digits, - and _; found {name!r}. Choose another.")
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
-    content = {"format": FORMAT, "version": VERSION, "grfkit": __version__, "description": description, "card": card.model_dump(), "arrays": shapes,
-               "files": {path.name: model_check.checksum(path) for path in sorted(folder.iterdir())}}
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "grfkit": __version__,
+        "description": description,
+        "card": card.model_dump(),
+        "arrays": shapes,
+        "files": {path.name: model_check.checksum(path) for path in sorted(folder.iterdir())},
+    }
     (folder / DESCRIPTION).write_text(_sealed(content), encoding="utf-8")
     (folder / CARD).write_text(model_card.text(card, content, graphs), encoding="utf-8")
 
@@ -110,7 +133,9 @@ def _card(card):
     try:
         return Card.model_validate(card)
     except pydantic.ValidationError as error:
-        raise ValueError(f"A model card says {', '.join(Card.model_fields)}; found {model_check.faults(error)}. Complete it.") from None
+        raise ValueError(
+            f"A model card says {', '.join(Card.model_fields)}; found {model_check.faults(error)}. Complete it."
+        ) from None
 
 
 def _sealed(content):
@@ -118,9 +143,13 @@ def _sealed(content):
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"A model's description is what JSON holds, finite; found one that is not: {error}. Convert it.") from None
+        raise ValueError(
+            f"A model's description is what JSON holds, finite; found one that is not: {error}. Convert it."
+        ) from None
     if json.loads(text) != content:
-        raise ValueError("A model's description reads back as it was; found one that JSON changes. Use lists for tuples and text for keys.")
+        raise ValueError(
+            "A model's description reads back as it was; found one that JSON changes. Use lists for tuples and text for keys."
+        )
     return json.dumps(content | {"checksum": model_check.seal(content)}, indent=1)
 
 
@@ -135,4 +164,6 @@ def _replaceable(folder):
         raise ValueError(f"{refusal}is something else ({error}). Choose another name, or remove it.") from None
     others = sorted(path.name for path in folder.iterdir() if path.name not in {*files, DESCRIPTION, CARD})
     if folder.is_symlink() or others:
-        raise ValueError(f"{refusal}{'is a link' if folder.is_symlink() else 'also holds ' + ', '.join(others)}. Move that elsewhere first.")
+        raise ValueError(
+            f"{refusal}{'is a link' if folder.is_symlink() else 'also holds ' + ', '.join(others)}. Move that elsewhere first."
+        )

@@ -14,16 +14,27 @@ MEASURED, ESTIMATED, ALARM = "black", "#0072B2", "#D55E00"
 SIDES = [("l", "left", ALARM), ("r", "right", ESTIMATED)]
 SIDE_VIEW, REAR_VIEW, TOP_VIEW = [0, 2], [1, 2], [0, 1]  # the components drawn across and up
 AXIS_NAMES = ["AP, forward", "ML, to the left", "V, up"]
-BONES = [["pelvis", "l_hip", "l_knee", "l_ankle", "l_heel", "l_toe", "l_ankle"],
-         ["pelvis", "r_hip", "r_knee", "r_ankle", "r_heel", "r_toe", "r_ankle"]]
+BONES = [
+    ["pelvis", "l_hip", "l_knee", "l_ankle", "l_heel", "l_toe", "l_ankle"],
+    ["pelvis", "r_hip", "r_knee", "r_ankle", "r_heel", "r_toe", "r_ankle"],
+]
 
 
 def mean_band(ax, curves, *, label, color, linestyle="-", hatch=None):
     """Draw the mean of curves (S, Q) with a band of one SD over 0-100 % of stance."""
     percent = np.linspace(0, 100, curves.shape[1])
     mean, sd = curves.mean(axis=0), curves.std(axis=0)
-    ax.fill_between(percent, mean - sd, mean + sd, facecolor=color, alpha=0.2, edgecolor=color, hatch=hatch, linewidth=0,
-                    label=f"{label}, ± SD")
+    ax.fill_between(
+        percent,
+        mean - sd,
+        mean + sd,
+        facecolor=color,
+        alpha=0.2,
+        edgecolor=color,
+        hatch=hatch,
+        linewidth=0,
+        label=f"{label}, ± SD",
+    )
     ax.plot(percent, mean, color=color, linestyle=linestyle, label=f"{label}, mean")
     ax.set(xlabel="stance (%)", xlim=(0, 100))
     return ax
@@ -41,14 +52,23 @@ def spm(ax, test):
     for sign in (1, -1):
         ax.axhline(sign * test.threshold, color=ALARM, linestyle="--")
     ax.text(0.98, 0.97, f"t* = ± {test.threshold:.2f}", ha="right", va="top", color=ALARM, transform=ax.transAxes)
-    rows = [-np.inf] * len(test.clusters)  # where the last label of each row of labels stands: near ones stand one above the other
+    rows = [-np.inf] * len(
+        test.clusters
+    )  # where the last label of each row of labels stands: near ones stand one above the other
     for start, end, p in test.clusters:
         ax.axvspan(start, end, color="grey", alpha=0.3)
         place = np.clip((start + end) / 2, 14, 86)
         row = next(row for row, last in enumerate(rows) if place - last > 28)
         rows[row] = place
-        ax.text(place, 0.03 + 0.07 * row, "p < .001" if p < 0.001 else f"p = {p:.3f}", ha="center", va="bottom",
-                transform=ax.get_xaxis_transform(), fontsize="small")
+        ax.text(
+            place,
+            0.03 + 0.07 * row,
+            "p < .001" if p < 0.001 else f"p = {p:.3f}",
+            ha="center",
+            va="bottom",
+            transform=ax.get_xaxis_transform(),
+            fontsize="small",
+        )
     highest = 1.5 * max(test.threshold, np.abs(test.t).max())
     ax.set_ylim(-highest, highest)
     return ax
@@ -64,15 +84,24 @@ def figure4(axes, measured, estimated, tests, *, runners):
         top.set(title=f"({'abc'[i]}) {DIRECTION_NAMES[direction]}", xlabel="", ylabel="force (BW)")
         spm(bottom, tests[direction])
     axes[0, 0].legend(fontsize="small", frameon=False)
-    axes[0, 2].text(0.97, 0.97, f"n = {len(measured)} stances\n{runners} runners", transform=axes[0, 2].transAxes,
-                    ha="right", va="top", fontsize="small")
+    axes[0, 2].text(
+        0.97,
+        0.97,
+        f"n = {len(measured)} stances\n{runners} runners",
+        transform=axes[0, 2].transAxes,
+        ha="right",
+        va="top",
+        fontsize="small",
+    )
     return axes
 
 
 def curves(ax, curves, *, label, color):
     """Draw every curve (S, Q) thinly over 0-100 % of stance, above them their mean and a band of one SD with dashed edges."""
     percent, mean, sd = np.linspace(0, 100, curves.shape[1]), curves.mean(axis=0), curves.std(axis=0)
-    lines = np.stack(np.broadcast_arrays(percent, curves), axis=2)  # (S, Q, 2): one collection is drawn faster than S lines
+    lines = np.stack(
+        np.broadcast_arrays(percent, curves), axis=2
+    )  # (S, Q, 2): one collection is drawn faster than S lines
     ax.add_collection(LineCollection(lines, color=color, alpha=min(0.5, 60 / len(curves)), linewidth=0.4, zorder=0.5))
     mean_band(ax, curves, label=label, color=MEASURED)
     ax.plot(percent, np.stack([mean - sd, mean + sd], axis=1), "--", color=MEASURED, linewidth=0.8)
@@ -91,8 +120,14 @@ def forces_by_side(axes, measured, stances):
             row[i].axhline(0, color="grey", linewidth=0.5)
             row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)")
             axes[0, i].set_xlabel("")
-        row[2].legend(fontsize="small", frameon=False, loc="lower center", title_fontsize="small", alignment="left",
-                      title=f"{mine.sum()} stances, {stances['runner'][mine].nunique()} runners")
+        row[2].legend(
+            fontsize="small",
+            frameon=False,
+            loc="lower center",
+            title_fontsize="small",
+            alignment="left",
+            title=f"{mine.sum()} stances, {stances['runner'][mine].nunique()} runners",
+        )
     return axes
 
 
@@ -113,7 +148,14 @@ def skeleton(ax, pose, view, *, linewidth=1.0, label=False):
     across, up = view
     for bones, (_, name, color), style in zip(BONES, SIDES, ("--", "-"), strict=True):
         line = pose[[POINTS.index(point) for point in bones]]
-        ax.plot(line[:, across], line[:, up], style, color=color, linewidth=linewidth, label=f"{name} leg" if label else None)
+        ax.plot(
+            line[:, across],
+            line[:, up],
+            style,
+            color=color,
+            linewidth=linewidth,
+            label=f"{name} leg" if label else None,
+        )
     return ax
 
 
@@ -126,8 +168,12 @@ def stick(ax, points, force, *, scale=0.3):
         skeleton(ax, pose, SIDE_VIEW)
         feet = pose[[4, 5]].mean(axis=0), pose[[9, 10]].mean(axis=0)
         foot = min(feet, key=lambda place: place[2])
-        ax.annotate("", xytext=(foot[0], foot[2]), xy=(foot[0] + scale * arrow[0], foot[2] + scale * arrow[2]),
-                    arrowprops={"arrowstyle": "->", "color": MEASURED})
+        ax.annotate(
+            "",
+            xytext=(foot[0], foot[2]),
+            xy=(foot[0] + scale * arrow[0], foot[2] + scale * arrow[2]),
+            arrowprops={"arrowstyle": "->", "color": MEASURED},
+        )
     ax.axhline(0, color="grey", linewidth=0.5)
     ax.plot(0, 0, "k+", markersize=10, label="origin of the touchdown frame")
     ax.set(xlabel="forward (m)", ylabel="up (m)", aspect="equal")
@@ -140,7 +186,11 @@ def touchdown_frame(axes, pose, *, side):
 
     `side` is the leg that touches down; its points carry their names.
     """
-    titles, marks, across = ("(a) from the runner's right", "(b) from above"), "x.", ("ML: away from you", "V: towards you")
+    titles, marks, across = (
+        ("(a) from the runner's right", "(b) from above"),
+        "x.",
+        ("ML: away from you", "V: towards you"),
+    )
     for ax, view, title, mark, name in zip(axes, (SIDE_VIEW, TOP_VIEW), titles, marks, across, strict=True):
         skeleton(ax, pose, view, linewidth=1.5, label=True)
         ax.plot(*pose[:, view].T, "o", color=MEASURED, markersize=3)
@@ -148,16 +198,28 @@ def touchdown_frame(axes, pose, *, side):
         for component, offset in zip(view, ((-8, ahead), (6, -4)), strict=True):
             tip = 0.4 * np.eye(3)[component][view]
             ax.annotate("", xytext=(0, 0), xy=tip, arrowprops={"arrowstyle": "-|>", "color": MEASURED, "linewidth": 2})
-            ax.annotate(AXIS_NAMES[component], tip, xytext=offset, textcoords="offset points", fontsize="small", weight="bold")
+            ax.annotate(
+                AXIS_NAMES[component], tip, xytext=offset, textcoords="offset points", fontsize="small", weight="bold"
+            )
         ax.plot(0, 0, "o", color="white", markeredgecolor=MEASURED, markersize=11, zorder=3)
         ax.plot(0, 0, mark, color=MEASURED, markersize=6, zorder=4)  # an axis seen from its end: its feather or its tip
-        ax.annotate(name, (0, 0), xytext=(-10, behind), textcoords="offset points", ha="right", fontsize="small", weight="bold")
+        ax.annotate(
+            name, (0, 0), xytext=(-10, behind), textcoords="offset points", ha="right", fontsize="small", weight="bold"
+        )
         ax.set(title=title, xlabel="AP (m)", ylabel=f"{DIRECTIONS[view[1]]} (m)", aspect="equal")
     for place, point in zip(pose, POINTS, strict=True):
         if point[0] in ("p", side):
-            shift, align = ((-6, 4), "right") if point.endswith("heel") else ((7, -8 if point.endswith("hip") else 3), "left")
-            axes[0].annotate(point.split("_")[-1], place[SIDE_VIEW], xytext=shift, textcoords="offset points", ha=align,
-                             fontsize="small")
+            shift, align = (
+                ((-6, 4), "right") if point.endswith("heel") else ((7, -8 if point.endswith("hip") else 3), "left")
+            )
+            axes[0].annotate(
+                point.split("_")[-1],
+                place[SIDE_VIEW],
+                xytext=shift,
+                textcoords="offset points",
+                ha=align,
+                fontsize="small",
+            )
     axes[0].plot([0, 0], [0, pose[0, 2]], ":", color=MEASURED, label="pelvis to ground")
     axes[0].axhline(0, color="0.8", linewidth=6, zorder=0)
     axes[0].set(ylim=(-0.15, pose[0, 2] + 0.1), xlim=(pose[:, 0].min() - 0.15, max(pose[:, 0].max(), 0.5) + 0.15))
@@ -182,8 +244,14 @@ def raw_and_filtered(axes, signals, *, side, force_cutoff_hz, points_cutoff_hz):
         rest.plot(milliseconds, signals.raw[:, i] - signals.filtered[:, i], color=ALARM, linewidth=0.8)
         rest.set(ylabel="difference (N)")
     axes["heel"].plot(1000 * signals.camera_s, signals.seen[:, heel, 2], "o", color="0.65", label="raw: camera frames")
-    axes["heel"].plot(milliseconds, signals.points[:, heel, 2], "--", color=MEASURED, linewidth=1.2,
-                      label=f"low-pass {points_cutoff_hz:g} Hz, spline: used" if points_cutoff_hz else "spline, no filter: used")
+    axes["heel"].plot(
+        milliseconds,
+        signals.points[:, heel, 2],
+        "--",
+        color=MEASURED,
+        linewidth=1.2,
+        label=f"low-pass {points_cutoff_hz:g} Hz, spline: used" if points_cutoff_hz else "spline, no filter: used",
+    )
     axes["heel"].set(title=f"{'left' if side == 'l' else 'right'} heel", ylabel="height (m)")
     axes["V"].legend(fontsize="small", frameon=False, loc="lower center", bbox_to_anchor=(0.45, 0.1))
     axes["heel"].legend(fontsize="small", frameon=False, loc="upper left")
@@ -195,7 +263,9 @@ def raw_and_filtered(axes, signals, *, side, force_cutoff_hz, points_cutoff_hz):
 
 def exclusions(ax, counts):
     """Draw how often each reason (rows of the DataFrame `counts`) left something out of each runner (columns)."""
-    ax.pcolormesh(counts, cmap="Greys", vmin=0, vmax=2 * counts.to_numpy().max(initial=1), edgecolor="0.85", linewidth=0.5)
+    ax.pcolormesh(
+        counts, cmap="Greys", vmin=0, vmax=2 * counts.to_numpy().max(initial=1), edgecolor="0.85", linewidth=0.5
+    )
     for row, column in np.argwhere(counts.to_numpy() > 0):
         ax.text(column + 0.5, row + 0.5, counts.iloc[row, column], ha="center", va="center", fontsize="small")
     ax.set_xticks(np.arange(counts.shape[1]) + 0.5, counts.columns, rotation=90, fontsize="small")
@@ -217,14 +287,30 @@ def feature_reading(axes, time_s, curve, features, *, impact_share, loading):
     peak = int(np.argmax(curve[:, 2]))
     axes[0].plot(milliseconds, curve[:, 2], color=MEASURED)
     axes[0].plot(1000 * loading[0], loading[1], "--", color=ALARM, label=f"VLR = {features['vlr_bw_s']:.1f} BW/s")
-    axes[0].plot(1000 * impact_s, features["impact_peak_bw"], "o", color=ESTIMATED,
-                 label=f"impact peak, {100 * impact_share:.0f} % of stance: {features['impact_peak_bw']:.2f} BW")
-    axes[0].plot(milliseconds[peak], curve[peak, 2], "s", color=ESTIMATED, label=f"active peak: {features['active_peak_bw']:.2f} BW")
+    axes[0].plot(
+        1000 * impact_s,
+        features["impact_peak_bw"],
+        "o",
+        color=ESTIMATED,
+        label=f"impact peak, {100 * impact_share:.0f} % of stance: {features['impact_peak_bw']:.2f} BW",
+    )
+    axes[0].plot(
+        milliseconds[peak],
+        curve[peak, 2],
+        "s",
+        color=ESTIMATED,
+        label=f"active peak: {features['active_peak_bw']:.2f} BW",
+    )
     axes[0].set(title="(a) vertical", xlabel="time (ms)", ylabel="force (BW)")
     axes[1].plot(milliseconds, curve[:, 0], color=MEASURED)
     for place, marker, name in ((np.argmin(curve[:, 0]), "v", "braking"), (np.argmax(curve[:, 0]), "^", "propulsive")):
-        axes[1].plot(milliseconds[place], curve[place, 0], marker, color=ESTIMATED,
-                     label=f"{name} peak: {features[f'{name}_peak_bw']:.2f} BW")
+        axes[1].plot(
+            milliseconds[place],
+            curve[place, 0],
+            marker,
+            color=ESTIMATED,
+            label=f"{name} peak: {features[f'{name}_peak_bw']:.2f} BW",
+        )
     axes[1].axhline(0, color="grey", linewidth=0.5)
     axes[1].set(title="(b) anterior-posterior", xlabel="time (ms)", ylabel="force (BW)")
     for ax in axes:

@@ -11,8 +11,15 @@ def errors(ax, rows, *, published):
     `rows` is {name: {"ours": BW, "baseline": BW}}, `published` BW or None.
     """
     places = np.arange(len(rows))[::-1]
-    ax.plot([row["baseline"] for row in rows.values()], places, "D", color=MEASURED, markerfacecolor="white", markersize=7,
-            label="baseline: mean curve")
+    ax.plot(
+        [row["baseline"] for row in rows.values()],
+        places,
+        "D",
+        color=MEASURED,
+        markerfacecolor="white",
+        markersize=7,
+        label="baseline: mean curve",
+    )
     ax.plot([row["ours"] for row in rows.values()], places, "o", color=ESTIMATED, markersize=7, label="ours")
     if published is not None:
         ax.axvline(published, color=ALARM, linestyle="--", label="published, its own runners", zorder=0)

@@ -22,9 +22,17 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
     legs.set_ylim(top=1.3)
     for ax, i in zip(rest, (2, 0, 1), strict=True):
         if before is not None:
-            ax.plot(1000 * before.time_s, before_scale * before.measured[:, i], color="0.6", linewidth=3, label="true, before")
+            ax.plot(
+                1000 * before.time_s,
+                before_scale * before.measured[:, i],
+                color="0.6",
+                linewidth=3,
+                label="true, before",
+            )
         ax.plot(1000 * now.time_s, scale * now.measured[:, i], color=MEASURED, label="true")
-        ax.plot(1000 * now.time_s, scale * now.estimated[:, i], "--", color=ESTIMATED, label="estimated from the cameras")
+        ax.plot(
+            1000 * now.time_s, scale * now.estimated[:, i], "--", color=ESTIMATED, label="estimated from the cameras"
+        )
         ax.axhline(0, color="grey", linewidth=0.5)
         ax.set(xlabel="time after touchdown (ms)", ylabel=f"force ({unit})")
         ax.set_title(DIRECTION_NAMES[DIRECTIONS[i]], y=1.0)  # a place of its own choosing costs a third of the drawing
@@ -45,8 +53,17 @@ def effects(axes, turned, labels):
         if still:
             ax.plot(1000 * several[0][2].time_s, forces[0], color=MEASURED, linewidth=2.5, label="true")
         for (value, run, shown), style in zip(several, (":", "-", "--"), strict=True):
-            curve, color, word = (shown.estimated, ESTIMATED, "estimated, ") if still else (shown.measured, MEASURED, "")
-            ax.plot(1000 * shown.time_s, run.weight_n * curve[:, 2], style, color=color, linewidth=1.2, label=f"{word}{value:g}")
+            curve, color, word = (
+                (shown.estimated, ESTIMATED, "estimated, ") if still else (shown.measured, MEASURED, "")
+            )
+            ax.plot(
+                1000 * shown.time_s,
+                run.weight_n * curve[:, 2],
+                style,
+                color=color,
+                linewidth=1.2,
+                label=f"{word}{value:g}",
+            )
         ax.set(title=labels[name], xlabel="time after touchdown (ms)", ylabel="vertical force (N)")
         ax.legend(fontsize="small", frameon=False)
     return axes

@@ -4,7 +4,10 @@ import numpy as np
 
 from grfkit.plot import ALARM, ESTIMATED, MEASURED
 
-LOOKS = {"l": ("left", ALARM, "--", "///"), "r": ("right", ESTIMATED, "-", None)}  # in grey the hatch and the dashes tell them apart
+LOOKS = {
+    "l": ("left", ALARM, "--", "///"),
+    "r": ("right", ESTIMATED, "-", None),
+}  # in grey the hatch and the dashes tell them apart
 
 
 def mean_curves(ax, sides, *, weight_n):
@@ -20,7 +23,9 @@ def mean_curves(ax, sides, *, weight_n):
     ax.axhline(0, color="grey", linewidth=0.5)
     ax.set(xlabel="contact (%)", ylabel="force (BW)", xlim=(0, 100))
     if weight_n:
-        ax.secondary_yaxis("right", functions=(lambda force: force * weight_n, lambda force: force / weight_n)).set_ylabel("force (N)")
+        ax.secondary_yaxis(
+            "right", functions=(lambda force: force * weight_n, lambda force: force / weight_n)
+        ).set_ylabel("force (N)")
     ax.legend(fontsize="small", frameon=False)
     return ax
 
@@ -28,9 +33,25 @@ def mean_curves(ax, sides, *, weight_n):
 def over_time(ax, seconds, values, left, line, *, label):
     """Draw values (S,) of steps over time (S,) s, left steps (S,) bool hollow, and the line (2,) at the first and last step, if it is known."""
     for mine, color, marker, face in ((left, ALARM, "o", "white"), (~left, ESTIMATED, "s", ESTIMATED)):
-        ax.plot(seconds[mine], values[mine], marker, color=color, markerfacecolor=face, markersize=3, label="left" if marker == "o" else "right")
+        ax.plot(
+            seconds[mine],
+            values[mine],
+            marker,
+            color=color,
+            markerfacecolor=face,
+            markersize=3,
+            label="left" if marker == "o" else "right",
+        )
     if np.isfinite(line).all():
         ax.plot(seconds[[0, -1]], line, "-", color=MEASURED, linewidth=1.2, label="straight line")
     ax.set(xlabel="time (s)", ylabel=label)
-    ax.legend(fontsize="small", frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16), columnspacing=1, handletextpad=0.3)
+    ax.legend(
+        fontsize="small",
+        frameon=False,
+        ncols=3,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1.16),
+        columnspacing=1,
+        handletextpad=0.3,
+    )
     return ax

@@ -15,12 +15,26 @@ def recipes(axes, curves, *, published):
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         rows = curves[curves["direction"] == direction].set_index("estimator").loc[names]
         value = rows["rmse_bw"].to_numpy()
-        ax.errorbar(value, np.arange(len(names)), xerr=[value - rows["rmse_bw_low"], rows["rmse_bw_high"] - value], fmt="o",
-                    color=ESTIMATED, capsize=3)
+        ax.errorbar(
+            value,
+            np.arange(len(names)),
+            xerr=[value - rows["rmse_bw_low"], rows["rmse_bw_high"] - value],
+            fmt="o",
+            color=ESTIMATED,
+            capsize=3,
+        )
         ax.axvline(published[direction], color=ALARM, linestyle="--", label="published LSTM, its own data")
         ax.set(title=DIRECTION_NAMES[direction], xlabel="RMSE (BW)", xlim=(0, None))
         for place in np.flatnonzero(np.isnan(value)):
-            ax.text(0.02, place, "not estimated", transform=ax.get_yaxis_transform(), va="center", fontsize="small", color="grey")
+            ax.text(
+                0.02,
+                place,
+                "not estimated",
+                transform=ax.get_yaxis_transform(),
+                va="center",
+                fontsize="small",
+                color="grey",
+            )
         ax.grid(axis="y", linewidth=0.3)
     axes[0].set_yticks(np.arange(len(names)), [name.replace("_", " ") for name in names])
     axes[2].legend(fontsize="small", frameon=False)

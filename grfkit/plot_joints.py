@@ -5,7 +5,11 @@ import numpy as np
 from grfkit.joints import NAMES
 from grfkit.plot import ESTIMATED, MEASURED, mean_band
 
-TITLES = {"ankle_plantarflexion": "ankle: plantarflexion", "knee_extension": "knee: extension", "knee_abduction": "knee: abduction"}
+TITLES = {
+    "ankle_plantarflexion": "ankle: plantarflexion",
+    "knee_extension": "knee: extension",
+    "knee_abduction": "knee: abduction",
+}
 
 
 def curves(axes, measured, estimated, *, runners):
@@ -17,7 +21,15 @@ def curves(axes, measured, estimated, *, runners):
         ax.set(title=TITLES[name], ylabel="internal moment (N m/kg)")
     axes[0].set_ylim(top=1.45 * axes[0].get_ylim()[1])  # room for the legend
     axes[0].legend(fontsize="small", frameon=False, loc="upper left")
-    axes[2].text(0.97, 0.97, f"n = {len(measured)} stances\n{runners} runners", transform=axes[2].transAxes, ha="right", va="top", fontsize="small")
+    axes[2].text(
+        0.97,
+        0.97,
+        f"n = {len(measured)} stances\n{runners} runners",
+        transform=axes[2].transAxes,
+        ha="right",
+        va="top",
+        fontsize="small",
+    )
     return axes
 
 
@@ -28,8 +40,25 @@ def peaks(axes, table):
         both = rows[["measured", "estimated"]].to_numpy()
         ends = np.array([both.min(), both.max()]) + [-0.1, 0.1]
         ax.plot(ends, ends, color=MEASURED, linewidth=0.8, label="equal")
-        ax.plot(rows["measured"], rows["estimated"], "o", color=ESTIMATED, alpha=0.7, markersize=5, label="a runner's mean")
-        ax.set(title=f"{TITLES[name]}, peak", xlabel="measured (N m/kg)", ylabel="estimated (N m/kg)", aspect="equal", xlim=ends, ylim=ends)
+        ax.plot(
+            rows["measured"], rows["estimated"], "o", color=ESTIMATED, alpha=0.7, markersize=5, label="a runner's mean"
+        )
+        ax.set(
+            title=f"{TITLES[name]}, peak",
+            xlabel="measured (N m/kg)",
+            ylabel="estimated (N m/kg)",
+            aspect="equal",
+            xlim=ends,
+            ylim=ends,
+        )
     axes[0].legend(fontsize="small", frameon=False, loc="lower right")
-    axes[2].text(0.97, 0.03, f"{table['runner'].nunique()} runners", transform=axes[2].transAxes, ha="right", va="bottom", fontsize="small")
+    axes[2].text(
+        0.97,
+        0.03,
+        f"{table['runner'].nunique()} runners",
+        transform=axes[2].transAxes,
+        ha="right",
+        va="bottom",
+        fontsize="small",
+    )
     return axes

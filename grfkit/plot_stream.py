@@ -14,9 +14,17 @@ def stream(axes, times, measured, streamed, *, about):
     seconds = times - times[0]
     for number, (ax, direction) in enumerate(zip(axes, DIRECTIONS, strict=True)):
         for foot in range(2):
-            ax.plot(seconds, measured[:, foot, number], color=MEASURED, linewidth=1.6, label="measured" if foot == 0 else None)
+            ax.plot(
+                seconds,
+                measured[:, foot, number],
+                color=MEASURED,
+                linewidth=1.6,
+                label="measured" if foot == 0 else None,
+            )
             for (name, force), (line, color) in zip(streamed.items(), LINES, strict=False):
-                ax.plot(seconds, force[:, foot, number], line, color=color, linewidth=1.3, label=name if foot == 0 else None)
+                ax.plot(
+                    seconds, force[:, foot, number], line, color=color, linewidth=1.3, label=name if foot == 0 else None
+                )
         ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1]))
     low = axes[0].get_ylim()[0]
@@ -39,7 +47,16 @@ def trade(axes, table, others, *, stances, runners):
         for (name, values), line in zip(others.items(), ("--", ":"), strict=False):
             ax.axhline(values[direction], color=MEASURED, linestyle=line, label=name)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="lag (ms)", ylabel="nRMSE (%)")
-        ax.set_ylim(0, 1.1 * max([*table[f"nrmse_pct_{direction.lower()}"], *(values[direction] for values in others.values())]))
+        ax.set_ylim(
+            0, 1.1 * max([*table[f"nrmse_pct_{direction.lower()}"], *(values[direction] for values in others.values())])
+        )
     axes[0].legend(fontsize="small", frameon=False)
-    axes[2].text(0.97, 0.05, f"n = {stances} stances\n{runners} runners", transform=axes[2].transAxes, ha="right", fontsize="small")
+    axes[2].text(
+        0.97,
+        0.05,
+        f"n = {stances} stances\n{runners} runners",
+        transform=axes[2].transAxes,
+        ha="right",
+        fontsize="small",
+    )
     return axes

@@ -11,8 +11,21 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent  # the one place that says where the package lies
 ROOT = PACKAGE.parent  # the project: params/, notebooks/, course/, reports/
-PACKAGES = ["grfkit", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "torch", "optuna", "spm1d", "ezc3d",
-            "matplotlib", "papermill", "nbconvert"]
+PACKAGES = [
+    "grfkit",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "statsmodels",
+    "torch",
+    "optuna",
+    "spm1d",
+    "ezc3d",
+    "matplotlib",
+    "papermill",
+    "nbconvert",
+]
 
 
 def hash_code(*parts, package=PACKAGE):
@@ -22,7 +35,11 @@ def hash_code(*parts, package=PACKAGE):
     Raises ValueError where a part does not exist, so that a module that moves cannot drop out.
     """
     total = hashlib.sha256()
-    for name, path in sorted({path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)}.items()):
+    for name, path in sorted(
+        {
+            path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)
+        }.items()
+    ):
         total.update(f"{name}\0{path.read_text(encoding='utf-8')}\0".encode())
     return total.hexdigest()
 
@@ -31,7 +48,9 @@ def _sources(part):
     """List the modules of a room, or the one module."""
     found = sorted(part.rglob("*.py")) if part.is_dir() else [part] * part.is_file()
     if not found:
-        raise ValueError(f"A fingerprint covers rooms or modules of the package; {part.name} is none. Correct its name in the code.")
+        raise ValueError(
+            f"A fingerprint covers rooms or modules of the package; {part.name} is none. Correct its name in the code."
+        )
     return found
 
 
@@ -40,7 +59,11 @@ def hash_data(folder, *tables):
 
     `tables` are paths of further tables.
     """
-    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder]
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder
+    ]
     total = hashlib.sha256()
     named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
     for name, path in sorted(named):
@@ -57,8 +80,14 @@ def describe(study, *, root):
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             pass
-    return {"seed": study.seed, "study_file": Path(study.path).name, "study_sha256": study.sha256, "simulated": bool(study.laboratory),
-            "commit": _commit(root), "versions": versions}
+    return {
+        "seed": study.seed,
+        "study_file": Path(study.path).name,
+        "study_sha256": study.sha256,
+        "simulated": bool(study.laboratory),
+        "commit": _commit(root),
+        "versions": versions,
+    }
 
 
 def _commit(root):

@@ -23,46 +23,62 @@ def read_trials(folder, *, table):
     path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
     trials = _rbds_trials(folder) if table == "rbds" else _csv(path, TRIAL_COLUMNS)
     if trials.empty:
-        raise StudyError(f"A study needs recordings; found none in {path}. Add a row for each C3D file, or give another folder "
-                         "with DATA=DIR.")
+        raise StudyError(
+            f"A study needs recordings; found none in {path}. Add a row for each C3D file, or give another folder "
+            "with DATA=DIR."
+        )
     for column, (low, high) in LIMITS.items():
         values = pd.to_numeric(trials[column], errors="coerce")
         bad = trials[~values.between(low, high)]
         if len(bad):
             row = bad.iloc[0]
-            raise StudyError(f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
-                             f"({len(bad)} row(s)). Correct it in {path}.")
+            raise StudyError(
+                f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
+                f"({len(bad)} row(s)). Correct it in {path}."
+            )
         trials[column] = values.astype(float)
     for column in ("file", "runner", "shoe", "lap", "trial"):
         empty = trials[trials[column].str.strip() == ""]
         if len(empty):
-            raise StudyError(f"{column} must not be empty; found {len(empty)} row(s) without it in {path}, "
-                             f"the first for {empty.iloc[0]['file'] or 'no file'}. Fill it in.")
+            raise StudyError(
+                f"{column} must not be empty; found {len(empty)} row(s) without it in {path}, "
+                f"the first for {empty.iloc[0]['file'] or 'no file'}. Fill it in."
+            )
     if trials["file"].duplicated().any():
-        raise StudyError(f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
-                         f"in {path}. Delete the others.")
+        raise StudyError(
+            f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
+            f"in {path}. Delete the others."
+        )
     files = {*trials["file"], *trials["static"]} - {""}
     absent = sorted(name for name in files if not (folder / name).is_file())
     if absent:
-        raise StudyError(f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
-                         f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows from {path}.")
+        raise StudyError(
+            f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
+            f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows from {path}."
+        )
     return trials
 
 
 def _csv(path, columns):
     """Read a CSV file as text and check that it has these columns."""
     if not path.is_file():
-        raise StudyError(f"A folder of recordings holds {path.name}; {path.parent} does not. Write it with the columns "
-                         f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file.")
+        raise StudyError(
+            f"A folder of recordings holds {path.name}; {path.parent} does not. Write it with the columns "
+            f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
+        )
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except ValueError as error:  # of encoding, of an empty file, of rows of different lengths
-        raise StudyError(f"{path.name} is a table of comma-separated values in UTF-8; {path} cannot be read: {error}. "
-                         "Save it again as `CSV UTF-8`.") from None
+        raise StudyError(
+            f"{path.name} is a table of comma-separated values in UTF-8; {path} cannot be read: {error}. "
+            "Save it again as `CSV UTF-8`."
+        ) from None
     absent = [column for column in columns if column not in frame]
     if absent:
-        raise StudyError(f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
-                         f"Found: {', '.join(frame.columns)}.")
+        raise StudyError(
+            f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
+            f"Found: {', '.join(frame.columns)}."
+        )
     return frame
 
 
@@ -74,8 +90,18 @@ def _rbds_trials(folder):
     for person in people.itertuples():
         runner = person.FileName.removesuffix("static.c3d")
         for path in sorted((folder / runner).glob(f"{runner}runT*.c3d")):
-            rows.append({"file": f"{runner}/{path.name}", "runner": runner.removeprefix("RBDS"), "mass_kg": person.Mass,
-                         "height_m": pd.to_numeric(person.Height, errors="coerce") / 100, "sex": person.Gender,
-                         "speed_m_s": int(path.stem[-2:]) / 10, "shoe": "own", "lap": "0", "trial": "1",
-                         "static": f"{runner}/{person.FileName}"})
+            rows.append(
+                {
+                    "file": f"{runner}/{path.name}",
+                    "runner": runner.removeprefix("RBDS"),
+                    "mass_kg": person.Mass,
+                    "height_m": pd.to_numeric(person.Height, errors="coerce") / 100,
+                    "sex": person.Gender,
+                    "speed_m_s": int(path.stem[-2:]) / 10,
+                    "shoe": "own",
+                    "lap": "0",
+                    "trial": "1",
+                    "static": f"{runner}/{person.FileName}",
+                }
+            )
     return pd.DataFrame(rows, columns=TRIAL_COLUMNS)

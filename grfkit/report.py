@@ -44,8 +44,13 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
     reports.mkdir(parents=True, exist_ok=True)
     used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
-    record = {"notebook": notebook.stem, "status": "failed", "started": datetime.now(timezone.utc).isoformat(),
-              **provenance.describe(study, root=notebook.resolve().parent.parent), **used}
+    record = {
+        "notebook": notebook.stem,
+        "status": "failed",
+        "started": datetime.now(timezone.utc).isoformat(),
+        **provenance.describe(study, root=notebook.resolve().parent.parent),
+        **used,
+    }
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
         executed = _execute(notebook, running, parameters)
@@ -74,14 +79,21 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
     section = study.sections.get(notebook.stem, {})
     unknown = sorted(set(section) - declared)
     if unknown:
-        raise ValueError(f"A study may set what the notebook's cell tagged `parameters` declares; {study.path} sets "
-                         f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}.")
+        raise ValueError(
+            f"A study may set what the notebook's cell tagged `parameters` declares; {study.path} sets "
+            f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}."
+        )
     folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
     home = notebook.resolve().parent
-    given = {"seed": study.seed, "study": _relative(study.path, home), "results": _relative(reports / "results", home),
-             "data": folder and _relative(folder, home),
-             "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home), "recipes": _relative(home.parent / "params" / "recipes", home),
-             "published": _relative(home.parent / "params" / "published.yaml", home)}
+    given = {
+        "seed": study.seed,
+        "study": _relative(study.path, home),
+        "results": _relative(reports / "results", home),
+        "data": folder and _relative(folder, home),
+        "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home),
+        "recipes": _relative(home.parent / "params" / "recipes", home),
+        "published": _relative(home.parent / "params" / "published.yaml", home),
+    }
     if "recipe" in declared:
         recipes.load(home / given["recipe"])
     table = studies.table_beside(study) if "table" in section else None
@@ -98,8 +110,9 @@ def declared_parameters(notebook):
         tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
         body = [line for cell in tagged for line in ast.parse("".join(cell["source"])).body]
     except (ValueError, KeyError, TypeError, SyntaxError) as error:
-        raise ValueError(f"A notebook is JSON with cells; {notebook} cannot be read ({error!r}). "
-                         "Save it again in JupyterLab.") from None
+        raise ValueError(
+            f"A notebook is JSON with cells; {notebook} cannot be read ({error!r}). Save it again in JupyterLab."
+        ) from None
     targets = [target for line in body if isinstance(line, ast.Assign) for target in line.targets]
     targets += [line.target for line in body if isinstance(line, ast.AnnAssign)]
     return {target.id for target in targets if isinstance(target, ast.Name)}
@@ -114,8 +127,10 @@ def data_folder(study, *, reports, data=None):
     elif study.data:
         folder = Path(study.data)
     else:
-        raise ValueError(f"A study needs recordings; {study.path} names no folder (study.data is null). "
-                         "Give it: make reproduce STUDY=... DATA=DIR.")
+        raise ValueError(
+            f"A study needs recordings; {study.path} names no folder (study.data is null). "
+            "Give it: make reproduce STUDY=... DATA=DIR."
+        )
     if not folder.is_dir():
         raise ValueError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
     return folder
@@ -133,15 +148,24 @@ def _execute(notebook, output, parameters):
     """Execute the notebook in its folder, its output streamed to the terminal; try twice if the kernel cannot start."""
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one the user installed
     import papermill
+
     # while the kernel starts and works, this process waits: time to load what the HTML needs
     threading.Thread(target=importlib.import_module, args=("grfkit.report_html",), daemon=True).start()
     for attempt in (1, 2):
         try:
             return papermill.execute_notebook(
-                notebook.resolve(), output.resolve(), parameters, kernel_name="python3", progress_bar=False,
-                cwd=notebook.resolve().parent, stdout_file=sys.stdout, stderr_file=sys.stderr,
-                coalesce_streams=True, extra_arguments=["--IPKernelApp.log_level=50"],  # else it warns of its transport
-                shutdown_kernel="immediate")  # all that it computed is saved: no second of waiting for it
+                notebook.resolve(),
+                output.resolve(),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=notebook.resolve().parent,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                coalesce_streams=True,
+                extra_arguments=["--IPKernelApp.log_level=50"],  # else it warns of its transport
+                shutdown_kernel="immediate",
+            )  # all that it computed is saved: no second of waiting for it
         except Exception as error:
             if attempt == 2 or not any(text in str(error) for text in START_FAILURES):
                 raise
@@ -173,6 +197,7 @@ def _keep_done(stem, running, executed, record):
     import nbformat
 
     from grfkit.report_html import needs_network, notebook_page
+
     reports = running.parent
     for key in ("input_path", "output_path"):
         executed.metadata.papermill[key] = f"{stem}.ipynb"
@@ -190,6 +215,7 @@ def write_index(study, reports):
     """Write index.html of a study from whatever its notebooks have saved so far, then the page of all studies; return its path."""
     from grfkit.report_compare import place
     from grfkit.report_index import index_page
+
     Path(reports).mkdir(parents=True, exist_ok=True)
     above = "../index.html" if place(reports) else None
     path = write_text(Path(reports) / "index.html", index_page(study, Path(reports), above=above))
@@ -200,6 +226,7 @@ def write_index(study, reports):
 def write_comparison(reports):
     """Write the page of all studies above `reports`, where it is ours to write; a failure is a warning: no study hangs on it."""
     from grfkit import report_compare
+
     path = report_compare.place(reports)
     if path is None:
         return
@@ -213,12 +240,17 @@ def main(arguments=None):
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m grfkit.report", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    runner, index = commands.add_parser("run", help="run a notebook"), commands.add_parser("index", help="write the index")
+    runner, index = (
+        commands.add_parser("run", help="run a notebook"),
+        commands.add_parser("index", help="write the index"),
+    )
     remember = commands.add_parser("remember", help="note where the recordings lie")
     runner.add_argument("notebook", type=Path)
     runner.add_argument("--recipe", type=Path, help="YAML file of the recipe; default: the paper's")
     for command in (runner, remember):
-        command.add_argument("--data", default="", help="folder of the raw recordings; default: what the study file says")
+        command.add_argument(
+            "--data", default="", help="folder of the raw recordings; default: what the study file says"
+        )
     for command in (runner, index):
         command.add_argument("--study", required=True, type=Path, help="YAML file of the study")
     for command in (runner, index, remember):
@@ -259,8 +291,11 @@ def _run(options):
         path = run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
     except NotebookFailed as error:
         write_index(study, options.reports)
-        print(f"error: {stem} failed in {error}\n"
-              f"The executed copy: {(options.reports / f'{stem}.failed.ipynb').as_posix()}", file=sys.stderr)
+        print(
+            f"error: {stem} failed in {error}\n"
+            f"The executed copy: {(options.reports / f'{stem}.failed.ipynb').as_posix()}",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(f"\ninterrupted: {stem} has no new report; make runs it again", file=sys.stderr)

@@ -49,7 +49,9 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- block data_html -%}
 {{ super() | focusable }}
 {%- endblock -%}"""
-SCROLLED = 'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
+SCROLLED = (
+    'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
+)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
@@ -84,17 +86,25 @@ def page(title, body, *, header, footer="", kind="report"):
 
     `header` holds a nav element, `footer` a footer element or nothing.
     """
-    return PAGE.format(title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind)
+    return PAGE.format(
+        title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind
+    )
 
 
 def notebook_page(notebook, record):
     """Return an executed notebook as one page; `record` is its provenance (report.run)."""
     clean_outputs(notebook)
     describe_images(notebook)
-    exporter = HTMLExporter(raw_template=CELLS, filters={"markdown2html": markdown, "focusable": focusable},
-                            exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter = HTMLExporter(
+        raw_template=CELLS,
+        filters={"markdown2html": markdown, "focusable": focusable},
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
     body, _ = exporter.from_notebook_node(notebook)
-    return page(f"{title(notebook) or 'Notebook'} - {record['notebook']}", body, header=_head(record), footer=_foot(record))
+    return page(
+        f"{title(notebook) or 'Notebook'} - {record['notebook']}", body, header=_head(record), footer=_foot(record)
+    )
 
 
 def focusable(html):
@@ -111,14 +121,18 @@ def focusable(html):
 
 def _head(record):
     above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index of the study")
-    return (f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
-            f'{escape(record["study_file"])} · seed {record["seed"]} · {record["duration_s"]:.1f} s</span>')
+    return (
+        f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
+        f"{escape(record['study_file'])} · seed {record['seed']} · {record['duration_s']:.1f} s</span>"
+    )
 
 
 def _foot(record):
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    return (f"<footer><p>Started {record['started'][:19].replace('T', ' ')} UTC; commit {escape(record['commit'])}; "
-            f"study file SHA-256 {record['study_sha256'][:12]}. {escape(versions)}.</p></footer>")
+    return (
+        f"<footer><p>Started {record['started'][:19].replace('T', ' ')} UTC; commit {escape(record['commit'])}; "
+        f"study file SHA-256 {record['study_sha256'][:12]}. {escape(versions)}.</p></footer>"
+    )
 
 
 def title(notebook):
@@ -192,7 +206,8 @@ class _Loads(HTMLParser):
         self.inside = tag if tag in ("script", "style") else ""
         for name, value in attributes:
             loads = name in ("src", "srcset", "poster", "data", "background") or (
-                name in ("href", "xlink:href") and tag not in ("a", "area"))
+                name in ("href", "xlink:href") and tag not in ("a", "area")
+            )
             if loads and re.search(r"(^|[\s,])(https?:)?//", value or "", re.I) and not value.startswith("data:"):
                 self.found.append(f'<{tag} {name}="{value}">')
             if name == "style":

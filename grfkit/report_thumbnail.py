@@ -10,7 +10,10 @@ from grfkit.report_html import describe_images, title
 
 SIZE = (560, 350)  # pixels, at the most: twice what a card shows, for fine screens
 QUALITY = 55  # of WebP: some 10 kB a picture, its lines still sharp; our choice
-TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), where it is not the first
+TELLING = {
+    "01_preprocess": -1,
+    "09_agreement": 3,
+}  # which figure tells most (all curves; the band), where it is not the first
 
 
 def thumbnail(path):
@@ -27,13 +30,19 @@ def thumbnail(path):
     except Exception:  # missing, half a file, another format: the card does without
         return nothing
     describe_images(notebook)
-    figures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    figures = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
     if not figures:
         return nothing | {"title": title(notebook)}
     wanted = TELLING.get(path.stem, 0)
     figure = figures[wanted if wanted < len(figures) else 0]
     try:
-        return {"title": title(notebook), "src": shrink(base64.b64decode(figure["data"]["image/png"])), "alt": figure["metadata"]["alt"]}
+        return {
+            "title": title(notebook),
+            "src": shrink(base64.b64decode(figure["data"]["image/png"])),
+            "alt": figure["metadata"]["alt"],
+        }
     except (OSError, ValueError):  # no picture: OSError is what Pillow raises
         return nothing | {"title": title(notebook)}
 

@@ -8,8 +8,13 @@ from grfkit.metrics import ours
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
 ALPHA = 0.05  # paper, statistics
 SPACE = "\u00a0"  # does not break: a line must not end between "p <" and ".001"
-FEATURES = {"propulsive_peak_bw": "propulsive peak / BW", "braking_peak_bw": "braking peak / BW",
-            "impact_peak_bw": "impact peak / BW", "active_peak_bw": "active peak / BW", "vlr_bw_s": "VLR / BW/s"}
+FEATURES = {
+    "propulsive_peak_bw": "propulsive peak / BW",
+    "braking_peak_bw": "braking peak / BW",
+    "impact_peak_bw": "impact peak / BW",
+    "active_peak_bw": "active peak / BW",
+    "vlr_bw_s": "VLR / BW/s",
+}
 
 
 def curves_correlate(table):
@@ -26,8 +31,12 @@ def curves_correlate(table):
         parts.append(f"The mean curve of the training runners, which sees no input, has {listed(baseline)}.")
         as_good = [DIRECTION_NAMES[d] for d in r if baseline.get(d, -1) >= r[d]]
         parts += [f"It does as well or better in: {', '.join(as_good)}."] if as_good else []
-    return verdict("Estimated and measured curves correlate highly.", [value > HIGH_R for value in r.values()],
-                   " ".join(parts), f"a mean r above {number(HIGH_R, 2)} in each direction")
+    return verdict(
+        "Estimated and measured curves correlate highly.",
+        [value > HIGH_R for value in r.values()],
+        " ".join(parts),
+        f"a mean r above {number(HIGH_R, 2)} in each direction",
+    )
 
 
 def in_short(table, runners):
@@ -36,38 +45,61 @@ def in_short(table, runners):
     `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice: it is the
     largest force); the second names every direction in which the estimate is no better than the mean curve.
     """
-    vertical = next((row for row in select(table) if row["direction"] == "V" and not missing(row["rmse_bw_mean"])), None)
+    vertical = next(
+        (row for row in select(table) if row["direction"] == "V" and not missing(row["rmse_bw_mean"])), None
+    )
     if vertical is None:
         return []
-    errors = [f"{number(vertical[f'{prefix}rmse_bw_mean'], 3)}{SPACE}BW, {number(vertical[f'{prefix}nrmse_pct_mean'], 1)}{SPACE}% of its range"
-              for prefix in ("", "published_")]
+    errors = [
+        f"{number(vertical[f'{prefix}rmse_bw_mean'], 3)}{SPACE}BW, {number(vertical[f'{prefix}nrmse_pct_mean'], 1)}{SPACE}% of its range"
+        for prefix in ("", "published_")
+    ]
     first = f"In {vertical['n']:.0f} stances of {runners}, the estimated vertical force is off by {errors[0]} (published: {errors[1]})."
     words = {}
     for row in select(table):
         words.setdefault(beside_baseline(table, row["direction"]), []).append(DIRECTION_NAMES[row["direction"]])
     words.pop("", None)
     if "the baseline itself" in words:
-        return [first, "This recipe is the baseline itself, the mean curve of the training runners, which sees no input."]
-    parts = "; ".join(f"{word} in {_directions(names, 'any' if word.startswith('no') else 'every')}" for word, names in sorted(words.items()))
-    return [first] + ([f"Beside the baseline, the mean curve of the training runners, which sees no input, the estimate is {parts}."]
-                      if parts else [])
+        return [
+            first,
+            "This recipe is the baseline itself, the mean curve of the training runners, which sees no input.",
+        ]
+    parts = "; ".join(
+        f"{word} in {_directions(names, 'any' if word.startswith('no') else 'every')}"
+        for word, names in sorted(words.items())
+    )
+    return [first] + (
+        [f"Beside the baseline, the mean curve of the training runners, which sees no input, the estimate is {parts}."]
+        if parts
+        else []
+    )
 
 
 def _directions(names, all_of_them):
-    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(len(names), f"{all_of_them} direction")
+    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(
+        len(names), f"{all_of_them} direction"
+    )
 
 
 def beside_baseline(table, direction):
     """Say whether ours is better than the mean curve in a direction of table1.csv: better by both r and RMSE, by one, or by none."""
-    mine, baseline = ([row for row in select(table, name) if row["direction"] == direction] for name in (None, "mean_curve"))
+    mine, baseline = (
+        [row for row in select(table, name) if row["direction"] == direction] for name in (None, "mean_curve")
+    )
     if not mine or not baseline:
         return ""
     if mine[0]["estimator"] == "mean_curve":
         return "the baseline itself"
     if missing(mine[0]["rmse_bw_mean"]):
         return "not estimated"
-    by = [name for name, better in (("r", mine[0]["r_mean"] > baseline[0]["r_mean"]),
-                                    ("RMSE", mine[0]["rmse_bw_mean"] < baseline[0]["rmse_bw_mean"])) if better]
+    by = [
+        name
+        for name, better in (
+            ("r", mine[0]["r_mean"] > baseline[0]["r_mean"]),
+            ("RMSE", mine[0]["rmse_bw_mean"] < baseline[0]["rmse_bw_mean"]),
+        )
+        if better
+    ]
     if len(by) == 1:
         return f"better by {by[0]} alone"
     return "better" if by else "no better"
@@ -80,26 +112,45 @@ def no_interval_differs(spm, clusters):
         found[row["direction"]].append(f"{row['start']:.0f}–{row['end']:.0f}{SPACE}% of stance ({p_value(row['p'])})")
     spans = [f"{DIRECTION_NAMES[d]}: {', '.join(spans) or 'no significant interval'}" for d, spans in found.items()]
     sentence = "; ".join(spans)
-    return verdict("No interval of the curves differs (SPM, paired t-test).", [not spans for spans in found.values()],
-                   f"{sentence[:1].upper()}{sentence[1:]}.", "no significant interval in any direction")
+    return verdict(
+        "No interval of the curves differs (SPM, paired t-test).",
+        [not spans for spans in found.values()],
+        f"{sentence[:1].upper()}{sentence[1:]}.",
+        "no significant interval in any direction",
+    )
 
 
 def no_feature_differs(table):
     """Judge hypothesis 3 by the p of each feature's paired t-test; `table` is table2.csv, None if there is none."""
     rows = [row for row in select(table) if not missing(row["p"])]
-    differ = [f"{FEATURES[row['feature']].split(' /')[0]} ({p_value(row['p'])}, estimated "
-              f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
-              for row in rows if row["p"] <= ALPHA]
-    sentence = (f"{len(differ)} of {len(rows)} differ: {', '.join(differ)}." if differ
-                else f"None of the {len(rows)} features differs.")
-    return verdict("No feature differs (paired t-tests).", [row["p"] > ALPHA for row in rows], sentence,
-                   f"p > {number(ALPHA, 2)} for each feature")
+    differ = [
+        f"{FEATURES[row['feature']].split(' /')[0]} ({p_value(row['p'])}, estimated "
+        f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
+        for row in rows
+        if row["p"] <= ALPHA
+    ]
+    sentence = (
+        f"{len(differ)} of {len(rows)} differ: {', '.join(differ)}."
+        if differ
+        else f"None of the {len(rows)} features differs."
+    )
+    return verdict(
+        "No feature differs (paired t-tests).",
+        [row["p"] > ALPHA for row in rows],
+        sentence,
+        f"p > {number(ALPHA, 2)} for each feature",
+    )
 
 
 def verdict(question, good, sentence, rule):
     """Return a hypothesis for the template; `good` says of each direction or feature whether it agrees, [] if unknown."""
     word = "supported" if all(good) else "partly supported" if any(good) else "not supported"
-    return {"question": question, "word": word if good else "not yet run", "rule": rule, "sentence": sentence if good else ""}
+    return {
+        "question": question,
+        "word": word if good else "not yet run",
+        "rule": rule,
+        "sentence": sentence if good else "",
+    }
 
 
 def select(table, estimator=None):

@@ -56,22 +56,34 @@ def prepare(frames, stances, recipe):
     groups = stances["flight_s"].groupby([stances["runner"], speed])
     flight = stances["flight_s"].fillna(groups.transform("mean")).fillna(stances["flight_s"].mean())
     table = stances.assign(stance_s=ends, flight_s=flight, speed=speed, group=stances["runner"] + " at " + speed)
-    return Samples(table.reset_index(drop=True), rows, points, forces, lengths, metrics.in_stance(rows, stances), mirrored)
+    return Samples(
+        table.reset_index(drop=True), rows, points, forces, lengths, metrics.in_stance(rows, stances), mirrored
+    )
 
 
 def take(samples, index):
     """Keep the stances with these indices, in their order."""
     rows = transform.rows_of(samples.lengths, index)
-    return replace(samples, stances=samples.stances.iloc[index].reset_index(drop=True), frames=samples.frames.iloc[rows],
-                   points=samples.points[rows], forces=samples.forces[rows], lengths=samples.lengths[index],
-                   inside=samples.inside[rows], mirrored=samples.mirrored[index])
+    return replace(
+        samples,
+        stances=samples.stances.iloc[index].reset_index(drop=True),
+        frames=samples.frames.iloc[rows],
+        points=samples.points[rows],
+        forces=samples.forces[rows],
+        lengths=samples.lengths[index],
+        inside=samples.inside[rows],
+        mirrored=samples.mirrored[index],
+    )
 
 
 def frame_inputs(samples, kinds):
     """Lay the inputs of each frame side by side, (N, 33 for each of `kinds`): positions m, velocities m/s, accelerations m/s^2."""
     if list(kinds) == ["positions"]:
         return samples.points.reshape(-1, len(INPUTS))
-    inputs, times = np.empty((len(samples.points), len(kinds), *samples.points.shape[1:]), samples.points.dtype), samples.frames["time_s"].to_numpy(float)
+    inputs, times = (
+        np.empty((len(samples.points), len(kinds), *samples.points.shape[1:]), samples.points.dtype),
+        samples.frames["time_s"].to_numpy(float),
+    )
     for rows, spline in _splines(samples):
         for number, kind in enumerate(kinds):
             inputs[rows, number] = spline(times[rows], KINDS.index(kind))
@@ -85,24 +97,35 @@ def curve_inputs(samples, kinds):
     toe-off; of "times" `stance` is (S, 2), stance and flight time in s, and `padding` has no columns.
     """
     motions, times = [kind for kind in kinds if kind in KINDS], samples.frames["time_s"].to_numpy(float)
-    inputs = {kind: (np.empty((len(samples), CORE_NODES, len(POINTS), 3), np.float32),
-                     np.empty((len(samples), 2 * EDGE_NODES, len(POINTS), 3), np.float32)) for kind in motions}
+    inputs = {
+        kind: (
+            np.empty((len(samples), CORE_NODES, len(POINTS), 3), np.float32),
+            np.empty((len(samples), 2 * EDGE_NODES, len(POINTS), 3), np.float32),
+        )
+        for kind in motions
+    }
     for stance, (rows, spline) in enumerate(_splines(samples) if motions else ()):
         first, last = times[rows[0]], times[rows[-1]]
         toeoff = times[rows][samples.inside[rows]][-1]
-        edges = np.concatenate([np.linspace(first, 0, EDGE_NODES, endpoint=False),
-                                np.linspace(last, toeoff, EDGE_NODES, endpoint=False)])
+        edges = np.concatenate(
+            [np.linspace(first, 0, EDGE_NODES, endpoint=False), np.linspace(last, toeoff, EDGE_NODES, endpoint=False)]
+        )
         for kind, (core, padding) in inputs.items():
             core[stance] = spline(np.linspace(0, toeoff, CORE_NODES), KINDS.index(kind))
             padding[stance] = spline(edges, KINDS.index(kind))
     if "times" in kinds:
-        inputs["times"] = samples.stances[["stance_s", "flight_s"]].to_numpy(np.float32), np.empty((len(samples), 0), np.float32)
+        inputs["times"] = (
+            samples.stances[["stance_s", "flight_s"]].to_numpy(np.float32),
+            np.empty((len(samples), 0), np.float32),
+        )
     return inputs
 
 
 def curve_targets(samples):
     """Bring the force of each stance to equally spaced nodes, (S, 101, 3) BW."""
-    return np.stack([transform.time_normalise(samples.forces[rows][samples.inside[rows]], NODES) for rows in each(samples)])
+    return np.stack(
+        [transform.time_normalise(samples.forces[rows][samples.inside[rows]], NODES) for rows in each(samples)]
+    )
 
 
 def spread(samples, curves):
@@ -127,7 +150,9 @@ def balance(samples, estimated):
     force. Components that were not estimated (NaN) are left as they are.
     """
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
-    contact = np.array([samples.inside[rows].sum() * (times[rows[1]] - times[rows[0]]) for rows in each(samples)])  # a frame is an interval
+    contact = np.array(
+        [samples.inside[rows].sum() * (times[rows[1]] - times[rows[0]]) for rows in each(samples)]
+    )  # a frame is an interval
     means = np.stack([estimated[rows][samples.inside[rows]].mean(axis=0) for rows in each(samples)])
     factors, slopes = corrections(contact[:, None] * means, contact + flight, samples.stances["group"].to_numpy())
     balanced = estimated.copy()
@@ -158,14 +183,19 @@ def _unit(stances):
     """Give for each stance what turns its force, in weights of `unit_kg`, into weights of the weighed mass."""
     unknown = stances["weighed_kg"].isna().sum()
     if unknown:
-        raise ValueError(f"A weighed body weight needs two steps in a row; {unknown} stances have no weighed mass. "
-                         "Use a recipe with `body_weight: study`.")
+        raise ValueError(
+            f"A weighed body weight needs two steps in a row; {unknown} stances have no weighed mass. "
+            "Use a recipe with `body_weight: study`."
+        )
     return (stances["unit_kg"] / stances["weighed_kg"]).to_numpy()
 
 
 def each(samples):
     """List the rows (frames) of each stance."""
-    return [np.arange(first, first + length) for first, length in zip(transform.starts(samples.lengths), samples.lengths, strict=True)]
+    return [
+        np.arange(first, first + length)
+        for first, length in zip(transform.starts(samples.lengths), samples.lengths, strict=True)
+    ]
 
 
 def _splines(samples):

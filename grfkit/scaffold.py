@@ -41,15 +41,21 @@ def scaffold(name, folder, *, params):
     looks, unread = _look_at_all(folder, files)
     static = {file: looks.pop(file) for file in files if STATIC.search(file.stem) and file in looks}
     if not looks:
-        raise StudyError(f"A study needs recordings that can be read; of {len(files)} C3D file(s) of {folder} none of running "
-                         "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW]))
+        raise StudyError(
+            f"A study needs recordings that can be read; of {len(files)} C3D file(s) of {folder} none of running "
+            "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
+        )
     notes = Notes([f"{file.as_posix()}: {why}" for file, why in unread.items()])
     found = len(looks)
-    if any(each.plates for each in looks.values()):  # without a plate no stance; where no file has one, the table still shows them
+    if any(
+        each.plates for each in looks.values()
+    ):  # without a plate no stance; where no file has one, the table still shows them
         notes.out += [f"{file.as_posix()}: no force plate" for file, each in looks.items() if not each.plates]
         looks = {file: each for file, each in looks.items() if each.plates}
     else:
-        notes.check.append("no file has a force plate that can be read: a study needs them, so export forces with the points")
+        notes.check.append(
+            "no file has a force plate that can be read: a study needs them, so export forces with the points"
+        )
     trials = rows(looks, static, guess_runners(files), notes)
     pattern = (params / "virtual.yaml").read_text(encoding="utf-8")
     text = propose.fill(pattern, propose.values(name, looks, static, trials, notes), name=name)
@@ -64,10 +70,14 @@ def find_files(folder):
     """List the C3D files of a folder and its folders, as paths within it. Raises StudyError where there are none of running."""
     if not folder.is_dir():
         raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
-    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() == ".c3d" and path.is_file())
+    files = sorted(
+        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()
+    )
     if all(STATIC.search(file.stem) for file in files):
-        raise StudyError(f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
-                         f"{', all named static or cal' if files else ''}. Export them there, or give another folder with DATA=DIR.")
+        raise StudyError(
+            f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
+            f"{', all named static or cal' if files else ''}. Export them there, or give another folder with DATA=DIR."
+        )
     return files
 
 
@@ -77,11 +87,15 @@ def _check(name, study, table):
         raise StudyError(f"A study's name is letters, digits, - and _; found {name!r}. Give it with NAME=mine.")
     there = [path.as_posix() for path in (study, table) if path.exists()]
     if there:
-        raise StudyError(f"A study that exists is never overwritten; {' and '.join(there)} exist(s). "
-                         "Give another NAME, or delete or rename what is there.")
+        raise StudyError(
+            f"A study that exists is never overwritten; {' and '.join(there)} exist(s). "
+            "Give another NAME, or delete or rename what is there."
+        )
     if not (study.parent / "virtual.yaml").is_file():
-        raise StudyError(f"A new study is patterned on {study.parent / 'virtual.yaml'}; it does not exist. "
-                         "Run from the project's folder.")
+        raise StudyError(
+            f"A new study is patterned on {study.parent / 'virtual.yaml'}; it does not exist. "
+            "Run from the project's folder."
+        )
 
 
 def _look_at_all(folder, files):
@@ -125,12 +139,20 @@ def _write(texts):
 def _tell(heading, notes, study, table):
     """Put together what the command prints."""
     lines = [heading, *(f"  {name:<10} {text}" for name, text in notes.found.items())]
-    for title, items in (("Left out, without a row in the table:", notes.out), ("Look at:", notes.check),
-                         (f"Blank, for you to fill in {study.as_posix()} (\"?\") and {table.as_posix()} (empty cells):", notes.blank)):
+    for title, items in (
+        ("Left out, without a row in the table:", notes.out),
+        ("Look at:", notes.check),
+        (f'Blank, for you to fill in {study.as_posix()} ("?") and {table.as_posix()} (empty cells):', notes.blank),
+    ):
         lines += [title, *(f"  {item}" for item in items)] if items else []
-    lines += [f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. Then:",
-              f"  make reproduce STUDY={study.stem}"]
-    wrapped = (textwrap.wrap(line, 120, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False) for line in lines)
+    lines += [
+        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. Then:",
+        f"  make reproduce STUDY={study.stem}",
+    ]
+    wrapped = (
+        textwrap.wrap(line, 120, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False)
+        for line in lines
+    )
     return "\n".join(line for each in wrapped for line in each)
 
 
@@ -145,7 +167,9 @@ def main(arguments=None):
         stream.reconfigure(errors="replace")
     try:
         if not options.data:
-            raise StudyError("A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR.")
+            raise StudyError(
+                "A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR."
+            )
         print(scaffold(options.name, options.data, params=options.params))
     except (ValueError, OSError) as error:  # StudyError is a ValueError
         print(f"error: {error}", file=sys.stderr)

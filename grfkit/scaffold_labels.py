@@ -14,7 +14,16 @@ NAMES = {
     "knee": [*(f"knee{word}" for word in CENTRE), "kjc", "feo"],
     "ankle": [*(f"ankle{word}" for word in CENTRE), "ajc", "tio"],
     "heel": ["heel", "hee", "cal", "calc", "calcaneus"],
-    "toe": ["toe", "toetip", "bigtoe", "hallux", "mt2", "2mt", "met2", "mth2"],  # or second metatarsal head, as in params/rbds.yaml
+    "toe": [
+        "toe",
+        "toetip",
+        "bigtoe",
+        "hallux",
+        "mt2",
+        "2mt",
+        "met2",
+        "mth2",
+    ],  # or second metatarsal head, as in params/rbds.yaml
 }
 BESIDE = {
     "knee": ["kneelat", "kneelateral", "latknee", "kne", "lepi", "lfc", "lfe"],
@@ -26,8 +35,11 @@ MIDDLES = {
     "ankle": [BESIDE["ankle"], ["anklemed", "anklemedial", "medankle", "mank", "mmal"]],
 }
 FRONT, BACK, SACRUM = ["asis", "asi", "ias"], ["psis", "psi", "ips"], ["sacrum", "sacr", "sac"]
-SIDED = [re.compile(r"(?i)^(left|right|l|r)[\W_]*(.+)$"),  # before the name, then behind it
-         re.compile(r"(?i)^(.+?)[\W_]+(left|right|l|r)$"), re.compile(r"(?i)^(.+)(left|right)$")]
+SIDED = [
+    re.compile(r"(?i)^(left|right|l|r)[\W_]*(.+)$"),  # before the name, then behind it
+    re.compile(r"(?i)^(.+?)[\W_]+(left|right|l|r)$"),
+    re.compile(r"(?i)^(.+)(left|right)$"),
+]
 
 
 def match(labels):
@@ -48,7 +60,11 @@ def match(labels):
                 if len(fits) == 1:
                     found[point] = fits[0], sure
                 break
-        both = _spines(readings) if point == "pelvis" else [_only(readings, side, names) for names in MIDDLES.get(joint, [])]
+        both = (
+            _spines(readings)
+            if point == "pelvis"
+            else [_only(readings, side, names) for names in MIDDLES.get(joint, [])]
+        )
         if both and all(both) and not found.get(point, ("", False))[1]:
             found[point] = both, True
     return found

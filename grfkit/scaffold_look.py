@@ -17,7 +17,11 @@ SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill:
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
 ALONG = 0.9  # share of a direction that lies along one axis, to be named by it: our choice
-MASSES, HEIGHTS, SEXES = ("bodymass", "mass"), ("height", "bodyheight"), ("sex", "gender")  # as Plug-in Gait and others name them
+MASSES, HEIGHTS, SEXES = (
+    ("bodymass", "mass"),
+    ("height", "bodyheight"),
+    ("sex", "gender"),
+)  # as Plug-in Gait and others name them
 
 
 @dataclass
@@ -53,12 +57,33 @@ def look(path):
     forces = [plate.force for plate in plates]
     steps = contact.steps(plates, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
     drift = speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
-    moves = "" if np.isnan(drift) else "overground" if drift > SLOWEST_M_S else "treadmill" if len(steps) >= FEWEST_STEPS else ""
+    moves = (
+        ""
+        if np.isnan(drift)
+        else "overground"
+        if drift > SLOWEST_M_S
+        else "treadmill"
+        if len(steps) >= FEWEST_STEPS
+        else ""
+    )
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
     forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
     labels = plain([label for label in recording.points if label.isprintable()])
-    return Look(labels, theia, why_not, hz, recording.force_hz, _describe(content, good, recording.plates), bad, up, moves, forward,
-                measured, _noise(forces, recording.force_hz), _body(content["parameters"]))
+    return Look(
+        labels,
+        theia,
+        why_not,
+        hz,
+        recording.force_hz,
+        _describe(content, good, recording.plates),
+        bad,
+        up,
+        moves,
+        forward,
+        measured,
+        _noise(forces, recording.force_hz),
+        _body(content["parameters"]),
+    )
 
 
 def _read(content, name, up):
@@ -89,9 +114,14 @@ def find_up(recording):
         return ""
     places = np.stack(places)  # (P, F, 3)
     if recording.plates:
-        normals = [np.cross(plate.corners[1] - plate.corners[0], plate.corners[3] - plate.corners[0]) for plate in recording.plates]
+        normals = [
+            np.cross(plate.corners[1] - plate.corners[0], plate.corners[3] - plate.corners[0])
+            for plate in recording.plates
+        ]
         axis = int(np.argmax(np.abs(normals).sum(axis=0)))
-        height = np.nanmedian(places[..., axis]) - np.mean([plate.corners[:, axis].mean() for plate in recording.plates])
+        height = np.nanmedian(places[..., axis]) - np.mean(
+            [plate.corners[:, axis].mean() for plate in recording.plates]
+        )
     else:
         seen = places[:, np.isfinite(places).all(axis=2).sum(axis=0) > 2]
         if not seen.size:
@@ -123,7 +153,11 @@ def find_forward(points, forces, steps, rotation):
 
 def _feet(points):
     """Give the mean direction (3,) from heel to toe."""
-    feet = [points[f"{side}_toe"] - points[f"{side}_heel"] for side in "lr" if f"{side}_toe" in points and f"{side}_heel" in points]
+    feet = [
+        points[f"{side}_toe"] - points[f"{side}_heel"]
+        for side in "lr"
+        if f"{side}_toe" in points and f"{side}_heel" in points
+    ]
     return np.nanmean(np.concatenate(feet), axis=0) if feet and np.isfinite(feet).any() else np.zeros(3)
 
 
@@ -131,7 +165,7 @@ def _push(forces, steps):
     """Give the mean change (3,) N of the force from the first to the second half of the steps."""
     changes = []
     for step in steps:
-        total = sum(forces[number] for number, _, _ in step.parts)[step.first:step.end]
+        total = sum(forces[number] for number, _, _ in step.parts)[step.first : step.end]
         first, second = np.array_split(total, 2)
         if len(first) and len(second):
             changes.append(second.mean(axis=0) - first.mean(axis=0))
@@ -155,8 +189,15 @@ def _points(recording):
             return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
         except ValueError as error:
             why_not = str(error)
-    found = {point: [label] if isinstance(label, str) else label for point, (label, _) in match(list(recording.points)).items()}
-    return {point: np.mean([recording.points[label] for label in labels], axis=0) for point, labels in found.items()}, False, why_not
+    found = {
+        point: [label] if isinstance(label, str) else label
+        for point, (label, _) in match(list(recording.points)).items()
+    }
+    return (
+        {point: np.mean([recording.points[label] for label in labels], axis=0) for point, labels in found.items()},
+        False,
+        why_not,
+    )
 
 
 def _pelvis_speed(points, hz, steps, force_hz):
@@ -173,7 +214,7 @@ def _noise(forces, hz):
     busy = np.zeros(len(forces[0]) if forces else 0, bool)
     for force in forces:
         for first, end in contact.contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
-            busy[max(0, first - round(MARGIN_S * hz)):end + round(MARGIN_S * hz)] = True
+            busy[max(0, first - round(MARGIN_S * hz)) : end + round(MARGIN_S * hz)] = True
     return max(float(force[~busy, 2].std()) for force in forces) if (~busy).sum() > MARGIN_S * hz else float("nan")
 
 
@@ -182,9 +223,14 @@ def _describe(content, numbers, plates):
     if not plates:
         return {}
     types = np.ravel(content["parameters"].get("FORCE_PLATFORM", {}).get("TYPE", {}).get("value", []))
-    sizes = [" x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in plates]
+    sizes = [
+        " x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in plates
+    ]
     known = dict(zip(numbers, sizes, strict=True)) if len(sizes) == len(numbers) else {}
-    return {number: f"type {types[number - 1] if number <= len(types) else '?'}, {known.get(number, '?')} m" for number in numbers}
+    return {
+        number: f"type {types[number - 1] if number <= len(types) else '?'}, {known.get(number, '?')} m"
+        for number in numbers
+    }
 
 
 def _body(parameters):
@@ -193,7 +239,10 @@ def _body(parameters):
     for group in parameters.values():
         for name, entry in group.items():
             values = np.ravel(entry.get("value", [])) if isinstance(entry, dict) else []
-            key, value = name.lower().replace("_", "").replace(" ", ""), str(values[0]).strip() if len(values) == 1 else ""
+            key, value = (
+                name.lower().replace("_", "").replace(" ", ""),
+                str(values[0]).strip() if len(values) == 1 else "",
+            )
             if key in MASSES:
                 body |= _number("mass_kg", value, (1,))
             elif key in HEIGHTS:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-BEGINNING = re.compile(r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])")  # of a file's name: P01, sub-01, or all before a separator
-NO_RUNNER = re.compile(r"(?i)(?<![a-z])(run|trial|walk|jog|sprint|dyn|dynamic|test|lap|speed|take|pose|session|measurement|capture|"
-                       r"recording|data|type)(s|ning|ing)?(?![a-z])")
+BEGINNING = re.compile(
+    r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])"
+)  # of a file's name: P01, sub-01, or all before a separator
+NO_RUNNER = re.compile(
+    r"(?i)(?<![a-z])(run|trial|walk|jog|sprint|dyn|dynamic|test|lap|speed|take|pose|session|measurement|capture|"
+    r"recording|data|type)(s|ning|ing)?(?![a-z])"
+)
 
 
 @dataclass
@@ -54,17 +58,35 @@ def rows(looks, static, runners, notes):
         own = [other for other in own if other.parent == file.parent] or own
         if len(own) > 1:
             notes.check.append(f"{file.as_posix()}: {len(own)} static trials may be its own; column `static` is empty")
-        made.append({"mass_kg": "", "height_m": "", "sex": ""} | each.body | {
-            "file": file.as_posix(), "runner": runner, "speed_m_s": "" if np.isnan(each.speed_m_s) else f"{each.speed_m_s:.2f}",
-            "shoe": "own", "lap": "0", "trial": str(counts[runner]), "static": own[0].as_posix() if len(own) == 1 else ""})
+        made.append(
+            {"mass_kg": "", "height_m": "", "sex": ""}
+            | each.body
+            | {
+                "file": file.as_posix(),
+                "runner": runner,
+                "speed_m_s": "" if np.isnan(each.speed_m_s) else f"{each.speed_m_s:.2f}",
+                "shoe": "own",
+                "lap": "0",
+                "trial": str(counts[runner]),
+                "static": own[0].as_posix() if len(own) == 1 else "",
+            }
+        )
     known = {name: count for name, count in counts.items() if name}
-    notes.found["runners"] = ", ".join(f"{name} ({count})" for name, count in known.items()) or "not shown by folders or file names"
-    for column, why in (("runner", "neither folders nor file names show it"), ("mass_kg", "the files do not say"),
-                        ("height_m", "the files do not say"), ("sex", "m or f, may stay empty; the files do not say"),
-                        ("speed_m_s", "of the belt, or of the runner where the pelvis is not known")):
+    notes.found["runners"] = (
+        ", ".join(f"{name} ({count})" for name, count in known.items()) or "not shown by folders or file names"
+    )
+    for column, why in (
+        ("runner", "neither folders nor file names show it"),
+        ("mass_kg", "the files do not say"),
+        ("height_m", "the files do not say"),
+        ("sex", "m or f, may stay empty; the files do not say"),
+        ("speed_m_s", "of the belt, or of the runner where the pelvis is not known"),
+    ):
         empty = sum(row[column] == "" for row in made)
         if empty:
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
     if known:
-        notes.check.append("column runner is a guess: nobody may be two runners, or they would be trained on and tested")
+        notes.check.append(
+            "column runner is a guess: nobody may be two runners, or they would be trained on and tested"
+        )
     return made

@@ -40,7 +40,7 @@ def journal(folder, key):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():  # a line that a kill or a full disk tore would make the file unreadable for ever
         written = path.read_bytes()
-        whole = written[:written.rfind(b"\n") + 1]
+        whole = written[: written.rfind(b"\n") + 1]
         if whole != written:
             path.write_bytes(whole)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
@@ -72,8 +72,10 @@ def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_ste
     n_folds = len(parts)
     settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
     finished = len(_finished(study))
-    with (tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,
-          workers(n_folds, epochs, points, forces, lengths) as pool):
+    with (
+        tqdm(total=trials * n_folds, initial=min(finished, trials) * n_folds, desc="searching", unit="fit") as bar,
+        workers(n_folds, epochs, points, forces, lengths) as pool,
+    ):
         while finished < trials:
             study.sampler = optuna.samplers.TPESampler(seed=seed + finished, n_startup_trials=PRUNED_AFTER)
             trial = study.ask()
@@ -87,8 +89,11 @@ def run(points, forces, lengths, *, storage, seed, trials, parts, frames_per_ste
 
 def table(trials):
     """List a search: a row for each trial and fold, with its hyper-parameters and its validation error."""
-    rows = [{"trial": number, "fold": fold, "state": trial.state.name.lower(), **trial.params, "error": error}
-            for number, trial in enumerate(trials) for fold, error in enumerate(trial.user_attrs["errors"])]
+    rows = [
+        {"trial": number, "fold": fold, "state": trial.state.name.lower(), **trial.params, "error": error}
+        for number, trial in enumerate(trials)
+        for fold, error in enumerate(trial.user_attrs["errors"])
+    ]
     return pd.DataFrame(rows)
 
 
@@ -136,5 +141,9 @@ def workers(most, epochs, *training):
     a thread where they would take longer to start than to work."""
     if epochs * len(training[0]) < SMALL:
         return ThreadPoolExecutor(1, initializer=model.hold, initargs=training)
-    return ProcessPoolExecutor(min(most, model.at_once()), mp_context=multiprocessing.get_context("spawn"),
-                               initializer=model.hold, initargs=training)
+    return ProcessPoolExecutor(
+        min(most, model.at_once()),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=model.hold,
+        initargs=training,
+    )

@@ -40,10 +40,14 @@ def run(points, forces, lengths, *, url, name, seed, trials, parts, frames_per_s
         settings = {"frames_per_step": frames_per_step, "epochs": epochs, "seed": seed}
         try:
             study = _join(storage, name, trials)
-            with (tqdm(total=trials * len(parts), desc="searching", unit="fit") as bar,
-                  search.workers(len(parts), epochs, points, forces, lengths) as pool):
+            with (
+                tqdm(total=trials * len(parts), desc="searching", unit="fit") as bar,
+                search.workers(len(parts), epochs, points, forces, lengths) as pool,
+            ):
+
                 def judge(trial):
                     return search.validate(trial, pool, parts, bar, **settings, **trial.params)
+
                 try:
                     found, ran = _work(study, storage, judge, bar, trials=trials, n_folds=len(parts), ranges=ranges)
                 except KeyboardInterrupt:  # no fit of this trial is needed any more
@@ -61,12 +65,22 @@ def run(points, forces, lengths, *, url, name, seed, trials, parts, frames_per_s
 def _join(storage, name, trials):
     """Open the search or begin it, and say which one it is: with other data, settings or code it would be another."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that is given back is no warning
-    study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True, pruner=search.pruner(),
-                                sampler=optuna.samplers.TPESampler(n_startup_trials=search.PRUNED_AFTER))
-    print(f"Joined the search {name}: {len(_finished(_slots(study, trials)))} of {trials} trials are finished. It is shared, and so not "
-          "reproducible: what is tried depends on which worker is done first.", flush=True)
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        load_if_exists=True,
+        pruner=search.pruner(),
+        sampler=optuna.samplers.TPESampler(n_startup_trials=search.PRUNED_AFTER),
+    )
+    print(
+        f"Joined the search {name}: {len(_finished(_slots(study, trials)))} of {trials} trials are finished. It is shared, and so not "
+        "reproducible: what is tried depends on which worker is done first.",
+        flush=True,
+    )
     alike = name.rpartition("-")[0]
-    others = [other for other in optuna.get_all_study_names(storage) if other != name and other.rpartition("-")[0] == alike]
+    others = [
+        other for other in optuna.get_all_study_names(storage) if other != name and other.rpartition("-")[0] == alike
+    ]
     if others:
         print(f"The database also holds, of other data, settings or code: {', '.join(others)}", flush=True)
     return study
@@ -77,8 +91,10 @@ def _work(study, storage, judge, bar, *, trials, n_folds, ranges):
     ran, silent = set(), {}
 
     def objective(trial):
-        storage.record_heartbeat(trial._trial_id)  # now, and not a moment later by its thread: without one, a killed trial
-        trial.set_user_attr("errors", [])          # would never be found
+        storage.record_heartbeat(
+            trial._trial_id
+        )  # now, and not a moment later by its thread: without one, a killed trial
+        trial.set_user_attr("errors", [])  # would never be found
         if not _wanted(_slots(study, trials), trial.number):
             trial.set_user_attr("given_back", True)
             raise GivenBack
@@ -97,10 +113,18 @@ def _work(study, storage, judge, bar, *, trials, n_folds, ranges):
         bar.refresh()
         if len(found) == trials:
             return found, ran
-        failed = {number: attempts for number, attempts in slots.items() if all(trial.state == TrialState.FAIL for trial in attempts)}
+        failed = {
+            number: attempts
+            for number, attempts in slots.items()
+            if all(trial.state == TrialState.FAIL for trial in attempts)
+        }
         for number, attempts in failed.items():
             study.enqueue_trial(max((trial.params for trial in attempts), key=len), user_attrs={AGAIN: number})
-        if failed or len(slots) < trials or any(trial.state == TrialState.WAITING for attempts in slots.values() for trial in attempts):
+        if (
+            failed
+            or len(slots) < trials
+            or any(trial.state == TrialState.WAITING for attempts in slots.values() for trial in attempts)
+        ):
             _try(study, objective)
         else:
             time.sleep(WAIT_S)
@@ -133,7 +157,11 @@ def _fail_dead(study, silent):
     A trial without any heartbeat was killed before it began; Optuna leaves it running for ever.
     """
     optuna.storages.fail_stale_trials(study)
-    begun = [trial for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]) if "errors" not in trial.user_attrs]
+    begun = [
+        trial
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+        if "errors" not in trial.user_attrs
+    ]
     since = {trial.number: silent.get(trial.number, time.monotonic()) for trial in begun}
     for number, first in since.items():
         if time.monotonic() - first > database.GRACE_S:
@@ -160,5 +188,7 @@ def _try(study, objective):
     except Exception as error:
         if raised:
             raise raised[0]
-        if not isinstance(error, (ValueError, UpdateFinishedTrialError)):  # Optuna's, where the trial has failed already
+        if not isinstance(
+            error, (ValueError, UpdateFinishedTrialError)
+        ):  # Optuna's, where the trial has failed already
             raise

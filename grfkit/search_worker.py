@@ -22,21 +22,34 @@ def join(study, recipe, *, reports, url):
     `reports` is the folder in whose `results` notebook 01 has saved the stances, `url` the database's.
     """
     from grfkit import estimators, search
+
     results, section = Path(reports) / "results", dict(study.sections["02_search"])
     ranges = {name: section.pop(name) for name in search.HYPER_PARAMETERS}
-    estimators.search(estimators.read_training(results, recipe), recipe, folder=results / "02_search", seed=study.seed, storage=url,
-                      ranges=ranges, **section)
+    estimators.search(
+        estimators.read_training(results, recipe),
+        recipe,
+        folder=results / "02_search",
+        seed=study.seed,
+        storage=url,
+        ranges=ranges,
+        **section,
+    )
 
 
 def check(recipe, url):
     """Refuse a recipe that searches nothing and a database that cannot be used, before anything takes time."""
     from grfkit import database
+
     if recipe.estimator != "lstm":
-        raise ValueError(f"A worker joins the search of an LSTM's hyper-parameters; the recipe {recipe.name} ({recipe.estimator}) has none to "
-                         f"share, and its 02_search takes a minute at the most: make reproduce RECIPE={recipe.name}.")
+        raise ValueError(
+            f"A worker joins the search of an LSTM's hyper-parameters; the recipe {recipe.name} ({recipe.estimator}) has none to "
+            f"share, and its 02_search takes a minute at the most: make reproduce RECIPE={recipe.name}."
+        )
     if not url:
-        raise ValueError("A worker joins a search in a database; STORAGE names none. Set it in the environment, where others on the "
-                         f"machine do not see its password, or give it to make: {database.FORM}.")
+        raise ValueError(
+            "A worker joins a search in a database; STORAGE names none. Set it in the environment, where others on the "
+            f"machine do not see its password, or give it to make: {database.FORM}."
+        )
     database.connect(url)
 
 
@@ -45,7 +58,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m grfkit.search_worker", description=__doc__.splitlines()[0])
     parser.add_argument("--study", required=True, type=Path, help="YAML file of the study")
     parser.add_argument("--recipe", required=True, type=Path, help="YAML file of the recipe")
-    parser.add_argument("--reports", required=True, type=Path, help="folder of the study's reports, with the results of 01")
+    parser.add_argument(
+        "--reports", required=True, type=Path, help="folder of the study's reports, with the results of 01"
+    )
     parser.add_argument("--check", action="store_true", help="look whether the search can be joined, and end")
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar

@@ -24,8 +24,21 @@ class Signals:
     seen: np.ndarray  # (F, 11, 3) m as recorded, NaN where missing
 
 
-def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cutoff_hz, points_cutoff_hz,
-         contact_threshold_n, padding_s, limits):
+def read(
+    row,
+    trials,
+    folder,
+    *,
+    landmark_source,
+    forward,
+    up,
+    plates,
+    force_cutoff_hz,
+    points_cutoff_hz,
+    contact_threshold_n,
+    padding_s,
+    limits,
+):
     """Read the trial of one stance (a row of stances.csv) again and give its Signals, cut as stance.collect cuts.
 
     Where the study filters no force (None), it is filtered all the same, at SHOWN_HZ, so that one sees what that would do.
@@ -40,11 +53,24 @@ def read(row, trials, folder, *, landmark_source, forward, up, plates, force_cut
     raw, part = sum(plate.force for plate in on), np.arange(first - pad, end + pad)
     moments = sum(np.nan_to_num(plate.force[part, 2:] * plate.cop[part]) for plate in on)
     cop = moments / np.where(raw[part, 2:] == 0, np.nan, raw[part, 2:])
-    track = tracks.Tracks(seen, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
-                          missing_share=limits["missing_share"])
+    track = tracks.Tracks(
+        seen,
+        recording.point_hz,
+        cutoff_hz=points_cutoff_hz,
+        max_gap_s=limits["max_gap_s"],
+        missing_share=limits["missing_share"],
+    )
     points = track.at(part / hz)
     origin, camera_s = transform.ground_projection(points[pad, 0]), np.arange(len(seen)) / recording.point_hz
     cutoff_hz = force_cutoff_hz or min(SHOWN_HZ, hz / 4)  # a slow plate allows less
     near = (camera_s >= part[0] / hz) & (camera_s <= part[-1] / hz)
-    return Signals((part - first) / hz, raw[part], transform.lowpass(raw, cutoff_hz=cutoff_hz, rate_hz=hz)[part],
-                   cutoff_hz, cop - origin, points - origin, camera_s[near] - touchdown_s, seen[near] - origin)
+    return Signals(
+        (part - first) / hz,
+        raw[part],
+        transform.lowpass(raw, cutoff_hz=cutoff_hz, rate_hz=hz)[part],
+        cutoff_hz,
+        cop - origin,
+        points - origin,
+        camera_s[near] - touchdown_s,
+        seen[near] - origin,
+    )

@@ -16,11 +16,15 @@ def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
     runners = sorted(stances["runner"].unique())
     if test_runners is None:
         if n_test_runners >= len(runners):
-            raise ValueError(f"Some runners must be left to train on; n_test_runners is {n_test_runners} of {len(runners)}.")
+            raise ValueError(
+                f"Some runners must be left to train on; n_test_runners is {n_test_runners} of {len(runners)}."
+            )
         test_runners = sorted(rng.choice(runners, n_test_runners, replace=False))
     absent = sorted(set(test_runners) - set(runners))
     if absent:
-        raise ValueError(f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.")
+        raise ValueError(
+            f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}."
+        )
     trials = stances.groupby(["runner", "shoe", "lap"])["trial"].nunique().max()
     split[stances.index] = "train"
     for runner in test_runners:
@@ -38,8 +42,10 @@ def _whole_laps(own, rng, test_shoes, test_laps, trials):
     by_shoe = {shoe: [lap for other, lap in whole.index if other == shoe] for shoe in own["shoe"].unique()}
     enough = sorted(shoe for shoe, laps in by_shoe.items() if len(laps) >= (test_laps or 1))
     if len(enough) < (test_shoes or 1):
-        raise ValueError(f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
-                         f"{own['runner'].iloc[0]} has {len(enough)}. Lower test_laps or name other test runners.")
+        raise ValueError(
+            f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
+            f"{own['runner'].iloc[0]} has {len(enough)}. Lower test_laps or name other test runners."
+        )
     chosen = []
     for shoe in rng.choice(enough, test_shoes or len(enough), replace=False):
         laps = rng.choice(by_shoe[shoe], test_laps or len(by_shoe[shoe]), replace=False)

@@ -36,7 +36,9 @@ def measured_curves(frames, *, nodes):
 
 
 def _normalised(frames, columns, nodes):
-    return np.stack([time_normalise(rows[columns].to_numpy(float), nodes) for _, rows in frames.groupby("stance", sort=False)])
+    return np.stack(
+        [time_normalise(rows[columns].to_numpy(float), nodes) for _, rows in frames.groupby("stance", sort=False)]
+    )
 
 
 def paired(estimated, measured, *, alpha):
@@ -51,26 +53,39 @@ def paired(estimated, measured, *, alpha):
         return Test(np.full(measured.shape[1], np.nan), np.nan, [])
     flat = np.flatnonzero(np.ptp(estimated - measured, axis=0) == 0)
     if len(flat):
-        raise ValueError(f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
-                         "Are the curves over stance alone?")
+        raise ValueError(
+            f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
+            "Are the curves over stance alone?"
+        )
     import spm1d  # takes a second, and only the test needs it
 
     # the paired test is the test of the differences; spm1d.stats.ttest_paired would also want variance in each set
     inference = spm1d.stats.ttest(estimated - measured).inference(alpha, two_tailed=True)
     percent = 100 / (measured.shape[1] - 1)
-    clusters = [(start * percent, end * percent, cluster.P) for cluster in inference.clusters
-                for start, end in [cluster.endpoints]]
+    clusters = [
+        (start * percent, end * percent, cluster.P)
+        for cluster in inference.clusters
+        for start, end in [cluster.endpoints]
+    ]
     return Test(np.asarray(inference.z), float(inference.zstar), clusters)
 
 
 def tables(tests):
     """Lay out tests {direction: Test} as the two tables spm.csv and clusters.csv."""
-    nodes = pd.concat([pd.DataFrame({"direction": direction, "node": np.arange(len(test.t)), "t": test.t,
-                                     "threshold": test.threshold}) for direction, test in tests.items()])
+    nodes = pd.concat(
+        [
+            pd.DataFrame(
+                {"direction": direction, "node": np.arange(len(test.t)), "t": test.t, "threshold": test.threshold}
+            )
+            for direction, test in tests.items()
+        ]
+    )
     clusters = [(direction, *cluster) for direction, test in tests.items() for cluster in test.clusters]
     return nodes, pd.DataFrame(clusters, columns=["direction", "start", "end", "p"])
 
 
 def by_direction(estimated, measured, *, alpha):
     """Test each direction of paired curves (S, Q, 3); returns {direction: Test}."""
-    return {direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)}
+    return {
+        direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)
+    }

@@ -13,8 +13,24 @@ from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, landma
 from grfkit.points import Excluded
 
 
-def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, speed_m_s, other_speeds_m_s, body_weight,
-            force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s, limits):
+def collect(
+    trials,
+    folder,
+    *,
+    landmark_source,
+    forward,
+    up,
+    plates,
+    treadmill,
+    speed_m_s,
+    other_speeds_m_s,
+    body_weight,
+    force_cutoff_hz,
+    points_cutoff_hz,
+    contact_threshold_n,
+    padding_s,
+    limits,
+):
     """Read trials one after the other, cut them into stances and weigh the runners; cohort.collect does it runner by runner.
 
     `trials` are rows of recordings.read_trials' table, all of a runner's among them; `folder` is the recordings';
@@ -32,10 +48,21 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
             excluded.append((trial.file, "", np.nan, f"speed outside {widest[0]} to {widest[1]} m/s"))
             continue
         try:
-            recording, points = load(trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates)
-            found = cut(recording, points, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s, treadmill=treadmill,
-                        force_cutoff_hz=force_cutoff_hz, points_cutoff_hz=points_cutoff_hz,
-                        contact_threshold_n=contact_threshold_n, padding_s=padding_s, limits=limits)
+            recording, points = load(
+                trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates
+            )
+            found = cut(
+                recording,
+                points,
+                mass_kg=trial.mass_kg,
+                speed_m_s=trial.speed_m_s,
+                treadmill=treadmill,
+                force_cutoff_hz=force_cutoff_hz,
+                points_cutoff_hz=points_cutoff_hz,
+                contact_threshold_n=contact_threshold_n,
+                padding_s=padding_s,
+                limits=limits,
+            )
             check_braking_first([outcome[1] for _, _, outcome in found if not isinstance(outcome, Excluded)])
         except Excluded as reason:
             excluded.append((trial.file, "", np.nan, str(reason)))
@@ -47,9 +74,22 @@ def collect(trials, folder, *, landmark_source, forward, up, plates, treadmill, 
                 excluded.append((trial.file, side, touchdown_s, str(outcome)))
                 continue
             row, frame = outcome
-            stances.append({"stance": len(stances), "file": trial.file, "runner": trial.runner, "side": side,
-                            "speed_m_s": trial.speed_m_s, "shoe": trial.shoe, "lap": trial.lap, "trial": trial.trial,
-                            "mass_kg": trial.mass_kg, "touchdown_s": touchdown_s, **row, "split": "" if ours else "other_speed"})
+            stances.append(
+                {
+                    "stance": len(stances),
+                    "file": trial.file,
+                    "runner": trial.runner,
+                    "side": side,
+                    "speed_m_s": trial.speed_m_s,
+                    "shoe": trial.shoe,
+                    "lap": trial.lap,
+                    "trial": trial.trial,
+                    "mass_kg": trial.mass_kg,
+                    "touchdown_s": touchdown_s,
+                    **row,
+                    "split": "" if ours else "other_speed",
+                }
+            )
             frames.append(frame)
     stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
     return stances, _tidy(frames), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
@@ -76,7 +116,19 @@ def load(trial, folder, statics, source, *, forward, up, plates):
     return c3d.turn(recording, points, tracks.heading(points)) if forward == "found" else (recording, points)
 
 
-def cut(recording, points, *, mass_kg, speed_m_s, treadmill, force_cutoff_hz, points_cutoff_hz, contact_threshold_n, padding_s, limits):
+def cut(
+    recording,
+    points,
+    *,
+    mass_kg,
+    speed_m_s,
+    treadmill,
+    force_cutoff_hz,
+    points_cutoff_hz,
+    contact_threshold_n,
+    padding_s,
+    limits,
+):
     """Cut one recording into stances.
 
     `points` (F, 11, 3) m. Returns a list of (side, touchdown_s, outcome): outcome is Excluded, or a pair of a row
@@ -89,15 +141,26 @@ def cut(recording, points, *, mass_kg, speed_m_s, treadmill, force_cutoff_hz, po
     plates = [contact.zeroed(plate, hz) for plate in recording.plates]
     steps = contact.steps(plates, threshold_n=contact_threshold_n, rate_hz=hz, longest_s=limits["stance_s"][1])
     forces = [plate.force for plate in plates]
-    smooth = [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces] if force_cutoff_hz else forces
-    track = tracks.Tracks(points, recording.point_hz, cutoff_hz=points_cutoff_hz, max_gap_s=limits["max_gap_s"],
-                          missing_share=limits["missing_share"])
+    smooth = (
+        [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces]
+        if force_cutoff_hz
+        else forces
+    )
+    track = tracks.Tracks(
+        points,
+        recording.point_hz,
+        cutoff_hz=points_cutoff_hz,
+        max_gap_s=limits["max_gap_s"],
+        missing_share=limits["missing_share"],
+    )
     outcomes = []
     for step in steps:
         raw, force = (sum(kind[number] for number in step.plates) for kind in (forces, smooth))
-        side = track.side((step.first + contact.middle(raw[step.first:step.end, 2])) / hz)
+        side = track.side((step.first + contact.middle(raw[step.first : step.end, 2])) / hz)
         try:
-            checks.check_force(raw[:, 2], step.first, step.end, hz, threshold_n=contact_threshold_n, unloaded_s=limits["unloaded_s"])
+            checks.check_force(
+                raw[:, 2], step.first, step.end, hz, threshold_n=contact_threshold_n, unloaded_s=limits["unloaded_s"]
+            )
             table = _table(force / (mass_kg * GRAVITY), hz, step.first, step.end, padding_s, track)
             _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits)
             later = next((other.first for other in steps if other.first >= step.end), np.inf)
@@ -118,9 +181,11 @@ def check_braking_first(tables):
     halves = [[part[:, -3].mean() for part in np.array_split(table[table[:, -1] > 0], 2)] for table in tables]
     first, second = np.mean(halves, axis=0) if halves else (-1, 1)
     if not first < 0 < second:
-        raise ValueError(f"Running brakes before it propels; over {len(tables)} stances the anterior-posterior force is "
-                         f"{first:+.3f} BW in the first half and {second:+.3f} BW in the second. "
-                         "Turn the sign of `forward` in the study file, or name the right axis.")
+        raise ValueError(
+            f"Running brakes before it propels; over {len(tables)} stances the anterior-posterior force is "
+            f"{first:+.3f} BW in the first half and {second:+.3f} BW in the second. "
+            "Turn the sign of `forward` in the study file, or name the right axis."
+        )
 
 
 def poses(frames, stance, *, count):
@@ -157,7 +222,11 @@ def _weighed(stances, frames, excluded, body_weight, mass_off):
             table[:, -3:] *= ratio
     kept = ~(off | unweighed)
     stances = stances[kept].reset_index(drop=True)
-    return stances.assign(stance=range(len(stances))), [table for table, keep in zip(frames, kept, strict=True) if keep], weights
+    return (
+        stances.assign(stance=range(len(stances))),
+        [table for table, keep in zip(frames, kept, strict=True) if keep],
+        weights,
+    )
 
 
 def _check_whole(outcomes, steps, forces, hz, track, lag_s):
@@ -169,7 +238,10 @@ def _check_whole(outcomes, steps, forces, hz, track, lag_s):
     on = frozenset.union(*(steps[i].plates for i in whole))  # the plates that the runner stepped on
     vertical = sum(forces[number][:, 2] for number in on)
     if abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
-        return [(side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG)) for side, time, outcome in outcomes]
+        return [
+            (side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG))
+            for side, time, outcome in outcomes
+        ]
     impulse, duration = contact.weigh(vertical, spans, hz=hz)
     for i in whole:  # the sums stand with the first stance
         outcomes[i][2][0].update(impulse_n_s=impulse, weighed_s=duration)
@@ -208,7 +280,9 @@ def _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits):
     if not shortest <= (step.end - step.first) / hz <= longest:
         raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
     if table[:, -1].max() < limits["min_peak_bw"]:
-        raise Excluded(f"vertical peak under {limits['min_peak_bw']} BW: not running, half a foot, or a wrong listed mass")
+        raise Excluded(
+            f"vertical peak under {limits['min_peak_bw']} BW: not running, half a foot, or a wrong listed mass"
+        )
     checks.check_person(points, hz, max_speed_m_s=limits["max_speed_m_s"], segment_change=limits["segment_change"])
     if len(step.parts) > 1:
         middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
@@ -218,8 +292,14 @@ def _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits):
     on = sorted(number for number in step.plates if plates[number].force[middle, 2] > 0)
     shares = np.array([plates[number].force[middle, 2] for number in on])
     cop = shares @ np.array([plates[number].cop[middle] for number in on]) / shares.sum()
-    checks.check_foot(heel, toe, cop, [plates[number].corners for number in step.plates],
-                      foot_distance_m=limits["foot_distance_m"], beyond_plate_m=limits["beyond_plate_m"])
+    checks.check_foot(
+        heel,
+        toe,
+        cop,
+        [plates[number].corners for number in step.plates],
+        foot_distance_m=limits["foot_distance_m"],
+        beyond_plate_m=limits["beyond_plate_m"],
+    )
     checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
 
 

@@ -17,10 +17,18 @@ def table2(features, published):
     for (estimator, feature), pairs in features.groupby(["estimator", "feature"], sort=False):
         pairs = pairs.dropna(subset="estimated")
         estimated, measured = pairs["estimated"], pairs["measured"]
-        rows.append({"estimator": estimator, "feature": feature,
-                     "estimated_mean": estimated.mean(), "estimated_sd": estimated.std(),
-                     "measured_mean": measured.mean(), "measured_sd": measured.std(),
-                     "p": ttest_rel(estimated, measured).pvalue if len(pairs) > 1 else np.nan, "n": len(pairs)})
+        rows.append(
+            {
+                "estimator": estimator,
+                "feature": feature,
+                "estimated_mean": estimated.mean(),
+                "estimated_sd": estimated.std(),
+                "measured_mean": measured.mean(),
+                "measured_sd": measured.std(),
+                "p": ttest_rel(estimated, measured).pvalue if len(pairs) > 1 else np.nan,
+                "n": len(pairs),
+            }
+        )
     return beside_published(pd.DataFrame(rows), "feature", published)
 
 
@@ -32,7 +40,12 @@ def table3(features, published):
     error = (features["estimated"] - features["measured"]).abs()
     errors = features.assign(abs_error=error, rel_error_pct=100 * error / features["measured"].abs())
     groups = errors.groupby(["estimator", "feature"], sort=False)
-    table = pd.DataFrame({f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
-                          for name in ("abs_error", "rel_error_pct") for what in ("mean", "sd")})
+    table = pd.DataFrame(
+        {
+            f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
+            for name in ("abs_error", "rel_error_pct")
+            for what in ("mean", "sd")
+        }
+    )
     table["n"] = groups["abs_error"].count()
     return beside_published(table.reset_index(), "feature", published)

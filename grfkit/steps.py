@@ -49,8 +49,10 @@ def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
     known = np.isfinite(points).all(axis=2)
     seen = np.flatnonzero(known.all(axis=1))
     if len(seen) < 16:
-        raise ValueError(f"A recording shows all 11 points in 16 frames at least; found {len(seen)}. Export more, or leave it out.")
-    frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0]:seen[-1] + 1].copy()
+        raise ValueError(
+            f"A recording shows all 11 points in 16 frames at least; found {len(seen)}. Export more, or leave it out."
+        )
+    frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0] : seen[-1] + 1].copy()
     for point in np.flatnonzero(~known[frames].all(axis=0)):
         whole[:, point] = CubicSpline(np.flatnonzero(known[:, point]), points[known[:, point], point])(frames)
     times = frames / rate_hz
@@ -72,7 +74,9 @@ def _noise(taken, cutoff_hz, rate_hz):
         return 0.0
     impulse = np.zeros(2 * IMPULSE + 1)
     impulse[IMPULSE] = 1
-    share = np.linalg.norm(impulse - transform.lowpass(impulse, cutoff_hz=cutoff_hz, rate_hz=rate_hz))  # of white noise that is taken
+    share = np.linalg.norm(
+        impulse - transform.lowpass(impulse, cutoff_hz=cutoff_hz, rate_hz=rate_hz)
+    )  # of white noise that is taken
     return float(np.sqrt(np.mean((np.median(np.abs(taken), axis=0) / ndtri(0.75) / share) ** 2)))
 
 
@@ -91,7 +95,9 @@ def find(motions):
     for file, moved in motions.items():
         times = np.arange(moved.first_s, moved.last_s, 1 / moved.rate_hz)
         height = transform.lowpass(moved.spline(times)[:, 0, 2], cutoff_hz=PELVIS_HZ, rate_hz=moved.rate_hz)
-        lowest = times[find_peaks(-height, distance=max(1, SHORTEST_STEP_S * moved.rate_hz), prominence=LEAST_SINK_M)[0]]
+        lowest = times[
+            find_peaks(-height, distance=max(1, SHORTEST_STEP_S * moved.rate_hz), prominence=LEAST_SINK_M)[0]
+        ]
         heels = moved.spline(lowest)[:, [POINTS.index("l_heel"), POINTS.index("r_heel")], 2]
         rows += [(file, "l" if left < right else "r", time) for time, (left, right) in zip(lowest, heels, strict=True)]
     return pd.DataFrame(rows, columns=["file", "side", "mid_s"]).astype({"mid_s": float})
@@ -103,7 +109,9 @@ def about(motions, steps, centres, *, reach_s, nodes):
     `centres` (S,) s. A window is (S, nodes, 11, 3), from `reach_s` before to after; positions in m from the pelvis at mid-stance on
     the ground; left legs mirrored.
     """
-    return _laid_out(motions, steps, centres[:, None] + np.linspace(-reach_s, reach_s, nodes), None, steps["mid_s"].to_numpy())
+    return _laid_out(
+        motions, steps, centres[:, None] + np.linspace(-reach_s, reach_s, nodes), None, steps["mid_s"].to_numpy()
+    )
 
 
 def over(motions, steps, *, padding_s):
@@ -120,14 +128,18 @@ def over(motions, steps, *, padding_s):
 def _laid_out(motions, steps, core, edges, origins):
     """Beyond the ends of a recording all is as at its end: a step there is seen in part, and hardly worse."""
     edges = np.empty((len(steps), 0)) if edges is None else edges
-    inputs = {kind: tuple(np.empty((*times.shape, len(POINTS), 3), np.float32) for times in (core, edges)) for kind in KINDS}
+    inputs = {
+        kind: tuple(np.empty((*times.shape, len(POINTS), 3), np.float32) for times in (core, edges)) for kind in KINDS
+    }
     left = (steps["side"] == "l").to_numpy()
     for file, rows in steps.groupby("file", sort=False).indices.items():
         spline, first, last = motions[file].spline, motions[file].first_s, motions[file].last_s
         ground = spline(origins[rows])[:, 0] * [1, 1, 0]
         for order, kind in enumerate(KINDS):
             for part, times in zip(inputs[kind], (core, edges), strict=True):
-                part[rows] = spline(np.clip(times[rows], first, last), order) - (ground[:, None, None] if order == 0 else 0)
+                part[rows] = spline(np.clip(times[rows], first, last), order) - (
+                    ground[:, None, None] if order == 0 else 0
+                )
     for part in (part for pair in inputs.values() for part in pair):
         part[left] = part[left][:, :, SWAPPED] * np.float32(MIRROR)
     return inputs

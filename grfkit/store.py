@@ -22,8 +22,10 @@ def path(results, name):
     """Give the path of a result such as "01_preprocess/stances.csv"; raises ValueError where it is not there yet."""
     found = Path(results) / name
     if not found.is_file():
-        raise ValueError(f"A notebook reads what the ones before it saved; {name} is not in {Path(results).name}/. "
-                         f"Run {name.split('/')[0]} first, or `make reproduce`.")
+        raise ValueError(
+            f"A notebook reads what the ones before it saved; {name} is not in {Path(results).name}/. "
+            f"Run {name.split('/')[0]} first, or `make reproduce`."
+        )
     return found
 
 
@@ -39,8 +41,12 @@ def read(results, name, *, columns=None, filters=None):
         case ".csv":
             columns = pd.read_csv(found, nrows=0).columns
             text = [column for column in columns if column in TEXT_COLUMNS]  # "NA" may be a runner's initials
-            return pd.read_csv(found, dtype=dict.fromkeys(text, str), keep_default_na=False,
-                               na_values={column: [""] for column in columns if column not in text})
+            return pd.read_csv(
+                found,
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values={column: [""] for column in columns if column not in text},
+            )
         case ".yaml":
             return yaml.safe_load(found.read_text(encoding="utf-8"))
         case ".json":
@@ -61,7 +67,9 @@ def save(results, name, content):
         case ".json":
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
         case ".png" | ".svg":
-            content.savefig(temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None)
+            content.savefig(
+                temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None
+            )
         case ".safetensors":
             weights(temporary, content)
         case other:
@@ -105,7 +113,9 @@ def weights(path, arrays):
 
     path.touch()
     mode = path.stat().st_mode
-    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)  # it writes memory as it lies
+    save_file(
+        {name: np.asarray(array, order="C") for name, array in arrays.items()}, path
+    )  # it writes memory as it lies
     path.chmod(mode)
 
 
@@ -121,8 +131,11 @@ def growing(results, name):
     def append(table):
         nonlocal writer
         rows = pyarrow.Table.from_pandas(table, preserve_index=False)
-        writer = writer or pyarrow.parquet.ParquetWriter(temporary, rows.schema, use_dictionary=False)  # measured values hardly repeat
+        writer = writer or pyarrow.parquet.ParquetWriter(
+            temporary, rows.schema, use_dictionary=False
+        )  # measured values hardly repeat
         writer.write_table(rows)
+
     try:
         yield append
         writer.close()

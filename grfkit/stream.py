@@ -64,7 +64,9 @@ class Stream:
         _metres(points, 2)
         last = self._times[-1] if self._times else -np.inf
         if not (isinstance(time_s, (int, float, np.number)) and last < time_s < np.inf):
-            raise ValueError(f"Frames come in order of time, in s; found {time_s!r} after {last:g} s. Leave out frames that come late, or begin a new Stream.")
+            raise ValueError(
+                f"Frames come in order of time, in s; found {time_s!r} after {last:g} s. Leave out frames that come late, or begin a new Stream."
+            )
 
 
 def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
@@ -90,7 +92,10 @@ def follow(times, channels, *, vlr="touchdown_to_13"):
 
 def both(model, inputs):
     """Estimate the channels (N, K, 2, C) of the left and the right foot from inputs (N, I), before contact is decided."""
-    known, channels = np.isfinite(inputs).all(axis=1), np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan)
+    known, channels = (
+        np.isfinite(inputs).all(axis=1),
+        np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan),
+    )
     channels[known, :, 0] = estimate(model, mirrored(model.settings, inputs[known])) * [*MIRROR, 1.0]
     channels[known, :, 1] = estimate(model, inputs[known])
     return channels
@@ -101,11 +106,13 @@ def motion(settings, points, times, *, every=1):
     inputs = np.full((len(range(0, len(points), every)), 3 * settings.nodes * len(POINTS) * 3), np.nan)
     seen, alike = np.isfinite(points).all(axis=(1, 2)), {}
     for row, newest in enumerate(range(0, len(points), every)):
-        first = _first(times[:newest + 1], settings)
-        if seen[first:newest + 1].all() and _long(settings, times[first:newest + 1]):  # of one spacing: they are smoothed alike, all at once
-            alike.setdefault(_micros(times[first:newest + 1]), []).append((row, newest))
+        first = _first(times[: newest + 1], settings)
+        if seen[first : newest + 1].all() and _long(
+            settings, times[first : newest + 1]
+        ):  # of one spacing: they are smoothed alike, all at once
+            alike.setdefault(_micros(times[first : newest + 1]), []).append((row, newest))
         else:
-            inputs[row] = _inputs(settings, points[first:newest + 1], times[first:newest + 1])
+            inputs[row] = _inputs(settings, points[first : newest + 1], times[first : newest + 1])
     for micros, rows in alike.items():
         if not _whole(settings, np.array(micros), np.ones(len(micros), bool)):
             continue
@@ -165,23 +172,31 @@ def _forces(feet, time_s, channels):
     """Decide which foot is on the ground, from both feet's channels (2, C), and note the steps that end."""
     force, on_ground = channels[:, :3], channels[:, 3] > ON
     ended = [foot.take(time_s, one) for foot, one in zip(feet, channels, strict=True)]
-    return Forces(time_s, np.where(on_ground[:, None] | np.isnan(force), force, 0.0), on_ground, [step for step in ended if step])
+    return Forces(
+        time_s, np.where(on_ground[:, None] | np.isnan(force), force, 0.0), on_ground, [step for step in ended if step]
+    )
 
 
 def _lag(model, lag_s):
     if lag_s not in model.settings.lags_s:
-        raise ValueError(f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in model.settings.lags_s)} s; found {lag_s:g}. "
-                         "Choose one of them.")
+        raise ValueError(
+            f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in model.settings.lags_s)} s; found {lag_s:g}. "
+            "Choose one of them."
+        )
     return model.settings.lags_s.index(lag_s)
 
 
 def _metres(points, dimensions):
     """Check that a frame (11, 3) or a recording (F, 11, 3) is in m."""
     if points.ndim != dimensions or points.shape[-2:] != (len(POINTS), 3):
-        raise ValueError(f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points {', '.join(POINTS)}; found {points.shape}. Lay it out so.")
+        raise ValueError(
+            f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points {', '.join(POINTS)}; found {points.shape}. Lay it out so."
+        )
     highest = np.abs(points[..., 0, 2]).max(initial=0, where=np.isfinite(points[..., 0, 2]))
     if highest > TALLEST_M:
-        raise ValueError(f"Points are in m above the ground; found a pelvis at {highest:,.0f}. If they are in mm, divide by 1000.")
+        raise ValueError(
+            f"Points are in m above the ground; found a pelvis at {highest:,.0f}. If they are in mm, divide by 1000."
+        )
 
 
 class _Foot:
@@ -207,7 +222,12 @@ class _Foot:
     def _step(self, times, channels):
         if times[-1] - times[0] < SHORTEST_S:
             return None
-        return Step(self.side, float(times[0]), float(times[-1]), features.extract(channels[:, :3], times - times[0], vlr=self.vlr))
+        return Step(
+            self.side,
+            float(times[0]),
+            float(times[-1]),
+            features.extract(channels[:, :3], times - times[0], vlr=self.vlr),
+        )
 
 
 def _crossing(before, after):

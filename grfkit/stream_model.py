@@ -17,9 +17,11 @@ ON = 0.5  # of that: half way between
 DEGREE, FINE = 4, 200  # of the splines, whose third derivative is penalised, and nodes of that integral: our choice
 HORIZONTAL = np.array([1.0, 1.0, 0.0])
 GRAPH_HZ = 150.0  # camera rate of the exported graph, that of rbds: our choice
-ABOUT = (f"Forces of the right foot from one window of camera frames, newest last, at {GRAPH_HZ:g} Hz. Points in the order {', '.join(POINTS)}; AP forward, "
-         "ML to the left, V up from the ground, m, from a place nearby. For the left foot mirror: ML sign and left and right points exchanged, and the "
-         f"force's ML sign back. A foot whose fourth channel is below {ON:g} is off the ground: no force.")
+ABOUT = (
+    f"Forces of the right foot from one window of camera frames, newest last, at {GRAPH_HZ:g} Hz. Points in the order {', '.join(POINTS)}; AP forward, "
+    "ML to the left, V up from the ground, m, from a place nearby. For the left foot mirror: ML sign and left and right points exchanged, and the "
+    f"force's ML sign back. A foot whose fourth channel is below {ON:g} is off the ground: no force."
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ def draw(settings, scales, count, *, seed):
     rng, shape = np.random.default_rng(seed), (3, settings.nodes, len(POINTS) * 3)
     recent = np.exp(np.linspace(-settings.window_s, 0, settings.nodes) / scales["recency_s"])
     kinds = np.array([scales[name] for name in ("positions_m", "velocities_m_s", "accelerations_m_s2")])
-    each = np.broadcast_to((np.sqrt(recent / recent.sum() / shape[2]) / kinds[:, None])[..., None], shape).reshape(-1, 1)
+    each = np.broadcast_to((np.sqrt(recent / recent.sum() / shape[2]) / kinds[:, None])[..., None], shape).reshape(
+        -1, 1
+    )
     return np.float32(each * rng.normal(size=(each.size, count))), np.float32(rng.uniform(0, 2 * np.pi, count))
 
 
@@ -64,7 +68,9 @@ def features(inputs, frequencies, phases):
 
 def estimate(model, inputs):
     """Estimate the right foot's channels (N, K, C), K lags ago, from inputs (N, I) as grfkit.stream lays motion out."""
-    return (features(inputs, model.frequencies, model.phases) @ model.weights).reshape(len(inputs), len(model.settings.lags_s), len(CHANNELS))
+    return (features(inputs, model.frequencies, model.phases) @ model.weights).reshape(
+        len(inputs), len(model.settings.lags_s), len(CHANNELS)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -78,14 +84,19 @@ def smoother(settings, micros):
     times = np.array(micros) * 1e-6
     first = min(-settings.window_s, times[0])
     knots = np.concatenate([[first] * DEGREE, np.linspace(first, 0, settings.knots), [0] * DEGREE])
-    splines, nodes = BSpline(knots, np.eye(len(knots) - DEGREE - 1), DEGREE), np.linspace(-settings.window_s, 0, settings.nodes)
+    splines, nodes = (
+        BSpline(knots, np.eye(len(knots) - DEGREE - 1), DEGREE),
+        np.linspace(-settings.window_s, 0, settings.nodes),
+    )
     third, known = splines(np.linspace(first, 0, FINE), nu=3), splines(times)
     penalty = (2 * np.pi * settings.cutoff_hz) ** -6 * third.T @ third * (-first / FINE)
     spacing = np.median(np.diff(times))
     coefficients = np.linalg.solve(known.T @ known * spacing + penalty, known.T * spacing)
     smooth = np.stack([splines(nodes, nu=order) @ coefficients for order in range(3)])
     speed = smooth[1].mean(axis=0)
-    way = np.stack([smooth[0, -1] + nodes[:, None] * speed, np.broadcast_to(speed, smooth[1].shape), np.zeros_like(smooth[2])])
+    way = np.stack(
+        [smooth[0, -1] + nodes[:, None] * speed, np.broadcast_to(speed, smooth[1].shape), np.zeros_like(smooth[2])]
+    )
     return smooth.reshape(-1, len(times)), way.reshape(-1, len(times))
 
 
@@ -95,9 +106,18 @@ def save(folder, model, *, card):
 
     exported, rng = graph(model), np.random.default_rng(0)
     window = len(graph_micros(model.settings))
-    some = np.float32(rng.normal(0, 0.3, (8, 1, len(POINTS), 3)) + np.cumsum(rng.normal(0, 0.005, (8, window, len(POINTS), 3)), axis=1))
-    onnx_export.verify(exported, {"points": some}, estimate(model, of_windows(model.settings, some.astype(float), graph_micros(model.settings))))
-    arrays = {name: getattr(model, name).astype(np.float32) for name in ("frequencies", "phases")} | {"weights": model.weights}
+    some = np.float32(
+        rng.normal(0, 0.3, (8, 1, len(POINTS), 3))
+        + np.cumsum(rng.normal(0, 0.005, (8, window, len(POINTS), 3)), axis=1)
+    )
+    onnx_export.verify(
+        exported,
+        {"points": some},
+        estimate(model, of_windows(model.settings, some.astype(float), graph_micros(model.settings))),
+    )
+    arrays = {name: getattr(model, name).astype(np.float32) for name in ("frequencies", "phases")} | {
+        "weights": model.weights
+    }
     said = asdict(model.settings) | {"lags_s": list(model.settings.lags_s)}
     model_folder.save(folder, description={"stream": said}, arrays=arrays, card=card, graphs={"stream": exported})
 
@@ -106,15 +126,19 @@ def load(folder):
     """Load a Model; needs neither study nor recordings, and executes nothing. Raises ValueError where the folder is another kind of model."""
     held = model_folder.load(folder)
     if "stream" not in held.description:
-        raise ValueError(f"A model for streaming is one that the notebook 12_stream saved; found another: {held.card['title']}. "
-                         "Give the folder results/12_stream/model of a study.")
+        raise ValueError(
+            f"A model for streaming is one that the notebook 12_stream saved; found another: {held.card['title']}. "
+            "Give the folder results/12_stream/model of a study."
+        )
     try:
         said = held.description["stream"]
         arrays = (held.arrays[name].astype(float) for name in ("frequencies", "phases", "weights"))
         return Model(Settings(**said | {"lags_s": tuple(said["lags_s"])}), *arrays)
     except (LookupError, TypeError) as error:
-        raise ValueError(f"A model for streaming is what 12_stream saved; this folder does not fit: {type(error).__name__}: {error}. "
-                         "Take the folder from its source again.") from None
+        raise ValueError(
+            f"A model for streaming is what 12_stream saved; this folder does not fit: {type(error).__name__}: {error}. "
+            "Take the folder from its source again."
+        ) from None
 
 
 def graph_micros(settings):
@@ -143,17 +167,30 @@ def graph(model):
     smooth, way = smoother(model.settings, micros)
     pelvis = np.zeros((len(POINTS) * 3, len(POINTS) * 3))  # gives every point the pelvis' horizontal place
     pelvis[:3] = np.tile(np.diag(HORIZONTAL), len(POINTS))
-    flat = made.add("Reshape", made.add("Cast", "points", to=TensorProto.DOUBLE), made.constant(np.array([-1, len(micros), len(POINTS) * 3])))
+    flat = made.add(
+        "Reshape",
+        made.add("Cast", "points", to=TensorProto.DOUBLE),
+        made.constant(np.array([-1, len(micros), len(POINTS) * 3])),
+    )
     ways = made.add("MatMul", made.add("MatMul", made.constant(way), flat), made.constant(pelvis))
     moved = made.add("Sub", made.add("MatMul", made.constant(smooth), flat), ways)
     values = made.add("Reshape", moved, made.constant(np.array([-1, len(model.frequencies)])))
-    frequencies, phases = (made.add("Cast", made.single(array), to=TensorProto.DOUBLE) for array in (model.frequencies, model.phases))
+    frequencies, phases = (
+        made.add("Cast", made.single(array), to=TensorProto.DOUBLE) for array in (model.frequencies, model.phases)
+    )
     values = made.add("Cos", made.add("Add", made.add("MatMul", values, frequencies), phases))
     values = made.add("MatMul", values, made.constant(model.weights))
     lags = model.settings.lags_s
     shape = np.array([-1, len(lags), len(CHANNELS)])
     forces = made.add("Cast", made.add("Reshape", values, made.constant(shape)), to=TensorProto.FLOAT)
-    given = [value_info("points", TensorProto.FLOAT, ["S", len(micros), len(POINTS), 3], f"m, {len(micros)} frames at {GRAPH_HZ:g} Hz, the newest last")]
+    given = [
+        value_info(
+            "points",
+            TensorProto.FLOAT,
+            ["S", len(micros), len(POINTS), 3],
+            f"m, {len(micros)} frames at {GRAPH_HZ:g} Hz, the newest last",
+        )
+    ]
     about = f"BW: AP, ML, V of the right foot, and whether it is on the ground, {', '.join(f'{1000 * lag:g}' for lag in lags)} ms before the newest frame"
     exported = made.model("stream", given, forces, ["S", len(lags), len(CHANNELS)], about)
     exported.doc_string = ABOUT

@@ -13,7 +13,19 @@ from scipy.linalg import blas, solve
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 from tqdm import tqdm
 
-from grfkit import DIRECTIONS, GRAVITY, field, field_known, field_study, joints_study, metrics, samples, stream, stream_model, transform
+from grfkit import (
+    DIRECTIONS,
+    GRAVITY,
+    field,
+    field_known,
+    field_study,
+    joints_study,
+    metrics,
+    samples,
+    stream,
+    stream_model,
+    transform,
+)
 from grfkit.samples import MIRROR
 
 AT_ONCE = 4096  # frames whose features are held at a time, 80 MB: our choice
@@ -34,7 +46,11 @@ def targets(recorded, stances, times, *, cutoff_hz):
     that was not measured, or in a contact that was excluded. `cutoff_hz` is the force's low-pass; None: none.
     """
     mine = stances[(stances["file"] == recorded.file) & stances["weighed_kg"].notna()]
-    force = transform.lowpass(recorded.force, cutoff_hz=cutoff_hz, rate_hz=recorded.force_hz) if cutoff_hz else recorded.force
+    force = (
+        transform.lowpass(recorded.force, cutoff_hz=cutoff_hz, rate_hz=recorded.force_hz)
+        if cutoff_hz
+        else recorded.force
+    )
     clock = np.arange(len(force)) / recorded.force_hz
     channels = np.full((len(times), 2, len(stream_model.CHANNELS)), np.nan)
     for step in mine.itertuples():
@@ -50,9 +66,14 @@ def rows(recorded, stances, settings, *, every, cutoff_hz):
     """Lay out one frame in `every` of a recording: inputs (N, I) and targets (N, K * C), left feet mirrored, of those that are known."""
     times = np.arange(len(recorded.points)) / recorded.point_hz
     inputs = stream.motion(settings, recorded.points, times, every=every)
-    known = np.stack([targets(recorded, stances, times[::every] - lag, cutoff_hz=cutoff_hz) for lag in settings.lags_s], axis=2)
+    known = np.stack(
+        [targets(recorded, stances, times[::every] - lag, cutoff_hz=cutoff_hz) for lag in settings.lags_s], axis=2
+    )
     left, right = known[:, 0] * [*MIRROR, 1.0], known[:, 1]
-    pairs = np.concatenate([stream.mirrored(settings, inputs), inputs]), np.concatenate([left, right]).reshape(2 * len(inputs), -1)
+    pairs = (
+        np.concatenate([stream.mirrored(settings, inputs), inputs]),
+        np.concatenate([left, right]).reshape(2 * len(inputs), -1),
+    )
     whole = np.isfinite(pairs[0]).all(axis=1) & np.isfinite(pairs[1]).all(axis=1)
     return tuple(np.float32(one[whole]) for one in pairs)
 
@@ -63,11 +84,13 @@ def sums(recorded, stances, settings, drawn, *, every, cutoff_hz):
     for each in tqdm(recorded, desc="training", unit="file", mininterval=1):
         inputs, known = rows(each, stances, settings, every=every, cutoff_hz=cutoff_hz)
         count = len(drawn[1])
-        gram, cross, frames = of_runners.get(each.runner, (np.zeros((count, count), np.float32, order="F"), np.zeros((count, known.shape[1])), 0))
+        gram, cross, frames = of_runners.get(
+            each.runner, (np.zeros((count, count), np.float32, order="F"), np.zeros((count, known.shape[1])), 0)
+        )
         for first in range(0, len(inputs), AT_ONCE):
-            part = stream_model.features(inputs[first:first + AT_ONCE], *drawn)
+            part = stream_model.features(inputs[first : first + AT_ONCE], *drawn)
             gram = blas.ssyrk(1.0, part.T, beta=1.0, c=gram, overwrite_c=True)
-            cross += part.T @ known[first:first + AT_ONCE]
+            cross += part.T @ known[first : first + AT_ONCE]
         of_runners[each.runner] = Sums(gram, cross, frames + len(inputs))
     return of_runners
 
@@ -78,15 +101,21 @@ def fit(of_runners, settings, drawn, *, noise, without=None):
     gram = np.zeros_like(used[0].gram, dtype=float)
     for one in used:
         gram += one.gram
-    gram[np.diag_indices_from(gram)] += noise * len(gram) / 2  # a cosine's mean square is a half: so many make a kernel of 1
-    weights = solve(gram, sum(one.cross for one in used), assume_a="pos", lower=False, overwrite_a=True, check_finite=False)
+    gram[np.diag_indices_from(gram)] += (
+        noise * len(gram) / 2
+    )  # a cosine's mean square is a half: so many make a kernel of 1
+    weights = solve(
+        gram, sum(one.cross for one in used), assume_a="pos", lower=False, overwrite_a=True, check_finite=False
+    )
     return stream_model.Model(settings, *(array.astype(float) for array in drawn), weights)
 
 
 def left_out(recorded, of_runners, settings, drawn, *, noise, vlr):
     """Stream each recording by a model that all other runners trained: {lag: {file: what stream.run gives}}."""
     streamed = {lag: {} for lag in settings.lags_s}
-    for runner in tqdm(dict.fromkeys(each.runner for each in recorded), desc="leaving out", unit="runner", mininterval=1):
+    for runner in tqdm(
+        dict.fromkeys(each.runner for each in recorded), desc="leaving out", unit="runner", mininterval=1
+    ):
         model = fit(of_runners, settings, drawn, noise=noise, without=runner)
         for each in (one for one in recorded if one.runner == runner):
             times = np.arange(len(each.points)) / each.point_hz
@@ -98,8 +127,12 @@ def left_out(recorded, of_runners, settings, drawn, *, noise, vlr):
 
 def single(model, inputs):
     """Estimate as stream.both, in parts and in single precision but for the weights: twice as fast."""
-    quick = stream_model.Model(model.settings, *(np.float32(array) for array in (model.frequencies, model.phases)), model.weights)
-    return np.concatenate([stream.both(quick, np.float32(inputs[first:first + AT_ONCE])) for first in range(0, len(inputs), AT_ONCE)])
+    quick = stream_model.Model(
+        model.settings, *(np.float32(array) for array in (model.frequencies, model.phases)), model.weights
+    )
+    return np.concatenate(
+        [stream.both(quick, np.float32(inputs[first : first + AT_ONCE])) for first in range(0, len(inputs), AT_ONCE)]
+    )
 
 
 def judged(steps, recorded, settings):
@@ -114,8 +147,14 @@ def contacts(streamed, steps):
 
     `found` are all, with file, side, mid_s, touchdown_s and toeoff_s; `contacts` those that are a measured step, with its stance, runner and speed.
     """
-    found = pd.DataFrame([(file, step.side, (step.touchdown_s + step.toeoff_s) / 2, step.touchdown_s, step.toeoff_s)
-                          for file, one in streamed.items() for step in one[3]], columns=["file", "side", "mid_s", "touchdown_s", "toeoff_s"])
+    found = pd.DataFrame(
+        [
+            (file, step.side, (step.touchdown_s + step.toeoff_s) / 2, step.touchdown_s, step.toeoff_s)
+            for file, one in streamed.items()
+            for step in one[3]
+        ],
+        columns=["file", "side", "mid_s", "touchdown_s", "toeoff_s"],
+    )
     known, missed = field_known.match(found, steps.drop(columns="mid_s"))
     both = found.merge(known[["file", "side", "mid_s", "stance", "runner", "speed"]], on=["file", "side", "mid_s"])
     return found, both, missed
@@ -127,20 +166,28 @@ def timing(streamed, steps, stances, excluded):
     for lag, one in streamed.items():
         found, timed, missed = contacts(one, steps)
         false = None if excluded is None else _false(found, steps, stances, excluded)
-        tables.append(field_study.timing({name(lag): timed}, steps[~steps["stance"].isin(missed["stance"])], missed, false))
+        tables.append(
+            field_study.timing({name(lag): timed}, steps[~steps["stance"].isin(missed["stance"])], missed, false)
+        )
     return pd.concat(tables, ignore_index=True)
 
 
 def _false(found, steps, stances, excluded):
     """List contacts where that foot's was not measured, nor left out (`excluded`), from the first to the last step that is judged."""
-    first, last = (getattr(steps.groupby("file")[column], how)() for column, how in (("touchdown_s", "min"), ("toeoff_s", "max")))
+    first, last = (
+        getattr(steps.groupby("file")[column], how)() for column, how in (("touchdown_s", "min"), ("toeoff_s", "max"))
+    )
     within = found[(found["mid_s"] > found["file"].map(first)) & (found["mid_s"] < found["file"].map(last))]
     wrong = []
     for (file, side), here in within.groupby(["file", "side"]):
         mine, beside = stances[(stances["file"] == file) & (stances["side"] == side)], field_known.BESIDE_S
         others = excluded.loc[excluded["file"] == file, "touchdown_s"].dropna().to_numpy()
-        wrong += [row.Index for row in here.itertuples() if not ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
-                  and not ((others < row.mid_s) & (row.mid_s < others + beside)).any()]
+        wrong += [
+            row.Index
+            for row in here.itertuples()
+            if not ((mine["touchdown_s"] < row.mid_s) & (mine["toeoff_s"] > row.mid_s)).any()
+            and not ((others < row.mid_s) & (row.mid_s < others + beside)).any()
+        ]
     return within.loc[wrong]
 
 
@@ -152,13 +199,19 @@ def forces(streamed, steps, taken):
         for step, end, length in zip(steps.itertuples(), ends, taken.lengths, strict=True):
             times, force, _, _ = one[step.file]
             here = slice(end - length, end)
-            values[here] = np.column_stack([np.interp(at[here], times, column) for column in force[:, "lr".index(step.side)].T])
+            values[here] = np.column_stack(
+                [np.interp(at[here], times, column) for column in force[:, "lr".index(step.side)].T]
+            )
     mean = joints_study.mean_of_others(samples.curve_targets(taken), steps)
     mean[(steps["side"] == "l").to_numpy()] *= MIRROR
     estimates[joints_study.BASELINE] = field.at_times(steps, mean, np.repeat(np.arange(len(steps)), taken.lengths), at)
-    whole = np.logical_and.reduceat(np.isfinite(np.column_stack([estimates[name(lag)] for lag in streamed])).all(axis=1), ends - taken.lengths)
+    whole = np.logical_and.reduceat(
+        np.isfinite(np.column_stack([estimates[name(lag)] for lag in streamed])).all(axis=1), ends - taken.lengths
+    )
     kept = taken.inside & np.repeat(whole, taken.lengths)
-    return metrics.by_stance(metrics.predictions(taken.frames[kept], {key: values[kept] for key, values in estimates.items()}))
+    return metrics.by_stance(
+        metrics.predictions(taken.frames[kept], {key: values[kept] for key, values in estimates.items()})
+    )
 
 
 def compute_ms(model, recorded, *, frames):
@@ -178,10 +231,24 @@ def by_lag(summary, timed, took, lags_s):
     for lag_s in lags_s:
         lag_name, lag_ms = name(lag_s), 1000 * lag_s
         of_timing = timed[(timed["detector"] == lag_name) & (timed["speed"] == field_study.ALL)].iloc[0]
-        of_force = summary[(summary["estimator"] == lag_name) & (summary["speed"] == field_study.ALL)].set_index("direction")
-        table.append({"lag_ms": lag_ms, "latency_ms": lag_ms + np.median(took), "latency_p99_ms": lag_ms + np.quantile(took, 0.99),
-                      **{f"nrmse_pct_{direction.lower()}": of_force.loc[direction, "nrmse_pct"] for direction in of_force.index},
-                      **{column: of_timing[column] for column in ("touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms", "steps", "missed", "false")}})
+        of_force = summary[(summary["estimator"] == lag_name) & (summary["speed"] == field_study.ALL)].set_index(
+            "direction"
+        )
+        table.append(
+            {
+                "lag_ms": lag_ms,
+                "latency_ms": lag_ms + np.median(took),
+                "latency_p99_ms": lag_ms + np.quantile(took, 0.99),
+                **{
+                    f"nrmse_pct_{direction.lower()}": of_force.loc[direction, "nrmse_pct"]
+                    for direction in of_force.index
+                },
+                **{
+                    column: of_timing[column]
+                    for column in ("touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms", "steps", "missed", "false")
+                },
+            }
+        )
     return pd.DataFrame(table)
 
 
@@ -200,12 +267,16 @@ def typical(scores, steps, streamed, recorded, stances, *, seconds, cutoff_hz):
     step = steps[steps["stance"] == errors.index[len(errors) // 2]].iloc[0]
     one = next(each for each in recorded if each.file == step["file"])
     middle = (step["touchdown_s"] + step["toeoff_s"]) / 2
-    times = np.arange(max(0, middle - seconds / 2), min(middle + seconds / 2, (len(one.points) - 1) / one.point_hz), 1 / one.point_hz)
+    times = np.arange(
+        max(0, middle - seconds / 2), min(middle + seconds / 2, (len(one.points) - 1) / one.point_hz), 1 / one.point_hz
+    )
     measured = targets(one, stances, times, cutoff_hz=cutoff_hz)[..., :3]
     shown = {}
     for lag in dict.fromkeys([min(streamed), max(streamed)]):
         clock, force, _, _ = streamed[lag][one.file]
-        shown[name(lag)] = np.stack([np.interp(times, clock, column, right=np.nan) for column in force.reshape(len(clock), -1).T], axis=1).reshape(-1, 2, 3)
+        shown[name(lag)] = np.stack(
+            [np.interp(times, clock, column, right=np.nan) for column in force.reshape(len(clock), -1).T], axis=1
+        ).reshape(-1, 2, 3)
     return f"runner {step['runner']} at {step['speed']}", times, measured, shown
 
 
@@ -219,27 +290,45 @@ def with_ratio(summary, *, to):
 def others(summary, named):
     """Take the nRMSE (%) of estimators {what they are called: name} over all speeds: {what they are called: {direction: nRMSE}}."""
     whole = summary[summary["speed"] == field_study.ALL]
-    return {called: whole[whole["estimator"] == one].set_index("direction")["nrmse_pct"].to_dict() for called, one in named.items()}
+    return {
+        called: whole[whole["estimator"] == one].set_index("direction")["nrmse_pct"].to_dict()
+        for called, one in named.items()
+    }
 
 
 def card(model, about, by_lag, summary, steps):
     """Say of a Model what model_card.Card asks for; `about` holds data, licence and citation, `by_lag` and `summary` are the tables above."""
     runners, settings = steps["runner"].nunique(), model.settings
     whole = summary[summary["speed"] == field_study.ALL].set_index(["estimator", "direction"])
-    scores = [{"lag": f"{row.lag_ms:g} ms", "touchdown RMSE": f"{row.touchdown_rmse_ms:.1f} ms", "toe-off RMSE": f"{row.toeoff_rmse_ms:.1f} ms",
-               **{f"{direction} RMSE": f"{whole.loc[(f'lag {row.lag_ms:g} ms', direction), 'rmse_bw']:.3f} BW" for direction in DIRECTIONS}}
-              for row in by_lag.itertuples()]
+    scores = [
+        {
+            "lag": f"{row.lag_ms:g} ms",
+            "touchdown RMSE": f"{row.touchdown_rmse_ms:.1f} ms",
+            "toe-off RMSE": f"{row.toeoff_rmse_ms:.1f} ms",
+            **{
+                f"{direction} RMSE": f"{whole.loc[(f'lag {row.lag_ms:g} ms', direction), 'rmse_bw']:.3f} BW"
+                for direction in DIRECTIONS
+            },
+        }
+        for row in by_lag.itertuples()
+    ]
     return {
         "title": f"Running: forces while the stance goes on, from 11 points ({runners} runners)",
         "purpose": "Gives the ground reaction force under each foot frame by frame, a fixed lag behind the newest frame, for feedback during running. Not for "
-                   "walking, sprinting or jumping, nor for decisions about one person's health; for recordings that are finished other models are better.",
-        "data": f"{about['data']} {len(steps)} steps of {runners} runners were judged.", "licence": about["licence"], "citation": about["citation"],
+        "walking, sprinting or jumping, nor for decisions about one person's health; for recordings that are finished other models are better.",
+        "data": f"{about['data']} {len(steps)} steps of {runners} runners were judged.",
+        "licence": about["licence"],
+        "citation": about["citation"],
         "recipe": f"Kernel ridge regression by {len(model.phases)} random Fourier features of a window of {settings.window_s:g} s of motion, left feet mirrored "
-                  "(grfkit, notebook 12_stream).",
-        "scores": scores, "scored_on": "Each runner left out: streamed by all others, over measured stances.",
-        "limits": [f"A stream gives nothing until its window is full, nor while a point is missing for longer than {1000 * settings.max_gap_s:g} ms.",
-                   "It does not say when a runner is unlike those that trained it, and its forces do not balance over a stride.",
-                   "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong by as much."],
+        "(grfkit, notebook 12_stream).",
+        "scores": scores,
+        "scored_on": "Each runner left out: streamed by all others, over measured stances.",
+        "limits": [
+            f"A stream gives nothing until its window is full, nor while a point is missing for longer than {1000 * settings.max_gap_s:g} ms.",
+            "It does not say when a runner is unlike those that trained it, and its forces do not balance over a stride.",
+            "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong by as much.",
+        ],
         "use": "    from grfkit import stream\n"
-               f"    streaming = stream.Stream(stream.load(\"path/of/this/folder\"), lag_s={settings.lags_s[len(settings.lags_s) // 2]:g})\n"
-               "    forces = streaming.push(points, time_s)  # (11, 3) m, s"}
+        f'    streaming = stream.Stream(stream.load("path/of/this/folder"), lag_s={settings.lags_s[len(settings.lags_s) // 2]:g})\n'
+        "    forces = streaming.push(points, time_s)  # (11, 3) m, s",
+    }

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from grfkit import POINTS
 
+
 class StudyError(ValueError):
     """What was typed breaks a rule; the message says which, what was found and what to do."""
 
@@ -36,12 +37,17 @@ VLR = Literal["touchdown_to_13", "20_to_80", "first_25_ms"]
 
 
 BLANK = "?"  # what `make new-study` writes where only a person can know
-TABLES = ("trials.csv", "rbds")  # the table of the data folder, and the one derived from the public set's; else a file beside the study
+TABLES = (
+    "trials.csv",
+    "rbds",
+)  # the table of the data folder, and the one derived from the public set's; else a file beside the study
 
 
 def _table(name):
     if name not in TABLES and not re.fullmatch(r"[^/\\:]+\.csv", name):
-        raise ValueError("it is trials.csv (in the data folder), rbds, or the name of another .csv file beside the study file")
+        raise ValueError(
+            "it is trials.csv (in the data folder), rbds, or the name of another .csv file beside the study file"
+        )
     return name
 
 
@@ -329,16 +335,20 @@ def load(path):
     content = _mapping(path)
     blanks = list(_blanks(content))
     if blanks:
-        raise StudyError(f"A study file has no blanks; {path} has {len(blanks)} ({BLANK}): {', '.join(blanks)}. Fill them in: "
-                         "the comment beside each says what is meant.")
+        raise StudyError(
+            f"A study file has no blanks; {path} has {len(blanks)} ({BLANK}): {', '.join(blanks)}. Fill them in: "
+            "the comment beside each says what is meant."
+        )
     try:
         checked = StudyFile.model_validate(content).model_dump(by_alias=True)
     except pydantic.ValidationError as error:
         raise StudyError(explain(path, error, StudyFile)) from None
     _check_points(path, checked["01_preprocess"])
     if checked["study"]["data"] == "recordings" and checked["laboratory"] is None:
-        raise StudyError(f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
-                         "`laboratory`. Add it, or write `data: null` and give DATA=DIR.")
+        raise StudyError(
+            f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
+            "`laboratory`. Add it, or write `data: null` and give DATA=DIR."
+        )
     general, laboratory, fetch = (checked.pop(key) for key in ("study", "laboratory", "fetch"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256, fetch)
@@ -358,8 +368,10 @@ def table_beside(study):
         return None
     path = Path(study.path).parent / name
     if not path.is_file():
-        raise StudyError(f"{study.path} names the table of trials {name}, which lies beside it; {path} does not exist. Write it "
-                         "(make new-study makes one), or name `trials.csv` in the data folder.")
+        raise StudyError(
+            f"{study.path} names the table of trials {name}, which lies beside it; {path} does not exist. Write it "
+            "(make new-study makes one), or name `trials.csv` in the data folder."
+        )
     return path
 
 
@@ -432,24 +444,36 @@ def _check_points(path, section):
     named, clusters = section["points"], section["clusters"]
     sources = [name for name in ("points", "theia", "clusters") if section[name] or section[name] == {}]
     if len(sources) != 1:
-        raise StudyError(f"{path}: 01_preprocess needs one of `points`, `theia` and `clusters`; found "
-                         f"{' and '.join(sources) or 'none'}. "
-                         "Write `points: null`, `theia: false` and `clusters: null` for those that are not meant.")
+        raise StudyError(
+            f"{path}: 01_preprocess needs one of `points`, `theia` and `clusters`; found "
+            f"{' and '.join(sources) or 'none'}. "
+            "Write `points: null`, `theia: false` and `clusters: null` for those that are not meant."
+        )
     if section["treadmill"] and section["forward"] == "found":
-        raise StudyError(f"{path}: on a treadmill the pelvis stays where it is, so that `forward: found` has nothing to go by. "
-                         "Name the axis, such as \"+x\".")
+        raise StudyError(
+            f"{path}: on a treadmill the pelvis stays where it is, so that `forward: found` has nothing to go by. "
+            'Name the axis, such as "+x".'
+        )
     if section["theia"]:
         return
     found = set(named if named is not None else clusters["landmarks"])
     if found != set(POINTS):
-        raise StudyError(f"{path}: 01_preprocess must say where all 11 points come from; "
-                         f"missing: {sorted(set(POINTS) - found)}, unknown: {sorted(found - set(POINTS))}.")
+        raise StudyError(
+            f"{path}: 01_preprocess must say where all 11 points come from; "
+            f"missing: {sorted(set(POINTS) - found)}, unknown: {sorted(found - set(POINTS))}."
+        )
     if clusters is not None:
-        wrong = [point for point, mark in clusters["landmarks"].items() if mark["regression"] and not point.endswith("_hip")]
+        wrong = [
+            point for point, mark in clusters["landmarks"].items() if mark["regression"] and not point.endswith("_hip")
+        ]
         if wrong:
-            raise StudyError(f"{path}: a regression gives a hip joint centre; found one for {', '.join(wrong)}. "
-                             "Name the markers of the static trial instead.")
+            raise StudyError(
+                f"{path}: a regression gives a hip joint centre; found one for {', '.join(wrong)}. "
+                "Name the markers of the static trial instead."
+            )
         carriers = {landmark["segment"] for landmark in clusters["landmarks"].values()}
         if not carriers <= set(clusters["segments"]):
-            raise StudyError(f"{path}: 01_preprocess.clusters.landmarks names segments without markers: "
-                             f"{sorted(carriers - set(clusters['segments']))}. Add them to `segments`.")
+            raise StudyError(
+                f"{path}: 01_preprocess.clusters.landmarks names segments without markers: "
+                f"{sorted(carriers - set(clusters['segments']))}. Add them to `segments`."
+            )

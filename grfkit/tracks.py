@@ -9,7 +9,9 @@ from grfkit.points import Excluded
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
 SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
-ALIGNED_DEG = 10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
+ALIGNED_DEG = (
+    10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
+)
 
 
 class Tracks:
@@ -44,7 +46,9 @@ class Tracks:
         if longest > self.max_gap_s + 1e-9:
             raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
         expected = (times[-1] - times[0]) * self.rate_hz
-        if expected - len(inside) > self.missing_share * expected + 1:  # one frame more or less is where the window begins
+        if (
+            expected - len(inside) > self.missing_share * expected + 1
+        ):  # one frame more or less is where the window begins
             raise Excluded(f"points missing in more than {100 * self.missing_share:.0f} % of frames")
         return self.spline(times)
 

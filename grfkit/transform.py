@@ -18,8 +18,10 @@ def lowpass(values, *, cutoff_hz, rate_hz):
 
     corrected = cutoff_hz / (2**0.5 - 1) ** 0.25
     if corrected >= rate_hz / 2:
-        raise ValueError(f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * corrected:.0f} Hz; found {rate_hz} Hz. "
-                         "Lower the cutoff in the study file, or set it to null.")
+        raise ValueError(
+            f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * corrected:.0f} Hz; found {rate_hz} Hz. "
+            "Lower the cutoff in the study file, or set it to null."
+        )
     return sosfiltfilt(butter(2, corrected, fs=rate_hz, output="sos"), values, axis=0)
 
 
@@ -105,8 +107,10 @@ def arrays(frames, stances):
     of_stance = frames.groupby("stance", sort=False).indices
     absent = [stance for stance in stances["stance"] if stance not in of_stance]
     if absent or not len(stances):
-        raise ValueError(f"Stances must have frames, and there must be some; of {len(stances)} asked for, {len(absent)} "
-                         "have none. Run 01_preprocess again.")
+        raise ValueError(
+            f"Stances must have frames, and there must be some; of {len(stances)} asked for, {len(absent)} "
+            "have none. Run 01_preprocess again."
+        )
     lengths = np.array([len(of_stance[stance]) for stance in stances["stance"]])
     index = np.concatenate([of_stance[stance] for stance in stances["stance"]])
     points = np.empty((len(index), len(INPUTS)), frames.dtypes[INPUTS[0]])

@@ -7,6 +7,7 @@ The chain of one trial: style (a runner's numbers today, here) -> force of each 
 (`virtual_motion`) -> feet planted under it, and a pelvis so that all segments add up to it (`virtual_body`) -> cameras,
 plates and the C3D file (`virtual_c3d`). Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
 """
+
 import argparse
 import math
 import time
@@ -61,9 +62,16 @@ STYLE = {
 # what shows a force in the movement, target += slope * (source - its mean): our choice. A flat landing takes longer to stop
 # (so that some runners have no impact peak), braking comes with a foot set far ahead, a strong push-off lifts the heel,
 # a sliding foot pushes at once
-LINKS = [("limb_time", "strike", -0.0004), ("overstride", "brake", 0.2), ("toe_off", "brake", 50.0),
-         ("toe_off", "brake_skew", -50.0), ("slide_ahead", "brake_spike", 6.0), ("slide_in", "sway_spike", 4.0),
-         ("toe_out", "sway_skew", 10.0), ("pelvis_drop", "sway_double", 4.0)]
+LINKS = [
+    ("limb_time", "strike", -0.0004),
+    ("overstride", "brake", 0.2),
+    ("toe_off", "brake", 50.0),
+    ("toe_off", "brake_skew", -50.0),
+    ("slide_ahead", "brake_spike", 6.0),
+    ("slide_in", "sway_spike", 4.0),
+    ("toe_out", "sway_skew", 10.0),
+    ("pelvis_drop", "sway_double", 4.0),
+]
 ASYMMETRIC = ("limb_speed", "brake", "peak_time", "sway_double", "strike")  # between the legs, by a third of the spread
 
 
@@ -131,8 +139,20 @@ def plan_trials(seed, *, men, women, shoes, laps, trials):
         for shoe, lap, trial in np.ndindex(shoes, laps, trials):
             letter = chr(ord("A") + shoe)
             speed = draw_style(runner, *sources(seed, number, shoe, lap, trial), lap=lap)["speed"][0, 0]
-            rows.append((f"{name}/{name}_{letter}_{lap}_{trial + 1}.c3d", name, runner.mass_kg, runner.height_m, sex,
-                         round(speed, 3), letter, lap, trial + 1, ""))
+            rows.append(
+                (
+                    f"{name}/{name}_{letter}_{lap}_{trial + 1}.c3d",
+                    name,
+                    runner.mass_kg,
+                    runner.height_m,
+                    sex,
+                    round(speed, 3),
+                    letter,
+                    lap,
+                    trial + 1,
+                    "",
+                )
+            )
     columns = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
     return pd.DataFrame(rows, columns=columns), runners
 
@@ -146,14 +166,38 @@ def plan_faults(files, seed, counts):
     """Choose the trials with a planted fault: dict of file -> fault. counts is dict of fault -> number of trials."""
     wanted = [fault for fault, count in counts.items() for _ in range(count)]
     if len(wanted) > len(files):
-        raise ValueError(f"Every planted fault needs a trial of its own; found {len(wanted)} faults and {len(files)} "
-                         "trials. Plant fewer faults or record more trials.")
+        raise ValueError(
+            f"Every planted fault needs a trial of its own; found {len(wanted)} faults and {len(files)} "
+            "trials. Plant fewer faults or record more trials."
+        )
     return dict(zip(rng_of(seed, 0).permutation(files), wanted))
 
 
-def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz, joint_bias_m, joint_jitter_m,
-           camera_cutoff_hz, plate_noise_n, plate_drift_n, crosstalk, wrong_person_trials, missed_plate_steps,
-           lost_frame_trials, stuck_force_trials, unsynchronised_trials, wrong_mass_trials, wrong_speed_trials):
+def record(
+    folder,
+    *,
+    seed,
+    men,
+    women,
+    shoes,
+    laps,
+    trials,
+    camera_hz,
+    plate_hz,
+    joint_bias_m,
+    joint_jitter_m,
+    camera_cutoff_hz,
+    plate_noise_n,
+    plate_drift_n,
+    crosstalk,
+    wrong_person_trials,
+    missed_plate_steps,
+    lost_frame_trials,
+    stuck_force_trials,
+    unsynchronised_trials,
+    wrong_mass_trials,
+    wrong_speed_trials,
+):
     """Record a virtual study: C3D files, planted.csv (file, fault, side: l, r or both) and, last of all, trials.csv.
 
     Every trial has one whole left and one whole right stance on two plates, but for the planted faults, each in another
@@ -169,8 +213,21 @@ def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz
     folder = Path(folder)
     (folder / "trials.csv").unlink(missing_ok=True)  # an interrupted recording is never taken for whole
     table, runners = plan_trials(seed, men=men, women=women, shoes=shoes, laps=laps, trials=trials)
-    counts = dict(zip(FAULTS, (wrong_person_trials, missed_plate_steps, lost_frame_trials, stuck_force_trials, unsynchronised_trials,
-                               wrong_mass_trials, wrong_speed_trials), strict=True))
+    counts = dict(
+        zip(
+            FAULTS,
+            (
+                wrong_person_trials,
+                missed_plate_steps,
+                lost_frame_trials,
+                stuck_force_trials,
+                unsynchronised_trials,
+                wrong_mass_trials,
+                wrong_speed_trials,
+            ),
+            strict=True,
+        )
+    )
     faults = plan_faults(table["file"], seed, counts)
     mixing = np.eye(8) + crosstalk * (1 - np.eye(8)) * rng_of(seed, 0, 0).uniform(-1, 1, (8, 8))
     plates = {"rate_hz": plate_hz, "noise_n": plate_noise_n, "drift_n": plate_drift_n, "mixing": mixing}
@@ -187,7 +244,9 @@ def record(folder, *, seed, men, women, shoes, laps, trials, camera_hz, plate_hz
         if row.file in faults:
             planted.append((row.file, faults[row.file], side))
         if faults.get(row.file) == "wrong_mass":
-            table.loc[row.Index, "mass_kg"] = round(row.mass_kg * (1 + rng.choice([-1, 1]) * rng.uniform(*WRONG_MASS)), 1)
+            table.loc[row.Index, "mass_kg"] = round(
+                row.mass_kg * (1 + rng.choice([-1, 1]) * rng.uniform(*WRONG_MASS)), 1
+            )
     _write_table(pd.DataFrame(planted, columns=["file", "fault", "side"]), folder / "planted.csv")
     _write_table(table, folder / "trials.csv")
     return table
@@ -212,9 +271,9 @@ def record_trial(runner, style, rng, cameras, plates, fault):
         points[start:] = virtual_c3d.film(other, rng, **cameras)[start:]
     if fault == "lost_frames":
         start = (touchdown - begin) // each + 2
-        points[start:start + int(rng.integers(LOST_FRAMES[0], LOST_FRAMES[1] + 1))] = np.nan
+        points[start : start + int(rng.integers(LOST_FRAMES[0], LOST_FRAMES[1] + 1))] = np.nan
     step = rate_hz // plates["rate_hz"]
-    loads = virtual_c3d.plate_loads(motion.force, motion.centre)[:, begin::step][:, :frames * each // step]
+    loads = virtual_c3d.plate_loads(motion.force, motion.centre)[:, begin::step][:, : frames * each // step]
     if fault == "stuck_force":
         virtual_c3d.hold_force(loads, (toeoff - begin) // step, rng.uniform(*STUCK_N))
     if fault == "unsynchronised":
@@ -249,8 +308,10 @@ def main(arguments=None):
     try:
         settings = study.load(asked.study)
         if settings.laboratory is None:
-            raise ValueError(f"A virtual recording needs a section `laboratory`; {asked.study} has none. "
-                             "Copy it from params/virtual.yaml.")
+            raise ValueError(
+                f"A virtual recording needs a section `laboratory`; {asked.study} has none. "
+                "Copy it from params/virtual.yaml."
+            )
         record(asked.out, seed=settings.seed, **settings.laboratory)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None

@@ -3,22 +3,40 @@
 Given the path of the centre of mass and the timing of steps, this places the 11 points and the seven segments so that
 the mass-weighted sum of the segments is the centre of mass to rounding. Axes AP, ML, V; m, s, kg, radians inside.
 """
+
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
 # de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel), share of length
-SEGMENTS = {"m": {"thigh": (0.1416, 0.4095), "shank": (0.0433, 0.4459), "foot": (0.0137, 0.4415)},
-            "f": {"thigh": (0.1478, 0.3612), "shank": (0.0481, 0.4416), "foot": (0.0129, 0.4014)}}
+SEGMENTS = {
+    "m": {"thigh": (0.1416, 0.4095), "shank": (0.0433, 0.4459), "foot": (0.0137, 0.4415)},
+    "f": {"thigh": (0.1478, 0.3612), "shank": (0.0481, 0.4416), "foot": (0.0129, 0.4014)},
+}
 # shares of height: thigh, shank, foot and ankle after Winter 2009; the others are our choice (ankle_on: before the heel)
-BODY = {"thigh": 0.245, "shank": 0.246, "foot": 0.152, "ankle": 0.039, "ankle_on": 0.04, "hip_half": 0.05,
-        "pelvis_up": 0.02, "trunk_up": 0.17}
+BODY = {
+    "thigh": 0.245,
+    "shank": 0.246,
+    "foot": 0.152,
+    "ankle": 0.039,
+    "ankle_on": 0.04,
+    "hip_half": 0.05,
+    "pelvis_up": 0.02,
+    "trunk_up": 0.17,
+}
 SOLE = 0.025  # m, heel and toe points above the ground
 EXTENSION = 0.990  # longest hip-ankle distance over thigh + shank: our choice, some 16 degrees of knee flexion
 GIVE = 0.01  # m, by which spine and arms let the trunk's centre sink in the middle of a contact: our choice
 SETTLE_SHARE = 0.6  # of the lower limb's speed at touchdown is the heel's: our choice
 # share of swing; ankle before the centre of mass and above the ground (shares of height); foot pitch (degrees): our choice
-SWING = np.array([(0.16, -0.290, 0.157, -80), (0.36, -0.215, 0.192, -76), (0.56, -0.040, 0.178, -42),
-                  (0.74, 0.095, 0.143, -8), (0.90, 0.148, 0.108, 10)])
+SWING = np.array(
+    [
+        (0.16, -0.290, 0.157, -80),
+        (0.36, -0.215, 0.192, -76),
+        (0.56, -0.040, 0.178, -42),
+        (0.74, 0.095, 0.143, -8),
+        (0.90, 0.148, 0.108, 10),
+    ]
+)
 
 
 def segment_masses(runner):
@@ -83,8 +101,11 @@ class Foot:
         rate = 1.9 * angle / seconds  # the lift's slope at its end; its curvature there is 0
         across = -np.sin(angle) * self.ahead + np.cos(angle) * np.array([0, 0, 1])
         state = self.stance(step, frame)[0]
-        return state, np.array([*(-self.length * across * rate), rate]), \
-            np.array([*(self.length * self.along(np.array([angle]))[0] * rate**2), 0])
+        return (
+            state,
+            np.array([*(-self.length * across * rate), rate]),
+            np.array([*(self.length * self.along(np.array([angle]))[0] * rate**2), 0]),
+        )
 
     def swing(self, step, after, frame, com):
         """Give states (T, 4) at frames between a step's toe-off and the foot's next touchdown: one quintic spline (C4)."""
@@ -93,14 +114,20 @@ class Foot:
         when = end + SWING[:, 0] * (start - end)
         way = com[np.round(when).astype(int)]
         pitch = np.radians(SWING[:, 3])
-        ankle = np.column_stack([way[:, 0] + SWING[:, 1] * self.height, self.midway(step, after, SWING[:, 0]),
-                                 SWING[:, 2] * self.height * self.steps.own["swing_height"][step]])
+        ankle = np.column_stack(
+            [
+                way[:, 0] + SWING[:, 1] * self.height,
+                self.midway(step, after, SWING[:, 0]),
+                SWING[:, 2] * self.height * self.steps.own["swing_height"][step],
+            ]
+        )
         first, rate, curve = self.leaving(step)
         last, last_rate = self.landing(after)
         knots = np.vstack([first, np.column_stack([ankle - self.to_ankle(pitch), pitch]), last])
         times = np.array([end, *when, start]) / self.rate_hz
-        spline = make_interp_spline(times, knots, k=5, 
-                                    bc_type=([(1, rate), (2, curve)], [(1, last_rate), (2, np.zeros(4))]))
+        spline = make_interp_spline(
+            times, knots, k=5, bc_type=([(1, rate), (2, curve)], [(1, last_rate), (2, np.zeros(4))])
+        )
         return spline(frame / self.rate_hz)
 
     def midway(self, step, after, share):
@@ -163,8 +190,10 @@ class Body:
     def segments(self, pelvis):
         """Give the centres (T, 7, 3) m of the segments."""
         hip, knee = self.joints(pelvis)
-        thigh, shank, foot = (start + at * (end - start) for at, start, end in
-                              zip(self.centre_at, (hip, knee, self.heel), (knee, self.ankle, self.toe)))
+        thigh, shank, foot = (
+            start + at * (end - start)
+            for at, start, end in zip(self.centre_at, (hip, knee, self.heel), (knee, self.ankle, self.toe))
+        )
         legs = [part for side in (0, 1) for part in (thigh[side], shank[side], foot[side])]
         return np.stack([pelvis + self.trunk_from_pelvis, *legs], axis=1)
 

@@ -5,6 +5,7 @@ end from X = 0. They are written as C3D type 3 (eight raw channels a plate, Kist
 (down), and the channels hold the force on the runner, so that `ezc3d` reads the vertical force back positive, as it does
 from recordings of QTM.
 """
+
 import ezc3d
 import numpy as np
 from scipy import signal
@@ -46,7 +47,7 @@ def plate_loads(force, centre):
 
 def hold_force(loads, toeoff, held_n):
     """Let the plate of the contact that ends at frame `toeoff` go on reading a vertical force: changes loads (PLATES, T, 6)."""
-    plate = int(np.argmax(loads[:, toeoff - 50:toeoff, 2].sum(axis=1)))
+    plate = int(np.argmax(loads[:, toeoff - 50 : toeoff, 2].sum(axis=1)))
     middle = np.array([(plate + 0.5) * PLATE_LENGTH, PLATE_WIDTH / 2, 0.0])
     loads[plate, toeoff:] += np.concatenate([[0, 0, held_n], np.cross(middle, [0, 0, held_n])])
 
@@ -70,7 +71,7 @@ def beside_plates(motion, shift, side, rng):
     The other foot stays on them.
     """
     outward, prints = 1 - 2 * side, [_print(motion, contact, axis=1).mean() for contact in motion.contacts]
-    own, other = ((prints[1], prints[2]) if motion.contacts[1][0] == side else (prints[2], prints[1]))
+    own, other = (prints[1], prints[2]) if motion.contacts[1][0] == side else (prints[2], prints[1])
     most = max(0.005, min(0.08, abs(own - other) - FOOT_HALF_WIDTH - 0.01))
     edge = PLATE_WIDTH if side == 0 else 0.0
     return np.array([shift[0], edge + outward * rng.uniform(0, most) - own, 0])

@@ -18,7 +18,10 @@ from grfkit.virtual_motion import STEPS, simulate
 RATE_HZ, CAMERA_HZ, CUTOFF_HZ = 1000, 100, 20.0  # of force, cameras and their low-pass: those of the study virtual
 PADDING_S = 0.030  # as much as any recipe asks for
 HEIGHT_M = 1.70  # of the runner: what the model's contact time is stated for
-STEP_TIME, BRAKING = -0.22, 1.0  # exponents of speed: measured on the public set rbds, 22 runners at 2.5, 3.5 and 4.5 m/s
+STEP_TIME, BRAKING = (
+    -0.22,
+    1.0,
+)  # exponents of speed: measured on the public set rbds, 22 runners at 2.5, 3.5 and 4.5 m/s
 CONTACT = 1  # which of a trial's contacts is looked at: a right leg's
 
 
@@ -35,21 +38,51 @@ class Knob:
 
 
 KNOBS = {
-    "speed_m_s": Knob("Speed (m/s)", 2.5, 5.0, 0.1, 3.6,
-                      "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with speed (both "
-                      "measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in people impact grows too "
-                      "(Munro, Miller and Fuglevand 1987)."),
-    "stiffness_pct": Knob("Stiffness (%)", 70, 150, 5, 100,
-                          "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a sine, Morin et al. "
-                          "2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng 1990), stands below."),
-    "mass_kg": Knob("Mass (kg)", 45, 100, 1, 65,
-                    "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes."),
-    "strike_deg": Knob("Foot strike (°)", 0, 25, 1, 13,
-                       "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the lower and later its "
-                       "share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is the force at 13 % of stance."),
-    "noise_mm": Knob("Camera noise (mm)", 0, 20, 1, 2,
-                     "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes points and "
-                     "estimate, never the force."),
+    "speed_m_s": Knob(
+        "Speed (m/s)",
+        2.5,
+        5.0,
+        0.1,
+        3.6,
+        "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with speed (both "
+        "measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in people impact grows too "
+        "(Munro, Miller and Fuglevand 1987).",
+    ),
+    "stiffness_pct": Knob(
+        "Stiffness (%)",
+        70,
+        150,
+        5,
+        100,
+        "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a sine, Morin et al. "
+        "2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng 1990), stands below.",
+    ),
+    "mass_kg": Knob(
+        "Mass (kg)",
+        45,
+        100,
+        1,
+        65,
+        "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes.",
+    ),
+    "strike_deg": Knob(
+        "Foot strike (°)",
+        0,
+        25,
+        1,
+        13,
+        "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the lower and later its "
+        "share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is the force at 13 % of stance.",
+    ),
+    "noise_mm": Knob(
+        "Camera noise (mm)",
+        0,
+        20,
+        1,
+        2,
+        "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes points and "
+        "estimate, never the force.",
+    ),
 }
 
 
@@ -71,20 +104,43 @@ def run(*, speed_m_s, stiffness_pct, mass_kg, strike_deg, noise_mm):
     motion = move(speed_m_s, stiffness_pct, mass_kg, strike_deg)
     _, touchdown, toeoff = motion.contacts[CONTACT]
     each, pad = RATE_HZ // CAMERA_HZ, round(PADDING_S * RATE_HZ)
-    filmed = virtual_c3d.film(motion.points[::each], np.random.default_rng(0), rate_hz=CAMERA_HZ, bias_m=0.0,
-                              jitter_m=noise_mm / 1000, cutoff_hz=CUTOFF_HZ)
+    filmed = virtual_c3d.film(
+        motion.points[::each],
+        np.random.default_rng(0),
+        rate_hz=CAMERA_HZ,
+        bias_m=0.0,
+        jitter_m=noise_mm / 1000,
+        cutoff_hz=CUTOFF_HZ,
+    )
     when = np.arange(touchdown - pad, toeoff + pad + 1)
     points = CubicSpline(np.arange(len(filmed)) * each, filmed)(when)
     points = transform.to_touchdown_frame(points, points[pad, 0])
     weight_n = mass_kg * GRAVITY
     force = motion.force[1, when] / weight_n
-    frames = pd.DataFrame(np.column_stack([(when - touchdown) / RATE_HZ, points.reshape(len(when), -1), force]), columns=["time_s", *INPUTS, *FORCES])
+    frames = pd.DataFrame(
+        np.column_stack([(when - touchdown) / RATE_HZ, points.reshape(len(when), -1), force]),
+        columns=["time_s", *INPUTS, *FORCES],
+    )
     frames.insert(0, "frame", np.arange(len(frames)))
     frames.insert(0, "stance", 0)
     flight_s = (motion.contacts[CONTACT + 1][1] - toeoff) / RATE_HZ
-    stances = pd.DataFrame([{"stance": 0, "runner": "simulated", "side": "r", "speed_m_s": speed_m_s, "mass_kg": mass_kg, "touchdown_s": 0.0,
-                             "toeoff_s": (toeoff - touchdown) / RATE_HZ, "flight_s": flight_s, "split": "test",
-                             "weighed_kg": mass_kg, "unit_kg": mass_kg}])
+    stances = pd.DataFrame(
+        [
+            {
+                "stance": 0,
+                "runner": "simulated",
+                "side": "r",
+                "speed_m_s": speed_m_s,
+                "mass_kg": mass_kg,
+                "touchdown_s": 0.0,
+                "toeoff_s": (toeoff - touchdown) / RATE_HZ,
+                "flight_s": flight_s,
+                "split": "test",
+                "weighed_kg": mass_kg,
+                "unit_kg": mass_kg,
+            }
+        ]
+    )
     return Run(frames, stances, weight_n, _facts(motion, touchdown, toeoff, flight_s))
 
 
@@ -116,8 +172,12 @@ def contact_time(wanted, flight_s):
 
 def _facts(motion, touchdown, toeoff, flight_s):
     """Give times of the step, the largest vertical force, how far the centre of mass sinks, and the vertical stiffness of both."""
-    height, peak_n = motion.com[touchdown:toeoff + 1, 2], motion.force[1, touchdown:toeoff + 1, 2].max()
+    height, peak_n = motion.com[touchdown : toeoff + 1, 2], motion.force[1, touchdown : toeoff + 1, 2].max()
     sinking_m = height[0] - height.min()
-    return {"contact time (ms)": 1000 * (toeoff - touchdown) / RATE_HZ, "flight time (ms)": 1000 * flight_s,
-            "largest vertical force (N)": peak_n, "sinking of the centre of mass (mm)": 1000 * sinking_m,
-            "vertical stiffness (kN/m)": peak_n / sinking_m / 1000}
+    return {
+        "contact time (ms)": 1000 * (toeoff - touchdown) / RATE_HZ,
+        "flight time (ms)": 1000 * flight_s,
+        "largest vertical force (N)": peak_n,
+        "sinking of the centre of mass (mm)": 1000 * sinking_m,
+        "vertical stiffness (kN/m)": peak_n / sinking_m / 1000,
+    }

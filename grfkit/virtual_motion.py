@@ -4,6 +4,7 @@ The vertical force follows the two-mass model (Clark, Ryan & Weyand 2017, J Exp 
 balances gravity, flight is ballistic, braking and propulsion balance.
 Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
 """
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,8 +36,13 @@ class Motion:
 
     def moved(self, shift):
         """Translate everything by a shift (3,) m."""
-        return replace(self, centre=self.centre + shift, points=self.points + shift, com=self.com + shift,
-                       segment_com=self.segment_com + shift)
+        return replace(
+            self,
+            centre=self.centre + shift,
+            points=self.points + shift,
+            com=self.com + shift,
+            segment_com=self.segment_com + shift,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,24 @@ def time_steps(runner, style, first, rate_hz, *, plates=True):
     side = (first + np.arange(STEPS)) % 2  # the third step (2) is of side `first`
     own = {name: value[side, np.arange(STEPS)] for name, value in style.items()}
     speed = own["speed"][0]
-    shortest = 0.96 + BODY["foot"] * runner.height_m if plates else 0.0  # so that two steps fit on two plates and their neighbours on none
+    shortest = (
+        0.96 + BODY["foot"] * runner.height_m if plates else 0.0
+    )  # so that two steps fit on two plates and their neighbours on none
     step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
     contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
     frames = np.round(contact * rate_hz).astype(int)
     middle = step_time * rate_hz * np.arange(STEPS)  # of contacts: evenly spaced
     touchdown = np.round(middle - frames / 2).astype(int)
-    return Steps(side, touchdown - touchdown[0], frames, own, speed, own["step_width"][0], rate_hz,
-                 BODY["ankle_on"] * runner.height_m)
+    return Steps(
+        side,
+        touchdown - touchdown[0],
+        frames,
+        own,
+        speed,
+        own["step_width"][0],
+        rate_hz,
+        BODY["ankle_on"] * runner.height_m,
+    )
 
 
 def vertical_force(steps, step, impulse, rate_hz):
@@ -103,8 +119,12 @@ def horizontal_force(steps, step, impulse, rate_hz):
     hump = (1 - np.cos(turn)) / 2
     early = np.minimum(phase * steps.frames[step] / rate_hz / (2.6 * own["limb_time"]), 1)
     spike = impact_peak(own) * np.sin(2 * np.pi * early) * np.sin(np.pi * early) ** 2
-    along = -(own["brake"] * np.sin(turn) + own["brake_sharp"] * np.sin(2 * turn)
-              + own["brake_skew"] * (np.cos(turn) - np.cos(2 * turn)) + own["brake_spike"] * spike)
+    along = -(
+        own["brake"] * np.sin(turn)
+        + own["brake_sharp"] * np.sin(2 * turn)
+        + own["brake_skew"] * (np.cos(turn) - np.cos(2 * turn))
+        + own["brake_spike"] * spike
+    )
     along -= hump * along.sum() / hump.sum()
     inward = 1 if steps.side[step] else -1
     across = hump * (1 + own["sway_skew"] * np.cos(np.pi * phase)) + own["sway_double"] * (1 - np.cos(2 * turn)) / 2
@@ -173,7 +193,7 @@ def simulate(runner, style, *, first_side, rate_hz, plates=True):
     force = foot_forces(runner, steps, rate_hz)
     acceleration = force.sum(axis=0) / runner.mass_kg - [0, 0, GRAVITY]
     com = integrate(acceleration, rate_hz, span=steps.touchdown[4], mean_velocity=[steps.speed, 0, 0])
-    com[:, 1] -= com[:steps.touchdown[4], 1].mean()
+    com[:, 1] -= com[: steps.touchdown[4], 1].mean()
     kept = np.arange(steps.touchdown[1], steps.touchdown[4] + steps.frames[4] + 1)
     prints = foot_prints(steps, com)
     feet = [Foot(runner, steps, side, prints, rate_hz) for side in (0, 1)]
@@ -186,8 +206,17 @@ def simulate(runner, style, *, first_side, rate_hz, plates=True):
     centre = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
     starts = steps.touchdown - kept[0]
     contacts = [tuple(map(int, (steps.side[k], starts[k], starts[k] + steps.frames[k]))) for k in (1, 2, 3, 4)]
-    return Motion(rate_hz, force[:, kept], centre, body.points(pelvis), com, body.segments(pelvis), segment_masses(runner),
-                  contacts, np.stack([path[3] for path in paths]))
+    return Motion(
+        rate_hz,
+        force[:, kept],
+        centre,
+        body.points(pelvis),
+        com,
+        body.segments(pelvis),
+        segment_masses(runner),
+        contacts,
+        np.stack([path[3] for path in paths]),
+    )
 
 
 def stride_phase(steps):

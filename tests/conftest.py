@@ -61,14 +61,26 @@ def project(tmp_path_factory):
 def make_command(*arguments):
     """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make would
     change what this one does and prints."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    }
     return ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"], environment
 
 
 def make(project, *arguments):
     command, environment = make_command(*arguments)
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace",
-                          timeout=300)
+    return subprocess.run(
+        command,
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +112,7 @@ def theia_export():
 @pytest.fixture
 def tidy():
     """Make stances and frames as 01_preprocess saves them: `n` half-sine stances of different lengths at 1 kHz."""
+
     def make(n=6, runners=3, seed=0):
         rng = np.random.default_rng(seed)
         stances, frames = [], []
@@ -108,17 +121,40 @@ def tidy():
             time = (np.arange(length + 20) - 10) / 1000
             inside = (time > -1e-9) & (time < (length - 0.5) / 1000)
             share = np.clip(time / ((length - 1) / 1000), 0, 1)
-            force = np.stack([-0.3 * np.sin(2 * np.pi * share), 0.1 * np.sin(np.pi * share), 2.5 * np.sin(np.pi * share) + 0.02])
+            force = np.stack(
+                [-0.3 * np.sin(2 * np.pi * share), 0.1 * np.sin(np.pi * share), 2.5 * np.sin(np.pi * share) + 0.02]
+            )
             force = force.T * inside[:, None] * rng.uniform(0.9, 1.1)
-            points = rng.normal(size=33) + 0.1 * np.outer(share, rng.normal(size=33)) + force.mean(axis=1, keepdims=True)
-            stances.append({"stance": number, "file": f"{number}.c3d", "runner": f"v{number % runners:02d}", "side": "lr"[number % 2],
-                            "speed_m_s": 3.6, "shoe": "A", "lap": str(number // 2 % 3), "trial": "1", "mass_kg": 60.0,
-                            "touchdown_s": 0.5, "toeoff_s": 0.5 + (length - 1) / 1000, "flight_s": 0.1, "split": "train", "weighed_kg": 57.0, "unit_kg": 60.0})
-            table = pd.DataFrame(np.column_stack([time, points, force]).astype(np.float32), columns=["time_s", *INPUTS, *FORCES])
+            points = (
+                rng.normal(size=33) + 0.1 * np.outer(share, rng.normal(size=33)) + force.mean(axis=1, keepdims=True)
+            )
+            stances.append(
+                {
+                    "stance": number,
+                    "file": f"{number}.c3d",
+                    "runner": f"v{number % runners:02d}",
+                    "side": "lr"[number % 2],
+                    "speed_m_s": 3.6,
+                    "shoe": "A",
+                    "lap": str(number // 2 % 3),
+                    "trial": "1",
+                    "mass_kg": 60.0,
+                    "touchdown_s": 0.5,
+                    "toeoff_s": 0.5 + (length - 1) / 1000,
+                    "flight_s": 0.1,
+                    "split": "train",
+                    "weighed_kg": 57.0,
+                    "unit_kg": 60.0,
+                }
+            )
+            table = pd.DataFrame(
+                np.column_stack([time, points, force]).astype(np.float32), columns=["time_s", *INPUTS, *FORCES]
+            )
             table.insert(0, "frame", np.arange(len(table)))
             table.insert(0, "stance", number)
             frames.append(table)
         return pd.DataFrame(stances), pd.concat(frames, ignore_index=True)
+
     return make
 
 
@@ -127,7 +163,9 @@ def virtual_run(number, *, hz=200):
     runner, rng = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2]), virtual.rng_of(8, number)
     style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0)
     motion = virtual.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
-    return motion.points[::1000 // hz], [("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts]
+    return motion.points[:: 1000 // hz], [
+        ("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts
+    ]
 
 
 def mirrored(points):

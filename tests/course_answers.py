@@ -19,5 +19,8 @@ def solutions(session):
 
 def checked(module):
     """List the exercises that a session's module checks: its functions check_NAME."""
-    return sorted(name.removeprefix("check_") for name, value in vars(module).items()
-                  if name.startswith("check_") and inspect.isfunction(value))
+    return sorted(
+        name.removeprefix("check_")
+        for name, value in vars(module).items()
+        if name.startswith("check_") and inspect.isfunction(value)
+    )

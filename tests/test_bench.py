@@ -7,7 +7,15 @@ from conftest import ROOT
 
 from grfkit import bench, bench_cases, estimators, kernel, recipes, samples, transform
 
-NETWORK = {"frames_per_step": 20, "layers": 1, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4, "epochs": 2}
+NETWORK = {
+    "frames_per_step": 20,
+    "layers": 1,
+    "units": 4,
+    "dropout": 0.0,
+    "learning_rate": 0.01,
+    "batch_size": 4,
+    "epochs": 2,
+}
 
 
 @pytest.fixture
@@ -31,20 +39,41 @@ def test_row_gives_the_median_of_ratios_not_the_ratio_of_medians():
     assert (row["bar"], row["met"]) == ("at most 3.5", "yes")
 
 
-@pytest.mark.parametrize(("bars", "met"), [({}, ""), ({"at_most": 2.0}, "yes"), ({"at_most": 1.9}, "no"), ({"at_least": 2.1}, "no"), ({"at_least": 2.0}, "yes")])
+@pytest.mark.parametrize(
+    ("bars", "met"),
+    [
+        ({}, ""),
+        ({"at_most": 2.0}, "yes"),
+        ({"at_most": 1.9}, "no"),
+        ({"at_least": 2.1}, "no"),
+        ({"at_least": 2.0}, "yes"),
+    ],
+)
 def test_value_says_whether_a_bar_is_met(bars, met):
     assert bench.value("b", "c", "d", 2.0, **bars)["met"] == met
 
 
 def test_a_bar_in_milliseconds_judges_our_own_time():
     slow = np.full((3, 2, 2), 0.006)
-    assert bench.row("b", "c", "d", slow, ms_at_most=5.0)["met"] == "no" and bench.row("b", "c", "d", slow / 2, ms_at_most=5.0)["met"] == "yes"
+    assert (
+        bench.row("b", "c", "d", slow, ms_at_most=5.0)["met"] == "no"
+        and bench.row("b", "c", "d", slow / 2, ms_at_most=5.0)["met"] == "yes"
+    )
 
 
 def test_shown_gives_times_and_quartiles_where_there_are_any():
     times = np.array([[[2.0, 2.0], [1.0, 1.0]], [[3.0, 3.0], [1.0, 1.0]]])
-    table = bench.shown([bench.row("b", "ours", "floor", times, at_most=1.0), bench.value("b", "memory", "", 5.0, at_most=8.0)])
-    assert table.loc["ours"].tolist() == ["floor", "2,500.0 : 1,000.0", "2.50 (2.25 to 2.75)", "2.50", "at most 1", "no"]
+    table = bench.shown(
+        [bench.row("b", "ours", "floor", times, at_most=1.0), bench.value("b", "memory", "", 5.0, at_most=8.0)]
+    )
+    assert table.loc["ours"].tolist() == [
+        "floor",
+        "2,500.0 : 1,000.0",
+        "2.50 (2.25 to 2.75)",
+        "2.50",
+        "at most 1",
+        "no",
+    ]
     assert table.loc["memory"].tolist() == ["", "", "5.00", "", "at most 8", "yes"]
 
 
@@ -57,9 +86,12 @@ def test_grown_stances_are_the_given_ones_but_for_their_size(taken):
     points = taken.points.reshape(len(taken.points), -1)
     more, forces, lengths = bench.grown(points, taken.forces, taken.lengths, 50, seed=1)
     assert len(lengths) == 50 and len(more) == len(forces) == lengths.sum() and more.dtype == np.float32
-    first = more[:lengths[0]]
-    sizes = [first / points[start:start + lengths[0]] for start, length in zip(transform.starts(taken.lengths), taken.lengths, strict=True)
-             if length == lengths[0]]
+    first = more[: lengths[0]]
+    sizes = [
+        first / points[start : start + lengths[0]]
+        for start, length in zip(transform.starts(taken.lengths), taken.lengths, strict=True)
+        if length == lengths[0]
+    ]
     assert any(np.ptp(size) < 1e-3 and 0.94 < size.mean() < 1.06 for size in sizes)
 
 
@@ -85,25 +117,49 @@ def test_what_is_compared_gives_the_same(taken, tidy):
     asked = recipes.load_all(ROOT / "params" / "recipes", ["paper", "physics"])
     alike, targets, runners = bench_cases.of_kernel(taken, asked["physics"])
     candidate = kernel.middle(asked["physics"].kernel, asked["physics"].inputs)
-    np.testing.assert_allclose(bench_cases.refitted(alike, targets, runners, candidate), kernel.left_out(alike, targets, runners, candidate), atol=1e-4)
+    np.testing.assert_allclose(
+        bench_cases.refitted(alike, targets, runners, candidate),
+        kernel.left_out(alike, targets, runners, candidate),
+        atol=1e-4,
+    )
     stances, frames = tidy(12, runners=3)
     paper = samples.prepare(frames, stances, asked["paper"])
     estimated = estimators.left_out(paper, asked["paper"], seed=1, network=NETWORK, progress=False)
-    for runner, alone in zip(np.unique(runners), bench_cases.one_by_one(paper, asked["paper"], seed=1, network=NETWORK), strict=True):
+    for runner, alone in zip(
+        np.unique(runners), bench_cases.one_by_one(paper, asked["paper"], seed=1, network=NETWORK), strict=True
+    ):
         np.testing.assert_allclose(alone, estimated[np.repeat(runners == runner, paper.lengths)], atol=1e-6)
 
 
 @pytest.mark.slow
 def test_bench_runs_on_few_recordings(smoke, project):
     import papermill
+
     papermill.execute_notebook(
-        project / "notebooks" / "bench.ipynb", project / "bench.ipynb", {
-            "study": "../params/smoke.yaml", "data": (smoke / "recordings").as_posix(), "results": (project / "bench").as_posix(), "runners": 8,
-            "stances": 40, "repeats": 2, "epochs": 1, "seeds": [1], "patience": 1, "numbers": [50, 100], "factorised": [50, 100],
-            "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8}},
-        kernel_name="python3", cwd=project / "notebooks", progress_bar=False)
+        project / "notebooks" / "bench.ipynb",
+        project / "bench.ipynb",
+        {
+            "study": "../params/smoke.yaml",
+            "data": (smoke / "recordings").as_posix(),
+            "results": (project / "bench").as_posix(),
+            "runners": 8,
+            "stances": 40,
+            "repeats": 2,
+            "epochs": 1,
+            "seeds": [1],
+            "patience": 1,
+            "numbers": [50, 100],
+            "factorised": [50, 100],
+            "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8},
+        },
+        kernel_name="python3",
+        cwd=project / "notebooks",
+        progress_bar=False,
+    )
     table = pd.read_csv(project / "bench" / "bench" / "bench.csv")
-    assert {"reading", "training", "frames a step", "leaving out", "one stance", "in the field", "SPM", "cost"} == set(table["bench"])
+    assert {"reading", "training", "frames a step", "leaving out", "one stance", "in the field", "SPM", "cost"} == set(
+        table["bench"]
+    )
     assert np.isfinite(table["ratio"]).all() and set(table["met"].dropna()) <= {"yes", "no"}
 
 

@@ -19,13 +19,32 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-PAGES = ["index", "01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4", "08_generalisation",
-         "09_agreement", "10_field", "11_explanation", "12_stream", "13_moments", "explore"]
+PAGES = [
+    "index",
+    "01_preprocess",
+    "02_search",
+    "03_train",
+    "04_table1",
+    "05_table2",
+    "06_table3",
+    "07_figure4",
+    "08_generalisation",
+    "09_agreement",
+    "10_field",
+    "11_explanation",
+    "12_stream",
+    "13_moments",
+    "explore",
+]
 WIDTHS = (400, 1600)
 SHOTS = ROOT / "reports" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-TEX = re.compile(r"\$[^$\n]*[\\^_{][^$\n]*\$|\\\(|\\\[|\\(frac|sum|sqrt|mathrm|hat|bar)\b")  # what a reader would see of a formula left as TeX
-PROMPTS = "[...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent)"
+TEX = re.compile(
+    r"\$[^$\n]*[\\^_{][^$\n]*\$|\\\(|\\\[|\\(frac|sum|sqrt|mathrm|hat|bar)\b"
+)  # what a reader would see of a formula left as TeX
+PROMPTS = (
+    "[...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent)"
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)")
 
@@ -33,6 +52,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 @pytest.fixture(scope="module")
 def chromium():
     from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
@@ -51,9 +71,15 @@ def visit(chromium):
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url[:100]}"))
-        page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else wrong.append(f"network: {request.url[:100]}"))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(("file:", "data:")) else wrong.append(f"network: {request.url[:100]}")
+            ),
+        )
         page.goto(path.resolve().as_uri())
         return page
+
     yield open_
     for context in contexts:
         context.close()
@@ -90,13 +116,17 @@ def report(request, beyond):
 
 def test_a_page_is_whole_without_network(report, visit):
     page = visit(report)
-    pictures = page.locator("img").evaluate_all("images => images.map(image => [image.complete && image.naturalWidth > 0, image.alt, image.src.slice(0, 60)])")
+    pictures = page.locator("img").evaluate_all(
+        "images => images.map(image => [image.complete && image.naturalWidth > 0, image.alt, image.src.slice(0, 60)])"
+    )
     assert [source for shown, alt, source in pictures if not shown or len(alt) < 10] == []
     assert pictures or report.stem not in ("index", "01_preprocess", "07_figure4")
     prose = page.evaluate("""() => { const copy = document.body.cloneNode(true)
         copy.querySelectorAll("pre, code, script, style, math").forEach(node => node.remove()); return copy.textContent }""")
     assert TEX.search(prose) is None
-    formulas = page.locator("math").evaluate_all("formulas => formulas.map(formula => formula.getBoundingClientRect().height)")
+    formulas = page.locator("math").evaluate_all(
+        "formulas => formulas.map(formula => formula.getBoundingClientRect().height)"
+    )
     assert all(height > 5 for height in formulas) and (formulas or report.stem not in ("04_table1", "07_figure4"))
     assert len(page.locator("main").inner_text()) > 500 and page.locator("h1").count() == 1
 
@@ -107,7 +137,9 @@ def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
         page.set_viewport_size({"width": width, "height": 900})
         shoot(page, f"{report.stem}-{width}")
         assert too_wide(page) == [], width
-        sizes = page.locator("main p, main td, main li").evaluate_all("found => found.map(element => parseFloat(getComputedStyle(element).fontSize))")
+        sizes = page.locator("main p, main td, main li").evaluate_all(
+            "found => found.map(element => parseFloat(getComputedStyle(element).fontSize))"
+        )
         assert min(sizes) >= 11.5, width
         lines = page.locator("main p").evaluate_all("""found => found.map(element => element.getBoundingClientRect().width
             / parseFloat(getComputedStyle(element).fontSize))""")
@@ -123,6 +155,7 @@ def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
 def violations(page, **options):
     """What axe finds against the rules of accessibility, the first three places of each."""
     from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page, options=options or None).response["violations"]
     return [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found]
 
@@ -152,8 +185,10 @@ def test_the_index_is_used_by_keyboard_alone(beyond, visit):
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
-        assert page.evaluate("""[document.activeElement, document.activeElement.closest("li")].some(element => element === document.body
-            || element && getComputedStyle(element).outlineStyle === "solid")""")  # around what is reached, or around its card
+        assert (
+            page.evaluate("""[document.activeElement, document.activeElement.closest("li")].some(element => element === document.body
+            || element && getComputedStyle(element).outlineStyle === "solid")""")
+        )  # around what is reached, or around its card
     assert {f"{name}.html" for name in PAGES if name != "index"} <= set(reached)
 
 
@@ -174,7 +209,10 @@ def test_an_animation_plays_stops_and_is_moved_by_keyboard(beyond, visit, name):
     figure = page.locator("figure:has(button)").first
     picture, button, slider = figure.locator("img"), figure.locator("button"), figure.locator("input[type=range]")
     for _ in range(3):
-        page.wait_for_function("before => document.querySelector('figure:has(button) img').src !== before", arg=picture.get_attribute("src"))
+        page.wait_for_function(
+            "before => document.querySelector('figure:has(button) img').src !== before",
+            arg=picture.get_attribute("src"),
+        )
     assert button.inner_text() == "Pause"
     button.click()
     still = picture.get_attribute("src")
@@ -205,12 +243,38 @@ def lab(beyond, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    token, own = secrets.token_hex(8), {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
-                                                                          "JUPYTERLAB_WORKSPACES_DIR", "JUPYTER_DATA_DIR")}
+    token, own = (
+        secrets.token_hex(8),
+        {
+            name: str(home / name)
+            for name in (
+                "JUPYTER_CONFIG_DIR",
+                "JUPYTER_RUNTIME_DIR",
+                "JUPYTERLAB_SETTINGS_DIR",
+                "JUPYTERLAB_WORKSPACES_DIR",
+                "JUPYTER_DATA_DIR",
+            )
+        },
+    )
     with open(home / "lab.log", "wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", f"--IdentityProvider.token={token}",
-                                   f"--ServerApp.root_dir={home}", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
-                                  cwd=home, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1"})
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                f"--port={port}",
+                f"--IdentityProvider.token={token}",
+                f"--ServerApp.root_dir={home}",
+                "--LabApp.news_url=None",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            ],
+            cwd=home,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1"},
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):
@@ -237,10 +301,19 @@ def notebook(chromium, lab):
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: None if re.match(rf"{address}|ws://127|data:|blob:", request.url) else wrong.append(f"network: {request.url[:100]}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if re.match(rf"{address}|ws://127|data:|blob:", request.url)
+                else wrong.append(f"network: {request.url[:100]}")
+            ),
+        )
         with page.expect_websocket(lambda socket: "/channels" in socket.url, timeout=60_000):
             page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?token={token}&reset")
-        for _ in range(3):  # a run that is asked for while the kernel still answers its first message goes no further than one cell
+        for _ in range(
+            3
+        ):  # a run that is asked for while the kernel still answers its first message goes no further than one cell
             page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
             page.get_by_role("menuitem", name="Run", exact=True).click()
             page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -250,8 +323,14 @@ def notebook(chromium, lab):
                 break
         else:
             raise AssertionError(f"not every cell of {name} ran: {page.evaluate(PROMPTS)}")
-        assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts() == []
+        assert (
+            page.locator(
+                ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+            ).all_inner_texts()
+            == []
+        )
         return page
+
     yield open_
     for context in contexts:
         context.close()
@@ -272,7 +351,9 @@ def test_explore_runs_through_in_jupyterlab_and_follows_a_choice_and_its_sliders
     tables.wait_for(timeout=120_000)
     before = tables.inner_text()
     chosen.select_option(index=1)
-    page.wait_for_function("before => document.querySelector('.grf-tables').innerText !== before", arg=before, timeout=60_000)
+    page.wait_for_function(
+        "before => document.querySelector('.grf-tables').innerText !== before", arg=before, timeout=60_000
+    )
     tables.scroll_into_view_if_needed()
     shoot(page, "lab-explore-chosen")
     picture, words = page.locator(".grf-picture img"), page.locator(".grf-laboratory-tables")
@@ -281,6 +362,10 @@ def test_explore_runs_through_in_jupyterlab_and_follows_a_choice_and_its_sliders
         before, told = picture.get_attribute("src"), words.inner_text()
         page.locator(f".grf-{name} .noUi-handle").first.focus()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function("before => document.querySelector('.grf-picture img').src !== before", arg=before, timeout=60_000)
-        page.wait_for_function("before => document.querySelector('.grf-laboratory-tables').innerText !== before", arg=told, timeout=60_000)
+        page.wait_for_function(
+            "before => document.querySelector('.grf-picture img').src !== before", arg=before, timeout=60_000
+        )
+        page.wait_for_function(
+            "before => document.querySelector('.grf-laboratory-tables').innerText !== before", arg=told, timeout=60_000
+        )
     shoot(page, "lab-explore-moved")

@@ -52,7 +52,9 @@ def test_read_takes_zeros_and_nan_for_missing(tmp_path):
 
 def test_read_numbers_the_points_of_one_name(tmp_path):
     values = np.arange(45, dtype=float).reshape(3, 3, 5) + 1
-    points = c3d.read(write(tmp_path / "a.c3d", values, units="m", labels=("a", "b", "a")), forward="+x", up="+z").points
+    points = c3d.read(
+        write(tmp_path / "a.c3d", values, units="m", labels=("a", "b", "a")), forward="+x", up="+z"
+    ).points
     assert list(points) == ["a#1", "b", "a#2"]
     np.testing.assert_allclose(points["a#2"], values[:, 2].T)
 
@@ -74,7 +76,7 @@ def table(path):
     """Read a table of OpenSim: the names of its columns and its values (T, C)."""
     lines = path.read_text(encoding="utf-8").splitlines()
     start = lines.index("endheader")
-    return lines[start + 1].split(), np.array([line.split() for line in lines[start + 2:]], float)
+    return lines[start + 1].split(), np.array([line.split() for line in lines[start + 2 :]], float)
 
 
 def test_read_gives_the_forces_of_another_tool(plates):
@@ -109,9 +111,17 @@ def test_plate_force_points_up_whatever_the_files_sign_and_offset(sign, offset_n
         plate(force, force, SQUARE, force_unit="lb")
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda corners: corners * 1e15, lambda corners: corners * 0, lambda corners: corners * np.nan, lambda corners: corners * 30,
-    lambda corners: corners[[0, 2, 1, 3]], lambda corners: corners + [[0, 0, 0], [0, 0, 0], [-300, 0, 0], [-300, 0, 0]]])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda corners: corners * 1e15,
+        lambda corners: corners * 0,
+        lambda corners: corners * np.nan,
+        lambda corners: corners * 30,
+        lambda corners: corners[[0, 2, 1, 3]],
+        lambda corners: corners + [[0, 0, 0], [0, 0, 0], [-300, 0, 0], [-300, 0, 0]],
+    ],
+)
 def test_plate_refuses_corners_that_no_plate_has(spoil):
     force = np.zeros((9, 3))
     plate(force, force, SQUARE + 0.4)
@@ -157,9 +167,15 @@ def write_plate(path, kind, axes, middle, force, at, *, sign, up):
     file["data"]["analogs"] = channels.T[None]
     signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [0.25, 0.4]
     group = file["parameters"]["FORCE_PLATFORM"]
-    for name, value in {"USED": [1], "TYPE": [kind], "ZERO": [0, 0], "CORNERS": (middle + signs @ axes[:, :2].T).T[..., None],
-                        "ORIGIN": np.array([[0.12 if kind == 3 else 0], [0.2 if kind == 3 else 0], [0.0]]), "CAL_MATRIX": scale,
-                        "CHANNEL": np.arange(1, channels.shape[1] + 1)[:, None]}.items():
+    for name, value in {
+        "USED": [1],
+        "TYPE": [kind],
+        "ZERO": [0, 0],
+        "CORNERS": (middle + signs @ axes[:, :2].T).T[..., None],
+        "ORIGIN": np.array([[0.12 if kind == 3 else 0], [0.2 if kind == 3 else 0], [0.0]]),
+        "CAL_MATRIX": scale,
+        "CHANNEL": np.arange(1, channels.shape[1] + 1)[:, None],
+    }.items():
         group[name]["value"] = value
     file.write(str(path))
     return path
@@ -172,11 +188,15 @@ def write_plate(path, kind, axes, middle, force, at, *, sign, up):
 def test_read_gives_the_planted_force_of_each_type_of_plate(tmp_path, kind, sign, forward, up, degrees):
     rotation = c3d.axes(forward, up)
     time = np.linspace(0, 1, 200)
-    force = np.column_stack([-200 * np.sin(2 * np.pi * time), 60 * np.sin(np.pi * time), 1500 * np.sin(np.pi * time) + 100])  # runner axes
+    force = np.column_stack(
+        [-200 * np.sin(2 * np.pi * time), 60 * np.sin(np.pi * time), 1500 * np.sin(np.pi * time) + 100]
+    )  # runner axes
     # x and y in the floor, z down, turned about the vertical; in the file's axes
     axes = rotation.T @ Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ np.diag([1.0, -1, -1])
     middle, at = np.array([1.0, 0.5, 0.0]), np.array([1.06, 0.42, 0.0])
-    path = write_plate(tmp_path / "a.c3d", kind, axes, middle @ rotation, force @ rotation, at @ rotation, sign=sign, up=up)
+    path = write_plate(
+        tmp_path / "a.c3d", kind, axes, middle @ rotation, force @ rotation, at @ rotation, sign=sign, up=up
+    )
     recording = c3d.read(path, forward=forward, up=up)
     np.testing.assert_allclose(recording.plates[0].force, force, atol=1e-3)  # single precision of 1,500 N
     np.testing.assert_allclose(recording.plates[0].cop, np.tile(at, (200, 1)), atol=1e-5)
@@ -204,14 +224,16 @@ def test_read_gives_the_centre_of_pressure_and_the_markers_of_another_tool(plate
         assert loaded.sum() >= 10  # of 90 frames, 50 ms apart
     rows = (plates / "std_walking5_markers.trc").read_text(encoding="utf-8").splitlines()
     names = rows[3].split()[2:]
-    values = [np.array((row.split("\t") + [""] * 200)[:2 + 3 * len(names)]) for row in rows[6:] if row.strip()]
+    values = [np.array((row.split("\t") + [""] * 200)[: 2 + 3 * len(names)]) for row in rows[6:] if row.strip()]
     compared = 0
     for row in values:
         frame = round(float(row[1]) * recording.point_hz)
         for i, name in enumerate(names):
-            cell = row[2 + 3 * i:5 + 3 * i]
+            cell = row[2 + 3 * i : 5 + 3 * i]
             expected = np.array([float(value) if value.strip() else np.nan for value in cell])
-            np.testing.assert_allclose(1000 * recording.points[name][frame], expected, atol=0.06, err_msg=f"{name} {frame}")  # five digits
+            np.testing.assert_allclose(
+                1000 * recording.points[name][frame], expected, atol=0.06, err_msg=f"{name} {frame}"
+            )  # five digits
             compared += np.isfinite(expected).all()
     assert compared > 1000
 
@@ -229,15 +251,24 @@ def test_read_of_types_2_and_4_of_one_trial_agree_to_some_newtons(plates):
 
 def test_turn_brings_any_direction_of_running_to_the_same_recording():
     rng = np.random.default_rng(1)
-    plain = c3d.Recording({"a": rng.normal(size=(7, 3))}, 100.0, [c3d.Plate(rng.normal(size=(9, 3)), rng.normal(size=(9, 3)), rng.normal(size=(4, 3)))],
-                          1000.0, {"s": rng.normal(size=(7, 3, 4))}, 100.0)
+    plain = c3d.Recording(
+        {"a": rng.normal(size=(7, 3))},
+        100.0,
+        [c3d.Plate(rng.normal(size=(9, 3)), rng.normal(size=(9, 3)), rng.normal(size=(4, 3)))],
+        1000.0,
+        {"s": rng.normal(size=(7, 3, 4))},
+        100.0,
+    )
     points, angle = rng.normal(size=(7, 11, 3)), Rotation.from_euler("z", 200, degrees=True).as_matrix()
     turned, _ = c3d.turn(plain, points, angle[0])  # the first row is the direction that becomes AP
     back, there = c3d.turn(*c3d.turn(plain, points, angle[0]), angle[:, 0])
     np.testing.assert_allclose(there, points, atol=1e-12)
     np.testing.assert_allclose(back.poses["s"], plain.poses["s"], atol=1e-12)
-    for one, two in zip((back.plates[0].force, back.plates[0].cop, back.plates[0].corners, back.points["a"]),
-                        (plain.plates[0].force, plain.plates[0].cop, plain.plates[0].corners, plain.points["a"]), strict=True):
+    for one, two in zip(
+        (back.plates[0].force, back.plates[0].cop, back.plates[0].corners, back.points["a"]),
+        (plain.plates[0].force, plain.plates[0].cop, plain.plates[0].corners, plain.points["a"]),
+        strict=True,
+    ):
         np.testing.assert_allclose(one, two, atol=1e-12)
     np.testing.assert_allclose(turned.points["a"] @ [1, 0, 0], plain.points["a"] @ angle[0], atol=1e-12)
 
@@ -261,16 +292,28 @@ def test_read_gives_the_points_of_a_theia_export_of_any_year(tmp_path, theia_exp
     """The real export of 2020, and the same as one of 2025: in metres, with other names of the heels."""
     old = c3d.read(theia_export, forward="+y", up="+z")
     points = landmarks.from_theia(old.poses, old.offsets)
-    new = c3d.read(export_anew(theia_export, tmp_path / "new.c3d", names={"l_heel": "LHEEL_POS", "r_heel": "RHEEL_POS"}, metres=True), forward="+y", up="+z")
+    new = c3d.read(
+        export_anew(
+            theia_export, tmp_path / "new.c3d", names={"l_heel": "LHEEL_POS", "r_heel": "RHEEL_POS"}, metres=True
+        ),
+        forward="+y",
+        up="+z",
+    )
     np.testing.assert_allclose(landmarks.from_theia(new.poses, new.offsets), points, atol=1e-6)
-    assert old.pose_hz == 85 and points.shape == (340, 11, 3) and np.isnan(points).any(axis=(1, 2)).sum() == 5  # edge frames
+    assert (
+        old.pose_hz == 85 and points.shape == (340, 11, 3) and np.isnan(points).any(axis=(1, 2)).sum() == 5
+    )  # edge frames
     at = dict(zip(POINTS, np.nanmean(points, axis=0), strict=True))
     for side, left in (("l", 1), ("r", -1)):
         for low, high in (("knee", "hip"), ("ankle", "knee"), ("heel", "ankle"), ("toe", "ankle")):
             assert at[f"{side}_{low}"][2] < at[f"{side}_{high}"][2]
         assert left * (at[f"{side}_hip"] - at["pelvis"])[1] == pytest.approx(0.09, abs=0.03)  # facing +y, left is -x
-        assert at[f"{side}_toe"][0] - at[f"{side}_heel"][0] == pytest.approx(0.18, abs=0.05)  # the toe joint, not the tip
-    np.testing.assert_allclose(points[:, 0], (points[:, POINTS.index("l_hip")] + points[:, POINTS.index("r_hip")]) / 2, atol=1e-6)
+        assert at[f"{side}_toe"][0] - at[f"{side}_heel"][0] == pytest.approx(
+            0.18, abs=0.05
+        )  # the toe joint, not the tip
+    np.testing.assert_allclose(
+        points[:, 0], (points[:, POINTS.index("l_hip")] + points[:, POINTS.index("r_hip")]) / 2, atol=1e-6
+    )
 
 
 def test_read_gives_upward_forces_whatever_the_sign_of_the_file(plates):
@@ -286,13 +329,24 @@ FEW = hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
 
 
 @FEW
-@hypothesis.given(points=strategies.integers(1, 40), frames=strategies.integers(1, 12), samples=strategies.integers(0, 5), axes=AXES,
-                  rate=strategies.integers(1, 1000), unit=strategies.sampled_from(["mm", "cm", "m"]), seed=strategies.integers(0, 2**32 - 1))
+@hypothesis.given(
+    points=strategies.integers(1, 40),
+    frames=strategies.integers(1, 12),
+    samples=strategies.integers(0, 5),
+    axes=AXES,
+    rate=strategies.integers(1, 1000),
+    unit=strategies.sampled_from(["mm", "cm", "m"]),
+    seed=strategies.integers(0, 2**32 - 1),
+)
 def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samples, axes, rate, unit, seed):
     """Any number of points, frames and analog samples, at any whole rate, in any unit and axes, up to single precision."""
     values = np.random.default_rng(seed).uniform(-900, 900, (3, points, frames))
     file, path = ezc3d.c3d(), tmp_path_factory.getbasetemp() / "written.c3d"
-    for name, value in (("RATE", [float(rate)]), ("UNITS", [unit]), ("LABELS", [f"p{number}" for number in range(points)])):
+    for name, value in (
+        ("RATE", [float(rate)]),
+        ("UNITS", [unit]),
+        ("LABELS", [f"p{number}" for number in range(points)]),
+    ):
         file["parameters"]["POINT"][name]["value"] = value
     if samples:
         file["parameters"]["ANALOG"]["RATE"]["value"] = [float(rate * samples)]
@@ -312,7 +366,9 @@ def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samp
 def test_read_is_the_same_however_the_laboratory_names_its_axes(tmp_path_factory, axes, seed):
     """The same run filed by a laboratory with other axes: points and corners of the plates turned, channels as they were."""
     rng, path = np.random.default_rng(seed), tmp_path_factory.getbasetemp() / "turned.c3d"
-    virtual_c3d.write_c3d(path, rng.normal(size=(5, 11, 3)), 100 + rng.normal(size=(24, 10)), camera_hz=100, plate_hz=200)
+    virtual_c3d.write_c3d(
+        path, rng.normal(size=(5, 11, 3)), 100 + rng.normal(size=(24, 10)), camera_hz=100, plate_hz=200
+    )
     plain, file = c3d.read(path, forward="+x", up="+z"), ezc3d.c3d(str(path))
     turned = c3d.axes(*axes).T  # from forward, left, up to the axes of that laboratory
     file["data"]["points"][:3] = np.einsum("ij,jpf->ipf", turned, file["data"]["points"][:3])

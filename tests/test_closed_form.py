@@ -31,7 +31,14 @@ def stances():
         points.append(pose.reshape(length, 33))
         inside.append((np.arange(length) >= 10) & (np.arange(length) < length - 10))
         times.append(time)
-    return np.concatenate(points), lengths, np.concatenate(inside), sides, np.array([0.12, 0.1, 0.13]), np.concatenate(times)
+    return (
+        np.concatenate(points),
+        lengths,
+        np.concatenate(inside),
+        sides,
+        np.array([0.12, 0.1, 0.13]),
+        np.concatenate(times),
+    )
 
 
 def test_sine_has_morins_peak_and_carries_body_weight_over_the_step():
@@ -42,10 +49,14 @@ def test_sine_has_morins_peak_and_carries_body_weight_over_the_step():
     np.testing.assert_allclose(force, force[::-1], atol=1e-12)
 
 
-@pytest.mark.parametrize(("speed", "rest"), [(0.0, 0.0), (0.5, 0.02), (1.2, 0.035), (3.0, 0.05), (1.0, 0.3), (1.0, np.inf)])
+@pytest.mark.parametrize(
+    ("speed", "rest"), [(0.0, 0.0), (0.5, 0.02), (1.2, 0.035), (3.0, 0.05), (1.0, 0.3), (1.0, np.inf)]
+)
 def test_two_mass_carries_body_weight_over_the_step_whatever_the_limb_does(speed, rest):
     time, width = middles(0.23, 2300)
-    assert closed_form.two_mass(time, **STEP, limb_speed=speed, limb_time=rest).sum() * width == pytest.approx(0.35, rel=1e-5)
+    assert closed_form.two_mass(time, **STEP, limb_speed=speed, limb_time=rest).sum() * width == pytest.approx(
+        0.35, rel=1e-5
+    )
 
 
 def test_two_mass_agrees_with_clarks_equations_in_newtons_written_out():
@@ -89,8 +100,10 @@ def test_shapes_depend_on_ratios_of_times_alone():
     time, _ = middles(0.23, 230)
     slow = {name: 2 * value for name, value in STEP.items()}
     np.testing.assert_allclose(closed_form.sine(2 * time, **slow), closed_form.sine(time, **STEP))
-    np.testing.assert_allclose(closed_form.two_mass(2 * time, **slow, limb_speed=2.4, limb_time=0.07),  # the same deceleration
-                               closed_form.two_mass(time, **STEP, **LIMB))
+    np.testing.assert_allclose(
+        closed_form.two_mass(2 * time, **slow, limb_speed=2.4, limb_time=0.07),  # the same deceleration
+        closed_form.two_mass(time, **STEP, **LIMB),
+    )
 
 
 def test_limb_impact_reads_a_parabola():
@@ -114,8 +127,10 @@ def test_predict_gives_the_vertical_force_of_stance_alone(stances, kind):
     assert (force[~inside, 2] == 0).all() and (force[inside, 2] > 0).all()
     for first, length, flight in zip(transform.starts(lengths), lengths, flight_s, strict=True):
         step_s = (length - 20) / RATE + flight  # from touchdown to touchdown
-        assert force[first:first + length, 2].sum() / RATE == pytest.approx(step_s, rel=1e-4)
-    alone = closed_form.predict(kind, points[250:470], lengths[1:2], inside[250:470], sides[1:2], flight_s[1:2], time_s[250:470])
+        assert force[first : first + length, 2].sum() / RATE == pytest.approx(step_s, rel=1e-4)
+    alone = closed_form.predict(
+        kind, points[250:470], lengths[1:2], inside[250:470], sides[1:2], flight_s[1:2], time_s[250:470]
+    )
     np.testing.assert_array_equal(force[250:470], alone)
 
 
@@ -130,7 +145,9 @@ def test_predict_two_mass_reads_the_ankle_of_its_side(stances):
     swapped = points.reshape(-1, 11, 3).copy()
     swapped[:, ANKLES] = swapped[:, ANKLES[::-1]]
     other = ["lr"[side == "l"] for side in sides]
-    np.testing.assert_array_equal(closed_form.predict("two_mass", swapped.reshape(-1, 33), lengths, inside, other, flight_s, time_s), force)
+    np.testing.assert_array_equal(
+        closed_form.predict("two_mass", swapped.reshape(-1, 33), lengths, inside, other, flight_s, time_s), force
+    )
 
 
 def test_predict_says_what_is_missing_or_wrong(stances):
@@ -148,15 +165,40 @@ def test_closed_forms_on_real_runners(rbds):
     settings = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
     trials = recordings.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["002", "011", "018"])]
-    kept = {name: settings[name] for name in ("forward", "up", "plates", "treadmill", "speed_m_s", "force_cutoff_hz", "points_cutoff_hz",
-                                              "contact_threshold_n", "padding_s")}
+    kept = {
+        name: settings[name]
+        for name in (
+            "forward",
+            "up",
+            "plates",
+            "treadmill",
+            "speed_m_s",
+            "force_cutoff_hz",
+            "points_cutoff_hz",
+            "contact_threshold_n",
+            "padding_s",
+        )
+    }
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    table, frames, _, _ = stance.collect(trials, rbds, landmark_source=source, body_weight="weighed", other_speeds_m_s=None, limits=settings["checks"], **kept)
+    table, frames, _, _ = stance.collect(
+        trials,
+        rbds,
+        landmark_source=source,
+        body_weight="weighed",
+        other_speeds_m_s=None,
+        limits=settings["checks"],
+        **kept,
+    )
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))
-    estimates = {kind: closed_form.predict(kind, points, lengths, inside, table["side"], flight_s, rows["time_s"]) for kind in closed_form.KINDS}
-    for estimated in estimates.values():  # nothing of the plates is known but the times, and the impulse is right to 1 %
+    estimates = {
+        kind: closed_form.predict(kind, points, lengths, inside, table["side"], flight_s, rows["time_s"])
+        for kind in closed_form.KINDS
+    }
+    for (
+        estimated
+    ) in estimates.values():  # nothing of the plates is known but the times, and the impulse is right to 1 %
         assert estimated[inside, 2].sum() == pytest.approx(force[inside, 2].sum(), rel=0.01)
     predictions = metrics.predictions(rows, estimates)
     scores = metrics.by_stance(predictions[metrics.in_stance(predictions, table)]).query("direction == 'V'")

@@ -37,8 +37,11 @@ def settings(params=PARAMS):
 @pytest.fixture(scope="module")
 def virtual(tmp_path_factory):
     from grfkit import virtual
+
     folder = tmp_path_factory.mktemp("virtual")
-    virtual.record(folder, seed=5, **study.load(PARAMS).laboratory | {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3})
+    virtual.record(
+        folder, seed=5, **study.load(PARAMS).laboratory | {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3}
+    )
     return folder
 
 
@@ -89,7 +92,17 @@ def test_collect_leaves_the_same_bytes_in_whatever_order_the_table_is(virtual, t
 
 def test_natural_sorts_numbers_by_size():
     names = ["10", "9", "010", "b", "a10", "a9", "", "03", "3"]
-    assert sorted(names, key=lambda name: cohort.natural((name,))) == ["", "03", "3", "9", "010", "10", "a9", "a10", "b"]
+    assert sorted(names, key=lambda name: cohort.natural((name,))) == [
+        "",
+        "03",
+        "3",
+        "9",
+        "010",
+        "10",
+        "a9",
+        "a10",
+        "b",
+    ]
 
 
 def stop_once(marker):
@@ -102,6 +115,7 @@ def stop_once(marker):
             os.replace(Path(marker).with_suffix(".part"), marker)
             time.sleep(600)
         return whole(trials, folder, **options)
+
     stance.collect = collect
 
 
@@ -114,7 +128,9 @@ def kill_when(marker, killed):
     killed.append(process.pid)
 
 
-def test_collect_leaves_the_same_bytes_when_a_worker_is_killed_in_the_middle_of_a_runner(virtual, trials, here, tmp_path, cluster):
+def test_collect_leaves_the_same_bytes_when_a_worker_is_killed_in_the_middle_of_a_runner(
+    virtual, trials, here, tmp_path, cluster
+):
     marker, killed = tmp_path / "pid", []
     with Client(cluster) as client:
         client.run(stop_once, str(marker))
@@ -135,6 +151,7 @@ def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, mo
         held.append(tracemalloc.get_traced_memory()[0] + pyarrow.total_allocated_bytes())
         stances, frames, *others = whole(*arguments, **options)
         return stances, pd.concat([frames] * 60, ignore_index=True), *others
+
     monkeypatch.setattr(stance, "collect", collect)
     many = pd.concat([one.assign(runner=f"r{number}") for number in range(8)])
     tracemalloc.start()
@@ -153,8 +170,13 @@ def test_collect_opens_each_file_once(rbds, virtual, trials, tmp_path, monkeypat
     monkeypatch.setattr(c3d, "open_file", lambda path: opened.update([path.name]) or whole(path))
     cohort.collect(trials, virtual, tmp_path, engine="here", **settings())
     table = recordings.read_trials(rbds, table="rbds")
-    cohort.collect(table[table["runner"] == "002"], rbds, tmp_path, engine="here", **settings(ROOT / "params" / "rbds.yaml"))
-    assert opened == Counter([Path(file).name for file in trials["file"]] + ["RBDS002static.c3d", *(f"RBDS002runT{speed}.c3d" for speed in (25, 35, 45))])
+    cohort.collect(
+        table[table["runner"] == "002"], rbds, tmp_path, engine="here", **settings(ROOT / "params" / "rbds.yaml")
+    )
+    assert opened == Counter(
+        [Path(file).name for file in trials["file"]]
+        + ["RBDS002static.c3d", *(f"RBDS002runT{speed}.c3d" for speed in (25, 35, 45))]
+    )
 
 
 @pytest.fixture
@@ -166,11 +188,17 @@ def earlier(tmp_path):
 
 
 def check_untouched(results):
-    assert store.read(results, cohort.FRAMES)["stance"].tolist() == store.read(results, cohort.STANCES)["stance"].tolist() == [1]
+    assert (
+        store.read(results, cohort.FRAMES)["stance"].tolist()
+        == store.read(results, cohort.STANCES)["stance"].tolist()
+        == [1]
+    )
     assert not list(results.rglob("~*"))
 
 
-def test_collect_names_a_broken_file_whoever_reads_it_and_keeps_the_earlier_results(virtual, trials, tmp_path, earlier, cluster):
+def test_collect_names_a_broken_file_whoever_reads_it_and_keeps_the_earlier_results(
+    virtual, trials, tmp_path, earlier, cluster
+):
     folder = tmp_path / "recordings"
     shutil.copytree(virtual, folder)
     for number in (5, 9):
@@ -193,10 +221,15 @@ def test_collect_without_a_stance_says_why_and_keeps_the_earlier_results(virtual
 def test_collect_goes_on_without_a_runner_of_no_valid_stance(virtual, trials, tmp_path):
     off = trials["mass_kg"].where(trials["runner"] != "v03", 0.8 * trials["mass_kg"])
     stances, excluded, weights = cohort.collect(trials.assign(mass_kg=off), virtual, tmp_path, **settings())
-    assert stances["stance"].tolist() == list(range(len(stances))) and set(stances["runner"]) == set(trials["runner"]) - {"v03"}
+    assert stances["stance"].tolist() == list(range(len(stances))) and set(stances["runner"]) == set(
+        trials["runner"]
+    ) - {"v03"}
     assert len(weights) == 6 and excluded["reason"].str.startswith("mass: the plates weigh").sum() >= 2
     frames = store.read(tmp_path, cohort.FRAMES)
-    assert frames["stance"].unique().tolist() == stances["stance"].tolist() and (frames.groupby("stance")["frame"].min() == 0).all()
+    assert (
+        frames["stance"].unique().tolist() == stances["stance"].tolist()
+        and (frames.groupby("stance")["frame"].min() == 0).all()
+    )
     assert stances.dtypes.equals(cohort.collect(trials, virtual, tmp_path, **settings())[0].dtypes)
 
 
@@ -206,17 +239,22 @@ def test_collect_leaves_no_older_stances_beside_new_frames(virtual, trials, earl
         store.read(earlier, cohort.STANCES)
 
 
-def test_collect_says_that_a_worker_does_not_see_the_recordings_or_runs_another_program(virtual, trials, earlier, cluster, monkeypatch):
+def test_collect_says_that_a_worker_does_not_see_the_recordings_or_runs_another_program(
+    virtual, trials, earlier, cluster, monkeypatch
+):
     with pytest.raises(ValueError, match="same path; .*elsewhere is not there on .* Mount"):
         cohort.collect(trials, virtual / "elsewhere", earlier, engine=cluster, **settings())
     monkeypatch.setattr(cohort, "fingerprint", lambda: "grfkit of tomorrow")
-    with pytest.raises(ValueError, match="this one, grfkit of tomorrow; found grfkit [0-9a-f]{12}, Python .* Install the same version"):
+    with pytest.raises(
+        ValueError, match="this one, grfkit of tomorrow; found grfkit [0-9a-f]{12}, Python .* Install the same version"
+    ):
         cohort.collect(trials, virtual, earlier, engine=cluster, **settings())
     check_untouched(earlier)
 
 
 def test_collect_says_that_nobody_answers(virtual, trials, earlier, monkeypatch):
     import socket
+
     monkeypatch.setattr(cohort, "ANSWER_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for address in ("tcp://127.0.0.1:1", f"tcp://127.0.0.1:{silent.getsockname()[1]}"):
@@ -229,8 +267,12 @@ def test_collect_says_that_nobody_answers(virtual, trials, earlier, monkeypatch)
 
 def test_collect_says_that_a_cluster_has_no_workers(virtual, trials, earlier, monkeypatch):
     monkeypatch.setattr(cohort, "WORKER_S", 0.5)
-    with (LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0", silence_logs=50) as empty,
-          pytest.raises(ValueError, match="needs workers; it had none for 0.5 s")):
+    with (
+        LocalCluster(
+            n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as empty,
+        pytest.raises(ValueError, match="needs workers; it had none for 0.5 s"),
+    ):
         cohort.collect(trials, virtual, earlier, engine=empty.scheduler_address, **settings())
     check_untouched(earlier)
 
@@ -241,24 +283,39 @@ class Dying(WorkerPlugin):
     def setup(self, worker):
         whole = stance.collect
         stance.collect = lambda trials, folder, **options: (
-            os._exit(1) if trials["runner"].iloc[0] == SLOW_FOR else whole(trials, folder, **options))
+            os._exit(1) if trials["runner"].iloc[0] == SLOW_FOR else whole(trials, folder, **options)
+        )
 
 
 @pytest.mark.slow
 def test_collect_says_that_workers_die_at_a_runner_and_that_a_scheduler_is_gone(virtual, trials, earlier, tmp_path):
-    with (dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-          LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as started):
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as started,
+    ):
         with Client(started) as client:
             client.register_plugin(Dying())
         with pytest.raises(ValueError, match="2 workers died at the same one. Most often memory"):
             cohort.collect(trials, virtual, earlier, engine=started.scheduler_address, **settings())
     check_untouched(earlier)
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(tmp_path / "s.json")]
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(tmp_path / "s.json"),
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as scheduler:
         wait_until((tmp_path / "s.json").is_file)
         address = store.json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["address"]
         threading.Timer(2, scheduler.kill).start()
-        with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), pytest.raises(ValueError, match="its connection was lost"):
+        with (
+            dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
+            pytest.raises(ValueError, match="its connection was lost"),
+        ):
             cohort.collect(trials, virtual, earlier, engine=address, **settings())
     check_untouched(earlier)
 
@@ -275,7 +332,9 @@ def wait_until(true, seconds=60):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_collect_stopped_leaves_no_process(virtual, tmp_path, how):
     command = [sys.executable, __file__, str(virtual), str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
         wait_until(lambda: list(tmp_path.rglob("~*")))  # the first runner is written
         processes = psutil.Process(running.pid).children(recursive=True)
         assert len(processes) >= 2

@@ -14,7 +14,9 @@ def data():
     rng = np.random.default_rng(0)
     runners = np.repeat([f"r{number}" for number in range(12)], np.arange(5, 17))
     contact = rng.uniform(0.18, 0.32, len(runners))
-    sizes = np.array([0.02, 0.03, 0.1]) * rng.uniform(0.5, 1.5, 12)[np.searchsorted(np.unique(runners), runners)][:, None]
+    sizes = (
+        np.array([0.02, 0.03, 0.1]) * rng.uniform(0.5, 1.5, 12)[np.searchsorted(np.unique(runners), runners)][:, None]
+    )
     return rng.normal(size=(len(runners), 7, 3)) * sizes[:, None] * contact[:, None, None] ** -0.8, contact, runners
 
 
@@ -65,7 +67,9 @@ def test_fit_weighs_the_power_by_runner():
     runners = np.repeat(["a", "b", "c"], [3, 30, 9])
     contact, residuals = rng.uniform(0.15, 0.35, 42), rng.normal(size=(42, 6, 2))
     weights = {runner: 1 / (runners == runner).sum() for runner in "abc"}
-    expected = np.polyfit(np.log(contact), np.log(np.abs(residuals).mean(axis=1)), 1, w=[weights[runner] ** 0.5 for runner in runners])[0]
+    expected = np.polyfit(
+        np.log(contact), np.log(np.abs(residuals).mean(axis=1)), 1, w=[weights[runner] ** 0.5 for runner in runners]
+    )[0]
     np.testing.assert_allclose(conformal.fit(residuals, contact, runners, level=0.9).powers, expected)
 
 
@@ -79,10 +83,18 @@ def test_fit_takes_stances_that_take_equally_long(contact_s):
 
 def test_fit_does_not_depend_on_sign_order_or_how_often_a_runner_is_measured(data):
     residuals, contact, runners = data
-    plain, order = conformal.fit(residuals, contact, runners, level=0.9), np.random.default_rng(5).permutation(len(runners))
-    often = np.concatenate([np.arange(len(runners)), *[np.flatnonzero(runners == "r3")] * 4])  # measured five times over
-    for one in (conformal.fit(-residuals, contact, runners, level=0.9), conformal.fit(residuals[order], contact[order], runners[order], level=0.9),
-                conformal.fit(residuals[often], contact[often], runners[often], level=0.9)):
+    plain, order = (
+        conformal.fit(residuals, contact, runners, level=0.9),
+        np.random.default_rng(5).permutation(len(runners)),
+    )
+    often = np.concatenate(
+        [np.arange(len(runners)), *[np.flatnonzero(runners == "r3")] * 4]
+    )  # measured five times over
+    for one in (
+        conformal.fit(-residuals, contact, runners, level=0.9),
+        conformal.fit(residuals[order], contact[order], runners[order], level=0.9),
+        conformal.fit(residuals[often], contact[often], runners[often], level=0.9),
+    ):
         np.testing.assert_allclose(one.half_widths, plain.half_widths)
         np.testing.assert_allclose(one.powers, plain.powers)
     scaled = conformal.fit(10 * residuals, contact, runners, level=0.9)
@@ -112,7 +124,9 @@ def test_covered_never_uses_a_runners_own_residuals(data):
     again = conformal.covered(spoiled, contact, runners, level=0.9)
     np.testing.assert_array_equal(again[mine[0]], clean[mine[0]])
     assert not again[mine[1:]].all() and (again[runners != "r7"] != clean[runners != "r7"]).any()
-    assert (again[runners != "r7"] >= clean[runners != "r7"]).all()  # their bands have become wider, and the powers almost stay
+    assert (
+        again[runners != "r7"] >= clean[runners != "r7"]
+    ).all()  # their bands have become wider, and the powers almost stay
 
 
 def test_covered_is_near_the_level_for_exchangeable_runners():

@@ -36,7 +36,9 @@ def solved(student, original):
     answers = {marks(cell)["grade_id"]: cell.source for cell in original.cells if marks(cell).get("solution")}
     for cell in student.cells:
         if marks(cell).get("solution"):
-            cell.source = re.sub(r"^[ \t]*### (BEGIN|END) SOLUTION\n?", "", answers[marks(cell)["grade_id"]], flags=re.M)
+            cell.source = re.sub(
+                r"^[ \t]*### (BEGIN|END) SOLUTION\n?", "", answers[marks(cell)["grade_id"]], flags=re.M
+            )
     return student
 
 
@@ -44,7 +46,11 @@ def grades(name, folder, student):
     """{grade_id: (score, most)} of the checked exercises of a student's autograded session."""
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", "grfkit") as book:
         notebook = book.find_submission_notebook(name, name, student)
-        return {grade.name: (grade.auto_score, grade.max_score) for grade in notebook.grades if grade.cell.cell_type == "code"}
+        return {
+            grade.name: (grade.auto_score, grade.max_score)
+            for grade in notebook.grades
+            if grade.cell.cell_type == "code"
+        }
 
 
 def hand_in(notebook, name, folder, student):
@@ -59,18 +65,40 @@ def hand_in(notebook, name, folder, student):
 @pytest.fixture
 def lesson(tmp_path):
     """A course of one small session, as nbgrader wants it."""
+
     def write(answer="return 2 * x", **changed):
         def mark(grade_id, **kind):
-            return {"nbgrader": {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False, "grade_id": grade_id, **kind}}
-        cells = [new_markdown_cell("# Double\n\n**Aims**: to double.", id="title"),
-                 new_code_cell(f"def double(x):\n    ### BEGIN SOLUTION\n    {answer}\n    ### END SOLUTION", metadata=mark("double", solution=True), id="double"),
-                 new_code_cell("from grfkit import course\ncourse.check(course.call(double, 3) == 6, 'Three and three?')",
-                               metadata=mark("double-check", **{"grade": True, "locked": True, "points": 2} | changed), id="double-check")]
+            return {
+                "nbgrader": {
+                    "schema_version": 3,
+                    "grade": False,
+                    "solution": False,
+                    "locked": False,
+                    "task": False,
+                    "grade_id": grade_id,
+                    **kind,
+                }
+            }
+
+        cells = [
+            new_markdown_cell("# Double\n\n**Aims**: to double.", id="title"),
+            new_code_cell(
+                f"def double(x):\n    ### BEGIN SOLUTION\n    {answer}\n    ### END SOLUTION",
+                metadata=mark("double", solution=True),
+                id="double",
+            ),
+            new_code_cell(
+                "from grfkit import course\ncourse.check(course.call(double, 3) == 6, 'Three and three?')",
+                metadata=mark("double-check", **{"grade": True, "locked": True, "points": 2} | changed),
+                id="double-check",
+            ),
+        ]
         folder = tmp_path / "course"
         (folder / "source" / "0_double").mkdir(parents=True, exist_ok=True)
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
         nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / "source" / "0_double" / "0_double.ipynb")
         return folder
+
     return write
 
 
@@ -87,7 +115,10 @@ def test_session_is_committed_clean_and_marked_for_nbgrader(name):
     assert not any(cell.outputs or cell.execution_count for cell in code)
     graded = [marks(cell)["grade_id"] for cell in notebook.cells if marks(cell)]
     assert len(graded) == len(set(graded)) and len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert all(marks(cell)["locked"] and marks(cell)["points"] > 0 and not marks(cell)["solution"] for cell in checked(notebook))
+    assert all(
+        marks(cell)["locked"] and marks(cell)["points"] > 0 and not marks(cell)["solution"]
+        for cell in checked(notebook)
+    )
     answers = [cell for cell in code if marks(cell).get("solution")]
     assert len(answers) == len(checked(notebook)) and all(MARKED.search(cell.source + "\n") for cell in answers)
     assert "**Aims" in notebook.cells[0].source + notebook.cells[1].source
@@ -115,17 +146,23 @@ def test_student_book_holds_no_answer(name, folder):
         for answer in MARKED.findall(cell.source + "\n"):
             for line in answer.splitlines():
                 bare = "".join(line.split())
-                assert len(bare) < 12 or not any(bare in text for text in own), f"an answer stands in the student's notebook: {line}"
+                assert len(bare) < 12 or not any(bare in text for text in own), (
+                    f"an answer stands in the student's notebook: {line}"
+                )
 
 
-@pytest.mark.parametrize("name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS])
+@pytest.mark.parametrize(
+    "name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS]
+)
 def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, folder):
     course_build.take_out(name, folder=folder)
     student = nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
     exercises = {marks(cell)["grade_id"] for cell in checked(source(name))}
 
     unsolved = hand_in(student, name, folder, "nobody")
-    assert grades(name, folder, "nobody") == {grade_id: (0, most) for grade_id, (_, most) in grades(name, folder, "nobody").items()}
+    assert grades(name, folder, "nobody") == {
+        grade_id: (0, most) for grade_id, (_, most) in grades(name, folder, "nobody").items()
+    }
     for cell in checked(unsolved):
         error = next(output for output in cell.outputs if output.output_type == "error")
         assert error.ename == "AssertionError" and "is not written yet" in error.evalue
@@ -133,7 +170,9 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
     assert not any(output.output_type == "error" for output in first.outputs)
 
     done = hand_in(solved(student, source(name)), name, folder, "somebody")
-    assert [output.evalue for cell in done.cells for output in cell.get("outputs", []) if output.output_type == "error"] == []
+    assert [
+        output.evalue for cell in done.cells for output in cell.get("outputs", []) if output.output_type == "error"
+    ] == []
     found = grades(name, folder, "somebody")
     assert set(found) == exercises and all(score == most > 0 for score, most in found.values())
 
@@ -141,7 +180,9 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
 def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
     folder = lesson()
     page = course_build.build("0_double", folder=folder)
-    assert page == folder / "solution" / "0_double.html" and "return 2 * x" in (folder / "solution" / "0_double.ipynb").read_text(encoding="utf-8")
+    assert page == folder / "solution" / "0_double.html" and "return 2 * x" in (
+        folder / "solution" / "0_double.ipynb"
+    ).read_text(encoding="utf-8")
     mine = folder / "student" / "0_double" / "0_double.ipynb"
     assert "return 2 * x" not in mine.read_text(encoding="utf-8")
     lesson(answer="return x + x + 0")
@@ -151,7 +192,12 @@ def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
     mine.write_text(answered, encoding="utf-8")
     course_build.build("0_double", folder=folder)
     assert mine.read_text(encoding="utf-8") == answered and "kept as it is" in capsys.readouterr().err
-    assert {path.name for path in folder.iterdir()} - {"~gradebook.lock"} == {"gradebook.db", "solution", "source", "student"}
+    assert {path.name for path in folder.iterdir()} - {"~gradebook.lock"} == {
+        "gradebook.db",
+        "solution",
+        "source",
+        "student",
+    }
 
 
 def test_build_goes_on_where_a_run_was_stopped_before_it_noted_what_it_gave_out(lesson, capsys):
@@ -174,7 +220,9 @@ def test_sessions_that_are_built_together_both_know_what_they_gave_out(lesson):
     command = "import pathlib, sys; from grfkit import course_build; course_build.give_out(sys.argv[1], folder=pathlib.Path(sys.argv[2]))"
     running = [subprocess.Popen([sys.executable, "-c", command, name, str(folder)]) for name in names]
     assert [process.wait(120) for process in running] == [0, 0]
-    assert sorted(course_build._built(folder)) == names and all((folder / "student" / name / f"{name}.ipynb").is_file() for name in names)
+    assert sorted(course_build._built(folder)) == names and all(
+        (folder / "student" / name / f"{name}.ipynb").is_file() for name in names
+    )
 
 
 def test_build_refuses_wrong_marks_an_unknown_session_and_a_wrong_solution(lesson):
@@ -203,8 +251,13 @@ def test_call_says_what_is_wrong_with_a_students_function():
 
     def silent():
         pass
-    for function, arguments, hint in ((unsolved, (), "unsolved is not written yet"), (broken, (1,), "broken stopped with ZeroDivisionError"),
-                                      (silent, (), "silent gives nothing back"), (broken, (), "broken stopped with TypeError")):
+
+    for function, arguments, hint in (
+        (unsolved, (), "unsolved is not written yet"),
+        (broken, (1,), "broken stopped with ZeroDivisionError"),
+        (silent, (), "silent gives nothing back"),
+        (broken, (), "broken stopped with TypeError"),
+    ):
         with pytest.raises(AssertionError, match=hint):
             course.call(function, *arguments)
     assert course.call(len, [1, 2]) == 2
@@ -243,12 +296,14 @@ def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopp
         course._made.cache_clear()
         course.results()
         return len(made)
+
     assert (again(), again()) == (1, 1)
     old = (unmade / "recipes" / "ridge.yaml").read_text(encoding="utf-8")
     (unmade / "recipes" / "ridge.yaml").write_text(old + "# changed\n", encoding="utf-8")
 
     def stop(_):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(course, "_make", stop)
     with pytest.raises(KeyboardInterrupt):
         again()

@@ -27,6 +27,7 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(exercise):
 
     def unsolved(*arguments):
         raise NotImplementedError
+
     assert "not written yet" in refused(check, unsolved)
     assert "gives nothing back" in refused(check, lambda *arguments: None)
     assert "stopped with ZeroDivisionError" in refused(check, lambda *arguments: 1 / 0)
@@ -78,9 +79,18 @@ def literal_icc(m, e, *, kind="A"):
     ssr = sum((row[i] - grand) ** 2 for i in range(n) for j in range(k))
     ssc = sum((column[j] - grand) ** 2 for i in range(n) for j in range(k))
     sst = sum((x[i][j] - grand) ** 2 for i in range(n) for j in range(k))
-    msr, msc, mse, msw = ssr / (n - 1), ssc / (k - 1), (sst - ssr - ssc) / ((n - 1) * (k - 1)), (sst - ssr) / (n * (k - 1))
-    return {"A": (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n), "C": (msr - mse) / (msr + (k - 1) * mse),
-            "1": (msr - msw) / (msr + (k - 1) * msw), "average": (msr - mse) / (msr + (msc - mse) / n)}[kind]
+    msr, msc, mse, msw = (
+        ssr / (n - 1),
+        ssc / (k - 1),
+        (sst - ssr - ssc) / ((n - 1) * (k - 1)),
+        (sst - ssr) / (n * (k - 1)),
+    )
+    return {
+        "A": (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n),
+        "C": (msr - mse) / (msr + (k - 1) * mse),
+        "1": (msr - msw) / (msr + (k - 1) * msw),
+        "average": (msr - mse) / (msr + (msc - mse) / n),
+    }[kind]
 
 
 def rmse(a, b):
@@ -102,25 +112,55 @@ MISTAKES = [
     ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m)), len(e)), "Degrees of freedom"),
     ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m, ddof=0)), len(e) - 1), "ddof=1"),
     ("paired_p", lambda e, m: stats.ttest_ind(e, m).pvalue, "unpaired"),
-    ("share_found", lambda runners, d, sd, n, g: (two_sided(g.normal(d, sd, size=(n, runners))) > 0.05).mean(),
-     "that miss the difference"),
-    ("share_found", lambda runners, d, sd, n, g: (two_sided(g.normal(d, sd, size=(n, runners))) < 0.05).sum(), "not above 1"),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: (two_sided(g.normal(d, sd, size=(n, runners))) > 0.05).mean(),
+        "that miss the difference",
+    ),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: (two_sided(g.normal(d, sd, size=(n, runners))) < 0.05).sum(),
+        "not above 1",
+    ),
     ("share_found", share(lambda x: stats.ttest_1samp(x, 0, axis=1, alternative="greater").pvalue), "one-tailed"),
     ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, 0, sd, n, g), "put into the draws"),
     ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd**0.5, n, g), "spread is too small"),
-    ("share_found", lambda runners, d, sd, n, g: (stats.ttest_ind(g.normal(d, sd, size=(n, runners)), g.normal(0, sd, size=(n, runners)),
-                                                                  axis=1).pvalue < 0.05).mean(), "studies find the difference"),
-    ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd / runners**0.5, n, g), "not of their mean"),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: (
+            stats.ttest_ind(g.normal(d, sd, size=(n, runners)), g.normal(0, sd, size=(n, runners)), axis=1).pvalue
+            < 0.05
+        ).mean(),
+        "studies find the difference",
+    ),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd / runners**0.5, n, g),
+        "not of their mean",
+    ),
     ("share_found", lambda runners, d, sd, n, g: share(two_sided)(runners, d, sd * 2**0.5, n, g), "not two sets"),
-    ("share_found", lambda runners, d, sd, n, g: two_sided(g.normal(d, sd, size=(n, runners))) < 0.05, "one finite number"),
-    ("share_found", lambda runners, d, sd, n, g: (stats.ttest_1samp(g.normal(d, sd, size=(n, runners)), 0, axis=0).pvalue < 0.05).mean(),
-     "along the studies"),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: two_sided(g.normal(d, sd, size=(n, runners))) < 0.05,
+        "one finite number",
+    ),
+    (
+        "share_found",
+        lambda runners, d, sd, n, g: (
+            stats.ttest_1samp(g.normal(d, sd, size=(n, runners)), 0, axis=0).pvalue < 0.05
+        ).mean(),
+        "along the studies",
+    ),
     ("tost_p", lambda e, m, b: min(one_sided(e, m, b)), "larger p decides"),
     ("tost_p", lambda e, m, b: sum(one_sided(e, m, b)), "not added"),
     ("tost_p", lambda e, m, b: 2 * max(one_sided(e, m, b)), "not doubled"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[0], "Both one-sided"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[1], "Both one-sided"),
-    ("tost_p", lambda e, m, b: max(stats.t.sf((b - abs((e - m).mean())) / ((e - m).std() / np.sqrt(len(e))), len(e) - 1), 0), "ddof=1"),
+    (
+        "tost_p",
+        lambda e, m, b: max(stats.t.sf((b - abs((e - m).mean())) / ((e - m).std() / np.sqrt(len(e))), len(e) - 1), 0),
+        "ddof=1",
+    ),
     ("tost_p", lambda e, m, b: max(1 - p for p in one_sided(e, m, b)), "on the wrong side"),
     ("tost_p", lambda e, m, b: stats.ttest_rel(e, m).pvalue, "where does the bound come in"),
     ("limits_of_agreement", lambda d: (-1.96 * d.std(ddof=1), 1.96 * d.std(ddof=1)), "about the bias"),
@@ -130,12 +170,19 @@ MISTAKES = [
     ("limits_of_agreement", lambda d: limits(d, 1), "two thirds"),
     ("limits_of_agreement", lambda d: (d.mean(), *limits(d, 1.96)), "limits alone"),
     ("bias_interval", lambda d, who, a: mean_interval(d, a), "Stances are taken as independent"),
-    ("bias_interval", lambda d, who, a: mean_interval(d, a, quantile=stats.norm.isf(a / 2)), "Stances are taken as independent"),
+    (
+        "bias_interval",
+        lambda d, who, a: mean_interval(d, a, quantile=stats.norm.isf(a / 2)),
+        "Stances are taken as independent",
+    ),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, quantile=1.96), "normal distribution"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, df=len(d) - 1), "not as many as stances"),
     ("bias_interval", lambda d, who, a: limits(by_runner(d, who), stats.t.isf(a / 2, len(set(who)) - 1)), "sqrt(R)"),
-    ("bias_interval", lambda d, who, a: np.array(mean_interval(by_runner(d, who), a)) - by_runner(d, who).mean() + d.mean(),
-     "middle is the mean of all stances"),
+    (
+        "bias_interval",
+        lambda d, who, a: np.array(mean_interval(by_runner(d, who), a)) - by_runner(d, who).mean() + d.mean(),
+        "middle is the mean of all stances",
+    ),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 2 * a), "too narrow: alpha / 2"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 0.05), "alpha is an argument"),
     ("icc_a1", lambda m, e: np.corrcoef(m, e)[0, 1], "Pearson's r"),
@@ -149,7 +196,11 @@ MISTAKES = [
     ("skill", lambda m, e, b: rmse(m, e) / rmse(m, b) - 1, "sign is turned"),
     ("skill", lambda m, e, b: 1 - np.abs(e - m).mean() / np.abs(b - m).mean(), "absolute errors"),
     ("skill", lambda m, e, b: np.corrcoef(m, e)[0, 1], "Pearson's r"),
-    ("verdict", lambda p, low, high, bound, alpha: "equivalent" if p > alpha else "differs", "p > alpha is not agreement"),
+    (
+        "verdict",
+        lambda p, low, high, bound, alpha: "equivalent" if p > alpha else "differs",
+        "p > alpha is not agreement",
+    ),
     ("verdict", lambda *case: words(*case, bottom=False), "lower end"),
     ("verdict", lambda *case: words(*case, top=False), "upper end"),
     ("verdict", lambda *case: words(*case, two_way=False), "it is small"),
@@ -160,7 +211,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "hint"), MISTAKES, ids=[f"{name}-{hint[:20]}" for name, _, hint in MISTAKES])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "hint"), MISTAKES, ids=[f"{name}-{hint[:20]}" for name, _, hint in MISTAKES]
+)
 def test_a_typical_mistake_gets_its_hint(exercise, answer, hint):
     assert hint in refused(getattr(course_agreement, f"check_{exercise}"), answer)
 
@@ -169,7 +222,9 @@ def test_answers_by_other_ways_pass():
     """A literal analysis of variance, scipy's own test, and the verdict's table."""
     course_agreement.check_icc_a1(literal_icc)
     course_agreement.check_paired_p(lambda e, m: stats.ttest_rel(e, m).pvalue)
-    course_agreement.check_bias_interval(lambda d, who, a: stats.ttest_1samp(by_runner(d, who), 0).confidence_interval(1 - a))
+    course_agreement.check_bias_interval(
+        lambda d, who, a: stats.ttest_1samp(by_runner(d, who), 0).confidence_interval(1 - a)
+    )
     course_agreement.check_verdict(words)
 
 
@@ -181,11 +236,15 @@ def test_power_is_that_of_statsmodels():
 
 def test_clustered_study_has_the_spread_asked_for():
     """400 runners: the SD between them is known to some 4 %, that within to 2 %."""
-    difference, runners = course_agreement.clustered_study(np.random.default_rng(0), 400, bias=1.0, between_sd=0.5, within_sd=0.2)
+    difference, runners = course_agreement.clustered_study(
+        np.random.default_rng(0), 400, bias=1.0, between_sd=0.5, within_sd=0.2
+    )
     sizes = np.bincount(runners)
     assert set(sizes) == set(range(4, 11)) and difference.mean() == pytest.approx(1, abs=0.1)
     means = by_runner(difference, runners)
-    assert (difference - means[runners]).std() * np.sqrt(len(runners) / (len(runners) - 400)) == pytest.approx(0.2, rel=0.08)
+    assert (difference - means[runners]).std() * np.sqrt(len(runners) / (len(runners) - 400)) == pytest.approx(
+        0.2, rel=0.08
+    )
     assert means.var() == pytest.approx(0.5**2 + (0.2**2 / sizes).mean(), rel=0.25)
 
 
@@ -193,9 +252,15 @@ def test_verdict_of_the_course_is_that_of_a_study():
     """agreement_words judges with more words: equivalent or not, and a difference or not, are the same."""
     verdict = answers(NOTEBOOK)["verdict"]
     rng = np.random.default_rng(1)
-    for low, width, p in zip(rng.uniform(-15, 15, 200), rng.uniform(0.5, 15, 200), rng.uniform(0, 0.1, 200), strict=True):
+    for low, width, p in zip(
+        rng.uniform(-15, 15, 200), rng.uniform(0.5, 15, 200), rng.uniform(0, 0.1, 200), strict=True
+    ):
         equivalent = -10 < low and low + width < 10
         study = agreement_words.judge(p <= 0.05, low, low + width, 10, equivalent)
-        begins = {"equivalent": "agrees on average", "differs, too little to matter": "differs, but by less", "differs": "differs",
-                  "undecided": "open"}[verdict(p, low, low + width, 10, 0.05)]
+        begins = {
+            "equivalent": "agrees on average",
+            "differs, too little to matter": "differs, but by less",
+            "differs": "differs",
+            "undecided": "open",
+        }[verdict(p, low, low + width, 10, 0.05)]
         assert study.startswith(begins) and (begins != "differs" or "less than" not in study)

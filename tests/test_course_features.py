@@ -21,10 +21,12 @@ def passes(order, factor=1.0, axis=0):
 
 def slope(begin, end):
     """A loading rate between two shares of the time to 13 % of stance, whatever the definition."""
+
     def vlr(vertical, time_s, definition):
         at = np.array([begin, end]) * 0.13 * time_s[-1]
         low, high = np.interp(at, time_s, vertical)
         return (high - (low if begin else 0)) / (at[1] - at[0])
+
     return vlr
 
 
@@ -56,17 +58,17 @@ def of_force(vertical, time_s, _):
 
 
 def early_maximum(vertical):
-    return vertical[:int(0.35 * len(vertical))].max()
+    return vertical[: int(0.35 * len(vertical))].max()
 
 
 def any_bump(vertical):
-    frames, _ = find_peaks(vertical[:int(0.35 * len(vertical))])
+    frames, _ = find_peaks(vertical[: int(0.35 * len(vertical))])
     return vertical[frames[0]] if len(frames) else NAN
 
 
 def tall_enough(vertical):
     """Height in place of prominence; the one with the least noise passes on the runners with a peak."""
-    frames, _ = find_peaks(vertical[:int(0.35 * len(vertical))], height=0.05)
+    frames, _ = find_peaks(vertical[: int(0.35 * len(vertical))], height=0.05)
     return vertical[frames[0]] if len(frames) else NAN
 
 
@@ -89,7 +91,11 @@ WRONG = [
     ("impulses", lambda ap, rate: (-ap[ap < 0].mean(), ap[ap > 0].mean()), "mean forces"),
     ("impulses", lambda ap, rate: (ap.sum() / rate,) * 2, "cancel"),
     ("impulses", lambda ap, rate: (-ap.min(), ap.max()), "peaks"),
-    ("impulses", lambda ap, rate: (-ap[:len(ap) // 2].sum() / rate, ap[len(ap) // 2:].sum() / rate), "cut in the middle"),
+    (
+        "impulses",
+        lambda ap, rate: (-ap[: len(ap) // 2].sum() / rate, ap[len(ap) // 2 :].sum() / rate),
+        "cut in the middle",
+    ),
     ("impulses", lambda ap, rate: (0.026, 0.024), "sum the negative"),
     ("mean_over_step", lambda v, rate, flight: v.mean(), "mean over stance"),
     ("mean_over_step", lambda v, rate, flight: v.sum() / rate, "divide by the duration"),
@@ -139,16 +145,26 @@ WRONG = [
 @pytest.mark.parametrize("name", checked(course_features))
 def test_check_passes_the_notebooks_own_answer(name, capsys):
     getattr(course_features, f"check_{name}")(getattr(RIGHT, name))
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Right: ")  # before it, perhaps, that the cohort is recorded
+    assert (
+        capsys.readouterr().out.splitlines()[-1].startswith("Right: ")
+    )  # before it, perhaps, that the cohort is recorded
 
 
-@pytest.mark.parametrize(("name", "answer"), [
-    ("impulses", lambda ap, rate: [np.trapezoid(np.clip(sign * ap, 0, None), dx=1 / rate) for sign in (-1, 1)]),
-    ("mean_over_step", lambda v, rate, flight: np.trapezoid(v, dx=1 / rate) / ((len(v) - 1) / rate + flight)),
-    ("lowpass", lambda values, hz, rate: sosfiltfilt(butter(2, corrected(hz), fs=rate, output="sos"), values, axis=0)),
-    ("lowpass", passes(2, 1.25)), ("lowpass", passes(2, 1 / 0.802)),  # the factor as text and textbook round it
-    ("lowpass", lambda values, hz, rate: np.apply_along_axis(RIGHT.lowpass, 0, values, hz, rate)),
-    ("vlr", features.loading_rate)])
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("impulses", lambda ap, rate: [np.trapezoid(np.clip(sign * ap, 0, None), dx=1 / rate) for sign in (-1, 1)]),
+        ("mean_over_step", lambda v, rate, flight: np.trapezoid(v, dx=1 / rate) / ((len(v) - 1) / rate + flight)),
+        (
+            "lowpass",
+            lambda values, hz, rate: sosfiltfilt(butter(2, corrected(hz), fs=rate, output="sos"), values, axis=0),
+        ),
+        ("lowpass", passes(2, 1.25)),
+        ("lowpass", passes(2, 1 / 0.802)),  # the factor as text and textbook round it
+        ("lowpass", lambda values, hz, rate: np.apply_along_axis(RIGHT.lowpass, 0, values, hz, rate)),
+        ("vlr", features.loading_rate),
+    ],
+)
 def test_check_passes_another_right_answer(name, answer):
     getattr(course_features, f"check_{name}")(answer)
 
@@ -164,6 +180,7 @@ def test_check_tells_what_is_wrong(name, answer, hint):
 def test_check_of_an_unsolved_function_says_so(name):
     def unsolved(*_, **__):
         raise NotImplementedError
+
     with pytest.raises(AssertionError, match="not written yet"):
         getattr(course_features, f"check_{name}")(unsolved)
 
@@ -181,7 +198,9 @@ def test_vlr_by_runner_is_the_mean_of_the_runners_stances():
     found = course_features.curves()[:12]
     table = course_features.vlr_by_runner(found, RIGHT.vlr, RIGHT.lowpass, [None, 20])
     assert list(table.columns) == [(name, cutoff) for name in features.LOADING_RATES for cutoff in ("none", "20 Hz")]
-    first = [features.loading_rate(curve.force[:, 2], curve.time_s, "20_to_80") for curve in found if curve.runner == "v01"]
+    first = [
+        features.loading_rate(curve.force[:, 2], curve.time_s, "20_to_80") for curve in found if curve.runner == "v01"
+    ]
     assert 1 < len(first) < len(found)
     np.testing.assert_allclose(table.loc["v01", ("20_to_80", "none")], np.mean(first))
 
@@ -198,7 +217,9 @@ def test_filtered_sees_the_flight_around_a_stance():
 def test_answers_agree_with_the_closed_form_of_half_sines():
     """The area under a half sine of height h and length s is 2 h s / pi; a runner's step of a half sine balances its weight."""
     braking, propulsive = RIGHT.impulses(course_features.made_ap(braking_bw=0.4, propulsive_bw=0.3), 1000.0)
-    np.testing.assert_allclose([braking, propulsive], [2 / np.pi * 0.4 * 0.45 * 0.23, 2 / np.pi * 0.3 * 0.55 * 0.23], rtol=1e-3)
+    np.testing.assert_allclose(
+        [braking, propulsive], [2 / np.pi * 0.4 * 0.45 * 0.23, 2 / np.pi * 0.3 * 0.55 * 0.23], rtol=1e-3
+    )
     share = (np.arange(230) + 0.5) / 230
     flight_s = 0.23 * (2.4 * 2 / np.pi - 1)  # so long that gravity takes what a half sine of 2.4 BW gives
     np.testing.assert_allclose(RIGHT.mean_over_step(2.4 * np.sin(np.pi * share), 1000.0, flight_s), 1.0, rtol=1e-4)

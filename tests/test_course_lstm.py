@@ -67,7 +67,7 @@ def versus_before(errors, patience):
     for epoch in range(1, len(errors)):
         waited = waited + 1 if errors[epoch] >= errors[epoch - 1] else 0
         if waited == patience:
-            return int(np.argmin(errors[:epoch + 1])), epoch
+            return int(np.argmin(errors[: epoch + 1])), epoch
     return int(np.argmin(errors)), len(errors) - 1
 
 
@@ -83,11 +83,16 @@ def good(runners, k, seed):
 def drawn(runners, k, seed):
     names = np.unique(runners)
     fold = np.random.default_rng(seed).permutation(np.r_[np.arange(k), np.zeros(len(names) - k, int)])
-    return [(np.flatnonzero(np.isin(runners, names[fold != j])), np.flatnonzero(np.isin(runners, names[fold == j]))) for j in range(k)]
+    return [
+        (np.flatnonzero(np.isin(runners, names[fold != j])), np.flatnonzero(np.isin(runners, names[fold == j])))
+        for j in range(k)
+    ]
 
 
 def mean_of(taken):
-    return lambda curves, sides, runners: np.stack([curves[taken(sides, runners, s)].mean(axis=0) for s in range(len(curves))])
+    return lambda curves, sides, runners: np.stack(
+        [curves[taken(sides, runners, s)].mean(axis=0) for s in range(len(curves))]
+    )
 
 
 WRONG = [
@@ -117,13 +122,21 @@ WRONG = [
     ("lstm_step", cell_in_place, "An argument is changed"),
     ("masked_mse", lambda e, t, r: ((e - t) ** 2).mean(), "Padding counts"),
     ("masked_mse", lambda e, t, r: ((e - t) ** 2 * r).mean(), "not of the number you divide by"),
-    ("masked_mse", lambda e, t, r: (((e - t) ** 2 * r).sum(dim=1) / r.sum(dim=1)).mean(), "Each stance is averaged first"),
+    (
+        "masked_mse",
+        lambda e, t, r: (((e - t) ** 2 * r).sum(dim=1) / r.sum(dim=1)).mean(),
+        "Each stance is averaged first",
+    ),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).sum(), "divide by their number"),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().sqrt(), "take no root"),
     ("masked_mse", lambda e, t, r: (e - t)[r].abs().mean(), "absolute errors"),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().item(), "must be a tensor"),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().detach(), "lost its gradient"),
-    ("masked_mse", lambda e, t, r: torch.tensor(((e - t)[r] ** 2).mean().item(), requires_grad=True), "its gradient is not"),
+    (
+        "masked_mse",
+        lambda e, t, r: torch.tensor(((e - t)[r] ** 2).mean().item(), requires_grad=True),
+        "its gradient is not",
+    ),
     ("masked_mse", lambda e, t, r: ((e - t) ** 2 * r).sum(dim=1), "one number"),
     ("early_stop", lambda e, p: (int(np.argmin(e)), stop(e, p)[1]), "nobody has ever seen that epoch"),
     ("early_stop", lambda e, p: (int(np.argmin(e)), len(e) - 1), "runs to the end"),
@@ -143,18 +156,36 @@ WRONG = [
     ("runner_folds", drawn, "differ by one at the most"),
     ("runner_folds", lambda r, k, s: good(r, k, s)[:-1], "folds are asked for"),
     ("runner_folds", lambda r, k, s: [(r[t], r[v]) for t, v in good(r, k, s)], "indices of stances, whole numbers"),
-    ("runner_folds", lambda r, k, s: [(np.isin(np.arange(len(r)), t), np.isin(np.arange(len(r)), v)) for t, v in good(r, k, s)], "masks"),
+    (
+        "runner_folds",
+        lambda r, k, s: [(np.isin(np.arange(len(r)), t), np.isin(np.arange(len(r)), v)) for t, v in good(r, k, s)],
+        "masks",
+    ),
     ("runner_folds", lambda r, k, s: [good(r, k, s)[0]] * k, "validated more than once"),
     ("runner_folds", lambda r, k, s: [(t[1:], v) for t, v in good(r, k, s)], "on neither side"),
     ("runner_folds", lambda r, k, s: [v for _, v in good(r, k, s)], "is a pair"),
     ("mean_curve", mean_of(lambda s, r, n: s == s[n]), "own stances are in the mean"),
-    ("mean_curve", mean_of(lambda s, r, n: (s == s[n]) & (np.arange(len(s)) != n)), "other stances are still in the mean"),
+    (
+        "mean_curve",
+        mean_of(lambda s, r, n: (s == s[n]) & (np.arange(len(s)) != n)),
+        "other stances are still in the mean",
+    ),
     ("mean_curve", mean_of(lambda s, r, n: r != r[n]), "averaged together"),
     ("mean_curve", mean_of(lambda s, r, n: (s != s[n]) & (r != r[n])), "the other side"),
     ("mean_curve", mean_of(lambda s, r, n: (s == s[n]) & (r == r[n])), "opposite of a baseline"),
     ("mean_curve", lambda c, s, r: c.mean(axis=0), "a curve for each stance"),
-    ("mean_curve", lambda c, s, r: np.stack([np.mean([c[(r == o) & (s == s[n])].mean(axis=0) for o in np.unique(r[(r != r[n]) & (s == s[n])])], axis=0)
-                                             for n in range(len(c))]), "Each runner is averaged first"),
+    (
+        "mean_curve",
+        lambda c, s, r: np.stack(
+            [
+                np.mean(
+                    [c[(r == o) & (s == s[n])].mean(axis=0) for o in np.unique(r[(r != r[n]) & (s == s[n])])], axis=0
+                )
+                for n in range(len(c))
+            ]
+        ),
+        "Each runner is averaged first",
+    ),
 ]
 
 
@@ -177,8 +208,25 @@ def not_written(*_):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("junk", [None, 0.0, "text", [], [1, [2, 3]], np.zeros((2, 2)), np.full(3, np.nan), {"a": 1}, object(), [(None, None)] * 5,
-                                  [([0, "a"], [[1], [2, 3]])] * 5, torch.ones(2, requires_grad=True), torch.tensor(0.0), (1, 2)])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        None,
+        0.0,
+        "text",
+        [],
+        [1, [2, 3]],
+        np.zeros((2, 2)),
+        np.full(3, np.nan),
+        {"a": 1},
+        object(),
+        [(None, None)] * 5,
+        [([0, "a"], [[1], [2, 3]])] * 5,
+        torch.ones(2, requires_grad=True),
+        torch.tensor(0.0),
+        (1, 2),
+    ],
+)
 def test_anything_else_gets_a_hint_and_no_other_error(name, junk):
     for function in (lambda *_: junk, lambda: junk, not_written):
         with pytest.raises(AssertionError):
@@ -189,7 +237,9 @@ def test_each_exercise_is_a_solution_cell_and_then_its_locked_check():
     code = [(cell.metadata.nbgrader, cell.source) for cell in cells() if cell.cell_type == "code"]
     solutions = [place for place, (mark, _) in enumerate(code) if mark.solution]
     assert [code[place + 1][1] for place in solutions] == [f"course_lstm.check_{name}({name})" for name in NAMES]
-    assert all(code[place + 1][0].locked and code[place + 1][0].grade and code[place + 1][0].points for place in solutions)
+    assert all(
+        code[place + 1][0].locked and code[place + 1][0].grade and code[place + 1][0].points for place in solutions
+    )
     names = [cell.metadata.nbgrader.grade_id for cell in cells()]
     assert len(set(names)) == len(names) and all(not cell.get("outputs") for cell in cells())
 
@@ -236,16 +286,25 @@ def test_fit_is_the_same_again_learns_and_never_looks_at_other_stances_or_paddin
     forces[others] += 100
     forces[~data.real] -= 100
     points[~data.real] += 1000
-    changed = course_network.fit(course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1)
+    changed = course_network.fit(
+        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1
+    )
     np.testing.assert_array_equal(changed[:, data.real], one[:, data.real])
     points[others] += 1000
-    again = course_network.fit(course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1)
+    again = course_network.fit(
+        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1
+    )
     np.testing.assert_array_equal(again[:, training][:, data.real[training]], one[:, training][:, data.real[training]])
 
 
 def test_rmse_counts_real_samples_alone(data):
-    slow = [np.sqrt(np.mean([(2.0 - data.vertical[s, t]) ** 2 for t in range(data.real.shape[1]) if data.real[s, t]])) for s in range(12)]
-    np.testing.assert_allclose(course_network.rmse(data, np.where(data.real, 2.0, 1e9)), slow, rtol=1e-6)  # forces are in single precision
+    slow = [
+        np.sqrt(np.mean([(2.0 - data.vertical[s, t]) ** 2 for t in range(data.real.shape[1]) if data.real[s, t]]))
+        for s in range(12)
+    ]
+    np.testing.assert_allclose(
+        course_network.rmse(data, np.where(data.real, 2.0, 1e9)), slow, rtol=1e-6
+    )  # forces are in single precision
 
 
 def test_out_of_fold_estimates_each_stance_without_its_fold(data):
@@ -253,7 +312,9 @@ def test_out_of_fold_estimates_each_stance_without_its_fold(data):
     every = course_network.out_of_fold(data, folds, epochs=2, seed=1)
     assert np.isfinite(every).all()
     for training, validation in folds:
-        np.testing.assert_array_equal(every[:, validation], course_network.fit(data, training, epochs=2, seed=1)[:, validation])
+        np.testing.assert_array_equal(
+            every[:, validation], course_network.fit(data, training, epochs=2, seed=1)[:, validation]
+        )
 
 
 def test_stretch_inverts_curves_where_the_curve_is_a_line(data):
@@ -268,12 +329,19 @@ def test_masked_mse_is_what_the_exercise_asks_for():
 
 def test_figures_show_what_they_are_given(data):
     from matplotlib.figure import Figure
+
     runners = data.stances["runner"].to_numpy()
     ax = course_network.draw_folds(Figure().subplots(), search.folds(12, 4, seed=0, groups=runners), runners)
     np.testing.assert_array_equal(ax.collections[0].get_array().reshape(4, 12).sum(axis=1), 3)
     table = pd.DataFrame({"a": [0.1, 0.3], "b": [0.2, 0.6]}, index=["v0", "v1"])
-    assert [text.get_text() for text in course_network.draw_runners(Figure().subplots(), table).texts] == ["0.200", "0.400"]
+    assert [text.get_text() for text in course_network.draw_runners(Figure().subplots(), table).texts] == [
+        "0.200",
+        "0.400",
+    ]
     ax = course_network.draw_padding(Figure().subplots(), data, [0, 3])
     assert [len(line.get_xdata()) for line in ax.lines] == [data.real[0].sum(), data.real[3].sum()]
     ax = course_network.draw_ranges(Figure().subplots(), data.points[0])
-    assert ax.collections[0].get_segments()[2][:, 1].tolist() == [data.points[0, :, 2].min(), data.points[0, :, 2].max()]
+    assert ax.collections[0].get_segments()[2][:, 1].tolist() == [
+        data.points[0, :, 2].min(),
+        data.points[0, :, 2].max(),
+    ]

@@ -26,11 +26,27 @@ def answers(notebook):
 
 def exercises(module):
     """Name the exercises of a module: check_NAME."""
-    return [name.removeprefix("check_") for name, _ in inspect.getmembers(module, inspect.isfunction) if name.startswith("check_")]
+    return [
+        name.removeprefix("check_")
+        for name, _ in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("check_")
+    ]
 
 
-GARBAGE = {"text": "abc", "ragged": [[1, 2], [3]], "empty": [], "nan": float("nan"), "complex": 1 + 2j, "flag": True, "dictionary": {},
-           "cube": np.zeros((2, 3, 4)), "object": object(), "texts": ["a", "b"], "pair": (1.0, "x"), "huge": 10**400}
+GARBAGE = {
+    "text": "abc",
+    "ragged": [[1, 2], [3]],
+    "empty": [],
+    "nan": float("nan"),
+    "complex": 1 + 2j,
+    "flag": True,
+    "dictionary": {},
+    "cube": np.zeros((2, 3, 4)),
+    "object": object(),
+    "texts": ["a", "b"],
+    "pair": (1.0, "x"),
+    "huge": 10**400,
+}
 
 
 def refused(check, answer):
@@ -55,6 +71,7 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(exercise):
 
     def unsolved(*arguments):
         raise NotImplementedError
+
     assert "not written yet" in refused(check, unsolved)
     assert "gives nothing back" in refused(check, lambda *arguments: None)
     assert "stopped with ZeroDivisionError" in refused(check, lambda *arguments: 1 / 0)
@@ -64,7 +81,9 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(exercise):
 
 def flips(differences, rng, n, alpha, *, size=None, largest=lambda t: np.abs(t).max()):
     size = size or (len(differences), 1)
-    return np.quantile([largest(course_spm.t_curves(rng.choice([-1, 1], size=size) * differences)) for _ in range(n)], 1 - alpha)
+    return np.quantile(
+        [largest(course_spm.t_curves(rng.choice([-1, 1], size=size) * differences)) for _ in range(n)], 1 - alpha
+    )
 
 
 def runs(t, threshold, *, last=-1):
@@ -93,10 +112,17 @@ def field(fwhm, nodes, df, p, *, first=1, resels=None, power=None):
 MISTAKES = [
     ("time_normalise", lambda f, n: f, "as many samples as before"),
     ("time_normalise", lambda f, n: np.resize(f, n), "beginning of stance"),
-    ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f)[:, None],
-     "without a second axis"),
+    (
+        "time_normalise",
+        lambda f, n: np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f)[:, None],
+        "without a second axis",
+    ),
     ("time_normalise", lambda f, n: f[np.linspace(0, len(f) - 1, n).astype(int)], "sample before each node"),
-    ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, n, endpoint=False), np.linspace(0, 1, len(f)), f), "last node"),
+    (
+        "time_normalise",
+        lambda f, n: np.interp(np.linspace(0, 1, n, endpoint=False), np.linspace(0, 1, len(f)), f),
+        "last node",
+    ),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, 1, 100), np.linspace(0, 1, len(f)), f), "second argument"),
     ("time_normalise", lambda f, n: np.interp(np.linspace(0, len(f), n), np.arange(len(f)), f), "beyond toe-off"),
     ("time_normalise", lambda f, n: np.interp(np.arange(n) / n * len(f), np.arange(len(f)), f), "numbered from 0"),
@@ -124,8 +150,13 @@ MISTAKES = [
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a / 2), "alpha is not halved"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a, largest=lambda t: abs(t[50])), "far too low"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, 1 - a), "far too low"),
-    ("sign_flip_threshold", lambda d, g, n, a: np.quantile([np.abs(course_spm.t_curves(g.choice([-1, 1], size=(10, 1)) * d)) for _ in range(n)],
-                                                           1 - a, axis=0), "one threshold for the whole curve"),
+    (
+        "sign_flip_threshold",
+        lambda d, g, n, a: np.quantile(
+            [np.abs(course_spm.t_curves(g.choice([-1, 1], size=(10, 1)) * d)) for _ in range(n)], 1 - a, axis=0
+        ),
+        "one threshold for the whole curve",
+    ),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, a), "each tail"),
     ("rft_threshold", lambda w, q, df, a: field(w, q + 1, df, a / 2), "Q - 1"),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, a / 2, first=0), "first term"),
@@ -145,7 +176,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "hint"), MISTAKES, ids=[f"{name}-{hint[:20]}" for name, _, hint in MISTAKES])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "hint"), MISTAKES, ids=[f"{name}-{hint[:20]}" for name, _, hint in MISTAKES]
+)
 def test_a_typical_mistake_gets_its_hint(exercise, answer, hint):
     assert hint in refused(getattr(course_spm, f"check_{exercise}"), answer)
 

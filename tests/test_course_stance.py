@@ -47,7 +47,7 @@ def in_place(points, touchdown):
 
 def slid(vertical, acceleration, first, end, rate_hz, *, sign=1, reach_s=0.15):
     reach = round(reach_s * rate_hz)
-    fits = [np.corrcoef(vertical[first:end], acceleration[first + k:end + k])[0, 1] for k in range(-reach, reach + 1)]
+    fits = [np.corrcoef(vertical[first:end], acceleration[first + k : end + k])[0, 1] for k in range(-reach, reach + 1)]
     return sign * (np.argmax(fits) - reach) / rate_hz
 
 
@@ -75,15 +75,42 @@ WRONG = [
     ("contacts", unpadded, "still going on"),
     ("contacts", seconds, "to be seconds"),
     ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, 1), "for a few frames"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, 10.0, shortest), "does not depend on `threshold_n`"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, 50), "does not depend on `shortest`"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest)[:1], "the first only"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: [(a, b - a + 1) for a, b in RIGHT.contacts(v, threshold_n, shortest)],
-     "duration"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n - 1e-6, shortest), "exactly the threshold"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest + 1), "exactly so many frames"),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, 10.0, shortest),
+        "does not depend on `threshold_n`",
+    ),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, 50),
+        "does not depend on `shortest`",
+    ),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest)[:1],
+        "the first only",
+    ),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: [(a, b - a + 1) for a, b in RIGHT.contacts(v, threshold_n, shortest)],
+        "duration",
+    ),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n - 1e-6, shortest),
+        "exactly the threshold",
+    ),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest + 1),
+        "exactly so many frames",
+    ),
     ("contacts", lambda v, threshold_n=10.0, shortest=50: [], "you find 0 contact(s)"),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest) or [(0, 1)], "no contact"),
+    (
+        "contacts",
+        lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest) or [(0, 1)],
+        "no contact",
+    ),
     ("contacts", lambda v, threshold_n=10.0, shortest=50: [(61, 280)], "known"),
     ("contacts", lambda v, threshold_n=10.0, shortest=50: 60, "list of pairs"),
     ("contacts", lambda v, threshold_n=10.0, shortest=50: [60, 289], "shape (any number, 2)"),
@@ -111,7 +138,11 @@ WRONG = [
     ("at_times", lambda points, rate, t: points[np.rint(t * rate).astype(int)], "nearest camera frame"),
     ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)), points)(t), "divide frames"),
     ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)) / 100, points)(t), "not 100"),
-    ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)) / rate, points, bc_type="natural")(t), "natural"),
+    (
+        "at_times",
+        lambda points, rate, t: CubicSpline(np.arange(len(points)) / rate, points, bc_type="natural")(t),
+        "natural",
+    ),
     ("at_times", lambda points, rate, t: points, "shape"),
     ("lag", lambda *given: -RIGHT.lag(*given), "sign is not"),
     ("lag", lambda *given: RIGHT.lag(*given) * given[4], "in frames"),
@@ -125,13 +156,20 @@ WRONG = [
 @pytest.mark.parametrize("name", checked(course_stance))
 def test_check_passes_the_notebooks_own_answer(name, capsys):
     getattr(course_stance, f"check_{name}")(getattr(RIGHT, name))
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Right: ")  # before it, perhaps, that the cohort is recorded
+    assert (
+        capsys.readouterr().out.splitlines()[-1].startswith("Right: ")
+    )  # before it, perhaps, that the cohort is recorded
 
 
-@pytest.mark.parametrize(("name", "answer"), [
-    ("at_times", lambda points, rate, t: interp1d(np.arange(len(points)) / rate, points, kind="cubic", axis=0)(t)),
-    ("touchdown_frame", lambda points, t: points - np.array([points[t, 0, 0], points[t, 0, 1], 0])),
-    ("lag", slid), ("lag", whole_correlation)])
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("at_times", lambda points, rate, t: interp1d(np.arange(len(points)) / rate, points, kind="cubic", axis=0)(t)),
+        ("touchdown_frame", lambda points, t: points - np.array([points[t, 0, 0], points[t, 0, 1], 0])),
+        ("lag", slid),
+        ("lag", whole_correlation),
+    ],
+)
 def test_check_passes_another_right_answer(name, answer):
     getattr(course_stance, f"check_{name}")(answer)
 
@@ -147,17 +185,22 @@ def test_check_tells_what_is_wrong(name, answer, hint):
 def test_check_of_an_unsolved_function_says_so(name):
     def unsolved(*_, **__):
         raise NotImplementedError
+
     with pytest.raises(AssertionError, match="not written yet"):
         getattr(course_stance, f"check_{name}")(unsolved)
 
 
 def test_a_stance_of_the_notebooks_answers_equals_the_librarys():
     from grfkit import contact, course
+
     row = course.stances()[1].iloc[5]
     recording, points = course_stance.read(row.file)
-    plate = next(plate for plate in (contact.zeroed(each, 1000) for each in recording.plates)
-                 if [row.touchdown_s] == [first / 1000 for first, _ in RIGHT.contacts(plate.force[:, 2])])
-    (first, last), = RIGHT.contacts(plate.force[:, 2])
+    plate = next(
+        plate
+        for plate in (contact.zeroed(each, 1000) for each in recording.plates)
+        if [row.touchdown_s] == [first / 1000 for first, _ in RIGHT.contacts(plate.force[:, 2])]
+    )
+    ((first, last),) = RIGHT.contacts(plate.force[:, 2])
     frames = np.arange(first - 10, last + 11)
     _, library_points, library_force = course_stance.library_stance(5)
     assert last / 1000 == row.toeoff_s and RIGHT.foot(points, (first + last) / 2000) == row.side
@@ -172,4 +215,6 @@ def test_lag_finds_the_planted_fault_and_no_other():
     for file in (shifted, "v01/v01_A_0_1.c3d", "v10/v10_A_0_1.c3d"):
         recording, points = course_stance.read(file)
         found = RIGHT.lag(*course_stance.force_and_acceleration(recording, points), recording.force_hz)
-        assert (0.05 < abs(found) < 0.12) == (file == shifted)  # planted between 60 and 100 ms, and the pelvis' own 10 ms
+        assert (0.05 < abs(found) < 0.12) == (
+            file == shifted
+        )  # planted between 60 and 100 ms, and the pelvis' own 10 ms

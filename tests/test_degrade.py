@@ -33,7 +33,9 @@ def test_noise_is_white_and_as_large_as_asked():
 
 def test_bias_moves_each_point_alike_in_all_frames():
     points = np.random.default_rng(1).normal(size=(50, 11, 3))
-    moves = np.concatenate([make("bias", points, 0.02, seed=seed)[0] - points for seed in range(200)]).reshape(200, 50, 33)
+    moves = np.concatenate([make("bias", points, 0.02, seed=seed)[0] - points for seed in range(200)]).reshape(
+        200, 50, 33
+    )
     np.testing.assert_allclose(moves, np.broadcast_to(moves[:, :1], moves.shape), atol=1e-12)
     np.testing.assert_allclose(moves[:, 0].std(axis=0), 0.02, rtol=0.25)  # of 200 numbers an SD is known to 5 %
     assert len(np.unique(moves[0, 0])) == 33
@@ -44,11 +46,14 @@ def test_rate_keeps_what_is_slow_at_the_times_of_another_camera(wanted):
     def curve(times):
         """Up to 6 Hz, of another phase and frequency for each coordinate."""
         return np.sin(2 * np.pi * np.linspace(1, 6, 33) * times[:, None] + np.arange(33)).reshape(-1, 11, 3)
+
     points, rate = make("rate", curve(np.arange(301) / HZ), wanted)
     times = np.arange(len(points)) / wanted
     assert rate == wanted and 2 - 1 / wanted <= times[-1] + 1e-9 and times[-1] <= 2
     inside = (times > 0.05) & (times < 1.95)  # at its ends a spline knows one side only
-    np.testing.assert_allclose(points[inside], curve(times)[inside], atol=2e-4)  # 25 frames a period: (2 pi / 25)^4 / 384 = 1e-5 and more
+    np.testing.assert_allclose(
+        points[inside], curve(times)[inside], atol=2e-4
+    )  # 25 frames a period: (2 pi / 25)^4 / 384 = 1e-5 and more
 
 
 def test_rate_leaves_missing_what_was_missing():
@@ -59,7 +64,9 @@ def test_rate_leaves_missing_what_was_missing():
     missing = np.isnan(slower).all(axis=2)
     np.testing.assert_array_equal(missing[:, 4], (times * HZ > 99.5) & (times * HZ < 129.5))
     assert not missing[:, np.arange(11) != 4].any()
-    np.testing.assert_allclose(slower[~missing], points[::3][~missing], atol=1e-12)  # every third frame is a frame of both
+    np.testing.assert_allclose(
+        slower[~missing], points[::3][~missing], atol=1e-12
+    )  # every third frame is a frame of both
 
 
 @pytest.mark.parametrize("amount", [0.01, 0.05, 0.2, 0.5])

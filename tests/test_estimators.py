@@ -8,8 +8,18 @@ from safetensors.numpy import load_file
 
 from grfkit import estimators, recipes, samples, store, transform
 
-RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics"])
-NETWORK = {"frames_per_step": 20, "layers": 1, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4, "epochs": 2}
+RECIPES = recipes.load_all(
+    ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics"]
+)
+NETWORK = {
+    "frames_per_step": 20,
+    "layers": 1,
+    "units": 4,
+    "dropout": 0.0,
+    "learning_rate": 0.01,
+    "batch_size": 4,
+    "epochs": 2,
+}
 TRAINED = ["mean_curve", "ridge", "paper", "network", "physics"]
 
 
@@ -20,8 +30,19 @@ def study(tidy):
 
 
 def settings(asked):
-    return {"folds": 2, "trials": 1, "frames_per_step": 20, "epochs": 1, "ranges": {
-        "layers": [1, 1], "units": [4, 4], "dropout": [0.0, 0.1], "learning_rate": [1e-3, 1e-2], "batch_size": [4]}}
+    return {
+        "folds": 2,
+        "trials": 1,
+        "frames_per_step": 20,
+        "epochs": 1,
+        "ranges": {
+            "layers": [1, 1],
+            "units": [4, 4],
+            "dropout": [0.0, 0.1],
+            "learning_rate": [1e-3, 1e-2],
+            "batch_size": [4],
+        },
+    }
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -32,8 +53,12 @@ def test_left_out_never_looks_at_the_runner_left_out(study, name):
     theirs = spoiled["stance"].isin(stances["stance"][stances["runner"] == "v01"])
     spoiled.loc[theirs, "grf_v"] *= 5
     spoiled.loc[theirs, "grf_ap"] += 0.3 * (spoiled.loc[theirs, "grf_v"] > 0)
-    clean, again = (estimators.left_out(samples.prepare(table, stances, RECIPES[name]), RECIPES[name], seed=1, network=NETWORK, progress=False)
-                    for table in (frames, spoiled))
+    clean, again = (
+        estimators.left_out(
+            samples.prepare(table, stances, RECIPES[name]), RECIPES[name], seed=1, network=NETWORK, progress=False
+        )
+        for table in (frames, spoiled)
+    )
     taken = samples.prepare(frames, stances, RECIPES[name])
     mine = np.repeat((taken.stances["runner"] == "v01").to_numpy(), taken.lengths)
     np.testing.assert_allclose(again[mine], clean[mine], atol=1e-6)
@@ -44,7 +69,9 @@ def test_left_out_never_looks_at_the_runner_left_out(study, name):
 def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     stances, frames = study
     asked = RECIPES[name]
-    training, tested = (samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True))
+    training, tested = (
+        samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True)
+    )
     table, best = estimators.search(training, asked, folder=tmp_path, seed=3, **settings(asked))
     fitted = estimators.fit(training, asked, best, seed=3, epochs=2)
     arrays, description = estimators.describe(fitted, asked)
@@ -71,11 +98,15 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     alone = {"candidates": best["candidates"], "chosen": dict.fromkeys(["AP", "ML", "V"], [trial])}
     bare = asked.model_copy(update={"balance": False})
     estimated = estimators.predict(estimators.fit(others, bare, alone, seed=0, epochs=0), mine, bare)
-    curves = np.stack([transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)])
+    curves = np.stack(
+        [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
+    )
     turned = np.where(mine.mirrored[:, None, None], curves * samples.MIRROR, curves)
     literal = np.sqrt(((turned - samples.curve_targets(mine)) ** 2).mean(axis=(0, 1)))
     row = table[(table["trial"] == trial) & (table["fold"] == runner)].iloc[0]
-    np.testing.assert_allclose(row[["rmse_ap_bw", "rmse_ml_bw", "rmse_v_bw"]].to_numpy(float), literal, rtol=0.02)  # interpolated to and fro
+    np.testing.assert_allclose(
+        row[["rmse_ap_bw", "rmse_ml_bw", "rmse_v_bw"]].to_numpy(float), literal, rtol=0.02
+    )  # interpolated to and fro
     mean = table.groupby("trial")["rmse_v_bw"].mean()
     assert set(best["chosen"]["V"]) == set(mean.nsmallest(asked.kernel.averaged).index)
 
@@ -117,6 +148,7 @@ def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(stud
     stances, frames = study
     asked, given = RECIPES["paper"], {}
     from grfkit import model
+
     monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
     training = samples.prepare(frames, stances, asked)
     estimators.fit(training, asked, {}, seed=3, epochs=5, patience=2)

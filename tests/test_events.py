@@ -10,7 +10,13 @@ from grfkit import POINTS, events, steps
 
 HZ, RUNNERS = 200, 16
 CUT = {"cutoff_hz": 40.0, "max_gap_s": 0.04}
-CANDIDATE = {"positions_m": 0.5, "velocities_m_s": 1.8, "accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.0}  # within the ranges of physics.yaml
+CANDIDATE = {
+    "positions_m": 0.5,
+    "velocities_m_s": 1.8,
+    "accelerations_m_s2": 60.0,
+    "noise": 1e-3,
+    "edges": 0.0,
+}  # within the ranges of physics.yaml
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +58,12 @@ def test_detector_looks_closer_the_second_time(runners, detector):
     truth, close = table[events.EVENTS].to_numpy(), detect_left_out(detector, motions, table)
     wide = np.empty_like(close)
     for runner, rows in table.groupby("runner").indices.items():
-        laid = steps.about(motions, table.iloc[rows], table["mid_s"].to_numpy()[rows], reach_s=events.WIDE, nodes=events.WIDE_NODES)
+        laid = steps.about(
+            motions, table.iloc[rows], table["mid_s"].to_numpy()[rows], reach_s=events.WIDE, nodes=events.WIDE_NODES
+        )
         wide[rows] = table["mid_s"].to_numpy()[rows, None] + detector.wide.estimate(laid, runner)[:, 0]
     assert np.abs(close - wide).max() < events.CLOSE  # where the close look looks
-    assert ((close - truth)**2).mean() < ((wide - truth)**2).mean()
+    assert ((close - truth) ** 2).mean() < ((wide - truth) ** 2).mean()
 
 
 def test_a_runner_who_is_left_out_was_not_trained_on(runners, detector):
@@ -64,13 +72,26 @@ def test_a_runner_who_is_left_out_was_not_trained_on(runners, detector):
     mine = (table["runner"] == "v3").to_numpy()
     spoiled = table.copy()
     spoiled.loc[mine, events.EVENTS] += [0.05, -0.07]
-    clean, again, without = detector, events.fit(motions, spoiled, CANDIDATE, seed=0), table[~mine].reset_index(drop=True)
+    clean, again, without = (
+        detector,
+        events.fit(motions, spoiled, CANDIDATE, seed=0),
+        table[~mine].reset_index(drop=True),
+    )
     one, two = (events.detect(each, motions, table[mine], "v3") for each in (clean, again))
     np.testing.assert_allclose(one, two, atol=1e-6)  # the inverses are of other matrices, in part of single precision
-    assert np.abs(events.detect(clean, motions, table[~mine], "v5") - events.detect(again, motions, table[~mine], "v5")).max() > 1e-4
+    assert (
+        np.abs(
+            events.detect(clean, motions, table[~mine], "v5") - events.detect(again, motions, table[~mine], "v5")
+        ).max()
+        > 1e-4
+    )
     wide = events.fit(motions, without, CANDIDATE, seed=0).wide  # the close looks are trained at other random times
-    laid = steps.about(motions, table[mine], table["mid_s"][mine].to_numpy(), reach_s=events.WIDE, nodes=events.WIDE_NODES)
-    np.testing.assert_allclose(clean.wide.estimate(laid, "v3"), wide.estimate(laid), atol=1e-6)  # inputs in single precision, centred elsewhere
+    laid = steps.about(
+        motions, table[mine], table["mid_s"][mine].to_numpy(), reach_s=events.WIDE, nodes=events.WIDE_NODES
+    )
+    np.testing.assert_allclose(
+        clean.wide.estimate(laid, "v3"), wide.estimate(laid), atol=1e-6
+    )  # inputs in single precision, centred elsewhere
 
 
 def test_detect_does_not_depend_on_when_or_where_the_recording_began(runners, detector):
@@ -95,9 +116,13 @@ def test_fit_follows_its_seed(runners):
     motions, table = runners
     few = table[table["file"].isin(["0.c3d", "1.c3d", "2.c3d", "3.c3d"])].reset_index(drop=True)
     rest = table[table["file"] == "9.c3d"]
-    one, again, other = (events.detect(events.fit(motions, few, CANDIDATE, seed=seed), motions, rest) for seed in (1, 1, 2))
+    one, again, other = (
+        events.detect(events.fit(motions, few, CANDIDATE, seed=seed), motions, rest) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, again)
-    assert 0 < np.abs(one - other).max() < events.SHAKE_S  # other random times; of 16 steps the answer still hangs on them
+    assert (
+        0 < np.abs(one - other).max() < events.SHAKE_S
+    )  # other random times; of 16 steps the answer still hangs on them
 
 
 def made_by_hand(lowest, straightest, side):
@@ -110,7 +135,9 @@ def made_by_hand(lowest, straightest, side):
     points[:, at["hip"]], points[:, at["knee"]] = [0, 0, 0.9], [0.1, 0, 0.5]
     thigh = np.array([0.1, 0, -0.4]) / np.hypot(0.1, 0.4)
     back = np.array([-0.4, 0, -0.1]) / np.hypot(0.1, 0.4)
-    points[:, at["ankle"]] = points[:, at["knee"]] + 0.4 * (np.cos(bend)[:, None] * thigh + np.sin(bend)[:, None] * back)
+    points[:, at["ankle"]] = points[:, at["knee"]] + 0.4 * (
+        np.cos(bend)[:, None] * thigh + np.sin(bend)[:, None] * back
+    )
     points[:, at["heel"], 2] = 0.05 + 2 * (times - lowest) ** 2
     return steps.motion(points, HZ, cutoff_hz=None, max_gap_s=0.04)
 
@@ -120,7 +147,9 @@ def made_by_hand(lowest, straightest, side):
 def test_rule_takes_the_lowest_heel_and_the_straightest_knee(side, lowest, straightest):
     found = pd.DataFrame({"file": ["a"], "side": [side], "mid_s": [0.5]})
     detected = events.rule({"a": made_by_hand(lowest, straightest, side)}, found)
-    np.testing.assert_allclose(detected, [[lowest, straightest]], atol=0.6 * events.RULE_STEP_S)  # its steps, and the spline
+    np.testing.assert_allclose(
+        detected, [[lowest, straightest]], atol=0.6 * events.RULE_STEP_S
+    )  # its steps, and the spline
 
 
 def test_rule_looks_only_where_a_stance_may_be_and_at_what_was_recorded():

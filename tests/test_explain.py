@@ -7,11 +7,31 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from grfkit import COMPONENTS, DIRECTIONS, INPUTS, POINTS, explain, kernel, plot_explain, recipes, report, samples, store, study
+from grfkit import (
+    COMPONENTS,
+    DIRECTIONS,
+    INPUTS,
+    POINTS,
+    explain,
+    kernel,
+    plot_explain,
+    recipes,
+    report,
+    samples,
+    store,
+    study,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml").model_copy(update={"body_weight": "study"})
-CANDIDATE = {"positions_m": 1.0, "velocities_m_s": 1.5, "accelerations_m_s2": 2.0, "times_s": 0.5, "noise": 1e-2, "edges": 0.4}
+CANDIDATE = {
+    "positions_m": 1.0,
+    "velocities_m_s": 1.5,
+    "accelerations_m_s2": 2.0,
+    "times_s": 0.5,
+    "noise": 1e-2,
+    "edges": 0.4,
+}
 KNEE, WINDOW = POINTS.index("r_knee"), 3  # the stance leg's knee between 30 and 40 % of stance
 
 
@@ -23,8 +43,10 @@ def table_of(runners):
 def small():
     """Four runners with inputs of every kind; the last stance of each at another speed."""
     rng, runners = np.random.default_rng(3), np.repeat(["d", "a", "c", "b"], 6)
-    inputs = {kind: (rng.normal(size=(24, 51, 11, 3)).astype(np.float32), rng.normal(size=(24, 6, 11, 3)).astype(np.float32))
-              for kind in samples.KINDS}
+    inputs = {
+        kind: (rng.normal(size=(24, 51, 11, 3)).astype(np.float32), rng.normal(size=(24, 6, 11, 3)).astype(np.float32))
+        for kind in samples.KINDS
+    }
     inputs["times"] = rng.normal(size=(24, 2)).astype(np.float32), np.empty((24, 0), np.float32)
     ours = np.flatnonzero(np.arange(24) % 6 < 5)
     return inputs, rng.normal(size=(24, 101, 3)), table_of(runners), ours
@@ -48,7 +70,9 @@ def literal(small, replace):
         for kind, parts in mine.items():
             for place, part in enumerate(parts):
                 replace(part[0], kind, place, stance, [other for other in others if other in ours])
-        curve, = kernel.predict(kernel.Alike(mine, kernel.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen)
+        (curve,) = kernel.predict(
+            kernel.Alike(mine, kernel.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen
+        )
         errors.append(np.sqrt(((curve - targets[stance]) ** 2).mean(axis=0)))
     return np.array(errors)
 
@@ -73,32 +97,49 @@ def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
                 elif changes in explain.ORDER and kind != "times":
                     point = list(explain.NAMES.values()).index(changes)
                     part[:, point] = donor[:, point]
+
             return one
+
         return np.mean([literal(small, replace(places)) for places in donors], axis=0)
+
     points, kinds = explain.by_point(fitted, donors), explain.by_kind(fitted, donors)
-    for table, key, names in ((points, "point", ["pelvis", "stance_toe", "swing_knee"]), (kinds, "kind", [*inputs, explain.EVERYTHING])):
+    for table, key, names in (
+        (points, "point", ["pelvis", "stance_toe", "swing_knee"]),
+        (kinds, "kind", [*inputs, explain.EVERYTHING]),
+    ):
         for name in names:
             after = expected(name)
-            np.testing.assert_allclose(values(table, key, name), after.mean(axis=0), atol=1e-5)  # features are in single precision
+            np.testing.assert_allclose(
+                values(table, key, name), after.mean(axis=0), atol=1e-5
+            )  # features are in single precision
             np.testing.assert_allclose(values(table, key, name, "rise_bw"), (after - before).mean(axis=0), atol=1e-5)
-    assert list(dict.fromkeys(points["point"])) == explain.ORDER and list(dict.fromkeys(kinds["kind"])) == [*inputs, explain.EVERYTHING]
+    assert list(dict.fromkeys(points["point"])) == explain.ORDER and list(dict.fromkeys(kinds["kind"])) == [
+        *inputs,
+        explain.EVERYTHING,
+    ]
 
 
 def test_by_moment_equals_a_refit_with_the_mean_of_the_others(small):
     inputs, _, _, _ = small
     table = explain.by_moment(fit(small), window_pct=20)
     for name, nodes in (("0-20", slice(0, 10)), ("40-60", slice(20, 30)), ("80-100", slice(40, 51))):
+
         def replace(part, kind, place, stance, others, nodes=nodes):
             if kind != "times" and place == 0:
                 part[nodes] = inputs[kind][0][others][:, nodes].mean(axis=0)
-        np.testing.assert_allclose(values(table[table["part"] == "all"], "window", name), literal(small, replace).mean(axis=0), atol=1e-5)
+
+        np.testing.assert_allclose(
+            values(table[table["part"] == "all"], "window", name), literal(small, replace).mean(axis=0), atol=1e-5
+        )
     assert len(table) == (5 + 1) * 5 * 3
 
 
 def test_replacing_a_motion_by_itself_changes_nothing(small):
     fitted = fit(small)
     same = np.tile(np.arange(len(fitted.ours)), (2, 1))
-    assert (explain.by_point(fitted, same)["rise_bw"] == 0).all() and (explain.by_kind(fitted, same)["rise_bw"] == 0).all()
+    assert (explain.by_point(fitted, same)["rise_bw"] == 0).all() and (
+        explain.by_kind(fitted, same)["rise_bw"] == 0
+    ).all()
 
 
 def test_the_left_out_runners_forces_are_never_used(small):
@@ -107,7 +148,9 @@ def test_the_left_out_runners_forces_are_never_used(small):
     spoiled = np.where(of_a[:, None, None], 50 - 3 * targets, targets)
     again, mine = fit(small, targets=spoiled), of_a[ours]
     np.testing.assert_allclose(again.estimated[mine], fitted.estimated[mine], atol=1e-9)
-    assert np.abs(again.estimated[~mine] - fitted.estimated[~mine]).min(axis=(1, 2)).max() > 1e-3  # others do learn from it
+    assert (
+        np.abs(again.estimated[~mine] - fitted.estimated[~mine]).min(axis=(1, 2)).max() > 1e-3
+    )  # others do learn from it
     places = explain.draw_donors(fitted, repeats=1, seed=0)[0]
     one, other = (explain._estimate(each, each.total, each.total, places) for each in (fitted, again))
     np.testing.assert_allclose(one[mine], other[mine], atol=1e-9)
@@ -122,8 +165,14 @@ def test_the_one_point_and_window_that_a_force_depends_on_win_by_far(shape):
     bump = np.where((np.arange(101) >= 30) & (np.arange(101) < 40), 1.0, 0.0)
     targets = latent[:, WINDOW, KNEE, 0, None, None] * bump[:, None] * [1.0, 0.5, 2.0]
     scale = {"gaussian": 3.0, "linear": 1.0}[shape]
-    fitted = explain.fit(inputs, targets, table_of(np.repeat(list("abcdef"), 60)), np.arange(s),
-                         {"positions_m": scale, "noise": 1e-4, "edges": 0.0}, shape=shape)
+    fitted = explain.fit(
+        inputs,
+        targets,
+        table_of(np.repeat(list("abcdef"), 60)),
+        np.arange(s),
+        {"positions_m": scale, "noise": 1e-4, "edges": 0.0},
+        shape=shape,
+    )
     points = explain.by_point(fitted, explain.draw_donors(fitted, repeats=3, seed=2))
     moments = explain.by_moment(fitted, window_pct=10)
     for direction in DIRECTIONS:
@@ -181,11 +230,19 @@ def test_windows_hold_each_node_once():
 def test_points_figure_writes_each_rise_at_its_point():
     pose = np.random.default_rng(4).uniform(0.1, 1, (11, 3))
     rises = np.arange(len(explain.ORDER)) * 1e-3
-    table = pd.DataFrame([{"point": name, "direction": direction, "rise_bw": rise, "n": 7, "runners": 3}
-                          for direction in DIRECTIONS for name, rise in zip(explain.ORDER, rises, strict=True)])
+    table = pd.DataFrame(
+        [
+            {"point": name, "direction": direction, "rise_bw": rise, "n": 7, "runners": 3}
+            for direction in DIRECTIONS
+            for name, rise in zip(explain.ORDER, rises, strict=True)
+        ]
+    )
     ax = plot_explain.points(Figure().subplots(1, 3), pose, table)[2]
     written = {text.xy[1]: text.get_text() for text in ax.texts if hasattr(text, "xy")}
-    expected = {pose[POINTS.index(point), 2]: f"{1000 * rises[explain.ORDER.index(name)]:.1f}" for point, name in explain.NAMES.items()}
+    expected = {
+        pose[POINTS.index(point), 2]: f"{1000 * rises[explain.ORDER.index(name)]:.1f}"
+        for point, name in explain.NAMES.items()
+    }
     assert written == expected and "7 stances, 3 runners" in [text.get_text() for text in ax.texts]
     areas, heights = ax.collections[0].get_sizes(), ax.collections[0].get_offsets()[:, 1]
     np.testing.assert_allclose(areas, [plot_explain.LARGEST * float(expected[height]) / 10 for height in heights])
@@ -197,7 +254,9 @@ def test_notebook_runs_on_three_runners(tidy, tmp_path):
     results = tmp_path / "results"
     store.save(results, "01_preprocess/stances.csv", stances.assign(unit_kg=60.0, weighed_kg=61.0))
     store.save(results, "01_preprocess/stances.parquet", frames)
-    page = report.run(ROOT / "notebooks" / "11_explanation.ipynb", study=study.load(ROOT / "params" / "smoke.yaml"), reports=tmp_path)
+    page = report.run(
+        ROOT / "notebooks" / "11_explanation.ipynb", study=study.load(ROOT / "params" / "smoke.yaml"), reports=tmp_path
+    )
     assert "Which moments?" in page.read_text(encoding="utf-8")
     rows = {"points": len(POINTS) * len(COMPONENTS), "kinds": 5 * 3, "moments": 11 * 10 * 3}
     for name, n in rows.items():

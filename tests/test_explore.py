@@ -13,8 +13,21 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from grfkit import (DIRECTIONS, ESTIMATES, FORCES, GRAVITY, explore, explore_widgets, features, plot_explore, recipes, report, report_html, store,
-                    virtual_explore)
+from grfkit import (
+    DIRECTIONS,
+    ESTIMATES,
+    FORCES,
+    GRAVITY,
+    explore,
+    explore_widgets,
+    features,
+    plot_explore,
+    recipes,
+    report,
+    report_html,
+    store,
+    virtual_explore,
+)
 from grfkit.plot import ESTIMATED
 
 VLR = "touchdown_to_13"
@@ -40,11 +53,15 @@ def results(tmp_path, made):
     stances, frames = made
     stances.loc[stances["runner"] == "v03", "split"] = "test"
     tested = frames[frames["stance"].isin([3, 7])]
-    table = tested[["stance", "frame", "time_s", *FORCES]].assign(estimator="lstm", **dict(zip(ESTIMATES, 0.9 * tested[FORCES].to_numpy().T)))
+    table = tested[["stance", "frame", "time_s", *FORCES]].assign(
+        estimator="lstm", **dict(zip(ESTIMATES, 0.9 * tested[FORCES].to_numpy().T))
+    )
     store.save(tmp_path, "01_preprocess/stances.csv", stances)
     store.save(tmp_path, "01_preprocess/stances.parquet", frames)
     store.save(tmp_path, "03_train/predictions.parquet", pd.concat([table, table.assign(estimator="mean_curve")]))
-    store.save(tmp_path, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02"]}})
+    store.save(
+        tmp_path, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02"]}}
+    )
     return tmp_path
 
 
@@ -59,8 +76,14 @@ def chosen(results, made, asked, monkeypatch):
 @pytest.fixture(scope="module")
 def laboratory(asked):
     """The laboratory, its estimates trained on simulated runners of other speeds and strikes."""
-    runs = [virtual_explore.run(**{**USUAL, "speed_m_s": speed, "strike_deg": strike}) for speed in (3.2, 3.4, 3.8, 4.0) for strike in (8, 18)]
-    stances = pd.concat([run.stances.assign(stance=i, runner=f"t{i}", split="train") for i, run in enumerate(runs)], ignore_index=True)
+    runs = [
+        virtual_explore.run(**{**USUAL, "speed_m_s": speed, "strike_deg": strike})
+        for speed in (3.2, 3.4, 3.8, 4.0)
+        for strike in (8, 18)
+    ]
+    stances = pd.concat(
+        [run.stances.assign(stance=i, runner=f"t{i}", split="train") for i, run in enumerate(runs)], ignore_index=True
+    )
     frames = pd.concat([run.frames.assign(stance=i) for i, run in enumerate(runs)], ignore_index=True)
     return {name: explore.fitted(frames, stances, recipe) for name, recipe in asked.items()}
 
@@ -73,14 +96,18 @@ def walk(widget):
 
 def find(shown, name):
     """Find a widget by its class, as a browser does."""
-    found, = (widget for widget in walk(shown.widget) if name in widget._dom_classes)
+    (found,) = (widget for widget in walk(shown.widget) if name in widget._dom_classes)
     return found
 
 
 def tables(html):
     """Read the tables of a page, their captions as keys; numbers as the reader sees them."""
-    return {table.caption.get_text(): {row.th.get_text(): [cell.get_text() for cell in row.find_all("td")] for row in table.tbody.find_all("tr")}
-            for table in BeautifulSoup(html, "html.parser").find_all("table")}
+    return {
+        table.caption.get_text(): {
+            row.th.get_text(): [cell.get_text() for cell in row.find_all("td")] for row in table.tbody.find_all("tr")
+        }
+        for table in BeautifulSoup(html, "html.parser").find_all("table")
+    }
 
 
 def number(text):
@@ -97,7 +124,9 @@ def test_a_choice_is_followed_by_picture_features_and_errors(chosen, made):
     mine = frames[(frames["stance"] == 7) & (frames["grf_v"] > 0)]
     force, time_s = mine[FORCES].to_numpy(float), mine["time_s"].to_numpy(float)
     got = tables(words.value)
-    for row, (name, value) in zip(got["Features of this stance"].values(), features.extract(force, time_s, vlr=VLR).items(), strict=True):
+    for row, (name, value) in zip(
+        got["Features of this stance"].values(), features.extract(force, time_s, vlr=VLR).items(), strict=True
+    ):
         assert number(row[0]) == pytest.approx(value, abs=6e-4), name  # three decimals are shown
         assert row[3] == "−10.0"  # nine tenths of every force
     for row, direction, span in zip(got["Estimated against measured curve"].values(), DIRECTIONS, force.T, strict=True):
@@ -117,7 +146,9 @@ def test_only_estimates_that_never_saw_the_runner_are_offered(chosen):
     runner.value = "v03"
     assert estimate.options == (*NAMES, "paper, saved by 03")
     estimate.value = "paper, saved by 03"
-    find(shown, "grf-stance").value = 11  # of the same runner, and 03 did not estimate it: in the paper's design most are left unused
+    find(
+        shown, "grf-stance"
+    ).value = 11  # of the same runner, and 03 did not estimate it: in the paper's design most are left unused
     assert estimate.options == tuple(NAMES) and estimate.value == "physics"
     find(shown, "grf-stance").value = 7
     estimate.value = "paper, saved by 03"
@@ -127,7 +158,11 @@ def test_only_estimates_that_never_saw_the_runner_are_offered(chosen):
 
 
 def test_a_training_runner_of_03_is_never_offered_even_if_estimated(results, made):
-    store.save(results, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02", "v03"]}})
+    store.save(
+        results,
+        "03_train/model.json",
+        {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02", "v03"]}},
+    )
     stances, frames = made
     assert explore.sources(results, frames, stances, {})["paper, saved by 03"].stances == set()
 
@@ -141,8 +176,12 @@ def test_the_runners_own_forces_change_no_estimate_of_that_runner(made, asked, n
     one, two = (explore.left_out(table, stances, asked[name]) for table in (frames, changed))
     for stance in mine:
         np.testing.assert_allclose(two.of(stance)[ESTIMATES], one.of(stance)[ESTIMATES], atol=1e-6)
-    other = stances["stance"][stances["runner"] == "v00"].iloc[0]  # of the same side, which is what a mean curve averages
-    assert np.abs(two.of(other)[ESTIMATES].to_numpy() - one.of(other)[ESTIMATES].to_numpy()).max() > 1e-3  # but it went into the others'
+    other = stances["stance"][stances["runner"] == "v00"].iloc[
+        0
+    ]  # of the same side, which is what a mean curve averages
+    assert (
+        np.abs(two.of(other)[ESTIMATES].to_numpy() - one.of(other)[ESTIMATES].to_numpy()).max() > 1e-3
+    )  # but it went into the others'
 
 
 def test_estimates_saved_by_08_are_offered_while_they_are_newer_than_01(results, made):
@@ -152,7 +191,10 @@ def test_estimates_saved_by_08_are_offered_while_they_are_newer_than_01(results,
     store.save(results, name, table)
     source = explore.sources(results, frames, stances, {})["network, saved by 08"]
     assert source.stances == set(stances["stance"]) and "the 3 other runners" in source.about
-    pd.testing.assert_frame_equal(source.of(5).reset_index(drop=True), table[table["stance"] == 5].reset_index(drop=True)[list(source.of(5).columns)])
+    pd.testing.assert_frame_equal(
+        source.of(5).reset_index(drop=True),
+        table[table["stance"] == 5].reset_index(drop=True)[list(source.of(5).columns)],
+    )
     os.utime(results / name, (1, 1))
     assert "network, saved by 08" not in explore.sources(results, frames, stances, {})
 
@@ -169,9 +211,16 @@ def test_stances_of_one_recording_are_told_apart(results, made, asked, monkeypat
     """As on a treadmill, where a recording holds dozens of steps of either leg; and runners come in the table's order, 9 before 10."""
     stances, frames = made
     monkeypatch.setattr(explore_widgets, "MOMENTS", 3)
-    stances = stances.assign(lap="0", trial="1", touchdown_s=0.5 + 0.7 * stances["stance"], toeoff_s=stances["toeoff_s"] + 0.7 * stances["stance"],
-                             runner=stances["runner"].map({"v00": "9", "v01": "10", "v02": "11", "v03": "12"}))
-    shown = explore_widgets.choose(frames, stances, {"mean_curve": explore.left_out(frames, stances, asked["mean_curve"])}, vlr=VLR)
+    stances = stances.assign(
+        lap="0",
+        trial="1",
+        touchdown_s=0.5 + 0.7 * stances["stance"],
+        toeoff_s=stances["toeoff_s"] + 0.7 * stances["stance"],
+        runner=stances["runner"].map({"v00": "9", "v01": "10", "v02": "11", "v03": "12"}),
+    )
+    shown = explore_widgets.choose(
+        frames, stances, {"mean_curve": explore.left_out(frames, stances, asked["mean_curve"])}, vlr=VLR
+    )
     assert find(shown, "grf-runner").options == ("9", "10", "11", "12")
     labels = [label for label, _ in find(shown, "grf-stance").options]
     assert len(labels) == len(set(labels)) == 6
@@ -199,27 +248,41 @@ def test_a_simulated_force_obeys_newton():
     for speed in (KNOBS["speed_m_s"].low, KNOBS["speed_m_s"].high):
         run, force = true_forces(speed_m_s=speed)
         row = run.stances.iloc[0]
-        assert force[:, 2].sum() / 1000 == pytest.approx(row["toeoff_s"] + row["flight_s"], abs=0.001)  # frames are whole
+        assert force[:, 2].sum() / 1000 == pytest.approx(
+            row["toeoff_s"] + row["flight_s"], abs=0.001
+        )  # frames are whole
         assert force[:, 0].sum() == pytest.approx(0, abs=1e-9)
         motion = virtual_explore.move(speed, 100, 65, 13)
-        assert np.diff(motion.com[motion.contacts[1][2]:motion.contacts[2][1] + 1, 2], n=2) * 1e6 == pytest.approx(-GRAVITY, abs=1e-6)
-        covered = np.ptp(motion.com[[motion.contacts[0][1], motion.contacts[2][1]], 0])  # a stride: the speed that was asked for
+        assert np.diff(motion.com[motion.contacts[1][2] : motion.contacts[2][1] + 1, 2], n=2) * 1e6 == pytest.approx(
+            -GRAVITY, abs=1e-6
+        )
+        covered = np.ptp(
+            motion.com[[motion.contacts[0][1], motion.contacts[2][1]], 0]
+        )  # a stride: the speed that was asked for
         assert covered / (motion.contacts[2][1] - motion.contacts[0][1]) * 1000 == pytest.approx(speed, rel=0.01)
 
 
 def test_speed_stiffness_and_strike_do_to_the_force_what_the_sliders_say():
     peaks = [true_forces(speed_m_s=speed)[1][:, 2].max() for speed in (2.5, 3.6, 5.0)]
     assert peaks == sorted(peaks) and peaks[0] < peaks[2] - 0.3
-    braking, propulsion = np.array([[-along.min(), along.max()] for along in (true_forces(speed_m_s=speed)[1][:, 0] for speed in (2.5, 3.5, 4.5))]).T
-    np.testing.assert_allclose(braking, [0.277, 0.386, 0.481], atol=0.06)  # BW, mean peaks of the public set rbds at these speeds
+    braking, propulsion = np.array(
+        [[-along.min(), along.max()] for along in (true_forces(speed_m_s=speed)[1][:, 0] for speed in (2.5, 3.5, 4.5))]
+    ).T
+    np.testing.assert_allclose(
+        braking, [0.277, 0.386, 0.481], atol=0.06
+    )  # BW, mean peaks of the public set rbds at these speeds
     np.testing.assert_allclose(propulsion, [0.209, 0.311, 0.398], atol=0.06)
     usual = true_forces()[0].facts
     for percent in (70, 150):
         facts = true_forces(stiffness_pct=percent)[0].facts
-        assert facts["vertical stiffness (kN/m)"] / usual["vertical stiffness (kN/m)"] == pytest.approx(percent / 100, rel=0.05)  # not half a sine
+        assert facts["vertical stiffness (kN/m)"] / usual["vertical stiffness (kN/m)"] == pytest.approx(
+            percent / 100, rel=0.05
+        )  # not half a sine
         assert facts["flight time (ms)"] == pytest.approx(usual["flight time (ms)"], abs=1)
-    impacts = [features.extract(force[30:-30], np.arange(len(force) - 60) / 1000, vlr=VLR)["impact_peak_bw"]
-               for _, force in (true_forces(strike_deg=angle) for angle in (0, 13, 25))]
+    impacts = [
+        features.extract(force[30:-30], np.arange(len(force) - 60) / 1000, vlr=VLR)["impact_peak_bw"]
+        for _, force in (true_forces(strike_deg=angle) for angle in (0, 13, 25))
+    ]
     assert impacts == sorted(impacts)
 
 
@@ -245,7 +308,10 @@ def test_camera_noise_leaves_the_force_and_spoils_the_estimate(laboratory):
     runs = [true_forces(noise_mm=noise, speed_m_s=4.0, strike_deg=18) for noise in (2, 10, 20)]  # trained on 2 mm
     for _, force in runs[1:]:
         np.testing.assert_array_equal(force, runs[0][1])
-    errors = {name: [explore.scores(explore.simulated(run, source))["RMSE (BW)"]["V"] for run, _ in runs] for name, source in laboratory.items()}
+    errors = {
+        name: [explore.scores(explore.simulated(run, source))["RMSE (BW)"]["V"] for run, _ in runs]
+        for name, source in laboratory.items()
+    }
     assert errors["physics"] == sorted(errors["physics"]) and errors["physics"][2] > 1.5 * errors["physics"][0]
     assert len(set(errors["mean_curve"])) == 1  # it sees no points
 
@@ -256,7 +322,9 @@ def turned(laboratory):
 
 
 def test_a_slider_changes_picture_and_tables_and_keeps_what_was_before(turned):
-    speed, mass, picture, words = (find(turned, f"grf-{name}") for name in ("speed", "mass", "picture", "laboratory-tables"))
+    speed, mass, picture, words = (
+        find(turned, f"grf-{name}") for name in ("speed", "mass", "picture", "laboratory-tables")
+    )
     first = picture.value
     assert "before grey" not in first
     for value in (4.0, 4.4):  # one slider in hand: before is before the first turn
@@ -268,7 +336,9 @@ def test_a_slider_changes_picture_and_tables_and_keeps_what_was_before(turned):
     mass.value = 80  # another slider: before is what the first one left
     before, now = (number(text) for text in tables(words.value)["The step"]["largest vertical force (N)"])
     assert now / before == pytest.approx(80 / 65, rel=1e-4)
-    assert [number(text) for text in tables(words.value)["Features"]["active peak (BW)"][:2]] == pytest.approx([peaks[1]] * 2, abs=6e-4)
+    assert [number(text) for text in tables(words.value)["Features"]["active peak (BW)"][:2]] == pytest.approx(
+        [peaks[1]] * 2, abs=6e-4
+    )
     find(turned, "grf-reset").click()
     assert picture.value == first and speed.value == USUAL["speed_m_s"]
 
@@ -288,7 +358,11 @@ def test_every_control_has_a_label_and_every_picture_words(turned, chosen):
     for shown in (turned, chosen[0]):
         html = BeautifulSoup(shown.page, "html.parser")
         assert all(picture["alt"] for picture in html.find_all("img")) and html.find_all("img")
-        controls = [widget for widget in walk(shown.widget) if isinstance(widget, ipywidgets.Dropdown | ipywidgets.FloatSlider | ipywidgets.Button)]
+        controls = [
+            widget
+            for widget in walk(shown.widget)
+            if isinstance(widget, ipywidgets.Dropdown | ipywidgets.FloatSlider | ipywidgets.Button)
+        ]
         assert len(controls) in (3, 8) and all(widget.description for widget in controls)
         assert report_html.needs_network(shown.page) == []
     for knob in KNOBS.values():
@@ -316,10 +390,21 @@ def test_the_static_state_stays_in_the_report_and_a_bar_goes(turned):
     shown = new_output("execute_result", data=bundle)
     notebook = new_notebook(cells=[new_code_cell("x", outputs=[bar, shown])])
     report_html.clean_outputs(notebook)
-    kept, = notebook.cells[0].outputs
+    (kept,) = notebook.cells[0].outputs
     assert report_html.WIDGET not in kept.data and kept.data["text/html"] == turned.page
-    page = report_html.notebook_page(notebook, {"notebook": "explore", "study_file": "x", "seed": 1, "duration_s": 1.0, "versions": {},
-                                                "started": "2026-01-01T00:00:00", "commit": "x", "study_sha256": "0"})
+    page = report_html.notebook_page(
+        notebook,
+        {
+            "notebook": "explore",
+            "study_file": "x",
+            "seed": 1,
+            "duration_s": 1.0,
+            "versions": {},
+            "started": "2026-01-01T00:00:00",
+            "commit": "x",
+            "study_sha256": "0",
+        },
+    )
     assert "vertical stiffness" in page and "<img" in page and not report_html.needs_network(page)
 
 

@@ -53,7 +53,7 @@ class Handler(SimpleHTTPRequestHandler):
             if fault == "crawl":  # and never come to an end
                 self.server.crawls.set()
                 for start in range(half, len(body) - 1000, 1000):
-                    self.wfile.write(body[start:start + 1000])
+                    self.wfile.write(body[start : start + 1000])
                     time.sleep(0.005)
                 self.server.over.wait(60)
                 return
@@ -115,6 +115,7 @@ def run(tmp_path, source, server):
 
     def command(*arguments):
         return fetch.main(["--study", str(tmp_path / "set.yaml"), "--out", str(tmp_path / "out"), *arguments])
+
     return command
 
 
@@ -167,7 +168,7 @@ def test_fetch_says_what_failed_and_why_and_brings_the_others(run, out, source, 
     assert said.startswith("error: 5 of 7 files did not arrive")
     reasons = ["the connection broke", "another checksum", "answers 503", "refuses it (403)", "does not have it (404)"]
     for why, name in zip(reasons, NAMES, strict=False):
-        line, = [line for line in said.splitlines() if why in line]
+        (line,) = [line for line in said.splitlines() if why in line]
         assert name in line
     assert "Run it again: only these are missing" in said and "Traceback" not in said
     server.faults = {}
@@ -191,7 +192,9 @@ def test_fetch_says_in_a_few_lines_that_a_server_cannot_be_reached(run, out, qui
         pass
     assert run("--from", gone.url) == 1
     said = capsys.readouterr().err
-    assert "7 of 7 files did not arrive" in said and "the server cannot be reached (NewConnectionError): 7 file(s)" in said
+    assert (
+        "7 of 7 files did not arrive" in said and "the server cannot be reached (NewConnectionError): 7 file(s)" in said
+    )
     assert len(said.splitlines()) <= 4 and gone.url in said
     assert not contents(out)
     assert sum(quick) <= fetch.AT_A_TIME * 3  # seconds, of which four run at a time; not 3 for each file
@@ -224,7 +227,9 @@ def test_read_sums_says_that_a_list_is_missing(tmp_path):
         fetch.read_sums(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("text", ["<html>Please log in</html>\n", "", "Subject,FileName\n1,a\n", "Subject,FileName,Mass\n1,a,60\n2,b"])
+@pytest.mark.parametrize(
+    "text", ["<html>Please log in</html>\n", "", "Subject,FileName\n1,a\n", "Subject,FileName,Mass\n1,a,60\n2,b"]
+)
 def test_fetch_knows_a_table_by_its_columns(run, out, source, server, text, capsys):
     good = (source / "people.csv").read_bytes()
     (source / "people.csv").write_text(text, encoding="utf-8")
@@ -240,13 +245,17 @@ def test_fetch_knows_a_table_by_its_columns(run, out, source, server, text, caps
 
 def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, monkeypatch):
     """Each file is asked for by both before either has it, and pooch finds each folder made just before it would make it."""
+
     def too_late(path):
         raise FileExistsError(path)
+
     monkeypatch.setattr("pooch.core.os.makedirs", too_late)
     sums = {name: hashlib.sha256((source / name).read_bytes()).hexdigest() for name in NAMES}
     server.faults = {name: threading.Barrier(2) for name in NAMES}
     results = []
-    twins = [threading.Thread(target=lambda: results.append(fetch.fetch(sums, url=server.url, folder=out))) for _ in range(2)]
+    twins = [
+        threading.Thread(target=lambda: results.append(fetch.fetch(sums, url=server.url, folder=out))) for _ in range(2)
+    ]
     for twin in twins:
         twin.start()
     for twin in twins:
@@ -259,8 +268,13 @@ def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, mon
 def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, server):
     server.faults = {NAMES[5]: "crawl"}
     command = [sys.executable, "-m", "grfkit.fetch", "--study", out.parent / "set.yaml", "--out", out]
-    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True,  # tests in the background of a shell ignore it
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    running = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,  # tests in the background of a shell ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert server.crawls.wait(60)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
@@ -271,10 +285,13 @@ def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, 
     assert run() == 0 and contents(out) == contents(source)
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("virtual", "its recordings are virtual: make reproduce makes them"),
-    ("own", "give your own with DATA=DIR"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("virtual", "its recordings are virtual: make reproduce makes them"),
+        ("own", "give your own with DATA=DIR"),
+    ],
+)
 def test_fetch_says_which_studies_can_be_fetched(tmp_path, capsys, name, message):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     own = yaml.safe_load((ROOT / "params" / "rbds.yaml").read_text(encoding="utf-8"))
@@ -317,7 +334,9 @@ def test_fetch_reports_the_four_runners_that_are_not_on_a_mirror(rbds, tmp_path,
     sums = fetch.read_sums(ROOT / "params" / "rbds.sha256")
     assert sums == fetch.read_sums(rbds / "SHA256SUMS") and len(sums) == 104
     with serving(rbds) as mirror:
-        status = fetch.main(["--study", str(ROOT / "params" / "rbds.yaml"), "--out", str(tmp_path), "--from", mirror.url])
+        status = fetch.main(
+            ["--study", str(ROOT / "params" / "rbds.yaml"), "--out", str(tmp_path), "--from", mirror.url]
+        )
     said = capsys.readouterr().err
     absent = [name for name in sums if not (rbds / name).is_file()]
     assert status == 1 and len(absent) == 16 and said.startswith("error: 16 of 105 files did not arrive")

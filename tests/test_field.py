@@ -19,7 +19,15 @@ def contacts(*rows):
 def still(last_s=10.0, gaps=()):
     """A motion in which nothing moves, with gaps."""
     times = np.array([0.0, last_s / 3, last_s / 2, last_s])
-    return steps.Motion(CubicSpline(times, np.zeros((4, 11, 3))), np.zeros(3), 100.0, 0.0, last_s, np.array(gaps, float).reshape(-1, 2), 0.0)
+    return steps.Motion(
+        CubicSpline(times, np.zeros((4, 11, 3))),
+        np.zeros(3),
+        100.0,
+        0.0,
+        last_s,
+        np.array(gaps, float).reshape(-1, 2),
+        0.0,
+    )
 
 
 def test_timed_gives_step_and_flight_to_the_next_touchdown():
@@ -30,7 +38,9 @@ def test_timed_gives_step_and_flight_to_the_next_touchdown():
 
 
 def test_timed_knows_no_step_over_one_that_is_not_there_nor_over_a_rest_nor_to_another_file():
-    rows = contacts(("l", 1.0, 1.25), ("l", 1.6, 1.85), ("r", 2.31, 2.56), ("l", 3.0, 3.25))  # the same foot; .71 s, .69 s: the longest are .7
+    rows = contacts(
+        ("l", 1.0, 1.25), ("l", 1.6, 1.85), ("r", 2.31, 2.56), ("l", 3.0, 3.25)
+    )  # the same foot; .71 s, .69 s: the longest are .7
     np.testing.assert_allclose(field.timed(rows)["step_s"], [np.nan, np.nan, 0.69, np.nan])
     two = pd.concat([contacts(("l", 1.0, 1.25)), contacts(("r", 1.37, 1.60)).assign(file="b")], ignore_index=True)
     assert field.timed(two)["step_s"].isna().all()
@@ -48,11 +58,19 @@ def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
 
     def detect(detector, motions, kept, runner):
         return kept[["mid_s"]].to_numpy() + [-1, 1] * half[np.searchsorted(found["mid_s"], kept["mid_s"])][:, None]
+
     monkeypatch.setattr(events, "detect", detect)
     kept = field.contacts(None, {"a": still(gaps=[(5.1, 5.2)])}, found)
     assert list(kept["mid_s"]) == [0.5, 9.0]  # cut off, seen, in a gap, 40 ms long, seen, cut off
     none = field.contacts(None, {"a": still(gaps=[(0.0, 10.0)])}, found)
-    assert none.empty and list(none) == list(kept) == [*found, "touchdown_s", "toeoff_s", "contact_s", "step_s", "flight_s"]
+    assert none.empty and list(none) == list(kept) == [
+        *found,
+        "touchdown_s",
+        "toeoff_s",
+        "contact_s",
+        "step_s",
+        "flight_s",
+    ]
 
 
 def test_seen_wants_the_whole_span():
@@ -65,7 +83,10 @@ def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
     table = pd.DataFrame({"touchdown_s": [1.0, 2.0], "toeoff_s": [1.2, 2.25]})
     line = np.linspace(0, 1, 101)[:, None] * [1.0, -2.0, 3.0] + 0.5
     curves = np.stack([line, 2 * line])
-    rows, times = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0.5, 0.9995, 1.05, 1.2, 2.0, 2.1, 2.2505, 2.9])  # some by a quarter of a node
+    rows, times = (
+        np.array([0, 0, 0, 0, 1, 1, 1, 1]),
+        np.array([0.5, 0.9995, 1.05, 1.2, 2.0, 2.1, 2.2505, 2.9]),
+    )  # some by a quarter of a node
     share = np.array([np.nan, np.nan, 0.25, 1, 0, 0.4, np.nan, np.nan])[:, None]
     expected = np.nan_to_num((share * [1.0, -2.0, 3.0] + 0.5) * (1 + rows)[:, None])
     np.testing.assert_allclose(field.at_times(table, curves, rows, times), expected, atol=1e-9)
@@ -75,7 +96,11 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
     """A group's mean vertical force over its steps is one body weight, its anterior-posterior impulse none; centres are only mirrored."""
     rng = np.random.default_rng(5)
     table = pd.DataFrame({"side": list("lrlr"), "contact_s": [0.25, 0.24, 0.26, 0.25]})
-    flight, groups, curves = np.array([0.1, 0.12, 0.11, 0.1]), np.array(["a", "a", "b", "b"]), rng.uniform(0.5, 1.5, (4, 101, 5))
+    flight, groups, curves = (
+        np.array([0.1, 0.12, 0.11, 0.1]),
+        np.array(["a", "a", "b", "b"]),
+        rng.uniform(0.5, 1.5, (4, 101, 5)),
+    )
     own = field.finish(table, curves, flight, groups)
     contact, step = table["contact_s"].to_numpy(), table["contact_s"].to_numpy() + flight
     for group in "ab":
@@ -86,7 +111,9 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
     np.testing.assert_array_equal(own[..., 1], signs * curves[..., 1])
     np.testing.assert_array_equal(own[..., 3], curves[..., 3])
     np.testing.assert_array_equal(own[..., 4], signs * curves[..., 4])
-    np.testing.assert_array_equal(field.finish(table, curves[..., :3], flight, groups), own[..., :3])  # with or without centres
+    np.testing.assert_array_equal(
+        field.finish(table, curves[..., :3], flight, groups), own[..., :3]
+    )  # with or without centres
 
 
 def test_asymmetry_is_half_the_difference_over_the_mean_doubled():
@@ -101,27 +128,40 @@ def test_features_are_those_of_the_same_curve_by_frames():
 
     def force(share):
         return np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=-1)
+
     curve = force(np.linspace(0, 1, 101))
-    ours = field.features_of(pd.Series([0.25]), np.concatenate([curve, curve[:, :2]], axis=1)[None], vlr="touchdown_to_13").iloc[0]
+    ours = field.features_of(
+        pd.Series([0.25]), np.concatenate([curve, curve[:, :2]], axis=1)[None], vlr="touchdown_to_13"
+    ).iloc[0]
     literal = features.extract(force(time / 0.25), time, vlr="touchdown_to_13")
-    np.testing.assert_allclose(ours[list(literal)].to_numpy(float), list(literal.values()), rtol=2e-3)  # between nodes the force is a chord
+    np.testing.assert_allclose(
+        ours[list(literal)].to_numpy(float), list(literal.values()), rtol=2e-3
+    )  # between nodes the force is a chord
 
 
 def test_inputs_of_a_mirrored_runner_are_the_same():
     points, real = virtual_run(1)
     table = pd.DataFrame(real, columns=["side", "touchdown_s", "toeoff_s"]).assign(file="a")
     other = table.assign(side=table["side"].map({"l": "r", "r": "l"}))
-    laid = [field.inputs({"a": steps.motion(seen, 200, **CUT)}, field.timed(rows), np.full(len(rows), 0.1), padding_s=0.03)
-            for seen, rows in ((points, table), (mirrored(points), other))]
+    laid = [
+        field.inputs({"a": steps.motion(seen, 200, **CUT)}, field.timed(rows), np.full(len(rows), 0.1), padding_s=0.03)
+        for seen, rows in ((points, table), (mirrored(points), other))
+    ]
     for kind in (*samples.KINDS, "times"):
         for one, two in zip(laid[0][kind], laid[1][kind], strict=True):
             np.testing.assert_allclose(one, two, atol=1e-4)  # single precision
-    np.testing.assert_allclose(laid[0]["times"][0], np.column_stack([table["toeoff_s"] - table["touchdown_s"], np.full(len(table), 0.1)]), rtol=1e-6)
+    np.testing.assert_allclose(
+        laid[0]["times"][0],
+        np.column_stack([table["toeoff_s"] - table["touchdown_s"], np.full(len(table), 0.1)]),
+        rtol=1e-6,
+    )
     assert laid[0]["times"][1].shape == (len(table), 0)  # nothing before and after a time
 
 
-STANCES = pd.DataFrame([("a", "l", 1.0, 1.25), ("a", "r", 1.4, 1.65), ("a", "l", 1.8, 2.05), ("a", "r", 2.2, 2.45), ("b", "l", 1.0, 1.25)],
-                       columns=["file", "side", "touchdown_s", "toeoff_s"]).assign(stance=range(5))
+STANCES = pd.DataFrame(
+    [("a", "l", 1.0, 1.25), ("a", "r", 1.4, 1.65), ("a", "l", 1.8, 2.05), ("a", "r", 2.2, 2.45), ("b", "l", 1.0, 1.25)],
+    columns=["file", "side", "touchdown_s", "toeoff_s"],
+).assign(stance=range(5))
 
 
 def found(*rows):
@@ -129,7 +169,9 @@ def found(*rows):
 
 
 def test_match_wants_one_step_of_that_foot_in_a_stance():
-    by_motion = found(("a", "l", 1.1), ("a", "l", 1.5), ("a", "l", 1.9), ("a", "l", 1.95), ("b", "l", 1.2), ("c", "l", 1.1))
+    by_motion = found(
+        ("a", "l", 1.1), ("a", "l", 1.5), ("a", "l", 1.9), ("a", "l", 1.95), ("b", "l", 1.2), ("c", "l", 1.1)
+    )
     known, missed = field_known.match(by_motion, STANCES)
     assert list(known["stance"]) == [0, 4] and list(known["mid_s"]) == [1.1, 1.2]
     assert list(missed["stance"]) == [1, 2, 3]  # the wrong foot, two steps, none
@@ -137,8 +179,18 @@ def test_match_wants_one_step_of_that_foot_in_a_stance():
 
 def test_false_steps_are_those_that_no_plate_felt_between_measured_ones():
     """Not before the first stance or after the last, nor where a contact was measured and left out for a reason."""
-    excluded = pd.DataFrame({"file": list("aaaab"), "touchdown_s": [2.08, np.nan, 1.11, 1.33, 1.3]})  # two before and after, one of another file
-    steps_found = found(("a", "l", 0.5), ("a", "l", 1.1), ("a", "r", 1.32), ("a", "l", 2.12), ("a", "r", 2.3), ("a", "l", 2.9), ("b", "r", 1.4))
+    excluded = pd.DataFrame(
+        {"file": list("aaaab"), "touchdown_s": [2.08, np.nan, 1.11, 1.33, 1.3]}
+    )  # two before and after, one of another file
+    steps_found = found(
+        ("a", "l", 0.5),
+        ("a", "l", 1.1),
+        ("a", "r", 1.32),
+        ("a", "l", 2.12),
+        ("a", "r", 2.3),
+        ("a", "l", 2.9),
+        ("b", "r", 1.4),
+    )
     assert list(field_known.false_steps(steps_found, STANCES, excluded).index) == [2]
     assert list(field_known.false_steps(steps_found, STANCES, excluded[:0]).index) == [2, 3]
 
@@ -148,7 +200,11 @@ def felt(cop, vertical, offset, moments):
     force = vertical[:, None] * [0.1, -0.05, 1.0]
     true = np.where(vertical[:, None] > 0, cop, 0.0)
     read = (vertical[:, None] * true + moments) / (vertical + offset[2])[:, None]
-    return c3d.Plate(force + offset, read, np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.0]])), force, vertical[:, None] * true
+    return (
+        c3d.Plate(force + offset, read, np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.0]])),
+        force,
+        vertical[:, None] * true,
+    )
 
 
 def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, tmp_path):
@@ -156,24 +212,52 @@ def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, t
     time = np.arange(3000) / 1000
     arch = 700 * np.maximum(np.sin(2 * np.pi * time / 0.6), 0)
     share = np.clip(np.sin(2 * np.pi * time / 1.7), 0, 1)  # on the first plate
-    plates, forces, moments = zip(felt([0.2, 0.1, 0.0], share * arch, [3.0, -2.0, 20.0], [4.0, -3.0, 0.0]),
-                                  felt([1.3, 0.4, 0.0], (1 - share) * arch, [0.0, 1.0, -12.0], [1.0, 2.0, 0.0]), strict=True)
+    plates, forces, moments = zip(
+        felt([0.2, 0.1, 0.0], share * arch, [3.0, -2.0, 20.0], [4.0, -3.0, 0.0]),
+        felt([1.3, 0.4, 0.0], (1 - share) * arch, [0.0, 1.0, -12.0], [1.0, 2.0, 0.0]),
+        strict=True,
+    )
     points = np.random.default_rng(0).normal(size=(300, 11, 3))
     asked = []
 
     def load(trial, folder, statics, source, **axes):
         asked.append((trial.file, folder, source, axes))
         return c3d.Recording({}, 100.0, list(plates), 1000.0), points
+
     monkeypatch.setattr(stance, "load", load)
-    rows = [("1.c3d", "one", 70.0, 1.7, "f", 2.5, "A", "1", "1", ""), ("2.c3d", "two", 70.0, 1.7, "m", 3.5, "A", "1", "1", "")]
+    rows = [
+        ("1.c3d", "one", 70.0, 1.7, "f", 2.5, "A", "1", "1", ""),
+        ("2.c3d", "two", 70.0, 1.7, "m", 3.5, "A", "1", "1", ""),
+    ]
     pd.DataFrame(rows, columns=recordings.TRIAL_COLUMNS).to_csv(tmp_path / "trials.csv", index=False)
     for name in ("1.c3d", "2.c3d"):
         (tmp_path / name).touch()
-    section = {"table": "trials.csv", "points": {"pelvis": "P"}, "theia": None, "clusters": None, "forward": "+x", "up": "+z", "plates": [],
-               "contact_threshold_n": 50.0}
-    one, = field_known.read(pd.DataFrame({"file": ["2.c3d", "2.c3d"]}), tmp_path, section)
-    assert asked == [("2.c3d", tmp_path, {"points": {"pelvis": "P"}, "theia": None, "clusters": None}, {"forward": "+x", "up": "+z", "plates": []})]
-    assert (one.file, one.runner, one.speed_m_s, one.point_hz, one.force_hz) == ("2.c3d", "two", 3.5, 100.0, 1000.0) and one.points is points
+    section = {
+        "table": "trials.csv",
+        "points": {"pelvis": "P"},
+        "theia": None,
+        "clusters": None,
+        "forward": "+x",
+        "up": "+z",
+        "plates": [],
+        "contact_threshold_n": 50.0,
+    }
+    (one,) = field_known.read(pd.DataFrame({"file": ["2.c3d", "2.c3d"]}), tmp_path, section)
+    assert asked == [
+        (
+            "2.c3d",
+            tmp_path,
+            {"points": {"pelvis": "P"}, "theia": None, "clusters": None},
+            {"forward": "+x", "up": "+z", "plates": []},
+        )
+    ]
+    assert (one.file, one.runner, one.speed_m_s, one.point_hz, one.force_hz) == (
+        "2.c3d",
+        "two",
+        3.5,
+        100.0,
+        1000.0,
+    ) and one.points is points
     np.testing.assert_allclose(one.force, sum(forces), atol=1e-9)
     loaded = arch > 50
     assert (share[loaded] == 0).any() and ((share > 0) & (share < 1) & loaded).any()
@@ -186,8 +270,10 @@ def test_motions_are_filtered_and_bridged_as_the_study_says():
     points = points.copy()
     points[100:110, 4] = np.nan  # 50 ms
     each = field_known.Recorded("a", "one", 3.0, points, 200.0, None, None, 1000.0)
-    rough, smooth = (field_known.motions([each], {"points_cutoff_hz": cutoff, "checks": {"max_gap_s": gap}})["a"]
-                     for cutoff, gap in ((None, 0.06), (8.0, 0.04)))
+    rough, smooth = (
+        field_known.motions([each], {"points_cutoff_hz": cutoff, "checks": {"max_gap_s": gap}})["a"]
+        for cutoff, gap in ((None, 0.06), (8.0, 0.04))
+    )
     assert rough.noise_m == 0 < smooth.noise_m and len(rough.gaps) == 0 and len(smooth.gaps) == 1
     np.testing.assert_allclose(smooth.gaps, [[99 / 200, 110 / 200]])
     seen = np.isfinite(points).all(axis=(1, 2))

@@ -7,7 +7,17 @@ from conftest import virtual_run
 
 from grfkit import conformal, events, field, field_model, features, kernel, model_folder, steps
 
-CARD = {"title": "x", "purpose": "x", "data": "x", "licence": "x", "citation": "x", "recipe": "x", "scores": [], "scored_on": "x", "limits": ["x"]}
+CARD = {
+    "title": "x",
+    "purpose": "x",
+    "data": "x",
+    "licence": "x",
+    "citation": "x",
+    "recipe": "x",
+    "scores": [],
+    "scored_on": "x",
+    "limits": ["x"],
+}
 SCALES = {"positions_m": 0.5, "velocities_m_s": 1.8, "accelerations_m_s2": 60.0, "noise": 1e-3}
 PARTS = {"field", "wide", "touchdown", "toeoff", "curves", "bands"}
 RUNNERS = ["Ada", "Björn"]
@@ -17,8 +27,15 @@ RUNNERS = ["Ada", "Björn"]
 def seen():
     """What a model looks at: the motions of two virtual runners, and their contacts."""
     runs = [virtual_run(number) for number in range(2)]
-    motions = {f"{number}.c3d": steps.motion(points, 200, cutoff_hz=40.0, max_gap_s=0.04) for number, (points, _) in enumerate(runs)}
-    rows = [(f"{number}.c3d", RUNNERS[number], *contact) for number, (_, contacts) in enumerate(runs) for contact in contacts]
+    motions = {
+        f"{number}.c3d": steps.motion(points, 200, cutoff_hz=40.0, max_gap_s=0.04)
+        for number, (points, _) in enumerate(runs)
+    }
+    rows = [
+        (f"{number}.c3d", RUNNERS[number], *contact)
+        for number, (_, contacts) in enumerate(runs)
+        for contact in contacts
+    ]
     table = pd.DataFrame(rows, columns=["file", "runner", "side", *events.EVENTS])
     return motions, field.timed(table.assign(mid_s=steps.find(motions)["mid_s"]))
 
@@ -31,13 +48,31 @@ def inputs(seen):
 def model(seen):
     """A model of which each number is another one, drawn at random."""
     rng, (motions, table) = np.random.default_rng(3), seen
-    curves = kernel.Regression(inputs(seen), rng.normal(size=(len(table), 101, 5)), table["runner"].to_numpy(),
-                               SCALES | {"times_s": 0.1, "edges": 0.3}, shape="gaussian")
+    curves = kernel.Regression(
+        inputs(seen),
+        rng.normal(size=(len(table), 101, 5)),
+        table["runner"].to_numpy(),
+        SCALES | {"times_s": 0.1, "edges": 0.3},
+        shape="gaussian",
+    )
     bands = conformal.Bands(rng.uniform(0.1, 0.3, (101, 3)), rng.normal(size=3), 0.85)
     one = {name: conformal.Bands(rng.uniform(0.1, 0.3, (1, 1)), rng.normal(size=1), 0.85) for name in features.FEATURES}
-    known = {"ranges": {name: rng.uniform(size=2).tolist() for name in ("speed_m_s", "leg_m")}, "swing_m": rng.uniform(), "nearest": rng.uniform()}
-    settings = {"points_cutoff_hz": None, "max_gap_s": 0.04, "padding_s": 0.03, "vlr": "touchdown_to_13", "level": 0.85, "flight_s": 1 / 3}
-    return field_model.FieldModel(events.fit(motions, table, SCALES, seed=2), curves, bands, one, {"contact_s": rng.uniform()}, known, settings)
+    known = {
+        "ranges": {name: rng.uniform(size=2).tolist() for name in ("speed_m_s", "leg_m")},
+        "swing_m": rng.uniform(),
+        "nearest": rng.uniform(),
+    }
+    settings = {
+        "points_cutoff_hz": None,
+        "max_gap_s": 0.04,
+        "padding_s": 0.03,
+        "vlr": "touchdown_to_13",
+        "level": 0.85,
+        "flight_s": 1 / 3,
+    }
+    return field_model.FieldModel(
+        events.fit(motions, table, SCALES, seed=2), curves, bands, one, {"contact_s": rng.uniform()}, known, settings
+    )
 
 
 def save(folder, parts):
@@ -65,7 +100,10 @@ def test_load_gives_bands_limits_and_settings_to_the_bit(tmp_path, model):
     contact_s = np.array([0.17, 0.31])
     assert (again.settings, again.known, again.asymmetry_pct) == (model.settings, model.known, model.asymmetry_pct)
     assert list(again.features) == list(model.features)
-    for one, two in [(again.bands, model.bands), *((again.features[name], model.features[name]) for name in model.features)]:
+    for one, two in [
+        (again.bands, model.bands),
+        *((again.features[name], model.features[name]) for name in model.features),
+    ]:
         np.testing.assert_array_equal(one.around(contact_s), two.around(contact_s))
         assert one.level == two.level == 0.85
 
@@ -73,7 +111,9 @@ def test_load_gives_bands_limits_and_settings_to_the_bit(tmp_path, model):
 def test_a_model_saved_again_is_the_same_folder(tmp_path, model):
     first = save(tmp_path / "first", field_model.parts(model))
     second = save(tmp_path / "second", field_model.parts(field_model.load(first)[0]))
-    assert {path.name: path.read_bytes() for path in first.iterdir()} == {path.name: path.read_bytes() for path in second.iterdir()}
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == {
+        path.name: path.read_bytes() for path in second.iterdir()
+    }
 
 
 def test_a_folder_names_no_runner(tmp_path, model):
@@ -103,8 +143,16 @@ def test_load_refuses_a_folder_without_one_of_its_parts(tmp_path, model, missing
 def test_load_says_which_other_model_a_folder_holds(tmp_path):
     for number, description in enumerate(({"stream": {}}, {"parts": {"forces": {}}}, {"parts": None})):
         folder = tmp_path / str(number)
-        model_folder.save(folder, description=description, arrays={"weights": np.zeros(2)}, card=CARD | {"title": "Forces while a foot is down"})
-        with pytest.raises(ValueError, match="10_field saved; found another: Forces while a foot is down" if number < 2 else "does not fit"):
+        model_folder.save(
+            folder,
+            description=description,
+            arrays={"weights": np.zeros(2)},
+            card=CARD | {"title": "Forces while a foot is down"},
+        )
+        with pytest.raises(
+            ValueError,
+            match="10_field saved; found another: Forces while a foot is down" if number < 2 else "does not fit",
+        ):
             field_model.load(folder)
 
 

@@ -11,13 +11,29 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, estimate, field_axes, field_csv, field_estimate, field_read, field_speed, landmarks, recordings, study, virtual
+from grfkit import (
+    POINTS,
+    c3d,
+    estimate,
+    field_axes,
+    field_csv,
+    field_estimate,
+    field_read,
+    field_speed,
+    landmarks,
+    recordings,
+    study,
+    virtual,
+)
 from grfkit.points import InputError, Note
 from grfkit.virtual_motion import simulate
 
 HZ = 200
-TURNS = [np.array([[sign[i] if axis == order[i] else 0.0 for axis in range(3)] for i in range(3)])
-         for order in itertools.permutations(range(3)) for sign in itertools.product((1, -1), repeat=3)]
+TURNS = [
+    np.array([[sign[i] if axis == order[i] else 0.0 for axis in range(3)] for i in range(3)])
+    for order in itertools.permutations(range(3))
+    for sign in itertools.product((1, -1), repeat=3)
+]
 PROPER = [turn for turn in TURNS if np.linalg.det(turn) > 0]  # the 24 ways in which axes can lie
 HEADER = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in "xyz")]
 
@@ -29,7 +45,7 @@ def run():
     runner = virtual.draw_runner(rng, "f")
     style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0)
     motion = simulate(runner, style, first_side=0, rate_hz=1000, plates=False)
-    return motion.points[::1000 // HZ], style["speed"][0, 0]
+    return motion.points[:: 1000 // HZ], style["speed"][0, 0]
 
 
 def on_belt(points, speed):
@@ -40,9 +56,13 @@ def on_belt(points, speed):
 def write(path, points, header=HEADER, *, separator=",", decimals=5, times=None):
     """Write points (F, 11, 3) as CSV, as a spreadsheet would: with semicolons decimal commas and a mark of UTF-8."""
     times = np.arange(len(points)) / HZ if times is None else times
-    lines = [separator.join([f"{time:.5f}", *("" if np.isnan(cell) else f"{cell:.{decimals}f}" for cell in frame.ravel())])
-             for time, frame in zip(times, points, strict=True)]
-    text = "\n".join([separator.join(header), *(line if separator == "," else line.replace(".", ",") for line in lines)])
+    lines = [
+        separator.join([f"{time:.5f}", *("" if np.isnan(cell) else f"{cell:.{decimals}f}" for cell in frame.ravel())])
+        for time, frame in zip(times, points, strict=True)
+    ]
+    text = "\n".join(
+        [separator.join(header), *(line if separator == "," else line.replace(".", ",") for line in lines)]
+    )
     path.write_text(text + "\n", encoding="utf-8" if separator == "," else "utf-8-sig")
     return path
 
@@ -65,7 +85,9 @@ def test_read_finds_axes_unit_direction_and_treadmill_however_they_lie(run, tmp_
     points, speed = run
     moved = on_belt(points, speed) if treadmill else points
     unit, scale = [("m", 1), ("cm", 100), ("mm", 1000)][number % 3]
-    file = write(tmp_path / "run.csv", scale * moved @ PROPER[number].T, separator=",;\t"[number % 2 * (1 + number % 3 // 2)])
+    file = write(
+        tmp_path / "run.csv", scale * moved @ PROPER[number].T, separator=",;\t"[number % 2 * (1 + number % 3 // 2)]
+    )
     found = field_read.read(file)
     assert found.treadmill is treadmill and found.rate_hz == HZ
     # the planted foot slides and rolls, and a speed over some steps is not that of a stride: 3 % covers both
@@ -107,8 +129,23 @@ def test_read_takes_columns_of_the_runners_axes_at_their_word_and_checks_them(ru
 
 def test_read_knows_points_by_usual_names_in_any_order(run, tmp_path):
     points, _ = run
-    names = ["Pelvis", "LHip", "left_knee", "Left Ankle", "L_HEEL", "LeftToe", "RHip", "right_knee", "Right Ankle", "R_HEEL", "RightToe"]
-    header = ["Time", *(f"{name}{joint}{axis}" for name, joint in zip(names, itertools.cycle(["_", " ", "."])) for axis in "XYZ")]
+    names = [
+        "Pelvis",
+        "LHip",
+        "left_knee",
+        "Left Ankle",
+        "L_HEEL",
+        "LeftToe",
+        "RHip",
+        "right_knee",
+        "Right Ankle",
+        "R_HEEL",
+        "RightToe",
+    ]
+    header = [
+        "Time",
+        *(f"{name}{joint}{axis}" for name, joint in zip(names, itertools.cycle(["_", " ", "."])) for axis in "XYZ"),
+    ]
     order = np.random.default_rng(0).permutation(len(header))
     cells = np.column_stack([np.arange(len(points)) / HZ, points.reshape(len(points), -1)])[:, order]
     text = "\n".join([",".join(header[i] for i in order), *(",".join(f"{cell:.5f}" for cell in row) for row in cells)])
@@ -122,7 +159,7 @@ def test_read_takes_empty_cells_zeros_and_absent_rows_for_missing(run, tmp_path)
     points = run[0].copy()
     points[30:35, 5] = np.nan
     points[40, 7] = 0.0
-    kept = np.r_[0:60, 70:len(points)]  # ten rows are not there
+    kept = np.r_[0:60, 70 : len(points)]  # ten rows are not there
     rng = np.random.default_rng(0)
     times = kept / HZ + rng.uniform(-1, 1, len(kept)) * 0.0005  # a jitter of half a millisecond, a tenth of a frame
     found = field_read.read(write(tmp_path / "run.csv", points[kept], times=times))
@@ -139,7 +176,12 @@ def test_read_takes_frame_numbers_with_a_rate(run, tmp_path):
     header = ["frame", *HEADER[1:]]
     file = write(tmp_path / "run.csv", points, header, times=np.arange(len(points)) + 17.0)
     assert field_read.read(file, rate_hz=HZ).rate_hz == HZ
-    assert field_read.read(write(tmp_path / "half.csv", points[::2], header, times=2.0 * np.arange(len(points[::2]))), rate_hz=HZ).rate_hz == HZ / 2
+    assert (
+        field_read.read(
+            write(tmp_path / "half.csv", points[::2], header, times=2.0 * np.arange(len(points[::2]))), rate_hz=HZ
+        ).rate_hz
+        == HZ / 2
+    )
     assert "RATE=100" in refused(file)
     plain = write(tmp_path / "plain.csv", points, ["when", *HEADER[1:]], times=np.zeros(len(points)))
     assert field_read.read(plain, rate_hz=HZ).rate_hz == HZ
@@ -164,7 +206,9 @@ def test_read_says_what_is_wrong_with_a_csv_file(run, tmp_path):
     assert "three rows" in refused(write(file, points[:2]))
     header = [name for name in HEADER if not name.startswith("l_toe")]
     assert "lacks l_toe_x, l_toe_y, l_toe_z" in refused(write(file, np.delete(points, 5, axis=1), header))
-    assert "l_hip_x more than once" in refused(write(file, points, ["l_hip_x" if name == "l_hip_y" else name for name in HEADER]))
+    assert "l_hip_x more than once" in refused(
+        write(file, points, ["l_hip_x" if name == "l_hip_y" else name for name in HEADER])
+    )
     assert "time_s" in refused(write(file, points, ["when", *HEADER[1:]]))
     assert "rise" in refused(write(file, points, times=times[::-1]))
     for late in (0.45, 0.6):  # of a frame, in every third
@@ -191,7 +235,11 @@ def test_read_says_that_somebody_turns_and_reads_one_who_stands(run, tmp_path):
     assert "goes one way" in refused(write(tmp_path / "a.csv", np.concatenate([points, points[::-1]])))
     still = np.repeat(points[:1], HZ, axis=0)
     found = field_read.read(write(tmp_path / "a.csv", still @ PROPER[5].T))
-    assert not found.treadmill and found.speed_m_s == 0 and "nobody is seen to travel" in " ".join(note.text for note in found.notes)
+    assert (
+        not found.treadmill
+        and found.speed_m_s == 0
+        and "nobody is seen to travel" in " ".join(note.text for note in found.notes)
+    )
     np.testing.assert_allclose(placed(found.points)[..., 2], placed(still)[..., 2], atol=2e-5)
 
 
@@ -208,7 +256,11 @@ def test_what_is_given_is_taken_and_what_contradicts_it_is_said(run, tmp_path):
     points, speed = run
     file = write(tmp_path / "run.csv", on_belt(points, speed))
     found = field_read.read(file, speed_m_s=5.0, treadmill=True)
-    assert found.speed_m_s == 5.0 and "more than 15 % off" in found.notes[-1].text and f"{speed:.1f}" in found.notes[-1].text
+    assert (
+        found.speed_m_s == 5.0
+        and "more than 15 % off" in found.notes[-1].text
+        and f"{speed:.1f}" in found.notes[-1].text
+    )
     assert "Overground the pelvis travels" in refused(file, treadmill=False)
     found = field_read.read(write(tmp_path / "run.csv", points), treadmill=False)
     assert not found.treadmill and "as given" in " ".join(note.text for note in found.notes)
@@ -222,7 +274,7 @@ def test_planted_velocity_is_the_belts_by_construction():
         phase = (time + shift) % 1
         along = np.where(phase < 1 / 3, -3 * phase, -1 + 1.5 * (phase - 1 / 3))
         lift = np.where(phase < 1 / 3, 0, 0.2 * np.sin(1.5 * np.pi * (phase - 1 / 3)))
-        points[:, foot:foot + 2] = np.stack([along, 0 * along, lift], axis=1)[:, None]
+        points[:, foot : foot + 2] = np.stack([along, 0 * along, lift], axis=1)[:, None]
     np.testing.assert_allclose(field_speed.planted_velocity(points, 100), [-3, 0], atol=1e-9)
 
 
@@ -232,7 +284,9 @@ def test_read_of_virtual_recordings_gives_their_points_whichever_way_they_go(tmp
     trials = virtual.record(tmp_path, seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
     back = np.diag([-1.0, -1, 1])
     for row in trials.itertuples():
-        expected = landmarks.from_markers(c3d.read(tmp_path / row.file, forward="+x", up="+z").points, {point: point for point in POINTS})
+        expected = landmarks.from_markers(
+            c3d.read(tmp_path / row.file, forward="+x", up="+z").points, {point: point for point in POINTS}
+        )
         content = ezc3d.c3d(str(tmp_path / row.file))
         content["data"]["points"][:3] = np.einsum("ij,jpf->ipf", back, content["data"]["points"][:3])
         del content["data"]["meta_points"]
@@ -264,13 +318,19 @@ def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp
     found = field_read.read(folder / "RBDS002runT35.c3d", layout=layout, static=folder / "RBDS002static.c3d")
     assert found.treadmill and found.rate_hz == 150 and found.speed_m_s == pytest.approx(3.5, rel=0.03)
     turn = PROPER[11]
-    alike = field_read.read(write(tmp_path / "run.csv", 1000 * found.points[:900] @ turn.T, decimals=1, times=np.arange(900) / 150))
+    alike = field_read.read(
+        write(tmp_path / "run.csv", 1000 * found.points[:900] @ turn.T, decimals=1, times=np.arange(900) / 150)
+    )
     np.testing.assert_allclose(alike.points, found.points[:900], atol=1e-4)  # cells are rounded to .1 mm
     assert alike.speed_m_s == pytest.approx(3.5, rel=0.03)
     assert "static" in refused(folder / "RBDS002runT35.c3d", layout=layout)
-    wrong = refused(folder / "RBDS002runT35.c3d", layout=layout | {"forward": "-x"}, static=folder / "RBDS002static.c3d")
+    wrong = refused(
+        folder / "RBDS002runT35.c3d", layout=layout | {"forward": "-x"}, static=folder / "RBDS002static.c3d"
+    )
     assert "sign of `forward`" in wrong
-    assert "01_preprocess" not in refused(folder / "RBDS002runT35.c3d") and "R.MT5" in refused(folder / "RBDS002runT35.c3d")
+    assert "01_preprocess" not in refused(folder / "RBDS002runT35.c3d") and "R.MT5" in refused(
+        folder / "RBDS002runT35.c3d"
+    )
 
 
 @pytest.mark.slow
@@ -293,12 +353,20 @@ def test_find_takes_recordings_and_leaves_tables_out(run, tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     write(tmp_path / "a" / "three.CSV", run[0][:3], separator=";")
-    tables = {"trials.csv": ",".join(recordings.TRIAL_COLUMNS), "participantInfo.csv": "FileName,Height,Mass,Gender",
-              "curves.csv": "file,step,side,time_s,est_ap,est_ml,est_v,low_v,high_v", "steps.csv": "file;step;contact_s;pelvis_v"}
+    tables = {
+        "trials.csv": ",".join(recordings.TRIAL_COLUMNS),
+        "participantInfo.csv": "FileName,Height,Mass,Gender",
+        "curves.csv": "file,step,side,time_s,est_ap,est_ml,est_v,low_v,high_v",
+        "steps.csv": "file;step;contact_s;pelvis_v",
+    }
     for name, header in tables.items():
         (tmp_path / name).write_text(header + "\n", encoding="utf-8")
     (tmp_path / "._one.c3d").write_bytes(b"")
-    assert [path.relative_to(tmp_path).as_posix() for path in field_read.find(tmp_path)] == ["a/b/TWO.C3D", "a/one.c3d", "a/three.CSV"]
+    assert [path.relative_to(tmp_path).as_posix() for path in field_read.find(tmp_path)] == [
+        "a/b/TWO.C3D",
+        "a/one.c3d",
+        "a/three.CSV",
+    ]
     with pytest.raises(ValueError, match="hold none: .* are tables"):
         for path in tmp_path.glob("a/**/*.[cC][3sS]*"):
             path.unlink()
@@ -328,25 +396,31 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-1].text for each in found)
-    with pytest.raises(study.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"):
+    with pytest.raises(
+        study.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"
+    ):
         estimate.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
 
 
 def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
     layout = study.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
-    assert any("study file is about C3D" in note.text for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes)
-
-
+    assert any(
+        "study file is about C3D" in note.text
+        for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes
+    )
 
 
 def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
     """What is a warning is a field of the note: other words for it do not hide it."""
     points, speed = run
-    plain = field_read.Found(Path("a.csv"), points, HZ, False, speed, [Note("all is well, no incline, look otherwise, more than")])
+    plain = field_read.Found(
+        Path("a.csv"), points, HZ, False, speed, [Note("all is well, no incline, look otherwise, more than")]
+    )
     warned = replace(plain, notes=[Note("words that nobody thought of", is_warning=True)])
 
     def refuse(*_):
         raise ValueError("not estimated here")
+
     monkeypatch.setattr(field_estimate, "one", refuse)
     _, _, recordings = field_estimate.everything(None, [plain, warned], [None, None], {}, folder=Path())
     assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
@@ -355,4 +429,8 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
 
 def test_an_error_keeps_fact_and_advice_apart_across_processes():
     error = pickle.loads(pickle.dumps(InputError("A rule; 3 was found.", "Do this.")))
-    assert (str(error), error.fact, error.advice) == ("A rule; 3 was found. Do this.", "A rule; 3 was found.", "Do this.")
+    assert (str(error), error.fact, error.advice) == (
+        "A rule; 3 was found. Do this.",
+        "A rule; 3 was found.",
+        "Do this.",
+    )

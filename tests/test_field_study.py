@@ -42,28 +42,50 @@ def test_nobody_who_is_judged_was_trained_on(lab):
     targets[mine] *= 1.5
     contacts, _ = field_study.detect(lab.motions, lab.found, spoiled, DETECTOR, every=1, seed=1)
     runner, times = lab.known["runner"].iloc[0], ["touchdown_s", "toeoff_s"]
-    both = lab.contacts.merge(contacts, on=["file", "mid_s"], suffixes=("", "_spoiled"))  # of others some end beyond the recording now
+    both = lab.contacts.merge(
+        contacts, on=["file", "mid_s"], suffixes=("", "_spoiled")
+    )  # of others some end beyond the recording now
     moved = np.abs(both[times].to_numpy() - both[[f"{name}_spoiled" for name in times]].to_numpy())
     theirs = (lab.contacts["runner"] != runner).to_numpy()
     assert (both["runner"] == runner).sum() == (~theirs).sum() > 0
-    assert moved[both["runner"] == runner].max() < 1e-6 and moved[both["runner"] != runner].max() > 1e-4  # left out of another inverse
+    assert (
+        moved[both["runner"] == runner].max() < 1e-6 and moved[both["runner"] != runner].max() > 1e-4
+    )  # left out of another inverse
     again = field_train.regression(lab.taken, targets, lab.known, lab.motions, lab.recipe)
     inputs = field.inputs(lab.motions, lab.contacts, np.full(len(lab.contacts), 0.1), padding_s=0.03)
-    one, two = (field_study.left_out(each, inputs, lab.contacts["runner"].to_numpy())[0] for each in (lab.curves, again))
+    one, two = (
+        field_study.left_out(each, inputs, lab.contacts["runner"].to_numpy())[0] for each in (lab.curves, again)
+    )
     assert np.abs(one - two)[~theirs].max() < 1e-6 and np.abs(one - two)[theirs].max() > 1e-2
 
 
 def test_detect_draws_one_in_every_so_many_by_its_seed(lab):
-    few, again, other = (field_study.detect(lab.motions, lab.found, lab.known, DETECTOR, every=3, seed=seed)[1].wide for seed in (1, 1, 2))
+    few, again, other = (
+        field_study.detect(lab.motions, lab.found, lab.known, DETECTOR, every=3, seed=seed)[1].wide
+        for seed in (1, 1, 2)
+    )
     assert len(few.groups) == -(-len(lab.known) // 3)
     np.testing.assert_array_equal(few.dual, again.dual)
-    assert few.dual.shape != other.dual.shape or not np.array_equal(few.inputs["positions"][0], other.inputs["positions"][0])
+    assert few.dual.shape != other.dual.shape or not np.array_equal(
+        few.inputs["positions"][0], other.inputs["positions"][0]
+    )
 
 
 def steps_by_hand():
-    steps = pd.DataFrame({"stance": [0, 1, 2, 3], "file": list("aabb"), "runner": list("xxyy"), "speed": ["2.5 m/s"] * 2 + ["3.5 m/s"] * 2,
-                          "touchdown_s": [1.0, 1.4, 1.0, 1.4], "toeoff_s": [1.25, 1.65, 1.25, 1.65]})
-    detected = steps.assign(touchdown_s=steps["touchdown_s"] + [0.003, -0.004, 0.002, 0.0], toeoff_s=steps["toeoff_s"] + [0.001, 0.0, 0.060, -0.002])
+    steps = pd.DataFrame(
+        {
+            "stance": [0, 1, 2, 3],
+            "file": list("aabb"),
+            "runner": list("xxyy"),
+            "speed": ["2.5 m/s"] * 2 + ["3.5 m/s"] * 2,
+            "touchdown_s": [1.0, 1.4, 1.0, 1.4],
+            "toeoff_s": [1.25, 1.65, 1.25, 1.65],
+        }
+    )
+    detected = steps.assign(
+        touchdown_s=steps["touchdown_s"] + [0.003, -0.004, 0.002, 0.0],
+        toeoff_s=steps["toeoff_s"] + [0.001, 0.0, 0.060, -0.002],
+    )
     return steps, pd.concat([detected, detected.iloc[:1].assign(stance=np.nan, touchdown_s=5.0)], ignore_index=True)
 
 
@@ -92,7 +114,9 @@ def measured_at(lab, stance, times):
     """A stance's measured force at times of the recording, the slow way; as mirrored as it is in the table: not at all."""
     frames = lab.taken.frames[lab.taken.frames["stance"] == stance]
     first = lab.known.set_index("stance").loc[stance, "touchdown_s"]
-    return np.stack([np.interp(times, first + frames["time_s"], frames[name], left=0, right=0) for name in FORCES], axis=1)
+    return np.stack(
+        [np.interp(times, first + frames["time_s"], frames[name], left=0, right=0) for name in FORCES], axis=1
+    )
 
 
 def test_residuals_are_estimated_less_measured_at_the_same_moments(lab):
@@ -101,19 +125,29 @@ def test_residuals_are_estimated_less_measured_at_the_same_moments(lab):
     for number in (0, len(rows) // 2, len(rows) - 1):
         contact = lab.contacts.iloc[rows[number]]
         plate = measured_at(lab, contact["stance"], np.linspace(contact["touchdown_s"], contact["toeoff_s"], 101))
-        np.testing.assert_allclose(lab.estimated[rows[number], :, :3] - errors[number], plate, atol=1e-5)  # times of frames are in single precision
+        np.testing.assert_allclose(
+            lab.estimated[rows[number], :, :3] - errors[number], plate, atol=1e-5
+        )  # times of frames are in single precision
 
 
 def test_forces_scores_what_was_estimated_at_the_plates_own_moments(lab):
     scores, _ = field_study.forces(lab.taken, lab.known, {"detected": (lab.contacts, lab.estimated)})
     stance = lab.known["stance"].iloc[3]
-    contact, = np.flatnonzero(lab.contacts["stance"] == stance)
+    (contact,) = np.flatnonzero(lab.contacts["stance"] == stance)
     frames = lab.taken.frames[lab.taken.inside & (lab.taken.frames["stance"] == stance).to_numpy()]
     times = lab.known["touchdown_s"].iloc[3] + frames["time_s"].to_numpy(float)
     first, last = lab.contacts[["touchdown_s", "toeoff_s"]].iloc[contact]
-    estimated = np.stack([np.interp(times, np.linspace(first, last, 101), one, left=0, right=0) for one in lab.estimated[contact, :, :3].T], axis=1)
+    estimated = np.stack(
+        [
+            np.interp(times, np.linspace(first, last, 101), one, left=0, right=0)
+            for one in lab.estimated[contact, :, :3].T
+        ],
+        axis=1,
+    )
     literal = np.sqrt(np.mean((estimated - frames[FORCES].to_numpy(float)) ** 2, axis=0))
-    np.testing.assert_allclose(scores[scores["stance"] == stance].set_index("direction")["rmse_bw"], literal, rtol=1e-4)  # saved in single precision
+    np.testing.assert_allclose(
+        scores[scores["stance"] == stance].set_index("direction")["rmse_bw"], literal, rtol=1e-4
+    )  # saved in single precision
 
 
 def test_forces_of_virtual_runners_are_better_than_the_mean_curve(lab):
@@ -122,7 +156,9 @@ def test_forces_of_virtual_runners_are_better_than_the_mean_curve(lab):
     for runner in np.unique(runners):
         others = samples.curve_targets(lab.taken)[(lab.known["runner"] != runner).to_numpy()].mean(axis=0)
         mean[runners == runner] = others
-    scores, _ = field_study.forces(lab.taken, lab.known, {"mean": (lab.contacts, mean), "ours": (lab.contacts, lab.estimated)})
+    scores, _ = field_study.forces(
+        lab.taken, lab.known, {"mean": (lab.contacts, mean), "ours": (lab.contacts, lab.estimated)}
+    )
     table = field_study.summary(scores, lab.known).query("speed == 'all' and direction == 'V'").set_index("estimator")
     assert table.loc["ours", "ratio"] < 0.9 and table.loc["mean", "ratio"] == 1
 
@@ -138,22 +174,34 @@ def test_forces_judges_all_estimators_on_the_stances_that_each_of_them_has(lab):
     whole = whole[whole["stance"] != lost].reset_index(drop=True)
     assert lost not in set(predictions["stance"]) and set(whole["stance"]) == set(lab.known["stance"]) - {lost}
     for name in estimators:
-        pd.testing.assert_frame_equal(scores[scores["estimator"] == name].reset_index(drop=True).assign(estimator="all"), whole)
+        pd.testing.assert_frame_equal(
+            scores[scores["estimator"] == name].reset_index(drop=True).assign(estimator="all"), whole
+        )
 
 
 def test_summary_averages_over_stances_beside_the_first_estimator():
     """By hand; the first is the one named first, not the first of the alphabet."""
     steps = pd.DataFrame({"stance": [0, 1, 2], "speed": ["2.5 m/s", "2.5 m/s", "3.5 m/s"]})
-    rows = [(name, stance, "V", 0.9, factor * error / 10, factor * error) for name, factor in (("mean", 1), ("kernel", 0.5))
-            for stance, error in enumerate([2.0, 4.0, 9.0])]
+    rows = [
+        (name, stance, "V", 0.9, factor * error / 10, factor * error)
+        for name, factor in (("mean", 1), ("kernel", 0.5))
+        for stance, error in enumerate([2.0, 4.0, 9.0])
+    ]
     scores = pd.DataFrame(rows, columns=["estimator", "stance", "direction", "r", "rmse_bw", "nrmse_pct"])
     table = field_study.summary(scores, steps)
-    assert list(table["estimator"].unique()) == ["mean", "kernel"] and list(table["speed"].unique()) == ["2.5 m/s", "3.5 m/s", "all"]
+    assert list(table["estimator"].unique()) == ["mean", "kernel"] and list(table["speed"].unique()) == [
+        "2.5 m/s",
+        "3.5 m/s",
+        "all",
+    ]
     table = table.set_index(["estimator", "speed"])
     np.testing.assert_allclose(table.loc["mean", "nrmse_pct"], [3, 9, 5])
     np.testing.assert_allclose(table.loc["kernel", "rmse_bw"], [0.15, 0.45, 0.25])
     np.testing.assert_allclose(table.loc["kernel", "ratio"], 0.5)
-    assert list(table.loc["mean", "n"]) == list(table.loc["kernel", "n"]) == [2, 1, 3] and (table.loc["mean", "ratio"] == 1).all()
+    assert (
+        list(table.loc["mean", "n"]) == list(table.loc["kernel", "n"]) == [2, 1, 3]
+        and (table.loc["mean", "ratio"] == 1).all()
+    )
 
 
 def test_coverage_counts_samples_and_the_least_runner():
@@ -173,14 +221,30 @@ def test_asymmetry_errors_judge_groups_with_five_steps_of_a_side():
     rows = []
     for group, count in (("x at 2", 6), ("y at 2", 4)):
         for side in "lr":
-            rows += [{"stance": f"{group}{side}{number}", "runner": group[0], "group": group, "side": side, "contact_s": 0.25 + 0.01 * rng.random(),
-                      **{name: 2 + rng.random() for name in field_doubt.features.FEATURES}} for number in range(count)]
+            rows += [
+                {
+                    "stance": f"{group}{side}{number}",
+                    "runner": group[0],
+                    "group": group,
+                    "side": side,
+                    "contact_s": 0.25 + 0.01 * rng.random(),
+                    **{name: 2 + rng.random() for name in field_doubt.features.FEATURES},
+                }
+                for number in range(count)
+            ]
     table = pd.DataFrame(rows)
-    table = table.assign(**{f"{name}_measured": table[name] * np.where(table["side"] == "l", 1.1, 1.0) for name in field_doubt.features.FEATURES})
+    table = table.assign(
+        **{
+            f"{name}_measured": table[name] * np.where(table["side"] == "l", 1.1, 1.0)
+            for name in field_doubt.features.FEATURES
+        }
+    )
     steps = table[["stance"]].assign(touchdown_s=1.0, toeoff_s=1.0 + table["contact_s"])
     errors = field_doubt.asymmetry_errors(table, steps)
     assert list(errors.index) == ["x at 2"] and errors["contact_s"].iloc[0] == pytest.approx(0, abs=1e-9)
-    left, right = (table[(table["group"] == "x at 2") & (table["side"] == side)]["active_peak_bw"].mean() for side in "lr")
+    left, right = (
+        table[(table["group"] == "x at 2") & (table["side"] == side)]["active_peak_bw"].mean() for side in "lr"
+    )
     literal = 200 * (left - right) / (left + right) - 200 * (1.1 * left - right) / (1.1 * left + right)
     assert errors["active_peak_bw"].iloc[0] == pytest.approx(literal)
     assert field_doubt.asymmetry_errors(table[table["group"] == "y at 2"], steps).empty
@@ -191,19 +255,29 @@ def test_asymmetry_errors_judge_groups_with_five_steps_of_a_side():
 
 def test_typical_takes_the_stance_with_the_median_error(lab):
     rows, errors = lab.off
-    bands = conformal.fit(errors, lab.contacts["contact_s"].to_numpy()[rows], lab.contacts["runner"].to_numpy()[rows], level=0.9)
-    measured, estimated, half = field_doubt.typical(lab.off, lab.contacts, lab.estimated, type("Model", (), {"bands": bands}))
+    bands = conformal.fit(
+        errors, lab.contacts["contact_s"].to_numpy()[rows], lab.contacts["runner"].to_numpy()[rows], level=0.9
+    )
+    measured, estimated, half = field_doubt.typical(
+        lab.off, lab.contacts, lab.estimated, type("Model", (), {"bands": bands})
+    )
     sizes = np.sort((errors**2).mean(axis=(1, 2)))
     assert ((estimated - measured) ** 2).mean() == pytest.approx(sizes[len(sizes) // 2]) and half.shape == (101, 3)
 
 
 def test_worse_recordings_err_more_and_what_is_not_seen_is_not_estimated(lab):
     cases = {"noise": [0.004], "rate": [200.0], "missing": [0.01, 0.9]}
-    table = field_worse.degraded(lab.recorded, lab.known, lab.taken, lab.detector, lab.curves, cases, seconds=5.0, seed=1, settings=lab.settings)
-    assert list(table["way"]) == ["none", "noise", "rate", "missing", "missing"] and set(table["steps"]) == {len(lab.known)}
+    table = field_worse.degraded(
+        lab.recorded, lab.known, lab.taken, lab.detector, lab.curves, cases, seconds=5.0, seed=1, settings=lab.settings
+    )
+    assert list(table["way"]) == ["none", "noise", "rate", "missing", "missing"] and set(table["steps"]) == {
+        len(lab.known)
+    }
     plain, noise, rate, few, none = (row for _, row in table.iterrows())
     scores, _ = field_study.forces(lab.taken, lab.known, {"as they are": (lab.contacts, lab.estimated)})
     assert plain["rmse_bw_v"] == pytest.approx(scores[scores["direction"] == "V"]["rmse_bw"].mean())
     assert plain["estimated_pct"] == rate["estimated_pct"] == 100 and noise["rmse_bw_v"] > 1.1 * plain["rmse_bw_v"]
-    assert rate["touchdown_rmse_ms"] == pytest.approx(plain["touchdown_rmse_ms"], abs=1.0)  # more frames of the same motion
+    assert rate["touchdown_rmse_ms"] == pytest.approx(
+        plain["touchdown_rmse_ms"], abs=1.0
+    )  # more frames of the same motion
     assert few["estimated_pct"] < 100 and none["estimated_pct"] == 0 and np.isnan(none["rmse_bw_v"])

@@ -28,37 +28,61 @@ FRAMES = 6  # of each seed
 def write_seeds(folder):
     """Write small whole C3D files: plates and points, points alone, poses, and short ones of other programs, where they are."""
     rng = np.random.default_rng(0)
-    virtual_c3d.write_c3d(folder / "0_plates.c3d", rng.normal(size=(FRAMES, 11, 3)), 100 * rng.normal(size=(24, 2 * FRAMES)),
-                          camera_hz=100, plate_hz=200)
+    virtual_c3d.write_c3d(
+        folder / "0_plates.c3d",
+        rng.normal(size=(FRAMES, 11, 3)),
+        100 * rng.normal(size=(24, 2 * FRAMES)),
+        camera_hz=100,
+        plate_hz=200,
+    )
     file = ezc3d.c3d()
     for name, value in (("RATE", [150.0]), ("LABELS", ["a", "b", "c"]), ("UNITS", ["m"])):
         file["parameters"]["POINT"][name]["value"] = value
     file["data"]["points"] = np.concatenate([rng.normal(size=(3, 3, FRAMES)), np.ones((1, 3, FRAMES))])
     file.write(str(folder / "1_points.c3d"))
     (folder / "2_poses.c3d").write_bytes(write_poses(rng))
-    for number, name in enumerate(("plates/FP_Type3.c3d", "plates/TYPE-4.c3d", "theia/C3DRotationExample.c3d"), start=3):
+    for number, name in enumerate(
+        ("plates/FP_Type3.c3d", "plates/TYPE-4.c3d", "theia/C3DRotationExample.c3d"), start=3
+    ):
         if (REAL / name).is_file():
             (folder / f"{number}_{Path(name).name}").write_bytes(shorten((REAL / name).read_bytes()))
 
 
 def write_poses(rng):
     """Write a C3D file with the poses of two segments by hand, as Theia3D does: `ezc3d` reads them, but writes none."""
+
     def record(group, name, kind=None, size=(), values=b""):
         body = b"" if kind is None else struct.pack("2b", kind, len(size)) + bytes(size) + values
         return struct.pack("2b", len(name), group) + name + struct.pack("<H", len(body) + 3) + body + b"\0"
-    integers = [(1, b"USED", 0), (1, b"FRAMES", FRAMES), (1, b"DATA_START", 3), (2, b"USED", 2), (2, b"RATIO", 1), (2, b"DATA_START", 4)]
+
+    integers = [
+        (1, b"USED", 0),
+        (1, b"FRAMES", FRAMES),
+        (1, b"DATA_START", 3),
+        (2, b"USED", 2),
+        (2, b"RATIO", 1),
+        (2, b"DATA_START", 4),
+    ]
     reals = [(1, b"RATE", 85), (1, b"SCALE", -1), (2, b"RATE", 85)]
-    records = [record(-1, b"POINT"), record(1, b"UNITS", -1, (1,), b"m"),
-               record(-2, b"ROTATION"), record(2, b"LABELS", -1, (11, 2), b"pelvis_4X4 l_foot_4X4 "),
-               *(record(group, name, 4, (), struct.pack("<f", value)) for group, name, value in reals),
-               *(record(group, name, 2, (), struct.pack("<h", value)) for group, name, value in integers)]
+    records = [
+        record(-1, b"POINT"),
+        record(1, b"UNITS", -1, (1,), b"m"),
+        record(-2, b"ROTATION"),
+        record(2, b"LABELS", -1, (11, 2), b"pelvis_4X4 l_foot_4X4 "),
+        *(record(group, name, 4, (), struct.pack("<f", value)) for group, name, value in reals),
+        *(record(group, name, 2, (), struct.pack("<h", value)) for group, name, value in integers),
+    ]
     pose = np.zeros((FRAMES, 2, 17), "<f4")  # four columns, then a residual
     turns = np.linalg.qr(rng.normal(size=(FRAMES, 2, 3, 3)))[0]
     for column in range(3):
-        pose[..., 4 * column:4 * column + 3] = turns[..., column]
+        pose[..., 4 * column : 4 * column + 3] = turns[..., column]
     pose[..., 12:16] = [0.1, 0.2, 0.3, 1]
     header = struct.pack("<2B5HfHHf", 2, 80, 0, 0, 1, FRAMES, 0, -1.0, 3, 0, 85.0)
-    return header.ljust(512, b"\0") + (b"\1\x50\1\x54" + b"".join(records)).ljust(1024, b"\0") + pose.tobytes().ljust(1024, b"\0")
+    return (
+        header.ljust(512, b"\0")
+        + (b"\1\x50\1\x54" + b"".join(records)).ljust(1024, b"\0")
+        + pose.tobytes().ljust(1024, b"\0")
+    )
 
 
 def shorten(data):
@@ -67,7 +91,7 @@ def shorten(data):
     begin, size = 512 * (header.start - 1), header.frame_bytes
     if b"ROTATION" in data:
         begin, size = 512 * (pose_start(data) - 1), 68 * 21
-    short = bytearray(data[:begin + frames * size])
+    short = bytearray(data[: begin + frames * size])
     struct.pack_into("<H", short, 8, header.first + frames - 1)
     struct.pack_into("<H", short, short.index(b"FRAMES") + 10, frames)
     return bytes(short) + bytes(-len(short) % 512)
@@ -78,16 +102,34 @@ def literal_header(data):
     dec = data[512 * (data[0] - 1) + 3] == 85
     points, values, first, last = struct.unpack_from("<4H", data, 2)
     start, samples = struct.unpack_from("<2H", data, 16)
-    scale, rate = (struct.unpack("<f", data[at + 2:at + 4] + data[at:at + 2])[0] / 4 if dec else struct.unpack_from("<f", data, at)[0]
-                   for at in (12, 20))
-    return SimpleNamespace(points=points, values=values, first=first, frames=last - first + 1, start=start, samples=samples, scale=scale,
-                           rate=rate, dec=dec, frame_bytes=(4 * points + values) * (4 if scale < 0 else 2))
+    scale, rate = (
+        struct.unpack("<f", data[at + 2 : at + 4] + data[at : at + 2])[0] / 4
+        if dec
+        else struct.unpack_from("<f", data, at)[0]
+        for at in (12, 20)
+    )
+    return SimpleNamespace(
+        points=points,
+        values=values,
+        first=first,
+        frames=last - first + 1,
+        start=start,
+        samples=samples,
+        scale=scale,
+        rate=rate,
+        dec=dec,
+        frame_bytes=(4 * points + values) * (4 if scale < 0 else 2),
+    )
 
 
 def literal_points(data, header):
     """Read all points by hand -> (3, P, F) in the unit of the file, and which of them say that they are missing (P, F)."""
-    raw = np.frombuffer(data, np.uint8, header.frames * header.frame_bytes, 512 * (header.start - 1)).reshape(header.frames, -1)
-    raw = raw[:, :header.points * (16 if header.scale < 0 else 8)].reshape(header.frames, header.points, 4, 4 if header.scale < 0 else 2)
+    raw = np.frombuffer(data, np.uint8, header.frames * header.frame_bytes, 512 * (header.start - 1)).reshape(
+        header.frames, -1
+    )
+    raw = raw[:, : header.points * (16 if header.scale < 0 else 8)].reshape(
+        header.frames, header.points, 4, 4 if header.scale < 0 else 2
+    )
     if header.scale >= 0:
         values = raw.copy().view("<i2")[..., 0] * header.scale
     elif header.dec:
@@ -103,7 +145,9 @@ def pose_start(data):
 
 
 def literal_poses(data, header, segments):
-    raw = np.frombuffer(data, "<f4", header.frames * segments * 17, 512 * (pose_start(data) - 1)).reshape(header.frames, segments, 17)
+    raw = np.frombuffer(data, "<f4", header.frames * segments * 17, 512 * (pose_start(data) - 1)).reshape(
+        header.frames, segments, 17
+    )
     return raw[..., :16].reshape(header.frames, segments, 4, 4).transpose(3, 2, 1, 0)
 
 
@@ -115,7 +159,9 @@ def compare(data, content, recording):
     missing |= np.isnan(wanted).any(axis=0) | (wanted == 0).all(axis=0)
     if points.shape[1] != header.points or frames > header.frames or not missing[:, frames:].all():
         return [f"{points.shape[1]} points and {frames} frames for {header}"]
-    same = np.isclose(points, wanted[..., :frames], rtol=1e-3 if header.scale > 0 else 0, atol=0, equal_nan=True).all(axis=0)
+    same = np.isclose(points, wanted[..., :frames], rtol=1e-3 if header.scale > 0 else 0, atol=0, equal_nan=True).all(
+        axis=0
+    )
     if not (same | missing[:, :frames]).all():
         wrong.append("points")
     if poses.shape[2] and not np.array_equal(poses, literal_poses(data, header, poses.shape[2]), equal_nan=True):
@@ -141,14 +187,19 @@ def damage(data, rng):
         if not data:
             break
         at = int(rng.integers(min([24, parameters, len(data)][rng.choice(3, p=[0.25, 0.5, 0.25])], len(data))))
-        length, block = int(rng.choice([1, 2, 4, 16, 512])), bytes(data[at:at + 512])
-        match rng.choice(["bit", "byte", "run", "cut", "longer", "insert", "delete", "swap"], p=[0.25, 0.25, 0.2, 0.08, 0.04, 0.06, 0.06, 0.06]):
+        length, block = int(rng.choice([1, 2, 4, 16, 512])), bytes(data[at : at + 512])
+        match rng.choice(
+            ["bit", "byte", "run", "cut", "longer", "insert", "delete", "swap"],
+            p=[0.25, 0.25, 0.2, 0.08, 0.04, 0.06, 0.06, 0.06],
+        ):
             case "bit":
                 data[at] ^= 1 << int(rng.integers(8))
             case "byte":
                 data[at] = int(rng.integers(256))
             case "run":
-                data[at:at + length] = [bytes(length), b"\xff" * length, rng.bytes(length)][rng.integers(3)][:len(data) - at]
+                data[at : at + length] = [bytes(length), b"\xff" * length, rng.bytes(length)][rng.integers(3)][
+                    : len(data) - at
+                ]
             case "cut":
                 del data[at:]
             case "longer":
@@ -156,10 +207,10 @@ def damage(data, rng):
             case "insert":
                 data[at:at] = rng.bytes(length)
             case "delete":
-                del data[at:at + length]
+                del data[at : at + length]
             case "swap":
                 other = int(rng.integers(len(data)))
-                data[at:at + 512], data[other:other + 512] = bytes(data[other:other + 512]), block
+                data[at : at + 512], data[other : other + 512] = bytes(data[other : other + 512]), block
     return bytes(data)
 
 
@@ -196,7 +247,9 @@ def read_all(folder, count):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", errors="replace")
         lines = [line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line]
         assert lines, done.stderr[-3000:]
-        outcomes |= {int(number): outcome or f"ended: {done.returncode} {done.stderr[-300:]}" for number, outcome in lines}
+        outcomes |= {
+            int(number): outcome or f"ended: {done.returncode} {done.stderr[-300:]}" for number, outcome in lines
+        }
         begin = max(outcomes) + 1
     return outcomes
 
@@ -224,6 +277,7 @@ def test_read_of_20000_damaged_files_is_right_or_refused(tmp_path):
 if __name__ == "__main__":
     try:
         import resource
+
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     except ImportError:  # Windows
         pass

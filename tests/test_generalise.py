@@ -22,26 +22,43 @@ def study(tidy):
 
 def test_leave_out_estimates_every_stance_of_the_studys_speed_and_keeps_what_is_done(study, tmp_path, monkeypatch):
     stances, frames = study
-    once = generalise.leave_out(frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"])
+    once = generalise.leave_out(
+        frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"]
+    )
     predictions, made = once
     own = stances["stance"][stances["split"] != "other_speed"]
     assert list(predictions["estimator"].unique()) == [*RECIPES, "ensemble"]
-    assert predictions.groupby("estimator")[["stance", "frame"]].apply(lambda rows: tuple(map(tuple, rows.to_numpy()))).nunique() == 1
+    assert (
+        predictions.groupby("estimator")[["stance", "frame"]]
+        .apply(lambda rows: tuple(map(tuple, rows.to_numpy())))
+        .nunique()
+        == 1
+    )
     assert set(predictions["stance"]) == set(own)
     assert list(made["trained_on"][:4]) == [12, 12, 12, 16]
-    mean = predictions[predictions["estimator"].isin(["sine", "physics"])].groupby(["stance", "frame"], sort=False)["est_v"].mean()
+    mean = (
+        predictions[predictions["estimator"].isin(["sine", "physics"])]
+        .groupby(["stance", "frame"], sort=False)["est_v"]
+        .mean()
+    )
     np.testing.assert_allclose(predictions.loc[predictions["estimator"] == "ensemble", "est_v"], mean, rtol=1e-5)
     monkeypatch.setattr(estimators, "left_out", None)  # a second run computes nothing
-    again = generalise.leave_out(frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"])
+    again = generalise.leave_out(
+        frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"]
+    )
     pd.testing.assert_frame_equal(again[0], predictions)
     with pytest.raises(TypeError):  # other data is another matter
-        generalise.leave_out(frames.assign(grf_v=2 * frames["grf_v"]), stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=[])
+        generalise.leave_out(
+            frames.assign(grf_v=2 * frames["grf_v"]), stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=[]
+        )
 
 
 def test_an_ensemble_is_of_one_unit_of_force(study, tmp_path):
     stances, frames = study
     with pytest.raises(ValueError, match="mean_curve, physics differ in body_weight"):
-        generalise.leave_out(frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["mean_curve", "physics"])
+        generalise.leave_out(
+            frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["mean_curve", "physics"]
+        )
 
 
 def test_summary_means_over_stances_and_intervals_over_runners():
@@ -49,9 +66,17 @@ def test_summary_means_over_stances_and_intervals_over_runners():
     rng = np.random.default_rng(0)
     runners, each = 40, 50
     level = rng.normal(10, 2, size=runners)
-    scores = pd.DataFrame({"estimator": "a", "direction": "V", "stance": range(runners * each),
-                           "rmse_bw": (level[:, None] + rng.normal(0, 0.1, size=(runners, each))).ravel()})
-    stances = pd.DataFrame({"stance": scores["stance"], "runner": [f"v{n:02d}" for n in np.repeat(range(runners), each)]})
+    scores = pd.DataFrame(
+        {
+            "estimator": "a",
+            "direction": "V",
+            "stance": range(runners * each),
+            "rmse_bw": (level[:, None] + rng.normal(0, 0.1, size=(runners, each))).ravel(),
+        }
+    )
+    stances = pd.DataFrame(
+        {"stance": scores["stance"], "runner": [f"v{n:02d}" for n in np.repeat(range(runners), each)]}
+    )
     row = generalise.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
     assert row["rmse_bw"] == pytest.approx(scores["rmse_bw"].mean()) and (row["n"], row["runners"]) == (2000, 40)
     error = level.std(ddof=1) / np.sqrt(runners)
@@ -70,8 +95,12 @@ def test_ingredients_are_taken_away_one_at_a_time(study):
     table = generalise.ingredients(frames, stances, PHYSICS).set_index(["ingredients", "direction"])["rmse_bw"]
     assert list(table.index.get_level_values(0).unique()) == list(generalise.INGREDIENTS)
     without = PHYSICS.model_copy(update={"inputs": ["positions", "velocities", "times"]})
-    assert table["no accelerations"].tolist() == pytest.approx(left_out_rmse(frames, stances, without), rel=1e-4)  # distances are in single precision
-    assert table["all"].tolist() == pytest.approx(left_out_rmse(frames, stances, PHYSICS), rel=1e-4)  # distances are in single precision
+    assert table["no accelerations"].tolist() == pytest.approx(
+        left_out_rmse(frames, stances, without), rel=1e-4
+    )  # distances are in single precision
+    assert table["all"].tolist() == pytest.approx(
+        left_out_rmse(frames, stances, PHYSICS), rel=1e-4
+    )  # distances are in single precision
     same = [name for name in generalise.INGREDIENTS if abs(table[name, "V"] - table["all", "V"]) < 1e-9]
     assert same == ["all"]
 
@@ -79,13 +108,23 @@ def test_ingredients_are_taken_away_one_at_a_time(study):
 def left_out_rmse(frames, stances, asked):
     """The literal way: fit anew without each runner, by one candidate, and score the study's speed."""
     from grfkit import kernel
-    candidate = {"candidates": [kernel.middle(asked.kernel, asked.inputs)], "chosen": dict.fromkeys(["AP", "ML", "V"], [0])}
+
+    candidate = {
+        "candidates": [kernel.middle(asked.kernel, asked.inputs)],
+        "chosen": dict.fromkeys(["AP", "ML", "V"], [0]),
+    }
     scores = []
     for runner in sorted(stances["runner"].unique()):
-        training, tested = (samples.prepare(frames, stances[(stances["runner"] == runner) == held], asked) for held in (False, True))
+        training, tested = (
+            samples.prepare(frames, stances[(stances["runner"] == runner) == held], asked) for held in (False, True)
+        )
         estimated = estimators.predict(estimators.fit(training, asked, candidate, seed=0, epochs=0), tested, asked)
         predictions = metrics.predictions(tested.frames, {"a": estimated})[tested.inside]
-        scores.append(metrics.by_stance(predictions[predictions["stance"].isin(stances["stance"][stances["split"] != "other_speed"])]))
+        scores.append(
+            metrics.by_stance(
+                predictions[predictions["stance"].isin(stances["stance"][stances["split"] != "other_speed"])]
+            )
+        )
     return pd.concat(scores).groupby("direction", sort=False)["rmse_bw"].mean().tolist()
 
 
@@ -97,7 +136,9 @@ def test_folds_by_runner_are_those_of_the_ingredients_and_random_ones_leak(study
     frames["grf_v"] *= runner.map({"v00": 1.0, "v01": 0.7, "v02": 1.4, "v03": 0.8})
     asked = PHYSICS.model_copy(update={"balance": False})
     table = generalise.folds(frames, stances, asked, seed=1).set_index(["folds", "direction"])["rmse_bw"]
-    assert table["runners"].tolist() == pytest.approx(left_out_rmse(frames, stances, asked), rel=1e-4)  # distances are in single precision
+    assert table["runners"].tolist() == pytest.approx(
+        left_out_rmse(frames, stances, asked), rel=1e-4
+    )  # distances are in single precision
     assert table["random stances", "V"] < 0.5 * table["runners", "V"]
 
 
@@ -112,8 +153,14 @@ def test_learning_curve_tests_those_who_were_not_drawn(study):
 def test_speeds_of_one_speed_is_the_ingredients_row(study):
     stances, frames = study
     table = generalise.speeds(frames, stances, PHYSICS).set_index(["trained", "tested", "direction"])["rmse_bw"]
-    assert set(table.index.droplevel("direction")) == {(a, b) for a in ("3.6 m/s", "2.5 m/s", "all") for b in ("3.6 m/s", "2.5 m/s")}
-    assert table["all", "3.6 m/s"].tolist() == pytest.approx(left_out_rmse(frames, stances, PHYSICS), rel=1e-4)  # distances are in single precision
+    assert set(table.index.droplevel("direction")) == {
+        (a, b) for a in ("3.6 m/s", "2.5 m/s", "all") for b in ("3.6 m/s", "2.5 m/s")
+    }
+    assert table["all", "3.6 m/s"].tolist() == pytest.approx(
+        left_out_rmse(frames, stances, PHYSICS), rel=1e-4
+    )  # distances are in single precision
     one = PHYSICS.model_copy(update={"speeds": "study"})
     own = stances[stances["split"] != "other_speed"]
-    assert table["3.6 m/s", "3.6 m/s"].tolist() == pytest.approx(left_out_rmse(frames, own, one), rel=1e-4)  # distances are in single precision
+    assert table["3.6 m/s", "3.6 m/s"].tolist() == pytest.approx(
+        left_out_rmse(frames, own, one), rel=1e-4
+    )  # distances are in single precision

@@ -9,12 +9,28 @@ from conftest import ROOT, mirrored
 from matplotlib.figure import Figure
 from scipy.stats import pearsonr
 
-from grfkit import (ESTIMATES, GRAVITY, POINTS, field_known, joints, joints_study, plot_joints, recordings, report, stance, steps, store, study,
-                    virtual)
+from grfkit import (
+    ESTIMATES,
+    GRAVITY,
+    POINTS,
+    field_known,
+    joints,
+    joints_study,
+    plot_joints,
+    recordings,
+    report,
+    stance,
+    steps,
+    store,
+    study,
+    virtual,
+)
 from grfkit.joints import LEG, NAMES, SEGMENTS
 
 UP = np.array([0.0, 0.0, 1.0])
-STANDING = np.array([[0.02, 0.1, 0.5], [0.0, 0.1, 0.1], [-0.05, 0.1, 0.03], [0.15, 0.1, 0.03]])  # knee, ankle, heel, toe
+STANDING = np.array(
+    [[0.02, 0.1, 0.5], [0.0, 0.1, 0.1], [-0.05, 0.1, 0.03], [0.15, 0.1, 0.03]]
+)  # knee, ankle, heel, toe
 FILTER = {"cutoff_hz": None, "max_gap_s": 0.04}
 
 
@@ -60,7 +76,9 @@ def literal(points, times, force, cop, sex, free=0.0):
         outside = GRAVITY * force if on_foot is None else -on_foot  # on the shank acts what the foot resists
         where = cop if on_foot is None else beyond
         reaction = np.gradient(momentum, axis=0) * rate + mass * GRAVITY * UP - outside
-        moment = np.gradient(spin, axis=0) * rate - np.cross(where - middle, outside) - np.cross(joint - middle, reaction)
+        moment = (
+            np.gradient(spin, axis=0) * rate - np.cross(where - middle, outside) - np.cross(joint - middle, reaction)
+        )
         moment = moment - free * UP if on_foot is None else moment + moments[-1]
         moments.append(moment)
         on_foot = reaction
@@ -70,13 +88,20 @@ def literal(points, times, force, cop, sex, free=0.0):
 def exact(times):
     """Accelerations of `swing`, by its own formula."""
     phases = np.arange(12).reshape(4, 3)
-    return -0.03 * (49.0 * np.sin(7.0 * times[:, None, None] + phases) + 0.3 * 169.0 * np.sin(13.0 * times[:, None, None] + 2 * phases))
+    return -0.03 * (
+        49.0 * np.sin(7.0 * times[:, None, None] + phases)
+        + 0.3 * 169.0 * np.sin(13.0 * times[:, None, None] + 2 * phases)
+    )
 
 
 def test_segments_are_de_levas():
     """1996, table 4, women and men: mass (%), centre (%), radii of gyration (%) about the two axes across the segment."""
-    published = {("foot", "f"): (1.29, 40.14, 29.9, 27.9), ("foot", "m"): (1.37, 44.15, 25.7, 24.5),
-                 ("shank", "f"): (4.81, 44.16, 27.1, 26.7), ("shank", "m"): (4.33, 44.59, 25.5, 24.9)}
+    published = {
+        ("foot", "f"): (1.29, 40.14, 29.9, 27.9),
+        ("foot", "m"): (1.37, 44.15, 25.7, 24.5),
+        ("shank", "f"): (4.81, 44.16, 27.1, 26.7),
+        ("shank", "m"): (4.33, 44.59, 25.5, 24.9),
+    }
     for (name, sex), (mass, centre, one, other) in published.items():
         np.testing.assert_allclose(SEGMENTS[sex][name], [mass / 100, centre / 100, (one + other) / 200])
 
@@ -88,7 +113,9 @@ def test_moments_of_a_standing_foot_are_lever_times_force(sex):
     values = joints.named(*joints.moments(STANDING, at_rest(STANDING), force, cop, sex=sex), "l")
     weight_of_foot = foot * (-0.05 + of_foot * 0.20)  # mass share times how far its centre lies before the ankle
     plantar = GRAVITY * (0.10 * 1.0 - weight_of_foot)  # the force pushes the toes up, the foot's weight pulls them down
-    flexing = (0.10 - 0.02) - (weight_of_foot - foot * 0.02) - shank * of_shank * -0.02  # before the knee the force stretches it
+    flexing = (
+        (0.10 - 0.02) - (weight_of_foot - foot * 0.02) - shank * of_shank * -0.02
+    )  # before the knee the force stretches it
     np.testing.assert_allclose(values, [plantar, -GRAVITY * flexing, 0.0], atol=1e-12)
 
 
@@ -97,8 +124,13 @@ def test_moments_names_follow_what_muscles_must_do():
     force, forefoot = np.array([0.0, 0.0, 2.0]), np.array([0.1, 0.1, 0.0])
     values = joints.named(*joints.moments(behind_knee, at_rest(STANDING), force, forefoot, sex="m"), "l")
     assert values[0] > 1 and values[1] > 1  # calf and thigh hold
-    for side, inside in (("l", -0.03), ("r", 0.03)):  # towards the middle of the body, so that the shank is pushed inward
-        values = joints.named(*joints.moments(STANDING, at_rest(STANDING), force, forefoot + [0, inside, 0], sex="m"), side)
+    for side, inside in (
+        ("l", -0.03),
+        ("r", 0.03),
+    ):  # towards the middle of the body, so that the shank is pushed inward
+        values = joints.named(
+            *joints.moments(STANDING, at_rest(STANDING), force, forefoot + [0, inside, 0], sex="m"), side
+        )
         assert values[2] == pytest.approx(2 * GRAVITY * 0.03, rel=0.02)
 
 
@@ -128,7 +160,9 @@ def test_moments_equal_point_masses_segment_by_segment(sex):
     force, cop = ground(times)
     ours = joints.moments(swing(times), exact(times), force, cop, sex=sex)
     for one, other in zip(ours, literal(swing(times), times, force, cop, sex), strict=True):
-        np.testing.assert_allclose(one[5:-5], other[5:-5], atol=1e-5)  # central differences of .1 ms: error h^2 x jerk, here 1e-6
+        np.testing.assert_allclose(
+            one[5:-5], other[5:-5], atol=1e-5
+        )  # central differences of .1 ms: error h^2 x jerk, here 1e-6
 
 
 def test_moments_lack_the_ground_twist_about_the_vertical_alone():
@@ -157,7 +191,13 @@ def test_named_moments_are_those_of_the_mirrored_leg():
     points[:, mine], accelerations[:, mine] = swing(times), exact(times)
     force, cop = ground(times)
     right = joints.moments(joints.leg(points, "r"), joints.leg(accelerations, "r"), force, cop, sex="m")
-    left = joints.moments(joints.leg(mirrored(points), "l"), joints.leg(mirrored(accelerations), "l"), force * mirror, cop * mirror, sex="m")
+    left = joints.moments(
+        joints.leg(mirrored(points), "l"),
+        joints.leg(mirrored(accelerations), "l"),
+        force * mirror,
+        cop * mirror,
+        sex="m",
+    )
     np.testing.assert_allclose(joints.named(*right, "r"), joints.named(*left, "l"), atol=1e-12)
 
 
@@ -170,18 +210,34 @@ def test_moments_take_a_centre_on_the_ground_and_none_without_force():
     assert np.isfinite(joints.moments(swing(times), exact(times), force, cop, sex="m")).all()
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"force": lambda value: value * 60 * 9.81}, r"body weights; found values up to 1,4.*divide by mass_kg"),
-    ({"force": lambda value: value.T}, "Force is.*found.*Transpose"),
-    ({"points": lambda value: np.swapaxes(value, 1, 2)}, "Points of a leg.*found"),
-    ({"points": lambda value: 1000 * value}, r"From knee to ankle.*found 4\d\d.*in m"),
-    ({"accelerations": lambda value: value[:-1]}, "accelerations are.*found"),
-    ({"accelerations": lambda value: np.where(np.arange(len(value))[:, None, None] == 3, np.nan, value)}, "0, 12 and 0 are NaN"),
-    ({"cop": lambda value: np.where(np.arange(len(value))[:, None] == 3, np.nan, value)}, "1 moments have force and no centre"),
-    ({"sex": lambda value: ""}, "m and f; found ''.*trials")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"force": lambda value: value * 60 * 9.81}, r"body weights; found values up to 1,4.*divide by mass_kg"),
+        ({"force": lambda value: value.T}, "Force is.*found.*Transpose"),
+        ({"points": lambda value: np.swapaxes(value, 1, 2)}, "Points of a leg.*found"),
+        ({"points": lambda value: 1000 * value}, r"From knee to ankle.*found 4\d\d.*in m"),
+        ({"accelerations": lambda value: value[:-1]}, "accelerations are.*found"),
+        (
+            {"accelerations": lambda value: np.where(np.arange(len(value))[:, None, None] == 3, np.nan, value)},
+            "0, 12 and 0 are NaN",
+        ),
+        (
+            {"cop": lambda value: np.where(np.arange(len(value))[:, None] == 3, np.nan, value)},
+            "1 moments have force and no centre",
+        ),
+        ({"sex": lambda value: ""}, "m and f; found ''.*trials"),
+    ],
+)
 def test_moments_say_what_is_wrong(change, said):
     times = np.arange(0, 0.25, 1e-2)
-    given = dict(zip(("points", "accelerations", "force", "cop", "sex"), (swing(times), exact(times), *ground(times), "m"), strict=True))
+    given = dict(
+        zip(
+            ("points", "accelerations", "force", "cop", "sex"),
+            (swing(times), exact(times), *ground(times), "m"),
+            strict=True,
+        )
+    )
     with pytest.raises(ValueError, match=said):
         joints.moments(**{name: change.get(name, lambda value: value)(value) for name, value in given.items()})
 
@@ -197,26 +253,45 @@ def test_leg_says_what_is_wrong():
 def test_moments_of_virtual_runners_are_a_runners_and_balance_their_own_segments(number):
     """Their segments' centres of mass are the laboratory's own, by another module's table; how the segments turn is added from their angles."""
     runner, rng = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2]), virtual.rng_of(8, number)
-    motion = virtual.simulate(runner, virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0), first_side=0, rate_hz=1000, plates=False)
+    motion = virtual.simulate(
+        runner,
+        virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0),
+        first_side=0,
+        rate_hz=1000,
+        plates=False,
+    )
     side, first, end = motion.contacts[1]
     rows, moved = slice(first, end), np.gradient(np.gradient(motion.points, axis=0), axis=0) * 1000**2
     points, push = joints.leg(motion.points[rows], "lr"[side]), motion.force[side, rows] / runner.mass_kg
-    values = joints.moments(points, joints.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.centre[side, rows], sex=runner.sex)
+    values = joints.moments(
+        points, joints.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.centre[side, rows], sex=runner.sex
+    )
     peak = joints.named(*values, "lr"[side]).max(axis=0)
     assert 1.0 < peak[0] < 4.5 and 1.0 < peak[1] < 5.0  # running; a virtual leg is no real one
     heavy, knee = [2 + 3 * side, 3 + 3 * side], points[:, 0]
     path = motion.segment_com[:, heavy]
     upward = np.gradient(np.gradient(path, axis=0), axis=0)[rows] * 1000**2 + GRAVITY * UP
     shares = motion.segment_mass[heavy, None] / runner.mass_kg
-    by_points = (shares * np.cross(path[rows] - knee[:, None], upward)).sum(axis=1) - np.cross(motion.centre[side, rows] - knee, push)
+    by_points = (shares * np.cross(path[rows] - knee[:, None], upward)).sum(axis=1) - np.cross(
+        motion.centre[side, rows] - knee, push
+    )
     spin = 0  # what turns the segments, seen from the side: moment of inertia times angular acceleration about ML, by their angles
     for name, (start, end) in {"foot": (2, 3), "shank": (0, 1)}.items():
         mass, _, radius = SEGMENTS[runner.sex][name]
         line = joints.leg(motion.points, "lr"[side])[:, end] - joints.leg(motion.points, "lr"[side])[:, start]
         angle = -np.unwrap(np.arctan2(line[:, 2], line[:, 0]))
-        spin = spin + mass * radius**2 * (line[rows, 0] ** 2 + line[rows, 2] ** 2) * np.gradient(np.gradient(angle, axis=0), axis=0)[rows] * 1000**2
+        spin = (
+            spin
+            + mass
+            * radius**2
+            * (line[rows, 0] ** 2 + line[rows, 2] ** 2)
+            * np.gradient(np.gradient(angle, axis=0), axis=0)[rows]
+            * 1000**2
+        )
     rest = (values[1] - by_points)[:, 1]
-    np.testing.assert_allclose(rest, spin, atol=2e-3)  # of .13 to .18: seen from the side, a segment's length hardly changes
+    np.testing.assert_allclose(
+        rest, spin, atol=2e-3
+    )  # of .13 to .18: seen from the side, a segment's length hardly changes
 
 
 @pytest.fixture
@@ -225,14 +300,28 @@ def laboratory():
     rows, recorded, motions = [], [], {}
     for number, file in enumerate(("a.c3d", "b.c3d")):
         clock, times, mass = np.arange(0, 3, 1 / 300), np.arange(0, 3, 1 / 150), 60.0 + 6 * number
-        force, cop = np.tile([0.0, 0.0, 8.0], (len(clock), 1)), np.full((len(clock), 3), np.nan)  # a belt is never quite silent
+        force, cop = (
+            np.tile([0.0, 0.0, 8.0], (len(clock), 1)),
+            np.full((len(clock), 3), np.nan),
+        )  # a belt is never quite silent
         points = np.random.default_rng(number).normal(size=(11, 3)) * 0.01 + np.zeros((len(times), 11, 3))
         for step, begins in enumerate(np.arange(0.5, 2.6, 0.5)):
             side, inside = "lr"[step % 2], (clock >= begins) & (clock <= begins + 0.25)
             push, centre = ground(clock[inside] - begins)
             force[inside], cop[inside] = mass * GRAVITY * push, centre + [2.0, -1.0, 0.0]
-            rows.append({"stance": len(rows), "file": file, "runner": f"v{number}", "side": side, "speed_m_s": 3.5, "split": "train",
-                         "touchdown_s": begins + 0.02, "toeoff_s": begins + 0.23, "weighed_kg": mass})
+            rows.append(
+                {
+                    "stance": len(rows),
+                    "file": file,
+                    "runner": f"v{number}",
+                    "side": side,
+                    "speed_m_s": 3.5,
+                    "split": "train",
+                    "touchdown_s": begins + 0.02,
+                    "toeoff_s": begins + 0.23,
+                    "weighed_kg": mass,
+                }
+            )
         for side in "lr":
             points[:, [POINTS.index(f"{side}_{name}") for name in LEG]] = swing(times) + [2.0, -1.0, 0.0]
         points[:, 0, 2] += 1
@@ -246,7 +335,9 @@ def as_curves(stances, force, cop, points, *, earlier_s=0.0):
     """Lay out a source as 10_field saves estimated curves."""
     values = np.concatenate([force, cop[..., :2] - points[:, :, 1, :2]], axis=2).reshape(-1, 5)
     table = pd.DataFrame(values, columns=[*ESTIMATES, *joints_study.CENTRES])
-    return table.assign(stance=np.repeat(stances["stance"].to_numpy(), 101), time_s=joints_study.nodes(stances).ravel() - earlier_s)
+    return table.assign(
+        stance=np.repeat(stances["stance"].to_numpy(), 101), time_s=joints_study.nodes(stances).ravel() - earlier_s
+    )
 
 
 def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laboratory):
@@ -254,11 +345,15 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
     force, cop = joints_study.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
     since = joints_study.nodes(stances) - stances[["touchdown_s"]].to_numpy() + 0.02
     expected, centre = zip(*map(ground, since), strict=True)
-    np.testing.assert_allclose(force, expected, atol=2e-3)  # linear between frames of 300 Hz: curvature 380 BW/s^2 x (3.3 ms)^2 / 8
+    np.testing.assert_allclose(
+        force, expected, atol=2e-3
+    )  # linear between frames of 300 Hz: curvature 380 BW/s^2 x (3.3 ms)^2 / 8
     np.testing.assert_allclose(cop, np.array(centre) + [2.0, -1.0, 0.0], atol=1e-3)
     moved = [replace(each, cop=each.cop + [5.0, 3.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 20.0):
-        near, far = (joints_study.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1] for each in (recorded, moved))
+        near, far = (
+            joints_study.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1] for each in (recorded, moved)
+        )
         np.testing.assert_allclose(far, near + [5.0, 3.0, 0.0], atol=1e-9)
 
 
@@ -270,7 +365,9 @@ def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory)
     for row, at in enumerate(joints_study.nodes(stances)):
         on = at[:, None, None] * [3.5, 0.2, 0.0] if stances["file"][row] == "b.c3d" else 0
         np.testing.assert_allclose(points[row], swing(at) + [2.0, -1.0, 0.0] + on, atol=1e-5)
-        np.testing.assert_allclose(accelerations[row], exact(at), atol=0.06)  # of 4.4: a cubic spline's second derivative, knots 6.7 ms apart
+        np.testing.assert_allclose(
+            accelerations[row], exact(at), atol=0.06
+        )  # of 4.4: a cubic spline's second derivative, knots 6.7 ms apart
 
 
 def test_estimated_source_of_the_plates_own_values_gives_their_moments(laboratory):
@@ -312,7 +409,9 @@ def judged():
     rng, runners = np.random.default_rng(5), np.repeat(["a", "b", "c"], 8)
     wave = np.sin(np.pi * np.linspace(0, 1, 101))[:, None]
     plates = wave * rng.uniform(1, 3, size=(24, 1, 3)) + 0.05 * rng.normal(size=(24, 101, 3))
-    stances = pd.DataFrame({"stance": np.arange(24) + 7, "runner": runners, "speed": np.tile(["2.5 m/s", "3.5 m/s"], 12)})
+    stances = pd.DataFrame(
+        {"stance": np.arange(24) + 7, "runner": runners, "speed": np.tile(["2.5 m/s", "3.5 m/s"], 12)}
+    )
     return plates, {"estimated": plates + 0.1 * rng.normal(size=plates.shape)}, stances
 
 
@@ -324,7 +423,9 @@ def test_scores_equal_their_formulas_stance_by_stance(judged):
             one, other = plates[row, :, number], sources["estimated"][row, :, number]
             rmse = np.linalg.norm(one - other) / np.sqrt(101)
             expected = pearsonr(one, other).statistic, rmse, 100 * rmse / (one.max() - one.min())
-            np.testing.assert_allclose(table.loc[(name, stance), joints_study.MEASURES].astype(float), expected, rtol=1e-9)
+            np.testing.assert_allclose(
+                table.loc[(name, stance), joints_study.MEASURES].astype(float), expected, rtol=1e-9
+            )
 
 
 def test_mean_of_others_is_each_other_runners_mean_and_never_ones_own(judged):
@@ -341,14 +442,27 @@ def test_mean_of_others_is_each_other_runners_mean_and_never_ones_own(judged):
 
 def test_peaks_and_their_table_by_hand(judged):
     plates, sources, stances = judged
-    sources = {"estimated": plates * [1.1, 0.9, 1.0] + [0.0, 0.0, 0.2], joints_study.BASELINE: joints_study.mean_of_others(plates, stances)}
+    sources = {
+        "estimated": plates * [1.1, 0.9, 1.0] + [0.0, 0.0, 0.2],
+        joints_study.BASELINE: joints_study.mean_of_others(plates, stances),
+    }
     peaks = joints_study.peaks(plates, sources, stances)
     table = joints_study.peak_table(peaks, stances).set_index(["source", "moment", "speed"])
     mine = plates.max(axis=1)
-    for number, (name, error) in enumerate(zip(NAMES, (0.1 * mine[:, 0], -0.1 * mine[:, 1], np.full(24, 0.2)), strict=True)):
+    for number, (name, error) in enumerate(
+        zip(NAMES, (0.1 * mine[:, 0], -0.1 * mine[:, 1], np.full(24, 0.2)), strict=True)
+    ):
         row = table.loc[("estimated", name, "all")]
-        expected = mine[:, number].mean(), mine[:, number].std(ddof=1), error.mean(), error.std(ddof=1), np.abs(error).mean()
-        np.testing.assert_allclose(row[["measured", "measured_sd", "error", "error_sd", "abs_error"]].astype(float), expected, atol=1e-9)
+        expected = (
+            mine[:, number].mean(),
+            mine[:, number].std(ddof=1),
+            error.mean(),
+            error.std(ddof=1),
+            np.abs(error).mean(),
+        )
+        np.testing.assert_allclose(
+            row[["measured", "measured_sd", "error", "error_sd", "abs_error"]].astype(float), expected, atol=1e-9
+        )
         assert row["abs_error_pct"] == pytest.approx(100 * np.abs(error).mean() / mine[:, number].mean())
         assert row["r_of_runners"] == pytest.approx(1) and row["error_low"] <= row["error"] <= row["error_high"]
         assert row[["n", "runners"]].tolist() == [24, 3]
@@ -366,30 +480,60 @@ def test_curves_draw_the_means_in_their_panels(judged):
     for number, ax in enumerate(axes):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), plates[..., number].mean(axis=0))
         np.testing.assert_allclose(ax.lines[1].get_ydata(), sources["estimated"][..., number].mean(axis=0))
-    assert [ax.get_title().split(":")[0] for ax in axes] == ["ankle", "knee", "knee"] and "24 stances\n3 runners" in axes[2].texts[0].get_text()
+    assert [ax.get_title().split(":")[0] for ax in axes] == [
+        "ankle",
+        "knee",
+        "knee",
+    ] and "24 stances\n3 runners" in axes[2].texts[0].get_text()
 
 
 def test_peaks_draw_a_dot_for_each_runner():
-    table = pd.DataFrame({"moment": np.repeat(NAMES, 2), "runner": ["a", "b"] * 3,
-                          "measured": [1.0, 2, 3, 4, 5, 6], "estimated": [1.5, 2, 3, 4, 5, 7]})
+    table = pd.DataFrame(
+        {
+            "moment": np.repeat(NAMES, 2),
+            "runner": ["a", "b"] * 3,
+            "measured": [1.0, 2, 3, 4, 5, 6],
+            "estimated": [1.5, 2, 3, 4, 5, 7],
+        }
+    )
     axes = plot_joints.peaks(Figure().subplots(1, 3), table)
     for ax, name in zip(axes, NAMES, strict=True):
-        np.testing.assert_array_equal(np.transpose(ax.lines[1].get_data()), table.loc[table["moment"] == name, ["measured", "estimated"]])
+        np.testing.assert_array_equal(
+            np.transpose(ax.lines[1].get_data()), table.loc[table["moment"] == name, ["measured", "estimated"]]
+        )
 
 
 def test_moments_of_a_real_runner_are_those_of_running(rbds):
     settings = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
     trials = recordings.read_trials(rbds, table="rbds").query("file == 'RBDS001/RBDS001runT35.c3d'")
-    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "other_speeds_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz",
-             "contact_threshold_n", "padding_s")
-    stances, *_ = stance.collect(trials, rbds, landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
-                                 limits=settings["checks"], **{name: settings[name] for name in names})
+    names = (
+        "forward",
+        "up",
+        "plates",
+        "treadmill",
+        "speed_m_s",
+        "other_speeds_m_s",
+        "body_weight",
+        "force_cutoff_hz",
+        "points_cutoff_hz",
+        "contact_threshold_n",
+        "padding_s",
+    )
+    stances, *_ = stance.collect(
+        trials,
+        rbds,
+        landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
+        limits=settings["checks"],
+        **{name: settings[name] for name in names},
+    )
     recorded = field_known.read(stances, rbds, settings)
     motions = field_known.motions(recorded, settings)
     kept = joints_study.known(stances, stances, trials, motions)
     assert len(kept) == len(stances) > 60 and set(kept["sex"]) == {"m"}
     points, accelerations = joints_study.legs(motions, kept)
-    force, cop = joints_study.measured(recorded, kept, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"])
+    force, cop = joints_study.measured(
+        recorded, kept, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
+    )
     heel, toe = points[:, 50, 2, :2], points[:, 50, 3, :2]
     share = ((cop[:, 50, :2] - heel) * (toe - heel)).sum(axis=1) / ((toe - heel) ** 2).sum(axis=1)
     assert 0.2 < np.median(share) < 1.0  # at mid-stance the force acts on the foot
@@ -402,7 +546,10 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
     node = values[0, :, 0].argmax()
     frame = round(joints_study.nodes(kept)[0, node] * each.force_hz)
     ankle = points[0, node, 1]
-    raw = np.median([-np.cross(each.cop[k] - ankle, each.force[k])[1] for k in range(frame - 3, frame + 4)]) / row["weighed_kg"]
+    raw = (
+        np.median([-np.cross(each.cop[k] - ankle, each.force[k])[1] for k in range(frame - 3, frame + 4)])
+        / row["weighed_kg"]
+    )
     assert values[0, node, 0] == pytest.approx(raw, rel=0.06)
 
 
@@ -415,11 +562,19 @@ def test_notebook_finds_no_error_in_the_plates_own_values(tmp_path):
     stances = store.read(results, "01_preprocess/stances.csv")
     recorded = field_known.read(stances, tmp_path / "recordings", settings)
     points, _ = joints_study.legs(field_known.motions(recorded, settings), stances)
-    plates = joints_study.measured(recorded, stances, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"])
+    plates = joints_study.measured(
+        recorded, stances, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
+    )
     store.save(results, "10_field/curves.parquet", as_curves(stances, *plates, points))
     page = report.run(ROOT / "notebooks" / "13_moments.ipynb", study=smoke, reports=tmp_path)
-    assert "How close are the peaks?" in page.read_text(encoding="utf-8") and (results / "13_moments" / "moments.png").stat().st_size > 0
-    scores, peaks = (store.read(results, f"13_moments/{name}.csv").query("source == 'estimated' and speed == 'all'") for name in ("scores", "peaks"))
+    assert (
+        "How close are the peaks?" in page.read_text(encoding="utf-8")
+        and (results / "13_moments" / "moments.png").stat().st_size > 0
+    )
+    scores, peaks = (
+        store.read(results, f"13_moments/{name}.csv").query("source == 'estimated' and speed == 'all'")
+        for name in ("scores", "peaks")
+    )
     assert len(scores) == len(peaks) == 3 and (scores["n"] == len(stances)).all()
     np.testing.assert_allclose(scores["rmse_nm_kg"], 0, atol=1e-6)
     np.testing.assert_allclose(peaks["abs_error"], 0, atol=1e-6)

@@ -41,7 +41,9 @@ def refit(inputs, targets, seen, tested, candidate):
     """The slow literal version: scikit-learn's kernel ridge, fitted without those who are left out."""
     rows = columns(inputs, candidate)
     matrix = rbf_kernel(rows, gamma=0.5) + kernel.INTERCEPT
-    ridge = KernelRidge(alpha=candidate["noise"], kernel="precomputed").fit(matrix[np.ix_(seen, seen)], targets[seen].reshape(len(seen), -1))
+    ridge = KernelRidge(alpha=candidate["noise"], kernel="precomputed").fit(
+        matrix[np.ix_(seen, seen)], targets[seen].reshape(len(seen), -1)
+    )
     return ridge.predict(matrix[np.ix_(tested, seen)]).reshape(len(tested), *targets.shape[1:])
 
 
@@ -56,15 +58,19 @@ def test_left_out_equals_fitting_anew_without_the_group(data):
 def test_left_out_twice_equals_fitting_anew_without_both(data):
     inputs, targets = data
     scored = np.arange(len(GROUPS)) % 2 == 0
-    estimated, errors = kernel.left_out_twice(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE, scored)
-    np.testing.assert_allclose(estimated, kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE))
+    estimated, errors = kernel.left_out_twice(
+        kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE, scored
+    )
+    np.testing.assert_allclose(
+        estimated, kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
+    )
     assert np.isnan(errors[np.arange(4), np.arange(4)]).all()
     for h in range(4):
         for g in set(range(4)) - {h}:
             seen = np.flatnonzero(~np.isin(GROUPS, ["abcd"[h], "abcd"[g]]))
             mine = np.flatnonzero((GROUPS == "abcd"[g]) & scored)
             literal = refit(inputs, targets, seen, mine, CANDIDATE) - targets[mine]
-            np.testing.assert_allclose(errors[h, g], np.sqrt((literal ** 2).mean(axis=(0, 1))), atol=1e-8)
+            np.testing.assert_allclose(errors[h, g], np.sqrt((literal**2).mean(axis=(0, 1))), atol=1e-8)
 
 
 def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
@@ -73,17 +79,28 @@ def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
     candidates = [CANDIDATE, CANDIDATE | {"noise": 0.5, "edges": 0.0}, CANDIDATE | {"times_s": 0.5}]
     chosen = np.array([[0, 1, 2], [1, 1, 0]])
     duals = kernel.fit(kernel.Alike(take(inputs, seen), shape="gaussian"), targets[seen], candidates, chosen)
-    estimated = kernel.predict(kernel.Alike(take(inputs, tested), kernel.laid_out(take(inputs, seen)), shape="gaussian"), duals, candidates, chosen)
+    estimated = kernel.predict(
+        kernel.Alike(take(inputs, tested), kernel.laid_out(take(inputs, seen)), shape="gaussian"),
+        duals,
+        candidates,
+        chosen,
+    )
     literal = [refit(inputs, targets, seen, tested, candidate) for candidate in candidates]
     for c in range(3):
-        np.testing.assert_allclose(estimated[..., c], np.mean([literal[n][..., c] for n in chosen[:, c]], axis=0), atol=1e-8)
+        np.testing.assert_allclose(
+            estimated[..., c], np.mean([literal[n][..., c] for n in chosen[:, c]], axis=0), atol=1e-8
+        )
 
 
 def test_from_some_equals_scikit_learn(data):
     inputs, targets = data
     matrix = kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE)
     before, seen, tested = matrix.copy(), np.arange(0, 18, 2), np.arange(1, 18, 2)
-    np.testing.assert_allclose(kernel.from_some(matrix, targets, CANDIDATE, seen, tested), refit(inputs, targets, seen, tested, CANDIDATE), atol=1e-8)
+    np.testing.assert_allclose(
+        kernel.from_some(matrix, targets, CANDIDATE, seen, tested),
+        refit(inputs, targets, seen, tested, CANDIDATE),
+        atol=1e-8,
+    )
     np.testing.assert_array_equal(matrix, before)
 
 
@@ -115,7 +132,10 @@ def test_nested_chooses_the_candidate_that_is_best_on_the_others(data):
     """A law in the times alone: the candidate that listens to times is chosen, not the one that listens to noise."""
     inputs, targets = data
     targets = np.tile(np.sin(inputs["times"][0][:, :1, None]), (1, 7, 3))
-    deaf, good = ({"positions_m": p, "accelerations_m_s2": 1e3, "times_s": t, "noise": 1e-3, "edges": 0.0} for p, t in ((0.1, 1e3), (1e3, 1.0)))
+    deaf, good = (
+        {"positions_m": p, "accelerations_m_s2": 1e3, "times_s": t, "noise": 1e-3, "edges": 0.0}
+        for p, t in ((0.1, 1e3), (1e3, 1.0))
+    )
     alike, scored = kernel.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
     chosen = kernel.nested(alike, targets, GROUPS, [deaf, good], scored, averaged=1)
     np.testing.assert_array_equal(chosen, kernel.left_out(alike, targets, GROUPS, good))
@@ -124,12 +144,17 @@ def test_nested_chooses_the_candidate_that_is_best_on_the_others(data):
 def test_distances_do_not_depend_on_where_the_origin_is(data):
     inputs, _ = data
     moved = {kind: tuple(values + 100.0 for values in pair) for kind, pair in inputs.items()}
-    np.testing.assert_allclose(kernel.Alike(moved, shape="gaussian").kernel(CANDIDATE), kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE))
+    np.testing.assert_allclose(
+        kernel.Alike(moved, shape="gaussian").kernel(CANDIDATE),
+        kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE),
+    )
 
 
 def test_draw_stays_within_the_limits_and_follows_the_seed():
     drawn = kernel.draw(PHYSICS, KINDS, seed=1)
-    assert len(drawn) == PHYSICS.candidates and drawn == kernel.draw(PHYSICS, KINDS, seed=1) != kernel.draw(PHYSICS, KINDS, seed=2)
+    assert len(drawn) == PHYSICS.candidates and drawn == kernel.draw(PHYSICS, KINDS, seed=1) != kernel.draw(
+        PHYSICS, KINDS, seed=2
+    )
     for candidate in [*drawn, kernel.middle(PHYSICS, KINDS)]:
         assert set(candidate) == {"positions_m", "accelerations_m_s2", "times_s", "noise", "edges"}
         for name, value in candidate.items():
@@ -148,7 +173,9 @@ def test_left_out_has_nothing_of_the_groups_own_targets_in_single_precision():
     one, two = (kernel.left_out(alike, each, groups, candidate) for each in (targets, spoiled))
     np.testing.assert_allclose(one[groups == 2], two[groups == 2], atol=1e-9)
     assert np.abs(one - two)[groups != 2].max() > 0.1  # the others do learn from it
-    one, two = (kernel.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1] for each in (targets, spoiled))
+    one, two = (
+        kernel.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1] for each in (targets, spoiled)
+    )
     np.testing.assert_allclose(one[2, others], two[2, others], atol=1e-9)
 
 
@@ -162,7 +189,10 @@ def test_regression_without_a_group_equals_fitting_anew_without_it(data):
     inputs, targets = data
     mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, len(GROUPS)))
     regression = kernel.Regression(known, targets[4:], GROUPS[4:], CANDIDATE, shape="gaussian")
-    both = {kind: tuple(np.concatenate(parts) for parts in zip(mine[kind], halved(known)[kind], strict=True)) for kind in inputs}
+    both = {
+        kind: tuple(np.concatenate(parts) for parts in zip(mine[kind], halved(known)[kind], strict=True))
+        for kind in inputs
+    }
     for group in ("b", "d", None):
         anew = refit(both, targets, 4 + np.flatnonzero(GROUPS[4:] != group), np.arange(4), CANDIDATE)
         np.testing.assert_allclose(regression.estimate(mine, group), anew, atol=1e-9)
@@ -176,12 +206,17 @@ def test_regression_computes_in_double_from_inputs_in_single_precision():
     candidate, targets = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}, rng.normal(size=(124, 20, 3))
     mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, 124))
     regression = kernel.Regression(known, targets[4:], groups, candidate, shape="gaussian")
-    both = {kind: tuple(np.concatenate(parts).astype(float) for parts in zip(mine[kind], halved(known)[kind], strict=True)) for kind in inputs}
+    both = {
+        kind: tuple(np.concatenate(parts).astype(float) for parts in zip(mine[kind], halved(known)[kind], strict=True))
+        for kind in inputs
+    }
     for group in ("c", None):
         anew = refit(both, targets, 4 + np.flatnonzero(groups != group), np.arange(4), candidate)
         np.testing.assert_allclose(regression.estimate(mine, group), anew, atol=1e-9)
     alone = np.concatenate([regression.estimate(take(mine, np.array([number]))) for number in range(4)])
-    np.testing.assert_allclose(alone, regression.estimate(mine), atol=1e-9)  # a stance's forces do not hang on what is estimated beside it
+    np.testing.assert_allclose(
+        alone, regression.estimate(mine), atol=1e-9
+    )  # a stance's forces do not hang on what is estimated beside it
 
 
 def test_regression_is_fitted_to_what_it_holds(data):
@@ -199,7 +234,9 @@ def test_nearest_is_the_least_distance_to_any_other_groups_stance(data):
     found = regression.kernel(take(halved(inputs), mine))
     others = np.flatnonzero(GROUPS != "b")
     literal = [min(((rows[one] - rows[other]) ** 2).sum() for other in others) for one in mine]
-    np.testing.assert_allclose(regression.nearest(found, "b"), literal, rtol=1e-7)  # exp(-d / 2) of some 1e-6, beside an intercept of 10
+    np.testing.assert_allclose(
+        regression.nearest(found, "b"), literal, rtol=1e-7
+    )  # exp(-d / 2) of some 1e-6, beside an intercept of 10
     np.testing.assert_allclose(regression.nearest(found), 0, atol=1e-9)  # one of them is itself
 
 

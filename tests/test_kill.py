@@ -35,7 +35,11 @@ def begin_at(project, smoke, name, stage):
 
 
 def duration_s(smoke, stage):
-    return 4.0 if stage == "recordings" else json.loads((smoke / f"{stage}.json").read_text(encoding="utf-8"))["duration_s"] + 2
+    return (
+        4.0
+        if stage == "recordings"
+        else json.loads((smoke / f"{stage}.json").read_text(encoding="utf-8"))["duration_s"] + 2
+    )
 
 
 def kill_after(project, name, seconds, *, all_at_once):
@@ -44,8 +48,14 @@ def kill_after(project, name, seconds, *, all_at_once):
     Jupyter's kernel has a group of its own and ends by itself when it misses its parent. Returns the processes there were.
     """
     command, environment = make_command("reproduce", f"STUDY={name}")
-    running = subprocess.Popen(command, cwd=project, env=environment, start_new_session=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     time.sleep(seconds)
     assert running.poll() is None, "the run was over before it was killed"
     processes = psutil.Process(running.pid).children(recursive=True)
@@ -59,8 +69,11 @@ def kill_after(project, name, seconds, *, all_at_once):
 
 def tables(reports):
     """Give the bytes of every table that `make reproduce` saves, and of the settings that the search chose."""
-    return {path.relative_to(reports).as_posix(): path.read_bytes() for path in sorted(reports.glob("results/0[1-7]_*/*"))
-            if path.suffix in (".csv", ".yaml")}
+    return {
+        path.relative_to(reports).as_posix(): path.read_bytes()
+        for path in sorted(reports.glob("results/0[1-7]_*/*"))
+        if path.suffix in (".csv", ".yaml")
+    }
 
 
 def check_try(project, smoke, number, stage):
@@ -140,6 +153,7 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
         if len(written) == 2:
             raise KeyboardInterrupt
         return path.write_text(text, encoding="utf-8")
+
     monkeypatch.setattr(report, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):
         report.main([*command, (tmp_path / "b").as_posix()])
@@ -147,7 +161,9 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
 
 
 @pytest.mark.parametrize("killed", ["planted", "trials"])
-def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(tmp_path, monkeypatch, laboratory, killed):
+def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(
+    tmp_path, monkeypatch, laboratory, killed
+):
     virtual.record(tmp_path, seed=1, **laboratory)
     whole = (tmp_path / "trials.csv").read_bytes()
 
@@ -155,6 +171,7 @@ def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(tm
         path.write_bytes(b"half")
         if path.stem == killed:
             raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
         patch.setattr(pd.DataFrame, "to_csv", tear_table)
         with pytest.raises(KeyboardInterrupt):

@@ -67,14 +67,18 @@ def body():
     places = {name: RNG.normal(size=3) for markers in segments.values() for name in markers}
     places |= {f"on_{point}": RNG.normal(size=3) for point in POINTS}
     spines = {"l_asis": "pelvis0", "r_asis": "pelvis1", "l_psis": "pelvis2", "r_psis": "pelvis3"}
-    marks = {point: {"segment": "pelvis" if point == "pelvis" else "limb", "markers": [f"on_{point}"], "regression": None}
-             for point in POINTS}
+    marks = {
+        point: {"segment": "pelvis" if point == "pelvis" else "limb", "markers": [f"on_{point}"], "regression": None}
+        for point in POINTS
+    }
     settings = {"segments": segments, "pelvis_markers": spines, "landmarks": marks, "max_residual_m": 0.02}
     return {name: np.tile(xyz, (5, 1)) for name, xyz in places.items()}, settings
 
 
 def moved(static, rotation, shift):
-    return {name: np.tile(rotation @ xyz[0] + shift, (7, 1)) for name, xyz in static.items() if not name.startswith("on_")}
+    return {
+        name: np.tile(rotation @ xyz[0] + shift, (7, 1)) for name, xyz in static.items() if not name.startswith("on_")
+    }
 
 
 def test_from_clusters_carries_every_point():
@@ -124,7 +128,12 @@ def test_from_markers_orders_points_and_names_an_absent_one():
 
 def test_hip_harrington2007_matches_its_formula_in_pelvis_axes():
     """Width 240 mm, depth 160 mm, level pelvis facing forward: 48.3 mm back, 82.9 mm down, 86.5 mm to the side."""
-    spines = [np.array([0.16, 0.12, 1.0]), np.array([0.16, -0.12, 1.0]), np.array([0.0, 0.05, 1.0]), np.array([0.0, -0.05, 1.0])]
+    spines = [
+        np.array([0.16, 0.12, 1.0]),
+        np.array([0.16, -0.12, 1.0]),
+        np.array([0.0, 0.05, 1.0]),
+        np.array([0.0, -0.05, 1.0]),
+    ]
     left, right = (landmarks.hip_harrington2007(*spines, side=side) for side in "lr")
     np.testing.assert_allclose(left, [0.16 - 0.0483, 0.0865, 1.0 - 0.0829], atol=1e-12)
     np.testing.assert_allclose(right, left * [1, -1, 1], atol=1e-12)  # mirrored
@@ -140,7 +149,12 @@ def test_hip_harrington2007_turns_with_the_pelvis():
 
 def test_hip_bell1990_matches_its_formula_in_pelvis_axes():
     """Width 240 mm: 19 % of it back, 30 % down, 36 % to the side of the middle of the anterior spines."""
-    spines = [np.array([0.16, 0.12, 1.0]), np.array([0.16, -0.12, 1.0]), np.array([0.0, 0.05, 1.0]), np.array([0.0, -0.05, 1.0])]
+    spines = [
+        np.array([0.16, 0.12, 1.0]),
+        np.array([0.16, -0.12, 1.0]),
+        np.array([0.0, 0.05, 1.0]),
+        np.array([0.0, -0.05, 1.0]),
+    ]
     left, right = (landmarks.hip_bell1990(*spines, side=side) for side in "lr")
     np.testing.assert_allclose(left, [0.16 - 0.0456, 0.0864, 1.0 - 0.072], atol=1e-12)
     np.testing.assert_allclose(right, left * [1, -1, 1], atol=1e-12)
@@ -156,19 +170,33 @@ def test_from_clusters_takes_the_hip_by_the_regression_that_is_named():
 
 def poses(frames=5):
     names = ["pelvis", *(f"{side}_{segment}" for side in "lr" for segment in ("thigh", "shank", "foot", "toes"))]
-    return {f"{name}_4X4": np.concatenate([Rotation.random(frames, rng=i).as_matrix(), RNG.normal(size=(frames, 3, 1))], axis=2)
-            for i, name in enumerate(names)}
+    return {
+        f"{name}_4X4": np.concatenate(
+            [Rotation.random(frames, rng=i).as_matrix(), RNG.normal(size=(frames, 3, 1))], axis=2
+        )
+        for i, name in enumerate(names)
+    }
 
 
 @pytest.mark.parametrize("names", [("l_heel", "r_heel"), ("lheel_pos", "rheel_pos")])
 def test_from_theia_takes_origins_and_the_heel_in_the_axes_of_its_foot(names):
     segments, offsets = poses(), dict(zip(names, ([0.0, -0.04, -0.05], [0.01, -0.04, -0.06]), strict=True))
     points = landmarks.from_theia(segments, {name: np.array(offset) for name, offset in offsets.items()})
-    for point, segment in (("pelvis", "pelvis"), ("l_hip", "l_thigh"), ("r_knee", "r_shank"), ("l_ankle", "l_foot"), ("r_toe", "r_toes")):
+    for point, segment in (
+        ("pelvis", "pelvis"),
+        ("l_hip", "l_thigh"),
+        ("r_knee", "r_shank"),
+        ("l_ankle", "l_foot"),
+        ("r_toe", "r_toes"),
+    ):
         np.testing.assert_array_equal(points[:, POINTS.index(point)], segments[f"{segment}_4X4"][..., 3])
     for frame in range(5):
-        pose = np.vstack([segments["r_foot_4X4"][frame], [0, 0, 0, 1]])  # a 4x4 matrix takes a place in the foot to one in the laboratory
-        np.testing.assert_allclose(points[frame, POINTS.index("r_heel")], (pose @ [*offsets[names[1]], 1])[:3], atol=1e-12)
+        pose = np.vstack(
+            [segments["r_foot_4X4"][frame], [0, 0, 0, 1]]
+        )  # a 4x4 matrix takes a place in the foot to one in the laboratory
+        np.testing.assert_allclose(
+            points[frame, POINTS.index("r_heel")], (pose @ [*offsets[names[1]], 1])[:3], atol=1e-12
+        )
 
 
 def test_from_theia_says_what_the_export_lacks():
@@ -188,5 +216,7 @@ def test_from_markers_takes_means_and_leaves_a_subjects_name_out():
     points = landmarks.from_markers(markers, names)
     np.testing.assert_allclose(points[:, 2], (markers["P01:l_knee"] + markers["P01:beside"]) / 2)
     np.testing.assert_array_equal(points[:, 0], markers["P01:pelvis"])
-    with pytest.raises(ValueError, match="'r_toe' is of several subjects in the file. Its markers are P01:r_toe, P02:r_toe"):
+    with pytest.raises(
+        ValueError, match="'r_toe' is of several subjects in the file. Its markers are P01:r_toe, P02:r_toe"
+    ):
         landmarks.from_markers(markers | {"P02:r_toe": markers["P01:r_toe"]}, names)

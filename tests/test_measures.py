@@ -39,14 +39,20 @@ def test_scores_agree_with_a_literal_version():
         square = sum((e - m) ** 2 for e, m in zip(estimated[:, c], measured[:, c], strict=True))
         rmse = (square / 40) ** 0.5
         assert metrics.rmse(measured, estimated)[c] == pytest.approx(rmse)
-        assert metrics.nrmse(measured, estimated)[c] == pytest.approx(100 * rmse / (max(measured[:, c]) - min(measured[:, c])))
-        assert metrics.pearson(measured, estimated)[0][c] == pytest.approx(np.corrcoef(measured[:, c], estimated[:, c])[0, 1])
+        assert metrics.nrmse(measured, estimated)[c] == pytest.approx(
+            100 * rmse / (max(measured[:, c]) - min(measured[:, c]))
+        )
+        assert metrics.pearson(measured, estimated)[0][c] == pytest.approx(
+            np.corrcoef(measured[:, c], estimated[:, c])[0, 1]
+        )
 
 
 def test_nrmse_reproduces_the_published_ranges():
     """.110 BW of an active peak of 2.52 BW is 4.36 %, .038 BW of .657 BW is 5.78 % (paper Tables 1 and 2)."""
-    for direction, span in (("V", PUBLISHED["table2"]["active_peak_bw"]["measured_mean"]),
-                            ("AP", sum(PUBLISHED["table2"][f"{name}_peak_bw"]["measured_mean"] for name in ("braking", "propulsive")))):
+    for direction, span in (
+        ("V", PUBLISHED["table2"]["active_peak_bw"]["measured_mean"]),
+        ("AP", sum(PUBLISHED["table2"][f"{name}_peak_bw"]["measured_mean"] for name in ("braking", "propulsive"))),
+    ):
         row = PUBLISHED["table1"][direction]
         curve = np.array([[0.0], [span]])
         assert metrics.nrmse(curve, curve + row["rmse_bw_mean"])[0] == pytest.approx(row["nrmse_pct_mean"], rel=0.01)
@@ -79,10 +85,22 @@ def test_extract_reads_a_closed_form():
     """A vertical half sine, a braking and a propulsive half wave: every feature is known."""
     time = np.linspace(0, 0.23, 2301)
     share = time / 0.23
-    curve = np.stack([np.where(share < 0.5, -0.36, 0.30) * np.abs(np.sin(2 * np.pi * share)), 0 * share, 2.5 * np.sin(np.pi * share)], axis=1)
+    curve = np.stack(
+        [
+            np.where(share < 0.5, -0.36, 0.30) * np.abs(np.sin(2 * np.pi * share)),
+            0 * share,
+            2.5 * np.sin(np.pi * share),
+        ],
+        axis=1,
+    )
     impact = 2.5 * np.sin(0.13 * np.pi)
-    expected = {"propulsive_peak_bw": 0.30, "braking_peak_bw": 0.36, "impact_peak_bw": impact, "active_peak_bw": 2.5,
-                "vlr_bw_s": impact / (0.13 * 0.23)}
+    expected = {
+        "propulsive_peak_bw": 0.30,
+        "braking_peak_bw": 0.36,
+        "impact_peak_bw": impact,
+        "active_peak_bw": 2.5,
+        "vlr_bw_s": impact / (0.13 * 0.23),
+    }
     assert features.extract(curve, time, vlr="touchdown_to_13") == pytest.approx(expected, rel=1e-4)
     middle = 2.5 * (np.sin(0.8 * 0.13 * np.pi) - np.sin(0.2 * 0.13 * np.pi)) / (0.6 * 0.13 * 0.23)
     assert features.extract(curve, time, vlr="20_to_80")["vlr_bw_s"] == pytest.approx(middle, rel=1e-4)
@@ -93,12 +111,19 @@ def test_vlr_definition_fits_the_published_means():
     time = np.linspace(0, 0.230, 231)
     table = PUBLISHED["table2"]
     curve = np.stack([time, time, time / (0.13 * 0.230) * table["impact_peak_bw"]["measured_mean"]], axis=1)
-    assert features.extract(curve, time, vlr="touchdown_to_13")["vlr_bw_s"] == pytest.approx(table["vlr_bw_s"]["measured_mean"], rel=0.005)
+    assert features.extract(curve, time, vlr="touchdown_to_13")["vlr_bw_s"] == pytest.approx(
+        table["vlr_bw_s"]["measured_mean"], rel=0.005
+    )
 
 
-@pytest.mark.parametrize(("curve", "message"), [
-    (np.ones((3, 200)), "Transpose it"), (np.full((200, 3), np.nan), "without NaN"), (1700 * np.ones((200, 3)), "divide by mass_kg"),
-])
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [
+        (np.ones((3, 200)), "Transpose it"),
+        (np.full((200, 3), np.nan), "without NaN"),
+        (1700 * np.ones((200, 3)), "divide by mass_kg"),
+    ],
+)
 def test_extract_says_what_is_wrong_with_a_curve(curve, message):
     with pytest.raises(ValueError, match=message):
         features.extract(curve, np.linspace(0, 0.2, 200), vlr="touchdown_to_13")
@@ -119,14 +144,20 @@ def test_tables_2_and_3_agree_with_literal_versions(predictions):
     assert row["p"] == pytest.approx(2 * scipy_stats.t.sf(abs(t), len(one) - 1))
     assert row["estimated_mean"] == pytest.approx(one["estimated"].mean()) and row["published_p"] == 0.277
     row = stats.table3(read, PUBLISHED["table3"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
-    assert row["rel_error_pct_mean"] == pytest.approx(np.mean([100 * abs(d) / m for d, m in zip(difference, one["measured"], strict=True)]))
+    assert row["rel_error_pct_mean"] == pytest.approx(
+        np.mean([100 * abs(d) / m for d, m in zip(difference, one["measured"], strict=True)])
+    )
     assert row["n"] == len(one)
 
 
 def test_measured_features_are_those_of_the_estimators_plate(predictions):
     _, table = predictions
     plate = features.measured(table[table["estimator"] == "lstm"], vlr="touchdown_to_13").set_index("stance")
-    read = features.by_stance(table, vlr="touchdown_to_13").query("estimator == 'lstm'").pivot(index="stance", columns="feature", values="measured")
+    read = (
+        features.by_stance(table, vlr="touchdown_to_13")
+        .query("estimator == 'lstm'")
+        .pivot(index="stance", columns="feature", values="measured")
+    )
     pd.testing.assert_frame_equal(plate[features.FEATURES], read[features.FEATURES], check_names=False)
 
 
@@ -148,9 +179,11 @@ def test_spm_t_agrees_with_the_textbook_at_each_node():
 
 def test_spm_finds_a_planted_difference_where_it_is():
     measured = RNG.normal(size=(20, 100)).cumsum(axis=1)
-    estimated = measured + 0.1 * np.array([np.convolve(RNG.normal(size=119), np.hanning(20), "valid") for _ in range(20)])
+    estimated = measured + 0.1 * np.array(
+        [np.convolve(RNG.normal(size=119), np.hanning(20), "valid") for _ in range(20)]
+    )
     estimated[:, 40:60] += 3
-    (start, end, p), = spm.paired(estimated, measured, alpha=0.05).clusters
+    ((start, end, p),) = spm.paired(estimated, measured, alpha=0.05).clusters
     assert (start, end) == (pytest.approx(40, abs=3), pytest.approx(60, abs=3)) and p < 0.001
 
 
@@ -208,7 +241,10 @@ def test_scores_of_a_direction_that_was_not_estimated_are_nan_and_the_others_sta
     np.testing.assert_array_equal(rows.loc["V", metrics.MEASURES], full[metrics.MEASURES])
     summary = metrics.table1(scores, PUBLISHED["table1"]).set_index(["estimator", "direction"])
     assert summary.loc["vertical_only", "n"].to_dict() == {"AP": 0, "ML": 0, "V": len(stances)}
-    assert summary.loc["vertical_only", "r_mean"].isna().tolist() == [True, True, False] and (summary.loc["lstm", "n"] == len(stances)).all()
+    assert (
+        summary.loc["vertical_only", "r_mean"].isna().tolist() == [True, True, False]
+        and (summary.loc["lstm", "n"] == len(stances)).all()
+    )
     worst = metrics.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
     assert worst.loc["vertical_only", "rmse_bw"].isna().tolist() == [True, True, False]
     runners = metrics.by_runner(scores, stances).loc["vertical_only"]
@@ -224,10 +260,17 @@ def test_features_of_a_direction_that_was_not_estimated_are_nan_and_the_tables_l
     horizontal, vertical = features.FEATURES[:2], features.FEATURES[2:]
     assert wide.loc["vertical_only", horizontal].isna().all(axis=None) and read["measured"].notna().all()
     pd.testing.assert_frame_equal(wide.loc["vertical_only", vertical], wide.loc["lstm", vertical])
-    for result, p in ((stats.table2(read, PUBLISHED["table2"]), "p"), (stats.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean")):
+    for result, p in (
+        (stats.table2(read, PUBLISHED["table2"]), "p"),
+        (stats.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean"),
+    ):
         rows = result.set_index(["estimator", "feature"])
-        assert rows.loc["vertical_only", "n"].to_dict() == dict.fromkeys(horizontal, 0) | dict.fromkeys(vertical, len(stances))
-        assert rows.loc["vertical_only", p].isna().to_dict() == dict.fromkeys(horizontal, True) | dict.fromkeys(vertical, False)
+        assert rows.loc["vertical_only", "n"].to_dict() == dict.fromkeys(horizontal, 0) | dict.fromkeys(
+            vertical, len(stances)
+        )
+        assert rows.loc["vertical_only", p].isna().to_dict() == dict.fromkeys(horizontal, True) | dict.fromkeys(
+            vertical, False
+        )
         assert rows.loc[("vertical_only", "vlr_bw_s"), p] == rows.loc[("lstm", "vlr_bw_s"), p]
 
 
@@ -237,24 +280,39 @@ def test_spm_of_a_direction_that_was_not_estimated_is_nan_and_is_drawn_as_such(v
     full, part = ([*spm.curves(table[table["estimator"] == name], nodes=100)] for name in ("lstm", "vertical_only"))
     tests, whole = (spm.by_direction(estimated, measured, alpha=0.05) for measured, estimated in (part, full))
     for direction in ("AP", "ML"):
-        assert np.isnan(tests[direction].t).all() and np.isnan(tests[direction].threshold) and tests[direction].clusters == []
+        assert (
+            np.isnan(tests[direction].t).all()
+            and np.isnan(tests[direction].threshold)
+            and tests[direction].clusters == []
+        )
     np.testing.assert_array_equal(tests["V"].t, whole["V"].t)
     nodes, clusters = spm.tables(tests)
-    assert nodes.groupby("direction")["t"].count().to_dict() == {"AP": 0, "ML": 0, "V": 100} and set(clusters["direction"]) <= {"V"}
+    assert nodes.groupby("direction")["t"].count().to_dict() == {"AP": 0, "ML": 0, "V": 100} and set(
+        clusters["direction"]
+    ) <= {"V"}
     figure = Figure()
     axes = plot.figure4(figure.subplots(2, 3), *part, tests, runners=3)
     figure.canvas.draw()
     assert [[text.get_text() for text in ax.texts] == ["not estimated"] for ax in axes[1]] == [True, True, False]
 
 
-@pytest.mark.parametrize(("column", "message"), [("est_ap", "in every frame or in none"), ("est_v", "in every frame or in none"),
-                                                 ("grf_ap", "measured force has a value"), ("grf_v", "measured force has a value")])
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("est_ap", "in every frame or in none"),
+        ("est_v", "in every frame or in none"),
+        ("grf_ap", "measured force has a value"),
+        ("grf_v", "measured force has a value"),
+    ],
+)
 def test_nan_in_some_frames_or_in_what_was_measured_is_refused(vertical_only, column, message):
     stances, table = vertical_only
     table = table.copy()
     frame = np.flatnonzero((table["estimator"] == "lstm") & (table["stance"] == 2))[5]
     table.loc[table.index[frame], column] = np.nan
-    measured, estimated = (table[table["estimator"] == "lstm"][columns].to_numpy(float) for columns in (FORCES, ESTIMATES))
+    measured, estimated = (
+        table[table["estimator"] == "lstm"][columns].to_numpy(float) for columns in (FORCES, ESTIMATES)
+    )
     with pytest.raises(ValueError, match=message):
         metrics.by_stance(table)
     with pytest.raises(ValueError, match=message):

@@ -10,7 +10,15 @@ import torch
 
 from grfkit import metrics, model, search, store, transform
 
-SETTINGS = {"frames_per_step": 5, "units": 8, "layers": 2, "dropout": 0.1, "learning_rate": 1e-2, "batch_size": 4, "epochs": 2}
+SETTINGS = {
+    "frames_per_step": 5,
+    "units": 8,
+    "layers": 2,
+    "dropout": 0.1,
+    "learning_rate": 1e-2,
+    "batch_size": 4,
+    "epochs": 2,
+}
 RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_rate": [1e-3, 1e-2], "batch_size": [2, 4]}
 
 
@@ -47,8 +55,8 @@ def test_predict_of_a_stance_does_not_depend_on_the_others(data, size):
     together = model.predict(fitted, points, lengths)
     first = 0
     for length in lengths:
-        alone = model.predict(fitted, points[first:first + length], np.array([length]))
-        np.testing.assert_allclose(alone, together[first:first + length], atol=1e-5)  # single precision
+        alone = model.predict(fitted, points[first : first + length], np.array([length]))
+        np.testing.assert_allclose(alone, together[first : first + length], atol=1e-5)  # single precision
         first += length
 
 
@@ -57,8 +65,14 @@ def test_masked_loss_ignores_padding_and_agrees_with_the_literal_mean():
     estimated, target = (torch.as_tensor(rng.normal(size=(2, 3, 6))) for _ in range(2))
     real = torch.ones(2, 3, 2, dtype=torch.bool)
     real[1, 2] = False
-    kept = [(float(estimated[b, t, 3 * k + c]) - float(target[b, t, 3 * k + c])) ** 2
-            for b in range(2) for t in range(3) for k in range(2) for c in range(3) if real[b, t, k]]
+    kept = [
+        (float(estimated[b, t, 3 * k + c]) - float(target[b, t, 3 * k + c])) ** 2
+        for b in range(2)
+        for t in range(3)
+        for k in range(2)
+        for c in range(3)
+        if real[b, t, k]
+    ]
     assert float(model.masked_loss(estimated, target, real)) == pytest.approx(np.mean(kept))
     changed = estimated.clone()
     changed[1, 2] = 1e6
@@ -97,20 +111,25 @@ def test_fold_error_is_the_error_on_the_validation_stances(data):
 def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data, monkeypatch):
     """The weights after every epoch, judged one by one on the watched stances: the best are kept, and three worse ones end it."""
     points, forces, lengths = data
-    training, watched = ((*(array[transform.rows_of(lengths, some)] for array in (points, forces)), lengths[some])
-                         for some in (np.arange(6), np.array([6, 7])))
+    training, watched = (
+        (*(array[transform.rows_of(lengths, some)] for array in (points, forces)), lengths[some])
+        for some in (np.arange(6), np.array([6, 7]))
+    )
     epoch, after = model.train_epoch, []
 
     def recorded(net, *others):
         epoch(net, *others)
         after.append({name: value.clone() for name, value in net.state_dict().items()})
+
     monkeypatch.setattr(model, "train_epoch", recorded)
     settings = SETTINGS | {"epochs": 40, "learning_rate": 0.05}
     stopped = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
     errors = []
     for state in after:
         stopped.net.load_state_dict(state)
-        errors.append(np.mean(((model.predict(stopped, watched[0], watched[2]) - watched[1]) / np.ptp(training[1], axis=0)) ** 2))
+        errors.append(
+            np.mean(((model.predict(stopped, watched[0], watched[2]) - watched[1]) / np.ptp(training[1], axis=0)) ** 2)
+        )
     least = int(np.argmin(errors))
     assert len(after) == stopped.settings["epochs"] == least + 4 < 40
     again = model.fit(*training, seed=1, watched=watched, patience=3, **settings)
@@ -120,7 +139,7 @@ def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data
 def test_watched_stances_change_no_scale_and_no_step(data):
     """Without patience running out, watching changes only which of the epochs is kept: the last one, where it is the best."""
     points, forces, lengths = data
-    training = points[:lengths[:6].sum()], forces[:lengths[:6].sum()], lengths[:6]
+    training = points[: lengths[:6].sum()], forces[: lengths[:6].sum()], lengths[:6]
     alone = model.fit(*training, seed=1, **SETTINGS)
     watching = model.fit(*training, seed=1, watched=training, patience=9, **SETTINGS)  # two epochs, both of which gain
     assert all((weights(alone)[name] == weights(watching)[name]).all() for name in weights(alone))
@@ -135,11 +154,15 @@ def test_a_gpu_gives_what_a_cpu_gives(data, monkeypatch):
     for device in ("cpu", "cuda"):
         monkeypatch.setattr(model, "DEVICE", device)
         estimates[device] = model.predict(model.fit(points, forces, lengths, seed=0, **settings), points, lengths)
-    assert np.abs(estimates["cuda"] - estimates["cpu"]).max() < 0.03 and metrics.rmse(estimates["cpu"], estimates["cuda"]).max() < 0.01
+    assert (
+        np.abs(estimates["cuda"] - estimates["cpu"]).max() < 0.03
+        and metrics.rmse(estimates["cpu"], estimates["cuda"]).max() < 0.01
+    )
 
 
 def test_describe_and_restore_through_files_give_the_same_forces(data, tmp_path):
     from safetensors.numpy import load_file
+
     points, forces, lengths = data
     fitted = model.fit(points, forces, lengths, seed=0, **SETTINGS)
     arrays, description = model.describe(fitted)
@@ -164,8 +187,18 @@ def test_folds_of_groups_keep_each_group_on_one_side():
 
 def run(data, folder, trials, seed=7):
     points, forces, lengths = data
-    return search.run(points, forces, lengths, storage=search.journal(folder, "test"), seed=seed, trials=trials,
-                      parts=search.folds(len(lengths), 2, seed=seed), frames_per_step=10, epochs=1, ranges=RANGES)
+    return search.run(
+        points,
+        forces,
+        lengths,
+        storage=search.journal(folder, "test"),
+        seed=seed,
+        trials=trials,
+        parts=search.folds(len(lengths), 2, seed=seed),
+        frames_per_step=10,
+        epochs=1,
+        ranges=RANGES,
+    )
 
 
 def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path):
@@ -188,13 +221,18 @@ def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
     """Kill the searching process outright: its workers end, and the next run ends as an undisturbed one."""
     np.savez(tmp_path / "data.npz", *data)
     script = tmp_path / "searcher.py"
-    script.write_text("import sys, numpy as np\nfrom grfkit import search\n"
-                      "if __name__ == '__main__':\n"
-                      "    search.SMALL = 0\n"
-                      "    data = list(np.load(sys.argv[1]).values())\n"
-                      f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4,\n"
-                      f"               parts=search.folds(len(data[2]), 2, seed=7), frames_per_step=10, epochs=1, ranges={RANGES!r})\n", encoding="utf-8")
-    searcher = subprocess.Popen([sys.executable, script, tmp_path / "data.npz", tmp_path / "killed"], stderr=subprocess.PIPE, text=True)
+    script.write_text(
+        "import sys, numpy as np\nfrom grfkit import search\n"
+        "if __name__ == '__main__':\n"
+        "    search.SMALL = 0\n"
+        "    data = list(np.load(sys.argv[1]).values())\n"
+        f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4,\n"
+        f"               parts=search.folds(len(data[2]), 2, seed=7), frames_per_step=10, epochs=1, ranges={RANGES!r})\n",
+        encoding="utf-8",
+    )
+    searcher = subprocess.Popen(
+        [sys.executable, script, tmp_path / "data.npz", tmp_path / "killed"], stderr=subprocess.PIPE, text=True
+    )
     for line in searcher.stderr:  # the bar says when the first fit is done: the workers are up
         if "1/8" in line:
             break

@@ -19,25 +19,43 @@ from grfkit import estimators, kernel, model, model_check, model_folder, onnx_ex
 
 RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "ridge", "network", "physics"])
 NETWORK = {"frames_per_step": 20, "layers": 2, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4}
-CARD = {"title": "Vertical force", "purpose": "To try.", "data": "Twelve half sines.", "licence": "CC BY 4.0", "citation": "Nobody 2025",
-        "recipe": "physics", "scores": [{"direction": "V", "rmse_bw": 0.0534}], "scored_on": "Each runner left out.",
-        "limits": ["Runs alone.", "Level ground."]}
-ARRAYS = {"part/weights": np.arange(6.0).reshape(2, 3), "part/small": np.float32([1, 2]), "part/counts": np.array([3, 4]),
-          "part/scalar": np.array(2.5)}
+CARD = {
+    "title": "Vertical force",
+    "purpose": "To try.",
+    "data": "Twelve half sines.",
+    "licence": "CC BY 4.0",
+    "citation": "Nobody 2025",
+    "recipe": "physics",
+    "scores": [{"direction": "V", "rmse_bw": 0.0534}],
+    "scored_on": "Each runner left out.",
+    "limits": ["Runs alone.", "Level ground."],
+}
+ARRAYS = {
+    "part/weights": np.arange(6.0).reshape(2, 3),
+    "part/small": np.float32([1, 2]),
+    "part/counts": np.array([3, 4]),
+    "part/scalar": np.array(2.5),
+}
 DESCRIPTION = {"parts": {"part": {"name": "näive", "numbers": [0.1, 1e-300, None, True]}}}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    model_folder.save(tmp_path / "model", description=DESCRIPTION, arrays=ARRAYS, card=CARD, graphs={"sums": tiny_graph()})
+    model_folder.save(
+        tmp_path / "model", description=DESCRIPTION, arrays=ARRAYS, card=CARD, graphs={"sums": tiny_graph()}
+    )
     return tmp_path / "model"
 
 
 def tiny_graph():
     shape = ["S", 3]
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape, doc_string=unit)
-              for name, unit in (("points", "m"), ("forces", "BW"))]
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["points"], ["forces"])], "tiny", values[:1], values[1:])
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape, doc_string=unit)
+        for name, unit in (("points", "m"), ("forces", "BW"))
+    ]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Neg", ["points"], ["forces"])], "tiny", values[:1], values[1:]
+    )
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -54,10 +72,15 @@ def trained(tidy, name):
     stances, frames = tidy(12, runners=3)
     frames = frames.astype({column: float for column in frames.columns[2:]})
     recipe = RECIPES[name]
-    training, tested = (samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True))
+    training, tested = (
+        samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True)
+    )
     best = NETWORK
     if recipe.kernel:
-        best = {"candidates": kernel.draw(recipe.kernel, recipe.inputs, seed=0), "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]}}
+        best = {
+            "candidates": kernel.draw(recipe.kernel, recipe.inputs, seed=0),
+            "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]},
+        }
     return estimators.fit(training, recipe, best, seed=0, epochs=2), recipe, tested
 
 
@@ -78,16 +101,26 @@ def test_load_gives_what_was_saved(folder):
 
 def test_card_says_all_a_user_needs(folder):
     text = (folder / "card.md").read_text(encoding="utf-8")
-    for word in (*[CARD[key] for key in ("purpose", "data", "licence", "citation", "scored_on")], *CARD["limits"], "| V | 0.0534 |", "sums.onnx",
-                 "| input | `points` | (S, 3) | m |", "| output | `forces` | (S, 3) | BW |",
-                 "model_folder.load(", "onnxruntime.InferenceSession(", f"numpy {np.__version__}"):
+    for word in (
+        *[CARD[key] for key in ("purpose", "data", "licence", "citation", "scored_on")],
+        *CARD["limits"],
+        "| V | 0.0534 |",
+        "sums.onnx",
+        "| input | `points` | (S, 3) | m |",
+        "| output | `forces` | (S, 3) | BW |",
+        "model_folder.load(",
+        "onnxruntime.InferenceSession(",
+        f"numpy {np.__version__}",
+    ):
         assert word in text
 
 
 def test_code_of_the_card_runs(folder, monkeypatch):
     """Both indented examples, as they stand but for the folder's name."""
     text = (folder / "card.md").read_text(encoding="utf-8")
-    code = "\n".join(line.strip() for line in text.splitlines() if line.startswith("    ")).replace("path/of/this/folder", ".")
+    code = "\n".join(line.strip() for line in text.splitlines() if line.startswith("    ")).replace(
+        "path/of/this/folder", "."
+    )
     monkeypatch.chdir(folder)
     given = {"points": np.ones((2, 3), np.float32)}
     exec(code, given)
@@ -95,20 +128,34 @@ def test_code_of_the_card_runs(folder, monkeypatch):
     assert given["model"].description == DESCRIPTION
 
 
-@pytest.mark.parametrize("change, said", [
-    ({"limits": []}, "limits"), ({"colour": "red"}, "colour"), ({"licence": None}, "licence"),
-    ({"scores": [{"a": 1}, {"b": 1}]}, "same columns")])
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"limits": []}, "limits"),
+        ({"colour": "red"}, "colour"),
+        ({"licence": None}, "licence"),
+        ({"scores": [{"a": 1}, {"b": 1}]}, "same columns"),
+    ],
+)
 def test_save_refuses_a_card_that_is_not_whole(tmp_path, change, said):
     with pytest.raises(ValueError, match=f"A model card says.*{said}"):
         model_folder.save(tmp_path / "model", description={}, arrays={}, card=CARD | change)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("what, said", [
-    ({"description": {"limits": (1, 2)}}, "lists for tuples"), ({"description": {"noise": float("nan")}}, "JSON"),
-    ({"description": {"code": print}}, "JSON"), ({"description": {1: "key"}}, "text for keys"),
-    ({"arrays": {"weights": np.array([1, np.nan])}}, "finite"), ({"arrays": {"weights": np.array(["text"])}}, "'weights' is <U4"),
-    ({"arrays": {"weights": np.array([{}])}}, "is object"), ({"graphs": {"../outside": tiny_graph()}}, "letters")])
+@pytest.mark.parametrize(
+    "what, said",
+    [
+        ({"description": {"limits": (1, 2)}}, "lists for tuples"),
+        ({"description": {"noise": float("nan")}}, "JSON"),
+        ({"description": {"code": print}}, "JSON"),
+        ({"description": {1: "key"}}, "text for keys"),
+        ({"arrays": {"weights": np.array([1, np.nan])}}, "finite"),
+        ({"arrays": {"weights": np.array(["text"])}}, "'weights' is <U4"),
+        ({"arrays": {"weights": np.array([{}])}}, "is object"),
+        ({"graphs": {"../outside": tiny_graph()}}, "letters"),
+    ],
+)
 def test_save_refuses_what_would_not_load_and_leaves_the_old_model(folder, what, said):
     with pytest.raises(ValueError, match=said):
         model_folder.save(folder, **{"description": DESCRIPTION, "arrays": ARRAYS, "card": CARD} | what)
@@ -128,7 +175,11 @@ def test_save_replaces_a_model_and_no_other_folder(folder, tmp_path):
     for name in ("thesis", "file"):
         with pytest.raises(ValueError, match="something else"):
             model_folder.save(tmp_path / name, description={}, arrays={}, card=CARD)
-    assert (folder / "notes.txt").exists() and (tmp_path / "thesis" / "thesis.txt").exists() and (tmp_path / "file").is_file()
+    assert (
+        (folder / "notes.txt").exists()
+        and (tmp_path / "thesis" / "thesis.txt").exists()
+        and (tmp_path / "file").is_file()
+    )
 
 
 def test_save_that_cannot_rename_puts_the_old_model_back(folder, monkeypatch):
@@ -138,6 +189,7 @@ def test_save_that_cannot_rename_puts_the_old_model_back(folder, monkeypatch):
         if self.name == "new":
             raise PermissionError("in use")
         return rename(self, target)
+
     monkeypatch.setattr(Path, "rename", fails)
     with pytest.raises(PermissionError):
         model_folder.save(folder, description={"second": 1}, arrays={}, card=CARD)
@@ -155,7 +207,7 @@ def test_load_does_without_a_graph_and_lets_the_card_be_written_into(folder):
 @pytest.mark.parametrize("keep", [0, 1, 0.5, -1])
 def test_load_refuses_a_truncated_file(folder, name, keep):
     path = folder / name
-    path.write_bytes(path.read_bytes()[:int(keep * path.stat().st_size) if keep == 0.5 else keep])
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size) if keep == 0.5 else keep])
     with pytest.raises(ValueError, match="source again"):
         model_folder.load(folder)
 
@@ -198,20 +250,39 @@ def test_load_refuses_a_link_out_of_the_folder(folder, tmp_path, name):
         model_folder.load(folder)
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({"format": "other"}, "none of ours"), ({"version": 2, "new_key": 1}, "Install a newer grfkit"), ({"unknown": 1}, "unknown: extra inputs"),
-    ({"version": "1"}, "version"), ({"description": []}, "description"), ({"card": {}}, "card.title"),
-    ({"files": {"../outside.onnx": "0" * 64}}, "string should match pattern"), ({"files": {"/etc/passwd": "0" * 64}}, "string should match pattern"),
-    ({"arrays": {}}, "the description says None"), ({"arrays": {"part/weights": {"dtype": "F64", "shape": [3, 2]}}}, "where the description says"),
-    ({"arrays": {"part/weights": {"dtype": "F64", "shape": [-1, 2]}}}, "arrays.part/weights.shape")])
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"format": "other"}, "none of ours"),
+        ({"version": 2, "new_key": 1}, "Install a newer grfkit"),
+        ({"unknown": 1}, "unknown: extra inputs"),
+        ({"version": "1"}, "version"),
+        ({"description": []}, "description"),
+        ({"card": {}}, "card.title"),
+        ({"files": {"../outside.onnx": "0" * 64}}, "string should match pattern"),
+        ({"files": {"/etc/passwd": "0" * 64}}, "string should match pattern"),
+        ({"arrays": {}}, "the description says None"),
+        ({"arrays": {"part/weights": {"dtype": "F64", "shape": [3, 2]}}}, "where the description says"),
+        ({"arrays": {"part/weights": {"dtype": "F64", "shape": [-1, 2]}}}, "arrays.part/weights.shape"),
+    ],
+)
 def test_load_refuses_a_description_of_something_else(folder, changes, said):
     edit(folder, **changes)
     with pytest.raises(ValueError, match=said):
         model_folder.load(folder)
 
 
-HOSTILE = {"nested lists": "[" * 100_000, "nested objects": '{"a":' * 100_000, "a list": "[]", "null": "null", "NaN": '{"format": NaN}',
-           "infinity": '{"a": 1e999}', "a long number": "9" * 10_000, "a byte order mark": "\ufeff{}", "huge": " " * 10_000_001}
+HOSTILE = {
+    "nested lists": "[" * 100_000,
+    "nested objects": '{"a":' * 100_000,
+    "a list": "[]",
+    "null": "null",
+    "NaN": '{"format": NaN}',
+    "infinity": '{"a": 1e999}',
+    "a long number": "9" * 10_000,
+    "a byte order mark": "\ufeff{}",
+    "huge": " " * 10_000_001,
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -237,14 +308,19 @@ class Trap:
 
 
 LIES = {
-    "beyond the end": _safetensors({"part/weights": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 48]}}, b"\0" * 40),
-    "offsets and shape disagree": _safetensors({"part/weights": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 8]}}, b"\0" * 8),
+    "beyond the end": _safetensors(
+        {"part/weights": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 48]}}, b"\0" * 40
+    ),
+    "offsets and shape disagree": _safetensors(
+        {"part/weights": {"dtype": "F64", "shape": [2, 3], "data_offsets": [0, 8]}}, b"\0" * 8
+    ),
     "overlap": _safetensors({name: {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]} for name in "ab"}, b"\0" * 8),
     "a gap": _safetensors({"a": {"dtype": "F64", "shape": [1], "data_offsets": [8, 16]}}, b"\0" * 16),
     "a product that overflows": _safetensors({"a": {"dtype": "F64", "shape": [2**40, 2**40], "data_offsets": [0, 0]}}),
     "a header longer than the file": struct.pack("<Q", 2**62) + b"{}",
     "no JSON": struct.pack("<Q", 4) + b"()()",
-    "empty": b""}
+    "empty": b"",
+}
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -281,7 +357,11 @@ def test_load_of_any_damage_refuses_or_gives_arrays_of_the_same_shapes(folder, n
     header = min(len(whole), 500)  # of the arrays: behind it are numbers, of which any are allowed
     for _ in range(150):
         at = int(rng.integers(header))
-        path.write_bytes([whole[:at] + rng.bytes(1) + whole[at + 1:], whole[:at] + whole[at // 2:], whole[:at] + whole[at + 1:]][rng.integers(3)])
+        path.write_bytes(
+            [whole[:at] + rng.bytes(1) + whole[at + 1 :], whole[:at] + whole[at // 2 :], whole[:at] + whole[at + 1 :]][
+                rng.integers(3)
+            ]
+        )
         if name != "model.json":
             (folder / "model.json").write_bytes(description)
             edit(folder)
@@ -290,7 +370,9 @@ def test_load_of_any_damage_refuses_or_gives_arrays_of_the_same_shapes(folder, n
         except ValueError:
             refused += 1
         else:
-            assert {key: array.shape for key, array in loaded.arrays.items()} == {key: array.shape for key, array in ARRAYS.items()}
+            assert {key: array.shape for key, array in loaded.arrays.items()} == {
+                key: array.shape for key, array in ARRAYS.items()
+            }
     assert refused > 75
 
 
@@ -308,7 +390,12 @@ def test_unpack_gives_the_same_forces_to_the_bit_without_the_study(tidy, tmp_pat
 def test_unpack_refuses_what_does_not_fit(tidy, name):
     arrays, description = model_folder.pack(*trained(tidy, name)[:2])
     fewer = {key: array for key, array in arrays.items() if key != next(iter(arrays))}
-    changes = ({"fitted": {}}, {"fitted": []}, {"fitted": {"settings": [], "scalers": [], "chosen": [1]}}, {"recipe": {"estimator": "eval"}})
+    changes = (
+        {"fitted": {}},
+        {"fitted": []},
+        {"fitted": {"settings": [], "scalers": [], "chosen": [1]}},
+        {"recipe": {"estimator": "eval"}},
+    )
     for wrong in ((fewer, description), (arrays, {}), *((arrays, description | change) for change in changes)):
         with pytest.raises(ValueError, match="do not fit"):
             model_folder.unpack(*wrong)
@@ -318,7 +405,9 @@ def test_unpack_refuses_what_does_not_fit(tidy, name):
 def test_kernel_graph_gives_the_forces_of_the_estimator(tidy, name):
     fitted, recipe, tested = trained(tidy, name)
     inputs = samples.curve_inputs(tested, recipe.inputs)
-    expected = kernel.predict(kernel.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen)
+    expected = kernel.predict(
+        kernel.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen
+    )
     graph = onnx_export.kernel_ridge(fitted)
     assert "pelvis, l_hip" in graph.doc_string and graph.graph.input[0].doc_string.startswith("m, at 51")
     assert onnx_export.verify(graph, onnx_export.curve_feed(inputs), expected) < 1e-4
@@ -337,18 +426,27 @@ def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
     rng = np.random.default_rng(0)
     trained_on, nodes = 2000, 5
     shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
-    inputs = {kind: tuple(rng.normal(0.8, 0.1, (trained_on, *shape)).astype(np.float32) for shape in pair) for kind, pair in shapes.items()}
-    candidates = [{"positions_m": 0.5, "times_s": 0.6 + number, "noise": 1e-3, "edges": number * 0.3} for number in range(3)]
+    inputs = {
+        kind: tuple(rng.normal(0.8, 0.1, (trained_on, *shape)).astype(np.float32) for shape in pair)
+        for kind, pair in shapes.items()
+    }
+    candidates = [
+        {"positions_m": 0.5, "times_s": 0.6 + number, "noise": 1e-3, "edges": number * 0.3} for number in range(3)
+    ]
     duals = {number: rng.normal(scale=15, size=(trained_on, nodes, 5)) for number in range(3)}
     chosen = np.array([[0, 1, 2, 0, 1], [1, 2, 0, 2, 0]])
     given = {kind: tuple(part[:3] + np.float32(0.01) for part in pair) for kind, pair in inputs.items()}
 
     def apart(kind, number):
-        return ((given[kind][number].reshape(3, 1, -1).astype(float) - inputs[kind][number].reshape(1, trained_on, -1)) ** 2).mean(axis=2)
+        return (
+            (given[kind][number].reshape(3, 1, -1).astype(float) - inputs[kind][number].reshape(1, trained_on, -1)) ** 2
+        ).mean(axis=2)
 
     literal = np.zeros((3, nodes, 5))
     for number, candidate in enumerate(candidates):
-        squared = (apart("positions", 0) + candidate["edges"] * apart("positions", 1)) / 0.5 ** 2 + apart("times", 0) / candidate["times_s"] ** 2
+        squared = (apart("positions", 0) + candidate["edges"] * apart("positions", 1)) / 0.5**2 + apart(
+            "times", 0
+        ) / candidate["times_s"] ** 2
         estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + kernel.INTERCEPT, duals[number])
         literal += estimated * (chosen == number).sum(axis=0) / 2
     graph = onnx_export.kernel_ridge(estimators.Curves(inputs, duals, candidates, chosen, "gaussian"))
@@ -360,27 +458,50 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
     """Five outputs against the sum in double, written out; it holds its training stances in half precision, as the regression does."""
     rng = np.random.default_rng(4)
     shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "accelerations": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
-    inputs, given = ({kind: tuple(rng.normal(size=(count, *shape)).astype(np.float32) for shape in pair) for kind, pair in shapes.items()}
-                     for count in (60, 7))
+    inputs, given = (
+        {
+            kind: tuple(rng.normal(size=(count, *shape)).astype(np.float32) for shape in pair)
+            for kind, pair in shapes.items()
+        }
+        for count in (60, 7)
+    )
     candidate = {"positions_m": 1.2, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 1e-2, "edges": 0.3}
-    fitted = kernel.Regression(inputs, rng.normal(size=(60, 9, 5)), np.repeat(list("abc"), 20), candidate, shape="gaussian")
+    fitted = kernel.Regression(
+        inputs, rng.normal(size=(60, 9, 5)), np.repeat(list("abc"), 20), candidate, shape="gaussian"
+    )
     squared = np.zeros((7, 60))
     for kind, scale in (("positions", 1.2), ("accelerations", 1.5), ("times", 2.0)):
         for one, trained_on, weight in zip(given[kind], inputs[kind], (1, 0.3), strict=True):
             if one.size:
                 apart = one[:, None].astype(float) - trained_on.astype(np.float16).astype(float)
-                squared += weight / scale ** 2 * (apart ** 2).reshape(7, 60, -1).mean(axis=2)
+                squared += weight / scale**2 * (apart**2).reshape(7, 60, -1).mean(axis=2)
     literal = ((np.exp(-squared / 2) + kernel.INTERCEPT) @ fitted.dual).reshape(7, 9, 5)
     graph = onnx_export.regression(fitted)
-    assert onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-5) < 1e-5 < np.abs(literal).max() / 1000  # single precision
+    assert (
+        onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-5)
+        < 1e-5
+        < np.abs(literal).max() / 1000
+    )  # single precision
     assert onnx_export.verify(graph, onnx_export.curve_feed(given), fitted.estimate(given)) < 1e-4
-    assert [value.name for value in graph.graph.input] == ["positions", "positions_padding", "accelerations", "accelerations_padding", "times"]
-    output, = graph.graph.output
+    assert [value.name for value in graph.graph.input] == [
+        "positions",
+        "positions_padding",
+        "accelerations",
+        "accelerations_padding",
+        "times",
+    ]
+    (output,) = graph.graph.output
     assert [size.dim_param or size.dim_value for size in output.type.tensor_type.shape.dim] == ["S", 9, 5]
     assert "centre of pressure AP, ML" in output.doc_string
-    held = [one.data_type for one in graph.graph.initializer if len(one.dims) == 2 and one.dims[0] == 60 and one.dims[1] != 9]  # 9: the weights
+    held = [
+        one.data_type
+        for one in graph.graph.initializer
+        if len(one.dims) == 2 and one.dims[0] == 60 and one.dims[1] != 9
+    ]  # 9: the weights
     assert held == 5 * [onnx.TensorProto.FLOAT16]
-    forces_alone = onnx_export.regression(kernel.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian"))
+    forces_alone = onnx_export.regression(
+        kernel.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian")
+    )
     assert "centre of pressure" not in forces_alone.graph.output[0].doc_string
 
 
@@ -393,8 +514,13 @@ def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
             torch.manual_seed(0)
             fitted.net.lstm = torch.nn.LSTM(99, 4, 2, batch_first=True)
             fitted.net.head = torch.nn.Linear(4, 60)
-    steps, graph = transform.middle_frames(samples.frame_inputs(tested, recipe.inputs), tested.lengths, 20), onnx_export.lstm(fitted)
-    expected = np.stack([model.predict(fitted, np.repeat(one, 20, axis=0), np.array([20 * len(one)])) for one in steps])  # none is cut off
+    steps, graph = (
+        transform.middle_frames(samples.frame_inputs(tested, recipe.inputs), tested.lengths, 20),
+        onnx_export.lstm(fitted),
+    )
+    expected = np.stack(
+        [model.predict(fitted, np.repeat(one, 20, axis=0), np.array([20 * len(one)])) for one in steps]
+    )  # none is cut off
     assert np.ptp(expected, axis=(0, 1)).min() > 0.01
     expected = expected.reshape(*steps.shape[:2], 20, 3)
     onnx_export.verify(graph, {"points": steps}, expected, tolerance=1e-5)
@@ -404,7 +530,11 @@ def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
 
 
 def test_loading_imports_neither_torch_nor_onnx(folder):
-    code = ("import sys; from grfkit import model_folder; "
-            f"model_folder.load({str(folder)!r}); print({{'torch', 'onnx', 'onnxruntime'}} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    code = (
+        "import sys; from grfkit import model_folder; "
+        f"model_folder.load({str(folder)!r}); print({{'torch', 'onnx', 'onnxruntime'}} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "set()"

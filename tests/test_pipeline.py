@@ -41,14 +41,23 @@ def test_reproduce_leaves_every_report_without_network_or_leftovers(smoke):
 def test_reproduce_saves_the_columns_of_the_contract(smoke):
     for name, columns in COLUMNS.items():
         found = list(pd.read_csv(smoke / "results" / name).columns)
-        assert found[:len(columns.split())] == columns.split(), name
-        assert all(column.startswith("published_") or column in ("weighed_kg", "unit_kg") for column in found[len(columns.split()):]), name
+        assert found[: len(columns.split())] == columns.split(), name
+        assert all(
+            column.startswith("published_") or column in ("weighed_kg", "unit_kg")
+            for column in found[len(columns.split()) :]
+        ), name
     frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
     assert list(frames.columns[:3]) == ["stance", "frame", "time_s"] and frames.shape[1] == 3 + 33 + 3
     estimates = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")
     assert list(estimates["estimator"].unique()) == ["lstm", "mean_curve"]
-    for name in ("02_search/best.yaml", "02_search/search.csv", "03_train/model.safetensors", "03_train/model.json",
-                 "07_figure4/figure4.png", "07_figure4/figure4.svg"):
+    for name in (
+        "02_search/best.yaml",
+        "02_search/search.csv",
+        "03_train/model.safetensors",
+        "03_train/model.json",
+        "07_figure4/figure4.png",
+        "07_figure4/figure4.svg",
+    ):
         assert (smoke / "results" / name).stat().st_size > 0
 
 
@@ -58,7 +67,10 @@ def test_no_runner_is_trained_on_and_tested(smoke):
     frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
     training = frames[frames["stance"].isin(stances["stance"][stances["split"] == "train"])]
     scalers = json.loads((smoke / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["scalers"]
-    for name, columns in (("points", INPUTS), ("forces", FORCES)):  # what is fitted first is fitted on training rows alone
+    for name, columns in (
+        ("points", INPUTS),
+        ("forces", FORCES),
+    ):  # what is fitted first is fitted on training rows alone
         np.testing.assert_array_equal(scalers[name]["max"], training[columns].to_numpy(float).max(axis=0))
     assert (frames[INPUTS].max() > training[INPUTS].max()).any()  # the test runners would have widened it
     tested = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")["stance"].unique()
@@ -80,7 +92,9 @@ def test_the_same_seed_gives_the_same_tables(project, smoke):
     done = make(project, "reproduce", "STUDY=elsewhere/twin.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
     for name in [*COLUMNS, "02_search/search.csv", "02_search/best.yaml"]:
-        assert (project / "reports" / "twin" / "results" / name).read_bytes() == (smoke / "results" / name).read_bytes(), name
+        assert (project / "reports" / "twin" / "results" / name).read_bytes() == (
+            smoke / "results" / name
+        ).read_bytes(), name
 
 
 def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
@@ -90,11 +104,17 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
     names = ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics", "ensemble"]
     assert list(estimates["estimator"].unique()) == names
     assert (estimates.groupby("estimator")["stance"].nunique() == len(stances)).all()  # every stance of every runner
-    for name, columns in {"08_generalisation/curves.csv": "estimator direction r", "08_generalisation/recipes.csv": "recipe about trained_on",
-                          "08_generalisation/ingredients.csv": "direction r rmse_bw", "09_agreement/verdicts.csv": "",
-                          "10_field/timing.csv": "detector speed touchdown_rmse_ms toeoff_rmse_ms contact_rmse_ms missed false right_pct",
-                          "10_field/summary.csv": "estimator direction speed r rmse_bw nrmse_pct ratio", "10_field/coverage.csv": "speed direction covered_pct",
-                          "10_field/degraded.csv": "way amount steps estimated_pct contact_rmse_ms nrmse_pct_v", "13_moments/scores.csv": "moment"}.items():
+    for name, columns in {
+        "08_generalisation/curves.csv": "estimator direction r",
+        "08_generalisation/recipes.csv": "recipe about trained_on",
+        "08_generalisation/ingredients.csv": "direction r rmse_bw",
+        "09_agreement/verdicts.csv": "",
+        "10_field/timing.csv": "detector speed touchdown_rmse_ms toeoff_rmse_ms contact_rmse_ms missed false right_pct",
+        "10_field/summary.csv": "estimator direction speed r rmse_bw nrmse_pct ratio",
+        "10_field/coverage.csv": "speed direction covered_pct",
+        "10_field/degraded.csv": "way amount steps estimated_pct contact_rmse_ms nrmse_pct_v",
+        "13_moments/scores.csv": "moment",
+    }.items():
         assert set(columns.split()) <= set(pd.read_csv(smoke / "results" / name).columns), name
     page = (smoke / "index.html").read_text(encoding="utf-8")
     for stem in ("08_generalisation", "09_agreement", "10_field", "12_stream", "13_moments", "explore"):
@@ -104,18 +124,32 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
 def test_a_model_of_the_field_estimates_what_no_plate_measured(project, beyond, tmp_path):
     """From `make field` to `make estimate`: the folder that the one prints, moved away from its study, is what the other takes."""
     done = make(project, "field", "STUDY=smoke")
-    assert done.returncode == 0 and done.stdout.rstrip().endswith("MODEL=reports/smoke/results/10_field/model"), done.stderr[-3000:]
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("MODEL=reports/smoke/results/10_field/model"), (
+        done.stderr[-3000:]
+    )
     shutil.copytree(beyond / "results" / "10_field" / "model", tmp_path / "model")
     known = pd.read_csv(beyond / "results" / "10_field" / "contacts.csv").dropna(subset="stance")
     known = known[known["file"].isin(known["file"].unique()[:2])]
     (tmp_path / "new").mkdir()
     for file in known["file"].unique():
         shutil.copy(beyond / "recordings" / file, tmp_path / "new")
-    done = make(project, "estimate", f"MODEL={tmp_path / 'model'}", f"DATA={tmp_path / 'new'}", "MASS=70", f"OUT={tmp_path / 'out'}")
+    done = make(
+        project,
+        "estimate",
+        f"MODEL={tmp_path / 'model'}",
+        f"DATA={tmp_path / 'new'}",
+        "MASS=70",
+        f"OUT={tmp_path / 'out'}",
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     steps = pd.read_csv(tmp_path / "out" / "steps.csv")
-    assert set(steps["file"]) == {Path(file).name for file in known["file"]} and steps["active_peak_bw"].between(1.5, 4).all()
-    assert all((np.abs(steps["touchdown_s"] - time) < 0.01).any() for time in known["touchdown_s"])  # now seen by all, then by all others
+    assert (
+        set(steps["file"]) == {Path(file).name for file in known["file"]}
+        and steps["active_peak_bw"].between(1.5, 4).all()
+    )
+    assert all(
+        (np.abs(steps["touchdown_s"] - time) < 0.01).any() for time in known["touchdown_s"]
+    )  # now seen by all, then by all others
 
 
 def test_another_recipe_has_reports_of_its_own(project, smoke):
@@ -131,7 +165,10 @@ def test_another_recipe_has_reports_of_its_own(project, smoke):
     table = pd.read_csv(other / "results" / "04_table1" / "table1.csv")
     assert list(table["estimator"].unique()) == ["kernel_ridge", "mean_curve"]
     assert table.loc[table["estimator"] == "kernel_ridge", "published_r_mean"].notna().all()
-    assert json.loads((other / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["provenance"]["recipe"] == "physics"
+    assert (
+        json.loads((other / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["provenance"]["recipe"]
+        == "physics"
+    )
     assert "physics" in (other / "index.html").read_text(encoding="utf-8")
 
 
@@ -147,15 +184,28 @@ def mass(table):
     return table.assign(mass_kg=[6370.0, *table["mass_kg"][1:]])
 
 
-@pytest.mark.parametrize(("name", "spoil", "message"), [
-    ("no_column", lambda folder, table: table.drop(columns="mass_kg"), "lacks mass_kg"),
-    ("heavy", lambda folder, table: mass(table), "mass_kg must be a number from 20 to 250; found"),
-    ("empty_table", lambda folder, table: table.head(0), "A study needs recordings; found none"),
-    ("no_table", lambda folder, table: None, "A folder of recordings holds trials.csv"),
-    ("missing_file", lambda folder, table: (folder / table["file"][0]).unlink() or table, "Each file of the table of trials must exist"),
-    ("no_c3d", lambda folder, table: (folder / table["file"][0]).write_bytes(b"no C3D") and table, "cannot be read"),
-])
-def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(project, smoke, tmp_path, name, spoil, message):
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        ("no_column", lambda folder, table: table.drop(columns="mass_kg"), "lacks mass_kg"),
+        ("heavy", lambda folder, table: mass(table), "mass_kg must be a number from 20 to 250; found"),
+        ("empty_table", lambda folder, table: table.head(0), "A study needs recordings; found none"),
+        ("no_table", lambda folder, table: None, "A folder of recordings holds trials.csv"),
+        (
+            "missing_file",
+            lambda folder, table: (folder / table["file"][0]).unlink() or table,
+            "Each file of the table of trials must exist",
+        ),
+        (
+            "no_c3d",
+            lambda folder, table: (folder / table["file"][0]).write_bytes(b"no C3D") and table,
+            "cannot be read",
+        ),
+    ],
+)
+def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(
+    project, smoke, tmp_path, name, spoil, message
+):
     folder = tmp_path / "recordings"
     shutil.copytree(smoke / "recordings", folder)
     table = spoil(folder, pd.read_csv(folder / "trials.csv"))
@@ -171,10 +221,17 @@ def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(pr
     assert "failed" in (reports / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("name", "change", "message"), [
-    ("unknown", lambda content: content["03_train"].update(epoch=1), "03_train.epoch: unknown key. Known here: epochs"),
-    ("text", lambda content: content["02_search"].update(learning_rate=["1e-3", 0.01]), "YAML read it as text"),
-])
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "unknown",
+            lambda content: content["03_train"].update(epoch=1),
+            "03_train.epoch: unknown key. Known here: epochs",
+        ),
+        ("text", lambda content: content["02_search"].update(learning_rate=["1e-3", 0.01]), "YAML read it as text"),
+    ],
+)
 def test_bad_settings_stop_before_anything_runs(project, name, change, message):
     done = make(project, "reproduce", f"STUDY={edit(project, name, change)}")
     assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
@@ -192,7 +249,15 @@ def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_p
 
 
 def test_the_command_exits_with_status_1(project):
-    command = [sys.executable, "-m", "grfkit.report", "run", "notebooks/01_preprocess.ipynb", "--reports", "reports/none"]
+    command = [
+        sys.executable,
+        "-m",
+        "grfkit.report",
+        "run",
+        "notebooks/01_preprocess.ipynb",
+        "--reports",
+        "reports/none",
+    ]
     done = subprocess.run([*command, "--study", "params/nobody.yaml"], cwd=project, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: A study is a YAML file")
 

@@ -76,7 +76,9 @@ def test_stance_animation_draws_an_estimated_force_from_the_same_place(one):
     time_s, points, force, cop = one
     estimated = 0.8 * force + [0.05, 0.0, 0.0]
     forces = {"measured": force, "estimated": estimated}
-    fig, movers = animate._figure(1000 * time_s, points, forces, {name: animate.arrows_of(cop, values) for name, values in forces.items()})
+    fig, movers = animate._figure(
+        1000 * time_s, points, forces, {name: animate.arrows_of(cop, values) for name, values in forces.items()}
+    )
     for mover, view in zip(movers[:2], ([0, 2], [1, 2]), strict=True):
         *_, measured, ours = mover(np.array([0, 20, 30]))
         for arrow, values in ((measured, force), (ours, estimated)):
@@ -85,7 +87,9 @@ def test_stance_animation_draws_an_estimated_force_from_the_same_place(one):
     np.testing.assert_allclose(fig.axes[4].lines[1].get_ydata(), estimated[:, 2])
     html = animate.stance(*one, estimated=estimated, count=3).data
     assert "estimated blue and dashed" in html and needs_network(html) == []
-    assert len(animate.stance(*one, estimated=np.full_like(force, np.nan), count=3).data) > 0  # a direction that is not estimated
+    assert (
+        len(animate.stance(*one, estimated=np.full_like(force, np.nan), count=3).data) > 0
+    )  # a direction that is not estimated
 
 
 def test_forces_by_side_draws_every_curve_and_one_sd(axes):
@@ -118,9 +122,13 @@ def test_touchdown_frame_shows_every_point_from_both_sides(axes):
     assert {"AP, forward", "ML, to the left", "V, up", "pelvis", "hip", "knee", "ankle", "heel", "toe"} <= words
 
 
-@pytest.mark.parametrize(("force_hz", "points_hz", "said"), [
-    (None, None, ["raw: used", "low-pass 50 Hz: not used", "spline, no filter: used"]),
-    (50.0, 40.0, ["raw", "low-pass 50 Hz: used", "low-pass 40 Hz, spline: used"])])
+@pytest.mark.parametrize(
+    ("force_hz", "points_hz", "said"),
+    [
+        (None, None, ["raw: used", "low-pass 50 Hz: not used", "spline, no filter: used"]),
+        (50.0, 40.0, ["raw", "low-pass 50 Hz: used", "low-pass 40 Hz, spline: used"]),
+    ],
+)
 def test_raw_and_filtered_says_what_is_used(one, axes, force_hz, points_hz, said):
     time_s, points, force, cop = one
     recorded = signals.Signals(time_s, 700 * force, 690 * force, 50.0, cop, points, time_s[::2], points[::2])
@@ -135,7 +143,14 @@ def test_raw_and_filtered_says_what_is_used(one, axes, force_hz, points_hz, said
 
 def test_exclusions_are_those_counted_by_hand(axes):
     trials = pd.DataFrame({"file": ["1.c3d", "2.c3d", "3.c3d", "4.c3d"], "runner": ["01", "01", "02", "03"]})
-    rows = [("1.c3d", "peak"), ("2.c3d", "peak"), ("2.c3d", "gap"), ("3.c3d", "gap"), ("3.c3d", "peak"), ("1.c3d", "peak")]
+    rows = [
+        ("1.c3d", "peak"),
+        ("2.c3d", "peak"),
+        ("2.c3d", "gap"),
+        ("3.c3d", "gap"),
+        ("3.c3d", "peak"),
+        ("1.c3d", "peak"),
+    ]
     excluded = pd.DataFrame(rows, columns=["file", "reason"])
     counts = stance.exclusions(excluded, trials)
     assert counts.to_dict() == {"01": {"peak": 3, "gap": 1}, "02": {"peak": 1, "gap": 1}}
@@ -147,8 +162,10 @@ def test_exclusions_are_those_counted_by_hand(axes):
 
 
 def test_exclusions_of_nothing_are_an_empty_picture(axes):
-    counts = stance.exclusions(pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),
-                               pd.DataFrame({"file": ["1.c3d"], "runner": ["01"]}))
+    counts = stance.exclusions(
+        pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),
+        pd.DataFrame({"file": ["1.c3d"], "runner": ["01"]}),
+    )
     assert counts.shape == (0, 0) and not plot.exclusions(axes(), counts).texts
 
 

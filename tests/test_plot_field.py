@@ -20,11 +20,14 @@ def axes():
 def edges(patch):
     """Read a filled band's lower and upper edge (Q,) off its outline."""
     outline = patch.get_paths()[0].vertices
-    return tuple(np.array([pick(outline[np.isclose(outline[:, 0], at), 1]) for at in np.linspace(0, 100, NODES)]) for pick in (np.min, np.max))
+    return tuple(
+        np.array([pick(outline[np.isclose(outline[:, 0], at), 1]) for at in np.linspace(0, 100, NODES)])
+        for pick in (np.min, np.max)
+    )
 
 
 def line(ax, label):
-    found, = [each for each in ax.get_lines() if each.get_label() == label]
+    (found,) = [each for each in ax.get_lines() if each.get_label() == label]
     return found
 
 
@@ -34,13 +37,24 @@ def text(ax):
 
 def test_timing_draws_a_box_of_each_speeds_errors(axes):
     """Medians and quartiles by numpy; both detectors stand beside each other over their speed."""
-    tables = {name: pd.DataFrame({"speed": np.repeat(["2.5 m/s", "3.5 m/s"], 20), **{event: RNG.normal(shift, 5, 40) for event in plot_field.EVENTS}})
-              for name, shift in (("rule", 30.0), ("detector", 0.0))}
+    tables = {
+        name: pd.DataFrame(
+            {
+                "speed": np.repeat(["2.5 m/s", "3.5 m/s"], 20),
+                **{event: RNG.normal(shift, 5, 40) for event in plot_field.EVENTS},
+            }
+        )
+        for name, shift in (("rule", 30.0), ("detector", 0.0))
+    }
     tables["detector"].loc[3, "toeoff"] = np.nan  # no such event: one box less a value
     drawn = plot_field.timing(axes(1, 3), tables, runners=9)
     for ax, event in zip(drawn, plot_field.EVENTS, strict=True):
         boxes = sorted(ax.patches, key=lambda patch: patch.get_path().vertices[:, 0].mean())
-        order = [tables[name].loc[tables[name]["speed"] == speed, event].dropna() for speed in ("2.5 m/s", "3.5 m/s") for name in tables]
+        order = [
+            tables[name].loc[tables[name]["speed"] == speed, event].dropna()
+            for speed in ("2.5 m/s", "3.5 m/s")
+            for name in tables
+        ]
         for number, (box, values) in enumerate(zip(boxes, order, strict=True)):
             outline = box.get_path().vertices
             assert (outline[:, 1].min(), outline[:, 1].max()) == pytest.approx(tuple(np.quantile(values, [0.25, 0.75])))
@@ -52,22 +66,34 @@ def test_timing_draws_a_box_of_each_speeds_errors(axes):
         inside = order[0][(order[0] >= np.quantile(order[0], 0.05)) & (order[0] <= np.quantile(order[0], 0.95))]
         assert {inside.min(), inside.max()} <= whiskers
     assert [entry.get_text() for entry in drawn[0].get_legend().get_texts()] == ["rule", "detector"]
-    assert [ax.get_title() for ax in drawn] == ["touchdown", "toe-off", "contact time"] and "n = 40 steps\n9 runners" in text(drawn[1])
+    assert [ax.get_title() for ax in drawn] == [
+        "touchdown",
+        "toe-off",
+        "contact time",
+    ] and "n = 40 steps\n9 runners" in text(drawn[1])
 
 
 def test_band_lies_about_the_estimate(axes):
-    measured, estimated, half = RNG.normal(size=(NODES, 3)), RNG.normal(size=(NODES, 3)), RNG.uniform(0.1, 0.3, (NODES, 3))
+    measured, estimated, half = (
+        RNG.normal(size=(NODES, 3)),
+        RNG.normal(size=(NODES, 3)),
+        RNG.uniform(0.1, 0.3, (NODES, 3)),
+    )
     for number, ax in enumerate(plot_field.band(axes(1, 3), measured, estimated, half, level=0.85)):
         np.testing.assert_array_equal(line(ax, "measured").get_ydata(), measured[:, number])
         np.testing.assert_array_equal(line(ax, "estimated").get_ydata(), estimated[:, number])
         assert line(ax, "measured").get_color() == plot_field.MEASURED and line(ax, "estimated").get_linestyle() == "--"
-        band, = ax.collections
+        (band,) = ax.collections
         assert band.get_label() == "85 % band"
-        np.testing.assert_allclose(edges(band), [estimated[:, number] - half[:, number], estimated[:, number] + half[:, number]])
+        np.testing.assert_allclose(
+            edges(band), [estimated[:, number] - half[:, number], estimated[:, number] + half[:, number]]
+        )
 
 
 def test_coverage_draws_each_runner_once_in_order(axes):
-    table = pd.DataFrame({"runner": list("abcd"), **{direction: RNG.permutation([91.0, 42.0, 99.5, 87.0]) for direction in DIRECTIONS}})
+    table = pd.DataFrame(
+        {"runner": list("abcd"), **{direction: RNG.permutation([91.0, 42.0, 99.5, 87.0]) for direction in DIRECTIONS}}
+    )
     drawn = plot_field.coverage(axes(1, 3), table, level=0.9)
     for ax in drawn:
         np.testing.assert_array_equal(line(ax, "a runner").get_ydata(), [42.0, 87.0, 91.0, 99.5])
@@ -89,7 +115,11 @@ def test_centres_are_mean_and_sd_in_millimetres(axes):
 def worse():
     """A table as field_worse.degraded gives, in which no two numbers are alike."""
     ways = [("none", 0.0), ("noise", 0.001), ("noise", 0.005), ("rate", 30.0), ("rate", 120.0), ("missing", 0.02)]
-    names = ["estimated_pct", *(f"{event}_rmse_ms" for event in plot_field.EVENTS), *(f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS)]
+    names = [
+        "estimated_pct",
+        *(f"{event}_rmse_ms" for event in plot_field.EVENTS),
+        *(f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS),
+    ]
     values = RNG.permutation(np.arange(len(ways) * len(names))) + 1.0
     table = pd.DataFrame(values.reshape(len(ways), len(names)), columns=names)
     return table.assign(way=[way for way, _ in ways], amount=[amount for _, amount in ways], steps=55)
@@ -98,19 +128,32 @@ def worse():
 def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(axes):
     table = worse()
     drawn = plot_field.degraded(axes(3, 3), table)
-    units = {"noise": ("point noise, SD (mm)", [1, 5]), "rate": ("frame rate (Hz)", [30, 120]), "missing": ("missing points (%)", [2])}
-    rows = [{"touchdown": "touchdown_rmse_ms", "toe-off": "toeoff_rmse_ms", "contact time": "contact_rmse_ms"},
-            {"anterior-posterior": "nrmse_pct_ap", "medial-lateral": "nrmse_pct_ml", "vertical": "nrmse_pct_v"}, {"steps estimated": "estimated_pct"}]
+    units = {
+        "noise": ("point noise, SD (mm)", [1, 5]),
+        "rate": ("frame rate (Hz)", [30, 120]),
+        "missing": ("missing points (%)", [2]),
+    }
+    rows = [
+        {"touchdown": "touchdown_rmse_ms", "toe-off": "toeoff_rmse_ms", "contact time": "contact_rmse_ms"},
+        {"anterior-posterior": "nrmse_pct_ap", "medial-lateral": "nrmse_pct_ml", "vertical": "nrmse_pct_v"},
+        {"steps estimated": "estimated_pct"},
+    ]
     for column, (way, (called, amounts)) in zip(drawn.T, units.items(), strict=True):
         assert column[-1].get_xlabel() == called
         for ax, names in zip(column, rows, strict=True):
-            plain = {float(each.get_ydata()[0]): each.get_color() for each in ax.get_lines() if each.get_label().startswith("_")}
+            plain = {
+                float(each.get_ydata()[0]): each.get_color()
+                for each in ax.get_lines()
+                if each.get_label().startswith("_")
+            }
             for name, key in names.items():
                 mine = line(ax, name)
                 np.testing.assert_allclose(mine.get_xdata(), amounts)
                 np.testing.assert_array_equal(mine.get_ydata(), table.loc[table["way"] == way, key])
                 assert plain[table[key].iloc[0]] == mine.get_color()
-            assert len(plain) == len(names) and len({each.get_marker() for each in ax.get_lines()}) == len(names) + 1  # told apart in grey
+            assert (
+                len(plain) == len(names) and len({each.get_marker() for each in ax.get_lines()}) == len(names) + 1
+            )  # told apart in grey
     assert "n = 55 steps" in text(drawn[2, 1])
 
 

@@ -19,26 +19,39 @@ def test_every_recipe_of_the_project_loads_and_has_its_files_name(name):
 def test_the_papers_recipe_is_the_paper():
     """Zhou 2025, sections 1.4.2 and 1.4.3: an LSTM on positions with 10 ms of padding, both legs as they are, random folds."""
     paper = recipes.load(FOLDER / "paper.yaml")
-    assert (paper.estimator, paper.inputs, paper.padding_s, paper.mirror, paper.folds, paper.body_weight, paper.speeds, paper.balance) == \
-        ("lstm", ["positions"], 0.010, False, "stances", "study", "study", False)
+    assert (
+        paper.estimator,
+        paper.inputs,
+        paper.padding_s,
+        paper.mirror,
+        paper.folds,
+        paper.body_weight,
+        paper.speeds,
+        paper.balance,
+    ) == ("lstm", ["positions"], 0.010, False, "stances", "study", "study", False)
     assert recipes.needs(paper) == ["touchdown and toe-off"]
 
 
 @pytest.mark.parametrize("name", ["virtual", "rbds", "smoke", "paper"])
 def test_every_study_compares_recipes_that_exist(name):
     section = study.load(ROOT / "params" / f"{name}.yaml").sections["08_generalisation"]
-    assert {*section["compared"], section["examined"]} <= set(NAMES) and set(section["ensemble"]) <= set(section["compared"])
+    assert {*section["compared"], section["examined"]} <= set(NAMES) and set(section["ensemble"]) <= set(
+        section["compared"]
+    )
     assert section["examined"] in section["compared"]
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
-    ({"mirror": "yes"}, "mirror: found 'yes'"),
-    ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
-    ({"inputs": []}, "inputs: at least one"),
-    ({"inputs": ["positions", "times"]}, "leave `times` out"),
-    ({"estimator": "kernel_ridge"}, "kernel_ridge, and that one needs it"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
+        ({"mirror": "yes"}, "mirror: found 'yes'"),
+        ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
+        ({"inputs": []}, "inputs: at least one"),
+        ({"inputs": ["positions", "times"]}, "leave `times` out"),
+        ({"estimator": "kernel_ridge"}, "kernel_ridge, and that one needs it"),
+    ],
+)
 def test_a_wrong_recipe_is_named(tmp_path, change, message):
     content = yaml.safe_load((FOLDER / "paper.yaml").read_text(encoding="utf-8")) | change
     path = tmp_path / "mine.yaml"
@@ -58,7 +71,9 @@ def test_kernel_limits_are_checked(tmp_path):
 
 
 def test_an_absent_or_unreadable_recipe_lists_those_there_are(tmp_path):
-    with pytest.raises(study.StudyError, match="nothing.yaml does not exist. Recipes there: mean_curve, network, paper"):
+    with pytest.raises(
+        study.StudyError, match="nothing.yaml does not exist. Recipes there: mean_curve, network, paper"
+    ):
         recipes.load(FOLDER / "nothing.yaml")
     for text in ("- a list", "a: [", ""):
         (tmp_path / "broken.yaml").write_text(text, encoding="utf-8")

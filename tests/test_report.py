@@ -30,8 +30,15 @@ def project(tmp_path, monkeypatch):
 
 
 def make_study(sections=None, *, data="recordings", laboratory=None):
-    return Study(Path("params/tiny.yaml"), "tiny", 7, data, {"men": 1} if laboratory is None else laboratory,
-                 sections or {}, "0" * 64)
+    return Study(
+        Path("params/tiny.yaml"),
+        "tiny",
+        7,
+        data,
+        {"men": 1} if laboratory is None else laboratory,
+        sections or {},
+        "0" * 64,
+    )
 
 
 def write_notebook(path, *cells, parameters="seed = 1\nlimit = 2\nresults = 'here'"):
@@ -53,31 +60,77 @@ def write_tables(results, *, r=(0.99, 0.95, 0.98), p=0.4, clusters=(), baseline_
     """Write made-up result files with the columns of the contract."""
     for folder in ("01_preprocess", "04_table1", "05_table2", "06_table3", "07_figure4"):
         (results / folder).mkdir(parents=True)
-    table1 = [{"estimator": name, "direction": direction, "r_mean": mean, "r_sd": 0.0123, "rmse_bw_mean": 0.0456,
-               "rmse_bw_sd": 0.01, "nrmse_pct_mean": 4.321, "nrmse_pct_sd": 1.0, "n": 17,
-               "published_r_mean": 0.777 if name == "lstm" else None, "published_r_sd": 0.02, "published_rmse_bw_mean": 0.1,
-               "published_rmse_bw_sd": 0.01, "published_nrmse_pct_mean": 5.0, "published_nrmse_pct_sd": 1.0}
-              for name, means in (("mean_curve", [baseline_r] * 3), ("lstm", r))
-              for direction, mean in zip(DIRECTIONS, means, strict=True)]
-    table2 = [{"estimator": "lstm", "feature": feature, "estimated_mean": 1.5, "estimated_sd": 0.1, "measured_mean": 1.6,
-               "measured_sd": 0.1, "p": p if feature == "vlr_bw_s" else 0.5, "n": 17, "published_estimated_mean": 1.4,
-               "published_estimated_sd": 0.2, "published_measured_mean": 1.45, "published_measured_sd": 0.2,
-               "published_p": 0.789} for feature in FEATURES]
-    spm = [{"direction": direction, "node": node, "t": 0.0, "threshold": 3.0} for direction in DIRECTIONS for node in (0, 99)]
+    table1 = [
+        {
+            "estimator": name,
+            "direction": direction,
+            "r_mean": mean,
+            "r_sd": 0.0123,
+            "rmse_bw_mean": 0.0456,
+            "rmse_bw_sd": 0.01,
+            "nrmse_pct_mean": 4.321,
+            "nrmse_pct_sd": 1.0,
+            "n": 17,
+            "published_r_mean": 0.777 if name == "lstm" else None,
+            "published_r_sd": 0.02,
+            "published_rmse_bw_mean": 0.1,
+            "published_rmse_bw_sd": 0.01,
+            "published_nrmse_pct_mean": 5.0,
+            "published_nrmse_pct_sd": 1.0,
+        }
+        for name, means in (("mean_curve", [baseline_r] * 3), ("lstm", r))
+        for direction, mean in zip(DIRECTIONS, means, strict=True)
+    ]
+    table2 = [
+        {
+            "estimator": "lstm",
+            "feature": feature,
+            "estimated_mean": 1.5,
+            "estimated_sd": 0.1,
+            "measured_mean": 1.6,
+            "measured_sd": 0.1,
+            "p": p if feature == "vlr_bw_s" else 0.5,
+            "n": 17,
+            "published_estimated_mean": 1.4,
+            "published_estimated_sd": 0.2,
+            "published_measured_mean": 1.45,
+            "published_measured_sd": 0.2,
+            "published_p": 0.789,
+        }
+        for feature in FEATURES
+    ]
+    spm = [
+        {"direction": direction, "node": node, "t": 0.0, "threshold": 3.0}
+        for direction in DIRECTIONS
+        for node in (0, 99)
+    ]
     stances = [{"stance": i, "runner": f"R{i // 5}", "split": "test" if i < 10 else "train"} for i in range(100)]
     pd.DataFrame(table1).to_csv(results / "04_table1/table1.csv", index=False)
     pd.DataFrame(table2).to_csv(results / "05_table2/table2.csv", index=False)
     pd.DataFrame(spm).to_csv(results / "07_figure4/spm.csv", index=False)
-    pd.DataFrame(clusters, columns=["direction", "start", "end", "p"]).to_csv(results / "07_figure4/clusters.csv", index=False)
+    pd.DataFrame(clusters, columns=["direction", "start", "end", "p"]).to_csv(
+        results / "07_figure4/clusters.csv", index=False
+    )
     pd.DataFrame(stances).to_csv(results / "01_preprocess/stances.csv", index=False)
-    pd.DataFrame({"file": "a.c3d", "side": "l", "touchdown_s": 0.1, "reason": ["missed plate"] * 3 + ["lost frames"]}).to_csv(
-        results / "01_preprocess/excluded.csv", index=False)
+    pd.DataFrame(
+        {"file": "a.c3d", "side": "l", "touchdown_s": 0.1, "reason": ["missed plate"] * 3 + ["lost frames"]}
+    ).to_csv(results / "01_preprocess/excluded.csv", index=False)
 
 
 def record(reports, stem, status, started, **more):
     """Write a provenance record and, for what is done, its report."""
-    entry = {"notebook": stem, "status": status, "started": started, "duration_s": 61.0, "seed": 7, "study_file": "tiny.yaml",
-             "study_sha256": "0" * 64, "commit": "abc", "versions": {"python": "3.11"}, **more}
+    entry = {
+        "notebook": stem,
+        "status": status,
+        "started": started,
+        "duration_s": 61.0,
+        "seed": 7,
+        "study_file": "tiny.yaml",
+        "study_sha256": "0" * 64,
+        "commit": "abc",
+        "versions": {"python": "3.11"},
+        **more,
+    }
     (reports / f"{stem}.json").write_text(json.dumps(entry), encoding="utf-8")
     if status == "done":
         (reports / f"{stem}.html").write_text("x", encoding="utf-8")
@@ -86,12 +139,14 @@ def record(reports, stem, status, started, **more):
 def words(html):
     """Return a page's text as a reader sees it, spaces equal."""
     from bs4 import BeautifulSoup
+
     return " ".join(BeautifulSoup(html.split("</style>")[1], "html.parser").get_text(" ").split())
 
 
 def assert_accessible(html):
     """Check what a page owes to a screen reader and to the keyboard, as far as its source tells (WCAG 1.1.1, 1.3.1, 2.4.1, 4.1.2)."""
     from bs4 import BeautifulSoup
+
     soup = BeautifulSoup(html, "html.parser")
     assert len(soup.find_all("main")) == len(soup.find_all("h1")) == len(soup.body.find_all("header")) == 1
     levels = [int(heading.name[1]) for heading in soup.find_all(re.compile("^h[1-6]$"))]
@@ -102,17 +157,23 @@ def assert_accessible(html):
     assert "content" in anchors and set(anchors) <= set(names)
     assert all(image.get("alt", "").strip() for image in soup.find_all("img"))
     assert all(element.get("aria-label") for element in [*soup.find_all("nav"), *soup.find_all(tabindex="0")])
-    assert all(table.find_parent(tabindex="0") or "beside" in table.get("class", []) or len(table.find("tr").find_all(["td", "th"])) <= 3
-               for table in soup.find_all("table"))  # a wide table can be scrolled
+    assert all(
+        table.find_parent(tabindex="0")
+        or "beside" in table.get("class", [])
+        or len(table.find("tr").find_all(["td", "th"])) <= 3
+        for table in soup.find_all("table")
+    )  # a wide table can be scrolled
     assert all(header.get_text(strip=True) for header in soup.find_all("th")) and not soup.find("script")
 
 
 def write_executed(path, *colours, size=(1200, 600), caption="All curves, n = 3."):
     """Write an executed notebook: its title and, for each colour, a plain figure (PNG)."""
+
     def figure(colour):
         buffer = BytesIO()
         Image.new("RGBA", size, colour).save(buffer, "PNG")
         return new_output("display_data", {"image/png": base64.b64encode(buffer.getvalue()).decode()})
+
     cells = [new_code_cell("plot()", outputs=[figure(colour)]) for colour in colours]
     nbformat.write(new_notebook(cells=[new_markdown_cell(f"# 07 Figure 4: where?\n\n{caption}"), *cells]), path)
     return path
@@ -132,7 +193,8 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
         "warnings.warn('one file skipped')\nprint('limit', limit, 'seed', seed, results, data, published)",
         "M First paragraph.\n\nForce over **stance**, n = 3.",
         "import base64\nfrom IPython.display import Image\nImage(base64.b64decode('iVBORw0KGgo='), format='png')",
-        parameters="seed = 1\nlimit = 2\nresults = ''\ndata = ''\npublished = ''\ndefaulted = [1, 2]")
+        parameters="seed = 1\nlimit = 2\nresults = ''\ndata = ''\npublished = ''\ndefaulted = [1, 2]",
+    )
     study = make_study({"01_preprocess": {"limit": 5}}, data=None, laboratory={})
     assert run_command(notebook, study, monkeypatch, "--data", "raw") == 0
 
@@ -150,7 +212,9 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     assert "it/s" not in html and "one file skipped" in html
     assert "<title>A tiny title - 01_preprocess</title>" in html
     assert str(project) not in html + (reports / "01_preprocess.ipynb").read_text(encoding="utf-8")
-    assert sorted(path.name for path in reports.iterdir()) == [f"01_preprocess.{kind}" for kind in ("html", "ipynb", "json")]
+    assert sorted(path.name for path in reports.iterdir()) == [
+        f"01_preprocess.{kind}" for kind in ("html", "ipynb", "json")
+    ]
 
     entry = json.loads((reports / "01_preprocess.json").read_text(encoding="utf-8"))
     assert (entry["status"], entry["seed"], entry["study_sha256"]) == ("done", 7, "0" * 64)
@@ -162,7 +226,9 @@ def test_run_gives_the_recipe_to_a_notebook_that_declares_one(project, monkeypat
     recipe = project / "params/recipes/paper.yaml"
     recipe.parent.mkdir(parents=True)
     recipe.write_text("about: an LSTM\nestimator: lstm\n", encoding="utf-8")
-    notebook = write_notebook(project / "notebooks/04_table1.ipynb", "print(recipe)", parameters='recipe = "other.yaml"')
+    notebook = write_notebook(
+        project / "notebooks/04_table1.ipynb", "print(recipe)", parameters='recipe = "other.yaml"'
+    )
     assert run_command(notebook, make_study(), monkeypatch) == 0
     assert "../params/recipes/paper.yaml" in capsys.readouterr().out
     assert json.loads((project / "reports/tiny/04_table1.json").read_text(encoding="utf-8"))["recipe"] == "paper"
@@ -177,8 +243,12 @@ def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsy
     for suffix in (".html", ".ipynb"):
         (reports / f"04_table1{suffix}").write_text("stale", encoding="utf-8")
     write_tables(reports / "results")
-    notebook = write_notebook(project / "notebooks/04_table1.ipynb", "print('before')",
-                              "raise ValueError('mass_kg must be given; found none. Add it.')", "print('never reached')")
+    notebook = write_notebook(
+        project / "notebooks/04_table1.ipynb",
+        "print('before')",
+        "raise ValueError('mass_kg must be given; found none. Add it.')",
+        "print('never reached')",
+    )
     assert run_command(notebook, make_study(), monkeypatch) == 1
 
     shown = capsys.readouterr()
@@ -202,7 +272,9 @@ def test_run_stops_before_the_first_cell_at_an_unknown_parameter(project, monkey
     assert not (project / "notebooks/touched").exists() and not list((project / "reports").rglob("*.ipynb"))
 
 
-@pytest.mark.parametrize("content, message", [(None, "does not exist"), ("{", "cannot be read"), ('{"a": 1}', "cannot be read")])
+@pytest.mark.parametrize(
+    "content, message", [(None, "does not exist"), ("{", "cannot be read"), ('{"a": 1}', "cannot be read")]
+)
 def test_run_says_what_is_wrong_with_a_notebook(project, monkeypatch, capsys, content, message):
     if content is not None:
         (project / "notebooks/x.ipynb").write_text(content, encoding="utf-8")
@@ -218,11 +290,13 @@ def test_main_shows_a_study_error_without_traceback(project, capsys):
 
 def test_execute_tries_again_only_when_the_kernel_could_not_start(project, monkeypatch):
     import papermill
+
     calls = []
 
     def fail(*arguments, **options):
         calls.append(arguments)
         raise RuntimeError(reason)
+
     monkeypatch.setattr(papermill, "execute_notebook", fail)
     for reason, tries in (("Kernel died before replying to kernel_info", 2), ("Kernel died", 1)):
         calls.clear()
@@ -272,26 +346,48 @@ def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
     assert provenance.hash_data(tmp_path / "one") == provenance.hash_data(tmp_path / "two")
 
 
-@pytest.mark.parametrize("loads", [
-    '<script src="https://a.org/x.js"></script>', '<link rel="stylesheet" href="//a.org/x.css">', '<img src="http://a.org/x.png">',
-    '<iframe src="https://a.org"></iframe>', '<style>@import "x.css";</style>', '<p style="background: url(https://a.org/x)">',
-    '<style>a { src: url("https://a.org/f.woff") }</style>', '<img srcset="a.png, https://a.org/b.png 2x">',
-    '<svg><image href="https://a.org/x.png"/></svg>', '<script>import("https://a.org/x.js")</script>'])
+@pytest.mark.parametrize(
+    "loads",
+    [
+        '<script src="https://a.org/x.js"></script>',
+        '<link rel="stylesheet" href="//a.org/x.css">',
+        '<img src="http://a.org/x.png">',
+        '<iframe src="https://a.org"></iframe>',
+        '<style>@import "x.css";</style>',
+        '<p style="background: url(https://a.org/x)">',
+        '<style>a { src: url("https://a.org/f.woff") }</style>',
+        '<img srcset="a.png, https://a.org/b.png 2x">',
+        '<svg><image href="https://a.org/x.png"/></svg>',
+        '<script>import("https://a.org/x.js")</script>',
+    ],
+)
 def test_needs_network_finds_what_a_browser_would_fetch(loads):
     assert len(report_html.needs_network(f"<html><body>{loads}</body></html>")) == 1
 
 
 def test_needs_network_allows_links_and_embedded_images():
-    html = ('<a href="https://doi.org/10.1">paper</a><img src="data:image/svg+xml;base64,PHN2Zz4//AAA=="><style>a { color: red }'
-            '</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math><p>see https://a.org and @import</p>')
+    html = (
+        '<a href="https://doi.org/10.1">paper</a><img src="data:image/svg+xml;base64,PHN2Zz4//AAA=="><style>a { color: red }'
+        '</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math><p>see https://a.org and @import</p>'
+    )
     assert report_html.needs_network(html) == []
 
 
-@pytest.mark.parametrize("text, left", [
-    ("\r  0%|          | 0/5 [00:00<?, ?it/s]\r100%|██████████| 5/5 [00:01<00:00,  9.9it/s]\n", ""),
-    ("\r12it [00:03,  3.9it/s]", ""), ("folds 1\rfolds 2\rfolds 3\n", "folds 3"), ("one\r\ntwo\r\n", "one\ntwo"),
-    ("\r 50%|█████     | 1/2 [00:00<00:00,  9.9it/s]/tmp/ipykernel_12/34.py:3: UserWarning: odd\n", "cell:3: UserWarning: odd"),
-    ("/a/b/lib/python3.11/site-packages/x/y.py:1: W", "site-packages/x/y.py:1: W"), ("[1, 2] 50%", "[1, 2] 50%")])
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("\r  0%|          | 0/5 [00:00<?, ?it/s]\r100%|██████████| 5/5 [00:01<00:00,  9.9it/s]\n", ""),
+        ("\r12it [00:03,  3.9it/s]", ""),
+        ("folds 1\rfolds 2\rfolds 3\n", "folds 3"),
+        ("one\r\ntwo\r\n", "one\ntwo"),
+        (
+            "\r 50%|█████     | 1/2 [00:00<00:00,  9.9it/s]/tmp/ipykernel_12/34.py:3: UserWarning: odd\n",
+            "cell:3: UserWarning: odd",
+        ),
+        ("/a/b/lib/python3.11/site-packages/x/y.py:1: W", "site-packages/x/y.py:1: W"),
+        ("[1, 2] 50%", "[1, 2] 50%"),
+    ],
+)
 def test_clean_text_keeps_what_a_reader_needs(text, left):
     assert report_html.clean_text(text).strip() == left
 
@@ -313,7 +409,16 @@ def test_index_shows_the_numbers_of_the_result_files(project):
     text = words(html)
     assert_accessible(html)
     assert report_html.needs_network(html) == []
-    for number in (".990 ± .012", ".046 ± .010", "4.32 ± 1.00", ".777 ± .020", "1.50 ± .10", "1.500 ± .100", ".789", "r .900"):
+    for number in (
+        ".990 ± .012",
+        ".046 ± .010",
+        "4.32 ± 1.00",
+        ".777 ± .020",
+        "1.50 ± .10",
+        "1.500 ± .100",
+        ".789",
+        "r .900",
+    ):
         assert number in text, number
     assert "test 10 2" in text and "train 90 18" in text and "kept 100" in text
     assert "missed plate 3" in text and "lost frames 1" in text
@@ -321,17 +426,29 @@ def test_index_shows_the_numbers_of_the_result_files(project):
     assert "no results of 06_table3 yet" in text and "Figure 4: no results" in text
 
 
-@pytest.mark.parametrize("options, verdicts", [
-    ({}, ["supported"] * 3),
-    ({"r": (0.99, 0.7, 0.99), "p": 0.01, "clusters": [("ML", 11.2, 18.9, 0.02)]}, ["partly supported"] * 3),
-    ({"r": (0.1, -0.2, 0.3), "clusters": [(d, 1.0, 2.0, 1e-5) for d in DIRECTIONS]}, ["not supported"] * 2 + ["supported"])])
+@pytest.mark.parametrize(
+    "options, verdicts",
+    [
+        ({}, ["supported"] * 3),
+        ({"r": (0.99, 0.7, 0.99), "p": 0.01, "clusters": [("ML", 11.2, 18.9, 0.02)]}, ["partly supported"] * 3),
+        (
+            {"r": (0.1, -0.2, 0.3), "clusters": [(d, 1.0, 2.0, 1e-5) for d in DIRECTIONS]},
+            ["not supported"] * 2 + ["supported"],
+        ),
+    ],
+)
 def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
     write_tables(project / "reports/results", **options)
-    read = {name: pd.read_csv(project / "reports/results" / name) for name in (
-        "04_table1/table1.csv", "07_figure4/spm.csv", "07_figure4/clusters.csv", "05_table2/table2.csv")}
+    read = {
+        name: pd.read_csv(project / "reports/results" / name)
+        for name in ("04_table1/table1.csv", "07_figure4/spm.csv", "07_figure4/clusters.csv", "05_table2/table2.csv")
+    }
     table1, spm, clusters, table2 = read.values()
-    found = [report_words.curves_correlate(table1), report_words.no_interval_differs(spm, clusters),
-             report_words.no_feature_differs(table2)]
+    found = [
+        report_words.curves_correlate(table1),
+        report_words.no_interval_differs(spm, clusters),
+        report_words.no_feature_differs(table2),
+    ]
     assert [hypothesis["word"] for hypothesis in found] == verdicts
     if "p" in options:
         text = words(report_index.index_page(make_study(), project / "reports"))
@@ -339,25 +456,43 @@ def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
         assert "Worst direction: medial-lateral" in text and "as well or better in: medial-lateral" in text
 
 
-TABLE1 = [("lstm", "AP", 0.99, 0.05), ("lstm", "ML", 0.95, 0.02), ("lstm", "V", 0.98, 0.11),
-          ("mean_curve", "AP", 0.98, 0.06), ("mean_curve", "ML", 0.95, 0.02), ("mean_curve", "V", 0.99, 0.12)]
+TABLE1 = [
+    ("lstm", "AP", 0.99, 0.05),
+    ("lstm", "ML", 0.95, 0.02),
+    ("lstm", "V", 0.98, 0.11),
+    ("mean_curve", "AP", 0.98, 0.06),
+    ("mean_curve", "ML", 0.95, 0.02),
+    ("mean_curve", "V", 0.99, 0.12),
+]
 
 
-@pytest.mark.parametrize("changes, sentence", [
-    ({}, "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical direction; no better in the "
-         "medial-lateral direction."),
-    ({2: (0.995, 0.11), 1: (0.951, 0.019)}, "the estimate is better in every direction."),
-    ({0: (0.9, 0.07), 2: (0.9, 0.2)}, "the estimate is no better in any direction."),
-    ({0: (float("nan"), float("nan")), 1: (float("nan"), float("nan"))},
-     "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior and medial-lateral directions.")])
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        (
+            {},
+            "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical direction; no better in the "
+            "medial-lateral direction.",
+        ),
+        ({2: (0.995, 0.11), 1: (0.951, 0.019)}, "the estimate is better in every direction."),
+        ({0: (0.9, 0.07), 2: (0.9, 0.2)}, "the estimate is no better in any direction."),
+        (
+            {0: (float("nan"), float("nan")), 1: (float("nan"), float("nan"))},
+            "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior and medial-lateral directions.",
+        ),
+    ],
+)
 def test_in_short_says_where_the_baseline_is_as_good(changes, sentence):
     rows = [(*row[:2], *changes.get(place, row[2:])) for place, row in enumerate(TABLE1)]
     table = pd.DataFrame(rows, columns=["estimator", "direction", "r_mean", "rmse_bw_mean"]).assign(
-        nrmse_pct_mean=4.361, n=17, published_rmse_bw_mean=0.777, published_nrmse_pct_mean=6.54)
+        nrmse_pct_mean=4.361, n=17, published_rmse_bw_mean=0.777, published_nrmse_pct_mean=6.54
+    )
     first, second = report_words.in_short(table, "2 runners")
     error = rows[2][3]
-    assert first.replace("\u00a0", " ") == (f"In 17 stances of 2 runners, the estimated vertical force is off by {f'{error:.3f}'[1:]} BW, 4.4 % of its "
-                                            "range (published: .777 BW, 6.5 % of its range).")
+    assert first.replace("\u00a0", " ") == (
+        f"In 17 stances of 2 runners, the estimated vertical force is off by {f'{error:.3f}'[1:]} BW, 4.4 % of its "
+        "range (published: .777 BW, 6.5 % of its range)."
+    )
     assert second.endswith(sentence) and "sees no input" in second
     assert report_words.in_short(None, "runners") == []
     only = table[table["estimator"] == "mean_curve"]
@@ -381,12 +516,22 @@ def test_index_shows_a_card_with_a_picture_for_each_report(project):
     write_executed(reports / "07_figure4.ipynb", "red")
     write_executed(reports / "explore.ipynb")
     (reports / "08_generalisation.ipynb").write_text("{", encoding="utf-8")
-    (reports / "03_train.ipynb").write_text(nbformat.writes(new_notebook(cells=[new_code_cell("x", outputs=[
-        new_output("display_data", {"image/png": "iVBORw0KGgo="})])])), encoding="utf-8")
+    (reports / "03_train.ipynb").write_text(
+        nbformat.writes(
+            new_notebook(
+                cells=[new_code_cell("x", outputs=[new_output("display_data", {"image/png": "iVBORw0KGgo="})])]
+            )
+        ),
+        encoding="utf-8",
+    )
     html = report_index.index_page(make_study(), reports, above="../index.html")
     assert_accessible(html)
     assert report_html.needs_network(html) == [] and 'href="../index.html"' in html
-    assert html.count("data:image/webp") == 1 and 'alt="All curves, n = 3."' in html and '<a href="07_figure4.html">07 Figure 4: where?</a>' in html
+    assert (
+        html.count("data:image/webp") == 1
+        and 'alt="All curves, n = 3."' in html
+        and '<a href="07_figure4.html">07 Figure 4: where?</a>' in html
+    )
     assert '<a href="explore.html">' in html and '<a href="08_generalisation.html">08_generalisation</a>' in html
     assert "nRMSE AP 4.3 % ML 4.3 % V 4.3 %" in words(html)  # Table 1 has no figure
     assert "06_table3 not run" in words(html)
@@ -407,8 +552,15 @@ def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_c
     assert len(found["src"]) < 20_000
 
 
-@pytest.mark.parametrize("stem, colours, colour", [("01_preprocess", ("red", "lime", "blue"), (0, 0, 255)), ("07_figure4", ("red", "lime"), (255, 0, 0)),
-                                                   ("09_agreement", ("red", "lime", "blue", "black"), (0, 0, 0)), ("09_agreement", ("red",), (255, 0, 0))])
+@pytest.mark.parametrize(
+    "stem, colours, colour",
+    [
+        ("01_preprocess", ("red", "lime", "blue"), (0, 0, 255)),
+        ("07_figure4", ("red", "lime"), (255, 0, 0)),
+        ("09_agreement", ("red", "lime", "blue", "black"), (0, 0, 0)),
+        ("09_agreement", ("red",), (255, 0, 0)),
+    ],
+)
 def test_thumbnail_takes_the_most_telling_figure(tmp_path, stem, colours, colour):
     picture = open_address(report_thumbnail.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
     assert picture.getpixel((100, 100)) == pytest.approx(colour, abs=4)  # WebP's colours are rounded
@@ -419,7 +571,9 @@ def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
     (tmp_path / "half.ipynb").write_text('{"cells": [', encoding="utf-8")
     assert report_thumbnail.thumbnail(None) == report_thumbnail.thumbnail(tmp_path / "absent.ipynb") == nothing
     assert report_thumbnail.thumbnail(tmp_path / "half.ipynb") == nothing
-    assert report_thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
+    assert report_thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {
+        "title": "07 Figure 4: where?"
+    }
 
 
 def test_states_differ_in_shape_and_carry_their_word():
@@ -427,12 +581,17 @@ def test_states_differ_in_shape_and_carry_their_word():
     light = templates.get_template("parts.html.j2").module.light
     page = "".join(light(word, True) for word in ("supported", "partly supported", "not supported", "not yet run"))
     shapes = re.findall(r"<svg.*?</svg>", page, re.S)
-    assert len(set(shapes)) == 4 and re.findall(r"</svg>([^<]+)</span>", page) == ["Supported.", "Partly supported.", "Not supported.", "Not yet run."]
+    assert len(set(shapes)) == 4 and re.findall(r"</svg>([^<]+)</span>", page) == [
+        "Supported.",
+        "Partly supported.",
+        "Not supported.",
+        "Not yet run.",
+    ]
 
 
 def luminance(colour):
     """Relative luminance of #rrggbb (WCAG 2.2)."""
-    parts = [int(colour[place:place + 2], 16) / 255 for place in (1, 3, 5)]
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -457,25 +616,54 @@ def test_index_of_nothing_says_that_nothing_has_run(project):
 
 def test_read_notebooks_marks_what_is_older_than_what_it_builds_on(project):
     reports = project / "reports"
-    for stem, started in (("01_preprocess", "T1"), ("02_search", "T2"), ("03_train", "T5"), ("04_table1", "T3"),
-                          ("05_table2", "T7"), ("08_beyond", "T6")):
+    for stem, started in (
+        ("01_preprocess", "T1"),
+        ("02_search", "T2"),
+        ("03_train", "T5"),
+        ("04_table1", "T3"),
+        ("05_table2", "T7"),
+        ("08_beyond", "T6"),
+    ):
         record(reports, stem, "done", started)
     record(reports, "06_table3", "failed", "T8", error="ValueError: x")
     status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
-    assert status == {"01_preprocess": "done", "02_search": "done", "03_train": "done", "04_table1": "out of date",
-                      "05_table2": "done", "06_table3": "failed", "07_figure4": "not run", "08_beyond": "done"}
+    assert status == {
+        "01_preprocess": "done",
+        "02_search": "done",
+        "03_train": "done",
+        "04_table1": "out of date",
+        "05_table2": "done",
+        "06_table3": "failed",
+        "07_figure4": "not run",
+        "08_beyond": "done",
+    }
 
 
 def test_read_notebooks_of_what_goes_beyond_depend_on_01_and_on_each_other_as_the_makefile_says(project):
     reports = project / "reports"
-    for stem, started in (("01_preprocess", "T1"), ("02_search", "T9"), ("08_generalisation", "T5"), ("09_agreement", "T4"),
-                          ("11_explanation", "T2"), ("05_table2", "T7"), ("06_table3", "T6")):
+    for stem, started in (
+        ("01_preprocess", "T1"),
+        ("02_search", "T9"),
+        ("08_generalisation", "T5"),
+        ("09_agreement", "T4"),
+        ("11_explanation", "T2"),
+        ("05_table2", "T7"),
+        ("06_table3", "T6"),
+    ):
         record(reports, stem, "done", started)
     status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
-    assert (status["08_generalisation"], status["09_agreement"], status["11_explanation"]) == ("done", "out of date", "done")
+    assert (status["08_generalisation"], status["09_agreement"], status["11_explanation"]) == (
+        "done",
+        "out of date",
+        "done",
+    )
     record(reports, "01_preprocess", "done", "T3")
     status = {n["stem"]: n["status"] for n in report_index.read_notebooks(reports)}
-    assert (status["08_generalisation"], status["11_explanation"], status["06_table3"]) == ("done", "out of date", "out of date")
+    assert (status["08_generalisation"], status["11_explanation"], status["06_table3"]) == (
+        "done",
+        "out of date",
+        "out of date",
+    )
 
 
 def test_provenance_rows_name_the_notebooks_where_they_differ(project):
@@ -484,12 +672,24 @@ def test_provenance_rows_name_the_notebooks_where_they_differ(project):
     record(reports, "02_search", "done", "2030-01-01T11:00:00.5", commit="def+changes", study_sha256="1" * 64)
     rows = dict(report_index.provenance_rows(report_index.read_notebooks(reports), make_study()))
     assert rows["commit"] == "abc (01); def+changes (02)"
-    assert rows["started (UTC)"] == "2030-01-01 10:00:00" and rows["data SHA-256"] == "d" * 64 and rows["python"] == "3.11"
+    assert (
+        rows["started (UTC)"] == "2030-01-01 10:00:00" and rows["data SHA-256"] == "d" * 64 and rows["python"] == "3.11"
+    )
     assert "changed" in rows["warning"]
 
 
-@pytest.mark.parametrize("value, decimals, text", [(0.9921, 3, ".992"), (1.0, 3, "1.000"), (-0.12, 2, "−.12"), (50.842, 2, "50.84"),
-                                                   (0.9996, 3, "1.000"), (float("nan"), 3, "–"), (None, 2, "–")])
+@pytest.mark.parametrize(
+    "value, decimals, text",
+    [
+        (0.9921, 3, ".992"),
+        (1.0, 3, "1.000"),
+        (-0.12, 2, "−.12"),
+        (50.842, 2, "50.84"),
+        (0.9996, 3, "1.000"),
+        (float("nan"), 3, "–"),
+        (None, 2, "–"),
+    ],
+)
 def test_number_is_written_as_in_the_paper(value, decimals, text):
     assert report_words.number(value, decimals) == text
 

@@ -21,7 +21,9 @@ def reports(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params").mkdir()
     row = "{r_mean: 0.911, r_sd: 0.1, rmse_bw_mean: 0.222, rmse_bw_sd: 0.1, nrmse_pct_mean: 3.33, nrmse_pct_sd: 1.0}"
-    (tmp_path / "params/published.yaml").write_text(f"n: 71\ntable1:\n  AP: {row}\n  ML: {row}\n  V: {row}\n", encoding="utf-8")
+    (tmp_path / "params/published.yaml").write_text(
+        f"n: 71\ntable1:\n  AP: {row}\n  ML: {row}\n  V: {row}\n", encoding="utf-8"
+    )
     (tmp_path / "reports").mkdir()
     return tmp_path / "reports"
 
@@ -57,27 +59,43 @@ def test_compare_page_shows_each_study_and_recipe_beside_its_own_baseline_and_th
     assert_accessible(html)
     assert report_html.needs_network(html) == []
     assert "tiny, physics simulated ours .990 .046 4.32 .950 .046 4.32 .980 .062 4.32 baseline .900 .046 4.32" in text
-    assert "field, paper real ours" in text and "Zhou et al. 2025 published .911 .222 3.33 .911 .222 3.33 .911 .222 3.33" in text
+    assert (
+        "field, paper real ours" in text
+        and "Zhou et al. 2025 published .911 .222 3.33 .911 .222 3.33 .911 .222 3.33" in text
+    )
     assert "71 stances of other runners" in text and "least of all simulated runners with real ones" in text
-    assert text.index("field, paper") < text.index("tiny, physics") < text.index("tiny, paper")  # the least vertical error first
+    assert (
+        text.index("field, paper") < text.index("tiny, physics") < text.index("tiny, paper")
+    )  # the least vertical error first
     assert "tiny physics simulated 10 of 2 runners complete" in text
     assert 'href="tiny-physics/index.html"' in html
-    assert "field, paper .200, baseline .046; tiny, physics .062, baseline .046; tiny, paper .091, baseline .046; published .222." in html
+    assert (
+        "field, paper .200, baseline .046; tiny, physics .062, baseline .046; tiny, paper .091, baseline .046; published .222."
+        in html
+    )
 
 
 def test_compare_page_marks_the_better_of_ours_and_the_baseline_by_what_is_written():
-    rows = {"ours": {"V": {"r_mean": 0.9901, "rmse_bw_mean": 0.11, "nrmse_pct_mean": 5.0}},
-            "baseline": {"V": {"r_mean": 0.9904, "rmse_bw_mean": 0.12, "nrmse_pct_mean": 4.0}}, "absent": {}}
+    rows = {
+        "ours": {"V": {"r_mean": 0.9901, "rmse_bw_mean": 0.11, "nrmse_pct_mean": 5.0}},
+        "baseline": {"V": {"r_mean": 0.9904, "rmse_bw_mean": 0.12, "nrmse_pct_mean": 4.0}},
+        "absent": {},
+    }
     lines = report_compare.best_lines(rows, "_mean")
     assert [(name, values[6:], best) for name, values, best in lines] == [
         ("ours", [".990", ".110", "5.00"], [False] * 6 + [True, True, False]),
-        ("baseline", [".990", ".120", "4.00"], [False] * 6 + [True, False, True])]
+        ("baseline", [".990", ".120", "4.00"], [False] * 6 + [True, False, True]),
+    ]
 
 
 def test_recipes_with_each_runner_left_out_come_in_the_order_of_their_vertical_error(reports):
     rng = np.random.default_rng(0)
     names = ["mean_curve", "sine", "ridge", "physics", "two_mass"]
-    rows = [(name, d, *([np.nan] * 3 if name == "sine" and d != "V" else rng.uniform(0.1, 1, 3))) for name in names for d in DIRECTIONS]
+    rows = [
+        (name, d, *([np.nan] * 3 if name == "sine" and d != "V" else rng.uniform(0.1, 1, 3)))
+        for name in names
+        for d in DIRECTIONS
+    ]
     write_study(reports / "tiny")
     write_left_out(reports / "tiny", rows)
     found = report_compare.read_folder(reports / "tiny")
@@ -87,11 +105,15 @@ def test_recipes_with_each_runner_left_out_come_in_the_order_of_their_vertical_e
     slowly = []
     for i, d in enumerate(DIRECTIONS):
         for j, pick in enumerate((max, min, min)):
-            known = {row[0]: round(row[2 + j], 3 if j < 2 else 2) for row in rows if row[1] == d and not np.isnan(row[2 + j])}
+            known = {
+                row[0]: round(row[2 + j], 3 if j < 2 else 2) for row in rows if row[1] == d and not np.isnan(row[2 + j])
+            }
             slowly += [(name, 3 * i + j) for name, value in known.items() if value == pick(known.values())]
     assert sorted(best) == sorted(slowly)
     text = words(report_compare.compare_page(reports))
-    assert "28 stances of 8 runners (simulated)" in text and "sine – – – – – –" in text and "mean curve baseline" in text
+    assert (
+        "28 stances of 8 runners (simulated)" in text and "sine – – – – – –" in text and "mean curve baseline" in text
+    )
 
 
 def test_a_recipe_that_estimates_one_direction_alone_is_compared_in_that_one(reports):
@@ -104,9 +126,17 @@ def test_a_recipe_that_estimates_one_direction_alone_is_compared_in_that_one(rep
     assert "ours – – – – – – .980" in words(report_compare.compare_page(reports))
 
 
-@pytest.mark.parametrize("name, content", [("04_table1.json", "{"), ("04_table1.json", "[]"), ("results/04_table1/table1.csv", "a,b\n1,2\n"),
-                                           ("results/04_table1/table1.csv", "estimator,direction\nlstm,AP\n"), ("results/01_preprocess/stances.csv", ""),
-                                           ("results/04_table1/table1.csv", "\ufffd\x00")])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("04_table1.json", "{"),
+        ("04_table1.json", "[]"),
+        ("results/04_table1/table1.csv", "a,b\n1,2\n"),
+        ("results/04_table1/table1.csv", "estimator,direction\nlstm,AP\n"),
+        ("results/01_preprocess/stances.csv", ""),
+        ("results/04_table1/table1.csv", "\ufffd\x00"),
+    ],
+)
 def test_a_broken_neighbour_is_shown_and_stops_nobody(reports, capsys, name, content):
     write_study(reports / "tiny")
     write_study(reports / "broken", study_file="broken.yaml")
@@ -123,7 +153,10 @@ def test_a_folder_that_cannot_be_read_is_incomplete(reports):
     (reports / "broken/02_search.json").write_text("{", encoding="utf-8")
     (reports / "stopped/results/01_preprocess").mkdir(parents=True)
     text = words(report_compare.compare_page(reports))
-    assert "incomplete cannot be read (JSONDecodeError)" in text and "stopped paper not recorded – incomplete not run: 01, 02" in text
+    assert (
+        "incomplete cannot be read (JSONDecodeError)" in text
+        and "stopped paper not recorded – incomplete not run: 01, 02" in text
+    )
 
 
 def test_only_folders_with_results_are_studies_and_what_lies_beside_them_is_linked(reports):
@@ -144,7 +177,10 @@ def test_state_is_out_of_date_where_the_study_file_has_changed(reports):
     found = report_compare.read_folder(reports / "tiny")
     assert (found["state"], found["why"]) == ("out of date", "the study file has changed")
     record(reports / "tiny", "02_search", "done", "T8", recipe="paper")
-    assert report_compare.read_folder(reports / "tiny")["why"] == "out of date: 03, 04, 05, 06, 07; the study file has changed"
+    assert (
+        report_compare.read_folder(reports / "tiny")["why"]
+        == "out of date: 03, 04, 05, 06, 07; the study file has changed"
+    )
     record(reports / "tiny", "04_table1", "failed", "T9", error="x")
     found = report_compare.read_folder(reports / "tiny")
     assert found["state"] == "incomplete" and found["lines"] == []  # what it saved before it failed is not its result
@@ -165,7 +201,10 @@ def test_recipes_of_other_recordings_are_named_as_not_comparable(reports):
     assert "Nor the recipes of tiny" in words(report_compare.compare_page(reports))
 
 
-@pytest.mark.parametrize("content, ours", [(None, True), (OWN.format("studies"), True), (OWN.format("study"), False), ("<p>mine", False), ("", False)])
+@pytest.mark.parametrize(
+    "content, ours",
+    [(None, True), (OWN.format("studies"), True), (OWN.format("study"), False), ("<p>mine", False), ("", False)],
+)
 def test_place_is_never_a_file_of_somebody_else(reports, capsys, content, ours):
     write_study(reports / "tiny")
     page = reports / "index.html"
@@ -182,7 +221,9 @@ def test_place_is_never_a_file_of_somebody_else(reports, capsys, content, ours):
 def test_place_is_nowhere_outside_a_folder_called_reports(reports, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     report.write_index(make_study(), tmp_path / "elsewhere/tiny")
-    assert report_compare.place(tmp_path / "elsewhere/tiny") is None and not (tmp_path / "elsewhere/index.html").exists()
+    assert (
+        report_compare.place(tmp_path / "elsewhere/tiny") is None and not (tmp_path / "elsewhere/index.html").exists()
+    )
     assert 'href="../index.html"' not in (tmp_path / "elsewhere/tiny/index.html").read_text(encoding="utf-8")
 
 
@@ -197,6 +238,7 @@ def test_a_page_that_cannot_be_written_is_a_warning_and_leaves_the_old_one(repor
         if Path(target).parent.name == "reports":
             raise error
         replace(source, target)
+
     monkeypatch.setattr(os, "replace", fail)
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
@@ -235,5 +277,7 @@ def test_the_paper_s_numbers_of_the_page_are_those_of_the_index():
     """Two ways to the same text: Table 1 as the index writes it, and the page of all studies."""
     row = {"r_mean": 0.9921, "rmse_bw_mean": 0.0379, "nrmse_pct_mean": 5.777}
     cells = report_compare.table_cells({"AP": row}, "_mean")
-    assert cells[:3] == [report_words.mean_sd(row, name, decimals) for name, (_, decimals) in report_compare.MEASURES.items()]
+    assert cells[:3] == [
+        report_words.mean_sd(row, name, decimals) for name, (_, decimals) in report_compare.MEASURES.items()
+    ]
     assert cells[3:] == ["–"] * 6

@@ -16,11 +16,24 @@ COEFFICIENTS = np.random.default_rng(2).normal(size=(4, 33))
 def one(curve, force, side="r", **columns):
     """Lay out one stance by hand: `curve` gives the points (T, 33), `force` the force (T, 3) BW at the times T."""
     inside = (T > -1e-9) & (T < 0.25 + 1e-9)
-    table = pd.DataFrame(np.column_stack([T, curve(T), force(T) * inside[:, None]]), columns=["time_s", *INPUTS, *FORCES])
+    table = pd.DataFrame(
+        np.column_stack([T, curve(T), force(T) * inside[:, None]]), columns=["time_s", *INPUTS, *FORCES]
+    )
     table.insert(0, "frame", np.arange(len(T)))
     table.insert(0, "stance", 0)
-    row = {"stance": 0, "runner": "v00", "side": side, "speed_m_s": 3.6, "mass_kg": 60.0, "touchdown_s": 2.0, "toeoff_s": 2.25,
-           "flight_s": 0.1, "split": "train", "weighed_kg": 57.0, "unit_kg": 60.0}
+    row = {
+        "stance": 0,
+        "runner": "v00",
+        "side": side,
+        "speed_m_s": 3.6,
+        "mass_kg": 60.0,
+        "touchdown_s": 2.0,
+        "toeoff_s": 2.25,
+        "flight_s": 0.1,
+        "split": "train",
+        "weighed_kg": 57.0,
+        "unit_kg": 60.0,
+    }
     return pd.DataFrame([row | columns]), table
 
 
@@ -29,7 +42,10 @@ def cubic(time):
 
 
 def arch(time):
-    return np.stack([-0.3 * np.sin(8 * np.pi * time), 0.1 * np.cos(time), 2.5 * np.sin(4 * np.pi * np.clip(time, 0, 0.25)) + 0.1], axis=1)
+    return np.stack(
+        [-0.3 * np.sin(8 * np.pi * time), 0.1 * np.cos(time), 2.5 * np.sin(4 * np.pi * np.clip(time, 0, 0.25)) + 0.1],
+        axis=1,
+    )
 
 
 def test_derivatives_of_a_cubic_are_exact_at_frames_and_at_nodes():
@@ -42,14 +58,18 @@ def test_derivatives_of_a_cubic_are_exact_at_frames_and_at_nodes():
     np.testing.assert_allclose(columns[:, 66:], np.polynomial.polynomial.polyval(time, bend).T, atol=1e-5)
     core, padding = samples.curve_inputs(taken, ["accelerations"])["accelerations"]
     nodes = np.linspace(0, 0.25, samples.CORE_NODES)
-    np.testing.assert_allclose(core[0].reshape(-1, 33), np.polynomial.polynomial.polyval(nodes, bend).T, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        core[0].reshape(-1, 33), np.polynomial.polynomial.polyval(nodes, bend).T, rtol=1e-4, atol=1e-4
+    )
     ends = np.polynomial.polynomial.polyval([T[0], T[-1]], bend).T
     np.testing.assert_allclose(padding[0].reshape(-1, 33)[[0, samples.EDGE_NODES]], ends, rtol=1e-4, atol=1e-4)
 
 
 def test_a_left_stance_is_the_right_stance_of_the_mirrored_runner():
     """Mirror a whole runner by hand, points named anew: what the recipe makes of the left leg is the right leg's."""
-    other = [name.replace("l_", "R_").replace("r_", "l_").replace("R_", "r_") if "_" in name else name for name in POINTS]
+    other = [
+        name.replace("l_", "R_").replace("r_", "l_").replace("R_", "r_") if "_" in name else name for name in POINTS
+    ]
 
     def mirrored(time):
         table = cubic(time).reshape(len(time), 11, 3) * [1, -1, 1]
@@ -68,7 +88,9 @@ def test_prepare_cuts_the_padding_and_weighs():
     stances, frames = one(cubic, arch)
     paper, physics = samples.prepare(frames, stances, PAPER), samples.prepare(frames, stances, PHYSICS)
     assert paper.frames["time_s"].min() == pytest.approx(-0.01) and paper.frames["time_s"].max() == pytest.approx(0.26)
-    assert physics.frames["time_s"].min() == T[0] and len(physics.points) == len(T)  # 30 ms are asked for, 25 ms are there
+    assert physics.frames["time_s"].min() == T[0] and len(physics.points) == len(
+        T
+    )  # 30 ms are asked for, 25 ms are there
     inside = (T > -1e-9) & (T < 0.25 + 1e-9)
     np.testing.assert_allclose(physics.forces, arch(T) * inside[:, None] * 60 / 57)
     np.testing.assert_allclose(physics.frames[FORCES], physics.forces, rtol=1e-6)
@@ -97,13 +119,19 @@ def test_curve_targets_and_spread_are_inverse_but_for_interpolation(tidy):
     assert curves.shape == (4, samples.NODES, 3)
     back = samples.spread(taken, curves)
     assert (back[~taken.inside] == 0).all()
-    np.testing.assert_allclose(back, taken.forces, atol=2e-3)  # 101 nodes for some 230 frames of half a sine, 2.5 BW high
+    np.testing.assert_allclose(
+        back, taken.forces, atol=2e-3
+    )  # 101 nodes for some 230 frames of half a sine, 2.5 BW high
 
 
 def test_balance_makes_the_step_carry_the_body_and_leaves_what_balances(tidy):
     stances, frames = tidy(8, runners=2)
     taken = samples.prepare(frames, stances, PHYSICS)
-    estimated = samples.unmirror(taken, taken.forces) * [1, 1, 0.9] + np.where(taken.inside, 0.02, 0)[:, None] * [1, 0, 0]
+    estimated = samples.unmirror(taken, taken.forces) * [1, 1, 0.9] + np.where(taken.inside, 0.02, 0)[:, None] * [
+        1,
+        0,
+        0,
+    ]
     balanced = samples.balance(taken, estimated)
     for group in taken.stances["group"].unique():
         mine = np.flatnonzero(taken.stances["group"] == group)
@@ -113,14 +141,16 @@ def test_balance_makes_the_step_carry_the_body_and_leaves_what_balances(tidy):
         assert impulse[2] == pytest.approx(steps, rel=1e-6) and impulse[0] == pytest.approx(0, abs=1e-6)
     np.testing.assert_allclose(samples.balance(taken, balanced)[:, 2], balanced[:, 2])
     np.testing.assert_array_equal(balanced[:, 1], estimated[:, 1])
-    np.testing.assert_allclose(samples.balance(taken, estimated * [1, 1, 3])[:, 2], balanced[:, 2])  # whatever the scale
+    np.testing.assert_allclose(
+        samples.balance(taken, estimated * [1, 1, 3])[:, 2], balanced[:, 2]
+    )  # whatever the scale
 
 
 def test_take_keeps_what_belongs_together(tidy):
     taken = samples.prepare(*reversed(tidy(6)), PHYSICS)
     part = samples.take(taken, np.array([4, 1]))
     assert list(part.stances["stance"]) == [4, 1] and len(part) == 2
-    np.testing.assert_array_equal(part.points[:part.lengths[0]], taken.points[samples.each(taken)[4]])
+    np.testing.assert_array_equal(part.points[: part.lengths[0]], taken.points[samples.each(taken)[4]])
     np.testing.assert_array_equal(samples.curve_targets(part), samples.curve_targets(taken)[[4, 1]])
 
 
@@ -134,6 +164,8 @@ def test_corrections_make_each_groups_impulses_balance():
     horizontal = impulses[:, 0] - slopes * vertical
     for group in "abc":
         mine = groups == group
-        assert vertical[mine].sum() == pytest.approx(step_s[mine].sum()) and horizontal[mine].sum() == pytest.approx(0, abs=1e-12)
+        assert vertical[mine].sum() == pytest.approx(step_s[mine].sum()) and horizontal[mine].sum() == pytest.approx(
+            0, abs=1e-12
+        )
         assert len(set(factors[mine])) == len(set(slopes[mine])) == 1
     assert len(set(factors)) == len(set(slopes)) == 3

@@ -14,7 +14,21 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import POINTS, c3d, provenance, recordings, report, scaffold, scaffold_labels, scaffold_look, scaffold_propose, scaffold_trials, stance, study, virtual
+from grfkit import (
+    POINTS,
+    c3d,
+    provenance,
+    recordings,
+    report,
+    scaffold,
+    scaffold_labels,
+    scaffold_look,
+    scaffold_propose,
+    scaffold_trials,
+    stance,
+    study,
+    virtual,
+)
 from grfkit.contact import Contact
 
 NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
@@ -43,7 +57,11 @@ def new(params, folder, capsys, name="mine"):
     """Run the command; returns its output, the study file's content and the table."""
     assert scaffold.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 0, capsys.readouterr().err
     content = yaml.safe_load((params / f"{name}.yaml").read_text(encoding="utf-8"))
-    return capsys.readouterr().out, content, pd.read_csv(params / f"{name}_trials.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    return (
+        capsys.readouterr().out,
+        content,
+        pd.read_csv(params / f"{name}_trials.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig"),
+    )
 
 
 def hashes(folder):
@@ -62,7 +80,9 @@ def stances(section, trials, folder):
     """Cut recordings as the notebook 01 does, with a section 01_preprocess."""
     keys = "forward up plates treadmill speed_m_s other_speeds_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
     source = {key: section[key] for key in ("points", "theia", "clusters")}
-    return stance.collect(trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys})[:3]
+    return stance.collect(
+        trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys}
+    )[:3]
 
 
 def turned(folder, out):
@@ -95,12 +115,23 @@ def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_noth
     pd.testing.assert_frame_equal(table[["file", "runner", "trial"]], listed[["file", "runner", "trial"]])
     # the pelvis' mean speed over the plates against the speed that was simulated: within a stride it changes by some per cent
     np.testing.assert_allclose(table["speed_m_s"].astype(float), listed["speed_m_s"].astype(float), rtol=0.03)
-    for text in ("column mass_kg, 6 of 6 rows", "column height_m", "v01 (2), v02 (2), v03 (2)", "3 of type 3, 0.60 x 0.90 m, 1000 Hz", "STUDY=mine"):
+    for text in (
+        "column mass_kg, 6 of 6 rows",
+        "column height_m",
+        "v01 (2), v02 (2), v03 (2)",
+        "3 of type 3, 0.60 x 0.90 m, 1000 Hz",
+        "STUDY=mine",
+    ):
         assert text in said
     assert "01_preprocess." not in said and "laboratory" not in content
     preprocess = content["01_preprocess"]
     assert preprocess["points"] == {point: point for point in POINTS} and preprocess["table"] == "mine_trials.csv"
-    assert (preprocess["up"], preprocess["forward"], preprocess["treadmill"], preprocess["plates"]) == ("+z", "found", False, None)
+    assert (preprocess["up"], preprocess["forward"], preprocess["treadmill"], preprocess["plates"]) == (
+        "+z",
+        "found",
+        False,
+        None,
+    )
     assert content["02_search"]["frames_per_step"] == 10 and preprocess["contact_threshold_n"] == 20.0
 
 
@@ -115,7 +146,9 @@ def test_the_filled_study_gives_the_stances_of_virtual(laboratory, params, tmp_p
         table[column] = listed[column].to_numpy()
     table.to_csv(params / "mine_trials.csv", index=False)
     expected_section = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]
-    wide = {key: expected_section[key] for key in ("contact_threshold_n", "points_cutoff_hz")} | {"speed_m_s": [3.0, 4.5]}
+    wide = {key: expected_section[key] for key in ("contact_threshold_n", "points_cutoff_hz")} | {
+        "speed_m_s": [3.0, 4.5]
+    }
     section = study.load(edit(params / "mine.yaml", **wide)).sections["01_preprocess"]
     assert section["up"] == up
     found, frames, _ = stances(section, recordings.read_trials(data, table=params / "mine_trials.csv"), data)
@@ -132,8 +165,14 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
     _, content, _ = new(params, laboratory[0], capsys)
     pattern = yaml.safe_load((ROOT / "params" / "virtual.yaml").read_text(encoding="utf-8"))
     pattern.pop("laboratory")
-    assert {key: list(section) for key, section in content.items()} == {key: list(section) for key, section in pattern.items()}
-    for section, keys in {"01_preprocess": ("checks", "padding_s", "body_weight", "vlr"), "02_search": ("epochs", "layers"), "07_figure4": ("nodes",)}.items():
+    assert {key: list(section) for key, section in content.items()} == {
+        key: list(section) for key, section in pattern.items()
+    }
+    for section, keys in {
+        "01_preprocess": ("checks", "padding_s", "body_weight", "vlr"),
+        "02_search": ("epochs", "layers"),
+        "07_figure4": ("nodes",),
+    }.items():
         assert {key: content[section][key] for key in keys} == {key: pattern[section][key] for key in keys}
     assert content["08_generalisation"]["frames_per_step"] == content["02_search"]["frames_per_step"]
     assert content["01_preprocess"]["n_test_runners"] < 3
@@ -142,7 +181,9 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
 
 def test_fill_wants_its_keys_in_the_pattern():
     with pytest.raises(ValueError, match="01_preprocess.up; params/virtual.yaml has not"):
-        scaffold_propose.fill("study:\n  name: a\n\n01_preprocess:\n  forward: found\n", {("01_preprocess", "up"): ("x", "")}, name="a")
+        scaffold_propose.fill(
+            "study:\n  name: a\n\n01_preprocess:\n  forward: found\n", {("01_preprocess", "up"): ("x", "")}, name="a"
+        )
 
 
 def link(files, folder):
@@ -164,7 +205,9 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     assert section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 2
     assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
-    assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(section["points"].values()) == {study.BLANK}
+    assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(
+        section["points"].values()
+    ) == {study.BLANK}
     assert "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
     assert hashes(rbds / "RBDS002") == before
     with pytest.raises(study.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
@@ -175,14 +218,27 @@ def test_new_study_knows_markers_beside_joints_and_leaves_blank_what_no_label_na
     folder = link([plates / "JA1Gait21.c3d", plates / "JA1Static05.c3d"], tmp_path / "ja")
     said, content, table = new(params, folder, capsys)
     points = content["01_preprocess"]["points"]
-    assert [points[point] for point in ("pelvis", "l_hip", "l_knee", "r_ankle", "l_heel", "r_toe")] == [["LASI", "RASI", "SACR"], "?", "LLEPI", "RLMAL", "LHEEL", "RTOE"]
+    assert [points[point] for point in ("pelvis", "l_hip", "l_knee", "r_ankle", "l_heel", "r_toe")] == [
+        ["LASI", "RASI", "SACR"],
+        "?",
+        "LLEPI",
+        "RLMAL",
+        "LHEEL",
+        "RTOE",
+    ]
     assert "l_knee LLEPI" in said and "no marker is surely l_hip, r_hip" in said
     assert table[["file", "static"]].to_numpy().tolist() == [["JA1Gait21.c3d", "JA1Static05.c3d"]]
     assert "one runner only" in said and "8 of type 2, 0.60 x 0.90 m, 1500 Hz" in said
 
 
-@pytest.mark.parametrize(("name", "up", "moves", "count"), [
-    ("Running_0002.c3d", "+z", "overground", 2), ("walking5.c3d", "+z", "overground", 2), ("JA1Gait21.c3d", "+z", "overground", 8)])
+@pytest.mark.parametrize(
+    ("name", "up", "moves", "count"),
+    [
+        ("Running_0002.c3d", "+z", "overground", 2),
+        ("walking5.c3d", "+z", "overground", 2),
+        ("JA1Gait21.c3d", "+z", "overground", 8),
+    ],
+)
 def test_look_sees_up_travel_and_plates_of_real_recordings(plates, name, up, moves, count):
     seen = scaffold_look.look(plates / name)
     assert (seen.up, seen.moves, len(seen.plates), seen.bad) == (up, moves, count, {})
@@ -198,7 +254,11 @@ def test_new_study_finds_theia_and_says_that_plates_are_missing(theia_export, pa
     said, content, table = new(params, theia_export.parent, capsys)
     section = content["01_preprocess"]
     assert (section["theia"], section["points"], section["points_cutoff_hz"], section["up"]) == (True, None, None, "+z")
-    assert "no file has a force plate" in said and len(table) == 1 and content["02_search"]["frames_per_step"] == study.BLANK
+    assert (
+        "no file has a force plate" in said
+        and len(table) == 1
+        and content["02_search"]["frames_per_step"] == study.BLANK
+    )
 
 
 def test_an_unreadable_file_is_named_and_the_others_go_on(laboratory, params, tmp_path, capsys):
@@ -264,6 +324,7 @@ def test_nothing_is_left_half_written(laboratory, params, capsys, monkeypatch):
         if str(target).endswith(".yaml"):
             raise OSError("the disk is full")
         replace(source, target)
+
     monkeypatch.setattr(os, "replace", fail)
     assert "the disk is full" in refuse(params, laboratory[0], capsys)
 
@@ -271,13 +332,19 @@ def test_nothing_is_left_half_written(laboratory, params, capsys, monkeypatch):
 def test_a_blank_stops_the_study_with_its_key(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
     edit(params / "mine.yaml", up="?", speed_m_s=["?", 4.0])
-    with pytest.raises(study.StudyError, match=r"has 2 \(\?\): 01_preprocess\.(up|speed_m_s\.0), 01_preprocess\.(up|speed_m_s\.0)\. Fill"):
+    with pytest.raises(
+        study.StudyError,
+        match=r"has 2 \(\?\): 01_preprocess\.(up|speed_m_s\.0), 01_preprocess\.(up|speed_m_s\.0)\. Fill",
+    ):
         study.load(params / "mine.yaml")
 
 
 def test_blank_cells_stop_the_study_with_the_table_and_the_column(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
-    with pytest.raises(study.StudyError, match=r"mass_kg must be a number .* found '' for v01/.* \(6 row\(s\)\). Correct it in .*mine_trials\.csv"):
+    with pytest.raises(
+        study.StudyError,
+        match=r"mass_kg must be a number .* found '' for v01/.* \(6 row\(s\)\). Correct it in .*mine_trials\.csv",
+    ):
         recordings.read_trials(laboratory[0], table=params / "mine_trials.csv")
 
 
@@ -285,7 +352,9 @@ def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, param
     new(params, laboratory[0], capsys)
     loaded = study.load(params / "mine.yaml")
     given, folder = report.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
-    assert (NOTEBOOK.parent / given["table"]).resolve() == (params / "mine_trials.csv").resolve() and folder == laboratory[0]
+    assert (NOTEBOOK.parent / given["table"]).resolve() == (
+        params / "mine_trials.csv"
+    ).resolve() and folder == laboratory[0]
     assert provenance.hash_data(folder, params / "mine_trials.csv") != provenance.hash_data(folder)
     (params / "mine_trials.csv").unlink()
     with pytest.raises(ValueError, match=r"mine_trials\.csv does not exist"):
@@ -294,20 +363,43 @@ def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, param
 
 @pytest.mark.parametrize("name", ["tables/mine.csv", "..\\mine.csv", "mine.xlsx", "C:mine.csv", ".csv/"])
 def test_a_table_is_a_csv_file_beside_the_study_file(params, name):
-    with pytest.raises(study.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"):
+    with pytest.raises(
+        study.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
+    ):
         study.load(edit(params / "virtual.yaml", table=name))
 
 
-@pytest.mark.parametrize(("labels", "expected"), [
-    (POINTS, dict(zip(POINTS, POINTS, strict=True))),
-    (["PELO", "LHJC", "LKJC", "LAJC", "LHEE", "LTOE", "RHEE", "LKNE"],
-     {"pelvis": "PELO", "l_hip": "LHJC", "l_knee": "LKJC", "l_ankle": "LAJC", "l_heel": "LHEE", "l_toe": "LTOE", "r_heel": "RHEE"}),
-    (["P01:LHEE", "P01:LKNE"], {"l_heel": "P01:LHEE", "l_knee": "P01:LKNE"}),
-    (["L.Heel", "R.Heel", "L.Heel.Top"], {"l_heel": "L.Heel", "r_heel": "R.Heel"}),
-    (["L_HEEL", "Right Knee Joint Center", "hip_l", "AnkleLeft", "RAnkleLat"],
-     {"l_heel": "L_HEEL", "r_knee": "Right Knee Joint Center", "l_hip": "hip_l", "l_ankle": "AnkleLeft", "r_ankle": "RAnkleLat"}),
-    (["P1:LHEE", "P2:LHEE", "heel", "Lateral", "LASI", "SACR", "*52"], {}),  # two people; no side; no such point
-])
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (POINTS, dict(zip(POINTS, POINTS, strict=True))),
+        (
+            ["PELO", "LHJC", "LKJC", "LAJC", "LHEE", "LTOE", "RHEE", "LKNE"],
+            {
+                "pelvis": "PELO",
+                "l_hip": "LHJC",
+                "l_knee": "LKJC",
+                "l_ankle": "LAJC",
+                "l_heel": "LHEE",
+                "l_toe": "LTOE",
+                "r_heel": "RHEE",
+            },
+        ),
+        (["P01:LHEE", "P01:LKNE"], {"l_heel": "P01:LHEE", "l_knee": "P01:LKNE"}),
+        (["L.Heel", "R.Heel", "L.Heel.Top"], {"l_heel": "L.Heel", "r_heel": "R.Heel"}),
+        (
+            ["L_HEEL", "Right Knee Joint Center", "hip_l", "AnkleLeft", "RAnkleLat"],
+            {
+                "l_heel": "L_HEEL",
+                "r_knee": "Right Knee Joint Center",
+                "l_hip": "hip_l",
+                "l_ankle": "AnkleLeft",
+                "r_ankle": "RAnkleLat",
+            },
+        ),
+        (["P1:LHEE", "P2:LHEE", "heel", "Lateral", "LASI", "SACR", "*52"], {}),  # two people; no side; no such point
+    ],
+)
 def test_match_knows_the_labels_of_laboratories(labels, expected):
     assert {point: label for point, (label, _) in scaffold_labels.match(labels).items()} == expected
 
@@ -319,30 +411,53 @@ def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
 
 def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
     both = scaffold_labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
-    assert both == {"pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True), "l_knee": (["LLEPI", "LMEPI"], True), "r_knee": ("RKNE", False)}
+    assert both == {
+        "pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True),
+        "l_knee": (["LLEPI", "LMEPI"], True),
+        "r_knee": ("RKNE", False),
+    }
     assert scaffold_labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
     assert scaffold_labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
 
 
-@pytest.mark.parametrize(("files", "expected"), [
-    (["P01/a.c3d", "P01/b.c3d", "P02/a.c3d"], ["P01", "P01", "P02"]),
-    (["study/P01/s1/a.c3d", "study/P01/s2/a.c3d", "study/P02/s1/a.c3d"], ["P01", "P01", "P02"]),  # sessions are no runners
-    (["P01_run1/pose.c3d", "P01_run2/pose.c3d", "P02_run1/pose.c3d"], ["P01", "P01", "P02"]),  # Theia3D's folder for each trial
-    (["P01_run1.c3d", "P01_run2.c3d", "sub-02_run1.c3d"], ["P01", "P01", "sub-02"]),
-    (["Jane_fast.c3d", "Jane_slow.c3d", "Bob_fast.c3d"], ["Jane", "Jane", "Bob"]),
-    (["RBDS001runT25.c3d", "RBDS001runT35.c3d"], ["RBDS001", "RBDS001"]),
-    (["run_01.c3d", "run_02.c3d", "Trial3.c3d"], ["", "", ""]),  # trials are no runners
-    (["run1/P01.c3d", "run1/P02.c3d", "run2/P01.c3d"], ["", "", ""]),
-    (["Runner1/a.c3d", "Runner1/b.c3d", "Runner2/a.c3d"], ["Runner1", "Runner1", "Runner2"]),
-    (["Jane_1.c3d", "Jane_2.c3d", "Jane_3.c3d"], ["", "", ""]),  # each its own: cannot be known
-    (["a.c3d"], [""]),
-])
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["P01/a.c3d", "P01/b.c3d", "P02/a.c3d"], ["P01", "P01", "P02"]),
+        (
+            ["study/P01/s1/a.c3d", "study/P01/s2/a.c3d", "study/P02/s1/a.c3d"],
+            ["P01", "P01", "P02"],
+        ),  # sessions are no runners
+        (
+            ["P01_run1/pose.c3d", "P01_run2/pose.c3d", "P02_run1/pose.c3d"],
+            ["P01", "P01", "P02"],
+        ),  # Theia3D's folder for each trial
+        (["P01_run1.c3d", "P01_run2.c3d", "sub-02_run1.c3d"], ["P01", "P01", "sub-02"]),
+        (["Jane_fast.c3d", "Jane_slow.c3d", "Bob_fast.c3d"], ["Jane", "Jane", "Bob"]),
+        (["RBDS001runT25.c3d", "RBDS001runT35.c3d"], ["RBDS001", "RBDS001"]),
+        (["run_01.c3d", "run_02.c3d", "Trial3.c3d"], ["", "", ""]),  # trials are no runners
+        (["run1/P01.c3d", "run1/P02.c3d", "run2/P01.c3d"], ["", "", ""]),
+        (["Runner1/a.c3d", "Runner1/b.c3d", "Runner2/a.c3d"], ["Runner1", "Runner1", "Runner2"]),
+        (["Jane_1.c3d", "Jane_2.c3d", "Jane_3.c3d"], ["", "", ""]),  # each its own: cannot be known
+        (["a.c3d"], [""]),
+    ],
+)
 def test_guess_runners_never_makes_two_of_one(files, expected):
     assert list(scaffold_trials.guess_runners([PurePosixPath(file) for file in files]).values()) == expected
 
 
-@pytest.mark.parametrize(("name", "static"), [("P1_static", True), ("CAL01", True), ("P1_cal_2", True), ("Calibration", True),
-                                              ("Pascal_run", False), ("vertical", False), ("Calum_1", False)])
+@pytest.mark.parametrize(
+    ("name", "static"),
+    [
+        ("P1_static", True),
+        ("CAL01", True),
+        ("P1_cal_2", True),
+        ("Calibration", True),
+        ("Pascal_run", False),
+        ("vertical", False),
+        ("Calum_1", False),
+    ],
+)
 def test_static_trials_are_known_by_a_whole_word(name, static):
     assert bool(scaffold.STATIC.search(name)) == static
 
@@ -371,16 +486,22 @@ def test_find_forward_reads_feet_and_braking(axis):
 
 
 def parameters(**groups):
-    return {group: {name: {"value": np.atleast_1d(value)} for name, value in entries.items()} for group, entries in groups.items()}
+    return {
+        group: {name: {"value": np.atleast_1d(value)} for name, value in entries.items()}
+        for group, entries in groups.items()
+    }
 
 
-@pytest.mark.parametrize(("group", "expected"), [
-    ({"Bodymass": 71.5, "Height": 1820.0}, {"mass_kg": "71.5", "height_m": "1.82"}),
-    ({"MASS": "68", "BODY_HEIGHT": 175.0, "Sex": "Female"}, {"mass_kg": "68", "height_m": "1.75", "sex": "f"}),
-    ({"Bodymass": 0.0, "Height": 0.0}, {}),  # not filled in
-    ({"Bodymass": 71500.0, "Height": "tall"}, {}),
-    ({"Bodymass": [70.0, 80.0]}, {}),  # two people
-])
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"Bodymass": 71.5, "Height": 1820.0}, {"mass_kg": "71.5", "height_m": "1.82"}),
+        ({"MASS": "68", "BODY_HEIGHT": 175.0, "Sex": "Female"}, {"mass_kg": "68", "height_m": "1.75", "sex": "f"}),
+        ({"Bodymass": 0.0, "Height": 0.0}, {}),  # not filled in
+        ({"Bodymass": 71500.0, "Height": "tall"}, {}),
+        ({"Bodymass": [70.0, 80.0]}, {}),  # two people
+    ],
+)
 def test_body_is_read_where_a_file_says_it(group, expected):
     assert scaffold_look._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
 
@@ -395,9 +516,22 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     shutil.copytree(laboratory[0], tmp_path / "my data")
 
     def make(*arguments):
-        environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
-        return subprocess.run(["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"], cwd=project, text=True,
-                              env=environment | {"NAME": "machine"}, capture_output=True, encoding="utf-8", errors="replace", timeout=300)
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+        }
+        return subprocess.run(
+            ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"],
+            cwd=project,
+            text=True,
+            env=environment | {"NAME": "machine"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=300,
+        )
+
     done = make("new-study", f"DATA={tmp_path / 'my data'}/")
     assert done.returncode != 0 and "name is letters, digits" in done.stderr  # NAME of the environment is not taken
     done = make("new-study", "NAME=mine", f"DATA={tmp_path / 'my data'}/")

@@ -27,7 +27,9 @@ from grfkit import database, estimators, model, recipes, report, search, search_
 PASSWORD = "s3cr3t/p@ss"
 RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_rate": [1e-3, 1e-2], "batch_size": [2, 4]}
 # all workers are forked from one process that has imported what they need: on two cores that takes longer than all else
-PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
+PROCESSES = multiprocessing.get_context(
+    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+)
 PROCESSES.set_forkserver_preload(["grfkit.search_shared", "grfkit.search_worker", "grfkit.estimators"])
 
 
@@ -40,22 +42,51 @@ def server():
         pytest.skip("PostgreSQL's initdb is neither in PATH nor in /usr/lib/postgresql; Debian's package is postgresql")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and subprocess.run(["id", "postgres"], capture_output=True).returncode:
-        pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres; Debian's package postgresql makes one")
+        pytest.skip(
+            "PostgreSQL refuses to run as root, and there is no user postgres; Debian's package postgresql makes one"
+        )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = Path(tempfile.mkdtemp(prefix="grfkit-"))  # pytest's own folders are closed to the user postgres
 
     def run(program, *arguments):
-        subprocess.run([*(["runuser", "-u", "postgres", "--"] if root else []), binaries / program, *arguments], check=True, cwd=folder,
-                       stdin=subprocess.DEVNULL, stdout=(folder / "log").open("a"), stderr=subprocess.STDOUT)
+        subprocess.run(
+            [*(["runuser", "-u", "postgres", "--"] if root else []), binaries / program, *arguments],
+            check=True,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=(folder / "log").open("a"),
+            stderr=subprocess.STDOUT,
+        )
 
     try:
         (folder / "password").write_text(PASSWORD, encoding="utf-8")
         for path in (folder, folder / "password") if root else ():
             shutil.chown(path, "postgres")
-        run("initdb", "-D", folder / "data", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256", "-U", "grf", f"--pwfile={folder / 'password'}")
-        run("pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "server.log", "-o", f"-F -p {port} -h 127.0.0.1 -k {folder}")
+        run(
+            "initdb",
+            "-D",
+            folder / "data",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--auth=scram-sha-256",
+            "-U",
+            "grf",
+            f"--pwfile={folder / 'password'}",
+        )
+        run(
+            "pg_ctl",
+            "start",
+            "-w",
+            "-D",
+            folder / "data",
+            "-l",
+            folder / "server.log",
+            "-o",
+            f"-F -p {port} -h 127.0.0.1 -k {folder}",
+        )
         yield f"postgresql+psycopg://grf:{PASSWORD.replace('/', '%2F').replace('@', '%40')}@127.0.0.1:{port}"
     finally:
         if (folder / "data" / "postmaster.pid").exists():
@@ -67,6 +98,7 @@ def server():
 def url(server, request):
     """An empty database for each test."""
     import psycopg
+
     name = f"test{abs(hash(request.node.nodeid)) % 10**9}"
     with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as connection:
         connection.execute(f"create database {name}")
@@ -76,9 +108,17 @@ def url(server, request):
 @pytest.fixture
 def quick(monkeypatch):
     """No network is fitted: the error of a fold follows from the learning rate, and dead workers are found soon."""
-    for module, name, value in ((database, "HEARTBEAT_S", 1), (database, "GRACE_S", 2), (search_shared, "WAIT_S", 0.05)):
+    for module, name, value in (
+        (database, "HEARTBEAT_S", 1),
+        (database, "GRACE_S", 2),
+        (search_shared, "WAIT_S", 0.05),
+    ):
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(model, "fold_error", lambda training, validation, *, learning_rate, **settings: learning_rate + len(validation) / 1000)
+    monkeypatch.setattr(
+        model,
+        "fold_error",
+        lambda training, validation, *, learning_rate, **settings: learning_rate + len(validation) / 1000,
+    )
 
 
 @pytest.fixture
@@ -98,8 +138,14 @@ def write_study(tidy, folder, content):
 
 
 def arguments(folder, recipe="paper"):
-    return ["--study", str(folder / "tiny.yaml"), "--recipe", str(ROOT / "params/recipes" / f"{recipe}.yaml"),
-            "--reports", str(folder / "reports/tiny")]
+    return [
+        "--study",
+        str(folder / "tiny.yaml"),
+        "--recipe",
+        str(ROOT / "params/recipes" / f"{recipe}.yaml"),
+        "--reports",
+        str(folder / "reports/tiny"),
+    ]
 
 
 def start(folder, url, name, how="works"):
@@ -150,7 +196,9 @@ def until(url, fact, *running, seconds=90):
             return trials
         assert all(worker.is_alive() for worker in running), "a worker ended before its time"
         time.sleep(0.2)
-    raise AssertionError(f"waited for {seconds} s; the trials are {[(trial.number, trial.state.name) for trial in trials]}")
+    raise AssertionError(
+        f"waited for {seconds} s; the trials are {[(trial.number, trial.state.name) for trial in trials]}"
+    )
 
 
 def ended(worker):
@@ -193,14 +241,19 @@ def test_a_killed_workers_trial_is_tried_again_and_the_budget_is_met(folder, url
     assert [ended(worker) for worker in (victim, *others)] == [-signal.SIGKILL, 0, 0]
     trials = look(url)
     check_whole(trials, 6, 3)
-    again, = [trial for trial in finished(trials) if trial.params == held.params]
+    (again,) = [trial for trial in finished(trials) if trial.params == held.params]
     assert trials[0].state == TrialState.FAIL and again.user_attrs["again"] == 0
     assert (folder / "one/search.csv").read_bytes() == (folder / "two/search.csv").read_bytes()
     assert (folder / "one/best.yaml").read_bytes() == (folder / "two/best.yaml").read_bytes()
-    table, last = pd.read_csv(folder / "one/search.csv"), [(folder / f"{name}.log").read_text().splitlines()[-1] for name in ("one", "two")]
+    table, last = (
+        pd.read_csv(folder / "one/search.csv"),
+        [(folder / f"{name}.log").read_text().splitlines()[-1] for name in ("one", "two")],
+    )
     assert table["trial"].nunique() == 6 and table["shared_search"].nunique() == 1
     name = table["shared_search"][0]
-    assert name.startswith("tiny-paper-") and all(line.startswith(f"{name}: ") and line.endswith("of 6 trials were run here") for line in last)
+    assert name.startswith("tiny-paper-") and all(
+        line.startswith(f"{name}: ") and line.endswith("of 6 trials were run here") for line in last
+    )
     assert sum(int(line.split()[1]) for line in last) == 6
     assert PASSWORD not in "".join(path.read_text() for path in folder.glob("*.log"))
 
@@ -225,8 +278,17 @@ def test_workers_killed_over_and_over_lose_no_trial(folder, url):
 
 def run(url, trials=4, name="tiny-paper-1"):
     data = np.zeros((12, 3)), np.zeros((12, 3)), np.full(6, 2)
-    return search_shared.run(*data, url=url, name=name, seed=7, trials=trials, parts=search.folds(6, 2, seed=7), frames_per_step=1,
-                             epochs=1, ranges=RANGES)
+    return search_shared.run(
+        *data,
+        url=url,
+        name=name,
+        seed=7,
+        trials=trials,
+        parts=search.folds(6, 2, seed=7),
+        frames_per_step=1,
+        epochs=1,
+        ranges=RANGES,
+    )
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")  # warnings are caught a thread at a time
@@ -239,8 +301,12 @@ def test_many_at_once_keep_the_budget_and_agree(quick, url):
         thread.join()
     check_whole(look(url), 15, 2)
     assert len(found) == 5 and all(search.table(other).equals(search.table(found[0])) for other in found)
-    assert search.best(found[0])["learning_rate"] == min(trial.params["learning_rate"] for trial in found[0] if trial.state == TrialState.COMPLETE)
-    assert [trial.number for trial in run(url, trials=5)] == [trial.number for trial in found[0]][:5]  # a smaller budget: the first
+    assert search.best(found[0])["learning_rate"] == min(
+        trial.params["learning_rate"] for trial in found[0] if trial.state == TrialState.COMPLETE
+    )
+    assert [trial.number for trial in run(url, trials=5)] == [trial.number for trial in found[0]][
+        :5
+    ]  # a smaller budget: the first
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -260,7 +326,9 @@ def test_a_long_fit_is_not_taken_for_dead(quick, url, monkeypatch):
     other.join()
     trials = look(url)
     check_whole(trials, 2, 2)
-    assert len(folds) == 4 and all(trial.user_attrs.get("given_back") for trial in trials if trial.state == TrialState.FAIL)
+    assert len(folds) == 4 and all(
+        trial.user_attrs.get("given_back") for trial in trials if trial.state == TrialState.FAIL
+    )
 
 
 def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypatch, capsys):
@@ -281,7 +349,11 @@ def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypa
     check_whole(look(url), 4, 2)
     assert found[1].params["learning_rate"] == folds[3] and len(found[1].user_attrs["errors"]) == 2
     shown = capsys.readouterr().out
-    assert "0 of 4 trials are finished" in shown and "1 of 4 trials are finished" in shown and "3 of 4 trials were run here" in shown
+    assert (
+        "0 of 4 trials are finished" in shown
+        and "1 of 4 trials are finished" in shown
+        and "3 of 4 trials were run here" in shown
+    )
 
 
 def test_an_error_in_a_fit_ends_the_worker_and_loses_nothing(quick, url, monkeypatch):
@@ -301,7 +373,9 @@ def test_a_trial_killed_before_its_first_heartbeat_is_tried_again(quick, url):
     study.ask()
     found = run(url)
     check_whole(look(url), 4, 2)
-    assert [trial.user_attrs.get("again") for trial in found[:2]] == [0, 1] and len({trial.number for trial in found}) == 4
+    assert [trial.user_attrs.get("again") for trial in found[:2]] == [0, 1] and len(
+        {trial.number for trial in found}
+    ) == 4
 
 
 def test_what_was_drawn_last_is_tried_again_where_two_asked_for_it(quick, url):
@@ -337,16 +411,29 @@ def test_a_worker_taken_for_dead_drops_its_trial_and_goes_on(quick, url, monkeyp
 
 
 def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsys):
-    training = estimators.read_training(folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml"))
-    settings = {"folder": folder / "reports/tiny/results/02_search", "seed": 1, "storage": url, "folds": 2, "trials": 1,
-                "frames_per_step": 10, "epochs": 1, "ranges": RANGES}
+    training = estimators.read_training(
+        folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml")
+    )
+    settings = {
+        "folder": folder / "reports/tiny/results/02_search",
+        "seed": 1,
+        "storage": url,
+        "folds": 2,
+        "trials": 1,
+        "frames_per_step": 10,
+        "epochs": 1,
+        "ranges": RANGES,
+    }
     asked = recipes.load(ROOT / "params/recipes/paper.yaml")
     first, _ = estimators.search(training, asked, **settings)
     training.forces[0] += 0.001
     second, _ = estimators.search(training, asked, **settings)
     shown = capsys.readouterr().out
     assert first["shared_search"][0] != second["shared_search"][0]
-    assert f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown and shown.count("not reproducible") == 2
+    assert (
+        f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown
+        and shown.count("not reproducible") == 2
+    )
     assert "shared_search" not in estimators.search(training, asked, **settings | {"storage": None})[0]
 
 
@@ -355,21 +442,32 @@ def refused(folder, monkeypatch, capsys, storage, recipe="paper"):
     monkeypatch.setenv("STORAGE", storage)
     assert search_worker.main([*arguments(folder, recipe), "--check"]) == 1
     shown = capsys.readouterr()
-    assert shown.out == "" and shown.err.startswith("error: ") and shown.err.count("\n") == 1 and "Traceback" not in shown.err
+    assert (
+        shown.out == ""
+        and shown.err.startswith("error: ")
+        and shown.err.count("\n") == 1
+        and "Traceback" not in shown.err
+    )
     return shown.err
 
 
-@pytest.mark.parametrize(("storage", "said"), [
-    ("", "STORAGE names none"),
-    ("hello hunter2", "what it holds is none"),
-    ("postgresql://me:hunter2@host:port/grf", "what it holds is none"),
-    ("postgresql+psycopg://me:p@hunter2@host/grf", "@ is %40"),
-    ("sqlite:///search.db", "A file takes one writer at a time"),
-    ("mssql://me:hunter2@host/grf", "STORAGE names mssql"),
-    ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+psycopg2 is not installed"),
-    ("postgresql+nonsense://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+nonsense is not installed"),
-    ("postgresql+psycopg://me:hunter2@127.0.0.1:1/grf?options=hunter2", "postgresql+psycopg://me:***@127.0.0.1:1/grf cannot be used"),
-])
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        ("", "STORAGE names none"),
+        ("hello hunter2", "what it holds is none"),
+        ("postgresql://me:hunter2@host:port/grf", "what it holds is none"),
+        ("postgresql+psycopg://me:p@hunter2@host/grf", "@ is %40"),
+        ("sqlite:///search.db", "A file takes one writer at a time"),
+        ("mssql://me:hunter2@host/grf", "STORAGE names mssql"),
+        ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+psycopg2 is not installed"),
+        ("postgresql+nonsense://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+nonsense is not installed"),
+        (
+            "postgresql+psycopg://me:hunter2@127.0.0.1:1/grf?options=hunter2",
+            "postgresql+psycopg://me:***@127.0.0.1:1/grf cannot be used",
+        ),
+    ],
+)
 def test_a_database_that_cannot_be_used_is_refused_in_one_message(folder, monkeypatch, capsys, storage, said):
     message = refused(folder, monkeypatch, capsys, storage)
     assert said in message and "hunter2" not in message
@@ -378,12 +476,16 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_message(folder, monkey
 def test_a_server_that_does_not_answer_is_not_waited_for(folder, monkeypatch, capsys):
     monkeypatch.setattr(database, "CONNECT_S", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        message = refused(folder, monkeypatch, capsys, f"postgresql+psycopg://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/grf")
+        message = refused(
+            folder, monkeypatch, capsys, f"postgresql+psycopg://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/grf"
+        )
     assert "timeout expired" in message and "hunter2" not in message
 
 
 def test_a_recipe_without_a_search_has_nothing_to_join(folder, monkeypatch, capsys):
-    assert "the recipe physics (kernel_ridge) has none to share" in refused(folder, monkeypatch, capsys, "", recipe="physics")
+    assert "the recipe physics (kernel_ridge) has none to share" in refused(
+        folder, monkeypatch, capsys, "", recipe="physics"
+    )
 
 
 def test_a_wrong_password_is_not_shown(url, folder, monkeypatch, capsys):
@@ -397,6 +499,7 @@ def test_a_wrong_password_is_not_shown(url, folder, monkeypatch, capsys):
 
 def test_a_database_that_breaks_off_is_one_message(quick, url, monkeypatch):
     import psycopg
+
     fold_error = model.fold_error
 
     def gone(*parts, **settings):
@@ -413,7 +516,9 @@ def test_a_database_that_breaks_off_is_one_message(quick, url, monkeypatch):
 
 def search_in_notebook(project, tidy, url, monkeypatch, capsys):
     """Run notebook 02 of a study in the copy of the project; returns (status, what it showed and left, its reports)."""
-    folder = write_study(tidy, project / "shared", yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8")))
+    folder = write_study(
+        tidy, project / "shared", yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
+    )
     monkeypatch.chdir(project)
     monkeypatch.setenv("STORAGE", url)
     status = report.main(["run", "notebooks/02_search.ipynb", *arguments(folder)])
@@ -427,9 +532,13 @@ def test_notebook_02_joins_and_shows_no_password(project, tidy, url, monkeypatch
     assert status == 0 and not any(secret in text for secret in ("s3cr3t", "p@ss", "p%40ss"))
     page = (folder / "reports/tiny/02_search.html").read_text(encoding="utf-8")
     assert "not reproducible" in page and "2 of 2 trials were run here" in page
-    assert store.read(folder / "reports/tiny/results", "02_search/search.csv")["shared_search"][0].startswith("tiny-paper-")
+    assert store.read(folder / "reports/tiny/results", "02_search/search.csv")["shared_search"][0].startswith(
+        "tiny-paper-"
+    )
     assert not list((folder / "reports/tiny/results/02_search").glob("*.journal"))
-    assert search_worker.main(arguments(folder)) == 0  # the same search: the worker makes samples and settings as the notebook does
+    assert (
+        search_worker.main(arguments(folder)) == 0
+    )  # the same search: the worker makes samples and settings as the notebook does
     shown = capsys.readouterr().out
     assert "2 of 2 trials are finished" in shown and "0 of 2 trials were run here" in shown
 
@@ -437,7 +546,11 @@ def test_notebook_02_joins_and_shows_no_password(project, tidy, url, monkeypatch
 @pytest.mark.slow
 def test_a_notebook_that_failed_shows_no_password(project, tidy, url, monkeypatch, capsys):
     status, text, folder = search_in_notebook(project, tidy, url.replace("s3cr3t", "hunter2"), monkeypatch, capsys)
-    assert status == 1 and "password authentication failed" in text and not any(secret in text for secret in ("hunter2", "p@ss", "p%40ss"))
+    assert (
+        status == 1
+        and "password authentication failed" in text
+        and not any(secret in text for secret in ("hunter2", "p@ss", "p%40ss"))
+    )
     assert (folder / "reports/tiny/02_search.failed.ipynb").is_file()
 
 
@@ -456,5 +569,11 @@ def test_make_search_worker_and_reproduce_share_a_search(project, url, monkeypat
     joined = make(project, "search-worker", "STUDY=joined")
     assert joined.returncode == 0 and joined.stdout.rstrip().endswith("2 of 2 trials were run here"), joined.stderr
     done = make(project, "reproduce", "STUDY=joined")
-    assert done.returncode == 0 and "2 of 2 trials are finished" in done.stdout and "0 of 2 trials were run here" in done.stdout
-    assert not any(secret in joined.stdout + joined.stderr + done.stdout + done.stderr for secret in ("s3cr3t", "p@ss", "p%40ss"))
+    assert (
+        done.returncode == 0
+        and "2 of 2 trials are finished" in done.stdout
+        and "0 of 2 trials were run here" in done.stdout
+    )
+    assert not any(
+        secret in joined.stdout + joined.stderr + done.stdout + done.stderr for secret in ("s3cr3t", "p@ss", "p%40ss")
+    )

@@ -10,13 +10,36 @@ import yaml
 from conftest import ROOT
 from scipy.spatial.transform import Rotation
 
-from grfkit import FORCES, GRAVITY, INPUTS, POINTS, c3d, checks, contact, metrics, recordings, signals, split, stance, study, tracks
+from grfkit import (
+    FORCES,
+    GRAVITY,
+    INPUTS,
+    POINTS,
+    c3d,
+    checks,
+    contact,
+    metrics,
+    recordings,
+    signals,
+    split,
+    stance,
+    study,
+    tracks,
+)
 from grfkit.features import measured
 
 LIMITS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
 MASS = 70.0
-SETTINGS = {"mass_kg": MASS, "speed_m_s": 3.6, "treadmill": False, "force_cutoff_hz": None, "points_cutoff_hz": None,
-            "contact_threshold_n": 10.0, "padding_s": 0.010, "limits": LIMITS}
+SETTINGS = {
+    "mass_kg": MASS,
+    "speed_m_s": 3.6,
+    "treadmill": False,
+    "force_cutoff_hz": None,
+    "points_cutoff_hz": None,
+    "contact_threshold_n": 10.0,
+    "padding_s": 0.010,
+    "limits": LIMITS,
+}
 HALF = {"l": 0.1, "r": -0.1}  # where each foot runs, m to the left
 
 
@@ -27,7 +50,9 @@ def recording(*, second_force=0.3, offset_n=0.0):
     points[..., 0] = 3.6 * time[:, None]
     for i, name in enumerate(POINTS):
         points[:, i, 1] = HALF.get(name[0], 0.0) if "_" in name else 0.0
-        points[:, i, 2] = {"pelvis": 1.0, "hip": 0.9, "knee": 0.5, "ankle": 0.1, "heel": 0.05, "toe": 0.03}[name.split("_")[-1]]
+        points[:, i, 2] = {"pelvis": 1.0, "hip": 0.9, "knee": 0.5, "ankle": 0.1, "heel": 0.05, "toe": 0.03}[
+            name.split("_")[-1]
+        ]
     plates = []
     for side, start, x in (("l", 0.3, 1.0), ("r", 0.7, 2.2)):
         foot = [POINTS.index(f"{side}_{part}") for part in ("heel", "toe")]
@@ -35,12 +60,16 @@ def recording(*, second_force=0.3, offset_n=0.0):
         points[np.ix_(planted, foot, [0])] = np.array([x, x + 0.25])[None, :, None]
         points[np.ix_(~planted, foot, [2])] += 0.3
         share = np.clip((force_time - start) / 0.23, 0, 1)
-        wave = MASS * 9.81 * np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=1)
+        wave = (
+            MASS * 9.81 * np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=1)
+        )
         cop = np.tile([x + 0.12, HALF[side], 0.0], (1200, 1))
         low = 0.6 if side == "l" else 1.8
         corners = np.array([[low, -0.4, 0], [low + 1.2, -0.4, 0], [low + 1.2, 0.4, 0], [low, 0.4, 0]])
         plates.append(c3d.Plate(wave + offset_n, cop, corners))
-    return c3d.Recording({}, 100.0, plates, 1000.0), points + [0, 0, 1] * bounce(time)[:, None, None] * (np.arange(11) == 0)[:, None]
+    return c3d.Recording({}, 100.0, plates, 1000.0), points + [0, 0, 1] * bounce(time)[:, None, None] * (
+        np.arange(11) == 0
+    )[:, None]
 
 
 def bounce(time):
@@ -49,12 +78,16 @@ def bounce(time):
 
 
 def reasons(record, points, **changes):
-    return [str(outcome) if isinstance(outcome, stance.Excluded) else "kept"
-            for _, _, outcome in stance.cut(record, points, **SETTINGS | changes)]
+    return [
+        str(outcome) if isinstance(outcome, stance.Excluded) else "kept"
+        for _, _, outcome in stance.cut(record, points, **SETTINGS | changes)
+    ]
 
 
 def test_contacts_agree_with_a_literal_count():
-    force = np.r_[np.zeros(50), np.full(200, 500.0), np.zeros(80), np.full(30, 50.0), np.zeros(40), np.full(100, 900.0), 0]
+    force = np.r_[
+        np.zeros(50), np.full(200, 500.0), np.zeros(80), np.full(30, 50.0), np.zeros(40), np.full(100, 900.0), 0
+    ]
     assert contact.contacts(force, threshold_n=10, rate_hz=1000) == [(50, 250), (400, 500)]  # 50 N is noise, not a foot
 
 
@@ -130,7 +163,12 @@ def test_cut_excludes_a_foot_beyond_the_plate_of_either_side(number):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_cut_keeps_pressure_under_the_toe_and_excludes_it_where_it_is_unknown_or_far(number):
-    for ahead, expected in ((0.13, "kept"), (-0.12, "kept"), (0.30, "centre of pressure"), (np.nan, "centre of pressure")):
+    for ahead, expected in (
+        (0.13, "kept"),
+        (-0.12, "kept"),
+        (0.30, "centre of pressure"),
+        (np.nan, "centre of pressure"),
+    ):
         record, points = recording()
         plate = record.plates[number]
         record.plates[number] = c3d.Plate(plate.force, plate.cop + [ahead, 0, 0], plate.corners)
@@ -164,7 +202,10 @@ def halved(record, points, number, *, at):
     plate = record.plates[number]
     ahead = np.clip((np.arange(len(plate.force)) - at) / 60, 0, 1)[:, None]
     middle = plate.corners[:, 0].mean()
-    near, far = (np.where((plate.corners[:, :1] < middle) == low, plate.corners, [[middle, 0, 0]] + plate.corners * [0, 1, 1]) for low in (True, False))
+    near, far = (
+        np.where((plate.corners[:, :1] < middle) == low, plate.corners, [[middle, 0, 0]] + plate.corners * [0, 1, 1])
+        for low in (True, False)
+    )
     record.plates[number] = c3d.Plate(plate.force * (1 - ahead), plate.cop - [0.05, 0, 0], near)
     record.plates.append(c3d.Plate(plate.force * ahead, plate.cop + [0.05, 0, 0], far))
     return record, points
@@ -251,7 +292,9 @@ def test_cut_says_foot_and_not_speed_of_somebody_who_stands_by():
     points[:] = points[60] + [0, 2.0, 0]
     points[:, [POINTS.index("l_toe"), POINTS.index("r_toe")], 0] += 0.2
     found = reasons(record, points)
-    assert sum("centre of pressure" in reason for reason in found) == 2 and not any("speed" in reason for reason in found)
+    assert sum("centre of pressure" in reason for reason in found) == 2 and not any(
+        "speed" in reason for reason in found
+    )
 
 
 def test_cut_excludes_a_step_over_two_plates_where_both_feet_may_be_meant():
@@ -284,7 +327,10 @@ def test_cut_excludes_frames_missing_in_many_short_gaps():
     assert reasons(record, points) == ["points missing in more than 20 % of frames", "kept"]
 
 
-@pytest.mark.parametrize(("speed", "expected"), [(3.6, "kept"), (3.2, "kept"), (2.9, "speed more than 15 % off the listed one"), (4.5, "speed more than 15 % off")])
+@pytest.mark.parametrize(
+    ("speed", "expected"),
+    [(3.6, "kept"), (3.2, "kept"), (2.9, "speed more than 15 % off the listed one"), (4.5, "speed more than 15 % off")],
+)
 def test_cut_compares_the_listed_speed_with_the_pelvis(speed, expected):
     assert all(expected in reason for reason in reasons(*recording(), speed_m_s=speed))
 
@@ -309,7 +355,8 @@ def test_lag_finds_a_planted_one(late_s):
     def pelvis(at):  # the steady part of the twice-integrated force: its first two harmonics
         swing = 2 * np.pi / 0.68
         phase = swing * (at - late_s - 0.4)
-        return -1500 / 70 * (0.5 * np.sin(phase) / swing**2 - 2 / (3 * np.pi) * np.cos(2 * phase) / (2 * swing)**2)
+        return -1500 / 70 * (0.5 * np.sin(phase) / swing**2 - 2 / (3 * np.pi) * np.cos(2 * phase) / (2 * swing) ** 2)
+
     assert checks.lag(force, 1000, pelvis, spans) == pytest.approx(late_s, abs=0.003)
     assert np.isnan(checks.lag(force, 1000, pelvis, []))
 
@@ -327,7 +374,9 @@ def test_zero_level_follows_offset_and_drift_but_no_runner():
     noise = np.random.default_rng(1).normal(size=(9000, 3))
     force = np.outer(running, [0, 0, 1.0]) + drift + noise
     level = contact.zero_level(force, force[:, 2], 300)
-    np.testing.assert_allclose(level[300:-300], drift[300:-300], atol=3)  # frames of light load count as unloaded: some N
+    np.testing.assert_allclose(
+        level[300:-300], drift[300:-300], atol=3
+    )  # frames of light load count as unloaded: some N
     standing = np.r_[np.zeros(900), np.full(1800, 700.0), np.zeros(900)]
     np.testing.assert_allclose(contact.zero_level(standing[:, None], standing, 300), 0, atol=1e-9)
 
@@ -337,7 +386,9 @@ def test_weigh_gives_the_mass_over_whole_strides():
     vertical, spans = np.zeros(4000), []
     for number, first in enumerate([100, 440, 780, 1120, 1460, 2500, 2840]):
         strength = 1.1 if number % 2 == 0 else 0.9
-        vertical[first:first + 240] = strength * 70 * GRAVITY * 0.34 / 0.24 * np.pi / 2 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
+        vertical[first : first + 240] = (
+            strength * 70 * GRAVITY * 0.34 / 0.24 * np.pi / 2 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
+        )
         spans.append((first, first + 240))
     impulse, duration = contact.weigh(vertical, spans[:5], hz=1000)
     assert duration == pytest.approx(4 * 0.34) and contact.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
@@ -353,7 +404,9 @@ def test_heading_takes_the_path_or_the_axis_it_nearly_follows(degrees, expected)
     points = np.zeros((60, 11, 3)) + np.linspace(0, 3, 60)[:, None, None] * ahead
     points[40:, :, 1] += 1.5  # a jump to another person is no path
     points[:3] = np.nan
-    np.testing.assert_allclose(tracks.heading(points), [np.cos(np.radians(expected)), np.sin(np.radians(expected)), 0], atol=1e-9)
+    np.testing.assert_allclose(
+        tracks.heading(points), [np.cos(np.radians(expected)), np.sin(np.radians(expected)), 0], atol=1e-9
+    )
     for still in (np.zeros((60, 11, 3)), np.full((60, 11, 3), np.nan)):
         with pytest.raises(checks.Excluded, match="the pelvis is not seen to travel"):
             tracks.heading(still)
@@ -362,7 +415,12 @@ def test_heading_takes_the_path_or_the_axis_it_nearly_follows(degrees, expected)
 def test_beyond_measures_along_the_edges_of_a_turned_plate():
     turn = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
     corners = np.array([[0, 0, 0], [0.9, 0, 0], [0.9, 0.6, 0], [0, 0.6, 0]])
-    for place, expected in (([0.45, 0.3, 0], -0.3), ([1.0, 0.3, 0], 0.1), ([0.45, -0.2, 0], 0.2), ([0.88, 0.3, 5], -0.02)):
+    for place, expected in (
+        ([0.45, 0.3, 0], -0.3),
+        ([1.0, 0.3, 0], 0.1),
+        ([0.45, -0.2, 0], 0.2),
+        ([0.88, 0.3, 5], -0.02),
+    ):
         for order in (corners, corners[::-1], np.roll(corners, 1, axis=0)):
             assert contact.beyond(turn @ place + [3, 4, 0], order @ turn.T + [3, 4, 0]) == pytest.approx(expected)
 
@@ -382,8 +440,14 @@ def test_check_braking_first_catches_a_reversed_direction():
 
 
 def cohort(runners=12, shoes="AB", laps=4, trials=2):
-    rows = [(f"v{r:02d}", shoe, str(lap), str(trial), side) for r in range(runners) for shoe in shoes
-            for lap in range(laps) for trial in range(trials) for side in "lr"]
+    rows = [
+        (f"v{r:02d}", shoe, str(lap), str(trial), side)
+        for r in range(runners)
+        for shoe in shoes
+        for lap in range(laps)
+        for trial in range(trials)
+        for side in "lr"
+    ]
     return pd.DataFrame(rows, columns=["runner", "shoe", "lap", "trial", "side"]).assign(split="")
 
 
@@ -398,7 +462,9 @@ def test_draw_never_has_a_runner_on_both_sides():
         assert not sides["train"] & (sides["test"] | sides["unused"]) and len(sides["test"]) == 4
         test = table[drawn == "test"]
         assert (test.groupby("runner").size() == 1 * 3 * 2 * 2).all()  # shoes, laps, trials, sides
-        assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (test.groupby("runner")["lap"].nunique() == 3).all()
+        assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (
+            test.groupby("runner")["lap"].nunique() == 3
+        ).all()
 
 
 def test_draw_leaves_other_speeds_alone():
@@ -406,8 +472,8 @@ def test_draw_leaves_other_speeds_alone():
     table = cohort()
     others = table.assign(split="other_speed", lap="9")
     both = split.draw(pd.concat([table, others], ignore_index=True), seed=1, **SPLIT)
-    assert (both[len(table):] == "other_speed").all()
-    pd.testing.assert_series_equal(both[:len(table)], split.draw(table, seed=1, **SPLIT))
+    assert (both[len(table) :] == "other_speed").all()
+    pd.testing.assert_series_equal(both[: len(table)], split.draw(table, seed=1, **SPLIT))
 
 
 def test_draw_wants_both_stances_of_every_trial_of_a_lap():
@@ -438,10 +504,27 @@ def test_draw_follows_the_seed_and_the_named_runners():
 
 def preprocess(params, folder, trials, *, weights=False, **changes):
     settings = study.load(params).sections["01_preprocess"]
-    names = ("forward", "up", "plates", "treadmill", "speed_m_s", "other_speeds_m_s", "body_weight", "force_cutoff_hz", "points_cutoff_hz",
-             "contact_threshold_n", "padding_s")
+    names = (
+        "forward",
+        "up",
+        "plates",
+        "treadmill",
+        "speed_m_s",
+        "other_speeds_m_s",
+        "body_weight",
+        "force_cutoff_hz",
+        "points_cutoff_hz",
+        "contact_threshold_n",
+        "padding_s",
+    )
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    return stance.collect(trials, folder, **{"landmark_source": source, "limits": settings["checks"]} | {name: settings[name] for name in names} | changes)[:4 if weights else 3]
+    return stance.collect(
+        trials,
+        folder,
+        **{"landmark_source": source, "limits": settings["checks"]}
+        | {name: settings[name] for name in names}
+        | changes,
+    )[: 4 if weights else 3]
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +535,7 @@ def virtual(tmp_path_factory):
 def plant(folder, *, each, **design):
     """Record a virtual study with `each` faults of every kind."""
     from grfkit import virtual
+
     plan = study.load(ROOT / "params" / "virtual.yaml").laboratory
     plan |= {name: each for name in plan if name.endswith(("_trials", "_steps"))} | design
     virtual.record(folder, seed=5, **plan)
@@ -473,12 +557,25 @@ def check_faults(virtual):
     stances, frames, excluded = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     planted = pd.read_csv(virtual / "planted.csv").set_index("file")["side"]
     expected = {(file, side) for file in trials["file"] for side in "lr"}
-    expected -= {(file, side) for file, sides in planted.items() for side in (("l", "r") if sides == "both" else (sides,))}
+    expected -= {
+        (file, side) for file, sides in planted.items() for side in (("l", "r") if sides == "both" else (sides,))
+    }
     assert set(zip(stances["file"], stances["side"], strict=True)) == expected
     assert len(excluded) + len(stances) == 2 * len(trials)  # nothing is dropped without a row
-    reason = excluded.groupby("file")["reason"].first().str.cat(pd.read_csv(virtual / "planted.csv").set_index("file")["fault"], sep=" <- ")
-    known = {"wrong_person": "wrong person", "missed_plate": "missed plate|vertical peak|no contact|not wholly", "lost_frames": "points missing",
-             "stuck_force": "does not return to zero", "unsynchronised": "not synchronised", "wrong_mass": "the plates weigh .* kg, listed are", "wrong_speed": "speed more than"}
+    reason = (
+        excluded.groupby("file")["reason"]
+        .first()
+        .str.cat(pd.read_csv(virtual / "planted.csv").set_index("file")["fault"], sep=" <- ")
+    )
+    known = {
+        "wrong_person": "wrong person",
+        "missed_plate": "missed plate|vertical peak|no contact|not wholly",
+        "lost_frames": "points missing",
+        "stuck_force": "does not return to zero",
+        "unsynchronised": "not synchronised",
+        "wrong_mass": "the plates weigh .* kg, listed are",
+        "wrong_speed": "speed more than",
+    }
     for text in reason:
         assert pd.Series([text.split(" <- ")[0]]).str.contains(known[text.split(" <- ")[1]]).all(), text
     return len(stances)
@@ -490,8 +587,10 @@ def test_collect_does_not_depend_on_the_order_of_files(virtual):
     two, others, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials[::-1])
     for row in one.itertuples():
         twin = two[(two["file"] == row.file) & (two["side"] == row.side)]["stance"].item()
-        np.testing.assert_array_equal(frames[frames["stance"] == row.stance].iloc[:, 2:].to_numpy(),
-                                      others[others["stance"] == twin].iloc[:, 2:].to_numpy())
+        np.testing.assert_array_equal(
+            frames[frames["stance"] == row.stance].iloc[:, 2:].to_numpy(),
+            others[others["stance"] == twin].iloc[:, 2:].to_numpy(),
+        )
 
 
 def test_collect_names_the_file_of_an_absent_marker(virtual, tmp_path):
@@ -499,7 +598,9 @@ def test_collect_names_the_file_of_an_absent_marker(virtual, tmp_path):
     params["01_preprocess"]["points"]["l_heel"] = "LHEE"
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     trials = recordings.read_trials(virtual, table="trials.csv")
-    with pytest.raises(ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"):
+    with pytest.raises(
+        ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"
+    ):
         preprocess(tmp_path / "other.yaml", virtual, trials)
 
 
@@ -533,8 +634,12 @@ def test_collect_excludes_a_trial_without_a_running_direction_and_goes_on(virtua
         content.write(str(tmp_path / file))
     stances, _, excluded = preprocess(ROOT / "params" / "virtual.yaml", tmp_path, trials, forward="found")
     assert set(stances["file"]) == {trials["file"].iloc[0]}
-    assert excluded[["file", "reason"]].to_numpy().tolist() == [[trials["file"].iloc[1], "no running direction: the pelvis is not seen to travel; "
-                                                                 "a treadmill, or another person"]]
+    assert excluded[["file", "reason"]].to_numpy().tolist() == [
+        [
+            trials["file"].iloc[1],
+            "no running direction: the pelvis is not seen to travel; a treadmill, or another person",
+        ]
+    ]
 
 
 def turned(source, path, degrees):
@@ -557,17 +662,25 @@ def theia(source, template, path):
     poses = np.tile(np.eye(4)[:, :, None, None], (1, 1, len(labels), frames))
     for i, label in enumerate(labels):
         segment = label.removesuffix("_4X4")
-        place = {"pelvis": "pelvis"} | {f"{side}_{a}": f"{side}_{b}" for side in "lr" for a, b in
-                                        (("thigh", "hip"), ("shank", "knee"), ("foot", "ankle"), ("toes", "toe"))}
+        place = {"pelvis": "pelvis"} | {
+            f"{side}_{a}": f"{side}_{b}"
+            for side in "lr"
+            for a, b in (("thigh", "hip"), ("shank", "knee"), ("foot", "ankle"), ("toes", "toe"))
+        }
         poses[:3, 3, i] = at[place.get(segment, "pelvis")].T
     for side in "lr":  # upright feet, with a heel that stays where it was in the mean
-        export["parameters"]["THEIA3D"][f"{side}_heel"]["value"] = np.nanmean(at[f"{side}_heel"] - at[f"{side}_ankle"], axis=0)[:, None] / 1000
+        export["parameters"]["THEIA3D"][f"{side}_heel"]["value"] = (
+            np.nanmean(at[f"{side}_heel"] - at[f"{side}_ankle"], axis=0)[:, None] / 1000
+        )
     export["data"]["points"] = np.zeros((4, 0, frames))
     export["data"]["meta_points"]["residuals"] = np.zeros((1, 0, frames))
     export["data"]["meta_points"]["camera_masks"] = np.zeros((7, 0, frames), bool)
     export["data"]["rotations"] = poses
-    for group, names in (("POINT", ["RATE"]), ("ANALOG", ["RATE", "LABELS", "UNITS"]),
-                         ("FORCE_PLATFORM", ["USED", "TYPE", "ZERO", "CORNERS", "ORIGIN", "CHANNEL", "CAL_MATRIX"])):
+    for group, names in (
+        ("POINT", ["RATE"]),
+        ("ANALOG", ["RATE", "LABELS", "UNITS"]),
+        ("FORCE_PLATFORM", ["USED", "TYPE", "ZERO", "CORNERS", "ORIGIN", "CHANNEL", "CAL_MATRIX"]),
+    ):
         for name in names:
             export["parameters"][group][name]["value"] = file["parameters"][group][name]["value"]
     export["parameters"]["ROTATION"]["RATE"]["value"] = file["parameters"]["POINT"]["RATE"]["value"]
@@ -583,9 +696,17 @@ def test_collect_reads_a_theia_export_as_it_reads_points(virtual, theia_export, 
         theia(virtual / file, theia_export, tmp_path / file)
     plain, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     # the upright foot's heel is not where the real one is: its place is not checked here
-    limits = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"] | {"foot_distance_m": 0.5, "beyond_plate_m": 0.5}
-    found, others, _ = preprocess(ROOT / "params" / "virtual.yaml", tmp_path, trials, limits=limits,
-                                  landmark_source={"points": None, "theia": True, "clusters": None})
+    limits = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"] | {
+        "foot_distance_m": 0.5,
+        "beyond_plate_m": 0.5,
+    }
+    found, others, _ = preprocess(
+        ROOT / "params" / "virtual.yaml",
+        tmp_path,
+        trials,
+        limits=limits,
+        landmark_source={"points": None, "theia": True, "clusters": None},
+    )
     assert found["side"].tolist() == plain["side"].tolist()
     same = [column for column in frames if "heel" not in column]
     np.testing.assert_allclose(others[same].to_numpy(), frames[same].to_numpy(), atol=1e-6)
@@ -593,7 +714,11 @@ def test_collect_reads_a_theia_export_as_it_reads_points(virtual, theia_export, 
 
 def from_points(files, file, points, **changes):
     """Cut a real overground recording without a table, its direction found: returns the recording and the outcomes."""
-    source = {"points": points, "theia": False, "clusters": None} if "pelvis" in points else {"points": None, "theia": False, "clusters": points}
+    source = (
+        {"points": points, "theia": False, "clusters": None}
+        if "pelvis" in points
+        else {"points": None, "theia": False, "clusters": points}
+    )
     trial = SimpleNamespace(file=file, static="JA1Static05.c3d")
     record, tracked = stance.load(trial, files, {}, source, forward="found", up="+z", plates=None)
     return record, stance.cut(record, tracked, **SETTINGS | {"points_cutoff_hz": 20.0} | changes)
@@ -605,34 +730,62 @@ def sided(names):
 
 def test_cut_reads_overground_running_over_eight_plates(plates):
     """Dorn 2012: 3.53 m/s along +y, five steps; the static trial weighs 755 N. Peaks as of running (BRIEF: 2.5, .39, .31 BW)."""
-    on = {"thigh": ["THLP", "THLD", "THAP", "THAD"], "shank": ["TIAP", "TIAD", "TILAT"], "foot": ["HEEL", "MFS", "MFL", "P1MT", "P5MT", "TOE"]}
-    places = {"knee": ("thigh", ["LEPI", "MEPI"]), "ankle": ("shank", ["LMAL", "MMAL"]), "heel": ("foot", ["HEEL"]), "toe": ("foot", ["TOE"])}
-    segments = {"pelvis": ["RASI", "LASI", "SACR"]} | {f"{s.lower()}_{name}": [s + each for each in on[name]] for s in "LR" for name in on}
+    on = {
+        "thigh": ["THLP", "THLD", "THAP", "THAD"],
+        "shank": ["TIAP", "TIAD", "TILAT"],
+        "foot": ["HEEL", "MFS", "MFL", "P1MT", "P5MT", "TOE"],
+    }
+    places = {
+        "knee": ("thigh", ["LEPI", "MEPI"]),
+        "ankle": ("shank", ["LMAL", "MMAL"]),
+        "heel": ("foot", ["HEEL"]),
+        "toe": ("foot", ["TOE"]),
+    }
+    segments = {"pelvis": ["RASI", "LASI", "SACR"]} | {
+        f"{s.lower()}_{name}": [s + each for each in on[name]] for s in "LR" for name in on
+    }
     marks = {"pelvis": {"segment": "pelvis", "markers": segments["pelvis"], "regression": None}}
     marks |= {f"{side}_hip": {"segment": "pelvis", "markers": None, "regression": "bell1990"} for side in "lr"}
-    marks |= {f"{s.lower()}_{point}": {"segment": f"{s.lower()}_{segment}", "markers": [s + name for name in names], "regression": None}
-              for s in "LR" for point, (segment, names) in places.items()}
-    clusters = {"segments": segments, "landmarks": marks, "max_residual_m": 0.03,
-                "pelvis_markers": {"l_asis": "LASI", "r_asis": "RASI", "l_psis": "SACR", "r_psis": "SACR"}}
+    marks |= {
+        f"{s.lower()}_{point}": {
+            "segment": f"{s.lower()}_{segment}",
+            "markers": [s + name for name in names],
+            "regression": None,
+        }
+        for s in "LR"
+        for point, (segment, names) in places.items()
+    }
+    clusters = {
+        "segments": segments,
+        "landmarks": marks,
+        "max_residual_m": 0.03,
+        "pelvis_markers": {"l_asis": "LASI", "r_asis": "RASI", "l_psis": "SACR", "r_psis": "SACR"},
+    }
     _, found = from_points(plates, "JA1Gait21.c3d", clusters, mass_kg=755 / GRAVITY, speed_m_s=3.53)
     assert [side for side, _, _ in found] == ["l", "r", "l", "r", "l"]
     assert not [reason for _, _, reason in found if isinstance(reason, stance.Excluded)]
     for _, _, (row, table) in found:
         ap, _, vertical = table[table[:, -1] > 0, -3:].T
         assert 2.4 < vertical.max() < 2.9 and 0.2 < -ap.min() < 0.5 and 0.2 < ap.max() < 0.5
-        assert ap[:len(ap) // 2].mean() < -0.1 and ap[len(ap) // 2:].mean() > 0.1  # brakes, then propels
+        assert ap[: len(ap) // 2].mean() < -0.1 and ap[len(ap) // 2 :].mean() > 0.1  # brakes, then propels
     row = found[0][2][0]
-    assert contact.mass(row["impulse_n_s"], row["weighed_s"]) == pytest.approx(755 / GRAVITY, rel=0.03)  # four steps, two strides
+    assert contact.mass(row["impulse_n_s"], row["weighed_s"]) == pytest.approx(
+        755 / GRAVITY, rel=0.03
+    )  # four steps, two strides
 
 
 def test_cut_reads_overground_running_on_a_kistler_plate(plates):
     """Running_0002: one right stance along -x at 3.1 m/s, no body mass: in newtons, by a mass of 1 / g. Markers on the skin for joints."""
-    names = sided({"hip": "{}ASIS", "knee": "{}KneeLat", "ankle": "{}AnkleLat", "heel": "{}Heel", "toe": "{}PHAL2"}) | {"pelvis": "LBackAsis"}
-    record, found = from_points(plates, "Running_0002.c3d", names, mass_kg=1 / GRAVITY, speed_m_s=3.1, limits=LIMITS | {"segment_change": 0.5})
+    names = sided({"hip": "{}ASIS", "knee": "{}KneeLat", "ankle": "{}AnkleLat", "heel": "{}Heel", "toe": "{}PHAL2"}) | {
+        "pelvis": "LBackAsis"
+    }
+    record, found = from_points(
+        plates, "Running_0002.c3d", names, mass_kg=1 / GRAVITY, speed_m_s=3.1, limits=LIMITS | {"segment_change": 0.5}
+    )
     (side, _, (row, table)), (other, _, reason) = found
     assert (side, other, str(reason)) == ("r", "l", "no contact of this foot on a plate")
     ap, _, vertical = table[table[:, -1] > 0, -3:].T
-    assert 1300 < vertical.max() < 1500 and ap[:len(ap) // 2].mean() < -50 and ap[len(ap) // 2:].mean() > 50
+    assert 1300 < vertical.max() < 1500 and ap[: len(ap) // 2].mean() < -50 and ap[len(ap) // 2 :].mean() > 50
     assert -250 < ap.min() < -150 and 150 < ap.max() < 250
 
 
@@ -643,13 +796,20 @@ def test_collect_weighs_and_divides_by_the_weighed_mass(virtual):
     stances, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     np.testing.assert_allclose(stances["weighed_kg"], stances["mass_kg"], rtol=0.01)
     lighter = trials.assign(mass_kg=0.92 * trials["mass_kg"])
-    listed, weighed = (preprocess(ROOT / "params" / "virtual.yaml", virtual, lighter, body_weight=kind)[1] for kind in ("listed", "weighed"))
+    listed, weighed = (
+        preprocess(ROOT / "params" / "virtual.yaml", virtual, lighter, body_weight=kind)[1]
+        for kind in ("listed", "weighed")
+    )
     np.testing.assert_allclose(listed["grf_v"], frames["grf_v"] / 0.92, rtol=1e-5)
     ratio = stances["mass_kg"].iloc[0] / stances["weighed_kg"].iloc[0]
     np.testing.assert_allclose(weighed["grf_v"], frames["grf_v"] * ratio, rtol=1e-5)
     wrong = trials.assign(mass_kg=0.85 * trials["mass_kg"])
     stances, frames, excluded, weights = preprocess(ROOT / "params" / "virtual.yaml", virtual, wrong, weights=True)
-    assert len(stances) == len(frames) == 0 and len(weights) == 1 and excluded["reason"].str.startswith("mass: the plates weigh").all()
+    assert (
+        len(stances) == len(frames) == 0
+        and len(weights) == 1
+        and excluded["reason"].str.startswith("mass: the plates weigh").all()
+    )
 
 
 def test_collect_reads_real_running(rbds):
@@ -665,7 +825,9 @@ def test_collect_reads_real_running(rbds):
     assert 150 < len(stances) < 190 and set(stances["side"]) == {"l", "r"}
     assert abs(stances["side"].eq("l").sum() - stances["side"].eq("r").sum()) <= 4  # steps alternate
     read = measured(frames[metrics.in_stance(frames, stances)], vlr="touchdown_to_13")
-    assert read["active_peak_bw"].between(2.0, 3.2).all() and read["braking_peak_bw"].mean() == pytest.approx(0.38, abs=0.12)
+    assert read["active_peak_bw"].between(2.0, 3.2).all() and read["braking_peak_bw"].mean() == pytest.approx(
+        0.38, abs=0.12
+    )
     assert (stances["toeoff_s"] - stances["touchdown_s"]).between(0.19, 0.28).all()
     weights = weights.set_index("runner")["difference_pct"]
     assert weights.between(-7, 1).all() and len(weights) == 2  # -6.3 to +0.4 % over the 22 runners (data's README)
@@ -674,9 +836,17 @@ def test_collect_reads_real_running(rbds):
 def again(params, folder, trials, stances):
     settings = study.load(params).sections["01_preprocess"]
     names = ("forward", "up", "plates", "force_cutoff_hz", "points_cutoff_hz", "contact_threshold_n", "padding_s")
-    return [signals.read(row, trials, folder, landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
-                         limits=settings["checks"], **{name: settings[name] for name in names})
-            for _, row in stances.iterrows()]
+    return [
+        signals.read(
+            row,
+            trials,
+            folder,
+            landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
+            limits=settings["checks"],
+            **{name: settings[name] for name in names},
+        )
+        for _, row in stances.iterrows()
+    ]
 
 
 def test_signals_are_those_that_collect_has_cut(virtual):
@@ -705,6 +875,10 @@ def test_signals_of_real_running_are_filtered_as_collect_filters(rbds):
     row = stances.iloc[[3]]
     (recorded,), kept = again(params, rbds, trials, row), frames[frames["stance"] == 3]
     inside = (kept["grf_v"] > 0).to_numpy()
-    np.testing.assert_allclose(recorded.filtered[inside] / (row["mass_kg"].item() * GRAVITY), kept[FORCES][inside], atol=1e-6)
+    np.testing.assert_allclose(
+        recorded.filtered[inside] / (row["mass_kg"].item() * GRAVITY), kept[FORCES][inside], atol=1e-6
+    )
     np.testing.assert_allclose(recorded.points.reshape(len(kept), -1), kept[INPUTS], atol=1e-6)
-    assert np.abs(recorded.seen - recorded.points[0]).max() > 0.05 and len(recorded.seen) == pytest.approx(len(kept) / 2, abs=1)
+    assert np.abs(recorded.seen - recorded.points[0]).max() > 0.05 and len(recorded.seen) == pytest.approx(
+        len(kept) / 2, abs=1
+    )

@@ -20,6 +20,7 @@ def cubic(seed=0):
     def points(times, order=0):
         values = np.polynomial.polynomial.polyval(np.asarray(times), np.polynomial.polynomial.polyder(held, order))
         return np.moveaxis(values, 0, -1).reshape(*np.shape(times), 11, 3)
+
     return points
 
 
@@ -46,7 +47,9 @@ def test_motion_is_the_same_on_a_belt_as_overground():
     for velocity in ([-3.6, 0.0, 0.0], [1.0, -2.0, 0.0]):
         moved = steps.motion(points + times[:, None, None] * velocity, HZ, **CUT)
         for order in range(3):
-            np.testing.assert_allclose(moved.spline(times, order), still.spline(times, order), atol=1e-8)  # rounding, times rate squared
+            np.testing.assert_allclose(
+                moved.spline(times, order), still.spline(times, order), atol=1e-8
+            )  # rounding, times rate squared
         np.testing.assert_allclose(moved.way_m_s - still.way_m_s, velocity, atol=1e-10)
         assert moved.noise_m == pytest.approx(still.noise_m, rel=1e-6)
 
@@ -90,7 +93,9 @@ def test_motion_says_the_noise_of_points_at_any_rate_and_cutoff(rate, cutoff):
     moved = steps.motion(points, rate, cutoff_hz=cutoff, max_gap_s=0.04)
     assert moved.noise_m == pytest.approx(np.sqrt(np.mean(sizes**2)), rel=0.02)  # 132,000 numbers, and ends
     points[1000:1020, 5] += 0.3
-    assert steps.motion(points, rate, cutoff_hz=cutoff, max_gap_s=0.04).noise_m == pytest.approx(moved.noise_m, rel=0.03)
+    assert steps.motion(points, rate, cutoff_hz=cutoff, max_gap_s=0.04).noise_m == pytest.approx(
+        moved.noise_m, rel=0.03
+    )
 
 
 def test_find_finds_each_simulated_stance_once_on_its_side():
@@ -124,17 +129,24 @@ def test_over_lays_out_what_curve_inputs_lays_out_of_the_same_contacts():
     assert list(ours) == list(samples.KINDS)
     rows, lengths = [], []
     for contact in contacts.itertuples():
-        t = np.arange(round(-padding * rate), round((contact.toeoff_s - contact.touchdown_s + padding) * rate) + 1) / rate
+        t = (
+            np.arange(round(-padding * rate), round((contact.toeoff_s - contact.touchdown_s + padding) * rate) + 1)
+            / rate
+        )
         seen = curve(t + contact.touchdown_s) - (t + contact.touchdown_s)[:, None, None] * moved.way_m_s
         pelvis = (curve(contact.touchdown_s) - contact.touchdown_s * moved.way_m_s)[0] * [1, 1, 0]
-        rows.append(pd.DataFrame(np.column_stack([t, (seen - pelvis).reshape(len(t), 33)]), columns=["time_s", *INPUTS]))
+        rows.append(
+            pd.DataFrame(np.column_stack([t, (seen - pelvis).reshape(len(t), 33)]), columns=["time_s", *INPUTS])
+        )
         lengths.append(len(t))
     frames = pd.concat(rows, ignore_index=True).assign(**dict.fromkeys(FORCES, 0.0))
     points = frames[INPUTS].to_numpy().reshape(-1, 11, 3).copy()
-    points[lengths[0]:] = mirrored(points[lengths[0]:])
+    points[lengths[0] :] = mirrored(points[lengths[0] :])
     ends = np.repeat(contacts["toeoff_s"] - contacts["touchdown_s"], lengths).to_numpy()
     inside = ((frames["time_s"] > -1e-9) & (frames["time_s"] < ends + 1e-9)).to_numpy()
-    taken = samples.Samples(contacts, frames, points, np.zeros((len(frames), 3)), np.array(lengths), inside, np.array([False, True]))
+    taken = samples.Samples(
+        contacts, frames, points, np.zeros((len(frames), 3)), np.array(lengths), inside, np.array([False, True])
+    )
     theirs = samples.curve_inputs(taken, samples.KINDS)
     for kind in samples.KINDS:
         for mine, other in zip(ours[kind], theirs[kind], strict=True):
@@ -167,8 +179,10 @@ def test_the_left_leg_of_a_mirrored_runner_is_laid_out_as_the_right_one():
     found = found.assign(touchdown_s=found["mid_s"] - 0.1, toeoff_s=found["mid_s"] + 0.12).groupby("file").nth([1, 2])
     one, other = (found[found["file"] == name].reset_index(drop=True) for name in "ab")
     assert sorted(one["side"]) == ["l", "r"] and (one["side"] != other["side"]).all()
-    for lay in (lambda rows: steps.over(motions, rows, padding_s=0.03),
-                lambda rows: steps.about(motions, rows, rows["mid_s"].to_numpy(), reach_s=0.2, nodes=9)):
+    for lay in (
+        lambda rows: steps.over(motions, rows, padding_s=0.03),
+        lambda rows: steps.about(motions, rows, rows["mid_s"].to_numpy(), reach_s=0.2, nodes=9),
+    ):
         for mine, theirs in zip(lay(one).values(), lay(other).values(), strict=True):
             for a, b in zip(mine, theirs, strict=True):
                 np.testing.assert_allclose(a, b, atol=1e-3)  # single precision of accelerations up to some 1,000 m/s2
@@ -179,5 +193,7 @@ def test_laying_out_does_not_depend_on_the_order_of_rows_or_files():
     found = steps.find(motions)
     found = found.assign(touchdown_s=found["mid_s"] - 0.1, toeoff_s=found["mid_s"] + 0.1)
     order = np.random.default_rng(0).permutation(len(found))
-    plain, shuffled = (steps.over(motions, rows, padding_s=0.02)["velocities"][0] for rows in (found, found.iloc[order]))
+    plain, shuffled = (
+        steps.over(motions, rows, padding_s=0.02)["velocities"][0] for rows in (found, found.iloc[order])
+    )
     np.testing.assert_array_equal(plain[order], shuffled)

@@ -30,7 +30,12 @@ def test_save_and_read_give_the_same_settings(tmp_path, name):
 def test_save_keeps_arrays_whatever_their_order_in_memory(tmp_path):
     """A transposed array, or a selection along its last axis, does not lie in memory row by row."""
     array = np.arange(24.0).reshape(2, 3, 4)
-    arrays = {"whole": array, "transposed": array.T, "some": array[..., np.array([True, False, True, True])], "scalar": np.array(2.5)}
+    arrays = {
+        "whole": array,
+        "transposed": array.T,
+        "some": array[..., np.array([True, False, True, True])],
+        "scalar": np.array(2.5),
+    }
     store.save(tmp_path, "a.safetensors", arrays)
     for name, again in load_file(tmp_path / "a.safetensors").items():
         np.testing.assert_array_equal(again, arrays[name])
@@ -50,6 +55,7 @@ def test_read_says_which_notebook_to_run(tmp_path):
 
 def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path):
     import matplotlib.pyplot as plt
+
     rng = np.random.default_rng(0)
     measured, estimated = rng.normal(size=(2, 8, 100, 3)).cumsum(axis=2)
     estimated[:, 30:50, 2] += 40

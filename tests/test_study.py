@@ -17,12 +17,14 @@ PARAMS = ROOT / "params"
 @pytest.fixture
 def edited(tmp_path):
     """Write params/virtual.yaml with a change, return its path."""
+
     def write(change):
         content = yaml.safe_load((PARAMS / "virtual.yaml").read_text(encoding="utf-8"))
         change(content)
         path = tmp_path / "edited.yaml"
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
+
     return write
 
 
@@ -30,14 +32,22 @@ def edited(tmp_path):
 def test_load_accepts_the_studies_of_the_project(name):
     loaded = study.load(PARAMS / f"{name}.yaml")
     assert loaded.name == name
-    assert list(loaded.sections)[:7] == ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
+    assert list(loaded.sections)[:7] == [
+        "01_preprocess",
+        "02_search",
+        "03_train",
+        "04_table1",
+        "05_table2",
+        "06_table3",
+        "07_figure4",
+    ]
 
 
 @pytest.mark.parametrize("stem", sorted(p.stem for p in (ROOT / "notebooks").glob("[0-9]*.ipynb")))
 def test_parameters_cell_holds_the_values_of_virtual(stem):
     """So that Run All in JupyterLab is the default study."""
     cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
-    cell, = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
     values = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
     section = study.load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
@@ -57,7 +67,9 @@ def test_load_names_an_unknown_key_in_a_nested_section(edited):
 def test_load_says_why_1e_3_is_text(tmp_path):
     text = (PARAMS / "virtual.yaml").read_text(encoding="utf-8").replace("alpha: 0.05", "alpha: 5e-2")
     (tmp_path / "typed.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(study.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"):
+    with pytest.raises(
+        study.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"
+    ):
         study.load(tmp_path / "typed.yaml")
 
 
@@ -66,6 +78,7 @@ def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(
         del content["03_train"]["epochs"]
         content["02_search"]["folds"] = 1
         content["01_preprocess"]["treadmill"] = "yes"
+
     with pytest.raises(study.StudyError, match="breaks 3 rule") as error:
         study.load(edited(change))
     for key in ("03_train.epochs: missing", "02_search.folds: found 1", "01_preprocess.treadmill: found 'yes'"):
@@ -85,30 +98,47 @@ FETCH = {"url": "https://example.org/data", "sums": "set.sha256", "tables": {"pe
 def test_load_keeps_what_to_fetch(edited):
     assert study.load(edited(lambda c: None)).fetch is None
     assert study.load(edited(lambda c: c.update(fetch=FETCH))).fetch == FETCH
-    assert study.load(edited(lambda c: c.update(fetch={key: FETCH[key] for key in ("url", "sums")}))).fetch["tables"] == {}
+    assert (
+        study.load(edited(lambda c: c.update(fetch={key: FETCH[key] for key in ("url", "sums")}))).fetch["tables"] == {}
+    )
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
-    (lambda c: c["02_search"].update(learning_rate=[0.0, 0.02]), "greater than 0"),
-    (lambda c: c["02_search"].update(dropout=[0.0, 1.5]), "less than 1"),
-    (lambda c: c["02_search"].update(layers=[0, 2]), "greater than or equal to 1"),
-    (lambda c: c["02_search"].update(batch_size=[0]), "greater than or equal to 1"),
-    (lambda c: c["01_preprocess"].update(speed_m_s=[3.8, 3.4]), "the lower limit comes first"),
-    (lambda c: c.pop("laboratory"), "there is no section `laboratory`"),
-    (lambda c: c.update(fetch=FETCH | {"from": "x"}), r"fetch\.from: unknown key\. Known here: url, sums, tables"),
-    (lambda c: c.update(fetch={"url": FETCH["url"]}), r"fetch\.sums: missing"),
-    (lambda c: c.update(fetch=FETCH | {"url": "ftp://example.org"}), r"fetch\.url: found 'ftp://example\.org'"),
-    (lambda c: c.update(fetch=FETCH | {"tables": {"people.csv": []}}), r"fetch\.tables\.people\.csv: found \[\]"),
-    (lambda c: c["10_field"]["degraded"].update(rate=[]), r"10_field\.degraded\.rate: found \[\]"),  # its figure has a column for each way
-    (lambda c: c["10_field"].update(other_cutoffs_hz=[6.0, 9.0, 12.0]), r"10_field\.other_cutoffs_hz: found"),  # three lines
-    (lambda c: c["10_field"]["about"].update(licence=""), r"10_field\.about\.licence: found ''"),
-    (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
-    (lambda c: cluster(c)["landmarks"]["l_hip"].update(foo=1), r"l_hip\.foo: unknown key\. Known here: segment, markers"),
-    (lambda c: cluster(c)["landmarks"]["l_hip"].pop("regression"), "either markers or a regression"),
-    (lambda c: cluster(c)["landmarks"].update(l_knee={"segment": "l_thigh", "regression": "harrington2007"}), "found one for l_knee"),
-    (lambda c: cluster(c)["landmarks"]["l_knee"].update(segment="tail"), r"segments without markers: \['tail'\]"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
+        (lambda c: c["02_search"].update(learning_rate=[0.0, 0.02]), "greater than 0"),
+        (lambda c: c["02_search"].update(dropout=[0.0, 1.5]), "less than 1"),
+        (lambda c: c["02_search"].update(layers=[0, 2]), "greater than or equal to 1"),
+        (lambda c: c["02_search"].update(batch_size=[0]), "greater than or equal to 1"),
+        (lambda c: c["01_preprocess"].update(speed_m_s=[3.8, 3.4]), "the lower limit comes first"),
+        (lambda c: c.pop("laboratory"), "there is no section `laboratory`"),
+        (lambda c: c.update(fetch=FETCH | {"from": "x"}), r"fetch\.from: unknown key\. Known here: url, sums, tables"),
+        (lambda c: c.update(fetch={"url": FETCH["url"]}), r"fetch\.sums: missing"),
+        (lambda c: c.update(fetch=FETCH | {"url": "ftp://example.org"}), r"fetch\.url: found 'ftp://example\.org'"),
+        (lambda c: c.update(fetch=FETCH | {"tables": {"people.csv": []}}), r"fetch\.tables\.people\.csv: found \[\]"),
+        (
+            lambda c: c["10_field"]["degraded"].update(rate=[]),
+            r"10_field\.degraded\.rate: found \[\]",
+        ),  # its figure has a column for each way
+        (
+            lambda c: c["10_field"].update(other_cutoffs_hz=[6.0, 9.0, 12.0]),
+            r"10_field\.other_cutoffs_hz: found",
+        ),  # three lines
+        (lambda c: c["10_field"]["about"].update(licence=""), r"10_field\.about\.licence: found ''"),
+        (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
+        (
+            lambda c: cluster(c)["landmarks"]["l_hip"].update(foo=1),
+            r"l_hip\.foo: unknown key\. Known here: segment, markers",
+        ),
+        (lambda c: cluster(c)["landmarks"]["l_hip"].pop("regression"), "either markers or a regression"),
+        (
+            lambda c: cluster(c)["landmarks"].update(l_knee={"segment": "l_thigh", "regression": "harrington2007"}),
+            "found one for l_knee",
+        ),
+        (lambda c: cluster(c)["landmarks"]["l_knee"].update(segment="tail"), r"segments without markers: \['tail'\]"),
+    ],
+)
 def test_load_refuses_what_would_fail_later(edited, change, message):
     with pytest.raises(study.StudyError, match=message):
         study.load(edited(change))
@@ -121,7 +151,9 @@ def test_load_wants_all_11_points_from_one_source(edited):
         study.load(edited(lambda c: c["01_preprocess"].update(points=None)))
     with pytest.raises(study.StudyError, match="found points and theia"):
         study.load(edited(lambda c: c["01_preprocess"].update(theia=True)))
-    assert study.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections["01_preprocess"]["theia"]
+    assert study.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections["01_preprocess"][
+        "theia"
+    ]
 
 
 def test_load_wants_a_direction_on_a_treadmill(edited):
@@ -146,7 +178,10 @@ def test_table_beside_is_a_path_only_of_a_table_that_lies_beside_the_study(edite
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "mine.csv").touch()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    with pytest.raises(study.StudyError, match=r"edited\.yaml names .* mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it"):
+    with pytest.raises(
+        study.StudyError,
+        match=r"edited\.yaml names .* mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it",
+    ):
         study.table_beside(loaded)
 
 
@@ -160,14 +195,21 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
     """From any folder: the trials come out of the table beside the study; a table in the data folder keeps its name."""
     path = beside(edited, "trials.csv")
     section = yaml.safe_load(path.read_text(encoding="utf-8"))["01_preprocess"]
-    assert study.preprocessing(path) == study.load(path).sections["01_preprocess"] and study.preprocessing(path)["table"] == "trials.csv"
-    folder(runner="one").joinpath("trials.csv").rename(path.parent / "mine.csv")  # both lie in the folder of recordings here
+    assert (
+        study.preprocessing(path) == study.load(path).sections["01_preprocess"]
+        and study.preprocessing(path)["table"] == "trials.csv"
+    )
+    folder(runner="one").joinpath("trials.csv").rename(
+        path.parent / "mine.csv"
+    )  # both lie in the folder of recordings here
     folder(runner="other")
     path = beside(edited, "mine.csv")
     monkeypatch.chdir("/")
     read = study.preprocessing(path)
     assert recordings.read_trials(path.parent, table=read["table"])["runner"].tolist() == ["one", "one"]
-    assert {name: read[name] for name in section if name != "table"} == {name: section[name] for name in section if name != "table"}
+    assert {name: read[name] for name in section if name != "table"} == {
+        name: section[name] for name in section if name != "table"
+    }
 
 
 def test_load_says_which_studies_there_are():
@@ -184,13 +226,23 @@ def test_load_refuses_what_is_not_yaml(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a table of two trials."""
-    rows = [dict(zip(recordings.TRIAL_COLUMNS, [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""], strict=True)) for n in "ab"]
+    rows = [
+        dict(
+            zip(
+                recordings.TRIAL_COLUMNS,
+                [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""],
+                strict=True,
+            )
+        )
+        for n in "ab"
+    ]
     for n in "ab":
         (tmp_path / f"{n}.c3d").touch()
 
     def write(**changes):
         pd.DataFrame(rows).assign(**changes).to_csv(tmp_path / "trials.csv", index=False)
         return tmp_path
+
     return write
 
 
@@ -199,14 +251,20 @@ def test_read_trials_keeps_names_as_text(folder):
     assert trials["runner"].tolist() == ["002", "002"] and trials["mass_kg"].tolist() == [63.7, 63.7]
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"mass_kg": "6370"}, r"mass_kg must be a number from 20 to 250; found 6370|mass_kg must be a number from 20 to 250; found '6370'"),
-    ({"height_m": "170"}, "height_m must be a number from 1.0 to 2.5"),
-    ({"speed_m_s": "fast"}, "speed_m_s must be a number .* found 'fast'"),
-    ({"file": "a.c3d"}, "Each C3D file has one row; a.c3d has several"),
-    ({"runner": " "}, "runner must not be empty; found 2 row"),
-    ({"static": "none.c3d"}, "Each file of the table of trials must exist; 1 of 3 do not: none.c3d"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"mass_kg": "6370"},
+            r"mass_kg must be a number from 20 to 250; found 6370|mass_kg must be a number from 20 to 250; found '6370'",
+        ),
+        ({"height_m": "170"}, "height_m must be a number from 1.0 to 2.5"),
+        ({"speed_m_s": "fast"}, "speed_m_s must be a number .* found 'fast'"),
+        ({"file": "a.c3d"}, "Each C3D file has one row; a.c3d has several"),
+        ({"runner": " "}, "runner must not be empty; found 2 row"),
+        ({"static": "none.c3d"}, "Each file of the table of trials must exist; 1 of 3 do not: none.c3d"),
+    ],
+)
 def test_read_trials_names_what_is_wrong(folder, changes, message):
     with pytest.raises(study.StudyError, match=message):
         recordings.read_trials(folder(**changes), table="trials.csv")

@@ -47,7 +47,11 @@ def test_time_normalise_of_a_line_is_the_line():
 def literal_groups(rows, lengths, size):
     """group_frames, one frame at a time."""
     longest = max(-(-length // size) for length in lengths)
-    out, real, first = np.zeros((len(lengths), longest, size, rows.shape[1])), np.zeros((len(lengths), longest, size), bool), 0
+    out, real, first = (
+        np.zeros((len(lengths), longest, size, rows.shape[1])),
+        np.zeros((len(lengths), longest, size), bool),
+        0,
+    )
     for s, length in enumerate(lengths):
         for frame in range(longest * size):
             out[s, frame // size, frame % size] = rows[first + min(frame, length - 1)]
@@ -67,7 +71,9 @@ def test_group_frames_agrees_with_the_literal_version_and_inverts(size):
     np.testing.assert_array_equal(transform.ungroup_frames(steps, lengths, channels=2), rows)
 
 
-@hypothesis.given(lengths=strategies.lists(strategies.integers(1, 40), min_size=1, max_size=6), size=strategies.integers(1, 12))
+@hypothesis.given(
+    lengths=strategies.lists(strategies.integers(1, 40), min_size=1, max_size=6), size=strategies.integers(1, 12)
+)
 def test_ungroup_frames_inverts_group_frames_for_any_lengths(lengths, size):
     lengths = np.array(lengths)
     rows = np.arange(3 * lengths.sum(), dtype=float).reshape(-1, 3)
@@ -79,7 +85,9 @@ def test_ungroup_frames_inverts_group_frames_for_any_lengths(lengths, size):
 def test_middle_frames_of_single_frames_are_the_frames():
     lengths = np.array([4, 6])
     rows = RNG.normal(size=(10, 2))
-    np.testing.assert_array_equal(transform.middle_frames(rows, lengths, 1), transform.group_frames(rows, lengths, 1)[0])
+    np.testing.assert_array_equal(
+        transform.middle_frames(rows, lengths, 1), transform.group_frames(rows, lengths, 1)[0]
+    )
     np.testing.assert_array_equal(transform.middle_frames(rows, lengths, 3)[0, 0], rows[1])  # of 0, 1, 2
 
 

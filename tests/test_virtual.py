@@ -1,4 +1,5 @@
 """The virtual laboratory: Newton's laws first, then what cameras, plates and faults do to them."""
+
 from dataclasses import astuple
 from pathlib import Path
 
@@ -11,10 +12,23 @@ import yaml
 from grfkit import GRAVITY, POINTS, recordings, virtual, virtual_body, virtual_c3d, virtual_motion
 
 RATE = 1000
-QUIET = {"camera_hz": 100, "plate_hz": 1000, "joint_bias_m": 0.0, "joint_jitter_m": 0.0, "camera_cutoff_hz": 20.0,
-         "plate_noise_n": 0.0, "plate_drift_n": 0.0, "crosstalk": 0.0, "wrong_person_trials": 0,
-         "missed_plate_steps": 0, "lost_frame_trials": 0, "stuck_force_trials": 0, "unsynchronised_trials": 0,
-         "wrong_mass_trials": 0, "wrong_speed_trials": 0}
+QUIET = {
+    "camera_hz": 100,
+    "plate_hz": 1000,
+    "joint_bias_m": 0.0,
+    "joint_jitter_m": 0.0,
+    "camera_cutoff_hz": 20.0,
+    "plate_noise_n": 0.0,
+    "plate_drift_n": 0.0,
+    "crosstalk": 0.0,
+    "wrong_person_trials": 0,
+    "missed_plate_steps": 0,
+    "lost_frame_trials": 0,
+    "stuck_force_trials": 0,
+    "unsynchronised_trials": 0,
+    "wrong_mass_trials": 0,
+    "wrong_speed_trials": 0,
+}
 NOISY = {"plate_noise_n": 1.0, "plate_drift_n": 2.0, "crosstalk": 0.005}
 COHORT = {"men": 1, "women": 1, "shoes": 1, "laps": 1, "trials": 1}
 PARAMS = Path(__file__).parents[1] / "params"
@@ -38,9 +52,21 @@ def simulated(request):
 def faulty(tmp_path_factory):
     """A recording with planted faults."""
     folder = tmp_path_factory.mktemp("faulty")
-    settings = QUIET | COHORT | {"laps": 4, "trials": 3, "wrong_person_trials": 4,
-                                 "missed_plate_steps": 6, "lost_frame_trials": 5, "stuck_force_trials": 2,
-                                 "unsynchronised_trials": 2, "wrong_mass_trials": 2, "wrong_speed_trials": 2}
+    settings = (
+        QUIET
+        | COHORT
+        | {
+            "laps": 4,
+            "trials": 3,
+            "wrong_person_trials": 4,
+            "missed_plate_steps": 6,
+            "lost_frame_trials": 5,
+            "stuck_force_trials": 2,
+            "unsynchronised_trials": 2,
+            "wrong_mass_trials": 2,
+            "wrong_speed_trials": 2,
+        }
+    )
     return folder, virtual.record(folder, seed=3, **settings)
 
 
@@ -73,7 +99,7 @@ def test_simulate_changes_momentum_by_the_impulse(simulated):
     velocity = np.diff(weighed(motion), axis=0) * RATE
     for _, touchdown, toeoff in motion.contacts[1:3]:
         first, last = touchdown - 20, toeoff + 20
-        impulse = (motion.force.sum(axis=0)[first + 1:last + 1] - [0, 0, runner.mass_kg * GRAVITY]).sum(axis=0) / RATE
+        impulse = (motion.force.sum(axis=0)[first + 1 : last + 1] - [0, 0, runner.mass_kg * GRAVITY]).sum(axis=0) / RATE
         np.testing.assert_allclose(runner.mass_kg * (velocity[last] - velocity[first]), impulse, atol=1e-6)
 
 
@@ -81,7 +107,7 @@ def test_simulate_flies_along_a_parabola(simulated):
     _, motion = simulated
     for (_, _, toeoff), (_, touchdown, _) in zip(motion.contacts[:-1], motion.contacts[1:]):
         time = np.arange(touchdown - toeoff + 1) / RATE
-        flight = weighed(motion)[toeoff:touchdown + 1]
+        flight = weighed(motion)[toeoff : touchdown + 1]
         start = (flight[-1] - flight[0]) / time[-1] + [0, 0, GRAVITY * time[-1] / 2]
         fall = np.outer(time**2, [0, 0, -GRAVITY / 2])
         np.testing.assert_allclose(flight, flight[0] + np.outer(time, start) + fall, atol=1e-9)
@@ -91,7 +117,7 @@ def test_simulate_flies_along_a_parabola(simulated):
 def test_simulate_balances_braking_and_propulsion(simulated):
     runner, motion = simulated
     for side, touchdown, toeoff in motion.contacts:
-        force = motion.force[side, touchdown:toeoff + 1]
+        force = motion.force[side, touchdown : toeoff + 1]
         assert abs(force[:, 0].sum()) < 1e-9 * np.abs(force[:, 0]).sum()
         assert force[:, 0].argmin() < force[:, 0].argmax()  # braking first
         np.testing.assert_allclose(force[[0, -1]], 0, atol=1e-9)
@@ -108,7 +134,7 @@ def test_simulate_pushes_each_foot_inwards(simulated):
 def test_simulate_carries_body_weight_over_a_stride(simulated):
     runner, motion = simulated
     middle = [(touchdown + toeoff) / 2 for _, touchdown, toeoff in motion.contacts]
-    impulse = sum(motion.force[side, first:last + 1, 2].sum() for side, first, last in motion.contacts[1:3]) / RATE
+    impulse = sum(motion.force[side, first : last + 1, 2].sum() for side, first, last in motion.contacts[1:3]) / RATE
     two_steps = (middle[3] - middle[0]) * 2 / 3 / RATE
     assert impulse == pytest.approx(runner.mass_kg * GRAVITY * two_steps, rel=0.01)  # steps differ by some ms
 
@@ -130,7 +156,7 @@ def test_simulate_holds_planted_feet_still(simulated):
     _, motion = simulated
     for side, touchdown, toeoff in motion.contacts:
         for end, point in enumerate((5 * side + 4, 5 * side + 5)):
-            held = np.flatnonzero(motion.planted[side, touchdown:toeoff + 1, end]) + touchdown
+            held = np.flatnonzero(motion.planted[side, touchdown : toeoff + 1, end]) + touchdown
             assert np.ptp(motion.points[held, point], axis=0).max() < 1e-9
             assert len(held) > 0.25 * (toeoff - touchdown)
     assert motion.points[:, :, 2].min() > 0
@@ -175,7 +201,7 @@ def test_place_on_plates_leaves_the_neighbours_off(simulated):
     loads = virtual_c3d.plate_loads(placed.force, placed.centre)
     seen = (loads[..., 2] > 0).any(axis=0)
     for number, (side, touchdown, toeoff) in enumerate(placed.contacts):
-        assert seen[touchdown + 1:toeoff].all() if number in (1, 2) else not seen[touchdown:toeoff + 1].any()
+        assert seen[touchdown + 1 : toeoff].all() if number in (1, 2) else not seen[touchdown : toeoff + 1].any()
         feet = placed.points[(touchdown + toeoff) // 2, [5 * side + 4, 5 * side + 5]]
         if number in (1, 2):
             assert len(set(np.floor(feet[:, 0] / virtual_c3d.PLATE_LENGTH))) == 1
@@ -192,9 +218,9 @@ def test_record_reads_back_the_planted_forces(tmp_path):
         platforms = read(tmp_path / row.file)["data"]["platform"]
         total = sum(platform["force"].T for platform in platforms)
         for side, touchdown, toeoff in motion.contacts[1:3]:
-            planted = motion.force[side, touchdown:toeoff + 1]
+            planted = motion.force[side, touchdown : toeoff + 1]
             starts = range(touchdown - 10, touchdown + 1)  # the first camera frame comes up to 10 ms late
-            fits = [np.abs(total[start:start + len(planted)] - planted).max() for start in starts]
+            fits = [np.abs(total[start : start + len(planted)] - planted).max() for start in starts]
             assert min(fits) < 0.01  # N: single precision in the file
 
 
@@ -249,6 +275,7 @@ def test_record_interrupted_has_no_table(tmp_path, monkeypatch):
 
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(virtual_c3d, "write_c3d", stop)
     with pytest.raises(KeyboardInterrupt):
         virtual.record(tmp_path, seed=1, **QUIET, **COHORT)
@@ -279,8 +306,15 @@ def test_record_tracks_with_bias_and_jitter(tmp_path):
 def test_record_plants_the_faults_asked_for(faulty):
     folder, table = faulty
     planted = pd.read_csv(folder / "planted.csv")
-    assert planted["fault"].value_counts().to_dict() == {"wrong_person": 4, "missed_plate": 6, "lost_frames": 5, "stuck_force": 2,
-                                                          "unsynchronised": 2, "wrong_mass": 2, "wrong_speed": 2}
+    assert planted["fault"].value_counts().to_dict() == {
+        "wrong_person": 4,
+        "missed_plate": 6,
+        "lost_frames": 5,
+        "stuck_force": 2,
+        "unsynchronised": 2,
+        "wrong_mass": 2,
+        "wrong_speed": 2,
+    }
     assert planted["file"].is_unique and set(planted["file"]) <= set(table["file"])
     assert set(planted["side"]) <= {"l", "r", "both"}
 
@@ -313,13 +347,19 @@ def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
         vertical, true = (sum(platform["force"][2] for platform in each["platform"]) for each in (found, truth))
         if fault == "stuck_force":
             beyond = np.flatnonzero(vertical - true > 1)
-            assert beyond[-1] == len(true) - 1 and np.ptp(vertical[beyond] - true[beyond]) < 0.01 and 40 <= (vertical - true)[-1] <= 90
+            assert (
+                beyond[-1] == len(true) - 1
+                and np.ptp(vertical[beyond] - true[beyond]) < 0.01
+                and 40 <= (vertical - true)[-1] <= 90
+            )
         elif fault == "unsynchronised":
             late = [shift for shift in range(-100, 101) if np.allclose(np.roll(true, shift), vertical, atol=0.01)]
             assert len(late) == 1 and 60 <= abs(late[0]) <= 100
         elif fault == "wrong_speed":
             seconds = (truth["points"].shape[2] - 1) / 100
-            speed = (found["points"][0, 0, -1] - found["points"][0, 0, 0]) / 1000 / ((found["points"].shape[2] - 1) / 100)
+            speed = (
+                (found["points"][0, 0, -1] - found["points"][0, 0, 0]) / 1000 / ((found["points"].shape[2] - 1) / 100)
+            )
             assert seconds > 1 and speed == pytest.approx(1.2 * table.loc[file, "speed_m_s"], rel=0.02)
         if fault in ("stuck_force", "unsynchronised", "wrong_mass"):
             np.testing.assert_array_equal(found["points"][:3], truth["points"][:3])
@@ -346,9 +386,14 @@ def measure(force, weight):
     force = force[force[:, 2] > 10]
     seconds, position = len(force) / RATE, 0.13 * (len(force) - 1)
     impact = np.interp(position, np.arange(len(force)), force[:, 2]) / weight
-    return {"propulsive_peak_bw": force[:, 0].max() / weight, "braking_peak_bw": -force[:, 0].min() / weight,
-            "impact_peak_bw": impact, "active_peak_bw": force[:, 2].max() / weight, "vlr_bw_s": impact / (0.13 * seconds),
-            "stance": seconds}
+    return {
+        "propulsive_peak_bw": force[:, 0].max() / weight,
+        "braking_peak_bw": -force[:, 0].min() / weight,
+        "impact_peak_bw": impact,
+        "active_peak_bw": force[:, 2].max() / weight,
+        "vlr_bw_s": impact / (0.13 * seconds),
+        "stance": seconds,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -362,11 +407,12 @@ def cohort():
         steps = virtual_motion.time_steps(runners[row.runner], style, int(rng.integers(2)), RATE)
         force = virtual_motion.foot_forces(runners[row.runner], steps, RATE)
         for step in (2, 3):
-            contact = force[steps.side[step], steps.touchdown[step]:steps.touchdown[step] + steps.frames[step] + 1]
+            contact = force[steps.side[step], steps.touchdown[step] : steps.touchdown[step] + steps.frames[step] + 1]
             rate = 60 * RATE / np.diff(steps.touchdown).mean()
             inward = contact[:, 1] * (1 if steps.side[step] else -1) / row.mass_kg / GRAVITY
-            rows.append(measure(contact, row.mass_kg * GRAVITY)
-                        | {"speed": row.speed_m_s, "rate": rate, "inward": inward.max()})
+            rows.append(
+                measure(contact, row.mass_kg * GRAVITY) | {"speed": row.speed_m_s, "rate": rate, "inward": inward.max()}
+            )
     return table, pd.DataFrame(rows)
 
 

@@ -35,10 +35,16 @@ def test_every_definition_gives_the_slope_of_a_straight_rise(definition):
 
 def test_definitions_differ_on_a_parabola_as_its_mean_slopes_do():
     """Of 1000 t2 the mean slope from a to b is 1000 (a + b)."""
-    rates = {definition: features.loading_rate(1000 * TIME**2, TIME, definition) for definition in features.LOADING_RATES}
+    rates = {
+        definition: features.loading_rate(1000 * TIME**2, TIME, definition) for definition in features.LOADING_RATES
+    }
     impact = 0.13 * 0.230
-    assert rates == pytest.approx({"touchdown_to_13": 1000 * impact, "20_to_80": 1000 * impact, "first_25_ms": 25.0}, rel=1e-3)
-    steep = features.loading_rate(1e5 * TIME**3, TIME, "20_to_80") / features.loading_rate(1e5 * TIME**3, TIME, "touchdown_to_13")
+    assert rates == pytest.approx(
+        {"touchdown_to_13": 1000 * impact, "20_to_80": 1000 * impact, "first_25_ms": 25.0}, rel=1e-3
+    )
+    steep = features.loading_rate(1e5 * TIME**3, TIME, "20_to_80") / features.loading_rate(
+        1e5 * TIME**3, TIME, "touchdown_to_13"
+    )
     assert steep == pytest.approx((0.8**3 - 0.2**3) / 0.6, rel=1e-2)
 
 
@@ -60,13 +66,21 @@ def test_vlr_by_definition_agrees_with_a_literal_version(predictions):
         pairs = []
         for _, rows in predictions[predictions["estimator"] == estimator].groupby("stance"):
             time = rows["time_s"].to_numpy(float)
-            pairs.append([features.loading_rate(rows[column].to_numpy(float), time, definition) for column in ("grf_v", "est_v")])
+            pairs.append(
+                [features.loading_rate(rows[column].to_numpy(float), time, definition) for column in ("grf_v", "est_v")]
+            )
         measured, estimated = np.array(pairs).T
-        assert row["measured_mean"] == pytest.approx(measured.mean()) and row["measured_sd"] == pytest.approx(measured.std(ddof=1))
-        assert row["estimated_mean"] == pytest.approx(estimated.mean()) and row["estimated_sd"] == pytest.approx(estimated.std(ddof=1))
+        assert row["measured_mean"] == pytest.approx(measured.mean()) and row["measured_sd"] == pytest.approx(
+            measured.std(ddof=1)
+        )
+        assert row["estimated_mean"] == pytest.approx(estimated.mean()) and row["estimated_sd"] == pytest.approx(
+            estimated.std(ddof=1)
+        )
         assert row["r"] == pytest.approx(np.corrcoef(measured, estimated)[0, 1]) and row["n"] == 6
         assert row["rel_error_pct"] == pytest.approx(np.mean(100 * np.abs(estimated - measured) / measured))
-        assert row["ratio_to_default"] == pytest.approx(row["measured_mean"] / table.loc[(estimator, "touchdown_to_13"), "measured_mean"])
+        assert row["ratio_to_default"] == pytest.approx(
+            row["measured_mean"] / table.loc[(estimator, "touchdown_to_13"), "measured_mean"]
+        )
     np.testing.assert_allclose(table.loc["larger", "rel_error_pct"], 10, rtol=1e-4)  # single precision
     np.testing.assert_allclose(table.loc["larger", "r"], 1, rtol=1e-6)
 
@@ -87,8 +101,13 @@ def test_the_figures_draw_the_slopes_that_are_reported(predictions):
     for line, definition in zip(slopes, features.LOADING_RATES, strict=True):
         (begin, end), (low, high) = line.get_data()
         rate = features.loading_rate(curve[:, 2], time, definition)
-        assert 1000 * (high - low) / (end - begin) == pytest.approx(rate) and line.get_label() == f"{definition}: {rate:.1f} BW/s"
+        assert (
+            1000 * (high - low) / (end - begin) == pytest.approx(rate)
+            and line.get_label() == f"{definition}: {rate:.1f} BW/s"
+        )
     read = features.extract(curve, time, vlr="first_25_ms")
-    axes = plot.feature_reading(Figure().subplots(1, 2), time, curve, read, impact_share=0.13, loading=intervals["first_25_ms"])
+    axes = plot.feature_reading(
+        Figure().subplots(1, 2), time, curve, read, impact_share=0.13, loading=intervals["first_25_ms"]
+    )
     (begin, end), (low, high) = axes[0].lines[1].get_data()
     assert 1000 * (high - low) / (end - begin) == pytest.approx(read["vlr_bw_s"]) and end == pytest.approx(25)
