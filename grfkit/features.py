@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from grfkit import ESTIMATES, FORCES
 from grfkit.metrics import not_estimated, pearson
+from grfkit.points import ESTIMATES, FORCES
 
 FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
 IMPACT_SHARE = 0.13  # of stance: some runners have no distinct impact peak (paper section 1.4.3)

@@ -6,7 +6,7 @@ An estimator need not give every direction: one that is NaN in every frame is no
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, ESTIMATES, FORCES
+from grfkit.points import DIRECTIONS, ESTIMATES, FORCES
 
 MEASURES = ["r", "rmse_bw", "nrmse_pct"]
 TOLERANCE_S = 1e-6  # times of frames are stored in single precision

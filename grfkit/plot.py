@@ -8,7 +8,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from grfkit import DIRECTION_NAMES, DIRECTIONS, POINTS
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 
 MEASURED, ESTIMATED, ALARM = "black", "#0072B2", "#D55E00"
 SIDES = [("l", "left", ALARM), ("r", "right", ESTIMATED)]

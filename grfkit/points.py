@@ -1,6 +1,15 @@
-"""What is said of recordings and stances: notes, errors with advice, and the reason that excludes a stance."""
+"""The 11 points, their components and names, and what is said of recordings: notes, errors with advice, exclusions."""
 
 from typing import NamedTuple
+
+POINTS = ["pelvis", *(f"{side}_{joint}" for side in "lr" for joint in ("hip", "knee", "ankle", "heel", "toe"))]
+COMPONENTS = ["ap", "ml", "v"]  # positive forward, to the runner's left, up
+INPUTS = [f"{point}_{component}" for point in POINTS for component in COMPONENTS]
+FORCES = [f"grf_{component}" for component in COMPONENTS]
+ESTIMATES = [f"est_{component}" for component in COMPONENTS]
+DIRECTIONS = ["AP", "ML", "V"]
+DIRECTION_NAMES = {"AP": "anterior-posterior", "ML": "medial-lateral", "V": "vertical"}
+GRAVITY = 9.81  # m/s2
 
 
 class Excluded(Exception):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from grfkit import DIRECTIONS, ESTIMATES, FORCES
 from grfkit.metrics import not_estimated
+from grfkit.points import DIRECTIONS, ESTIMATES, FORCES
 from grfkit.transform import time_normalise
 
 

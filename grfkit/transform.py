@@ -6,7 +6,7 @@ each stance beside it, `lengths` (S,).
 
 import numpy as np
 
-from grfkit import FORCES, INPUTS
+from grfkit.points import FORCES, INPUTS
 
 
 def lowpass(values, *, cutoff_hz, rate_hz):

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grfkit import FORCES, INPUTS, POINTS, virtual
+from grfkit.points import FORCES, INPUTS, POINTS
+from grfkit.virtual import laboratory
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
@@ -160,9 +161,9 @@ def tidy():
 
 def virtual_run(number, *, hz=200):
     """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)]."""
-    runner, rng = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2]), virtual.rng_of(8, number)
-    style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0)
-    motion = virtual.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
+    runner, rng = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2]), laboratory.rng_of(8, number)
+    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
+    motion = laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
     return motion.points[:: 1000 // hz], [
         ("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts
     ]

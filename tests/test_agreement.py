@@ -8,20 +8,14 @@ from matplotlib.figure import Figure
 from scipy import stats as scipy_stats
 from scipy.ndimage import gaussian_filter1d
 
-from grfkit import (
-    DIRECTIONS,
-    FORCES,
-    agreement,
-    agreement_words,
-    features,
-    metrics,
-    plot_agreement,
-    report,
-    spm,
-    store,
-    study,
-)
-from grfkit.report_html import needs_network
+from grfkit import features, metrics, spm
+from grfkit.evaluation import agreement
+from grfkit.points import DIRECTIONS, FORCES
+from grfkit.reports import agreement_words, run
+from grfkit.reports.html import needs_network
+from grfkit.reports.plots import agreement as agreement_plots
+from grfkit.study import file as study_file
+from grfkit.study import store
 
 ALPHA = 0.05
 BOUNDS = dict.fromkeys(features.FEATURES, 5.0)
@@ -355,19 +349,19 @@ def test_figures_show_what_was_found():
         agreement.equivalence(pairs, bounds_pct=BOUNDS, alpha=ALPHA),
     )
     axes = Figure().subplots(2, 3)
-    plot_agreement.bland_altman_all(axes, pairs, agreement.runner_means(pairs), limits)
+    agreement_plots.bland_altman_all(axes, pairs, agreement.runner_means(pairs), limits)
     heights = {line.get_label(): line.get_ydata()[0] for line in axes[0, 0].lines if line.get_label()[0] != "_"}
     assert heights["bias"] == limits["bias"][0] and heights["limits over runners and stances"] == limits["low"][0]
     assert [len(line.get_xdata()) for line in axes[0, 0].lines[:2]] == [216, 12]  # stances, runners
-    ax = plot_agreement.equivalence(Figure().subplots(), equivalence)
+    ax = agreement_plots.equivalence(Figure().subplots(), equivalence)
     assert [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1] == ["x"]  # not equivalent
     measured, estimated = np.random.default_rng(16).normal(size=(2, 5, 100, 3))
     estimated[..., :2] = np.nan  # an estimator of the vertical force alone
     tests = agreement.curve_tests(estimated, measured, alpha=ALPHA)
     bands = agreement.bands(estimated, measured, tests, bounds_pct=dict.fromkeys(DIRECTIONS, 1e3))
     axes = Figure().subplots(3, 1, squeeze=False)
-    plot_agreement.spm_levels(axes[:2], tests, tests, n=(5, 5))
-    plot_agreement.bands(axes[2], bands, runners=5)
+    agreement_plots.spm_levels(axes[:2], tests, tests, n=(5, 5))
+    agreement_plots.bands(axes[2], bands, runners=5)
     assert (
         axes[2, 0].get_title() == "vertical:\nequivalent over 100 % of stance"
         and "means of 5 runners" in axes[1, 0].get_title()
@@ -382,8 +376,10 @@ def test_notebook_runs_on_three_runners_and_needs_no_network(tidy, tmp_path):
     results = tmp_path / "results"
     store.save(results, "01_preprocess/stances.csv", stances)
     store.save(results, "08_generalisation/predictions.parquet", metrics.predictions(frames, estimates))
-    page = report.run(
-        ROOT / "notebooks" / "09_agreement.ipynb", study=study.load(ROOT / "params" / "smoke.yaml"), reports=tmp_path
+    page = run.run(
+        ROOT / "notebooks" / "09_agreement.ipynb",
+        study=study_file.load(ROOT / "params" / "smoke.yaml"),
+        reports=tmp_path,
     )
     html = page.read_text(encoding="utf-8")
     assert not needs_network(html) and "The unit is the runner" in html and "12 stances of 3 runners" in html

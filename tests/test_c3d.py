@@ -7,7 +7,9 @@ import pytest
 from hypothesis import strategies
 from scipy.spatial.transform import Rotation
 
-from grfkit import POINTS, c3d, landmarks, virtual_c3d
+from grfkit.points import POINTS
+from grfkit.recordings import c3d, landmarks
+from grfkit.virtual import cameras_plates
 
 
 def write(path, points, *, units="mm", labels=("a", "b")):
@@ -366,7 +368,7 @@ def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samp
 def test_read_is_the_same_however_the_laboratory_names_its_axes(tmp_path_factory, axes, seed):
     """The same run filed by a laboratory with other axes: points and corners of the plates turned, channels as they were."""
     rng, path = np.random.default_rng(seed), tmp_path_factory.getbasetemp() / "turned.c3d"
-    virtual_c3d.write_c3d(
+    cameras_plates.write_c3d(
         path, rng.normal(size=(5, 11, 3)), 100 + rng.normal(size=(24, 10)), camera_hz=100, plate_hz=200
     )
     plain, file = c3d.read(path, forward="+x", up="+z"), ezc3d.c3d(str(path))

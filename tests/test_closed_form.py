@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from grfkit import GRAVITY, POINTS, closed_form, metrics, recordings, stance, study, transform, virtual_motion
+from grfkit import metrics, transform
+from grfkit.estimators import closed_form
+from grfkit.points import GRAVITY, POINTS
+from grfkit.recordings import trials as trials_table
+from grfkit.stances import cut
+from grfkit.study import file as study_file
+from grfkit.virtual import motion
 
 STEP = {"contact_s": 0.23, "flight_s": 0.12}
 LIMB = {"limb_speed": 1.2, "limb_time": 0.035}
@@ -77,7 +83,7 @@ def test_two_mass_agrees_with_clarks_equations_in_newtons_written_out():
 
 def test_two_mass_agrees_with_the_virtual_laboratorys_own_code():
     own = {"limb_speed": np.array([1.2]), "limb_time": np.array([0.035]), "peak_time": np.array([0.47])}
-    theirs = virtual_motion.vertical_force(SimpleNamespace(frames=np.array([230]), own=own), 0, 0.35, RATE)
+    theirs = motion.vertical_force(SimpleNamespace(frames=np.array([230]), own=own), 0, 0.35, RATE)
     ours = closed_form.two_mass(np.arange(231) / RATE, **STEP, **LIMB)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)  # theirs has the very impulse as a sum over frames
 
@@ -162,8 +168,8 @@ def test_predict_says_what_is_missing_or_wrong(stances):
 
 def test_closed_forms_on_real_runners(rbds):
     """Three runners at 3.5 m/s. Clark's published R2 is .95 (sd .04) from their own markers and plates; ours over all 22 is .87."""
-    settings = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
-    trials = recordings.read_trials(rbds, table="rbds")
+    settings = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    trials = trials_table.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["002", "011", "018"])]
     kept = {
         name: settings[name]
@@ -180,7 +186,7 @@ def test_closed_forms_on_real_runners(rbds):
         )
     }
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    table, frames, _, _ = stance.collect(
+    table, frames, _, _ = cut.collect(
         trials,
         rbds,
         landmark_source=source,

@@ -24,36 +24,44 @@ from conftest import ROOT
 from dask.distributed import Client, LocalCluster
 from distributed import WorkerPlugin
 
-from grfkit import c3d, cohort, recordings, stance, store, study
+from grfkit.recordings import c3d
+from grfkit.recordings import trials as trials_table
+from grfkit.stances import cohort, cut
+from grfkit.study import file as study_file
+from grfkit.study import store
 
 PARAMS = ROOT / "params" / "smoke.yaml"
 SLOW_FOR = "v02"  # the runner at whom a worker stops and waits
 
 
 def settings(params=PARAMS):
-    return cohort.settings(study.load(params).sections["01_preprocess"])
+    return cohort.settings(study_file.load(params).sections["01_preprocess"])
 
 
 @pytest.fixture(scope="module")
 def virtual(tmp_path_factory):
-    from grfkit import virtual
+    from grfkit.virtual import laboratory as virtual
 
     folder = tmp_path_factory.mktemp("virtual")
     virtual.record(
-        folder, seed=5, **study.load(PARAMS).laboratory | {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3}
+        folder,
+        seed=5,
+        **study_file.load(PARAMS).laboratory | {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3},
     )
     return folder
 
 
 @pytest.fixture
 def trials(virtual):
-    return recordings.read_trials(virtual, table="trials.csv")
+    return trials_table.read_trials(virtual, table="trials.csv")
 
 
 @pytest.fixture(scope="module")
 def here(virtual, tmp_path_factory):
     """What one process leaves."""
-    return leave(recordings.read_trials(virtual, table="trials.csv"), virtual, tmp_path_factory.mktemp("here"), "here")
+    return leave(
+        trials_table.read_trials(virtual, table="trials.csv"), virtual, tmp_path_factory.mktemp("here"), "here"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +80,7 @@ def leave(trials, folder, results, engine, **changes):
 
 def test_collect_leaves_the_rows_that_all_runners_at_once_leave(virtual, trials, here, tmp_path):
     tables = cohort.collect(trials, virtual, tmp_path, **settings())
-    stances, frames, excluded, weights = stance.collect(trials, virtual, **settings())
+    stances, frames, excluded, weights = cut.collect(trials, virtual, **settings())
     for one, other in zip(tables, (stances, excluded, weights), strict=True):
         pd.testing.assert_frame_equal(one, other)  # the recordings' own order is that of runners and files
     pd.testing.assert_frame_equal(store.read(tmp_path, cohort.FRAMES), frames)
@@ -107,7 +115,7 @@ def test_natural_sorts_numbers_by_size():
 
 def stop_once(marker):
     """Make a worker stop at one runner, the first time: it leaves its process id and waits for what comes."""
-    whole = stance.collect
+    whole = cut.collect
 
     def collect(trials, folder, **options):
         if trials["runner"].iloc[0] == SLOW_FOR and not Path(marker).exists():
@@ -116,7 +124,7 @@ def stop_once(marker):
             time.sleep(600)
         return whole(trials, folder, **options)
 
-    stance.collect = collect
+    cut.collect = collect
 
 
 def kill_when(marker, killed):
@@ -144,7 +152,7 @@ def test_collect_leaves_the_same_bytes_when_a_worker_is_killed_in_the_middle_of_
 def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, monkeypatch):
     """A runner cut eight times, with frames of so many stances that all else is small beside them: what is held when the last is cut is no
     more than when the third is. Half a runner's frames cover the small tables and what a cluster's threads do meanwhile; six would be held."""
-    one, held, whole, given = trials[trials["runner"] == "v01"], [], stance.collect, settings()
+    one, held, whole, given = trials[trials["runner"] == "v01"], [], cut.collect, settings()
 
     def collect(*arguments, **options):
         gc.collect()  # what Python has not yet thrown away is not held
@@ -152,7 +160,7 @@ def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, mo
         stances, frames, *others = whole(*arguments, **options)
         return stances, pd.concat([frames] * 60, ignore_index=True), *others
 
-    monkeypatch.setattr(stance, "collect", collect)
+    monkeypatch.setattr(cut, "collect", collect)
     many = pd.concat([one.assign(runner=f"r{number}") for number in range(8)])
     tracemalloc.start()
     try:
@@ -169,7 +177,7 @@ def test_collect_opens_each_file_once(rbds, virtual, trials, tmp_path, monkeypat
     opened, whole = Counter(), c3d.open_file
     monkeypatch.setattr(c3d, "open_file", lambda path: opened.update([path.name]) or whole(path))
     cohort.collect(trials, virtual, tmp_path, engine="here", **settings())
-    table = recordings.read_trials(rbds, table="rbds")
+    table = trials_table.read_trials(rbds, table="rbds")
     cohort.collect(
         table[table["runner"] == "002"], rbds, tmp_path, engine="here", **settings(ROOT / "params" / "rbds.yaml")
     )
@@ -281,8 +289,8 @@ class Dying(WorkerPlugin):
     """Every worker, a new one too, dies at one runner."""
 
     def setup(self, worker):
-        whole = stance.collect
-        stance.collect = lambda trials, folder, **options: (
+        whole = cut.collect
+        cut.collect = lambda trials, folder, **options: (
             os._exit(1) if trials["runner"].iloc[0] == SLOW_FOR else whole(trials, folder, **options)
         )
 
@@ -347,6 +355,6 @@ def test_collect_stopped_leaves_no_process(virtual, tmp_path, how):
 
 
 if __name__ == "__main__":
-    rows = recordings.read_trials(sys.argv[1], table="trials.csv")
+    rows = trials_table.read_trials(sys.argv[1], table="trials.csv")
     repeated = pd.concat([rows.assign(runner=rows["runner"] + f"_{number}") for number in range(100)])
     cohort.collect(repeated, sys.argv[1], sys.argv[2], engine="processes", **settings())

@@ -11,7 +11,10 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from grfkit import course, course_build, report, study
+from grfkit.course import build as course_build
+from grfkit.course import data as course_data
+from grfkit.reports import run
+from grfkit.study import file as study_file
 
 SESSIONS = sorted(path.name for path in (ROOT / "course" / "source").glob("*"))
 FIRST = "1_stance"  # the session that `make test` runs; the others take minutes together
@@ -232,7 +235,7 @@ def test_build_refuses_wrong_marks_an_unknown_session_and_a_wrong_solution(lesso
     assert not (folder / "student").exists()
     with pytest.raises(ValueError, match="found no 9_more.ipynb. Sessions: 0_double"):
         course_build.build("9_more", folder=folder)
-    with pytest.raises(report.NotebookFailed, match="Three and three"):
+    with pytest.raises(run.NotebookFailed, match="Three and three"):
         course_build.build("0_double", folder=lesson(answer="return 3 * x"))
 
 
@@ -259,42 +262,42 @@ def test_call_says_what_is_wrong_with_a_students_function():
         (broken, (), "broken stopped with TypeError"),
     ):
         with pytest.raises(AssertionError, match=hint):
-            course.call(function, *arguments)
-    assert course.call(len, [1, 2]) == 2
+            course_data.call(function, *arguments)
+    assert course_data.call(len, [1, 2]) == 2
 
 
 def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
-    frames, stances = course.stances()
-    section = study.load(course.STUDY).laboratory
+    frames, stances = course_data.stances()
+    section = study_file.load(course_data.STUDY).laboratory
     assert stances["runner"].nunique() == section["men"] + section["women"]
-    assert len(course.predictions()["estimator"].unique()) == len(course.ESTIMATORS)
+    assert len(course_data.predictions()["estimator"].unique()) == len(course_data.ESTIMATORS)
     assert set(frames["stance"]) == set(stances["stance"])
-    course._made.cache_clear()
-    monkeypatch.setattr(course, "STUDY", tmp_path / "course.yaml")
-    with pytest.raises(study.StudyError, match="Clone grfkit"):
-        course.results()
+    course_data._made.cache_clear()
+    monkeypatch.setattr(course_data, "STUDY", tmp_path / "course.yaml")
+    with pytest.raises(study_file.StudyError, match="Clone grfkit"):
+        course_data.results()
     monkeypatch.undo()
-    course._made.cache_clear()
+    course_data._made.cache_clear()
 
 
 @pytest.fixture
 def unmade(monkeypatch, tmp_path):
     """A course whose data are not made yet, in a folder of its own, with recipes of its own."""
-    shutil.copytree(course.RECIPES, tmp_path / "recipes")
-    monkeypatch.setattr(course, "REPORTS", tmp_path / "reports" / "course")
-    monkeypatch.setattr(course, "RECIPES", tmp_path / "recipes")
-    course._made.cache_clear()
+    shutil.copytree(course_data.RECIPES, tmp_path / "recipes")
+    monkeypatch.setattr(course_data, "REPORTS", tmp_path / "reports" / "course")
+    monkeypatch.setattr(course_data, "RECIPES", tmp_path / "recipes")
+    course_data._made.cache_clear()
     yield tmp_path
-    course._made.cache_clear()
+    course_data._made.cache_clear()
 
 
 def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopped(unmade, monkeypatch):
     made = []
-    monkeypatch.setattr(course, "_make", made.append)
+    monkeypatch.setattr(course_data, "_make", made.append)
 
     def again():
-        course._made.cache_clear()
-        course.results()
+        course_data._made.cache_clear()
+        course_data.results()
         return len(made)
 
     assert (again(), again()) == (1, 1)
@@ -304,15 +307,15 @@ def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopp
     def stop(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(course, "_make", stop)
+    monkeypatch.setattr(course_data, "_make", stop)
     with pytest.raises(KeyboardInterrupt):
         again()
     (unmade / "recipes" / "ridge.yaml").write_text(old, encoding="utf-8")  # back: what lies there is half of the other
-    monkeypatch.setattr(course, "_make", made.append)
+    monkeypatch.setattr(course_data, "_make", made.append)
     assert again() == 2
 
 
 def test_course_says_where_its_data_cannot_be_written(unmade):
     (unmade / "reports").write_text("no folder", encoding="utf-8")
-    with pytest.raises(study.StudyError, match="which cannot be written.*Whoever installed"):
-        course.results()
+    with pytest.raises(study_file.StudyError, match="which cannot be written.*Whoever installed"):
+        course_data.results()

@@ -7,7 +7,8 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from test_course_spm import GARBAGE, answers, exercises, refused
 
-from grfkit import agreement_words, course_agreement
+from grfkit.course import agreement as course_agreement
+from grfkit.reports import agreement_words
 
 NOTEBOOK = ROOT / "course" / "source" / "5_agreement" / "5_agreement.ipynb"
 

@@ -5,7 +5,8 @@ import pytest
 from course_answers import checked, solutions
 from scipy.signal import butter, filtfilt, find_peaks, lfilter, sosfiltfilt
 
-from grfkit import course_features, features
+from grfkit import features
+from grfkit.course import features as course_features
 
 RIGHT = solutions("2_features")
 NAN = float("nan")

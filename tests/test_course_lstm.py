@@ -10,7 +10,10 @@ import torch
 from scipy.special import expit as sigmoid
 from sklearn.model_selection import GroupKFold, KFold
 
-from grfkit import course_lstm, course_network, model, search, transform
+from grfkit import model, transform
+from grfkit.course import lstm as course_lstm
+from grfkit.course import network as course_network
+from grfkit.estimators import search
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "course" / "source" / "3_lstm" / "3_lstm.ipynb"
 

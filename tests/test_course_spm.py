@@ -9,7 +9,7 @@ import spm1d
 from conftest import ROOT
 from scipy import stats
 
-from grfkit import course_spm
+from grfkit.course import spm as course_spm
 
 NOTEBOOK = ROOT / "course" / "source" / "4_spm" / "4_spm.ipynb"
 

@@ -6,7 +6,8 @@ from course_answers import checked, solutions
 from scipy.interpolate import CubicSpline, interp1d
 from scipy.signal import correlate
 
-from grfkit import POINTS, course_stance
+from grfkit.course import stance as course_stance
+from grfkit.points import POINTS
 
 RIGHT = solutions("1_stance")
 ORIGIN = [1, 1, 0]
@@ -191,13 +192,14 @@ def test_check_of_an_unsolved_function_says_so(name):
 
 
 def test_a_stance_of_the_notebooks_answers_equals_the_librarys():
-    from grfkit import contact, course
+    from grfkit.course import data as course_data
+    from grfkit.recordings import plates
 
-    row = course.stances()[1].iloc[5]
+    row = course_data.stances()[1].iloc[5]
     recording, points = course_stance.read(row.file)
     plate = next(
         plate
-        for plate in (contact.zeroed(each, 1000) for each in recording.plates)
+        for plate in (plates.zeroed(each, 1000) for each in recording.plates)
         if [row.touchdown_s] == [first / 1000 for first, _ in RIGHT.contacts(plate.force[:, 2])]
     )
     ((first, last),) = RIGHT.contacts(plate.force[:, 2])

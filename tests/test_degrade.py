@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grfkit import degrade
+from grfkit.evaluation.field import degrade
 
 HZ = 150
 STILL = np.zeros((6000, 11, 3))

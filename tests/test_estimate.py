@@ -12,35 +12,22 @@ from scipy.stats import linregress
 from test_field_read import write
 from test_report import assert_accessible
 
-from grfkit import (
-    GRAVITY,
-    POINTS,
-    c3d,
-    cohort,
-    conformal,
-    degrade,
-    estimate,
-    features,
-    field,
-    field_doubt,
-    field_estimate,
-    field_known,
-    field_model,
-    field_report,
-    field_study,
-    field_summary,
-    field_words,
-    kernel,
-    limits,
-    model_folder,
-    recipes,
-    report_html,
-    samples,
-    stance,
-    steps,
-    study,
-    virtual,
-)
+from grfkit import features
+from grfkit.estimators import kernel_ridge, model_folder, samples
+from grfkit.evaluation.field import degrade, field_accuracy, field_uncertainty, ground_truth
+from grfkit.field import bands, estimate_command, motion, summary, training_range
+from grfkit.field import contacts as field_contacts
+from grfkit.field import estimate as field_estimate
+from grfkit.field import model as field_model
+from grfkit.points import GRAVITY, POINTS
+from grfkit.recordings import c3d
+from grfkit.reports import estimate_page, estimate_words
+from grfkit.reports import html as html_page
+from grfkit.stances import cohort
+from grfkit.stances import cut as cut_stances
+from grfkit.study import file as study_file
+from grfkit.study import recipes
+from grfkit.virtual import laboratory as virtual_laboratory
 
 SMOKE = ROOT / "params" / "smoke.yaml"
 CARD = {
@@ -66,8 +53,8 @@ LIMITS_PCT = {
 
 
 def record(folder, *, seed, men=1, women=1, trials=1):
-    laboratory = study.load(SMOKE).laboratory
-    return virtual.record(
+    laboratory = study_file.load(SMOKE).laboratory
+    return virtual_laboratory.record(
         folder,
         seed=seed,
         **laboratory
@@ -78,15 +65,15 @@ def record(folder, *, seed, men=1, women=1, trials=1):
 
 def cut(trials, folder):
     """Cut virtual recordings into stances, measure them by their plates and find them by motion."""
-    section = study.load(SMOKE).sections["01_preprocess"] | {"points_cutoff_hz": 30.0, "padding_s": 0.03}
-    stances, frames, *_ = stance.collect(trials, folder, **cohort.settings(section))
+    section = study_file.load(SMOKE).sections["01_preprocess"] | {"points_cutoff_hz": 30.0, "padding_s": 0.03}
+    stances, frames, *_ = cut_stances.collect(trials, folder, **cohort.settings(section))
     stances = stances.assign(split="train")
-    recorded = field_known.read(stances, folder, section)
-    motions = field_known.motions(recorded, section)
-    found = steps.find(motions)
+    recorded = ground_truth.read(stances, folder, section)
+    motions = ground_truth.motions(recorded, section)
+    found = motion.find(motions)
     recipe = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
-    known, taken = field_study.known_steps(
-        motions, field_known.match(found, stances)[0], samples.prepare(frames, stances, recipe)
+    known, taken = field_accuracy.known_steps(
+        motions, ground_truth.match(found, stances)[0], samples.prepare(frames, stances, recipe)
     )
     return SimpleNamespace(
         section=section, recorded=recorded, motions=motions, found=found, recipe=recipe, known=known, taken=taken
@@ -96,15 +83,15 @@ def cut(trials, folder):
 def train(trials, folder):
     """Train a FieldModel on virtual recordings, its bands on runners who are left out."""
     have = cut(trials, folder)
-    contacts, detector = field_study.detect(
-        have.motions, have.found, have.known, kernel.middle(have.recipe.kernel, samples.KINDS), every=1, seed=1
+    contacts, detector = field_accuracy.detect(
+        have.motions, have.found, have.known, kernel_ridge.middle(have.recipe.kernel, samples.KINDS), every=1, seed=1
     )
     kinds = [*samples.KINDS, "times"]
-    curves = kernel.Regression(
+    curves = kernel_ridge.Regression(
         samples.curve_inputs(have.taken, kinds),
         samples.curve_targets(have.taken),
         have.taken.stances["runner"].to_numpy(),
-        kernel.middle(have.recipe.kernel, kinds),
+        kernel_ridge.middle(have.recipe.kernel, kinds),
         shape="gaussian",
     )
     settings = {
@@ -115,26 +102,26 @@ def train(trials, folder):
         "level": 0.9,
         "flight_s": float(have.taken.stances["flight_s"].mean()),
     }
-    flight_s = field.usual_flight(contacts, contacts["group"], settings["flight_s"])
-    estimated, nearest = field_study.left_out(
+    flight_s = field_contacts.usual_flight(contacts, contacts["group"], settings["flight_s"])
+    estimated, nearest = field_accuracy.left_out(
         curves,
-        field.inputs(have.motions, contacts, flight_s, padding_s=settings["padding_s"]),
+        field_contacts.inputs(have.motions, contacts, flight_s, padding_s=settings["padding_s"]),
         contacts["runner"].to_numpy(),
     )
-    estimated = field.finish(contacts, estimated, flight_s, contacts["group"])
-    rows, off = field_doubt.residuals(have.taken, have.known, contacts, estimated)
+    estimated = field_contacts.finish(contacts, estimated, flight_s, contacts["group"])
+    rows, off = field_uncertainty.residuals(have.taken, have.known, contacts, estimated)
     measured = contacts.iloc[rows]
-    table = field_doubt.feature_residuals(have.taken, contacts, estimated, vlr=settings["vlr"])
-    known = limits.learn(
-        limits.measure(have.motions, contacts, {each.file: each.speed_m_s for each in have.recorded}),
-        limits.swings(have.motions, contacts),
+    table = field_uncertainty.feature_residuals(have.taken, contacts, estimated, vlr=settings["vlr"])
+    known = training_range.learn(
+        training_range.measure(have.motions, contacts, {each.file: each.speed_m_s for each in have.recorded}),
+        training_range.swings(have.motions, contacts),
         nearest,
     )
     return field_model.FieldModel(
         detector,
         curves,
-        conformal.fit(off, measured["contact_s"].to_numpy(), measured["runner"].to_numpy(), level=0.9),
-        field_doubt.feature_bands(table, level=0.9),
+        bands.fit(off, measured["contact_s"].to_numpy(), measured["runner"].to_numpy(), level=0.9),
+        field_uncertainty.feature_bands(table, level=0.9),
         LIMITS_PCT,
         known,
         settings,
@@ -176,13 +163,13 @@ def as_csv(path, points, rate_hz, **options):
 
 
 def run(lab, data, out, *more):
-    return estimate.main(["--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
+    return estimate_command.main(["--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
 
 
 def read(out):
     return {
         name: pd.read_csv(out / name, keep_default_na=False, na_values={"left": [""], "right": [""]})
-        for name in field_report.TABLES
+        for name in estimate_page.TABLES
     }
 
 
@@ -231,7 +218,7 @@ def test_a_mirrored_recording_has_the_other_sides_and_the_opposite_asymmetry(mod
         rtol=1e-4,
     )
     np.testing.assert_allclose(turned_curves["est_ml"], -curves["est_ml"], atol=1e-4)  # inputs are in single precision
-    ours, theirs = (field_summary.asymmetry(each, LIMITS_PCT, level=0.9)["asymmetry_pct"] for each in (table, turned))
+    ours, theirs = (summary.asymmetry(each, LIMITS_PCT, level=0.9)["asymmetry_pct"] for each in (table, turned))
     np.testing.assert_allclose(theirs, -ours, atol=0.05)
 
 
@@ -240,7 +227,7 @@ def test_millimetres_metres_and_c3d_give_the_same(lab, points, tmp_path):
         as_csv(tmp_path / f"{name}.csv", scale * points, lab.rate_hz, decimals=decimals)
     file = lab.trials["file"][0]
     (tmp_path / "as.c3d").write_bytes((lab.data / file).read_bytes())
-    table, curves, recordings = estimate.estimate_all(lab.model, tmp_path, speed_m_s=3.6)
+    table, curves, recordings = estimate_command.estimate_all(lab.model, tmp_path, speed_m_s=3.6)
     assert list(recordings["file"]) == ["as.c3d", "m.csv", "mm.csv"] and (recordings["steps"] > 0).all()
     for other in ("mm.csv", "as.c3d"):
         for part, columns in (
@@ -257,12 +244,12 @@ def test_millimetres_metres_and_c3d_give_the_same(lab, points, tmp_path):
 
 def test_estimate_all_gives_newtons_where_the_mass_is_known(lab, tmp_path, points):
     as_csv(tmp_path / "a.csv", points, lab.rate_hz)
-    plain, curves, recordings = estimate.estimate_all(lab.model, tmp_path)
+    plain, curves, recordings = estimate_command.estimate_all(lab.model, tmp_path)
     assert (
         not [name for part in (plain, curves) for name in part if "_n_" in f"{name}_"]
         and recordings["mass_kg"].isna().all()
     )
-    table, curves, recordings = estimate.estimate_all(lab.model, tmp_path, mass_kg=70)
+    table, curves, recordings = estimate_command.estimate_all(lab.model, tmp_path, mass_kg=70)
     pd.testing.assert_frame_equal(table[plain.columns], plain)
     np.testing.assert_allclose(table["active_peak_n_high"], 70 * GRAVITY * table["active_peak_bw_high"])
     np.testing.assert_allclose(table["vlr_n_s"], 70 * GRAVITY * table["vlr_bw_s"])
@@ -355,7 +342,7 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     assert "steps of 2 recordings -> " in said.out and "leg length" in said.err.split("warning: giant <b>.csv: ")[1]
     html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert_accessible(html)
-    assert report_html.needs_network(html) == []
+    assert html_page.needs_network(html) == []
     text, tables = words(tmp_path / "out" / "index.html"), read(tmp_path / "out")
     table = tables["steps.csv"][tables["steps.csv"]["file"] == "easy.csv"]
     for side in "lr":
@@ -369,7 +356,7 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     assert list(tables["recordings.csv"]["file"]) == ["easy.csv", "giant <b>.csv"]
     assert len(tables["curves.csv"]) == 101 * len(tables["steps.csv"]) and "est_v_n" in tables["curves.csv"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
-        [field_report.PAGE, *field_report.TABLES]
+        [estimate_page.PAGE, *estimate_page.TABLES]
     )
 
 
@@ -403,7 +390,7 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(lab, points, tmp_path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(field_report, "report_page", interrupted)
+        patched.setattr(estimate_page, "report_page", interrupted)
         assert run(lab, data, out, "--mass", "70") == 130 and run(lab, data, tmp_path / "never") == 130
     assert (out / "index.html").read_bytes() == page and not (tmp_path / "never").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "note.txt", "other", "out"]
@@ -417,7 +404,9 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
 
     def error(*arguments):
         assert (
-            estimate.main(["--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments])
+            estimate_command.main(
+                ["--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments]
+            )
             == 1
         )
         return capsys.readouterr().err
@@ -438,14 +427,14 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
 def test_read_all_takes_what_is_given_and_says_what_was_left_out(points, lab, tmp_path):
     as_csv(tmp_path / "bad.csv", points[:20], lab.rate_hz)
     as_csv(tmp_path / "good.csv", points, lab.rate_hz)
-    found, masses, unread = estimate.read_all(tmp_path, mass_kg=61.5, speed_m_s=3.5)
+    found, masses, unread = estimate_command.read_all(tmp_path, mass_kg=61.5, speed_m_s=3.5)
     assert (
         masses == [61.5]
         and found[0].file == tmp_path / "good.csv"
         and found[0].speed_m_s == 3.5
         and list(unread) == ["bad.csv"]
     )
-    _, _, recordings = estimate.estimate_all(lab.model, tmp_path)
+    _, _, recordings = estimate_command.estimate_all(lab.model, tmp_path)
     assert recordings.set_index("file").loc["bad.csv", "refused"] == unread["bad.csv"]
 
 
@@ -478,7 +467,7 @@ def many_steps(count=60, seed=0, *, uneven=0.0, drift=0.0):
 
 def test_asymmetry_is_told_where_it_is_larger_than_model_and_steps_allow():
     def contact(table, limit):
-        return field_summary.asymmetry(table, {"contact_s": limit}, level=0.9).set_index("quantity").loc["contact_s"]
+        return summary.asymmetry(table, {"contact_s": limit}, level=0.9).set_index("quantity").loc["contact_s"]
 
     table = many_steps(uneven=4.0)
     row, (left, right) = contact(table, 1.5), (table.loc[table["side"] == side, "contact_s"].mean() for side in "lr")
@@ -486,16 +475,16 @@ def test_asymmetry_is_told_where_it_is_larger_than_model_and_steps_allow():
     assert row["limit_pct"] == pytest.approx(np.hypot(1.5, row["steps_pct"]))
     assert contact(table.assign(side=table["side"].map({"l": "r", "r": "l"})), 1.5)["told"] == "right"
     assert contact(table, 5.0)["told"] == "none" and contact(table.iloc[:8], 1.5)["told"] == ""
-    assert field_summary.asymmetry(table, {}, level=0.9)["told"].eq("").all()
+    assert summary.asymmetry(table, {}, level=0.9)["told"].eq("").all()
     drifting = many_steps(drift=0.05)
-    assert field_summary.trends(drifting)["told"].any()
+    assert summary.trends(drifting)["told"].any()
     for share, kept in (
         (0.4, True),
         (0.6, False),
     ):  # of steps that are unlike the training runners': the model's error may look like a difference
         unlike = np.where(np.arange(60) < 60 * share, "moves unlike every training runner", "")
         assert contact(table.assign(unlike=unlike), 1.5)["told"] == ("left" if kept else "")
-        assert field_summary.trends(drifting.assign(unlike=unlike))["told"].any() == kept
+        assert summary.trends(drifting.assign(unlike=unlike))["told"].any() == kept
 
 
 def test_asymmetry_allows_for_steps_that_vary():
@@ -503,7 +492,7 @@ def test_asymmetry_allows_for_steps_that_vary():
     inside = [
         abs(row["asymmetry_pct"]) <= row["limit_pct"]
         for seed in range(200)
-        for row in field_summary.asymmetry(many_steps(40, seed), {"contact_s": 0.0}, level=0.9)
+        for row in summary.asymmetry(many_steps(40, seed), {"contact_s": 0.0}, level=0.9)
         .query("quantity == 'contact_s'")
         .to_dict("records")
     ]
@@ -517,7 +506,7 @@ def test_line_is_the_least_squares_line_and_its_interval_holds():
     minutes, values = np.arange(50) / 170, rng.normal(size=50)
     values[1::2] -= 3 * values[::2].mean()  # neighbours that are not alike: all count
     plain = linregress(minutes, values)
-    n, slope, low, high, start, end = field_summary.line(minutes, values, np.zeros(50, bool))
+    n, slope, low, high, start, end = summary.line(minutes, values, np.zeros(50, bool))
     assert n == 50 and slope == pytest.approx(plain.slope) and start == pytest.approx(plain.intercept)
     assert end == pytest.approx(plain.intercept + plain.slope * minutes[-1]) and low < slope < high
     covered = {
@@ -525,7 +514,7 @@ def test_line_is_the_least_squares_line_and_its_interval_holds():
         for alike in (0.0, 0.6)
     }
     assert all(0.9 < share < 0.99 for share in covered.values())  # 95 % asked for; 3 SD of 300 draws are .04
-    assert np.isnan(field_summary.line(minutes[:19], values[:19], np.zeros(19, bool))[1])
+    assert np.isnan(summary.line(minutes[:19], values[:19], np.zeros(19, bool))[1])
 
 
 def _slope(rng, alike, count=120):
@@ -534,11 +523,11 @@ def _slope(rng, alike, count=120):
     for number in range(1, count):
         noise[number] += alike * noise[number - 1]
     left, minutes = np.arange(count) % 2 == 0, np.arange(count) / 170
-    return field_summary.line(minutes, 3 * minutes + 2 * left + noise, left)[2:4]
+    return summary.line(minutes, 3 * minutes + 2 * left + noise, left)[2:4]
 
 
 def test_trends_find_what_drifts_and_what_does_not():
-    trends = field_summary.trends(many_steps(90, drift=0.03, uneven=4.0)).set_index(["quantity", "of"])
+    trends = summary.trends(many_steps(90, drift=0.03, uneven=4.0)).set_index(["quantity", "of"])
     row = trends.loc[("contact_s", "steps")]
     assert (
         row["low_per_min"] < 0.03 < row["high_per_min"]
@@ -547,32 +536,34 @@ def test_trends_find_what_drifts_and_what_does_not():
     )
     assert row["at_end"] - row["at_start"] == pytest.approx(row["per_min"] * 0.35 * 89 / 60)
     assert trends.loc[("contact_s", "asymmetry"), "n"] == 45 and not trends.loc[("contact_s", "asymmetry"), "told"]
-    short = field_summary.trends(many_steps(12))
+    short = summary.trends(many_steps(12))
     assert short["per_min"].isna().all() and not short["told"].any()
 
 
 def test_in_short_says_what_is_told_and_what_is_not():
     table = many_steps(90, drift=0.03, uneven=4.0)
     sides, trends = (
-        field_summary.asymmetry(table, {"contact_s": 1.5, "vlr_bw_s": 9.0}, level=0.9),
-        field_summary.trends(table),
+        summary.asymmetry(table, {"contact_s": 1.5, "vlr_bw_s": 9.0}, level=0.9),
+        summary.trends(table),
     )
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1).to_dict()
     row = {"treadmill": True, "steps": 90, "speed_m_s": 3.5, "mass_kg": 70.0}
-    text = " ".join(field_words.in_short(row, means, sides, trends)).replace("\u00a0", " ")
+    text = " ".join(estimate_words.in_short(row, means, sides, trends)).replace("\u00a0", " ")
     assert (
         "90 steps at 3.50 m/s on a treadmill: 171 steps a minute" in text and "1,37" in text
     )  # 2 BW of 70 kg are 1,373 N
     assert re.search(r"contact time is [34]\.\d % longer on the left", text) and "contact time rises by" in text
     assert "No change over time can be told in peak load (active peak) or loading rate (VLR)." in text
     none = " ".join(
-        field_words.in_short(row | {"mass_kg": np.nan}, means, sides.assign(told="none"), trends.assign(per_min=np.nan))
+        estimate_words.in_short(
+            row | {"mass_kg": np.nan}, means, sides.assign(told="none"), trends.assign(per_min=np.nan)
+        )
     )
     assert "cannot be told apart" in none and "Too few steps" in none and "kg" not in none
 
 
 def test_written_rounds_and_marks():
-    assert [field_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (np.nan, 1), (-1.25, 1))] == [
+    assert [estimate_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (np.nan, 1), (-1.25, 1))] == [
         "4,900",
         "0.00",
         "–",
@@ -581,7 +572,7 @@ def test_written_rounds_and_marks():
 
 
 def test_timed_gives_no_step_time_across_a_step_that_is_not_there():
-    table = field.timed(
+    table = field_contacts.timed(
         pd.DataFrame(
             {
                 "file": "a",

@@ -6,7 +6,9 @@ import pytest
 from conftest import ROOT
 from safetensors.numpy import load_file
 
-from grfkit import estimators, recipes, samples, store, transform
+from grfkit import transform
+from grfkit.estimators import registry, samples
+from grfkit.study import recipes, store
 
 RECIPES = recipes.load_all(
     ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics"]
@@ -54,7 +56,7 @@ def test_left_out_never_looks_at_the_runner_left_out(study, name):
     spoiled.loc[theirs, "grf_v"] *= 5
     spoiled.loc[theirs, "grf_ap"] += 0.3 * (spoiled.loc[theirs, "grf_v"] > 0)
     clean, again = (
-        estimators.left_out(
+        registry.left_out(
             samples.prepare(table, stances, RECIPES[name]), RECIPES[name], seed=1, network=NETWORK, progress=False
         )
         for table in (frames, spoiled)
@@ -72,15 +74,15 @@ def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     training, tested = (
         samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True)
     )
-    table, best = estimators.search(training, asked, folder=tmp_path, seed=3, **settings(asked))
-    fitted = estimators.fit(training, asked, best, seed=3, epochs=2)
-    arrays, description = estimators.describe(fitted, asked)
+    table, best = registry.search(training, asked, folder=tmp_path, seed=3, **settings(asked))
+    fitted = registry.fit(training, asked, best, seed=3, epochs=2)
+    arrays, description = registry.describe(fitted, asked)
     store.save(tmp_path, "model.safetensors", arrays)
     store.save(tmp_path, "model.json", description)
     store.save(tmp_path, "best.yaml", best)
     assert store.read(tmp_path, "best.yaml") == best
-    again = estimators.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
-    first, second = (estimators.predict(model, tested, asked) for model in (fitted, again))
+    again = registry.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
+    first, second = (registry.predict(model, tested, asked) for model in (fitted, again))
     np.testing.assert_array_equal(second, first)
     assert first.shape == tested.forces.shape and (np.nan_to_num(first)[:, 2].max() > 0.1)
     assert {"trial", "fold", "state", "error"} <= set(table)
@@ -91,13 +93,13 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     stances, frames = study
     asked = RECIPES["physics"]
     training = samples.prepare(frames, stances, asked)
-    table, best = estimators.search(training, asked, folder=tmp_path, seed=3)
+    table, best = registry.search(training, asked, folder=tmp_path, seed=3)
     trial, runner = 5, 1
     held = (training.stances["runner"] == "v01").to_numpy()
     others, mine = samples.take(training, np.flatnonzero(~held)), samples.take(training, np.flatnonzero(held))
     alone = {"candidates": best["candidates"], "chosen": dict.fromkeys(["AP", "ML", "V"], [trial])}
     bare = asked.model_copy(update={"balance": False})
-    estimated = estimators.predict(estimators.fit(others, bare, alone, seed=0, epochs=0), mine, bare)
+    estimated = registry.predict(registry.fit(others, bare, alone, seed=0, epochs=0), mine, bare)
     curves = np.stack(
         [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
     )
@@ -115,7 +117,7 @@ def test_training_takes_other_speeds_of_training_runners_alone(study):
     stances, _ = study
     stances["split"] = np.where(stances["runner"] == "v00", "test", "train")
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
-    paper, physics = (estimators.training(stances, RECIPES[name]) for name in ("paper", "physics"))
+    paper, physics = (registry.training(stances, RECIPES[name]) for name in ("paper", "physics"))
     assert set(paper["split"]) == {"train"} and not set(physics["runner"]) & {"v00"}
     assert set(physics["split"]) == {"train", "other_speed"} and len(physics) == 8
 
@@ -125,12 +127,12 @@ def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(study):
     asked = RECIPES["mean_curve"]
     taken = samples.prepare(frames, stances, asked)
     first = samples.take(taken, np.array([0]))
-    curve = estimators.mean_curve(first, nodes=int(first.inside.sum()))
+    curve = registry.mean_curve(first, nodes=int(first.inside.sum()))
     np.testing.assert_allclose(curve["l"], first.forces[first.inside], atol=1e-9)
-    np.testing.assert_allclose(estimators.predict_mean_curve(curve, first), first.forces, atol=1e-9)
+    np.testing.assert_allclose(registry.predict_mean_curve(curve, first), first.forces, atol=1e-9)
     right = frames["stance"].map(stances.set_index("stance")["side"]) == "r"
     frames.loc[right, "grf_ml"] *= -1
-    curve = estimators.mean_curve(samples.prepare(frames, stances, asked))
+    curve = registry.mean_curve(samples.prepare(frames, stances, asked))
     assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
 
 
@@ -139,8 +141,8 @@ def test_mean_curve_is_of_the_studys_speed_alone(study):
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
     taken = samples.prepare(frames, stances, RECIPES["physics"])
     own = samples.prepare(frames, stances[stances["stance"] < 6], RECIPES["physics"])
-    for side, curve in estimators.mean_curve(own).items():
-        np.testing.assert_allclose(estimators.mean_curve(taken)[side], curve)
+    for side, curve in registry.mean_curve(own).items():
+        np.testing.assert_allclose(registry.mean_curve(taken)[side], curve)
 
 
 def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(study, monkeypatch):
@@ -151,16 +153,16 @@ def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(stud
 
     monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
     training = samples.prepare(frames, stances, asked)
-    estimators.fit(training, asked, {}, seed=3, epochs=5, patience=2)
+    registry.fit(training, asked, {}, seed=3, epochs=5, patience=2)
     points, _, lengths = given["watched"]
-    aside = np.isin(training.stances["runner"], estimators.watched_runners(training, seed=3))
+    aside = np.isin(training.stances["runner"], registry.watched_runners(training, seed=3))
     assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
     np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
-    estimators.fit(training, asked, {}, seed=3, epochs=5)
+    registry.fit(training, asked, {}, seed=3, epochs=5)
     assert given["watched"] is None and len(given["fitted_to"][2]) == 12
     alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
     with pytest.raises(ValueError, match="patience: null"):
-        estimators.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
+        registry.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
 
 
 @pytest.mark.parametrize("name", ["paper", "physics"])
@@ -172,6 +174,6 @@ def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
     both = []
     for number, table in enumerate((frames, shuffled)):
         training = samples.prepare(table, stances, asked)
-        _, best = estimators.search(training, asked, folder=tmp_path / str(number), seed=3, **settings(asked))
-        both.append(estimators.predict(estimators.fit(training, asked, best, seed=3, epochs=2), training, asked))
+        _, best = registry.search(training, asked, folder=tmp_path / str(number), seed=3, **settings(asked))
+        both.append(registry.predict(registry.fit(training, asked, best, seed=3, epochs=2), training, asked))
     np.testing.assert_array_equal(*both)

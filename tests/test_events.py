@@ -6,7 +6,8 @@ import pytest
 from conftest import mirrored, virtual_run
 from scipy.interpolate import CubicSpline
 
-from grfkit import POINTS, events, steps
+from grfkit.field import events, motion
+from grfkit.points import POINTS
 
 HZ, RUNNERS = 200, 16
 CUT = {"cutoff_hz": 40.0, "max_gap_s": 0.04}
@@ -23,10 +24,10 @@ CANDIDATE = {
 def runners():
     """Motions of virtual runners, a file each, and their simulated contacts with the mid-stances that were found."""
     runs = {f"{number}.c3d": virtual_run(number) for number in range(RUNNERS)}
-    motions = {file: steps.motion(points, HZ, **CUT) for file, (points, _) in runs.items()}
+    motions = {file: motion.motion(points, HZ, **CUT) for file, (points, _) in runs.items()}
     rows = [(file, f"v{file[:-4]}", *contact) for file, (_, contacts) in runs.items() for contact in contacts]
     table = pd.DataFrame(rows, columns=["file", "runner", "side", *events.EVENTS])
-    return motions, table.assign(mid_s=steps.find(motions)["mid_s"])
+    return motions, table.assign(mid_s=motion.find(motions)["mid_s"])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_detector_looks_closer_the_second_time(runners, detector):
     truth, close = table[events.EVENTS].to_numpy(), detect_left_out(detector, motions, table)
     wide = np.empty_like(close)
     for runner, rows in table.groupby("runner").indices.items():
-        laid = steps.about(
+        laid = motion.about(
             motions, table.iloc[rows], table["mid_s"].to_numpy()[rows], reach_s=events.WIDE, nodes=events.WIDE_NODES
         )
         wide[rows] = table["mid_s"].to_numpy()[rows, None] + detector.wide.estimate(laid, runner)[:, 0]
@@ -86,7 +87,7 @@ def test_a_runner_who_is_left_out_was_not_trained_on(runners, detector):
         > 1e-4
     )
     wide = events.fit(motions, without, CANDIDATE, seed=0).wide  # the close looks are trained at other random times
-    laid = steps.about(
+    laid = motion.about(
         motions, table[mine], table["mid_s"][mine].to_numpy(), reach_s=events.WIDE, nodes=events.WIDE_NODES
     )
     np.testing.assert_allclose(
@@ -108,7 +109,7 @@ def test_detect_sees_a_mirrored_runner_at_the_same_times(runners, detector):
     motions, table = runners
     rows, points = table[table["file"] == "4.c3d"], mirrored(virtual_run(4)[0])
     other = rows.assign(side=rows["side"].map({"l": "r", "r": "l"}))
-    there = events.detect(detector, {"4.c3d": steps.motion(points, HZ, **CUT)}, other)
+    there = events.detect(detector, {"4.c3d": motion.motion(points, HZ, **CUT)}, other)
     np.testing.assert_allclose(there, events.detect(detector, motions, rows), atol=1e-6)  # single precision
 
 
@@ -139,7 +140,7 @@ def made_by_hand(lowest, straightest, side):
         np.cos(bend)[:, None] * thigh + np.sin(bend)[:, None] * back
     )
     points[:, at["heel"], 2] = 0.05 + 2 * (times - lowest) ** 2
-    return steps.motion(points, HZ, cutoff_hz=None, max_gap_s=0.04)
+    return motion.motion(points, HZ, cutoff_hz=None, max_gap_s=0.04)
 
 
 @pytest.mark.parametrize("side", ["l", "r"])

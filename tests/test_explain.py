@@ -7,20 +7,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from grfkit import (
-    COMPONENTS,
-    DIRECTIONS,
-    INPUTS,
-    POINTS,
-    explain,
-    kernel,
-    plot_explain,
-    recipes,
-    report,
-    samples,
-    store,
-    study,
-)
+from grfkit.estimators import kernel_ridge, samples
+from grfkit.evaluation import importance
+from grfkit.points import COMPONENTS, DIRECTIONS, INPUTS, POINTS
+from grfkit.reports import run
+from grfkit.reports.plots import importance as importance_plots
+from grfkit.study import file as study_file
+from grfkit.study import recipes, store
 
 ROOT = Path(__file__).resolve().parents[1]
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml").model_copy(update={"body_weight": "study"})
@@ -54,7 +47,7 @@ def small():
 
 def fit(small, **changed):
     inputs, targets, stances, ours = small
-    return explain.fit(inputs, changed.get("targets", targets), stances, ours, CANDIDATE, shape="gaussian")
+    return importance.fit(inputs, changed.get("targets", targets), stances, ours, CANDIDATE, shape="gaussian")
 
 
 def literal(small, replace):
@@ -65,13 +58,13 @@ def literal(small, replace):
         others = np.flatnonzero(runners != runners[stance])
         known = {kind: tuple(part[others] for part in parts) for kind, parts in inputs.items()}
         chosen = np.zeros((1, 3), int)
-        duals = kernel.fit(kernel.Alike(known, shape="gaussian"), targets[others], [CANDIDATE], chosen)
+        duals = kernel_ridge.fit(kernel_ridge.Alike(known, shape="gaussian"), targets[others], [CANDIDATE], chosen)
         mine = {kind: tuple(part[[stance]].copy() for part in parts) for kind, parts in inputs.items()}
         for kind, parts in mine.items():
             for place, part in enumerate(parts):
                 replace(part[0], kind, place, stance, [other for other in others if other in ours])
-        (curve,) = kernel.predict(
-            kernel.Alike(mine, kernel.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen
+        (curve,) = kernel_ridge.predict(
+            kernel_ridge.Alike(mine, kernel_ridge.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen
         )
         errors.append(np.sqrt(((curve - targets[stance]) ** 2).mean(axis=0)))
     return np.array(errors)
@@ -85,27 +78,27 @@ def values(table, key, name, column="rmse_bw"):
 def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
     inputs, _, _, ours = small
     fitted = fit(small)
-    donors = explain.draw_donors(fitted, repeats=2, seed=5)
+    donors = importance.draw_donors(fitted, repeats=2, seed=5)
     before = literal(small, lambda *_: None)
 
     def expected(changes):
         def replace(places):
             def one(part, kind, place, stance, others):
                 donor = inputs[kind][place][ours[places[np.flatnonzero(ours == stance)[0]]]]
-                if changes == kind or changes == explain.EVERYTHING:
+                if changes == kind or changes == importance.EVERYTHING:
                     part[...] = donor
-                elif changes in explain.ORDER and kind != "times":
-                    point = list(explain.NAMES.values()).index(changes)
+                elif changes in importance.ORDER and kind != "times":
+                    point = list(importance.NAMES.values()).index(changes)
                     part[:, point] = donor[:, point]
 
             return one
 
         return np.mean([literal(small, replace(places)) for places in donors], axis=0)
 
-    points, kinds = explain.by_point(fitted, donors), explain.by_kind(fitted, donors)
+    points, kinds = importance.by_point(fitted, donors), importance.by_kind(fitted, donors)
     for table, key, names in (
         (points, "point", ["pelvis", "stance_toe", "swing_knee"]),
-        (kinds, "kind", [*inputs, explain.EVERYTHING]),
+        (kinds, "kind", [*inputs, importance.EVERYTHING]),
     ):
         for name in names:
             after = expected(name)
@@ -113,15 +106,15 @@ def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
                 values(table, key, name), after.mean(axis=0), atol=1e-5
             )  # features are in single precision
             np.testing.assert_allclose(values(table, key, name, "rise_bw"), (after - before).mean(axis=0), atol=1e-5)
-    assert list(dict.fromkeys(points["point"])) == explain.ORDER and list(dict.fromkeys(kinds["kind"])) == [
+    assert list(dict.fromkeys(points["point"])) == importance.ORDER and list(dict.fromkeys(kinds["kind"])) == [
         *inputs,
-        explain.EVERYTHING,
+        importance.EVERYTHING,
     ]
 
 
 def test_by_moment_equals_a_refit_with_the_mean_of_the_others(small):
     inputs, _, _, _ = small
-    table = explain.by_moment(fit(small), window_pct=20)
+    table = importance.by_moment(fit(small), window_pct=20)
     for name, nodes in (("0-20", slice(0, 10)), ("40-60", slice(20, 30)), ("80-100", slice(40, 51))):
 
         def replace(part, kind, place, stance, others, nodes=nodes):
@@ -137,8 +130,8 @@ def test_by_moment_equals_a_refit_with_the_mean_of_the_others(small):
 def test_replacing_a_motion_by_itself_changes_nothing(small):
     fitted = fit(small)
     same = np.tile(np.arange(len(fitted.ours)), (2, 1))
-    assert (explain.by_point(fitted, same)["rise_bw"] == 0).all() and (
-        explain.by_kind(fitted, same)["rise_bw"] == 0
+    assert (importance.by_point(fitted, same)["rise_bw"] == 0).all() and (
+        importance.by_kind(fitted, same)["rise_bw"] == 0
     ).all()
 
 
@@ -151,8 +144,8 @@ def test_the_left_out_runners_forces_are_never_used(small):
     assert (
         np.abs(again.estimated[~mine] - fitted.estimated[~mine]).min(axis=(1, 2)).max() > 1e-3
     )  # others do learn from it
-    places = explain.draw_donors(fitted, repeats=1, seed=0)[0]
-    one, other = (explain._estimate(each, each.total, each.total, places) for each in (fitted, again))
+    places = importance.draw_donors(fitted, repeats=1, seed=0)[0]
+    one, other = (importance._estimate(each, each.total, each.total, places) for each in (fitted, again))
     np.testing.assert_allclose(one[mine], other[mine], atol=1e-9)
 
 
@@ -165,7 +158,7 @@ def test_the_one_point_and_window_that_a_force_depends_on_win_by_far(shape):
     bump = np.where((np.arange(101) >= 30) & (np.arange(101) < 40), 1.0, 0.0)
     targets = latent[:, WINDOW, KNEE, 0, None, None] * bump[:, None] * [1.0, 0.5, 2.0]
     scale = {"gaussian": 3.0, "linear": 1.0}[shape]
-    fitted = explain.fit(
+    fitted = importance.fit(
         inputs,
         targets,
         table_of(np.repeat(list("abcdef"), 60)),
@@ -173,8 +166,8 @@ def test_the_one_point_and_window_that_a_force_depends_on_win_by_far(shape):
         {"positions_m": scale, "noise": 1e-4, "edges": 0.0},
         shape=shape,
     )
-    points = explain.by_point(fitted, explain.draw_donors(fitted, repeats=3, seed=2))
-    moments = explain.by_moment(fitted, window_pct=10)
+    points = importance.by_point(fitted, importance.draw_donors(fitted, repeats=3, seed=2))
+    moments = importance.by_moment(fitted, window_pct=10)
     for direction in DIRECTIONS:
         rises = points[points["direction"] == direction].set_index("point")["rise_bw"]
         assert rises.idxmax() == "stance_knee" and rises.max() > 5 * rises.drop("stance_knee").abs().max()
@@ -187,22 +180,22 @@ def test_the_one_point_and_window_that_a_force_depends_on_win_by_far(shape):
 
 def test_draw_donors_takes_other_runners_by_the_seed(small):
     fitted = fit(small)
-    donors, runners = explain.draw_donors(fitted, repeats=50, seed=1), fitted.stances["runner"].to_numpy()
+    donors, runners = importance.draw_donors(fitted, repeats=50, seed=1), fitted.stances["runner"].to_numpy()
     assert (runners[donors] != runners).all() and set(donors.ravel()) == set(range(len(runners)))
-    assert (donors == explain.draw_donors(fitted, repeats=50, seed=1)).all()
-    assert (donors != explain.draw_donors(fitted, repeats=50, seed=2)).any()
+    assert (donors == importance.draw_donors(fitted, repeats=50, seed=1)).all()
+    assert (donors != importance.draw_donors(fitted, repeats=50, seed=2)).any()
 
 
 def test_fit_asks_for_a_second_runner(small):
     inputs, targets, stances, ours = small
     with pytest.raises(ValueError, match="found 1 runner"):
-        explain.fit(inputs, targets, stances.assign(runner="a"), ours, CANDIDATE, shape="gaussian")
+        importance.fit(inputs, targets, stances.assign(runner="a"), ours, CANDIDATE, shape="gaussian")
 
 
 @pytest.mark.parametrize("change", [{"mirror": False}, {"estimator": "mean_curve"}])
 def test_leave_out_names_a_recipe_that_cannot_be_examined(tidy, change):
     with pytest.raises(ValueError, match="Change `examined`"):
-        explain.leave_out(*tidy()[::-1], PHYSICS.model_copy(update=change))
+        importance.leave_out(*tidy()[::-1], PHYSICS.model_copy(update=change))
 
 
 def test_a_mirrored_world_has_the_same_stance_and_swing_leg(tidy):
@@ -212,8 +205,8 @@ def test_a_mirrored_world_has_the_same_stance_and_swing_leg(tidy):
     mirrored[[name for name in mirrored if name.endswith("_ml")]] *= -1
     tables = []
     for table, rows in ((stances, frames), (stances.assign(side=stances["side"].map({"l": "r", "r": "l"})), mirrored)):
-        fitted, pose = explain.leave_out(rows, table, PHYSICS)
-        tables.append((explain.by_point(fitted, explain.draw_donors(fitted, repeats=1, seed=1)), pose))
+        fitted, pose = importance.leave_out(rows, table, PHYSICS)
+        tables.append((importance.by_point(fitted, importance.draw_donors(fitted, repeats=1, seed=1)), pose))
     (one, pose), (two, again) = tables
     pd.testing.assert_frame_equal(one, two, atol=1e-6)
     np.testing.assert_allclose(pose, again, atol=1e-6)
@@ -221,31 +214,31 @@ def test_a_mirrored_world_has_the_same_stance_and_swing_leg(tidy):
 
 
 def test_windows_hold_each_node_once():
-    numbers = explain._window_of(np.linspace(0, 100, samples.CORE_NODES), 10)
+    numbers = importance._window_of(np.linspace(0, 100, samples.CORE_NODES), 10)
     assert np.bincount(numbers.astype(int)).tolist() == [5] * 9 + [6]
-    assert np.bincount(explain._window_of(np.linspace(0, 100, 101), 5).astype(int)).tolist() == [5] * 19 + [6]
-    assert explain._window_of(np.array([np.nan]), 10).tolist() == [-1]
+    assert np.bincount(importance._window_of(np.linspace(0, 100, 101), 5).astype(int)).tolist() == [5] * 19 + [6]
+    assert importance._window_of(np.array([np.nan]), 10).tolist() == [-1]
 
 
 def test_points_figure_writes_each_rise_at_its_point():
     pose = np.random.default_rng(4).uniform(0.1, 1, (11, 3))
-    rises = np.arange(len(explain.ORDER)) * 1e-3
+    rises = np.arange(len(importance.ORDER)) * 1e-3
     table = pd.DataFrame(
         [
             {"point": name, "direction": direction, "rise_bw": rise, "n": 7, "runners": 3}
             for direction in DIRECTIONS
-            for name, rise in zip(explain.ORDER, rises, strict=True)
+            for name, rise in zip(importance.ORDER, rises, strict=True)
         ]
     )
-    ax = plot_explain.points(Figure().subplots(1, 3), pose, table)[2]
+    ax = importance_plots.points(Figure().subplots(1, 3), pose, table)[2]
     written = {text.xy[1]: text.get_text() for text in ax.texts if hasattr(text, "xy")}
     expected = {
-        pose[POINTS.index(point), 2]: f"{1000 * rises[explain.ORDER.index(name)]:.1f}"
-        for point, name in explain.NAMES.items()
+        pose[POINTS.index(point), 2]: f"{1000 * rises[importance.ORDER.index(name)]:.1f}"
+        for point, name in importance.NAMES.items()
     }
     assert written == expected and "7 stances, 3 runners" in [text.get_text() for text in ax.texts]
     areas, heights = ax.collections[0].get_sizes(), ax.collections[0].get_offsets()[:, 1]
-    np.testing.assert_allclose(areas, [plot_explain.LARGEST * float(expected[height]) / 10 for height in heights])
+    np.testing.assert_allclose(areas, [importance_plots.LARGEST * float(expected[height]) / 10 for height in heights])
 
 
 @pytest.mark.slow  # `make beyond` on the study smoke runs it in make test
@@ -254,8 +247,10 @@ def test_notebook_runs_on_three_runners(tidy, tmp_path):
     results = tmp_path / "results"
     store.save(results, "01_preprocess/stances.csv", stances.assign(unit_kg=60.0, weighed_kg=61.0))
     store.save(results, "01_preprocess/stances.parquet", frames)
-    page = report.run(
-        ROOT / "notebooks" / "11_explanation.ipynb", study=study.load(ROOT / "params" / "smoke.yaml"), reports=tmp_path
+    page = run.run(
+        ROOT / "notebooks" / "11_explanation.ipynb",
+        study=study_file.load(ROOT / "params" / "smoke.yaml"),
+        reports=tmp_path,
     )
     assert "Which moments?" in page.read_text(encoding="utf-8")
     rows = {"points": len(POINTS) * len(COMPONENTS), "kinds": 5 * 3, "moments": 11 * 10 * 3}

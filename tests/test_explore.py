@@ -13,25 +13,19 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from grfkit import (
-    DIRECTIONS,
-    ESTIMATES,
-    FORCES,
-    GRAVITY,
-    explore,
-    explore_widgets,
-    features,
-    plot_explore,
-    recipes,
-    report,
-    report_html,
-    store,
-    virtual_explore,
-)
+from grfkit import features
+from grfkit.evaluation import explore
 from grfkit.plot import ESTIMATED
+from grfkit.points import DIRECTIONS, ESTIMATES, FORCES, GRAVITY
+from grfkit.reports import html as html_page
+from grfkit.reports import run as run_notebook
+from grfkit.reports import widgets
+from grfkit.reports.plots import explore as explore_plots
+from grfkit.study import recipes, store
+from grfkit.virtual import one_runner
 
 VLR = "touchdown_to_13"
-KNOBS = virtual_explore.KNOBS
+KNOBS = one_runner.KNOBS
 USUAL = {name: knob.value for name, knob in KNOBS.items()}
 NAMES = ["physics", "ridge", "mean_curve"]
 
@@ -68,16 +62,16 @@ def results(tmp_path, made):
 @pytest.fixture
 def chosen(results, made, asked, monkeypatch):
     stances, frames = made
-    monkeypatch.setattr(explore_widgets, "MOMENTS", 3)  # of the player: seconds less
+    monkeypatch.setattr(widgets, "MOMENTS", 3)  # of the player: seconds less
     sources = explore.sources(results, frames, stances, asked)
-    return explore_widgets.choose(frames, stances, sources, vlr=VLR), sources
+    return widgets.choose(frames, stances, sources, vlr=VLR), sources
 
 
 @pytest.fixture(scope="module")
 def laboratory(asked):
     """The laboratory, its estimates trained on simulated runners of other speeds and strikes."""
     runs = [
-        virtual_explore.run(**{**USUAL, "speed_m_s": speed, "strike_deg": strike})
+        one_runner.run(**{**USUAL, "speed_m_s": speed, "strike_deg": strike})
         for speed in (3.2, 3.4, 3.8, 4.0)
         for strike in (8, 18)
     ]
@@ -210,7 +204,7 @@ def test_estimates_saved_by_03_are_offered_while_they_are_newer_than_01(results,
 def test_stances_of_one_recording_are_told_apart(results, made, asked, monkeypatch):
     """As on a treadmill, where a recording holds dozens of steps of either leg; and runners come in the table's order, 9 before 10."""
     stances, frames = made
-    monkeypatch.setattr(explore_widgets, "MOMENTS", 3)
+    monkeypatch.setattr(widgets, "MOMENTS", 3)
     stances = stances.assign(
         lap="0",
         trial="1",
@@ -218,7 +212,7 @@ def test_stances_of_one_recording_are_told_apart(results, made, asked, monkeypat
         toeoff_s=stances["toeoff_s"] + 0.7 * stances["stance"],
         runner=stances["runner"].map({"v00": "9", "v01": "10", "v02": "11", "v03": "12"}),
     )
-    shown = explore_widgets.choose(
+    shown = widgets.choose(
         frames, stances, {"mean_curve": explore.left_out(frames, stances, asked["mean_curve"])}, vlr=VLR
     )
     assert find(shown, "grf-runner").options == ("9", "10", "11", "12")
@@ -239,7 +233,7 @@ def test_a_recipe_that_takes_long_is_refused(made):
 
 
 def true_forces(**changed):
-    run = virtual_explore.run(**{**USUAL, **changed})
+    run = one_runner.run(**{**USUAL, **changed})
     return run, run.frames[FORCES].to_numpy()
 
 
@@ -252,7 +246,7 @@ def test_a_simulated_force_obeys_newton():
             row["toeoff_s"] + row["flight_s"], abs=0.001
         )  # frames are whole
         assert force[:, 0].sum() == pytest.approx(0, abs=1e-9)
-        motion = virtual_explore.move(speed, 100, 65, 13)
+        motion = one_runner.move(speed, 100, 65, 13)
         assert np.diff(motion.com[motion.contacts[1][2] : motion.contacts[2][1] + 1, 2], n=2) * 1e6 == pytest.approx(
             -GRAVITY, abs=1e-6
         )
@@ -293,8 +287,8 @@ def test_stiffness_is_that_of_a_force_of_half_a_sine():
     force = np.pi / 2 * GRAVITY * (flight / contact + 1) * np.sin(np.pi * time / contact)
     speed = -GRAVITY * flight / 2 + np.concatenate([[0], np.cumsum((force[1:] + force[:-1]) / 2 - GRAVITY) * time[1]])
     sinking = -np.cumsum(speed * time[1]).min()
-    assert virtual_explore.stiffness(contact, flight) == pytest.approx(force.max() / sinking, rel=1e-3)
-    assert virtual_explore.contact_time(virtual_explore.stiffness(contact, flight), flight) == pytest.approx(contact)
+    assert one_runner.stiffness(contact, flight) == pytest.approx(force.max() / sinking, rel=1e-3)
+    assert one_runner.contact_time(one_runner.stiffness(contact, flight), flight) == pytest.approx(contact)
 
 
 def test_mass_scales_newtons_and_leaves_body_weights():
@@ -318,7 +312,7 @@ def test_camera_noise_leaves_the_force_and_spoils_the_estimate(laboratory):
 
 @pytest.fixture
 def turned(laboratory):
-    return explore_widgets.laboratory(virtual_explore.run, KNOBS, laboratory, vlr=VLR)
+    return widgets.laboratory(one_runner.run, KNOBS, laboratory, vlr=VLR)
 
 
 def test_a_slider_changes_picture_and_tables_and_keeps_what_was_before(turned):
@@ -364,20 +358,20 @@ def test_every_control_has_a_label_and_every_picture_words(turned, chosen):
             if isinstance(widget, ipywidgets.Dropdown | ipywidgets.FloatSlider | ipywidgets.Button)
         ]
         assert len(controls) in (3, 8) and all(widget.description for widget in controls)
-        assert report_html.needs_network(shown.page) == []
+        assert html_page.needs_network(shown.page) == []
     for knob in KNOBS.values():
         assert knob.about in BeautifulSoup(turned.page, "html.parser").get_text()
 
 
 def test_effects_turn_one_number_at_a_time(laboratory):
-    found = explore.effects(virtual_explore.run, KNOBS, laboratory["physics"])
+    found = explore.effects(one_runner.run, KNOBS, laboratory["physics"])
     assert list(found) == list(KNOBS)
     usual = true_forces()[1]
     for name, several in found.items():
         assert [value for value, _, _ in several] == [KNOBS[name].low, KNOBS[name].value, KNOBS[name].high]
         np.testing.assert_array_equal(several[1][1].frames[FORCES], usual)
     axes = Figure().subplots(1, len(KNOBS))
-    plot_explore.effects(axes, found, {name: knob.label for name, knob in KNOBS.items()})
+    explore_plots.effects(axes, found, {name: knob.label for name, knob in KNOBS.items()})
     for ax, name in zip(axes, KNOBS, strict=True):  # blue is an estimate, and nothing else
         blue = [line.get_label() for line in ax.lines if line.get_color() == ESTIMATED]
         assert blue == (["estimated, 0", "estimated, 2", "estimated, 20"] if name == "noise_mm" else [])
@@ -385,14 +379,14 @@ def test_effects_turn_one_number_at_a_time(laboratory):
 
 def test_the_static_state_stays_in_the_report_and_a_bar_goes(turned):
     bundle = turned._repr_mimebundle_()
-    assert report_html.WIDGET in bundle  # JupyterLab prefers it
-    bar = new_output("display_data", data={report_html.WIDGET: {"model_id": "x"}, "text/plain": "  0%|          | 0/3"})
+    assert html_page.WIDGET in bundle  # JupyterLab prefers it
+    bar = new_output("display_data", data={html_page.WIDGET: {"model_id": "x"}, "text/plain": "  0%|          | 0/3"})
     shown = new_output("execute_result", data=bundle)
     notebook = new_notebook(cells=[new_code_cell("x", outputs=[bar, shown])])
-    report_html.clean_outputs(notebook)
+    html_page.clean_outputs(notebook)
     (kept,) = notebook.cells[0].outputs
-    assert report_html.WIDGET not in kept.data and kept.data["text/html"] == turned.page
-    page = report_html.notebook_page(
+    assert html_page.WIDGET not in kept.data and kept.data["text/html"] == turned.page
+    page = html_page.notebook_page(
         notebook,
         {
             "notebook": "explore",
@@ -405,11 +399,11 @@ def test_the_static_state_stays_in_the_report_and_a_bar_goes(turned):
             "study_sha256": "0",
         },
     )
-    assert "vertical stiffness" in page and "<img" in page and not report_html.needs_network(page)
+    assert "vertical stiffness" in page and "<img" in page and not html_page.needs_network(page)
 
 
 def test_the_notebooks_own_parameters_are_those_that_a_study_may_set():
     notebook = ROOT / "notebooks" / "explore.ipynb"
-    assert report.declared_parameters(notebook) == {"results", "recipes", "study", "fitted"}
+    assert run_notebook.declared_parameters(notebook) == {"results", "recipes", "study", "fitted"}
     source = "".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     assert not re.search(r"\bdef |\bclass |\blambda\b", source)

@@ -20,8 +20,8 @@ import yaml
 from conftest import ROOT
 from test_pipeline import make
 
-from grfkit import fetch, recordings
-from grfkit.study import StudyError
+from grfkit.recordings import fetch, trials
+from grfkit.study.file import StudyError
 
 COLUMNS = ["FileName", "Mass"]
 NAMES = [f"R{n:02d}/run#{n}.c3d" for n in range(6)]  # an address is not just the name: # has a meaning there
@@ -267,7 +267,7 @@ def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, mon
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
 def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, server):
     server.faults = {NAMES[5]: "crawl"}
-    command = [sys.executable, "-m", "grfkit.fetch", "--study", out.parent / "set.yaml", "--out", out]
+    command = [sys.executable, "-m", "grfkit.recordings.fetch", "--study", out.parent / "set.yaml", "--out", out]
     running = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -341,6 +341,6 @@ def test_fetch_reports_the_four_runners_that_are_not_on_a_mirror(rbds, tmp_path,
     absent = [name for name in sums if not (rbds / name).is_file()]
     assert status == 1 and len(absent) == 16 and said.startswith("error: 16 of 105 files did not arrive")
     assert [name for name in sums if name in said] == absent and said.count("(404)") == 1
-    table = recordings.read_trials(tmp_path, table="rbds")
-    assert table.equals(recordings.read_trials(rbds, table="rbds"))
+    table = trials.read_trials(tmp_path, table="rbds")
+    assert table.equals(trials.read_trials(rbds, table="rbds"))
     shutil.rmtree(tmp_path)  # 170 MB that pytest would keep for three runs

@@ -6,7 +6,13 @@ import pytest
 from conftest import mirrored, virtual_run
 from scipy.interpolate import CubicSpline
 
-from grfkit import c3d, events, features, field, field_known, recordings, samples, stance, steps
+from grfkit import features
+from grfkit.estimators import samples
+from grfkit.evaluation.field import ground_truth
+from grfkit.field import contacts as field_contacts
+from grfkit.field import events, motion
+from grfkit.recordings import c3d, trials
+from grfkit.stances import cut
 
 CUT = {"cutoff_hz": None, "max_gap_s": 0.04}
 
@@ -19,7 +25,7 @@ def contacts(*rows):
 def still(last_s=10.0, gaps=()):
     """A motion in which nothing moves, with gaps."""
     times = np.array([0.0, last_s / 3, last_s / 2, last_s])
-    return steps.Motion(
+    return motion.Motion(
         CubicSpline(times, np.zeros((4, 11, 3))),
         np.zeros(3),
         100.0,
@@ -31,7 +37,7 @@ def still(last_s=10.0, gaps=()):
 
 
 def test_timed_gives_step_and_flight_to_the_next_touchdown():
-    table = field.timed(contacts(("l", 1.0, 1.25), ("r", 1.37, 1.60), ("l", 1.72, 1.95)))
+    table = field_contacts.timed(contacts(("l", 1.0, 1.25), ("r", 1.37, 1.60), ("l", 1.72, 1.95)))
     np.testing.assert_allclose(table["contact_s"], [0.25, 0.23, 0.23])
     np.testing.assert_allclose(table["step_s"], [0.37, 0.35, np.nan])
     np.testing.assert_allclose(table["flight_s"], [0.12, 0.12, np.nan])
@@ -41,14 +47,14 @@ def test_timed_knows_no_step_over_one_that_is_not_there_nor_over_a_rest_nor_to_a
     rows = contacts(
         ("l", 1.0, 1.25), ("l", 1.6, 1.85), ("r", 2.31, 2.56), ("l", 3.0, 3.25)
     )  # the same foot; .71 s, .69 s: the longest are .7
-    np.testing.assert_allclose(field.timed(rows)["step_s"], [np.nan, np.nan, 0.69, np.nan])
+    np.testing.assert_allclose(field_contacts.timed(rows)["step_s"], [np.nan, np.nan, 0.69, np.nan])
     two = pd.concat([contacts(("l", 1.0, 1.25)), contacts(("r", 1.37, 1.60)).assign(file="b")], ignore_index=True)
-    assert field.timed(two)["step_s"].isna().all()
+    assert field_contacts.timed(two)["step_s"].isna().all()
 
 
 def test_usual_flight_is_ones_own_else_the_groups_else_the_given():
     table = pd.DataFrame({"flight_s": [0.10, np.nan, 0.14, np.nan]})
-    np.testing.assert_allclose(field.usual_flight(table, ["a", "a", "a", "b"], 0.2), [0.10, 0.12, 0.14, 0.2])
+    np.testing.assert_allclose(field_contacts.usual_flight(table, ["a", "a", "a", "b"], 0.2), [0.10, 0.12, 0.14, 0.2])
 
 
 def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
@@ -60,9 +66,9 @@ def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
         return kept[["mid_s"]].to_numpy() + [-1, 1] * half[np.searchsorted(found["mid_s"], kept["mid_s"])][:, None]
 
     monkeypatch.setattr(events, "detect", detect)
-    kept = field.contacts(None, {"a": still(gaps=[(5.1, 5.2)])}, found)
+    kept = field_contacts.contacts(None, {"a": still(gaps=[(5.1, 5.2)])}, found)
     assert list(kept["mid_s"]) == [0.5, 9.0]  # cut off, seen, in a gap, 40 ms long, seen, cut off
-    none = field.contacts(None, {"a": still(gaps=[(0.0, 10.0)])}, found)
+    none = field_contacts.contacts(None, {"a": still(gaps=[(0.0, 10.0)])}, found)
     assert none.empty and list(none) == list(kept) == [
         *found,
         "touchdown_s",
@@ -76,7 +82,7 @@ def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
 def test_seen_wants_the_whole_span():
     motions, table = {"a": still(gaps=[(2.0, 2.1)])}, pd.DataFrame({"file": ["a"] * 5})
     first, last = np.array([-0.1, 1.0, 1.95, 2.05, 9.9]), np.array([0.2, 1.9, 2.05, 2.06, 10.1])
-    np.testing.assert_array_equal(field.seen(motions, table, first, last), [False, True, False, False, False])
+    np.testing.assert_array_equal(field_contacts.seen(motions, table, first, last), [False, True, False, False, False])
 
 
 def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
@@ -89,7 +95,7 @@ def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
     )  # some by a quarter of a node
     share = np.array([np.nan, np.nan, 0.25, 1, 0, 0.4, np.nan, np.nan])[:, None]
     expected = np.nan_to_num((share * [1.0, -2.0, 3.0] + 0.5) * (1 + rows)[:, None])
-    np.testing.assert_allclose(field.at_times(table, curves, rows, times), expected, atol=1e-9)
+    np.testing.assert_allclose(field_contacts.at_times(table, curves, rows, times), expected, atol=1e-9)
 
 
 def test_finish_turns_left_legs_back_and_balances_each_group():
@@ -101,7 +107,7 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
         np.array(["a", "a", "b", "b"]),
         rng.uniform(0.5, 1.5, (4, 101, 5)),
     )
-    own = field.finish(table, curves, flight, groups)
+    own = field_contacts.finish(table, curves, flight, groups)
     contact, step = table["contact_s"].to_numpy(), table["contact_s"].to_numpy() + flight
     for group in "ab":
         mine = groups == group
@@ -112,13 +118,13 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
     np.testing.assert_array_equal(own[..., 3], curves[..., 3])
     np.testing.assert_array_equal(own[..., 4], signs * curves[..., 4])
     np.testing.assert_array_equal(
-        field.finish(table, curves[..., :3], flight, groups), own[..., :3]
+        field_contacts.finish(table, curves[..., :3], flight, groups), own[..., :3]
     )  # with or without centres
 
 
 def test_asymmetry_is_half_the_difference_over_the_mean_doubled():
     table = pd.DataFrame({"group": list("aaab"), "side": list("llrr"), "x": [1.2, 1.0, 0.9, 2.0]})
-    found = field.asymmetry_pct(table, "x")
+    found = field_contacts.asymmetry_pct(table, "x")
     assert found["a"] == pytest.approx(100 * (1.1 - 0.9) / 1.0) and np.isnan(found["b"])
 
 
@@ -130,7 +136,7 @@ def test_features_are_those_of_the_same_curve_by_frames():
         return np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=-1)
 
     curve = force(np.linspace(0, 1, 101))
-    ours = field.features_of(
+    ours = field_contacts.features_of(
         pd.Series([0.25]), np.concatenate([curve, curve[:, :2]], axis=1)[None], vlr="touchdown_to_13"
     ).iloc[0]
     literal = features.extract(force(time / 0.25), time, vlr="touchdown_to_13")
@@ -144,7 +150,9 @@ def test_inputs_of_a_mirrored_runner_are_the_same():
     table = pd.DataFrame(real, columns=["side", "touchdown_s", "toeoff_s"]).assign(file="a")
     other = table.assign(side=table["side"].map({"l": "r", "r": "l"}))
     laid = [
-        field.inputs({"a": steps.motion(seen, 200, **CUT)}, field.timed(rows), np.full(len(rows), 0.1), padding_s=0.03)
+        field_contacts.inputs(
+            {"a": motion.motion(seen, 200, **CUT)}, field_contacts.timed(rows), np.full(len(rows), 0.1), padding_s=0.03
+        )
         for seen, rows in ((points, table), (mirrored(points), other))
     ]
     for kind in (*samples.KINDS, "times"):
@@ -172,7 +180,7 @@ def test_match_wants_one_step_of_that_foot_in_a_stance():
     by_motion = found(
         ("a", "l", 1.1), ("a", "l", 1.5), ("a", "l", 1.9), ("a", "l", 1.95), ("b", "l", 1.2), ("c", "l", 1.1)
     )
-    known, missed = field_known.match(by_motion, STANCES)
+    known, missed = ground_truth.match(by_motion, STANCES)
     assert list(known["stance"]) == [0, 4] and list(known["mid_s"]) == [1.1, 1.2]
     assert list(missed["stance"]) == [1, 2, 3]  # the wrong foot, two steps, none
 
@@ -191,8 +199,8 @@ def test_false_steps_are_those_that_no_plate_felt_between_measured_ones():
         ("a", "l", 2.9),
         ("b", "r", 1.4),
     )
-    assert list(field_known.false_steps(steps_found, STANCES, excluded).index) == [2]
-    assert list(field_known.false_steps(steps_found, STANCES, excluded[:0]).index) == [2, 3]
+    assert list(ground_truth.false_steps(steps_found, STANCES, excluded).index) == [2]
+    assert list(ground_truth.false_steps(steps_found, STANCES, excluded[:0]).index) == [2, 3]
 
 
 def felt(cop, vertical, offset, moments):
@@ -224,12 +232,12 @@ def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, t
         asked.append((trial.file, folder, source, axes))
         return c3d.Recording({}, 100.0, list(plates), 1000.0), points
 
-    monkeypatch.setattr(stance, "load", load)
+    monkeypatch.setattr(cut, "load", load)
     rows = [
         ("1.c3d", "one", 70.0, 1.7, "f", 2.5, "A", "1", "1", ""),
         ("2.c3d", "two", 70.0, 1.7, "m", 3.5, "A", "1", "1", ""),
     ]
-    pd.DataFrame(rows, columns=recordings.TRIAL_COLUMNS).to_csv(tmp_path / "trials.csv", index=False)
+    pd.DataFrame(rows, columns=trials.TRIAL_COLUMNS).to_csv(tmp_path / "trials.csv", index=False)
     for name in ("1.c3d", "2.c3d"):
         (tmp_path / name).touch()
     section = {
@@ -242,7 +250,7 @@ def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, t
         "plates": [],
         "contact_threshold_n": 50.0,
     }
-    (one,) = field_known.read(pd.DataFrame({"file": ["2.c3d", "2.c3d"]}), tmp_path, section)
+    (one,) = ground_truth.read(pd.DataFrame({"file": ["2.c3d", "2.c3d"]}), tmp_path, section)
     assert asked == [
         (
             "2.c3d",
@@ -269,9 +277,9 @@ def test_motions_are_filtered_and_bridged_as_the_study_says():
     points, _ = virtual_run(3)
     points = points.copy()
     points[100:110, 4] = np.nan  # 50 ms
-    each = field_known.Recorded("a", "one", 3.0, points, 200.0, None, None, 1000.0)
+    each = ground_truth.Recorded("a", "one", 3.0, points, 200.0, None, None, 1000.0)
     rough, smooth = (
-        field_known.motions([each], {"points_cutoff_hz": cutoff, "checks": {"max_gap_s": gap}})["a"]
+        ground_truth.motions([each], {"points_cutoff_hz": cutoff, "checks": {"max_gap_s": gap}})["a"]
         for cutoff, gap in ((None, 0.06), (8.0, 0.04))
     )
     assert rough.noise_m == 0 < smooth.noise_m and len(rough.gaps) == 0 and len(smooth.gaps) == 1

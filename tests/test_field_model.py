@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from conftest import virtual_run
 
-from grfkit import conformal, events, field, field_model, features, kernel, model_folder, steps
+from grfkit import features
+from grfkit.estimators import kernel_ridge, model_folder
+from grfkit.field import bands as force_bands
+from grfkit.field import contacts as field_contacts
+from grfkit.field import events, motion
+from grfkit.field import model as field_model
 
 CARD = {
     "title": "x",
@@ -28,7 +33,7 @@ def seen():
     """What a model looks at: the motions of two virtual runners, and their contacts."""
     runs = [virtual_run(number) for number in range(2)]
     motions = {
-        f"{number}.c3d": steps.motion(points, 200, cutoff_hz=40.0, max_gap_s=0.04)
+        f"{number}.c3d": motion.motion(points, 200, cutoff_hz=40.0, max_gap_s=0.04)
         for number, (points, _) in enumerate(runs)
     }
     rows = [
@@ -37,26 +42,28 @@ def seen():
         for contact in contacts
     ]
     table = pd.DataFrame(rows, columns=["file", "runner", "side", *events.EVENTS])
-    return motions, field.timed(table.assign(mid_s=steps.find(motions)["mid_s"]))
+    return motions, field_contacts.timed(table.assign(mid_s=motion.find(motions)["mid_s"]))
 
 
 def inputs(seen):
-    return field.inputs(*seen, np.full(len(seen[1]), 0.1), padding_s=0.03)
+    return field_contacts.inputs(*seen, np.full(len(seen[1]), 0.1), padding_s=0.03)
 
 
 @pytest.fixture(scope="module")
 def model(seen):
     """A model of which each number is another one, drawn at random."""
     rng, (motions, table) = np.random.default_rng(3), seen
-    curves = kernel.Regression(
+    curves = kernel_ridge.Regression(
         inputs(seen),
         rng.normal(size=(len(table), 101, 5)),
         table["runner"].to_numpy(),
         SCALES | {"times_s": 0.1, "edges": 0.3},
         shape="gaussian",
     )
-    bands = conformal.Bands(rng.uniform(0.1, 0.3, (101, 3)), rng.normal(size=3), 0.85)
-    one = {name: conformal.Bands(rng.uniform(0.1, 0.3, (1, 1)), rng.normal(size=1), 0.85) for name in features.FEATURES}
+    bands = force_bands.Bands(rng.uniform(0.1, 0.3, (101, 3)), rng.normal(size=3), 0.85)
+    one = {
+        name: force_bands.Bands(rng.uniform(0.1, 0.3, (1, 1)), rng.normal(size=1), 0.85) for name in features.FEATURES
+    }
     known = {
         "ranges": {name: rng.uniform(size=2).tolist() for name in ("speed_m_s", "leg_m")},
         "swing_m": rng.uniform(),

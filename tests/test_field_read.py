@@ -11,22 +11,15 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import (
-    POINTS,
-    c3d,
-    estimate,
-    field_axes,
-    field_csv,
-    field_estimate,
-    field_read,
-    field_speed,
-    landmarks,
-    recordings,
-    study,
-    virtual,
-)
-from grfkit.points import InputError, Note
-from grfkit.virtual_motion import simulate
+from grfkit.field import estimate as field_estimate
+from grfkit.field import estimate_command
+from grfkit.points import POINTS, InputError, Note
+from grfkit.recordings import c3d, csv_points, discover, landmarks, orientation
+from grfkit.recordings import speed as point_speed
+from grfkit.recordings import trials as recordings
+from grfkit.study import file as study_file
+from grfkit.virtual import laboratory
+from grfkit.virtual.motion import simulate
 
 HZ = 200
 TURNS = [
@@ -42,8 +35,8 @@ HEADER = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in "xyz")]
 def run():
     """Points (F, 11, 3) m of a virtual runner overground at 200 Hz, in AP, ML, V, and the speed (m/s) that was simulated."""
     rng = np.random.default_rng(4)
-    runner = virtual.draw_runner(rng, "f")
-    style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0)
+    runner = laboratory.draw_runner(rng, "f")
+    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
     motion = simulate(runner, style, first_side=0, rate_hz=1000, plates=False)
     return motion.points[:: 1000 // HZ], style["speed"][0, 0]
 
@@ -75,7 +68,7 @@ def placed(points):
 def refused(path, **options):
     """Return the message with which a file is refused."""
     with pytest.raises(ValueError) as error:
-        field_read.read(path, **options)
+        discover.read(path, **options)
     return str(error.value)
 
 
@@ -88,7 +81,7 @@ def test_read_finds_axes_unit_direction_and_treadmill_however_they_lie(run, tmp_
     file = write(
         tmp_path / "run.csv", scale * moved @ PROPER[number].T, separator=",;\t"[number % 2 * (1 + number % 3 // 2)]
     )
-    found = field_read.read(file)
+    found = discover.read(file)
     assert found.treadmill is treadmill and found.rate_hz == HZ
     # the planted foot slides and rolls, and a speed over some steps is not that of a stride: 3 % covers both
     assert found.speed_m_s == pytest.approx(speed, rel=0.03)
@@ -101,7 +94,7 @@ def test_read_does_not_depend_on_where_the_laboratory_points(run, tmp_path):
     points, speed = run
     for degrees in (40, 130, -75):
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        found = field_read.read(write(tmp_path / "run.csv", points @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T))
+        found = discover.read(write(tmp_path / "run.csv", points @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T))
         away = np.diff(found.points[[0, -1], 0, :2], axis=0)[0]
         assert abs(np.degrees(np.arctan2(away[1], away[0]))) < 2  # the pelvis sways by some centimetres over 4 m
         assert found.speed_m_s == pytest.approx(speed, rel=0.03)
@@ -121,7 +114,7 @@ def test_read_refuses_what_is_mirrored_or_swapped(run, tmp_path):
 def test_read_takes_columns_of_the_runners_axes_at_their_word_and_checks_them(run, tmp_path):
     points, _ = run
     header = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in ("ap", "ml", "v"))]
-    found = field_read.read(write(tmp_path / "run.csv", points, header))
+    found = discover.read(write(tmp_path / "run.csv", points, header))
     np.testing.assert_allclose(found.points, points, atol=1e-5)
     assert "V points up" in refused(write(tmp_path / "run.csv", points[..., [0, 2, 1]], header))
     assert "Feet point" in refused(write(tmp_path / "run.csv", points * [-1, -1, 1], header))
@@ -150,7 +143,7 @@ def test_read_knows_points_by_usual_names_in_any_order(run, tmp_path):
     cells = np.column_stack([np.arange(len(points)) / HZ, points.reshape(len(points), -1)])[:, order]
     text = "\n".join([",".join(header[i] for i in order), *(",".join(f"{cell:.5f}" for cell in row) for row in cells)])
     (tmp_path / "Run.CSV").write_text(text, encoding="utf-8")
-    found = field_read.read(tmp_path / "Run.CSV")
+    found = discover.read(tmp_path / "Run.CSV")
     np.testing.assert_allclose(placed(found.points), placed(points), atol=2e-5)
     assert "l_knee is left_knee" in found.notes[0].text
 
@@ -162,7 +155,7 @@ def test_read_takes_empty_cells_zeros_and_absent_rows_for_missing(run, tmp_path)
     kept = np.r_[0:60, 70 : len(points)]  # ten rows are not there
     rng = np.random.default_rng(0)
     times = kept / HZ + rng.uniform(-1, 1, len(kept)) * 0.0005  # a jitter of half a millisecond, a tenth of a frame
-    found = field_read.read(write(tmp_path / "run.csv", points[kept], times=times))
+    found = discover.read(write(tmp_path / "run.csv", points[kept], times=times))
     missing = np.isnan(found.points).any(axis=2)
     expected = np.zeros_like(missing)
     expected[30:35, 5] = expected[40, 7] = True
@@ -175,23 +168,23 @@ def test_read_takes_frame_numbers_with_a_rate(run, tmp_path):
     points, _ = run
     header = ["frame", *HEADER[1:]]
     file = write(tmp_path / "run.csv", points, header, times=np.arange(len(points)) + 17.0)
-    assert field_read.read(file, rate_hz=HZ).rate_hz == HZ
+    assert discover.read(file, rate_hz=HZ).rate_hz == HZ
     assert (
-        field_read.read(
+        discover.read(
             write(tmp_path / "half.csv", points[::2], header, times=2.0 * np.arange(len(points[::2]))), rate_hz=HZ
         ).rate_hz
         == HZ / 2
     )
     assert "RATE=100" in refused(file)
     plain = write(tmp_path / "plain.csv", points, ["when", *HEADER[1:]], times=np.zeros(len(points)))
-    assert field_read.read(plain, rate_hz=HZ).rate_hz == HZ
-    np.testing.assert_array_equal(field_read.read(plain, rate_hz=HZ).points, field_read.read(file, rate_hz=HZ).points)
+    assert discover.read(plain, rate_hz=HZ).rate_hz == HZ
+    np.testing.assert_array_equal(discover.read(plain, rate_hz=HZ).points, discover.read(file, rate_hz=HZ).points)
 
 
 def test_read_refuses_a_rate_that_contradicts_the_times(run, tmp_path):
     points, _ = run
     file = write(tmp_path / "run.csv", points)
-    assert field_read.read(file, rate_hz=1.01 * HZ).rate_hz == HZ
+    assert discover.read(file, rate_hz=1.01 * HZ).rate_hz == HZ
     assert f"{HZ / 2:g} were given" in refused(file, rate_hz=HZ / 2)
 
 
@@ -234,7 +227,7 @@ def test_read_says_that_somebody_turns_and_reads_one_who_stands(run, tmp_path):
     points, speed = run
     assert "goes one way" in refused(write(tmp_path / "a.csv", np.concatenate([points, points[::-1]])))
     still = np.repeat(points[:1], HZ, axis=0)
-    found = field_read.read(write(tmp_path / "a.csv", still @ PROPER[5].T))
+    found = discover.read(write(tmp_path / "a.csv", still @ PROPER[5].T))
     assert (
         not found.treadmill
         and found.speed_m_s == 0
@@ -248,21 +241,21 @@ def test_read_says_that_somebody_turns_and_reads_one_who_stands(run, tmp_path):
 def test_slope_note_says_that_an_incline_is_not_handled(run, degrees, said, treadmill):
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     points = (on_belt(*run) if treadmill else run[0]) @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]).T
-    notes = field_speed.slope_note(points, HZ, treadmill=treadmill)
+    notes = point_speed.slope_note(points, HZ, treadmill=treadmill)
     assert (said in notes[0].text and "not handled" in notes[0].text and notes[0].is_warning) if said else not notes
 
 
 def test_what_is_given_is_taken_and_what_contradicts_it_is_said(run, tmp_path):
     points, speed = run
     file = write(tmp_path / "run.csv", on_belt(points, speed))
-    found = field_read.read(file, speed_m_s=5.0, treadmill=True)
+    found = discover.read(file, speed_m_s=5.0, treadmill=True)
     assert (
         found.speed_m_s == 5.0
         and "more than 15 % off" in found.notes[-1].text
         and f"{speed:.1f}" in found.notes[-1].text
     )
     assert "Overground the pelvis travels" in refused(file, treadmill=False)
-    found = field_read.read(write(tmp_path / "run.csv", points), treadmill=False)
+    found = discover.read(write(tmp_path / "run.csv", points), treadmill=False)
     assert not found.treadmill and "as given" in " ".join(note.text for note in found.notes)
 
 
@@ -275,13 +268,13 @@ def test_planted_velocity_is_the_belts_by_construction():
         along = np.where(phase < 1 / 3, -3 * phase, -1 + 1.5 * (phase - 1 / 3))
         lift = np.where(phase < 1 / 3, 0, 0.2 * np.sin(1.5 * np.pi * (phase - 1 / 3)))
         points[:, foot : foot + 2] = np.stack([along, 0 * along, lift], axis=1)[:, None]
-    np.testing.assert_allclose(field_speed.planted_velocity(points, 100), [-3, 0], atol=1e-9)
+    np.testing.assert_allclose(point_speed.planted_velocity(points, 100), [-3, 0], atol=1e-9)
 
 
 def test_read_of_virtual_recordings_gives_their_points_whichever_way_they_go(tmp_path):
-    settings = study.load(ROOT / "params" / "smoke.yaml").laboratory
+    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
     faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    trials = virtual.record(tmp_path, seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
+    trials = laboratory.record(tmp_path, seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
     back = np.diag([-1.0, -1, 1])
     for row in trials.itertuples():
         expected = landmarks.from_markers(
@@ -292,14 +285,14 @@ def test_read_of_virtual_recordings_gives_their_points_whichever_way_they_go(tmp
         del content["data"]["meta_points"]
         content.write(str(tmp_path / "back.c3d"))  # ezc3d writes no other ending
         for path in (tmp_path / row.file, (tmp_path / "back.c3d").rename(tmp_path / "Back.C3D")):
-            found = field_read.read(path)
+            found = discover.read(path)
             assert not found.treadmill
             np.testing.assert_allclose(found.points, expected, atol=1e-6)  # stored as single precision, in mm
             assert found.speed_m_s == pytest.approx(row.speed_m_s, rel=0.03)  # over some steps, not whole strides
 
 
 def test_read_of_a_theia_export_finds_a_walk_on_a_treadmill(theia_export):
-    found = field_read.read(theia_export)
+    found = discover.read(theia_export)
     assert found.rate_hz == 85 and found.points.shape == (340, 11, 3)
     assert found.treadmill and 1.2 < found.speed_m_s < 1.7  # the pelvis stays where it is, and people walk so fast
     assert "Theia3D" in found.notes[0].text
@@ -313,12 +306,12 @@ def test_read_says_which_markers_a_file_has_where_the_points_are_not_among_them(
 
 
 def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp_path):
-    layout = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    layout = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
     folder = rbds / "RBDS002"
-    found = field_read.read(folder / "RBDS002runT35.c3d", layout=layout, static=folder / "RBDS002static.c3d")
+    found = discover.read(folder / "RBDS002runT35.c3d", layout=layout, static=folder / "RBDS002static.c3d")
     assert found.treadmill and found.rate_hz == 150 and found.speed_m_s == pytest.approx(3.5, rel=0.03)
     turn = PROPER[11]
-    alike = field_read.read(
+    alike = discover.read(
         write(tmp_path / "run.csv", 1000 * found.points[:900] @ turn.T, decimals=1, times=np.arange(900) / 150)
     )
     np.testing.assert_allclose(alike.points, found.points[:900], atol=1e-4)  # cells are rounded to .1 mm
@@ -336,12 +329,12 @@ def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp
 @pytest.mark.slow
 def test_belt_speeds_of_the_public_set_are_found(rbds):
     """All 66 recordings: the mean error was .63 %, the worst 2.5 %, when this was written."""
-    layout = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    layout = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
     trials = recordings.read_trials(rbds, table="rbds")
     errors = []
     for row in trials.itertuples():
-        found = field_read.read(rbds / row.file, layout=layout, static=rbds / row.static)
-        turned = field_axes.orient(found.points @ PROPER[len(errors) % 24].T, found.rate_hz)
+        found = discover.read(rbds / row.file, layout=layout, static=rbds / row.static)
+        turned = orientation.orient(found.points @ PROPER[len(errors) % 24].T, found.rate_hz)
         np.testing.assert_allclose(turned.points, found.points, atol=1e-9)
         assert turned.treadmill and len(turned.notes) == 3  # and no incline
         errors.append(abs(turned.speed_m_s / row.speed_m_s - 1))
@@ -362,7 +355,7 @@ def test_find_takes_recordings_and_leaves_tables_out(run, tmp_path):
     for name, header in tables.items():
         (tmp_path / name).write_text(header + "\n", encoding="utf-8")
     (tmp_path / "._one.c3d").write_bytes(b"")
-    assert [path.relative_to(tmp_path).as_posix() for path in field_read.find(tmp_path)] == [
+    assert [path.relative_to(tmp_path).as_posix() for path in discover.find(tmp_path)] == [
         "a/b/TWO.C3D",
         "a/one.c3d",
         "a/three.CSV",
@@ -370,50 +363,50 @@ def test_find_takes_recordings_and_leaves_tables_out(run, tmp_path):
     with pytest.raises(ValueError, match="hold none: .* are tables"):
         for path in tmp_path.glob("a/**/*.[cC][3sS]*"):
             path.unlink()
-        field_read.find(tmp_path)
+        discover.find(tmp_path)
     with pytest.raises(ValueError, match="does not exist"):
-        field_read.find(tmp_path / "nowhere")
+        discover.find(tmp_path / "nowhere")
 
 
 def test_holds_points_knows_a_recording_by_three_columns(tmp_path):
     (tmp_path / "a.csv").write_text("time_s\tl_hip_x\tl_hip_y\tl_hip_z\n", encoding="utf-8")
     (tmp_path / "b.csv").write_text("time_s\tl_hip_x\tforce_y\tmass_z\n", encoding="utf-8")
-    assert field_csv.holds_points(tmp_path / "a.csv") and not field_csv.holds_points(tmp_path / "b.csv")
+    assert csv_points.holds_points(tmp_path / "a.csv") and not csv_points.holds_points(tmp_path / "b.csv")
 
 
 def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
-    settings = study.load(ROOT / "params" / "smoke.yaml").laboratory
+    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
     faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    trials = virtual.record(tmp_path / "data", seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
+    trials = laboratory.record(tmp_path / "data", seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
     content = yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
     content["study"]["data"] = None
     del content["laboratory"]
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    found, masses, unread = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
+    found, masses, unread = estimate_command.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
     assert not unread and masses == list(trials.sort_values("file")["mass_kg"])
     assert [each.speed_m_s for each in found] == list(trials.sort_values("file")["speed_m_s"])
     assert all("as the study file says" in each.notes[0].text for each in found)
     (tmp_path / "data" / "trials.csv").unlink()
-    found, masses, _ = estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
+    found, masses, _ = estimate_command.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-1].text for each in found)
     with pytest.raises(
-        study.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"
+        study_file.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"
     ):
-        estimate.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
+        estimate_command.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
 
 
 def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
-    layout = study.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
+    layout = study_file.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
     assert any(
         "study file is about C3D" in note.text
-        for note in field_read.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes
+        for note in discover.read(write(tmp_path / "run.csv", run[0]), layout=layout).notes
     )
 
 
 def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
     """What is a warning is a field of the note: other words for it do not hide it."""
     points, speed = run
-    plain = field_read.Found(
+    plain = discover.Found(
         Path("a.csv"), points, HZ, False, speed, [Note("all is well, no incline, look otherwise, more than")]
     )
     warned = replace(plain, notes=[Note("words that nobody thought of", is_warning=True)])

@@ -11,26 +11,22 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 from test_field_study import DETECTOR, VLR, judge, steps_by_hand
 
-from grfkit import (
-    POINTS,
-    c3d,
-    conformal,
-    field,
+from grfkit.estimators import kernel_ridge, model_card, onnx_export, samples
+from grfkit.evaluation import moments as joint_moments
+from grfkit.evaluation import moments_accuracy
+from grfkit.evaluation.field import (
+    field_accuracy,
     field_centres,
-    field_doubt,
-    field_known,
-    field_model,
-    field_study,
-    field_train,
-    field_worse,
-    joints,
-    joints_study,
-    kernel,
-    limits,
-    model_card,
-    onnx_export,
-    samples,
+    field_training,
+    field_uncertainty,
+    ground_truth,
+    robustness,
 )
+from grfkit.field import bands, training_range
+from grfkit.field import contacts as field_contacts
+from grfkit.field import model as field_model
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +83,16 @@ def two_plates(monkeypatch):
         "checks": {"max_gap_s": 0.04},
     }
     trials = pd.DataFrame({"file": ["a.c3d", "other.c3d"], "runner": ["x", "y"], "speed_m_s": [3.0, 4.0]})
-    monkeypatch.setattr("grfkit.recordings.read_trials", lambda folder, table: trials)
+    monkeypatch.setattr("grfkit.recordings.trials.read_trials", lambda folder, table: trials)
     monkeypatch.setattr(
-        "grfkit.stance.load", lambda *_, **__: (SimpleNamespace(plates=plates, force_hz=1000.0, point_hz=100.0), points)
+        "grfkit.stances.cut.load",
+        lambda *_, **__: (SimpleNamespace(plates=plates, force_hz=1000.0, point_hz=100.0), points),
     )
-    recorded = field_known.read(stances, "nowhere", section)
+    recorded = ground_truth.read(stances, "nowhere", section)
     at = stances[["touchdown_s"]].to_numpy() + 0.21 * np.linspace(0, 1, 101)
     share = (at - np.array(list(sides.values()))[:, None]) / 0.25
     centres = np.stack([0.8 * at + 0.08 * share - 0.1 - 0.6 * at, 0.1 + 0.015 * share - 0.05], axis=2)
-    return stances, recorded, field_known.motions(recorded, section), section, centres
+    return stances, recorded, ground_truth.motions(recorded, section), section, centres
 
 
 def test_a_centre_of_pressure_is_that_of_plates_made_by_hand_from_the_ankle(two_plates):
@@ -110,7 +107,7 @@ def test_a_mirrored_laboratory_has_the_same_centres_of_the_other_leg(two_plates)
     stances, recorded, _, section, centres = two_plates
     turned = [replace(each, points=mirrored(each.points), cop=each.cop * [1, -1, 1]) for each in recorded]
     other = stances.assign(side=stances["side"].map({"l": "r", "r": "l"}))
-    found = field_centres.measured(other, turned, field_known.motions(turned, section), section)
+    found = field_centres.measured(other, turned, ground_truth.motions(turned, section), section)
     np.testing.assert_allclose(found, centres * [1, -1], atol=1e-6)
     np.testing.assert_allclose(
         field_centres.mirrored(other, found), field_centres.mirrored(stances, centres), atol=1e-6
@@ -123,7 +120,7 @@ def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
     for cutoff_hz in (None, 50.0):
         mine = section | {"force_cutoff_hz": cutoff_hz}
         here, there = (
-            field_centres.measured(stances, each, field_known.motions(each, mine), mine) for each in (recorded, moved)
+            field_centres.measured(stances, each, ground_truth.motions(each, mine), mine) for each in (recorded, moved)
         )
         np.testing.assert_allclose(there, here, atol=1e-9)
         np.testing.assert_allclose(here, centres, atol=5e-3)  # smoothed by some ms, at .8 m/s
@@ -132,15 +129,15 @@ def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
 def test_a_centre_of_pressure_is_measured_from_the_ankle_and_mirrored_for_left_legs(lab):
     """Of a virtual runner the plates measure where the simulation puts it: under the foot, in front of the heel's side of the ankle."""
     centres = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section)
-    _, cop = joints_study.measured(
+    _, cop = moments_accuracy.measured(
         lab.recorded, lab.known, cutoff_hz=None, threshold_n=lab.section["contact_threshold_n"]
     )
     row = 2
     stance = lab.known.iloc[row]
-    ankle = joints.leg(lab.motions[stance["file"]].spline(joints_study.nodes(lab.known)[row]), stance["side"])[
-        :, joints.LEG.index("ankle")
-    ]
-    ankle = ankle + joints_study.nodes(lab.known)[row][:, None] * lab.motions[stance["file"]].way_m_s
+    ankle = joint_moments.leg(
+        lab.motions[stance["file"]].spline(moments_accuracy.nodes(lab.known)[row]), stance["side"]
+    )[:, joint_moments.LEG.index("ankle")]
+    ankle = ankle + moments_accuracy.nodes(lab.known)[row][:, None] * lab.motions[stance["file"]].way_m_s
     np.testing.assert_allclose(centres[row], cop[row, :, :2] - ankle[:, :2], atol=1e-9)
     turned = field_centres.mirrored(lab.known, centres)
     left = (lab.known["side"] == "l").to_numpy()
@@ -202,16 +199,16 @@ def test_paired_lays_the_same_stances_side_by_side(lab):
 )
 def test_regression_refuses_another_recipe(lab, change, said):
     with pytest.raises(ValueError, match=f"A model for the field is .*{said}.* Change `examined`"):
-        field_train.regression(lab.taken, lab.targets, lab.known, lab.motions, lab.recipe.model_copy(update=change))
+        field_training.regression(lab.taken, lab.targets, lab.known, lab.motions, lab.recipe.model_copy(update=change))
     linear = lab.recipe.model_copy(update={"kernel": lab.recipe.kernel.model_copy(update={"shape": "linear"})})
     with pytest.raises(ValueError, match="shape: linear"):
-        field_train.regression(lab.taken, lab.targets, lab.known, lab.motions, linear)
+        field_training.regression(lab.taken, lab.targets, lab.known, lab.motions, linear)
 
 
 @pytest.fixture(scope="module")
 def model(lab):
-    of_features = field_doubt.feature_residuals(lab.taken, lab.contacts, lab.estimated, vlr=VLR)
-    return field_train.model(
+    of_features = field_uncertainty.feature_residuals(lab.taken, lab.contacts, lab.estimated, vlr=VLR)
+    return field_training.model(
         lab.detector,
         lab.curves,
         lab.motions,
@@ -220,7 +217,7 @@ def model(lab):
         lab.nearest,
         off=lab.off,
         of_features=of_features,
-        of_asymmetry=field_doubt.asymmetry_errors(of_features, lab.known),
+        of_asymmetry=field_uncertainty.asymmetry_errors(of_features, lab.known),
         speeds={each.file: each.speed_m_s for each in lab.recorded},
         settings=lab.settings,
     ), of_features
@@ -229,7 +226,7 @@ def model(lab):
 def test_settings_are_the_studys_the_recipes_and_the_runners(lab):
     steps = pd.DataFrame({"flight_s": [0.1, 0.13]})
     section = {"points_cutoff_hz": None, "checks": {"max_gap_s": 0.05, "lag_s": 0.2}}
-    assert field_train.settings(section, lab.recipe, steps, level=0.8, vlr="20_to_80") == {
+    assert field_training.settings(section, lab.recipe, steps, level=0.8, vlr="20_to_80") == {
         "points_cutoff_hz": None,
         "max_gap_s": 0.05,
         "padding_s": lab.recipe.padding_s,
@@ -243,21 +240,21 @@ def test_some_inputs_are_those_of_contacts_from_the_first_to_the_last(lab, monke
     """All of few; of many as many as are asked for."""
     contact_s = np.float32(lab.contacts["contact_s"])
     np.testing.assert_array_equal(
-        field_train.some_inputs(lab.motions, lab.contacts, lab.settings)["times"][0][:, 0], contact_s
+        field_training.some_inputs(lab.motions, lab.contacts, lab.settings)["times"][0][:, 0], contact_s
     )
-    monkeypatch.setattr(field_train, "SHOWN", 5)
-    some = field_train.some_inputs(lab.motions, lab.contacts, lab.settings)
+    monkeypatch.setattr(field_training, "SHOWN", 5)
+    some = field_training.some_inputs(lab.motions, lab.contacts, lab.settings)
     assert {len(part) for pair in some.values() for part in pair} == {5}
     np.testing.assert_array_equal(some["times"][0][[0, -1], 0], contact_s[[0, -1]])
 
 
 def test_a_model_chooses_nothing(lab):
-    assert lab.curves.candidate == kernel.middle(lab.recipe.kernel, lab.recipe.inputs)
+    assert lab.curves.candidate == kernel_ridge.middle(lab.recipe.kernel, lab.recipe.inputs)
 
 
 def test_by_feature_judges_each_feature(model):
     fitted, of_features = model
-    table = field_train.by_feature(of_features, fitted).set_index("feature")
+    table = field_training.by_feature(of_features, fitted).set_index("feature")
     error = of_features["active_peak_bw"] - of_features["active_peak_bw_measured"]
     assert table.loc["active_peak_bw", "rmse"] == pytest.approx(np.sqrt((error**2).mean())) and table.loc[
         "active_peak_bw", "n"
@@ -270,14 +267,17 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
     import onnxruntime
 
     fitted, _ = model
-    scores, _ = field_study.forces(lab.taken, lab.known, {"detected contacts": (lab.contacts, lab.estimated)})
-    timing = field_study.timing({"detector": lab.contacts}, lab.known, lab.known[:0], None)
+    scores, _ = field_accuracy.forces(lab.taken, lab.known, {"detected contacts": (lab.contacts, lab.estimated)})
+    timing = field_accuracy.timing({"detector": lab.contacts}, lab.known, lab.known[:0], None)
     rows, errors = lab.off
-    inside = conformal.covered(
+    inside = bands.covered(
         errors, lab.contacts["contact_s"].to_numpy()[rows], lab.contacts["runner"].to_numpy()[rows], level=0.9
     )
-    summary, coverage = field_study.summary(scores, lab.known), field_doubt.coverage(inside, lab.contacts.iloc[rows])
-    card = field_train.card(
+    summary, coverage = (
+        field_accuracy.summary(scores, lab.known),
+        field_uncertainty.coverage(inside, lab.contacts.iloc[rows]),
+    )
+    card = field_training.card(
         fitted,
         {"data": "Six virtual runners.", "licence": "none", "citation": "none"},
         lab.known,
@@ -286,8 +286,8 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
         coverage,
     )
     assert model_card.Card.model_validate(card).scores[0]["RMSE"] == f"{timing['touchdown_rmse_ms'].iloc[-1]:.1f} ms"
-    inputs = field_train.some_inputs(lab.motions, lab.contacts, lab.settings)
-    assert field_train.save(tmp_path / "model", fitted, inputs, card=card) < onnx_export.TOLERANCE_BW
+    inputs = field_training.some_inputs(lab.motions, lab.contacts, lab.settings)
+    assert field_training.save(tmp_path / "model", fitted, inputs, card=card) < onnx_export.TOLERANCE_BW
     loaded, said = field_model.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.curves.estimate(inputs), fitted.curves.estimate(inputs))
     assert loaded.settings == fitted.settings and loaded.known == fitted.known and said["title"] == card["title"]
@@ -307,7 +307,7 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
 
 def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(lab):
     """A slow literal version of what it says gives a recording's forces as Python does."""
-    said, padding = field_train._laid_out(lab.settings), lab.settings["padding_s"]
+    said, padding = field_training._laid_out(lab.settings), lab.settings["padding_s"]
     each = lab.recorded[0]
     contacts = lab.contacts[lab.contacts["file"] == each.file].reset_index(drop=True)
     cutoff = lab.settings["points_cutoff_hz"]
@@ -324,7 +324,7 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
     smooth = sosfiltfilt(butter(2, cutoff / (np.sqrt(2) - 1) ** 0.25, fs=each.point_hz, output="sos"), moved, axis=0)
     positions, flight_s = CubicSpline(times, smooth), contacts["flight_s"].fillna(contacts["flight_s"].mean())
     fed = {
-        name: [] for name in onnx_export.curve_feed(field_train.some_inputs(lab.motions, lab.contacts, lab.settings))
+        name: [] for name in onnx_export.curve_feed(field_training.some_inputs(lab.motions, lab.contacts, lab.settings))
     }
     other = [0, *range(6, 11), *range(1, 6)]
     for step, flight in zip(contacts.itertuples(), flight_s, strict=True):
@@ -346,18 +346,20 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
     impulses = np.trapezoid(forces, axis=1) / 100 * contacts[["contact_s"]].to_numpy()
     forces[..., 2] *= (contacts["contact_s"] + flight_s).sum() / impulses[:, 2].sum()
     forces[..., 0] -= impulses[:, 0].sum() / (contacts["contact_s"] + flight_s).sum() * forces[..., 2]
-    inputs = field.inputs(lab.motions, contacts, flight_s.to_numpy(), padding_s=padding)
-    expected = field.finish(contacts, lab.curves.estimate(inputs), flight_s.to_numpy(), contacts["file"])
+    inputs = field_contacts.inputs(lab.motions, contacts, flight_s.to_numpy(), padding_s=padding)
+    expected = field_contacts.finish(contacts, lab.curves.estimate(inputs), flight_s.to_numpy(), contacts["file"])
     np.testing.assert_allclose(forces, expected, atol=onnx_export.TOLERANCE_BW)
 
 
 def test_save_refuses_a_graph_that_gives_other_forces(lab, model, tmp_path, monkeypatch):
     arrays, description = model[0].curves.describe()
-    wrong = onnx_export.regression(kernel.Regression.restore(arrays | {"dual": 1.01 * arrays["dual"]}, description))
+    wrong = onnx_export.regression(
+        kernel_ridge.Regression.restore(arrays | {"dual": 1.01 * arrays["dual"]}, description)
+    )
     monkeypatch.setattr(onnx_export, "regression", lambda curves: wrong)
     with pytest.raises(ValueError, match="differs by"):
-        field_train.save(
-            tmp_path / "model", model[0], field_train.some_inputs(lab.motions, lab.contacts, lab.settings), card={}
+        field_training.save(
+            tmp_path / "model", model[0], field_training.some_inputs(lab.motions, lab.contacts, lab.settings), card={}
         )
     assert not (tmp_path / "model").exists()
 
@@ -390,7 +392,7 @@ def test_card_says_the_figures_of_all_speeds_and_of_the_last_estimator(model):
         pd.DataFrame({"runner": ["x", "x", "y"]}),
         {"data": "Two runners.", "licence": "CC0", "citation": "Nobody 2025"},
     )
-    card = model_card.Card.model_validate(field_train.card(model[0], about, steps, timing, summary, coverage))
+    card = model_card.Card.model_validate(field_training.card(model[0], about, steps, timing, summary, coverage))
     assert [(row["what"], row["RMSE"]) for row in card.scores] == [
         ("touchdown", "3.1 ms"),
         ("toe-off", "4.0 ms"),
@@ -408,7 +410,7 @@ def test_card_says_the_figures_of_all_speeds_and_of_the_last_estimator(model):
     )
     said = " ".join(card.limits)
     assert (
-        limits.ranges(model[0].known) in said
+        training_range.ranges(model[0].known) in said
         and "A band holds 90 %" in said
         and "with the least it held 52 %" in said
         and "in another laboratory expect larger errors" in said
@@ -416,7 +418,7 @@ def test_card_says_the_figures_of_all_speeds_and_of_the_last_estimator(model):
 
 
 def test_curves_table_gives_each_stances_curve_at_times_of_the_recording(lab):
-    table = field_train.curves_table(lab.contacts, lab.estimated)
+    table = field_training.curves_table(lab.contacts, lab.estimated)
     here = lab.contacts[lab.contacts["stance"].notna()]
     assert len(table) == 101 * len(here)
     contact = here.iloc[1]
@@ -430,8 +432,8 @@ def test_curves_table_gives_each_stances_curve_at_times_of_the_recording(lab):
 
 def test_beside_published_lays_out_the_detectors_rows():
     steps, detected = steps_by_hand()
-    timing = field_study.timing({"detector": detected}, steps, steps[:0], None)
-    table = field_train.beside_published(
+    timing = field_accuracy.timing({"detector": detected}, steps, steps[:0], None)
+    table = field_training.beside_published(
         timing, {"touchdown_rmse_ms": 5.0, "toeoff_rmse_ms": 6.0, "contact_rmse_ms": 8.0}
     ).set_index("event")
     assert (
@@ -443,12 +445,12 @@ def test_beside_published_lays_out_the_detectors_rows():
 def test_with_cutoff_judges_a_model_of_its_own(lab):
     """With the study's own low-pass it is the same model, and the same table; with another it is not."""
     case = {"noise": [0.002]}
-    plain = field_worse.degraded(
+    plain = robustness.degraded(
         lab.recorded, lab.known, lab.taken, lab.detector, lab.curves, case, seconds=5.0, seed=1, settings=lab.settings
     )
     stances = lab.known.drop(columns=["mid_s", "contact_s", "group", "speed"])
     same, other = (
-        field_train.with_cutoff(
+        field_training.with_cutoff(
             cutoff,
             lab.recorded,
             stances,

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from conftest import REAL, ROOT
 
-from grfkit import c3d, virtual_c3d
+from grfkit.recordings import c3d
+from grfkit.virtual import cameras_plates
 
 PATIENCE_S = 20  # for a file that is read in milliseconds: more is a hang
 MEMORY = 3 * 2**30  # bytes of addresses, for Python, its libraries and a file of some kB: more is a huge allocation
@@ -28,7 +29,7 @@ FRAMES = 6  # of each seed
 def write_seeds(folder):
     """Write small whole C3D files: plates and points, points alone, poses, and short ones of other programs, where they are."""
     rng = np.random.default_rng(0)
-    virtual_c3d.write_c3d(
+    cameras_plates.write_c3d(
         folder / "0_plates.c3d",
         rng.normal(size=(FRAMES, 11, 3)),
         100 * rng.normal(size=(24, 2 * FRAMES)),

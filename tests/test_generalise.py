@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from grfkit import INPUTS, estimators, generalise, metrics, recipes, samples
+from grfkit import metrics
+from grfkit.estimators import registry, samples
+from grfkit.evaluation import left_out_runners
+from grfkit.points import INPUTS
+from grfkit.study import recipes
 
 RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "sine", "ridge", "physics"])
 PHYSICS = RECIPES["physics"]
@@ -22,7 +26,7 @@ def study(tidy):
 
 def test_leave_out_estimates_every_stance_of_the_studys_speed_and_keeps_what_is_done(study, tmp_path, monkeypatch):
     stances, frames = study
-    once = generalise.leave_out(
+    once = left_out_runners.leave_out(
         frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"]
     )
     predictions, made = once
@@ -42,13 +46,13 @@ def test_leave_out_estimates_every_stance_of_the_studys_speed_and_keeps_what_is_
         .mean()
     )
     np.testing.assert_allclose(predictions.loc[predictions["estimator"] == "ensemble", "est_v"], mean, rtol=1e-5)
-    monkeypatch.setattr(estimators, "left_out", None)  # a second run computes nothing
-    again = generalise.leave_out(
+    monkeypatch.setattr(registry, "left_out", None)  # a second run computes nothing
+    again = left_out_runners.leave_out(
         frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["sine", "physics"]
     )
     pd.testing.assert_frame_equal(again[0], predictions)
     with pytest.raises(TypeError):  # other data is another matter
-        generalise.leave_out(
+        left_out_runners.leave_out(
             frames.assign(grf_v=2 * frames["grf_v"]), stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=[]
         )
 
@@ -56,7 +60,7 @@ def test_leave_out_estimates_every_stance_of_the_studys_speed_and_keeps_what_is_
 def test_an_ensemble_is_of_one_unit_of_force(study, tmp_path):
     stances, frames = study
     with pytest.raises(ValueError, match="mean_curve, physics differ in body_weight"):
-        generalise.leave_out(
+        left_out_runners.leave_out(
             frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["mean_curve", "physics"]
         )
 
@@ -77,7 +81,7 @@ def test_summary_means_over_stances_and_intervals_over_runners():
     stances = pd.DataFrame(
         {"stance": scores["stance"], "runner": [f"v{n:02d}" for n in np.repeat(range(runners), each)]}
     )
-    row = generalise.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
+    row = left_out_runners.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
     assert row["rmse_bw"] == pytest.approx(scores["rmse_bw"].mean()) and (row["n"], row["runners"]) == (2000, 40)
     error = level.std(ddof=1) / np.sqrt(runners)
     assert (row["rmse_bw_high"] - row["rmse_bw_low"]) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)  # 2,000 draws
@@ -86,14 +90,14 @@ def test_summary_means_over_stances_and_intervals_over_runners():
 def test_summary_of_what_is_not_estimated_is_nan_without_warning():
     scores = pd.DataFrame({"estimator": "sine", "direction": "AP", "stance": [0, 1], "rmse_bw": np.nan})
     stances = pd.DataFrame({"stance": [0, 1], "runner": ["a", "b"]})
-    row = generalise.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
+    row = left_out_runners.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
     assert row[["rmse_bw", "rmse_bw_low", "rmse_bw_high"]].isna().all() and row["n"] == 0
 
 
 def test_ingredients_are_taken_away_one_at_a_time(study):
     stances, frames = study
-    table = generalise.ingredients(frames, stances, PHYSICS).set_index(["ingredients", "direction"])["rmse_bw"]
-    assert list(table.index.get_level_values(0).unique()) == list(generalise.INGREDIENTS)
+    table = left_out_runners.ingredients(frames, stances, PHYSICS).set_index(["ingredients", "direction"])["rmse_bw"]
+    assert list(table.index.get_level_values(0).unique()) == list(left_out_runners.INGREDIENTS)
     without = PHYSICS.model_copy(update={"inputs": ["positions", "velocities", "times"]})
     assert table["no accelerations"].tolist() == pytest.approx(
         left_out_rmse(frames, stances, without), rel=1e-4
@@ -101,16 +105,16 @@ def test_ingredients_are_taken_away_one_at_a_time(study):
     assert table["all"].tolist() == pytest.approx(
         left_out_rmse(frames, stances, PHYSICS), rel=1e-4
     )  # distances are in single precision
-    same = [name for name in generalise.INGREDIENTS if abs(table[name, "V"] - table["all", "V"]) < 1e-9]
+    same = [name for name in left_out_runners.INGREDIENTS if abs(table[name, "V"] - table["all", "V"]) < 1e-9]
     assert same == ["all"]
 
 
 def left_out_rmse(frames, stances, asked):
     """The literal way: fit anew without each runner, by one candidate, and score the study's speed."""
-    from grfkit import kernel
+    from grfkit.estimators import kernel_ridge
 
     candidate = {
-        "candidates": [kernel.middle(asked.kernel, asked.inputs)],
+        "candidates": [kernel_ridge.middle(asked.kernel, asked.inputs)],
         "chosen": dict.fromkeys(["AP", "ML", "V"], [0]),
     }
     scores = []
@@ -118,7 +122,7 @@ def left_out_rmse(frames, stances, asked):
         training, tested = (
             samples.prepare(frames, stances[(stances["runner"] == runner) == held], asked) for held in (False, True)
         )
-        estimated = estimators.predict(estimators.fit(training, asked, candidate, seed=0, epochs=0), tested, asked)
+        estimated = registry.predict(registry.fit(training, asked, candidate, seed=0, epochs=0), tested, asked)
         predictions = metrics.predictions(tested.frames, {"a": estimated})[tested.inside]
         scores.append(
             metrics.by_stance(
@@ -135,7 +139,7 @@ def test_folds_by_runner_are_those_of_the_ingredients_and_random_ones_leak(study
     frames["l_toe_ml"] += runner.map({"v00": 0.0, "v01": 20.0, "v02": 40.0, "v03": 60.0})
     frames["grf_v"] *= runner.map({"v00": 1.0, "v01": 0.7, "v02": 1.4, "v03": 0.8})
     asked = PHYSICS.model_copy(update={"balance": False})
-    table = generalise.folds(frames, stances, asked, seed=1).set_index(["folds", "direction"])["rmse_bw"]
+    table = left_out_runners.folds(frames, stances, asked, seed=1).set_index(["folds", "direction"])["rmse_bw"]
     assert table["runners"].tolist() == pytest.approx(
         left_out_rmse(frames, stances, asked), rel=1e-4
     )  # distances are in single precision
@@ -144,7 +148,7 @@ def test_folds_by_runner_are_those_of_the_ingredients_and_random_ones_leak(study
 
 def test_learning_curve_tests_those_who_were_not_drawn(study):
     stances, frames = study
-    table = generalise.learning_curve(frames, stances, PHYSICS, training_runners=[1, 3, 4, 9], draws=2, seed=0)
+    table = left_out_runners.learning_curve(frames, stances, PHYSICS, training_runners=[1, 3, 4, 9], draws=2, seed=0)
     assert sorted(table["training_runners"].unique()) == [1, 3]  # 4 would leave none to test
     own = (stances["split"] != "other_speed").groupby(stances["runner"]).sum()
     assert set(table.loc[table["training_runners"] == 3, "n"]) <= set(own)
@@ -152,7 +156,7 @@ def test_learning_curve_tests_those_who_were_not_drawn(study):
 
 def test_speeds_of_one_speed_is_the_ingredients_row(study):
     stances, frames = study
-    table = generalise.speeds(frames, stances, PHYSICS).set_index(["trained", "tested", "direction"])["rmse_bw"]
+    table = left_out_runners.speeds(frames, stances, PHYSICS).set_index(["trained", "tested", "direction"])["rmse_bw"]
     assert set(table.index.droplevel("direction")) == {
         (a, b) for a in ("3.6 m/s", "2.5 m/s", "all") for b in ("3.6 m/s", "2.5 m/s")
     }

@@ -9,23 +9,19 @@ from conftest import ROOT, mirrored
 from matplotlib.figure import Figure
 from scipy.stats import pearsonr
 
-from grfkit import (
-    ESTIMATES,
-    GRAVITY,
-    POINTS,
-    field_known,
-    joints,
-    joints_study,
-    plot_joints,
-    recordings,
-    report,
-    stance,
-    steps,
-    store,
-    study,
-    virtual,
-)
-from grfkit.joints import LEG, NAMES, SEGMENTS
+from grfkit.evaluation import moments as joint_moments
+from grfkit.evaluation import moments_accuracy
+from grfkit.evaluation.field import ground_truth
+from grfkit.evaluation.moments import LEG, NAMES, SEGMENTS
+from grfkit.field import motion as point_motion
+from grfkit.points import ESTIMATES, GRAVITY, POINTS
+from grfkit.recordings import trials as trials_table
+from grfkit.reports import run
+from grfkit.reports.plots import moments as moments_plots
+from grfkit.stances import cut as stance
+from grfkit.study import file as study_file
+from grfkit.study import store
+from grfkit.virtual import laboratory as virtual_laboratory
 
 UP = np.array([0.0, 0.0, 1.0])
 STANDING = np.array(
@@ -110,7 +106,7 @@ def test_segments_are_de_levas():
 def test_moments_of_a_standing_foot_are_lever_times_force(sex):
     (foot, of_foot, _), (shank, of_shank, _) = SEGMENTS[sex]["foot"], SEGMENTS[sex]["shank"]
     force, cop = np.array([0.0, 0.0, 1.0]), np.array([0.10, 0.1, 0.0])
-    values = joints.named(*joints.moments(STANDING, at_rest(STANDING), force, cop, sex=sex), "l")
+    values = joint_moments.named(*joint_moments.moments(STANDING, at_rest(STANDING), force, cop, sex=sex), "l")
     weight_of_foot = foot * (-0.05 + of_foot * 0.20)  # mass share times how far its centre lies before the ankle
     plantar = GRAVITY * (0.10 * 1.0 - weight_of_foot)  # the force pushes the toes up, the foot's weight pulls them down
     flexing = (
@@ -122,14 +118,14 @@ def test_moments_of_a_standing_foot_are_lever_times_force(sex):
 def test_moments_names_follow_what_muscles_must_do():
     behind_knee = STANDING + [[0.15, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]  # flexed: the knee is before the force
     force, forefoot = np.array([0.0, 0.0, 2.0]), np.array([0.1, 0.1, 0.0])
-    values = joints.named(*joints.moments(behind_knee, at_rest(STANDING), force, forefoot, sex="m"), "l")
+    values = joint_moments.named(*joint_moments.moments(behind_knee, at_rest(STANDING), force, forefoot, sex="m"), "l")
     assert values[0] > 1 and values[1] > 1  # calf and thigh hold
     for side, inside in (
         ("l", -0.03),
         ("r", 0.03),
     ):  # towards the middle of the body, so that the shank is pushed inward
-        values = joints.named(
-            *joints.moments(STANDING, at_rest(STANDING), force, forefoot + [0, inside, 0], sex="m"), side
+        values = joint_moments.named(
+            *joint_moments.moments(STANDING, at_rest(STANDING), force, forefoot + [0, inside, 0], sex="m"), side
         )
         assert values[2] == pytest.approx(2 * GRAVITY * 0.03, rel=0.02)
 
@@ -149,7 +145,7 @@ def test_moments_of_a_pendulum_that_swings_freely_are_nothing(angle):
     from_knee = np.array([0.0, length, length, length + foot_length])[:, None]
     points = [1.0, 0.2, 1.0] + along[:, None] * from_knee
     accelerations = (across * faster[:, None] - along * speed[:, None] ** 2)[:, None] * from_knee
-    ankle, knee = joints.moments(points, accelerations, np.zeros((7, 3)), np.full((7, 3), np.nan), sex="f")
+    ankle, knee = joint_moments.moments(points, accelerations, np.zeros((7, 3)), np.full((7, 3), np.nan), sex="f")
     np.testing.assert_allclose(knee, 0, atol=1e-12)
     assert np.abs(ankle).max() > 1e-3  # of two rods that swing as one the joint between them is held
 
@@ -158,7 +154,7 @@ def test_moments_of_a_pendulum_that_swings_freely_are_nothing(angle):
 def test_moments_equal_point_masses_segment_by_segment(sex):
     times = np.arange(0, 0.25, 1e-4)
     force, cop = ground(times)
-    ours = joints.moments(swing(times), exact(times), force, cop, sex=sex)
+    ours = joint_moments.moments(swing(times), exact(times), force, cop, sex=sex)
     for one, other in zip(ours, literal(swing(times), times, force, cop, sex), strict=True):
         np.testing.assert_allclose(
             one[5:-5], other[5:-5], atol=1e-5
@@ -168,7 +164,7 @@ def test_moments_equal_point_masses_segment_by_segment(sex):
 def test_moments_lack_the_ground_twist_about_the_vertical_alone():
     times = np.arange(0, 0.25, 1e-4)
     force, cop = ground(times)
-    ours = joints.moments(swing(times), exact(times), force, cop, sex="m")
+    ours = joint_moments.moments(swing(times), exact(times), force, cop, sex="m")
     for one, other in zip(ours, literal(swing(times), times, force, cop, "m", free=0.3), strict=True):
         np.testing.assert_allclose((one - other)[5:-5], np.broadcast_to([0, 0, 0.3], one[5:-5].shape), atol=1e-5)
 
@@ -176,9 +172,11 @@ def test_moments_lack_the_ground_twist_about_the_vertical_alone():
 def test_moments_turn_with_the_laboratory_and_do_not_know_its_origin():
     times, shift = np.arange(0, 0.25, 1e-2), np.array([3.0, -2.0, 0.0])
     force, cop = ground(times)
-    first = joints.moments(swing(times), exact(times), force, cop, sex="m")
-    moved = joints.moments(swing(times) + shift, exact(times), force, cop + shift, sex="m")
-    round_about = joints.moments(*(turned(values, 1.1) for values in (swing(times), exact(times), force, cop)), sex="m")
+    first = joint_moments.moments(swing(times), exact(times), force, cop, sex="m")
+    moved = joint_moments.moments(swing(times) + shift, exact(times), force, cop + shift, sex="m")
+    round_about = joint_moments.moments(
+        *(turned(values, 1.1) for values in (swing(times), exact(times), force, cop)), sex="m"
+    )
     for one, other, third in zip(first, moved, round_about, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
         np.testing.assert_allclose(turned(one, 1.1), third, atol=1e-12)
@@ -190,24 +188,26 @@ def test_named_moments_are_those_of_the_mirrored_leg():
     mine = [POINTS.index(f"r_{name}") for name in LEG]
     points[:, mine], accelerations[:, mine] = swing(times), exact(times)
     force, cop = ground(times)
-    right = joints.moments(joints.leg(points, "r"), joints.leg(accelerations, "r"), force, cop, sex="m")
-    left = joints.moments(
-        joints.leg(mirrored(points), "l"),
-        joints.leg(mirrored(accelerations), "l"),
+    right = joint_moments.moments(
+        joint_moments.leg(points, "r"), joint_moments.leg(accelerations, "r"), force, cop, sex="m"
+    )
+    left = joint_moments.moments(
+        joint_moments.leg(mirrored(points), "l"),
+        joint_moments.leg(mirrored(accelerations), "l"),
         force * mirror,
         cop * mirror,
         sex="m",
     )
-    np.testing.assert_allclose(joints.named(*right, "r"), joints.named(*left, "l"), atol=1e-12)
+    np.testing.assert_allclose(joint_moments.named(*right, "r"), joint_moments.named(*left, "l"), atol=1e-12)
 
 
 def test_moments_take_a_centre_on_the_ground_and_none_without_force():
     times = np.arange(0, 0.25, 1e-2)
     force, cop = ground(times)
-    known = joints.moments(swing(times), exact(times), force, cop, sex="m")
-    np.testing.assert_array_equal(known, joints.moments(swing(times), exact(times), force, cop[:, :2], sex="m"))
+    known = joint_moments.moments(swing(times), exact(times), force, cop, sex="m")
+    np.testing.assert_array_equal(known, joint_moments.moments(swing(times), exact(times), force, cop[:, :2], sex="m"))
     force[:5], cop[:5] = 0.0, np.nan
-    assert np.isfinite(joints.moments(swing(times), exact(times), force, cop, sex="m")).all()
+    assert np.isfinite(joint_moments.moments(swing(times), exact(times), force, cop, sex="m")).all()
 
 
 @pytest.mark.parametrize(
@@ -239,34 +239,37 @@ def test_moments_say_what_is_wrong(change, said):
         )
     )
     with pytest.raises(ValueError, match=said):
-        joints.moments(**{name: change.get(name, lambda value: value)(value) for name, value in given.items()})
+        joint_moments.moments(**{name: change.get(name, lambda value: value)(value) for name, value in given.items()})
 
 
 def test_leg_says_what_is_wrong():
     with pytest.raises(ValueError, match="l or r; found 'left'"):
-        joints.leg(np.zeros((5, 11, 3)), "left")
+        joint_moments.leg(np.zeros((5, 11, 3)), "left")
     with pytest.raises(ValueError, match="AP, ML, V last; found \\(5, 3, 11\\)"):
-        joints.leg(np.zeros((5, 3, 11)), "l")
+        joint_moments.leg(np.zeros((5, 3, 11)), "l")
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_moments_of_virtual_runners_are_a_runners_and_balance_their_own_segments(number):
     """Their segments' centres of mass are the laboratory's own, by another module's table; how the segments turn is added from their angles."""
-    runner, rng = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2]), virtual.rng_of(8, number)
-    motion = virtual.simulate(
+    runner, rng = (
+        virtual_laboratory.draw_runner(virtual_laboratory.rng_of(7, number), "mf"[number % 2]),
+        virtual_laboratory.rng_of(8, number),
+    )
+    motion = virtual_laboratory.simulate(
         runner,
-        virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=0),
+        virtual_laboratory.draw_style(runner, virtual_laboratory.draw_deviates(rng), rng, lap=0),
         first_side=0,
         rate_hz=1000,
         plates=False,
     )
     side, first, end = motion.contacts[1]
     rows, moved = slice(first, end), np.gradient(np.gradient(motion.points, axis=0), axis=0) * 1000**2
-    points, push = joints.leg(motion.points[rows], "lr"[side]), motion.force[side, rows] / runner.mass_kg
-    values = joints.moments(
-        points, joints.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.centre[side, rows], sex=runner.sex
+    points, push = joint_moments.leg(motion.points[rows], "lr"[side]), motion.force[side, rows] / runner.mass_kg
+    values = joint_moments.moments(
+        points, joint_moments.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.centre[side, rows], sex=runner.sex
     )
-    peak = joints.named(*values, "lr"[side]).max(axis=0)
+    peak = joint_moments.named(*values, "lr"[side]).max(axis=0)
     assert 1.0 < peak[0] < 4.5 and 1.0 < peak[1] < 5.0  # running; a virtual leg is no real one
     heavy, knee = [2 + 3 * side, 3 + 3 * side], points[:, 0]
     path = motion.segment_com[:, heavy]
@@ -278,7 +281,10 @@ def test_moments_of_virtual_runners_are_a_runners_and_balance_their_own_segments
     spin = 0  # what turns the segments, seen from the side: moment of inertia times angular acceleration about ML, by their angles
     for name, (start, end) in {"foot": (2, 3), "shank": (0, 1)}.items():
         mass, _, radius = SEGMENTS[runner.sex][name]
-        line = joints.leg(motion.points, "lr"[side])[:, end] - joints.leg(motion.points, "lr"[side])[:, start]
+        line = (
+            joint_moments.leg(motion.points, "lr"[side])[:, end]
+            - joint_moments.leg(motion.points, "lr"[side])[:, start]
+        )
         angle = -np.unwrap(np.arctan2(line[:, 2], line[:, 0]))
         spin = (
             spin
@@ -325,8 +331,8 @@ def laboratory():
         for side in "lr":
             points[:, [POINTS.index(f"{side}_{name}") for name in LEG]] = swing(times) + [2.0, -1.0, 0.0]
         points[:, 0, 2] += 1
-        recorded.append(field_known.Recorded(file, f"v{number}", 3.5, points, 150.0, force, cop, 300.0))
-        motions[file] = steps.motion(points, 150.0, **FILTER)
+        recorded.append(ground_truth.Recorded(file, f"v{number}", 3.5, points, 150.0, force, cop, 300.0))
+        motions[file] = point_motion.motion(points, 150.0, **FILTER)
     stances = pd.DataFrame(rows).assign(sex="m", speed="3.5 m/s")
     return stances, recorded, motions
 
@@ -334,16 +340,16 @@ def laboratory():
 def as_curves(stances, force, cop, points, *, earlier_s=0.0):
     """Lay out a source as 10_field saves estimated curves."""
     values = np.concatenate([force, cop[..., :2] - points[:, :, 1, :2]], axis=2).reshape(-1, 5)
-    table = pd.DataFrame(values, columns=[*ESTIMATES, *joints_study.CENTRES])
+    table = pd.DataFrame(values, columns=[*ESTIMATES, *moments_accuracy.CENTRES])
     return table.assign(
-        stance=np.repeat(stances["stance"].to_numpy(), 101), time_s=joints_study.nodes(stances).ravel() - earlier_s
+        stance=np.repeat(stances["stance"].to_numpy(), 101), time_s=moments_accuracy.nodes(stances).ravel() - earlier_s
     )
 
 
 def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laboratory):
     stances, recorded, _ = laboratory
-    force, cop = joints_study.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
-    since = joints_study.nodes(stances) - stances[["touchdown_s"]].to_numpy() + 0.02
+    force, cop = moments_accuracy.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
+    since = moments_accuracy.nodes(stances) - stances[["touchdown_s"]].to_numpy() + 0.02
     expected, centre = zip(*map(ground, since), strict=True)
     np.testing.assert_allclose(
         force, expected, atol=2e-3
@@ -352,7 +358,8 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
     moved = [replace(each, cop=each.cop + [5.0, 3.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 20.0):
         near, far = (
-            joints_study.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1] for each in (recorded, moved)
+            moments_accuracy.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1]
+            for each in (recorded, moved)
         )
         np.testing.assert_allclose(far, near + [5.0, 3.0, 0.0], atol=1e-9)
 
@@ -360,9 +367,9 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
 def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory):
     stances, recorded, motions = laboratory
     way = np.arange(450)[:, None, None] / 150 * [3.5, 0.2, 0.0]  # overground
-    motions["b.c3d"] = steps.motion(recorded[1].points + way, 150.0, **FILTER)
-    points, accelerations = joints_study.legs(motions, stances)
-    for row, at in enumerate(joints_study.nodes(stances)):
+    motions["b.c3d"] = point_motion.motion(recorded[1].points + way, 150.0, **FILTER)
+    points, accelerations = moments_accuracy.legs(motions, stances)
+    for row, at in enumerate(moments_accuracy.nodes(stances)):
         on = at[:, None, None] * [3.5, 0.2, 0.0] if stances["file"][row] == "b.c3d" else 0
         np.testing.assert_allclose(points[row], swing(at) + [2.0, -1.0, 0.0] + on, atol=1e-5)
         np.testing.assert_allclose(
@@ -372,23 +379,23 @@ def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory)
 
 def test_estimated_source_of_the_plates_own_values_gives_their_moments(laboratory):
     stances, recorded, motions = laboratory
-    points, accelerations = joints_study.legs(motions, stances)
-    plates = joints_study.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
+    points, accelerations = moments_accuracy.legs(motions, stances)
+    plates = moments_accuracy.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
     curves = as_curves(stances, *plates, points).sample(frac=1, random_state=0)  # in any order of rows
-    again = joints_study.estimated(curves, stances, points)
-    late = joints_study.estimated(as_curves(stances, *plates, points, earlier_s=0.1), stances, points)
+    again = moments_accuracy.estimated(curves, stances, points)
+    late = moments_accuracy.estimated(as_curves(stances, *plates, points, earlier_s=0.1), stances, points)
     sources = {"plates": plates, "same": again, "late": late}
-    values = joints_study.of_sources(points, accelerations, sources, stances)
+    values = moments_accuracy.of_sources(points, accelerations, sources, stances)
     np.testing.assert_allclose(values["same"], values["plates"], atol=1e-9)
     assert (late[0][:, -40:] == 0).all()  # after the detected contact there is no force: inertia and weight alone
     one = stances[stances["side"] == "r"].index[0]
-    ankle, knee = joints.moments(points[one], accelerations[one], plates[0][one], plates[1][one], sex="m")
-    np.testing.assert_array_equal(values["plates"][one], joints.named(ankle, knee, "r"))
+    ankle, knee = joint_moments.moments(points[one], accelerations[one], plates[0][one], plates[1][one], sex="m")
+    np.testing.assert_array_equal(values["plates"][one], joint_moments.named(ankle, knee, "r"))
 
 
 def test_estimated_asks_for_a_centre_of_pressure(laboratory):
     with pytest.raises(ValueError, match="lacks est_cop_ap, est_cop_ml.*10_field"):
-        joints_study.estimated(pd.DataFrame(columns=["stance", "time_s", *ESTIMATES]), laboratory[0], None)
+        moments_accuracy.estimated(pd.DataFrame(columns=["stance", "time_s", *ESTIMATES]), laboratory[0], None)
 
 
 def test_known_keeps_what_can_be_judged(laboratory):
@@ -398,7 +405,7 @@ def test_known_keeps_what_can_be_judged(laboratory):
     stances.loc[4, ["split", "speed_m_s"]] = "other_speed", 2.6
     motions["a.c3d"] = motions["a.c3d"]._replace(gaps=np.array([[2.05, 2.15]]))  # in stance 3
     trials = pd.DataFrame({"file": ["a.c3d", "b.c3d"], "sex": ["M", " female"]})
-    kept = joints_study.known(stances, stances[stances["stance"] != 9], trials, motions)
+    kept = moments_accuracy.known(stances, stances[stances["stance"] != 9], trials, motions)
     assert kept["stance"].tolist() == [0, 4, 5, 6, 7, 8] and kept["sex"].tolist() == list("mmffff")
     assert kept["speed"].tolist() == ["3.5 m/s", "2.5 m/s", *["3.5 m/s"] * 4]
 
@@ -417,26 +424,26 @@ def judged():
 
 def test_scores_equal_their_formulas_stance_by_stance(judged):
     plates, sources, stances = judged
-    table = joints_study.scores(plates, sources, stances).set_index(["moment", "stance"])
+    table = moments_accuracy.scores(plates, sources, stances).set_index(["moment", "stance"])
     for row, stance in enumerate(stances["stance"]):
         for number, name in enumerate(NAMES):
             one, other = plates[row, :, number], sources["estimated"][row, :, number]
             rmse = np.linalg.norm(one - other) / np.sqrt(101)
             expected = pearsonr(one, other).statistic, rmse, 100 * rmse / (one.max() - one.min())
             np.testing.assert_allclose(
-                table.loc[(name, stance), joints_study.MEASURES].astype(float), expected, rtol=1e-9
+                table.loc[(name, stance), moments_accuracy.MEASURES].astype(float), expected, rtol=1e-9
             )
 
 
 def test_mean_of_others_is_each_other_runners_mean_and_never_ones_own(judged):
     plates, _, stances = judged
-    base = joints_study.mean_of_others(plates, stances)
+    base = moments_accuracy.mean_of_others(plates, stances)
     fast = (stances["speed"] == "3.5 m/s").to_numpy()
     expected = np.mean([plates[fast & (stances["runner"] == name)].mean(axis=0) for name in "bc"], axis=0)
     np.testing.assert_allclose(base[1], expected)
     changed = np.where((stances["runner"] == "a").to_numpy()[:, None, None], 1e6, plates)
-    np.testing.assert_array_equal(joints_study.mean_of_others(changed, stances)[:8], base[:8])
-    alone = joints_study.mean_of_others(plates[:8], stances[:8])
+    np.testing.assert_array_equal(moments_accuracy.mean_of_others(changed, stances)[:8], base[:8])
+    alone = moments_accuracy.mean_of_others(plates[:8], stances[:8])
     assert np.isnan(alone).all()
 
 
@@ -444,10 +451,10 @@ def test_peaks_and_their_table_by_hand(judged):
     plates, sources, stances = judged
     sources = {
         "estimated": plates * [1.1, 0.9, 1.0] + [0.0, 0.0, 0.2],
-        joints_study.BASELINE: joints_study.mean_of_others(plates, stances),
+        moments_accuracy.BASELINE: moments_accuracy.mean_of_others(plates, stances),
     }
-    peaks = joints_study.peaks(plates, sources, stances)
-    table = joints_study.peak_table(peaks, stances).set_index(["source", "moment", "speed"])
+    peaks = moments_accuracy.peaks(plates, sources, stances)
+    table = moments_accuracy.peak_table(peaks, stances).set_index(["source", "moment", "speed"])
     mine = plates.max(axis=1)
     for number, (name, error) in enumerate(
         zip(NAMES, (0.1 * mine[:, 0], -0.1 * mine[:, 1], np.full(24, 0.2)), strict=True)
@@ -468,15 +475,15 @@ def test_peaks_and_their_table_by_hand(judged):
         assert row[["n", "runners"]].tolist() == [24, 3]
         slow = table.loc[("estimated", name, "2.5 m/s")]
         assert slow["n"] == 12 and slow["measured"] == pytest.approx(mine[::2, number].mean())
-    assert table.xs(joints_study.BASELINE)["r_of_runners"].isna().all()
+    assert table.xs(moments_accuracy.BASELINE)["r_of_runners"].isna().all()
     fast = stances[stances["speed"] == "3.5 m/s"]
-    means = joints_study.runner_peaks(peaks, fast, "estimated").set_index(["moment", "runner"])
+    means = moments_accuracy.runner_peaks(peaks, fast, "estimated").set_index(["moment", "runner"])
     assert len(means) == 9 and means.loc[("knee_extension", "b"), "measured"] == pytest.approx(mine[9:16:2, 1].mean())
 
 
 def test_curves_draw_the_means_in_their_panels(judged):
     plates, sources, _ = judged
-    axes = plot_joints.curves(Figure().subplots(1, 3), plates, sources["estimated"], runners=3)
+    axes = moments_plots.curves(Figure().subplots(1, 3), plates, sources["estimated"], runners=3)
     for number, ax in enumerate(axes):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), plates[..., number].mean(axis=0))
         np.testing.assert_allclose(ax.lines[1].get_ydata(), sources["estimated"][..., number].mean(axis=0))
@@ -496,7 +503,7 @@ def test_peaks_draw_a_dot_for_each_runner():
             "estimated": [1.5, 2, 3, 4, 5, 7],
         }
     )
-    axes = plot_joints.peaks(Figure().subplots(1, 3), table)
+    axes = moments_plots.peaks(Figure().subplots(1, 3), table)
     for ax, name in zip(axes, NAMES, strict=True):
         np.testing.assert_array_equal(
             np.transpose(ax.lines[1].get_data()), table.loc[table["moment"] == name, ["measured", "estimated"]]
@@ -504,8 +511,8 @@ def test_peaks_draw_a_dot_for_each_runner():
 
 
 def test_moments_of_a_real_runner_are_those_of_running(rbds):
-    settings = study.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
-    trials = recordings.read_trials(rbds, table="rbds").query("file == 'RBDS001/RBDS001runT35.c3d'")
+    settings = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    trials = trials_table.read_trials(rbds, table="rbds").query("file == 'RBDS001/RBDS001runT35.c3d'")
     names = (
         "forward",
         "up",
@@ -526,25 +533,25 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
         limits=settings["checks"],
         **{name: settings[name] for name in names},
     )
-    recorded = field_known.read(stances, rbds, settings)
-    motions = field_known.motions(recorded, settings)
-    kept = joints_study.known(stances, stances, trials, motions)
+    recorded = ground_truth.read(stances, rbds, settings)
+    motions = ground_truth.motions(recorded, settings)
+    kept = moments_accuracy.known(stances, stances, trials, motions)
     assert len(kept) == len(stances) > 60 and set(kept["sex"]) == {"m"}
-    points, accelerations = joints_study.legs(motions, kept)
-    force, cop = joints_study.measured(
+    points, accelerations = moments_accuracy.legs(motions, kept)
+    force, cop = moments_accuracy.measured(
         recorded, kept, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
     )
     heel, toe = points[:, 50, 2, :2], points[:, 50, 3, :2]
     share = ((cop[:, 50, :2] - heel) * (toe - heel)).sum(axis=1) / ((toe - heel) ** 2).sum(axis=1)
     assert 0.2 < np.median(share) < 1.0  # at mid-stance the force acts on the foot
-    values = joints_study.of_sources(points, accelerations, {"plates": (force, cop)}, kept)["plates"]
+    values = moments_accuracy.of_sources(points, accelerations, {"plates": (force, cop)}, kept)["plates"]
     peaks = pd.DataFrame(values.max(axis=1), columns=NAMES).groupby(kept["side"]).mean()
     assert peaks["ankle_plantarflexion"].between(1.5, 3.5).all() and peaks["knee_extension"].between(1.5, 4.0).all()
     assert peaks["knee_abduction"].between(0.2, 2.5).all()
     # at the peak the foot is planted: its inertia is some hundredths, the rest is the lever of the raw force
     each, row = recorded[0], kept.iloc[0]
     node = values[0, :, 0].argmax()
-    frame = round(joints_study.nodes(kept)[0, node] * each.force_hz)
+    frame = round(moments_accuracy.nodes(kept)[0, node] * each.force_hz)
     ankle = points[0, node, 1]
     raw = (
         np.median([-np.cross(each.cop[k] - ankle, each.force[k])[1] for k in range(frame - 3, frame + 4)])
@@ -555,18 +562,18 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
 
 @pytest.mark.slow  # two notebooks on recordings made for them
 def test_notebook_finds_no_error_in_the_plates_own_values(tmp_path):
-    smoke, results = study.load(ROOT / "params" / "smoke.yaml"), tmp_path / "results"
+    smoke, results = study_file.load(ROOT / "params" / "smoke.yaml"), tmp_path / "results"
     settings = smoke.sections["01_preprocess"]
-    virtual.record(tmp_path / "recordings", seed=smoke.seed, **smoke.laboratory)
-    report.run(ROOT / "notebooks" / "01_preprocess.ipynb", study=smoke, reports=tmp_path)
+    virtual_laboratory.record(tmp_path / "recordings", seed=smoke.seed, **smoke.laboratory)
+    run.run(ROOT / "notebooks" / "01_preprocess.ipynb", study=smoke, reports=tmp_path)
     stances = store.read(results, "01_preprocess/stances.csv")
-    recorded = field_known.read(stances, tmp_path / "recordings", settings)
-    points, _ = joints_study.legs(field_known.motions(recorded, settings), stances)
-    plates = joints_study.measured(
+    recorded = ground_truth.read(stances, tmp_path / "recordings", settings)
+    points, _ = moments_accuracy.legs(ground_truth.motions(recorded, settings), stances)
+    plates = moments_accuracy.measured(
         recorded, stances, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
     )
     store.save(results, "10_field/curves.parquet", as_curves(stances, *plates, points))
-    page = report.run(ROOT / "notebooks" / "13_moments.ipynb", study=smoke, reports=tmp_path)
+    page = run.run(ROOT / "notebooks" / "13_moments.ipynb", study=smoke, reports=tmp_path)
     assert (
         "How close are the peaks?" in page.read_text(encoding="utf-8")
         and (results / "13_moments" / "moments.png").stat().st_size > 0

@@ -6,7 +6,8 @@ from conftest import ROOT
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
-from grfkit import kernel, recipes
+from grfkit.estimators import kernel_ridge
+from grfkit.study import recipes
 
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml").kernel
 KINDS = ["positions", "accelerations", "times"]
@@ -29,7 +30,7 @@ def columns(inputs, candidate):
     for kind, pair in inputs.items():
         for values, weight in zip(pair, (1, candidate["edges"]), strict=True):
             flat = values.reshape(len(values), -1)
-            parts.append(flat * np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel.SCALES[kind]])
+            parts.append(flat * np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel_ridge.SCALES[kind]])
     return np.concatenate(parts, axis=1)
 
 
@@ -40,7 +41,7 @@ def take(inputs, index):
 def refit(inputs, targets, seen, tested, candidate):
     """The slow literal version: scikit-learn's kernel ridge, fitted without those who are left out."""
     rows = columns(inputs, candidate)
-    matrix = rbf_kernel(rows, gamma=0.5) + kernel.INTERCEPT
+    matrix = rbf_kernel(rows, gamma=0.5) + kernel_ridge.INTERCEPT
     ridge = KernelRidge(alpha=candidate["noise"], kernel="precomputed").fit(
         matrix[np.ix_(seen, seen)], targets[seen].reshape(len(seen), -1)
     )
@@ -49,7 +50,7 @@ def refit(inputs, targets, seen, tested, candidate):
 
 def test_left_out_equals_fitting_anew_without_the_group(data):
     inputs, targets = data
-    estimated = kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
+    estimated = kernel_ridge.left_out(kernel_ridge.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
     for group in "abcd":
         mine, others = np.flatnonzero(GROUPS == group), np.flatnonzero(GROUPS != group)
         np.testing.assert_allclose(estimated[mine], refit(inputs, targets, others, mine, CANDIDATE), atol=1e-8)
@@ -58,11 +59,11 @@ def test_left_out_equals_fitting_anew_without_the_group(data):
 def test_left_out_twice_equals_fitting_anew_without_both(data):
     inputs, targets = data
     scored = np.arange(len(GROUPS)) % 2 == 0
-    estimated, errors = kernel.left_out_twice(
-        kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE, scored
+    estimated, errors = kernel_ridge.left_out_twice(
+        kernel_ridge.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE, scored
     )
     np.testing.assert_allclose(
-        estimated, kernel.left_out(kernel.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
+        estimated, kernel_ridge.left_out(kernel_ridge.Alike(inputs, shape="gaussian"), targets, GROUPS, CANDIDATE)
     )
     assert np.isnan(errors[np.arange(4), np.arange(4)]).all()
     for h in range(4):
@@ -78,9 +79,11 @@ def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
     seen, tested = np.arange(12), np.arange(12, 18)
     candidates = [CANDIDATE, CANDIDATE | {"noise": 0.5, "edges": 0.0}, CANDIDATE | {"times_s": 0.5}]
     chosen = np.array([[0, 1, 2], [1, 1, 0]])
-    duals = kernel.fit(kernel.Alike(take(inputs, seen), shape="gaussian"), targets[seen], candidates, chosen)
-    estimated = kernel.predict(
-        kernel.Alike(take(inputs, tested), kernel.laid_out(take(inputs, seen)), shape="gaussian"),
+    duals = kernel_ridge.fit(
+        kernel_ridge.Alike(take(inputs, seen), shape="gaussian"), targets[seen], candidates, chosen
+    )
+    estimated = kernel_ridge.predict(
+        kernel_ridge.Alike(take(inputs, tested), kernel_ridge.laid_out(take(inputs, seen)), shape="gaussian"),
         duals,
         candidates,
         chosen,
@@ -94,10 +97,10 @@ def test_fit_and_predict_equal_scikit_learn_and_average_the_chosen(data):
 
 def test_from_some_equals_scikit_learn(data):
     inputs, targets = data
-    matrix = kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE)
+    matrix = kernel_ridge.Alike(inputs, shape="gaussian").kernel(CANDIDATE)
     before, seen, tested = matrix.copy(), np.arange(0, 18, 2), np.arange(1, 18, 2)
     np.testing.assert_allclose(
-        kernel.from_some(matrix, targets, CANDIDATE, seen, tested),
+        kernel_ridge.from_some(matrix, targets, CANDIDATE, seen, tested),
         refit(inputs, targets, seen, tested, CANDIDATE),
         atol=1e-8,
     )
@@ -110,7 +113,7 @@ def test_the_linear_shape_finds_a_linear_law_with_its_intercept(data):
     inputs = {"times": (rng.normal(3, 1, size=(40, 2)), np.empty((40, 0)))}
     targets = (inputs["times"][0] @ rng.normal(size=(2, 3)) + 5)[:, None, :]
     candidate = {"times_s": 1.0, "noise": 1e-8, "edges": 0.0}
-    estimated = kernel.left_out(kernel.Alike(inputs, shape="linear"), targets, np.arange(40) % 4, candidate)
+    estimated = kernel_ridge.left_out(kernel_ridge.Alike(inputs, shape="linear"), targets, np.arange(40) % 4, candidate)
     np.testing.assert_allclose(estimated, targets, atol=1e-5)
 
 
@@ -118,12 +121,12 @@ def test_the_linear_shape_finds_a_linear_law_with_its_intercept(data):
 def test_nested_never_looks_at_the_group_left_out(data, group):
     """Spoil a group's forces: its estimates stay, since neither fit nor choice saw them; those of others change."""
     inputs, targets = data
-    alike, scored = kernel.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
+    alike, scored = kernel_ridge.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
     candidates = [CANDIDATE | {"noise": noise, "positions_m": scale} for noise in (0.01, 1.0) for scale in (0.3, 3.0)]
-    clean = kernel.nested(alike, targets, GROUPS, candidates, scored, averaged=2)
+    clean = kernel_ridge.nested(alike, targets, GROUPS, candidates, scored, averaged=2)
     spoiled = targets.copy()
     spoiled[GROUPS == group] *= -50
-    again = kernel.nested(alike, spoiled, GROUPS, candidates, scored, averaged=2)
+    again = kernel_ridge.nested(alike, spoiled, GROUPS, candidates, scored, averaged=2)
     np.testing.assert_allclose(again[GROUPS == group], clean[GROUPS == group], atol=1e-9)
     assert not np.allclose(again[GROUPS != group], clean[GROUPS != group])
 
@@ -136,26 +139,26 @@ def test_nested_chooses_the_candidate_that_is_best_on_the_others(data):
         {"positions_m": p, "accelerations_m_s2": 1e3, "times_s": t, "noise": 1e-3, "edges": 0.0}
         for p, t in ((0.1, 1e3), (1e3, 1.0))
     )
-    alike, scored = kernel.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
-    chosen = kernel.nested(alike, targets, GROUPS, [deaf, good], scored, averaged=1)
-    np.testing.assert_array_equal(chosen, kernel.left_out(alike, targets, GROUPS, good))
+    alike, scored = kernel_ridge.Alike(inputs, shape="gaussian"), np.full(len(GROUPS), True)
+    chosen = kernel_ridge.nested(alike, targets, GROUPS, [deaf, good], scored, averaged=1)
+    np.testing.assert_array_equal(chosen, kernel_ridge.left_out(alike, targets, GROUPS, good))
 
 
 def test_distances_do_not_depend_on_where_the_origin_is(data):
     inputs, _ = data
     moved = {kind: tuple(values + 100.0 for values in pair) for kind, pair in inputs.items()}
     np.testing.assert_allclose(
-        kernel.Alike(moved, shape="gaussian").kernel(CANDIDATE),
-        kernel.Alike(inputs, shape="gaussian").kernel(CANDIDATE),
+        kernel_ridge.Alike(moved, shape="gaussian").kernel(CANDIDATE),
+        kernel_ridge.Alike(inputs, shape="gaussian").kernel(CANDIDATE),
     )
 
 
 def test_draw_stays_within_the_limits_and_follows_the_seed():
-    drawn = kernel.draw(PHYSICS, KINDS, seed=1)
-    assert len(drawn) == PHYSICS.candidates and drawn == kernel.draw(PHYSICS, KINDS, seed=1) != kernel.draw(
+    drawn = kernel_ridge.draw(PHYSICS, KINDS, seed=1)
+    assert len(drawn) == PHYSICS.candidates and drawn == kernel_ridge.draw(PHYSICS, KINDS, seed=1) != kernel_ridge.draw(
         PHYSICS, KINDS, seed=2
     )
-    for candidate in [*drawn, kernel.middle(PHYSICS, KINDS)]:
+    for candidate in [*drawn, kernel_ridge.middle(PHYSICS, KINDS)]:
         assert set(candidate) == {"positions_m", "accelerations_m_s2", "times_s", "noise", "edges"}
         for name, value in candidate.items():
             low, high = getattr(PHYSICS, name)
@@ -169,12 +172,13 @@ def test_left_out_has_nothing_of_the_groups_own_targets_in_single_precision():
     candidate = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}
     targets, others = rng.normal(size=(240, 20, 3)), [0, 1, 3, 4, 5]
     spoiled = np.where((groups == 2)[:, None, None], 50 - 3 * targets, targets)
-    alike = kernel.Alike(inputs, shape="gaussian")
-    one, two = (kernel.left_out(alike, each, groups, candidate) for each in (targets, spoiled))
+    alike = kernel_ridge.Alike(inputs, shape="gaussian")
+    one, two = (kernel_ridge.left_out(alike, each, groups, candidate) for each in (targets, spoiled))
     np.testing.assert_allclose(one[groups == 2], two[groups == 2], atol=1e-9)
     assert np.abs(one - two)[groups != 2].max() > 0.1  # the others do learn from it
     one, two = (
-        kernel.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1] for each in (targets, spoiled)
+        kernel_ridge.left_out_twice(alike, each, groups, candidate, np.full(240, True))[1]
+        for each in (targets, spoiled)
     )
     np.testing.assert_allclose(one[2, others], two[2, others], atol=1e-9)
 
@@ -188,7 +192,7 @@ def test_regression_without_a_group_equals_fitting_anew_without_it(data):
     """On stances that it never saw; the training stances as it holds them, in half precision."""
     inputs, targets = data
     mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, len(GROUPS)))
-    regression = kernel.Regression(known, targets[4:], GROUPS[4:], CANDIDATE, shape="gaussian")
+    regression = kernel_ridge.Regression(known, targets[4:], GROUPS[4:], CANDIDATE, shape="gaussian")
     both = {
         kind: tuple(np.concatenate(parts) for parts in zip(mine[kind], halved(known)[kind], strict=True))
         for kind in inputs
@@ -205,7 +209,7 @@ def test_regression_computes_in_double_from_inputs_in_single_precision():
     inputs = {"accelerations": tuple(rng.normal(20, 60, (124, nodes, 11, 3)).astype(np.float32) for nodes in (51, 6))}
     candidate, targets = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}, rng.normal(size=(124, 20, 3))
     mine, known = take(inputs, np.arange(4)), take(inputs, np.arange(4, 124))
-    regression = kernel.Regression(known, targets[4:], groups, candidate, shape="gaussian")
+    regression = kernel_ridge.Regression(known, targets[4:], groups, candidate, shape="gaussian")
     both = {
         kind: tuple(np.concatenate(parts).astype(float) for parts in zip(mine[kind], halved(known)[kind], strict=True))
         for kind in inputs
@@ -222,14 +226,14 @@ def test_regression_computes_in_double_from_inputs_in_single_precision():
 def test_regression_is_fitted_to_what_it_holds(data):
     """Half precision of training inputs is no error of its estimates of them: with hardly a ridge they come back."""
     inputs, targets = data
-    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE | {"noise": 1e-6}, shape="gaussian")
+    regression = kernel_ridge.Regression(inputs, targets, GROUPS, CANDIDATE | {"noise": 1e-6}, shape="gaussian")
     np.testing.assert_allclose(regression.estimate(halved(inputs)), targets, atol=1e-4)  # the ridge times the weights
     assert {part.dtype for pair in regression.inputs.values() for part in pair} == {np.dtype(np.float16)}
 
 
 def test_nearest_is_the_least_distance_to_any_other_groups_stance(data):
     inputs, targets = data
-    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
+    regression = kernel_ridge.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
     rows, mine = columns(halved(inputs), CANDIDATE), np.flatnonzero(GROUPS == "b")
     found = regression.kernel(take(halved(inputs), mine))
     others = np.flatnonzero(GROUPS != "b")
@@ -242,7 +246,7 @@ def test_nearest_is_the_least_distance_to_any_other_groups_stance(data):
 
 def test_a_described_regression_estimates_to_the_bit_the_same(data):
     inputs, targets = data
-    regression = kernel.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
-    again = kernel.Regression.restore(*regression.describe())
+    regression = kernel_ridge.Regression(inputs, targets, GROUPS, CANDIDATE, shape="gaussian")
+    again = kernel_ridge.Regression.restore(*regression.describe())
     np.testing.assert_array_equal(again.estimate(inputs), regression.estimate(inputs))
     np.testing.assert_array_equal(again.nearest(again.kernel(inputs)), regression.nearest(regression.kernel(inputs)))

@@ -14,7 +14,10 @@ import psutil
 import pytest
 from conftest import ROOT, make, make_command
 
-from grfkit import report, store, study, virtual
+from grfkit.reports import run
+from grfkit.study import file as study_file
+from grfkit.study import store
+from grfkit.virtual import laboratory as virtual_laboratory
 
 STAGES = ("recordings", "01_preprocess", "02_search", "03_train")
 LEFTOVERS = ("~*", "*.tmp", "*.part", "*.running.ipynb", "*.failed.ipynb", "*.lock", "*.rename")
@@ -145,7 +148,7 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
     command = ["remember", "--reports", str(tmp_path), "--data"]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert report.main([*command, (tmp_path / "a").as_posix()]) == 0
+    assert run.main([*command, (tmp_path / "a").as_posix()]) == 0
     written = []
 
     def killed(path, text):
@@ -154,9 +157,9 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
             raise KeyboardInterrupt
         return path.write_text(text, encoding="utf-8")
 
-    monkeypatch.setattr(report, "write_text", killed)
+    monkeypatch.setattr(run, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):
-        report.main([*command, (tmp_path / "b").as_posix()])
+        run.main([*command, (tmp_path / "b").as_posix()])
     assert (tmp_path / "data.mk").read_text(encoding="utf-8").rstrip().endswith("/a")
 
 
@@ -164,7 +167,7 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
 def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(
     tmp_path, monkeypatch, laboratory, killed
 ):
-    virtual.record(tmp_path, seed=1, **laboratory)
+    virtual_laboratory.record(tmp_path, seed=1, **laboratory)
     whole = (tmp_path / "trials.csv").read_bytes()
 
     def tear_table(self, path, **_):
@@ -175,14 +178,14 @@ def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(
     with monkeypatch.context() as patch:
         patch.setattr(pd.DataFrame, "to_csv", tear_table)
         with pytest.raises(KeyboardInterrupt):
-            virtual.record(tmp_path, seed=1, **laboratory)
+            virtual_laboratory.record(tmp_path, seed=1, **laboratory)
     assert not (tmp_path / "trials.csv").exists()  # so that make records again, and 01 reads nothing
-    virtual.record(tmp_path, seed=1, **laboratory)
+    virtual_laboratory.record(tmp_path, seed=1, **laboratory)
     assert (tmp_path / "trials.csv").read_bytes() == whole and not list(tmp_path.glob("*.part"))
 
 
 @pytest.fixture
 def laboratory():
     """The laboratory of the study smoke with one runner and no planted fault."""
-    settings = study.load(ROOT / "params" / "smoke.yaml").laboratory
+    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
     return settings | {"men": 1, "women": 0, "wrong_person_trials": 0, "missed_plate_steps": 0, "lost_frame_trials": 0}

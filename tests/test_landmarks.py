@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from grfkit import POINTS, landmarks
+from grfkit.points import POINTS
+from grfkit.recordings import landmarks
 
 RNG = np.random.default_rng(3)
 

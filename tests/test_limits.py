@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from conftest import virtual_run
 
-from grfkit import POINTS, limits, steps
+from grfkit.field import motion, training_range
+from grfkit.points import POINTS
 
 RANGES = {"speed_m_s": [2.0, 4.0], "leg_m": [0.8, 0.9], "contact_s": [0.2, 0.3], "noise_m": [0.0005, 0.002]}
 KNOWN = {"ranges": RANGES, "swing_m": 0.1, "nearest": 1.5}
@@ -15,7 +16,7 @@ USUAL = {"speed_m_s": 3.0, "leg_m": 0.85, "contact_s": 0.25, "noise_m": 0.001}
 
 
 def text(nearest=1.0, **other):
-    (said,) = limits.unlike(KNOWN, pd.DataFrame([USUAL | other]), np.array([nearest]))
+    (said,) = training_range.unlike(KNOWN, pd.DataFrame([USUAL | other]), np.array([nearest]))
     return said
 
 
@@ -45,23 +46,27 @@ def test_unlike_says_who_moves_unlike_all_and_everything_at_once():
 
 
 def test_walks_by_the_median_swing():
-    assert limits.walks(KNOWN, np.array([0.01, 0.049, 0.3])) and not limits.walks(KNOWN, np.array([0.01, 0.051, 0.3]))
+    assert training_range.walks(KNOWN, np.array([0.01, 0.049, 0.3])) and not training_range.walks(
+        KNOWN, np.array([0.01, 0.051, 0.3])
+    )
 
 
 def test_learn_finds_ranges_and_quantiles_and_travels_as_json():
     rng = np.random.default_rng(0)
-    measured = pd.DataFrame({name: rng.uniform(1, 2, 1000) for name in limits.MEASURES})
+    measured = pd.DataFrame({name: rng.uniform(1, 2, 1000) for name in training_range.MEASURES})
     swings, nearest = rng.permutation(np.arange(1001) / 1000), rng.permutation(np.arange(1001) / 100)
-    known = json.loads(json.dumps(limits.learn(measured, swings, nearest)))
+    known = json.loads(json.dumps(training_range.learn(measured, swings, nearest)))
     assert known["swing_m"] == pytest.approx(0.01) and known["nearest"] == pytest.approx(9.9)
-    for name in limits.MEASURES:
+    for name in training_range.MEASURES:
         assert known["ranges"][name] == [measured[name].min(), measured[name].max()]
-    assert set(limits.unlike(known, measured, np.zeros(1000))) == {""}  # those who trained it are like themselves
+    assert set(training_range.unlike(known, measured, np.zeros(1000))) == {
+        ""
+    }  # those who trained it are like themselves
 
 
 def test_ranges_says_each_in_its_unit():
     said = "speed 2.00 to 4.00 m/s; leg length 0.80 to 0.90 m; contact time 200 to 300 ms; noise of the points 0.50 to 2.00 mm"
-    assert limits.ranges(KNOWN) == said
+    assert training_range.ranges(KNOWN) == said
 
 
 def test_leg_lengths_and_swing_heights_of_a_body_made_by_hand():
@@ -73,15 +78,15 @@ def test_leg_lengths_and_swing_heights_of_a_body_made_by_hand():
         )
         hip[:], knee[:], ankle[:] = [0, 0, 0.9], [0.3, 0, 0.5], [0.3, 0.4 + longer, 0.5]
         heel[:, 2], toe[:, 2] = (0.05, 0.02) if side == "l" else (0.30, 0.25)
-    np.testing.assert_allclose(limits.leg_lengths(points), 0.95)
-    np.testing.assert_allclose(limits.swing_heights(points, ["l", "r"]), [0.23, -0.23])
+    np.testing.assert_allclose(training_range.leg_lengths(points), 0.95)
+    np.testing.assert_allclose(training_range.swing_heights(points, ["l", "r"]), [0.23, -0.23])
 
 
 def test_measure_reads_speed_contact_leg_and_noise_of_each_step():
     points, real = virtual_run(2)
-    motions = {"a": steps.motion(points, 200, cutoff_hz=20, max_gap_s=0.04)}
-    found = steps.find(motions).assign(contact_s=[last - first for _, first, last in real])
-    measured = limits.measure(motions, found, {"a": 3.3})
+    motions = {"a": motion.motion(points, 200, cutoff_hz=20, max_gap_s=0.04)}
+    found = motion.find(motions).assign(contact_s=[last - first for _, first, last in real])
+    measured = training_range.measure(motions, found, {"a": 3.3})
     thighs = [[POINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")] for side in "lr"]
     length = np.mean([np.linalg.norm(np.diff(points[:, leg], axis=1), axis=2).sum(axis=1) for leg in thighs])
     assert list(measured["speed_m_s"]) == [3.3] * len(real) and list(measured["noise_m"]) == [
@@ -91,4 +96,4 @@ def test_measure_reads_speed_contact_leg_and_noise_of_each_step():
         measured["leg_m"], length, atol=0.02
     )  # bones of one length, points that are off by some mm
     np.testing.assert_array_equal(measured["contact_s"], found["contact_s"])
-    assert (limits.swings(motions, found) > 0.1).all()  # a runner's foot swings high
+    assert (training_range.swings(motions, found) > 0.1).all()  # a runner's foot swings high

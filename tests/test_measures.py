@@ -6,11 +6,13 @@ import pytest
 import spm1d
 from conftest import ROOT
 from matplotlib.figure import Figure
-from scipy import stats as scipy_stats
+from scipy import tables as scipy_stats
 
-from grfkit import ESTIMATES, FORCES, features, metrics, plot, spm, stats, study
+from grfkit import features, metrics, plot, spm, tables
+from grfkit.points import ESTIMATES, FORCES
+from grfkit.study import file as study_file
 
-PUBLISHED = study.published(ROOT / "params" / "published.yaml")
+PUBLISHED = study_file.published(ROOT / "params" / "published.yaml")
 RNG = np.random.default_rng(6)
 
 
@@ -140,10 +142,10 @@ def test_tables_2_and_3_agree_with_literal_versions(predictions):
     one = read[(read["estimator"] == "lstm") & (read["feature"] == "active_peak_bw")]
     difference = one["estimated"] - one["measured"]
     t = difference.mean() / (difference.std(ddof=1) / len(one) ** 0.5)
-    row = stats.table2(read, PUBLISHED["table2"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
+    row = tables.table2(read, PUBLISHED["table2"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
     assert row["p"] == pytest.approx(2 * scipy_stats.t.sf(abs(t), len(one) - 1))
     assert row["estimated_mean"] == pytest.approx(one["estimated"].mean()) and row["published_p"] == 0.277
-    row = stats.table3(read, PUBLISHED["table3"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
+    row = tables.table3(read, PUBLISHED["table3"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
     assert row["rel_error_pct_mean"] == pytest.approx(
         np.mean([100 * abs(d) / m for d, m in zip(difference, one["measured"], strict=True)])
     )
@@ -261,8 +263,8 @@ def test_features_of_a_direction_that_was_not_estimated_are_nan_and_the_tables_l
     assert wide.loc["vertical_only", horizontal].isna().all(axis=None) and read["measured"].notna().all()
     pd.testing.assert_frame_equal(wide.loc["vertical_only", vertical], wide.loc["lstm", vertical])
     for result, p in (
-        (stats.table2(read, PUBLISHED["table2"]), "p"),
-        (stats.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean"),
+        (tables.table2(read, PUBLISHED["table2"]), "p"),
+        (tables.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean"),
     ):
         rows = result.set_index(["estimator", "feature"])
         assert rows.loc["vertical_only", "n"].to_dict() == dict.fromkeys(horizontal, 0) | dict.fromkeys(

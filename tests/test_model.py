@@ -8,7 +8,9 @@ import optuna
 import pytest
 import torch
 
-from grfkit import metrics, model, search, store, transform
+from grfkit import metrics, model, transform
+from grfkit.estimators import search
+from grfkit.study import store
 
 SETTINGS = {
     "frames_per_step": 5,

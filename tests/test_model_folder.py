@@ -15,7 +15,9 @@ import torch
 from conftest import ROOT
 from safetensors.numpy import save_file
 
-from grfkit import estimators, kernel, model, model_check, model_folder, onnx_export, recipes, samples, transform
+from grfkit import model, transform
+from grfkit.estimators import kernel_ridge, model_check, model_folder, onnx_export, registry, samples
+from grfkit.study import recipes
 
 RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "ridge", "network", "physics"])
 NETWORK = {"frames_per_step": 20, "layers": 2, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4}
@@ -78,10 +80,10 @@ def trained(tidy, name):
     best = NETWORK
     if recipe.kernel:
         best = {
-            "candidates": kernel.draw(recipe.kernel, recipe.inputs, seed=0),
+            "candidates": kernel_ridge.draw(recipe.kernel, recipe.inputs, seed=0),
             "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]},
         }
-    return estimators.fit(training, recipe, best, seed=0, epochs=2), recipe, tested
+    return registry.fit(training, recipe, best, seed=0, epochs=2), recipe, tested
 
 
 def test_load_gives_what_was_saved(folder):
@@ -383,7 +385,7 @@ def test_unpack_gives_the_same_forces_to_the_bit_without_the_study(tidy, tmp_pat
     model_folder.save(tmp_path / "model", description=description, arrays=arrays, card=CARD)
     again, asked = model_folder.unpack(*model_folder.part(model_folder.load(tmp_path / "model"), "force"))
     assert asked == recipe
-    np.testing.assert_array_equal(estimators.predict(again, tested, asked), estimators.predict(fitted, tested, recipe))
+    np.testing.assert_array_equal(registry.predict(again, tested, asked), registry.predict(fitted, tested, recipe))
 
 
 @pytest.mark.parametrize("name", ["network", "physics"])
@@ -405,8 +407,8 @@ def test_unpack_refuses_what_does_not_fit(tidy, name):
 def test_kernel_graph_gives_the_forces_of_the_estimator(tidy, name):
     fitted, recipe, tested = trained(tidy, name)
     inputs = samples.curve_inputs(tested, recipe.inputs)
-    expected = kernel.predict(
-        kernel.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen
+    expected = kernel_ridge.predict(
+        kernel_ridge.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen
     )
     graph = onnx_export.kernel_ridge(fitted)
     assert "pelvis, l_hip" in graph.doc_string and graph.graph.input[0].doc_string.startswith("m, at 51")
@@ -447,9 +449,9 @@ def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
         squared = (apart("positions", 0) + candidate["edges"] * apart("positions", 1)) / 0.5**2 + apart(
             "times", 0
         ) / candidate["times_s"] ** 2
-        estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + kernel.INTERCEPT, duals[number])
+        estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + kernel_ridge.INTERCEPT, duals[number])
         literal += estimated * (chosen == number).sum(axis=0) / 2
-    graph = onnx_export.kernel_ridge(estimators.Curves(inputs, duals, candidates, chosen, "gaussian"))
+    graph = onnx_export.kernel_ridge(registry.Curves(inputs, duals, candidates, chosen, "gaussian"))
     assert np.abs(literal).max() > 1000  # the output is single, and so right to some 1e-7 of that
     onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-6 * np.abs(literal).max())
 
@@ -466,7 +468,7 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
         for count in (60, 7)
     )
     candidate = {"positions_m": 1.2, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 1e-2, "edges": 0.3}
-    fitted = kernel.Regression(
+    fitted = kernel_ridge.Regression(
         inputs, rng.normal(size=(60, 9, 5)), np.repeat(list("abc"), 20), candidate, shape="gaussian"
     )
     squared = np.zeros((7, 60))
@@ -475,7 +477,7 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
             if one.size:
                 apart = one[:, None].astype(float) - trained_on.astype(np.float16).astype(float)
                 squared += weight / scale**2 * (apart**2).reshape(7, 60, -1).mean(axis=2)
-    literal = ((np.exp(-squared / 2) + kernel.INTERCEPT) @ fitted.dual).reshape(7, 9, 5)
+    literal = ((np.exp(-squared / 2) + kernel_ridge.INTERCEPT) @ fitted.dual).reshape(7, 9, 5)
     graph = onnx_export.regression(fitted)
     assert (
         onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-5)
@@ -500,7 +502,7 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
     ]  # 9: the weights
     assert held == 5 * [onnx.TensorProto.FLOAT16]
     forces_alone = onnx_export.regression(
-        kernel.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian")
+        kernel_ridge.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian")
     )
     assert "centre of pressure" not in forces_alone.graph.output[0].doc_string
 

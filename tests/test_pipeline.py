@@ -12,8 +12,8 @@ import pytest
 import yaml
 from conftest import ROOT, make
 
-from grfkit import FORCES, INPUTS
-from grfkit.report_html import needs_network
+from grfkit.points import FORCES, INPUTS
+from grfkit.reports.html import needs_network
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 COLUMNS = {
@@ -252,7 +252,7 @@ def test_the_command_exits_with_status_1(project):
     command = [
         sys.executable,
         "-m",
-        "grfkit.report",
+        "grfkit.reports.run",
         "run",
         "notebooks/01_preprocess.ipynb",
         "--reports",

@@ -10,8 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from grfkit import POINTS, animate, plot, signals, spm, stance
-from grfkit.report_html import needs_network
+from grfkit import plot, spm
+from grfkit.points import POINTS
+from grfkit.reports.html import needs_network
+from grfkit.reports.plots import animate
+from grfkit.stances import closeup, cut
 
 RNG = np.random.default_rng(4)
 
@@ -131,7 +134,7 @@ def test_touchdown_frame_shows_every_point_from_both_sides(axes):
 )
 def test_raw_and_filtered_says_what_is_used(one, axes, force_hz, points_hz, said):
     time_s, points, force, cop = one
-    recorded = signals.Signals(time_s, 700 * force, 690 * force, 50.0, cop, points, time_s[::2], points[::2])
+    recorded = closeup.Signals(time_s, 700 * force, 690 * force, 50.0, cop, points, time_s[::2], points[::2])
     five = dict(zip(("V", "AP", "heel", "-V", "-AP"), axes(1, 5), strict=True))
     assert plot.raw_and_filtered(five, recorded, side="r", force_cutoff_hz=force_hz, points_cutoff_hz=points_hz) is five
     legends = [text.get_text() for ax in five.values() if ax.get_legend() for text in ax.get_legend().get_texts()]
@@ -152,7 +155,7 @@ def test_exclusions_are_those_counted_by_hand(axes):
         ("1.c3d", "peak"),
     ]
     excluded = pd.DataFrame(rows, columns=["file", "reason"])
-    counts = stance.exclusions(excluded, trials)
+    counts = cut.exclusions(excluded, trials)
     assert counts.to_dict() == {"01": {"peak": 3, "gap": 1}, "02": {"peak": 1, "gap": 1}}
     assert list(counts.index) == ["peak", "gap"] and counts.to_numpy().sum() == len(excluded)
     ax = axes()
@@ -162,7 +165,7 @@ def test_exclusions_are_those_counted_by_hand(axes):
 
 
 def test_exclusions_of_nothing_are_an_empty_picture(axes):
-    counts = stance.exclusions(
+    counts = cut.exclusions(
         pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),
         pd.DataFrame({"file": ["1.c3d"], "runner": ["01"]}),
     )

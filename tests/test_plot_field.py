@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from grfkit import DIRECTIONS, plot_field
+from grfkit.points import DIRECTIONS
+from grfkit.reports.plots import field as field_plots
 
 RNG = np.random.default_rng(6)
 STANCES, NODES = 7, 101
@@ -41,14 +42,14 @@ def test_timing_draws_a_box_of_each_speeds_errors(axes):
         name: pd.DataFrame(
             {
                 "speed": np.repeat(["2.5 m/s", "3.5 m/s"], 20),
-                **{event: RNG.normal(shift, 5, 40) for event in plot_field.EVENTS},
+                **{event: RNG.normal(shift, 5, 40) for event in field_plots.EVENTS},
             }
         )
         for name, shift in (("rule", 30.0), ("detector", 0.0))
     }
     tables["detector"].loc[3, "toeoff"] = np.nan  # no such event: one box less a value
-    drawn = plot_field.timing(axes(1, 3), tables, runners=9)
-    for ax, event in zip(drawn, plot_field.EVENTS, strict=True):
+    drawn = field_plots.timing(axes(1, 3), tables, runners=9)
+    for ax, event in zip(drawn, field_plots.EVENTS, strict=True):
         boxes = sorted(ax.patches, key=lambda patch: patch.get_path().vertices[:, 0].mean())
         order = [
             tables[name].loc[tables[name]["speed"] == speed, event].dropna()
@@ -79,10 +80,12 @@ def test_band_lies_about_the_estimate(axes):
         RNG.normal(size=(NODES, 3)),
         RNG.uniform(0.1, 0.3, (NODES, 3)),
     )
-    for number, ax in enumerate(plot_field.band(axes(1, 3), measured, estimated, half, level=0.85)):
+    for number, ax in enumerate(field_plots.band(axes(1, 3), measured, estimated, half, level=0.85)):
         np.testing.assert_array_equal(line(ax, "measured").get_ydata(), measured[:, number])
         np.testing.assert_array_equal(line(ax, "estimated").get_ydata(), estimated[:, number])
-        assert line(ax, "measured").get_color() == plot_field.MEASURED and line(ax, "estimated").get_linestyle() == "--"
+        assert (
+            line(ax, "measured").get_color() == field_plots.MEASURED and line(ax, "estimated").get_linestyle() == "--"
+        )
         (band,) = ax.collections
         assert band.get_label() == "85 % band"
         np.testing.assert_allclose(
@@ -94,7 +97,7 @@ def test_coverage_draws_each_runner_once_in_order(axes):
     table = pd.DataFrame(
         {"runner": list("abcd"), **{direction: RNG.permutation([91.0, 42.0, 99.5, 87.0]) for direction in DIRECTIONS}}
     )
-    drawn = plot_field.coverage(axes(1, 3), table, level=0.9)
+    drawn = field_plots.coverage(axes(1, 3), table, level=0.9)
     for ax in drawn:
         np.testing.assert_array_equal(line(ax, "a runner").get_ydata(), [42.0, 87.0, 91.0, 99.5])
         assert set(line(ax, "90 %").get_ydata()) == {90.0} and ax.get_ylim()[0] < 42  # who is worst is on it
@@ -103,7 +106,7 @@ def test_coverage_draws_each_runner_once_in_order(axes):
 
 def test_centres_are_mean_and_sd_in_millimetres(axes):
     measured, estimated = RNG.normal(0.1, 0.02, (2, STANCES, NODES, 2))
-    drawn = plot_field.centres(axes(1, 2), measured, estimated, runners=3)
+    drawn = field_plots.centres(axes(1, 2), measured, estimated, runners=3)
     for number, ax in enumerate(drawn):
         for values, name, band in zip((measured, estimated), ("measured", "estimated"), ax.collections, strict=True):
             mean, sd = 1000 * values[..., number].mean(axis=0), 1000 * values[..., number].std(axis=0)
@@ -117,7 +120,7 @@ def worse():
     ways = [("none", 0.0), ("noise", 0.001), ("noise", 0.005), ("rate", 30.0), ("rate", 120.0), ("missing", 0.02)]
     names = [
         "estimated_pct",
-        *(f"{event}_rmse_ms" for event in plot_field.EVENTS),
+        *(f"{event}_rmse_ms" for event in field_plots.EVENTS),
         *(f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS),
     ]
     values = RNG.permutation(np.arange(len(ways) * len(names))) + 1.0
@@ -127,7 +130,7 @@ def worse():
 
 def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(axes):
     table = worse()
-    drawn = plot_field.degraded(axes(3, 3), table)
+    drawn = field_plots.degraded(axes(3, 3), table)
     units = {
         "noise": ("point noise, SD (mm)", [1, 5]),
         "rate": ("frame rate (Hz)", [30, 120]),
@@ -159,7 +162,7 @@ def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(
 
 def test_cutoffs_draw_noise_alone_from_none_on_for_each_model(axes):
     one, two = worse(), worse()
-    drawn = plot_field.cutoffs(axes(1, 3), {None: one, 12.0: two[two["way"].isin(["none", "noise"])]})
+    drawn = field_plots.cutoffs(axes(1, 3), {None: one, 12.0: two[two["way"].isin(["none", "noise"])]})
     for ax, key in zip(drawn, ("toeoff_rmse_ms", "nrmse_pct_ap", "nrmse_pct_v"), strict=True):
         for name, table in (("as recorded", one), ("low-pass 12 Hz", two)):
             np.testing.assert_allclose(line(ax, name).get_xdata(), [0, 1, 5])

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from grfkit import provenance
+from grfkit.study import provenance
 
 
 @pytest.fixture

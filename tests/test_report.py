@@ -13,8 +13,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from grfkit import provenance, report, report_html, report_index, report_thumbnail, report_words
-from grfkit.study import Study
+from grfkit.reports import html as html_page
+from grfkit.reports import index as report_index
+from grfkit.reports import run, thumbnail
+from grfkit.reports import words as report_words
+from grfkit.study import provenance
+from grfkit.study.file import Study
 
 FEATURES = list(report_words.FEATURES)
 DIRECTIONS = ["AP", "ML", "V"]
@@ -52,8 +56,8 @@ def write_notebook(path, *cells, parameters="seed = 1\nlimit = 2\nresults = 'her
 
 def run_command(notebook, study, monkeypatch, *options):
     """Call the command line as the Makefile does; the study file itself is study.py's matter."""
-    monkeypatch.setattr(report.studies, "load", lambda path: study)
-    return report.main(["run", str(notebook), "--study", str(study.path), "--reports", "reports/tiny", *options])
+    monkeypatch.setattr(run.studies, "load", lambda path: study)
+    return run.main(["run", str(notebook), "--study", str(study.path), "--reports", "reports/tiny", *options])
 
 
 def write_tables(results, *, r=(0.99, 0.95, 0.98), p=0.4, clusters=(), baseline_r=0.9):
@@ -205,7 +209,7 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
 
     reports = project / "reports/tiny"
     html = (reports / "01_preprocess.html").read_text(encoding="utf-8")
-    assert report_html.needs_network(html) == []
+    assert html_page.needs_network(html) == []
     assert_accessible(html)
     assert html.count("<math") == 2 and "$" not in words(html)
     assert 'alt="Force over stance, n = 3."' in html
@@ -283,7 +287,7 @@ def test_run_says_what_is_wrong_with_a_notebook(project, monkeypatch, capsys, co
 
 
 def test_main_shows_a_study_error_without_traceback(project, capsys):
-    assert report.main(["index", "--study", "params/absent.yaml", "--reports", "reports/x"]) == 1
+    assert run.main(["index", "--study", "params/absent.yaml", "--reports", "reports/x"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and "absent.yaml" in shown and "Traceback" not in shown
 
@@ -301,24 +305,24 @@ def test_execute_tries_again_only_when_the_kernel_could_not_start(project, monke
     for reason, tries in (("Kernel died before replying to kernel_info", 2), ("Kernel died", 1)):
         calls.clear()
         with pytest.raises(RuntimeError):
-            report._execute(Path("x.ipynb"), Path("y.ipynb"), {})
+            run._execute(Path("x.ipynb"), Path("y.ipynb"), {})
         assert len(calls) == tries
 
 
 def test_declared_parameters_are_those_of_the_tagged_cell(project):
     path = write_notebook(project / "notebooks/a.ipynb", "other = 1", parameters="a = 1\nb: float = 2.0\nc = d = [3]")
-    assert report.declared_parameters(path) == {"a", "b", "c", "d"}
+    assert run.declared_parameters(path) == {"a", "b", "c", "d"}
 
 
 def test_data_folder_prefers_the_command_line_and_asks_where_none_is_known(project):
     laboratory = make_study()
-    assert report.data_folder(laboratory, reports="reports/x") == Path("reports/x/recordings")
-    assert report.data_folder(laboratory, reports="reports/x", data="raw") == Path("raw")
-    assert report.data_folder(make_study(data="raw", laboratory={}), reports="reports/x") == Path("raw")
+    assert run.data_folder(laboratory, reports="reports/x") == Path("reports/x/recordings")
+    assert run.data_folder(laboratory, reports="reports/x", data="raw") == Path("raw")
+    assert run.data_folder(make_study(data="raw", laboratory={}), reports="reports/x") == Path("raw")
     with pytest.raises(ValueError, match="DATA=DIR"):
-        report.data_folder(make_study(data=None), reports="reports/x")
+        run.data_folder(make_study(data=None), reports="reports/x")
     with pytest.raises(ValueError, match="does not exist"):
-        report.data_folder(laboratory, reports="reports/x", data="nowhere")
+        run.data_folder(laboratory, reports="reports/x", data="nowhere")
 
 
 def test_hash_data_changes_with_content_name_and_number_of_files(tmp_path):
@@ -362,7 +366,7 @@ def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
     ],
 )
 def test_needs_network_finds_what_a_browser_would_fetch(loads):
-    assert len(report_html.needs_network(f"<html><body>{loads}</body></html>")) == 1
+    assert len(html_page.needs_network(f"<html><body>{loads}</body></html>")) == 1
 
 
 def test_needs_network_allows_links_and_embedded_images():
@@ -370,7 +374,7 @@ def test_needs_network_allows_links_and_embedded_images():
         '<a href="https://doi.org/10.1">paper</a><img src="data:image/svg+xml;base64,PHN2Zz4//AAA=="><style>a { color: red }'
         '</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math><p>see https://a.org and @import</p>'
     )
-    assert report_html.needs_network(html) == []
+    assert html_page.needs_network(html) == []
 
 
 @pytest.mark.parametrize(
@@ -389,17 +393,17 @@ def test_needs_network_allows_links_and_embedded_images():
     ],
 )
 def test_clean_text_keeps_what_a_reader_needs(text, left):
-    assert report_html.clean_text(text).strip() == left
+    assert html_page.clean_text(text).strip() == left
 
 
 def test_tables_and_formulas_of_a_notebook_are_reached_by_the_keyboard_and_have_no_nameless_column():
-    pandas = report_html.focusable(f'<div class="output_html">{pd.DataFrame({"a": [1]})._repr_html_()}</div>')
+    pandas = html_page.focusable(f'<div class="output_html">{pd.DataFrame({"a": [1]})._repr_html_()}</div>')
     assert pandas.startswith('<div tabindex="0" role="group" aria-label="table" class="output_html">')
     assert "<th></th>" not in pandas and "<td></td>" in pandas and "<th>a</th>" in pandas
-    assert report_html.focusable("<div>no table</div>") == "<div>no table</div>"
-    long = report_html.focusable(pd.DataFrame({"touchdown_rmse_ms": ["a_b"]})._repr_html_())
+    assert html_page.focusable("<div>no table</div>") == "<div>no table</div>"
+    long = html_page.focusable(pd.DataFrame({"touchdown_rmse_ms": ["a_b"]})._repr_html_())
     assert "<th>touchdown_<wbr>rmse_<wbr>ms</th>" in long and "<td>a_b</td>" in long
-    html = report_html.markdown("| | b |\n|---|---|\n| 1 | 2 |\n\n$$x = 1$$\n")
+    html = html_page.markdown("| | b |\n|---|---|\n| 1 | 2 |\n\n$$x = 1$$\n")
     assert html.count('tabindex="0"') == 2 and "<th></th>" not in html and "<th>b</th>" in html
 
 
@@ -408,7 +412,7 @@ def test_index_shows_the_numbers_of_the_result_files(project):
     html = report_index.index_page(make_study(), project / "reports")
     text = words(html)
     assert_accessible(html)
-    assert report_html.needs_network(html) == []
+    assert html_page.needs_network(html) == []
     for number in (
         ".990 ± .012",
         ".046 ± .010",
@@ -526,7 +530,7 @@ def test_index_shows_a_card_with_a_picture_for_each_report(project):
     )
     html = report_index.index_page(make_study(), reports, above="../index.html")
     assert_accessible(html)
-    assert report_html.needs_network(html) == [] and 'href="../index.html"' in html
+    assert html_page.needs_network(html) == [] and 'href="../index.html"' in html
     assert (
         html.count("data:image/webp") == 1
         and 'alt="All curves, n = 3."' in html
@@ -545,7 +549,7 @@ def test_index_warns_that_the_study_file_has_changed(project):
 
 
 def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_clear(tmp_path):
-    found = report_thumbnail.thumbnail(write_executed(tmp_path / "07_figure4.ipynb", (0, 0, 0, 0)))
+    found = thumbnail.thumbnail(write_executed(tmp_path / "07_figure4.ipynb", (0, 0, 0, 0)))
     picture = open_address(found["src"])
     assert picture.size == (560, 280) and min(picture.getpixel((5, 5))) > 250
     assert (found["title"], found["alt"]) == ("07 Figure 4: where?", "All curves, n = 3.")
@@ -562,22 +566,20 @@ def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_c
     ],
 )
 def test_thumbnail_takes_the_most_telling_figure(tmp_path, stem, colours, colour):
-    picture = open_address(report_thumbnail.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
+    picture = open_address(thumbnail.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
     assert picture.getpixel((100, 100)) == pytest.approx(colour, abs=4)  # WebP's colours are rounded
 
 
 def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
     nothing = {"title": None, "src": None, "alt": None}
     (tmp_path / "half.ipynb").write_text('{"cells": [', encoding="utf-8")
-    assert report_thumbnail.thumbnail(None) == report_thumbnail.thumbnail(tmp_path / "absent.ipynb") == nothing
-    assert report_thumbnail.thumbnail(tmp_path / "half.ipynb") == nothing
-    assert report_thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {
-        "title": "07 Figure 4: where?"
-    }
+    assert thumbnail.thumbnail(None) == thumbnail.thumbnail(tmp_path / "absent.ipynb") == nothing
+    assert thumbnail.thumbnail(tmp_path / "half.ipynb") == nothing
+    assert thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
 
 
 def test_states_differ_in_shape_and_carry_their_word():
-    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(report_html.TEMPLATES), autoescape=True)
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(html_page.TEMPLATES), autoescape=True)
     light = templates.get_template("parts.html.j2").module.light
     page = "".join(light(word, True) for word in ("supported", "partly supported", "not supported", "not yet run"))
     shapes = re.findall(r"<svg.*?</svg>", page, re.S)
@@ -598,7 +600,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_colours_have_the_contrast_that_wcag_asks_for_in_light_and_dark(scheme):
-    block = re.findall(r":root \{(.*?)\}", report_html.STYLE.read_text(encoding="utf-8"), re.S)[scheme]
+    block = re.findall(r":root \{(.*?)\}", html_page.STYLE.read_text(encoding="utf-8"), re.S)[scheme]
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
     assert len(colours) == 12
     for ground in ("paper", "panel"):

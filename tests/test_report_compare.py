@@ -9,9 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 from test_report import DIRECTIONS, assert_accessible, make_study, record, words, write_tables
 
-from grfkit import plot_compare, report, report_compare, report_html, report_index, report_words
+from grfkit.reports import html as html_page
+from grfkit.reports import index, run, studies
+from grfkit.reports import words as report_words
+from grfkit.reports.plots import studies as studies_plots
 
-ALL = report_index.NOTEBOOKS
+ALL = index.NOTEBOOKS
 OWN = '<meta name="generator" content="grfkit {}">'
 
 
@@ -54,10 +57,10 @@ def test_compare_page_shows_each_study_and_recipe_beside_its_own_baseline_and_th
     write_study(reports / "tiny", rmse=0.0911)
     write_study(reports / "tiny-physics", rmse=0.0622, recipe="physics")
     write_study(reports / "field", rmse=0.2, simulated=False, study_file="field.yaml")
-    html = report_compare.compare_page(reports)
+    html = studies.compare_page(reports)
     text = words(html)
     assert_accessible(html)
-    assert report_html.needs_network(html) == []
+    assert html_page.needs_network(html) == []
     assert "tiny, physics simulated ours .990 .046 4.32 .950 .046 4.32 .980 .062 4.32 baseline .900 .046 4.32" in text
     assert (
         "field, paper real ours" in text
@@ -81,7 +84,7 @@ def test_compare_page_marks_the_better_of_ours_and_the_baseline_by_what_is_writt
         "baseline": {"V": {"r_mean": 0.9904, "rmse_bw_mean": 0.12, "nrmse_pct_mean": 4.0}},
         "absent": {},
     }
-    lines = report_compare.best_lines(rows, "_mean")
+    lines = studies.best_lines(rows, "_mean")
     assert [(name, values[6:], best) for name, values, best in lines] == [
         ("ours", [".990", ".110", "5.00"], [False] * 6 + [True, True, False]),
         ("baseline", [".990", ".120", "4.00"], [False] * 6 + [True, False, True]),
@@ -98,7 +101,7 @@ def test_recipes_with_each_runner_left_out_come_in_the_order_of_their_vertical_e
     ]
     write_study(reports / "tiny")
     write_left_out(reports / "tiny", rows)
-    found = report_compare.read_folder(reports / "tiny")
+    found = studies.read_folder(reports / "tiny")
     expected = sorted(names, key=lambda name: next(row[3] for row in rows if row[:2] == (name, "V")))
     assert [line[0] for line in found["left_out"]] == [name.replace("_", " ") for name in expected]
     best = [(line[0].replace(" ", "_"), place) for line in found["left_out"] for place in range(9) if line[2][place]]
@@ -110,7 +113,7 @@ def test_recipes_with_each_runner_left_out_come_in_the_order_of_their_vertical_e
             }
             slowly += [(name, 3 * i + j) for name, value in known.items() if value == pick(known.values())]
     assert sorted(best) == sorted(slowly)
-    text = words(report_compare.compare_page(reports))
+    text = words(studies.compare_page(reports))
     assert (
         "28 stances of 8 runners (simulated)" in text and "sine – – – – – –" in text and "mean curve baseline" in text
     )
@@ -123,7 +126,7 @@ def test_a_recipe_that_estimates_one_direction_alone_is_compared_in_that_one(rep
     none = (table["estimator"] == "lstm") & (table["direction"] != "V")
     table.loc[none, ["r_mean", "rmse_bw_mean", "nrmse_pct_mean"]] = np.nan
     table.to_csv(path, index=False)
-    assert "ours – – – – – – .980" in words(report_compare.compare_page(reports))
+    assert "ours – – – – – – .980" in words(studies.compare_page(reports))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_a_broken_neighbour_is_shown_and_stops_nobody(reports, capsys, name, con
     write_study(reports / "tiny")
     write_study(reports / "broken", study_file="broken.yaml")
     (reports / "broken" / name).write_text(content, encoding="utf-8")
-    report.write_index(make_study(), reports / "tiny")
+    run.write_index(make_study(), reports / "tiny")
     text = words((reports / "index.html").read_text(encoding="utf-8"))
     assert "broken paper not recorded – incomplete cannot be read" in text
     assert "tiny, paper simulated" in text and "broken, paper" not in text
@@ -152,7 +155,7 @@ def test_a_folder_that_cannot_be_read_is_incomplete(reports):
     write_study(reports / "broken")
     (reports / "broken/02_search.json").write_text("{", encoding="utf-8")
     (reports / "stopped/results/01_preprocess").mkdir(parents=True)
-    text = words(report_compare.compare_page(reports))
+    text = words(studies.compare_page(reports))
     assert (
         "incomplete cannot be read (JSONDecodeError)" in text
         and "stopped paper not recorded – incomplete not run: 01, 02" in text
@@ -164,7 +167,7 @@ def test_only_folders_with_results_are_studies_and_what_lies_beside_them_is_link
         (reports / name).mkdir(parents=True)
     for name in ("bench/index.html", "course/course.lock", "notes/index.html", "../course/solution/index.html"):
         (reports / name).write_text("x", encoding="utf-8")
-    html = report_compare.compare_page(reports)
+    html = studies.compare_page(reports)
     assert "No study has run yet." in words(html) and "notes" not in html
     assert 'href="bench/index.html"' in html and 'href="../course/solution/index.html"' in html
     assert_accessible(html)
@@ -172,33 +175,30 @@ def test_only_folders_with_results_are_studies_and_what_lies_beside_them_is_link
 
 def test_state_is_out_of_date_where_the_study_file_has_changed(reports):
     write_study(reports / "tiny")
-    assert report_compare.read_folder(reports / "tiny")["state"] == "complete"
+    assert studies.read_folder(reports / "tiny")["state"] == "complete"
     Path("params/tiny.yaml").write_text("study: {}\n", encoding="utf-8")
-    found = report_compare.read_folder(reports / "tiny")
+    found = studies.read_folder(reports / "tiny")
     assert (found["state"], found["why"]) == ("out of date", "the study file has changed")
     record(reports / "tiny", "02_search", "done", "T8", recipe="paper")
-    assert (
-        report_compare.read_folder(reports / "tiny")["why"]
-        == "out of date: 03, 04, 05, 06, 07; the study file has changed"
-    )
+    assert studies.read_folder(reports / "tiny")["why"] == "out of date: 03, 04, 05, 06, 07; the study file has changed"
     record(reports / "tiny", "04_table1", "failed", "T9", error="x")
-    found = report_compare.read_folder(reports / "tiny")
+    found = studies.read_folder(reports / "tiny")
     assert found["state"] == "incomplete" and found["lines"] == []  # what it saved before it failed is not its result
 
 
 def test_a_copy_that_was_kept_goes_by_its_own_name(reports):
     write_study(reports / "tiny", rmse=0.0911)
     write_study(reports / "tiny-last-year", rmse=0.0622)
-    html = report_compare.compare_page(reports)
+    html = studies.compare_page(reports)
     assert "tiny, paper .091, baseline .046; tiny-last-year, paper .062, baseline .046" in html
 
 
 def test_recipes_of_other_recordings_are_named_as_not_comparable(reports):
     write_study(reports / "tiny", data_sha256="a")
     write_study(reports / "tiny-physics", recipe="physics", data_sha256="a")
-    assert "Nor the recipes of" not in words(report_compare.compare_page(reports))
+    assert "Nor the recipes of" not in words(studies.compare_page(reports))
     record(reports / "tiny-physics", "01_preprocess", "done", "T0", data_sha256="b")
-    assert "Nor the recipes of tiny" in words(report_compare.compare_page(reports))
+    assert "Nor the recipes of tiny" in words(studies.compare_page(reports))
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_place_is_never_a_file_of_somebody_else(reports, capsys, content, ours):
     page = reports / "index.html"
     if content is not None:
         page.write_text(content, encoding="utf-8")
-    assert (report_compare.place("reports/tiny") == page) == ours
-    report.write_index(make_study(), Path("reports/tiny"))
+    assert (studies.place("reports/tiny") == page) == ours
+    run.write_index(make_study(), Path("reports/tiny"))
     after = page.read_text(encoding="utf-8")
     assert ("All studies" in after) if ours else (after == content)
     assert ('href="../index.html"' in (reports / "tiny/index.html").read_text(encoding="utf-8")) == ours
@@ -220,10 +220,8 @@ def test_place_is_never_a_file_of_somebody_else(reports, capsys, content, ours):
 
 def test_place_is_nowhere_outside_a_folder_called_reports(reports, tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    report.write_index(make_study(), tmp_path / "elsewhere/tiny")
-    assert (
-        report_compare.place(tmp_path / "elsewhere/tiny") is None and not (tmp_path / "elsewhere/index.html").exists()
-    )
+    run.write_index(make_study(), tmp_path / "elsewhere/tiny")
+    assert studies.place(tmp_path / "elsewhere/tiny") is None and not (tmp_path / "elsewhere/index.html").exists()
     assert 'href="../index.html"' not in (tmp_path / "elsewhere/tiny/index.html").read_text(encoding="utf-8")
 
 
@@ -242,9 +240,9 @@ def test_a_page_that_cannot_be_written_is_a_warning_and_leaves_the_old_one(repor
     monkeypatch.setattr(os, "replace", fail)
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
-            report.write_index(make_study(), Path("reports/tiny"))
+            run.write_index(make_study(), Path("reports/tiny"))
     else:
-        assert report.write_index(make_study(), Path("reports/tiny")).is_file()
+        assert run.write_index(make_study(), Path("reports/tiny")).is_file()
         assert "could not be written: open in a browser" in capsys.readouterr().err
     assert (reports / "index.html").read_text(encoding="utf-8") == old
     assert sorted(path.name for path in reports.iterdir()) == ["index.html", "tiny"]
@@ -253,31 +251,29 @@ def test_a_page_that_cannot_be_written_is_a_warning_and_leaves_the_old_one(repor
 def test_page_without_published_numbers_does_without(reports):
     write_study(reports / "tiny")
     Path("params/published.yaml").unlink()
-    html = report_compare.compare_page(reports)
+    html = studies.compare_page(reports)
     assert "Zhou et al. 2025 published" not in words(html) and "tiny, paper .046, baseline .046; published –." in html
 
 
 def test_the_same_results_give_the_same_bytes(reports):
     write_study(reports / "tiny")
-    assert report_compare.compare_page(reports) == report_compare.compare_page(reports)
+    assert studies.compare_page(reports) == studies.compare_page(reports)
 
 
 def test_errors_stand_in_the_order_of_the_table_and_the_line_at_the_published():
     rows = {"a": {"ours": 0.1, "baseline": 0.2}, "b": {"ours": np.nan, "baseline": 0.3}}
-    ax = plot_compare.errors(Figure().subplots(), rows, published=0.11)
+    ax = studies_plots.errors(Figure().subplots(), rows, published=0.11)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"] and list(ax.get_yticks()) == [1, 0]
     data = {line.get_label(): line.get_xydata() for line in ax.lines}
     np.testing.assert_array_equal(data["ours"], [[0.1, 1], [np.nan, 0]])
     np.testing.assert_array_equal(data["baseline: mean curve"], [[0.2, 1], [0.3, 0]])
     assert set(data["published, its own runners"][:, 0]) == {0.11}
-    assert len(plot_compare.errors(Figure().subplots(), rows, published=None).lines) == 2
+    assert len(studies_plots.errors(Figure().subplots(), rows, published=None).lines) == 2
 
 
 def test_the_paper_s_numbers_of_the_page_are_those_of_the_index():
     """Two ways to the same text: Table 1 as the index writes it, and the page of all studies."""
     row = {"r_mean": 0.9921, "rmse_bw_mean": 0.0379, "nrmse_pct_mean": 5.777}
-    cells = report_compare.table_cells({"AP": row}, "_mean")
-    assert cells[:3] == [
-        report_words.mean_sd(row, name, decimals) for name, (_, decimals) in report_compare.MEASURES.items()
-    ]
+    cells = studies.table_cells({"AP": row}, "_mean")
+    assert cells[:3] == [report_words.mean_sd(row, name, decimals) for name, (_, decimals) in studies.MEASURES.items()]
     assert cells[3:] == ["–"] * 6

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from grfkit import FORCES, INPUTS, POINTS, recipes, samples
+from grfkit.estimators import samples
+from grfkit.points import FORCES, INPUTS, POINTS
+from grfkit.study import recipes
 
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
 PAPER = recipes.load(ROOT / "params" / "recipes" / "paper.yaml")

@@ -14,22 +14,17 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import (
-    POINTS,
-    c3d,
-    provenance,
-    recordings,
-    report,
-    scaffold,
-    scaffold_labels,
-    scaffold_look,
-    scaffold_propose,
-    scaffold_trials,
-    stance,
-    study,
-    virtual,
-)
-from grfkit.contact import Contact
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import labels as marker_labels
+from grfkit.recordings import trials as trials_table
+from grfkit.recordings.new_study import inspect, propose, runners, write
+from grfkit.recordings.plates import Contact
+from grfkit.reports import run
+from grfkit.stances import cut
+from grfkit.study import file as study_file
+from grfkit.study import provenance
+from grfkit.virtual import laboratory as virtual_laboratory
 
 NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
 
@@ -38,9 +33,9 @@ NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
 def laboratory(tmp_path_factory):
     """Two trials of each of three virtual runners without faults, and their own table, which is not in their folder."""
     folder = tmp_path_factory.mktemp("laboratory")
-    settings = study.load(ROOT / "params" / "smoke.yaml").laboratory
+    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
     faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    virtual.record(folder / "data", seed=5, **settings | faults | {"men": 1, "women": 2, "trials": 2})
+    virtual_laboratory.record(folder / "data", seed=5, **settings | faults | {"men": 1, "women": 2, "trials": 2})
     (folder / "data" / "planted.csv").unlink()
     return folder / "data", (folder / "data" / "trials.csv").rename(folder / "own.csv")
 
@@ -55,7 +50,7 @@ def params(tmp_path):
 
 def new(params, folder, capsys, name="mine"):
     """Run the command; returns its output, the study file's content and the table."""
-    assert scaffold.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 0, capsys.readouterr().err
+    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 0, capsys.readouterr().err
     content = yaml.safe_load((params / f"{name}.yaml").read_text(encoding="utf-8"))
     return (
         capsys.readouterr().out,
@@ -80,7 +75,7 @@ def stances(section, trials, folder):
     """Cut recordings as the notebook 01 does, with a section 01_preprocess."""
     keys = "forward up plates treadmill speed_m_s other_speeds_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
     source = {key: section[key] for key in ("points", "theia", "clusters")}
-    return stance.collect(
+    return cut.collect(
         trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys}
     )[:3]
 
@@ -110,8 +105,8 @@ def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_noth
         path.chmod(0o755)
     assert hashes(folder) == before
     listed = pd.read_csv(own, dtype=str, keep_default_na=False)
-    blank = {column for column in recordings.TRIAL_COLUMNS if (table[column] == "").any()}
-    assert list(table.columns) == recordings.TRIAL_COLUMNS and blank == {"mass_kg", "height_m", "sex", "static"}
+    blank = {column for column in trials_table.TRIAL_COLUMNS if (table[column] == "").any()}
+    assert list(table.columns) == trials_table.TRIAL_COLUMNS and blank == {"mass_kg", "height_m", "sex", "static"}
     pd.testing.assert_frame_equal(table[["file", "runner", "trial"]], listed[["file", "runner", "trial"]])
     # the pelvis' mean speed over the plates against the speed that was simulated: within a stride it changes by some per cent
     np.testing.assert_allclose(table["speed_m_s"].astype(float), listed["speed_m_s"].astype(float), rtol=0.03)
@@ -145,15 +140,15 @@ def test_the_filled_study_gives_the_stances_of_virtual(laboratory, params, tmp_p
     for column in ("mass_kg", "height_m", "sex"):
         table[column] = listed[column].to_numpy()
     table.to_csv(params / "mine_trials.csv", index=False)
-    expected_section = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]
+    expected_section = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]
     wide = {key: expected_section[key] for key in ("contact_threshold_n", "points_cutoff_hz")} | {
         "speed_m_s": [3.0, 4.5]
     }
-    section = study.load(edit(params / "mine.yaml", **wide)).sections["01_preprocess"]
+    section = study_file.load(edit(params / "mine.yaml", **wide)).sections["01_preprocess"]
     assert section["up"] == up
-    found, frames, _ = stances(section, recordings.read_trials(data, table=params / "mine_trials.csv"), data)
+    found, frames, _ = stances(section, trials_table.read_trials(data, table=params / "mine_trials.csv"), data)
     shutil.copy(own, tmp_path / "trials.csv")
-    trials = recordings.read_trials(folder, table=tmp_path / "trials.csv")
+    trials = trials_table.read_trials(folder, table=tmp_path / "trials.csv")
     expected, expected_frames, _ = stances(expected_section | wide, trials, folder)
     assert len(expected) == 12  # 6 trials, a left and a right stance each
     columns = ["file", "runner", "side", "mass_kg", "touchdown_s", "toeoff_s"]
@@ -176,12 +171,12 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
         assert {key: content[section][key] for key in keys} == {key: pattern[section][key] for key in keys}
     assert content["08_generalisation"]["frames_per_step"] == content["02_search"]["frames_per_step"]
     assert content["01_preprocess"]["n_test_runners"] < 3
-    assert study.load(params / "mine.yaml").name == "mine"
+    assert study_file.load(params / "mine.yaml").name == "mine"
 
 
 def test_fill_wants_its_keys_in_the_pattern():
     with pytest.raises(ValueError, match="01_preprocess.up; params/virtual.yaml has not"):
-        scaffold_propose.fill(
+        propose.fill(
             "study:\n  name: a\n\n01_preprocess:\n  forward: found\n", {("01_preprocess", "up"): ("x", "")}, name="a"
         )
 
@@ -207,11 +202,11 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
     assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(
         section["points"].values()
-    ) == {study.BLANK}
+    ) == {study_file.BLANK}
     assert "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
     assert hashes(rbds / "RBDS002") == before
-    with pytest.raises(study.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
-        study.load(params / "mine.yaml")
+    with pytest.raises(study_file.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
+        study_file.load(params / "mine.yaml")
 
 
 def test_new_study_knows_markers_beside_joints_and_leaves_blank_what_no_label_names(plates, params, tmp_path, capsys):
@@ -240,7 +235,7 @@ def test_new_study_knows_markers_beside_joints_and_leaves_blank_what_no_label_na
     ],
 )
 def test_look_sees_up_travel_and_plates_of_real_recordings(plates, name, up, moves, count):
-    seen = scaffold_look.look(plates / name)
+    seen = inspect.look(plates / name)
     assert (seen.up, seen.moves, len(seen.plates), seen.bad) == (up, moves, count, {})
 
 
@@ -257,7 +252,7 @@ def test_new_study_finds_theia_and_says_that_plates_are_missing(theia_export, pa
     assert (
         "no file has a force plate" in said
         and len(table) == 1
-        and content["02_search"]["frames_per_step"] == study.BLANK
+        and content["02_search"]["frames_per_step"] == study_file.BLANK
     )
 
 
@@ -284,7 +279,7 @@ def test_a_file_without_plates_gets_no_row(laboratory, params, tmp_path, capsys)
 def refuse(params, folder, capsys, name="mine"):
     """Run the command, which must fail; returns its message, once nothing was written."""
     before = hashes(params)
-    assert scaffold.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 1
+    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 1
     assert hashes(params) == before
     said = capsys.readouterr()
     assert not said.out
@@ -295,8 +290,8 @@ def refuse(params, folder, capsys, name="mine"):
 def test_a_name_that_is_not_plain_is_refused(laboratory, params, capsys, name):
     if not name.startswith("-"):
         assert "name is letters, digits" in refuse(params, laboratory[0], capsys, name)
-    with pytest.raises(study.StudyError, match="name is letters, digits"):
-        scaffold.scaffold(name, laboratory[0], params=params)
+    with pytest.raises(study_file.StudyError, match="name is letters, digits"):
+        write.scaffold(name, laboratory[0], params=params)
 
 
 @pytest.mark.parametrize("there", ["mine.yaml", "mine_trials.csv"])
@@ -333,40 +328,40 @@ def test_a_blank_stops_the_study_with_its_key(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
     edit(params / "mine.yaml", up="?", speed_m_s=["?", 4.0])
     with pytest.raises(
-        study.StudyError,
+        study_file.StudyError,
         match=r"has 2 \(\?\): 01_preprocess\.(up|speed_m_s\.0), 01_preprocess\.(up|speed_m_s\.0)\. Fill",
     ):
-        study.load(params / "mine.yaml")
+        study_file.load(params / "mine.yaml")
 
 
 def test_blank_cells_stop_the_study_with_the_table_and_the_column(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
     with pytest.raises(
-        study.StudyError,
+        study_file.StudyError,
         match=r"mass_kg must be a number .* found '' for v01/.* \(6 row\(s\)\). Correct it in .*mine_trials\.csv",
     ):
-        recordings.read_trials(laboratory[0], table=params / "mine_trials.csv")
+        trials_table.read_trials(laboratory[0], table=params / "mine_trials.csv")
 
 
 def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, params, tmp_path, capsys):
     new(params, laboratory[0], capsys)
-    loaded = study.load(params / "mine.yaml")
-    given, folder = report.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
+    loaded = study_file.load(params / "mine.yaml")
+    given, folder = run.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
     assert (NOTEBOOK.parent / given["table"]).resolve() == (
         params / "mine_trials.csv"
     ).resolve() and folder == laboratory[0]
     assert provenance.hash_data(folder, params / "mine_trials.csv") != provenance.hash_data(folder)
     (params / "mine_trials.csv").unlink()
     with pytest.raises(ValueError, match=r"mine_trials\.csv does not exist"):
-        report.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
+        run.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
 
 
 @pytest.mark.parametrize("name", ["tables/mine.csv", "..\\mine.csv", "mine.xlsx", "C:mine.csv", ".csv/"])
 def test_a_table_is_a_csv_file_beside_the_study_file(params, name):
     with pytest.raises(
-        study.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
+        study_file.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
     ):
-        study.load(edit(params / "virtual.yaml", table=name))
+        study_file.load(edit(params / "virtual.yaml", table=name))
 
 
 @pytest.mark.parametrize(
@@ -401,23 +396,23 @@ def test_a_table_is_a_csv_file_beside_the_study_file(params, name):
     ],
 )
 def test_match_knows_the_labels_of_laboratories(labels, expected):
-    assert {point: label for point, (label, _) in scaffold_labels.match(labels).items()} == expected
+    assert {point: label for point, (label, _) in marker_labels.match(labels).items()} == expected
 
 
 def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
-    assert scaffold_labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
-    assert scaffold_labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]
+    assert marker_labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
+    assert marker_labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]
 
 
 def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
-    both = scaffold_labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
+    both = marker_labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
     assert both == {
         "pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True),
         "l_knee": (["LLEPI", "LMEPI"], True),
         "r_knee": ("RKNE", False),
     }
-    assert scaffold_labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
-    assert scaffold_labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
+    assert marker_labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
+    assert marker_labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
 
 
 @pytest.mark.parametrize(
@@ -443,7 +438,7 @@ def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
     ],
 )
 def test_guess_runners_never_makes_two_of_one(files, expected):
-    assert list(scaffold_trials.guess_runners([PurePosixPath(file) for file in files]).values()) == expected
+    assert list(runners.guess_runners([PurePosixPath(file) for file in files]).values()) == expected
 
 
 @pytest.mark.parametrize(
@@ -459,7 +454,7 @@ def test_guess_runners_never_makes_two_of_one(files, expected):
     ],
 )
 def test_static_trials_are_known_by_a_whole_word(name, static):
-    assert bool(scaffold.STATIC.search(name)) == static
+    assert bool(write.STATIC.search(name)) == static
 
 
 def test_speed_is_the_bodys_and_not_that_of_a_swinging_foot():
@@ -467,8 +462,8 @@ def test_speed_is_the_bodys_and_not_that_of_a_swinging_foot():
     body = [np.stack([3.0 * times, 0 * times, 1 + 0 * times], axis=1) for _ in range(4)]
     body[0][10:90] = np.nan  # lost in the middle
     foot = np.stack([9.0 * times, 0 * times, 0 * times], axis=1)
-    assert scaffold_look.speed([*body, foot], 100) == pytest.approx(3.0)
-    assert np.isnan(scaffold_look.speed([np.full((100, 3), np.nan)], 100))
+    assert inspect.speed([*body, foot], 100) == pytest.approx(3.0)
+    assert np.isnan(inspect.speed([np.full((100, 3), np.nan)], 100))
 
 
 @pytest.mark.parametrize("axis", ["+x", "-x", "+y", "-y"])
@@ -480,9 +475,9 @@ def test_find_forward_reads_feet_and_braking(axis):
     steps = [Contact(0, 200, [(0, 0, 200)], frozenset([0]))]
     feet = {"l_heel": np.zeros((5, 3)), "l_toe": 0.2 * np.tile(ahead, (5, 1))}
     for points, forces, contacts in ((feet, [], []), ({}, [force], steps), (feet, [force], steps)):
-        assert scaffold_look.find_forward(points, forces, contacts, rotation) == axis
-    assert scaffold_look.find_forward(feet, [-force], steps, rotation) == ""  # they disagree
-    assert scaffold_look.find_forward({}, [], [], rotation) == ""
+        assert inspect.find_forward(points, forces, contacts, rotation) == axis
+    assert inspect.find_forward(feet, [-force], steps, rotation) == ""  # they disagree
+    assert inspect.find_forward({}, [], [], rotation) == ""
 
 
 def parameters(**groups):
@@ -503,7 +498,7 @@ def parameters(**groups):
     ],
 )
 def test_body_is_read_where_a_file_says_it(group, expected):
-    assert scaffold_look._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
+    assert inspect._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
 
 
 def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory, tmp_path):
@@ -546,4 +541,4 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     os.utime(project / page, (later, later))
     assert "report run" not in make(*plan).stdout
     os.utime(table, (later + 10, later + 10))
-    assert "grfkit.report run notebooks/01_preprocess.ipynb" in make(*plan).stdout
+    assert "grfkit.reports.run run notebooks/01_preprocess.ipynb" in make(*plan).stdout

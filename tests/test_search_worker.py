@@ -22,7 +22,10 @@ import yaml
 from conftest import ROOT, make
 from optuna.trial import TrialState
 
-from grfkit import database, estimators, model, recipes, report, search, search_shared, search_worker, store
+from grfkit import model
+from grfkit.estimators import database, registry, search, search_worker, shared_search
+from grfkit.reports import run as run_notebook
+from grfkit.study import recipes, store
 
 PASSWORD = "s3cr3t/p@ss"
 RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_rate": [1e-3, 1e-2], "batch_size": [2, 4]}
@@ -30,7 +33,9 @@ RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_ra
 PROCESSES = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
-PROCESSES.set_forkserver_preload(["grfkit.search_shared", "grfkit.search_worker", "grfkit.estimators"])
+PROCESSES.set_forkserver_preload(
+    ["grfkit.estimators.shared_search", "grfkit.estimators.search_worker", "grfkit.estimators.registry"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def quick(monkeypatch):
     for module, name, value in (
         (database, "HEARTBEAT_S", 1),
         (database, "GRACE_S", 2),
-        (search_shared, "WAIT_S", 0.05),
+        (shared_search, "WAIT_S", 0.05),
     ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(
@@ -157,8 +162,8 @@ def start(folder, url, name, how="works"):
 
 def work(folder, url, name, how):
     os.environ["STORAGE"] = url
-    database.HEARTBEAT_S, database.GRACE_S, search_shared.WAIT_S = 1, 3, 0.2
-    searched, fold_error, folds = estimators.search, model.fold_error, []
+    database.HEARTBEAT_S, database.GRACE_S, shared_search.WAIT_S = 1, 3, 0.2
+    searched, fold_error, folds = registry.search, model.fold_error, []
 
     def kept(*given, **named):
         table, best = searched(*given, **named)
@@ -171,7 +176,7 @@ def work(folder, url, name, how):
         time.sleep(600 if len(folds) == 2 else 0)
         return fold_error(*given, **named)
 
-    estimators.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
+    registry.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         sys.stdout = sys.stderr = log
         status = search_worker.main(arguments(folder))
@@ -278,7 +283,7 @@ def test_workers_killed_over_and_over_lose_no_trial(folder, url):
 
 def run(url, trials=4, name="tiny-paper-1"):
     data = np.zeros((12, 3)), np.zeros((12, 3)), np.full(6, 2)
-    return search_shared.run(
+    return shared_search.run(
         *data,
         url=url,
         name=name,
@@ -411,9 +416,7 @@ def test_a_worker_taken_for_dead_drops_its_trial_and_goes_on(quick, url, monkeyp
 
 
 def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsys):
-    training = estimators.read_training(
-        folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml")
-    )
+    training = registry.read_training(folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml"))
     settings = {
         "folder": folder / "reports/tiny/results/02_search",
         "seed": 1,
@@ -425,16 +428,16 @@ def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsy
         "ranges": RANGES,
     }
     asked = recipes.load(ROOT / "params/recipes/paper.yaml")
-    first, _ = estimators.search(training, asked, **settings)
+    first, _ = registry.search(training, asked, **settings)
     training.forces[0] += 0.001
-    second, _ = estimators.search(training, asked, **settings)
+    second, _ = registry.search(training, asked, **settings)
     shown = capsys.readouterr().out
     assert first["shared_search"][0] != second["shared_search"][0]
     assert (
         f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown
         and shown.count("not reproducible") == 2
     )
-    assert "shared_search" not in estimators.search(training, asked, **settings | {"storage": None})[0]
+    assert "shared_search" not in registry.search(training, asked, **settings | {"storage": None})[0]
 
 
 def refused(folder, monkeypatch, capsys, storage, recipe="paper"):
@@ -521,7 +524,7 @@ def search_in_notebook(project, tidy, url, monkeypatch, capsys):
     )
     monkeypatch.chdir(project)
     monkeypatch.setenv("STORAGE", url)
-    status = report.main(["run", "notebooks/02_search.ipynb", *arguments(folder)])
+    status = run_notebook.main(["run", "notebooks/02_search.ipynb", *arguments(folder)])
     streams = capsys.readouterr()
     left = "".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*") if path.is_file())
     return status, streams.out + streams.err + left, folder

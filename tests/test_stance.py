@@ -10,25 +10,16 @@ import yaml
 from conftest import ROOT
 from scipy.spatial.transform import Rotation
 
-from grfkit import (
-    FORCES,
-    GRAVITY,
-    INPUTS,
-    POINTS,
-    c3d,
-    checks,
-    contact,
-    metrics,
-    recordings,
-    signals,
-    split,
-    stance,
-    study,
-    tracks,
-)
+from grfkit import metrics
 from grfkit.features import measured
+from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import plates as force_plates
+from grfkit.recordings import trials as trials_table
+from grfkit.stances import checks, closeup, cut, split, tracks
+from grfkit.study import file as study_file
 
-LIMITS = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
+LIMITS = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
 MASS = 70.0
 SETTINGS = {
     "mass_kg": MASS,
@@ -79,8 +70,8 @@ def bounce(time):
 
 def reasons(record, points, **changes):
     return [
-        str(outcome) if isinstance(outcome, stance.Excluded) else "kept"
-        for _, _, outcome in stance.cut(record, points, **SETTINGS | changes)
+        str(outcome) if isinstance(outcome, cut.Excluded) else "kept"
+        for _, _, outcome in cut.cut(record, points, **SETTINGS | changes)
     ]
 
 
@@ -88,21 +79,24 @@ def test_contacts_agree_with_a_literal_count():
     force = np.r_[
         np.zeros(50), np.full(200, 500.0), np.zeros(80), np.full(30, 50.0), np.zeros(40), np.full(100, 900.0), 0
     ]
-    assert contact.contacts(force, threshold_n=10, rate_hz=1000) == [(50, 250), (400, 500)]  # 50 N is noise, not a foot
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [
+        (50, 250),
+        (400, 500),
+    ]  # 50 N is noise, not a foot
 
 
 def test_contacts_do_not_begin_with_a_blip_of_noise():
     force = np.r_[np.zeros(50), 12.0, np.zeros(14), np.full(200, 500.0), 0]
-    assert contact.contacts(force, threshold_n=10, rate_hz=1000) == [(65, 265)]
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [(65, 265)]
 
 
 def test_contacts_join_over_a_dropout_and_take_the_first_frame_above():
     force = np.r_[0, 10.0, 10.1, np.full(100, 500.0), 0, 0, np.full(100, 500.0), 9.9, 0]
-    assert contact.contacts(force, threshold_n=10, rate_hz=1000) == [(2, 205)]
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [(2, 205)]
 
 
 def test_cut_finds_side_time_and_force():
-    (left, right) = stance.cut(*recording(), **SETTINGS)
+    (left, right) = cut.cut(*recording(), **SETTINGS)
     assert (left[0], right[0]) == ("l", "r")
     row, table = left[2]
     threshold_s = 0.23 / np.pi * np.arcsin(10 / (2.5 * MASS * 9.81))  # when a half sine exceeds 10 N
@@ -115,13 +109,13 @@ def test_cut_finds_side_time_and_force():
 
 
 def test_cut_puts_the_pelvis_of_touchdown_over_the_origin():
-    _, table = stance.cut(*recording(), **SETTINGS)[0][2]
+    _, table = cut.cut(*recording(), **SETTINGS)[0][2]
     touchdown = table[np.argmin(np.abs(table[:, 0]))]
     np.testing.assert_allclose(touchdown[1:4], [0, 0, 1.0 + bounce(0.3)], atol=0.001)  # touchdown is some ms later
 
 
 def test_cut_removes_the_offset_of_a_plate():
-    plain, shifted = (stance.cut(*recording(offset_n=offset), **SETTINGS)[0][2][1] for offset in (0.0, 8.0))
+    plain, shifted = (cut.cut(*recording(offset_n=offset), **SETTINGS)[0][2][1] for offset in (0.0, 8.0))
     np.testing.assert_allclose(shifted[:, -3:], plain[:, -3:], atol=0.002)  # frames near zero force count as unloaded
 
 
@@ -185,7 +179,7 @@ def test_cut_excludes_who_runs_against_the_declared_direction():
 def test_cut_does_not_take_a_step_off_the_plates_for_flight():
     record, points = recording()
     late = c3d.Plate(np.roll(record.plates[1].force, 200, axis=0), record.plates[1].cop, record.plates[1].corners)
-    outcome = stance.cut(c3d.Recording({}, 100.0, [record.plates[0], late], 1000.0), points, **SETTINGS)[0][2]
+    outcome = cut.cut(c3d.Recording({}, 100.0, [record.plates[0], late], 1000.0), points, **SETTINGS)[0][2]
     assert np.isnan(outcome[0]["flight_s"])
 
 
@@ -212,8 +206,8 @@ def halved(record, points, number, *, at):
 
 
 def test_cut_joins_a_step_over_two_plates_to_what_one_plate_measures():
-    whole = stance.cut(*recording(), **SETTINGS)
-    joined = stance.cut(*halved(*recording(), 0, at=400), **SETTINGS)
+    whole = cut.cut(*recording(), **SETTINGS)
+    joined = cut.cut(*halved(*recording(), 0, at=400), **SETTINGS)
     assert [side for side, _, _ in joined] == ["l", "r"]
     for one, two in zip(whole, joined, strict=True):
         assert one[1] == two[1] and one[2][0]["toeoff_s"] == two[2][0]["toeoff_s"]
@@ -222,13 +216,13 @@ def test_cut_joins_a_step_over_two_plates_to_what_one_plate_measures():
 
 def test_cut_joins_a_foot_that_leaves_a_plate_and_comes_back_once():
     """Near, far, near: 25 ms without any load on the near plate in the middle of stance; its force counts once."""
-    whole = stance.cut(*recording(), **SETTINGS)[0][2][1]
+    whole = cut.cut(*recording(), **SETTINGS)[0][2][1]
     record, points = halved(*recording(), 0, at=5000)  # all on the near plate
     near, far = record.plates[0], record.plates[-1]
     away = ((np.arange(1200) >= 400) & (np.arange(1200) < 425))[:, None]
     record.plates[0] = c3d.Plate(near.force * ~away, near.cop, near.corners)
     record.plates[-1] = c3d.Plate(near.force * (0.1 + 0.9 * away), far.cop, far.corners)
-    both = stance.cut(record, points, **SETTINGS)[0][2][1]
+    both = cut.cut(record, points, **SETTINGS)[0][2][1]
     assert both[:, -1].max() == pytest.approx(1.1 * whole[:, -1].max(), rel=0.01)
 
 
@@ -237,20 +231,20 @@ def test_cut_counts_a_plate_that_the_foot_only_touches():
     near, far = record.plates[0], record.plates[-1]
     record.plates[0] = c3d.Plate(0.96 * near.force, near.cop, near.corners)
     record.plates[-1] = c3d.Plate(0.04 * near.force, far.cop, far.corners)  # 69 N at most
-    whole = stance.cut(*recording(), **SETTINGS)[0][2][1]
-    np.testing.assert_allclose(stance.cut(record, points, **SETTINGS)[0][2][1], whole, atol=1e-9)
+    whole = cut.cut(*recording(), **SETTINGS)[0][2][1]
+    np.testing.assert_allclose(cut.cut(record, points, **SETTINGS)[0][2][1], whole, atol=1e-9)
 
 
 def test_cut_leaves_a_plate_alone_on_which_somebody_else_stands():
     """A plate 5 m away is loaded during both steps: they are kept, it is excluded, and the runner weighs what he weighs."""
     record, points = recording()
-    plain = stance.cut(*recording(), **SETTINGS)
+    plain = cut.cut(*recording(), **SETTINGS)
     standing = np.zeros((1200, 3))
     standing[200:1150, 2] = 700
     far = record.plates[1].corners + [5.0, 0, 0]
     record.plates.append(c3d.Plate(standing, far.mean(axis=0) + 0 * standing, far))
-    outcomes = stance.cut(record, points, **SETTINGS)
-    kept = [outcome for _, _, outcome in outcomes if not isinstance(outcome, stance.Excluded)]
+    outcomes = cut.cut(record, points, **SETTINGS)
+    kept = [outcome for _, _, outcome in outcomes if not isinstance(outcome, cut.Excluded)]
     assert len(outcomes) == 3 and len(kept) == 2
     for one, (_, _, two) in zip(kept, plain, strict=True):
         assert one[0] == two[0]
@@ -272,7 +266,7 @@ def test_zeroed_gives_the_centre_of_pressure_without_the_plates_offset():
     force[1000:1240, 2] = 1600 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
     read = force + [10.0, -5.0, 200.0]
     moment = force[:, 2:] * [1.2, 0.5, 0.0] + [200 * 1.0 + 30, 200 * 0.5, 0.0]
-    zeroed = contact.zeroed(c3d.Plate(read, moment / read[:, 2:], np.zeros((4, 3))), 1000)
+    zeroed = force_plates.zeroed(c3d.Plate(read, moment / read[:, 2:], np.zeros((4, 3))), 1000)
     np.testing.assert_allclose(zeroed.force, force, atol=1e-9)
     np.testing.assert_allclose(zeroed.cop[1000:1240], np.tile([1.2, 0.5, 0.0], (240, 1)), atol=1e-9)
     assert np.isnan(zeroed.cop[:1000]).all()
@@ -281,10 +275,10 @@ def test_zeroed_gives_the_centre_of_pressure_without_the_plates_offset():
 def test_cut_names_no_side_for_feet_that_were_not_seen():
     record, points = recording()
     points[20:100] = np.nan  # neither stance was seen
-    assert [side for side, _, _ in stance.cut(record, points, **SETTINGS)] == ["", ""]
+    assert [side for side, _, _ in cut.cut(record, points, **SETTINGS)] == ["", ""]
     record, points = recording()
     points[30:55] = np.nan  # one was: the other is the other foot
-    assert [side for side, _, _ in stance.cut(record, points, **SETTINGS)] == ["l", "r"]
+    assert [side for side, _, _ in cut.cut(record, points, **SETTINGS)] == ["l", "r"]
 
 
 def test_cut_says_foot_and_not_speed_of_somebody_who_stands_by():
@@ -350,7 +344,7 @@ def test_lag_finds_a_planted_one(late_s):
     """A pelvis that moves as mass times acceleration says, and is filmed late; the force of 30 steps in 11 s."""
     time = np.arange(11000) / 1000
     force = 1500 * np.clip(np.sin(2 * np.pi * (time - 0.4) / 0.68), 0, None)
-    spans = contact.contacts(force, threshold_n=10, rate_hz=1000)[1:-1]
+    spans = force_plates.contacts(force, threshold_n=10, rate_hz=1000)[1:-1]
 
     def pelvis(at):  # the steady part of the twice-integrated force: its first two harmonics
         swing = 2 * np.pi / 0.68
@@ -373,12 +367,12 @@ def test_zero_level_follows_offset_and_drift_but_no_runner():
     drift = np.stack([20 * np.sin(time / 8), 0.5 * time, -40 + 3 * time], axis=1)
     noise = np.random.default_rng(1).normal(size=(9000, 3))
     force = np.outer(running, [0, 0, 1.0]) + drift + noise
-    level = contact.zero_level(force, force[:, 2], 300)
+    level = force_plates.zero_level(force, force[:, 2], 300)
     np.testing.assert_allclose(
         level[300:-300], drift[300:-300], atol=3
     )  # frames of light load count as unloaded: some N
     standing = np.r_[np.zeros(900), np.full(1800, 700.0), np.zeros(900)]
-    np.testing.assert_allclose(contact.zero_level(standing[:, None], standing, 300), 0, atol=1e-9)
+    np.testing.assert_allclose(force_plates.zero_level(standing[:, None], standing, 300), 0, atol=1e-9)
 
 
 def test_weigh_gives_the_mass_over_whole_strides():
@@ -390,12 +384,12 @@ def test_weigh_gives_the_mass_over_whole_strides():
             strength * 70 * GRAVITY * 0.34 / 0.24 * np.pi / 2 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
         )
         spans.append((first, first + 240))
-    impulse, duration = contact.weigh(vertical, spans[:5], hz=1000)
-    assert duration == pytest.approx(4 * 0.34) and contact.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
-    impulse, duration = contact.weigh(vertical, spans[:4], hz=1000)  # three steps: two are a stride
-    assert duration == pytest.approx(2 * 0.34) and contact.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
-    assert contact.weigh(vertical, spans, hz=1000)[1] == pytest.approx(5 * 0.34)  # and one step after the rest
-    assert np.isnan(contact.mass(*contact.weigh(vertical, spans[:1], hz=1000)))
+    impulse, duration = force_plates.weigh(vertical, spans[:5], hz=1000)
+    assert duration == pytest.approx(4 * 0.34) and force_plates.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
+    impulse, duration = force_plates.weigh(vertical, spans[:4], hz=1000)  # three steps: two are a stride
+    assert duration == pytest.approx(2 * 0.34) and force_plates.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
+    assert force_plates.weigh(vertical, spans, hz=1000)[1] == pytest.approx(5 * 0.34)  # and one step after the rest
+    assert np.isnan(force_plates.mass(*force_plates.weigh(vertical, spans[:1], hz=1000)))
 
 
 @pytest.mark.parametrize(("degrees", "expected"), [(0, 0), (6, 0), (-8, 0), (30, 30), (90, 90), (183, 180), (-45, -45)])
@@ -422,21 +416,21 @@ def test_beyond_measures_along_the_edges_of_a_turned_plate():
         ([0.88, 0.3, 5], -0.02),
     ):
         for order in (corners, corners[::-1], np.roll(corners, 1, axis=0)):
-            assert contact.beyond(turn @ place + [3, 4, 0], order @ turn.T + [3, 4, 0]) == pytest.approx(expected)
+            assert force_plates.beyond(turn @ place + [3, 4, 0], order @ turn.T + [3, 4, 0]) == pytest.approx(expected)
 
 
 def test_cut_refuses_a_recording_without_plates():
     record, points = recording()
     with pytest.raises(ValueError, match="needs a force plate"):
-        stance.cut(c3d.Recording({}, 100.0, [], 1000.0), points, **SETTINGS)
+        cut.cut(c3d.Recording({}, 100.0, [], 1000.0), points, **SETTINGS)
 
 
 def test_check_braking_first_catches_a_reversed_direction():
     force = np.stack([-np.sin(np.linspace(0, 2 * np.pi, 50)), np.zeros(50), np.ones(50)], axis=1)
-    stance.check_braking_first([force, force])
-    stance.check_braking_first([])
+    cut.check_braking_first([force, force])
+    cut.check_braking_first([])
     with pytest.raises(ValueError, match="Turn the sign of `forward`"):
-        stance.check_braking_first([force * [-1, -1, 1]])
+        cut.check_braking_first([force * [-1, -1, 1]])
 
 
 def cohort(runners=12, shoes="AB", laps=4, trials=2):
@@ -503,7 +497,7 @@ def test_draw_follows_the_seed_and_the_named_runners():
 
 
 def preprocess(params, folder, trials, *, weights=False, **changes):
-    settings = study.load(params).sections["01_preprocess"]
+    settings = study_file.load(params).sections["01_preprocess"]
     names = (
         "forward",
         "up",
@@ -518,7 +512,7 @@ def preprocess(params, folder, trials, *, weights=False, **changes):
         "padding_s",
     )
     source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    return stance.collect(
+    return cut.collect(
         trials,
         folder,
         **{"landmark_source": source, "limits": settings["checks"]}
@@ -534,9 +528,9 @@ def virtual(tmp_path_factory):
 
 def plant(folder, *, each, **design):
     """Record a virtual study with `each` faults of every kind."""
-    from grfkit import virtual
+    from grfkit.virtual import laboratory as virtual
 
-    plan = study.load(ROOT / "params" / "virtual.yaml").laboratory
+    plan = study_file.load(ROOT / "params" / "virtual.yaml").laboratory
     plan |= {name: each for name in plan if name.endswith(("_trials", "_steps"))} | design
     virtual.record(folder, seed=5, **plan)
     return folder
@@ -553,7 +547,7 @@ def test_collect_catches_every_planted_fault_among_two_thousand_stances(tmp_path
 
 def check_faults(virtual):
     """Check each stance kept, and the reason of each that is not, against what the laboratory planted; count those kept."""
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     stances, frames, excluded = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     planted = pd.read_csv(virtual / "planted.csv").set_index("file")["side"]
     expected = {(file, side) for file in trials["file"] for side in "lr"}
@@ -582,7 +576,7 @@ def check_faults(virtual):
 
 
 def test_collect_does_not_depend_on_the_order_of_files(virtual):
-    trials = recordings.read_trials(virtual, table="trials.csv").head(4)
+    trials = trials_table.read_trials(virtual, table="trials.csv").head(4)
     one, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     two, others, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials[::-1])
     for row in one.itertuples():
@@ -597,7 +591,7 @@ def test_collect_names_the_file_of_an_absent_marker(virtual, tmp_path):
     params = yaml.safe_load((ROOT / "params" / "virtual.yaml").read_text(encoding="utf-8"))
     params["01_preprocess"]["points"]["l_heel"] = "LHEE"
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     with pytest.raises(
         ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"
     ):
@@ -606,7 +600,7 @@ def test_collect_names_the_file_of_an_absent_marker(virtual, tmp_path):
 
 def test_collect_finds_any_direction_of_running(virtual, tmp_path):
     """The same file with the runner going +x, found, and turned by 90 and by 205 degrees about the vertical."""
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(2)
     plain, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     for degrees in (0, 90, 205):
@@ -622,7 +616,7 @@ def test_collect_finds_any_direction_of_running(virtual, tmp_path):
 
 
 def test_collect_excludes_a_trial_without_a_running_direction_and_goes_on(virtual, tmp_path):
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(2)
     for number, file in enumerate(trials["file"]):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -689,14 +683,14 @@ def theia(source, template, path):
 
 
 def test_collect_reads_a_theia_export_as_it_reads_points(virtual, theia_export, tmp_path):
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(2)
     for file in trials["file"]:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         theia(virtual / file, theia_export, tmp_path / file)
     plain, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     # the upright foot's heel is not where the real one is: its place is not checked here
-    limits = study.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"] | {
+    limits = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"] | {
         "foot_distance_m": 0.5,
         "beyond_plate_m": 0.5,
     }
@@ -720,8 +714,8 @@ def from_points(files, file, points, **changes):
         else {"points": None, "theia": False, "clusters": points}
     )
     trial = SimpleNamespace(file=file, static="JA1Static05.c3d")
-    record, tracked = stance.load(trial, files, {}, source, forward="found", up="+z", plates=None)
-    return record, stance.cut(record, tracked, **SETTINGS | {"points_cutoff_hz": 20.0} | changes)
+    record, tracked = cut.load(trial, files, {}, source, forward="found", up="+z", plates=None)
+    return record, cut.cut(record, tracked, **SETTINGS | {"points_cutoff_hz": 20.0} | changes)
 
 
 def sided(names):
@@ -763,13 +757,13 @@ def test_cut_reads_overground_running_over_eight_plates(plates):
     }
     _, found = from_points(plates, "JA1Gait21.c3d", clusters, mass_kg=755 / GRAVITY, speed_m_s=3.53)
     assert [side for side, _, _ in found] == ["l", "r", "l", "r", "l"]
-    assert not [reason for _, _, reason in found if isinstance(reason, stance.Excluded)]
+    assert not [reason for _, _, reason in found if isinstance(reason, cut.Excluded)]
     for _, _, (row, table) in found:
         ap, _, vertical = table[table[:, -1] > 0, -3:].T
         assert 2.4 < vertical.max() < 2.9 and 0.2 < -ap.min() < 0.5 and 0.2 < ap.max() < 0.5
         assert ap[: len(ap) // 2].mean() < -0.1 and ap[len(ap) // 2 :].mean() > 0.1  # brakes, then propels
     row = found[0][2][0]
-    assert contact.mass(row["impulse_n_s"], row["weighed_s"]) == pytest.approx(
+    assert force_plates.mass(row["impulse_n_s"], row["weighed_s"]) == pytest.approx(
         755 / GRAVITY, rel=0.03
     )  # four steps, two strides
 
@@ -791,7 +785,7 @@ def test_cut_reads_overground_running_on_a_kistler_plate(plates):
 
 def test_collect_weighs_and_divides_by_the_weighed_mass(virtual):
     """The virtual runners weigh what is listed; a listed mass 8 % off changes `listed` forces and not `weighed` ones."""
-    trials = recordings.read_trials(virtual, table="trials.csv")
+    trials = trials_table.read_trials(virtual, table="trials.csv")
     trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(3)
     stances, frames, _ = preprocess(ROOT / "params" / "virtual.yaml", virtual, trials)
     np.testing.assert_allclose(stances["weighed_kg"], stances["mass_kg"], rtol=0.01)
@@ -814,7 +808,7 @@ def test_collect_weighs_and_divides_by_the_weighed_mass(virtual):
 
 def test_collect_reads_real_running(rbds):
     """Two real runners at 3.5 m/s: the ranges measured on all 22 (BRIEF, section on real data). The static trial of 001 has no force."""
-    trials = recordings.read_trials(rbds, table="rbds")
+    trials = trials_table.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["001", "010"])]
     stances, frames, excluded, weights = preprocess(ROOT / "params" / "rbds.yaml", rbds, trials, weights=True)
     other = stances["split"] == "other_speed"  # the belt's two other speeds, read because the study file names them
@@ -834,10 +828,10 @@ def test_collect_reads_real_running(rbds):
 
 
 def again(params, folder, trials, stances):
-    settings = study.load(params).sections["01_preprocess"]
+    settings = study_file.load(params).sections["01_preprocess"]
     names = ("forward", "up", "plates", "force_cutoff_hz", "points_cutoff_hz", "contact_threshold_n", "padding_s")
     return [
-        signals.read(
+        closeup.read(
             row,
             trials,
             folder,
@@ -851,7 +845,7 @@ def again(params, folder, trials, stances):
 
 def test_signals_are_those_that_collect_has_cut(virtual):
     """The raw force in body weights, 0 in flight, and the points are collect's; the centre of pressure lies under the foot."""
-    params, trials = ROOT / "params" / "virtual.yaml", recordings.read_trials(virtual, table="trials.csv")
+    params, trials = ROOT / "params" / "virtual.yaml", trials_table.read_trials(virtual, table="trials.csv")
     trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(2)
     stances, frames, _ = preprocess(params, virtual, trials)
     for (_, row), recorded in zip(stances.iterrows(), again(params, virtual, trials, stances), strict=True):
@@ -869,7 +863,7 @@ def test_signals_are_those_that_collect_has_cut(virtual):
 
 
 def test_signals_of_real_running_are_filtered_as_collect_filters(rbds):
-    params, trials = ROOT / "params" / "rbds.yaml", recordings.read_trials(rbds, table="rbds")
+    params, trials = ROOT / "params" / "rbds.yaml", trials_table.read_trials(rbds, table="rbds")
     trials = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)]
     stances, frames, _ = preprocess(params, rbds, trials)
     row = stances.iloc[[3]]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from grfkit import plot, spm, store
+from grfkit import plot, spm
+from grfkit.study import store
 
 matplotlib.use("agg")
 TABLE = pd.DataFrame({"runner": ["002", "NA"], "value": [0.1, 1 / 3]})

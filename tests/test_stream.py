@@ -11,18 +11,12 @@ from conftest import mirrored, virtual_run
 from matplotlib.figure import Figure
 from test_estimate import CARD, cut, record
 
-from grfkit import (
-    GRAVITY,
-    field_known,
-    field_study,
-    joints_study,
-    model_check,
-    plot_stream,
-    samples,
-    stream,
-    stream_model,
-    stream_study,
-)
+from grfkit.estimators import model_check, samples
+from grfkit.evaluation import moments_accuracy, stream_accuracy
+from grfkit.evaluation.field import field_accuracy, ground_truth
+from grfkit.field import stream, stream_model
+from grfkit.points import GRAVITY
+from grfkit.reports.plots import stream as stream_plots
 
 SETTINGS = stream_model.Settings(
     window_s=0.24, nodes=9, knots=14, cutoff_hz=20.0, max_gap_s=0.04, lags_s=(0.0, 0.02, 0.04)
@@ -39,14 +33,19 @@ def lab(tmp_path_factory):
     have = cut(record(folder, seed=3, men=4, women=4, trials=3), folder)
     stances = have.known
     drawn = stream_model.draw(SETTINGS, SCALES, 800, seed=0)
-    have.drawn, have.sums = drawn, stream_study.sums(have.recorded, stances, SETTINGS, drawn, every=1, cutoff_hz=50.0)
-    have.streamed = stream_study.left_out(have.recorded, have.sums, SETTINGS, drawn, noise=NOISE, vlr="touchdown_to_13")
+    have.drawn, have.sums = (
+        drawn,
+        stream_accuracy.sums(have.recorded, stances, SETTINGS, drawn, every=1, cutoff_hz=50.0),
+    )
+    have.streamed = stream_accuracy.left_out(
+        have.recorded, have.sums, SETTINGS, drawn, noise=NOISE, vlr="touchdown_to_13"
+    )
     return have
 
 
 @pytest.fixture(scope="module")
 def model(lab):
-    return stream_study.fit(lab.sums, SETTINGS, lab.drawn, noise=NOISE)
+    return stream_accuracy.fit(lab.sums, SETTINGS, lab.drawn, noise=NOISE)
 
 
 @pytest.fixture(scope="module")
@@ -288,12 +287,12 @@ def test_targets_are_known_from_touchdown_to_the_end_of_flight():
     force = np.zeros((200, 3))
     force[50:80] = [10.0, -20.0, 1000.0]
     force[100:130] = [0.0, 0.0, 700.0]  # nobody knows whose
-    one = field_known.Recorded("a", "A", 3.5, np.zeros((100, 11, 3)), 50.0, force, force, 100.0)
+    one = ground_truth.Recorded("a", "A", 3.5, np.zeros((100, 11, 3)), 50.0, force, force, 100.0)
     stances = pd.DataFrame(
         {"file": ["a"], "side": "r", "touchdown_s": 0.5, "toeoff_s": 0.79, "flight_s": 0.1, "weighed_kg": 50.0}
     )
     times = np.array([0.49, 0.5, 0.6, 0.79, 0.8, 0.89, 0.9, 1.1])
-    channels = stream_study.targets(one, stances, times, cutoff_hz=None)
+    channels = stream_accuracy.targets(one, stances, times, cutoff_hz=None)
     np.testing.assert_array_equal(
         np.isnan(channels).any(axis=(1, 2)), [True, False, False, False, False, False, True, True]
     )
@@ -305,10 +304,10 @@ def test_targets_are_known_from_touchdown_to_the_end_of_flight():
 def test_fit_is_a_ridge_regression_on_all_other_runners_frames(lab):
     """The literal version: stack the others' rows and solve by least squares, the ridge as rows of its own."""
     drawn = tuple(array[..., :60] for array in lab.drawn)
-    of_runners = stream_study.sums(lab.recorded, lab.known, SETTINGS, drawn, every=2, cutoff_hz=50.0)
+    of_runners = stream_accuracy.sums(lab.recorded, lab.known, SETTINGS, drawn, every=2, cutoff_hz=50.0)
     out = lab.recorded[0].runner
     pairs = [
-        stream_study.rows(each, lab.known, SETTINGS, every=2, cutoff_hz=50.0)
+        stream_accuracy.rows(each, lab.known, SETTINGS, every=2, cutoff_hz=50.0)
         for each in lab.recorded
         if each.runner != out
     ]
@@ -319,7 +318,7 @@ def test_fit_is_a_ridge_regression_on_all_other_runners_frames(lab):
         stacked, np.concatenate([*(known for _, known in pairs), np.zeros((60, 12))]), rcond=None
     )[0]
     np.testing.assert_allclose(
-        stream_study.fit(of_runners, SETTINGS, drawn, noise=0.5, without=out).weights, weights, atol=2e-3
+        stream_accuracy.fit(of_runners, SETTINGS, drawn, noise=0.5, without=out).weights, weights, atol=2e-3
     )  # single precision
 
 
@@ -329,9 +328,11 @@ def test_a_runner_left_out_has_no_part_in_its_estimates(lab):
     drawn = tuple(array[..., :60] for array in lab.drawn)
     streams = []
     for recorded in (lab.recorded, changed):
-        of_runners = stream_study.sums(recorded, lab.known, SETTINGS, drawn, every=2, cutoff_hz=50.0)
+        of_runners = stream_accuracy.sums(recorded, lab.known, SETTINGS, drawn, every=2, cutoff_hz=50.0)
         streams.append(
-            stream_study.left_out(lab.recorded, of_runners, SETTINGS, drawn, noise=NOISE, vlr="touchdown_to_13")[0.02]
+            stream_accuracy.left_out(lab.recorded, of_runners, SETTINGS, drawn, noise=NOISE, vlr="touchdown_to_13")[
+                0.02
+            ]
         )
     for each in lab.recorded:
         one, other = (files[each.file][1] for files in streams)
@@ -340,18 +341,18 @@ def test_a_runner_left_out_has_no_part_in_its_estimates(lab):
 
 def test_streams_of_runners_left_out_beat_the_mean_curve(lab):
     """Vertical only: virtual runners differ little otherwise. The mean curve is told by the plates when the foot is on the ground."""
-    kept = np.flatnonzero(stream_study.judged(lab.known, lab.recorded, SETTINGS))
+    kept = np.flatnonzero(stream_accuracy.judged(lab.known, lab.recorded, SETTINGS))
     steps, taken = lab.known.iloc[kept].reset_index(drop=True), samples.take(lab.taken, kept)
-    summary = field_study.summary(stream_study.forces(lab.streamed, steps, taken), steps)
-    errors = stream_study.others(summary, {name: name for name in ("lag 20 ms", joints_study.BASELINE)})
-    assert errors["lag 20 ms"]["V"] < errors[joints_study.BASELINE]["V"]
+    summary = field_accuracy.summary(stream_accuracy.forces(lab.streamed, steps, taken), steps)
+    errors = stream_accuracy.others(summary, {name: name for name in ("lag 20 ms", moments_accuracy.BASELINE)})
+    assert errors["lag 20 ms"]["V"] < errors[moments_accuracy.BASELINE]["V"]
     timing = (
-        stream_study.timing(lab.streamed, steps, lab.known, None)
+        stream_accuracy.timing(lab.streamed, steps, lab.known, None)
         .query("speed == 'all' and detector == 'lag 20 ms'")
         .iloc[0]
     )
     assert timing["missed"] == 0 and max(timing["touchdown_rmse_ms"], timing["toeoff_rmse_ms"]) < 8  # a frame is 10 ms
-    mirrored_left = stream_study.forces(
+    mirrored_left = stream_accuracy.forces(
         {
             lag: {file: (one[0], one[1][:, ::-1], *one[2:]) for file, one in files.items()}
             for lag, files in lab.streamed.items()
@@ -366,7 +367,7 @@ def test_streams_of_runners_left_out_beat_the_mean_curve(lab):
 
 def test_forces_are_read_at_their_own_moments(lab):
     """A stream that gives the plates' force, exactly, has no error; one that is late has."""
-    kept = np.flatnonzero(stream_study.judged(lab.known, lab.recorded, SETTINGS))
+    kept = np.flatnonzero(stream_accuracy.judged(lab.known, lab.recorded, SETTINGS))
     steps, taken = lab.known.iloc[kept].reset_index(drop=True), samples.take(lab.taken, kept)
     shifted = {}
     for lag, late_s in ((0.0, 0.0), (0.02, 0.01)):
@@ -374,10 +375,10 @@ def test_forces_are_read_at_their_own_moments(lab):
         for each in lab.recorded:
             times = np.arange(len(each.force)) / each.force_hz
             force = np.nan_to_num(
-                stream_study.targets(each, lab.known, times, cutoff_hz=lab.section["force_cutoff_hz"])[..., :3]
+                stream_accuracy.targets(each, lab.known, times, cutoff_hz=lab.section["force_cutoff_hz"])[..., :3]
             )
             shifted[lag][each.file] = times + late_s, force, None, []
-    scores = stream_study.forces(shifted, steps, taken)
+    scores = stream_accuracy.forces(shifted, steps, taken)
     errors = scores.groupby(["estimator", "direction"])["rmse_bw"].mean().unstack()
     assert errors.loc["lag 0 ms"].max() < 0.01  # plates are zeroed over other frames, no more
     assert (errors.loc["lag 20 ms"] > 3 * errors.loc["lag 0 ms"]).all()
@@ -405,7 +406,7 @@ def test_timing_counts_what_is_missed_and_what_is_false():
         0.0: one_stream(("l", 1.004, 1.247), ("r", 1.4, 1.65), ("l", 1.8, 2.05), ("r", 2.2, 2.45)),
         0.02: one_stream(("l", 1.0, 1.25), ("l", 1.42, 1.5), ("l", 1.8, 2.05), ("r", 2.26, 2.45), ("l", 2.1, 2.18)),
     }
-    table = stream_study.timing(streamed, steps, steps, none).query("speed == 'all'").set_index("detector")
+    table = stream_accuracy.timing(streamed, steps, steps, none).query("speed == 'all'").set_index("detector")
     assert table.loc["lag 0 ms", ["missed", "false"]].tolist() == [0, 0]
     assert table.loc["lag 0 ms", "touchdown_rmse_ms"] == pytest.approx(np.sqrt(4**2 / 4)) and table.loc[
         "lag 0 ms", "contact_mean_ms"
@@ -420,11 +421,11 @@ def test_judged_leaves_out_what_some_lag_cannot_know(lab):
     one = lab.recorded[0]
     end = (len(one.points) - 1) / one.point_hz
     steps = pd.DataFrame({"file": one.file, "touchdown_s": [0.32, 0.34, 0.5], "toeoff_s": [0.6, end - 0.1, end - 0.08]})
-    np.testing.assert_array_equal(stream_study.judged(steps, [one], SETTINGS), [False, True, False])
+    np.testing.assert_array_equal(stream_accuracy.judged(steps, [one], SETTINGS), [False, True, False])
 
 
 def test_latency_is_lag_and_computation(lab, model):
-    took = stream_study.compute_ms(model, lab.recorded[0], frames=60)
+    took = stream_accuracy.compute_ms(model, lab.recorded[0], frames=60)
     assert len(took) == 60 - round(SETTINGS.window_s * lab.recorded[0].point_hz) and (took > 0).all()
     summary = pd.DataFrame(
         [("lag 20 ms", direction, "all", value) for direction, value in (("AP", 5.0), ("ML", 9.0), ("V", 3.0))],
@@ -432,7 +433,7 @@ def test_latency_is_lag_and_computation(lab, model):
     )
     columns = ["touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms", "steps", "missed", "false"]
     timed = pd.DataFrame([["lag 20 ms", "all", *range(6)]], columns=["detector", "speed", *columns])
-    row = stream_study.by_lag(summary, timed, np.array([1.0, 2.0, 9.0]), [0.02]).iloc[0]
+    row = stream_accuracy.by_lag(summary, timed, np.array([1.0, 2.0, 9.0]), [0.02]).iloc[0]
     assert (row["lag_ms"], row["latency_ms"], row["nrmse_pct_ml"], row["missed"]) == (20, 22, 9, 4) and 28 < row[
         "latency_p99_ms"
     ] <= 29
@@ -442,14 +443,14 @@ def test_ratio_is_to_the_named_estimator_of_the_same_speed():
     summary = pd.DataFrame(
         {"estimator": ["a", "a", "b"], "direction": "V", "speed": ["slow", "all", "all"], "nrmse_pct": [4.0, 6.0, 3.0]}
     )
-    np.testing.assert_array_equal(stream_study.with_ratio(summary, to="b")["ratio"], [np.nan, 2.0, 1.0])
+    np.testing.assert_array_equal(stream_accuracy.with_ratio(summary, to="b")["ratio"], [np.nan, 2.0, 1.0])
 
 
 def test_figure_shows_both_feet_and_every_estimator(lab):
-    kept = np.flatnonzero(stream_study.judged(lab.known, lab.recorded, SETTINGS))
+    kept = np.flatnonzero(stream_accuracy.judged(lab.known, lab.recorded, SETTINGS))
     steps, taken = lab.known.iloc[kept].reset_index(drop=True), samples.take(lab.taken, kept)
-    scores = stream_study.forces(lab.streamed, steps, taken)
-    about, times, measured, shown = stream_study.typical(
+    scores = stream_accuracy.forces(lab.streamed, steps, taken)
+    about, times, measured, shown = stream_accuracy.typical(
         scores, steps, lab.streamed, lab.recorded, lab.known, seconds=0.6, cutoff_hz=50.0
     )
     assert (
@@ -458,12 +459,12 @@ def test_figure_shows_both_feet_and_every_estimator(lab):
         and measured.shape == shown["lag 0 ms"].shape == (len(times), 2, 3)
     )
     axes = Figure().subplots(2, 3)
-    plot_stream.stream(axes[0], times, measured, shown, about=about)
+    stream_plots.stream(axes[0], times, measured, shown, about=about)
     assert all(len(ax.lines) == 7 for ax in axes[0])  # two feet, three curves, zero
     np.testing.assert_array_equal(axes[0, 2].lines[3].get_ydata(), measured[:, 1, 2])
     table = pd.DataFrame(
         {"lag_ms": [0.0, 40.0], "nrmse_pct_ap": [7.0, 5.0], "nrmse_pct_ml": [14.0, 12.0], "nrmse_pct_v": [5.0, 4.0]}
     )
-    plot_stream.trade(axes[1], table, {"two-way": {"AP": 3.0, "ML": 8.0, "V": 9.0}}, stances=10, runners=2)
+    stream_plots.trade(axes[1], table, {"two-way": {"AP": 3.0, "ML": 8.0, "V": 9.0}}, stances=10, runners=2)
     np.testing.assert_array_equal(axes[1, 2].lines[0].get_ydata(), [5.0, 4.0])
     assert axes[1, 2].get_ylim()[1] >= 9.0 and "2 runners" in axes[1, 2].texts[0].get_text()

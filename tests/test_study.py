@@ -9,7 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from grfkit import recordings, study
+from grfkit.recordings import trials as trials_table
+from grfkit.study import file as study_file
 
 PARAMS = ROOT / "params"
 
@@ -30,7 +31,7 @@ def edited(tmp_path):
 
 @pytest.mark.parametrize("name", ["virtual", "paper", "rbds", "smoke"])
 def test_load_accepts_the_studies_of_the_project(name):
-    loaded = study.load(PARAMS / f"{name}.yaml")
+    loaded = study_file.load(PARAMS / f"{name}.yaml")
     assert loaded.name == name
     assert list(loaded.sections)[:7] == [
         "01_preprocess",
@@ -49,28 +50,30 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
     cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
     (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
     values = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
-    section = study.load(PARAMS / "virtual.yaml").sections[stem]
+    section = study_file.load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
     assert set(values) - set(section) <= {"data", "study", "results", "published", "seed", "recipe", "recipes"}
 
 
 def test_load_names_an_unknown_key_and_the_known_ones(edited):
-    with pytest.raises(study.StudyError, match=r"03_train\.epoch: unknown key\. Known here: epochs"):
-        study.load(edited(lambda c: c["03_train"].update(epoch=3)))
+    with pytest.raises(study_file.StudyError, match=r"03_train\.epoch: unknown key\. Known here: epochs"):
+        study_file.load(edited(lambda c: c["03_train"].update(epoch=3)))
 
 
 def test_load_names_an_unknown_key_in_a_nested_section(edited):
-    with pytest.raises(study.StudyError, match=r"01_preprocess\.checks\.stance: unknown key\. Known here: stance_s"):
-        study.load(edited(lambda c: c["01_preprocess"]["checks"].update(stance=3)))
+    with pytest.raises(
+        study_file.StudyError, match=r"01_preprocess\.checks\.stance: unknown key\. Known here: stance_s"
+    ):
+        study_file.load(edited(lambda c: c["01_preprocess"]["checks"].update(stance=3)))
 
 
 def test_load_says_why_1e_3_is_text(tmp_path):
     text = (PARAMS / "virtual.yaml").read_text(encoding="utf-8").replace("alpha: 0.05", "alpha: 5e-2")
     (tmp_path / "typed.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(
-        study.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"
+        study_file.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"
     ):
-        study.load(tmp_path / "typed.yaml")
+        study_file.load(tmp_path / "typed.yaml")
 
 
 def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(edited):
@@ -79,8 +82,8 @@ def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(
         content["02_search"]["folds"] = 1
         content["01_preprocess"]["treadmill"] = "yes"
 
-    with pytest.raises(study.StudyError, match="breaks 3 rule") as error:
-        study.load(edited(change))
+    with pytest.raises(study_file.StudyError, match="breaks 3 rule") as error:
+        study_file.load(edited(change))
     for key in ("03_train.epochs: missing", "02_search.folds: found 1", "01_preprocess.treadmill: found 'yes'"):
         assert key in str(error.value)
 
@@ -96,10 +99,11 @@ FETCH = {"url": "https://example.org/data", "sums": "set.sha256", "tables": {"pe
 
 
 def test_load_keeps_what_to_fetch(edited):
-    assert study.load(edited(lambda c: None)).fetch is None
-    assert study.load(edited(lambda c: c.update(fetch=FETCH))).fetch == FETCH
+    assert study_file.load(edited(lambda c: None)).fetch is None
+    assert study_file.load(edited(lambda c: c.update(fetch=FETCH))).fetch == FETCH
     assert (
-        study.load(edited(lambda c: c.update(fetch={key: FETCH[key] for key in ("url", "sums")}))).fetch["tables"] == {}
+        study_file.load(edited(lambda c: c.update(fetch={key: FETCH[key] for key in ("url", "sums")}))).fetch["tables"]
+        == {}
     )
 
 
@@ -140,26 +144,26 @@ def test_load_keeps_what_to_fetch(edited):
     ],
 )
 def test_load_refuses_what_would_fail_later(edited, change, message):
-    with pytest.raises(study.StudyError, match=message):
-        study.load(edited(change))
+    with pytest.raises(study_file.StudyError, match=message):
+        study_file.load(edited(change))
 
 
 def test_load_wants_all_11_points_from_one_source(edited):
-    with pytest.raises(study.StudyError, match=r"missing: \['l_heel'\]"):
-        study.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
-    with pytest.raises(study.StudyError, match="found none"):
-        study.load(edited(lambda c: c["01_preprocess"].update(points=None)))
-    with pytest.raises(study.StudyError, match="found points and theia"):
-        study.load(edited(lambda c: c["01_preprocess"].update(theia=True)))
-    assert study.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections["01_preprocess"][
-        "theia"
-    ]
+    with pytest.raises(study_file.StudyError, match=r"missing: \['l_heel'\]"):
+        study_file.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
+    with pytest.raises(study_file.StudyError, match="found none"):
+        study_file.load(edited(lambda c: c["01_preprocess"].update(points=None)))
+    with pytest.raises(study_file.StudyError, match="found points and theia"):
+        study_file.load(edited(lambda c: c["01_preprocess"].update(theia=True)))
+    assert study_file.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections[
+        "01_preprocess"
+    ]["theia"]
 
 
 def test_load_wants_a_direction_on_a_treadmill(edited):
-    assert study.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
-    with pytest.raises(study.StudyError, match="on a treadmill the pelvis stays where it is"):
-        study.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
+    assert study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
+    with pytest.raises(study_file.StudyError, match="on a treadmill the pelvis stays where it is"):
+        study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
 
 
 def beside(edited, name):
@@ -170,25 +174,25 @@ def test_table_beside_is_a_path_only_of_a_table_that_lies_beside_the_study(edite
     """In the data folder, or derived from it, it is none; nor of a file that lies where one happens to be."""
     for name in ("trials.csv", "rbds"):
         (tmp_path / name).touch()  # what lies beside by chance is not meant
-        assert study.table_beside(study.load(beside(edited, name))) is None
+        assert study_file.table_beside(study_file.load(beside(edited, name))) is None
     (tmp_path / "mine.csv").touch()
-    loaded = study.load(beside(edited, "mine.csv"))
-    assert study.table_beside(loaded) == tmp_path / "mine.csv"
+    loaded = study_file.load(beside(edited, "mine.csv"))
+    assert study_file.table_beside(loaded) == tmp_path / "mine.csv"
     (tmp_path / "mine.csv").unlink()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "mine.csv").touch()
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(
-        study.StudyError,
+        study_file.StudyError,
         match=r"edited\.yaml names .* mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it",
     ):
-        study.table_beside(loaded)
+        study_file.table_beside(loaded)
 
 
 def test_a_study_that_names_no_table_has_none_beside_it(edited):
-    loaded = study.load(edited(lambda c: None))
-    assert study.table_beside(replace(loaded, sections={"03_train": {}})) is None
-    assert study.table_beside(replace(loaded, sections={"01_preprocess": {"cutoff_hz": 20}})) is None
+    loaded = study_file.load(edited(lambda c: None))
+    assert study_file.table_beside(replace(loaded, sections={"03_train": {}})) is None
+    assert study_file.table_beside(replace(loaded, sections={"01_preprocess": {"cutoff_hz": 20}})) is None
 
 
 def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited, folder, monkeypatch):
@@ -196,8 +200,8 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
     path = beside(edited, "trials.csv")
     section = yaml.safe_load(path.read_text(encoding="utf-8"))["01_preprocess"]
     assert (
-        study.preprocessing(path) == study.load(path).sections["01_preprocess"]
-        and study.preprocessing(path)["table"] == "trials.csv"
+        study_file.preprocessing(path) == study_file.load(path).sections["01_preprocess"]
+        and study_file.preprocessing(path)["table"] == "trials.csv"
     )
     folder(runner="one").joinpath("trials.csv").rename(
         path.parent / "mine.csv"
@@ -205,22 +209,22 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
     folder(runner="other")
     path = beside(edited, "mine.csv")
     monkeypatch.chdir("/")
-    read = study.preprocessing(path)
-    assert recordings.read_trials(path.parent, table=read["table"])["runner"].tolist() == ["one", "one"]
+    read = study_file.preprocessing(path)
+    assert trials_table.read_trials(path.parent, table=read["table"])["runner"].tolist() == ["one", "one"]
     assert {name: read[name] for name in section if name != "table"} == {
         name: section[name] for name in section if name != "table"
     }
 
 
 def test_load_says_which_studies_there_are():
-    with pytest.raises(study.StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
-        study.load(PARAMS / "nobody.yaml")
+    with pytest.raises(study_file.StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
+        study_file.load(PARAMS / "nobody.yaml")
 
 
 def test_load_refuses_what_is_not_yaml(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1", encoding="utf-8")
-    with pytest.raises(study.StudyError, match="cannot be read as YAML"):
-        study.load(tmp_path / "broken.yaml")
+    with pytest.raises(study_file.StudyError, match="cannot be read as YAML"):
+        study_file.load(tmp_path / "broken.yaml")
 
 
 @pytest.fixture
@@ -229,7 +233,7 @@ def folder(tmp_path):
     rows = [
         dict(
             zip(
-                recordings.TRIAL_COLUMNS,
+                trials_table.TRIAL_COLUMNS,
                 [f"{n}.c3d", "002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""],
                 strict=True,
             )
@@ -247,7 +251,7 @@ def folder(tmp_path):
 
 
 def test_read_trials_keeps_names_as_text(folder):
-    trials = recordings.read_trials(folder(), table="trials.csv")
+    trials = trials_table.read_trials(folder(), table="trials.csv")
     assert trials["runner"].tolist() == ["002", "002"] and trials["mass_kg"].tolist() == [63.7, 63.7]
 
 
@@ -266,38 +270,38 @@ def test_read_trials_keeps_names_as_text(folder):
     ],
 )
 def test_read_trials_names_what_is_wrong(folder, changes, message):
-    with pytest.raises(study.StudyError, match=message):
-        recordings.read_trials(folder(**changes), table="trials.csv")
+    with pytest.raises(study_file.StudyError, match=message):
+        trials_table.read_trials(folder(**changes), table="trials.csv")
 
 
 def test_read_trials_names_a_missing_column_table_or_folder(folder, tmp_path):
     path = folder() / "trials.csv"
     pd.read_csv(path).drop(columns="mass_kg").to_csv(path, index=False)
-    with pytest.raises(study.StudyError, match="lacks mass_kg"):
-        recordings.read_trials(tmp_path, table="trials.csv")
+    with pytest.raises(study_file.StudyError, match="lacks mass_kg"):
+        trials_table.read_trials(tmp_path, table="trials.csv")
     path.unlink()
-    with pytest.raises(study.StudyError, match="A folder of recordings holds trials.csv"):
-        recordings.read_trials(tmp_path, table="trials.csv")
-    with pytest.raises(study.StudyError, match="does not exist. Give it with DATA=DIR"):
-        recordings.read_trials(tmp_path / "nowhere", table="trials.csv")
+    with pytest.raises(study_file.StudyError, match="A folder of recordings holds trials.csv"):
+        trials_table.read_trials(tmp_path, table="trials.csv")
+    with pytest.raises(study_file.StudyError, match="does not exist. Give it with DATA=DIR"):
+        trials_table.read_trials(tmp_path / "nowhere", table="trials.csv")
 
 
 def test_read_trials_says_that_a_table_is_empty(folder):
     path = folder() / "trials.csv"
     pd.read_csv(path).head(0).to_csv(path, index=False)
-    with pytest.raises(study.StudyError, match="found none"):
-        recordings.read_trials(path.parent, table="trials.csv")
+    with pytest.raises(study_file.StudyError, match="found none"):
+        trials_table.read_trials(path.parent, table="trials.csv")
 
 
 @pytest.mark.parametrize("content", [b"", "runner\nJ\u00fcrgen".encode("latin-1")])
 def test_read_trials_says_how_to_save_a_table(tmp_path, content):
     (tmp_path / "trials.csv").write_bytes(content)
-    with pytest.raises(study.StudyError, match="Save it again as `CSV UTF-8`"):
-        recordings.read_trials(tmp_path, table="trials.csv")
+    with pytest.raises(study_file.StudyError, match="Save it again as `CSV UTF-8`"):
+        trials_table.read_trials(tmp_path, table="trials.csv")
 
 
 def test_read_trials_derives_the_public_set(rbds):
-    trials = recordings.read_trials(rbds, table="rbds")
+    trials = trials_table.read_trials(rbds, table="rbds")
     assert len(trials) == 66 and trials["runner"].nunique() == 22  # three speeds each
     second = trials[(trials["runner"] == "002") & (trials["speed_m_s"] == 3.5)].iloc[0]
     assert (second["mass_kg"], second["height_m"], second["static"]) == (80.0, 1.83, "RBDS002/RBDS002static.c3d")

@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from grfkit import GRAVITY, POINTS, recordings, virtual, virtual_body, virtual_c3d, virtual_motion
+from grfkit.points import GRAVITY, POINTS
+from grfkit.recordings import trials
+from grfkit.virtual import body, cameras_plates, laboratory
+from grfkit.virtual import motion as virtual_motion
 
 RATE = 1000
 QUIET = {
@@ -37,10 +40,10 @@ PUBLISHED = yaml.safe_load((PARAMS / "published.yaml").read_text(encoding="utf-8
 
 def trial(number):
     """Give runner and motion of one of a few quite different trials."""
-    runner = virtual.draw_runner(virtual.rng_of(7, number), "mf"[number % 2])
-    rng = virtual.rng_of(8, number)
-    style = virtual.draw_style(runner, virtual.draw_deviates(rng), rng, lap=number)
-    return runner, virtual.simulate(runner, style, first_side=number // 2 % 2, rate_hz=RATE)
+    runner = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2])
+    rng = laboratory.rng_of(8, number)
+    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=number)
+    return runner, laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=RATE)
 
 
 @pytest.fixture(scope="module", params=range(4))
@@ -67,7 +70,7 @@ def faulty(tmp_path_factory):
             "wrong_speed_trials": 2,
         }
     )
-    return folder, virtual.record(folder, seed=3, **settings)
+    return folder, laboratory.record(folder, seed=3, **settings)
 
 
 def weighed(motion):
@@ -145,7 +148,7 @@ def test_simulate_keeps_segment_lengths(simulated):
     for side in "lr":
         for segment, ends in {"thigh": ("hip", "knee"), "shank": ("knee", "ankle"), "foot": ("heel", "toe")}.items():
             length = np.linalg.norm(at[f"{side}_{ends[0]}"] - at[f"{side}_{ends[1]}"], axis=1)
-            np.testing.assert_allclose(length, virtual_body.BODY[segment] * runner.height_m, atol=1e-9)
+            np.testing.assert_allclose(length, body.BODY[segment] * runner.height_m, atol=1e-9)
         for ends in (("ankle", "heel"), ("ankle", "toe")):
             assert np.ptp(np.linalg.norm(at[f"{side}_{ends[0]}"] - at[f"{side}_{ends[1]}"], axis=1)) < 1e-9
     for joint in ("l_hip", "r_hip"):
@@ -197,24 +200,24 @@ def test_impact_peak_is_clarks_formula():
 
 def test_place_on_plates_leaves_the_neighbours_off(simulated):
     _, motion = simulated
-    placed = motion.moved(virtual_c3d.place_on_plates(motion, np.random.default_rng(0)))
-    loads = virtual_c3d.plate_loads(placed.force, placed.centre)
+    placed = motion.moved(cameras_plates.place_on_plates(motion, np.random.default_rng(0)))
+    loads = cameras_plates.plate_loads(placed.force, placed.centre)
     seen = (loads[..., 2] > 0).any(axis=0)
     for number, (side, touchdown, toeoff) in enumerate(placed.contacts):
         assert seen[touchdown + 1 : toeoff].all() if number in (1, 2) else not seen[touchdown : toeoff + 1].any()
         feet = placed.points[(touchdown + toeoff) // 2, [5 * side + 4, 5 * side + 5]]
         if number in (1, 2):
-            assert len(set(np.floor(feet[:, 0] / virtual_c3d.PLATE_LENGTH))) == 1
+            assert len(set(np.floor(feet[:, 0] / cameras_plates.PLATE_LENGTH))) == 1
     assert ((loads[..., 2] > 0).any(axis=1)).sum() == 2  # two different plates
 
 
 def test_record_reads_back_the_planted_forces(tmp_path):
-    table, runners = virtual.plan_trials(1, **COHORT)
-    virtual.record(tmp_path, seed=1, **QUIET, **COHORT)
+    table, runners = laboratory.plan_trials(1, **COHORT)
+    laboratory.record(tmp_path, seed=1, **QUIET, **COHORT)
     for row in table.itertuples():
-        pair, rng = virtual.sources(1, int(row.runner[1:]), 0, 0, 0)
-        style = virtual.draw_style(runners[row.runner], pair, rng, lap=0)
-        motion = virtual.simulate(runners[row.runner], style, first_side=int(rng.integers(2)), rate_hz=RATE)
+        pair, rng = laboratory.sources(1, int(row.runner[1:]), 0, 0, 0)
+        style = laboratory.draw_style(runners[row.runner], pair, rng, lap=0)
+        motion = laboratory.simulate(runners[row.runner], style, first_side=int(rng.integers(2)), rate_hz=RATE)
         platforms = read(tmp_path / row.file)["data"]["platform"]
         total = sum(platform["force"].T for platform in platforms)
         for side, touchdown, toeoff in motion.contacts[1:3]:
@@ -225,7 +228,7 @@ def test_record_reads_back_the_planted_forces(tmp_path):
 
 
 def test_record_puts_the_centre_of_pressure_under_the_foot(tmp_path):
-    virtual.record(tmp_path, seed=2, **QUIET, **COHORT)
+    laboratory.record(tmp_path, seed=2, **QUIET, **COHORT)
     for path in tmp_path.glob("*/*.c3d"):
         content = read(path)
         points, sides = content["data"]["points"][:3].transpose(2, 1, 0), []
@@ -243,7 +246,7 @@ def test_record_puts_the_centre_of_pressure_under_the_foot(tmp_path):
 
 
 def test_record_pads_the_contacts(tmp_path):
-    virtual.record(tmp_path, seed=2, **QUIET, **COHORT)
+    laboratory.record(tmp_path, seed=2, **QUIET, **COHORT)
     for path in tmp_path.glob("*/*.c3d"):
         loaded = np.flatnonzero(sum(platform["force"][2] for platform in read(path)["data"]["platform"]) > 10)
         assert loaded[0] >= 150 and read(path)["data"]["analogs"].shape[-1] - loaded[-1] > 150  # ms
@@ -253,7 +256,7 @@ def test_record_pads_the_contacts(tmp_path):
 def test_record_writes_the_same_bytes_for_the_same_seed(tmp_path):
     noisy = QUIET | NOISY | {"joint_bias_m": 0.008, "joint_jitter_m": 0.002}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        virtual.record(tmp_path / name, seed=seed, **noisy, **COHORT)
+        laboratory.record(tmp_path / name, seed=seed, **noisy, **COHORT)
     for path in (tmp_path / "a").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
     for path in (tmp_path / "a").rglob("*.c3d"):
@@ -261,8 +264,8 @@ def test_record_writes_the_same_bytes_for_the_same_seed(tmp_path):
 
 
 def test_record_of_more_leaves_the_others_alone(tmp_path):
-    virtual.record(tmp_path / "few", seed=1, **QUIET, **COHORT)
-    virtual.record(tmp_path / "many", seed=1, **QUIET, **COHORT | {"laps": 2, "trials": 2, "shoes": 2})
+    laboratory.record(tmp_path / "few", seed=1, **QUIET, **COHORT)
+    laboratory.record(tmp_path / "many", seed=1, **QUIET, **COHORT | {"laps": 2, "trials": 2, "shoes": 2})
     few = list((tmp_path / "few").rglob("*.c3d"))
     assert len(few) == 2 and len(list((tmp_path / "many").rglob("*.c3d"))) == 16
     for path in few:
@@ -270,20 +273,20 @@ def test_record_of_more_leaves_the_others_alone(tmp_path):
 
 
 def test_record_interrupted_has_no_table(tmp_path, monkeypatch):
-    virtual.record(tmp_path, seed=1, **QUIET, **COHORT)
+    laboratory.record(tmp_path, seed=1, **QUIET, **COHORT)
     assert (tmp_path / "trials.csv").is_file()
 
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(virtual_c3d, "write_c3d", stop)
+    monkeypatch.setattr(cameras_plates, "write_c3d", stop)
     with pytest.raises(KeyboardInterrupt):
-        virtual.record(tmp_path, seed=1, **QUIET, **COHORT)
+        laboratory.record(tmp_path, seed=1, **QUIET, **COHORT)
     assert not (tmp_path / "trials.csv").is_file()
 
 
 def test_record_adds_plate_noise_and_no_contacts(tmp_path):
-    virtual.record(tmp_path, seed=1, **QUIET | NOISY, **COHORT)
+    laboratory.record(tmp_path, seed=1, **QUIET | NOISY, **COHORT)
     for path in tmp_path.rglob("*.c3d"):
         for platform in read(path)["data"]["platform"]:
             vertical = platform["force"][2]
@@ -293,7 +296,7 @@ def test_record_adds_plate_noise_and_no_contacts(tmp_path):
 
 def test_record_tracks_with_bias_and_jitter(tmp_path):
     for name, error in (("true", {}), ("seen", {"joint_bias_m": 0.008, "joint_jitter_m": 0.002})):
-        virtual.record(tmp_path / name, seed=1, **QUIET | error, **COHORT | {"laps": 3})
+        laboratory.record(tmp_path / name, seed=1, **QUIET | error, **COHORT | {"laps": 3})
     paths = sorted((tmp_path / "true").rglob("*.c3d"))
     errors = [tracked(tmp_path / "seen" / path.relative_to(tmp_path / "true")) - tracked(path) for path in paths]
     biases = np.array([error.mean(axis=0) for error in errors])
@@ -340,7 +343,7 @@ def test_record_plants_each_fault_where_it_says(faulty):
 def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
     """Against the same trials without faults: what changed is what the fault says, and nothing else."""
     folder, table = faulty
-    right = virtual.record(tmp_path, seed=3, **QUIET | COHORT | {"laps": 4, "trials": 3}).set_index("file")
+    right = laboratory.record(tmp_path, seed=3, **QUIET | COHORT | {"laps": 4, "trials": 3}).set_index("file")
     planted, table = pd.read_csv(folder / "planted.csv").set_index("file"), table.set_index("file")
     for file, (fault, side) in planted.iterrows():
         found, truth = read(folder / file)["data"], read(tmp_path / file)["data"]
@@ -369,15 +372,15 @@ def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
 
 def test_record_refuses_more_faults_than_trials(tmp_path):
     with pytest.raises(ValueError, match="3 faults and 2 trials"):
-        virtual.record(tmp_path, seed=1, **QUIET | {"wrong_person_trials": 3}, **COHORT)
+        laboratory.record(tmp_path, seed=1, **QUIET | {"wrong_person_trials": 3}, **COHORT)
 
 
 def test_plate_loads_sees_the_part_of_a_foot_on_the_plate():
     force = np.array([[[100.0, 0.0, 1000.0]] * 3])
     centre = np.array([[[0.5, 0.3, 0], [0.5, 0.6, 0], [0.5, 0.7, 0]]])
-    loads = virtual_c3d.plate_loads(force, centre)
+    loads = cameras_plates.plate_loads(force, centre)
     np.testing.assert_allclose(loads[0, :, 2], [1000, 500, 0], atol=1e-9)
-    assert loads[0, 1, 3] / loads[0, 1, 2] == pytest.approx(0.6 - virtual_c3d.FOOT_HALF_WIDTH / 2)  # Mx / Fz is y
+    assert loads[0, 1, 3] / loads[0, 1, 2] == pytest.approx(0.6 - cameras_plates.FOOT_HALF_WIDTH / 2)  # Mx / Fz is y
     assert not loads[1:].any()
 
 
@@ -399,11 +402,11 @@ def measure(force, weight):
 @pytest.fixture(scope="module")
 def cohort():
     """Features of all stances of the published cohort, without noise."""
-    table, runners = virtual.plan_trials(2025, men=24, women=35, shoes=2, laps=3, trials=1)
+    table, runners = laboratory.plan_trials(2025, men=24, women=35, shoes=2, laps=3, trials=1)
     rows = []
     for row in table.itertuples():
-        pair, rng = virtual.sources(2025, int(row.runner[1:]), ord(row.shoe) - ord("A"), row.lap, 0)
-        style = virtual.draw_style(runners[row.runner], pair, rng, lap=row.lap)
+        pair, rng = laboratory.sources(2025, int(row.runner[1:]), ord(row.shoe) - ord("A"), row.lap, 0)
+        style = laboratory.draw_style(runners[row.runner], pair, rng, lap=row.lap)
         steps = virtual_motion.time_steps(runners[row.runner], style, int(rng.integers(2)), RATE)
         force = virtual_motion.foot_forces(runners[row.runner], steps, RATE)
         for step in (2, 3):
@@ -437,7 +440,7 @@ def test_record_has_the_published_cohort(cohort):
 
 
 def test_record_writes_at_other_rates(tmp_path):
-    virtual.record(tmp_path, seed=1, **QUIET | {"camera_hz": 200, "plate_hz": 2000}, **COHORT)
+    laboratory.record(tmp_path, seed=1, **QUIET | {"camera_hz": 200, "plate_hz": 2000}, **COHORT)
     for path in tmp_path.rglob("*.c3d"):
         content = read(path)
         assert content["parameters"]["POINT"]["RATE"]["value"][0] == 200
@@ -450,13 +453,13 @@ def test_main_records_what_the_study_file_says(tmp_path):
     settings = yaml.safe_load((PARAMS / "virtual.yaml").read_text(encoding="utf-8"))
     settings["laboratory"] |= QUIET | COHORT
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    virtual.main(["--study", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "recordings")])
+    laboratory.main(["--study", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "recordings")])
     table = pd.read_csv(tmp_path / "recordings" / "trials.csv")
-    assert list(table.columns) == recordings.TRIAL_COLUMNS
+    assert list(table.columns) == trials.TRIAL_COLUMNS
     assert all((tmp_path / "recordings" / file).is_file() for file in table["file"])
 
 
 def test_draw_runner_does_not_depend_on_the_others():
-    _, few = virtual.plan_trials(5, **COHORT)
-    _, many = virtual.plan_trials(5, **COHORT | {"laps": 3, "shoes": 2})
+    _, few = laboratory.plan_trials(5, **COHORT)
+    _, many = laboratory.plan_trials(5, **COHORT | {"laps": 3, "shoes": 2})
     assert [astuple(runner) for runner in few.values()] == [astuple(runner) for runner in many.values()]

@@ -1,0 +1,241 @@
+"""What a kernel recipe's estimates rest on: points, kinds of motion and moments of stance are replaced, and the error rises.
+
+Each runner is estimated from all others, by the middle candidate, so that nothing is chosen. What is replaced changes only that
+runner's inputs, never what was fitted. The rise is of the model: points that move together share what they know. Arrays: S stances
+of all speeds, O of them at the study's own, F input columns, Q nodes, C components.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import solve
+from tqdm import tqdm
+
+from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.evaluation import left_out_runners
+from grfkit.points import COMPONENTS, DIRECTIONS, POINTS
+
+LEGS = {"l": "swing", "r": "stance"}  # after mirroring the right leg is the one that stands
+NAMES = {point: f"{LEGS[point[0]]}_{point[2:]}" if point[1] == "_" else point for point in POINTS}
+ORDER = [NAMES[point] for point in (POINTS[0], *POINTS[6:], *POINTS[1:6])]  # the stance leg first
+EVERYTHING, WHOLE = "everything", "all"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Every runner estimated from all others: `stances` (O rows), `columns` (F rows: kind, point, percent of stance), features
+    (S, F) whose squared distances are the kernel's, `total` (O, S) of them, `ours` (O,) their places, `duals` {runner: (S, Q, C)},
+    measured and estimated (O, Q, C) BW."""
+
+    stances: pd.DataFrame
+    columns: pd.DataFrame
+    features: np.ndarray
+    total: np.ndarray
+    ours: np.ndarray
+    duals: dict
+    shape: str
+    measured: np.ndarray
+    estimated: np.ndarray
+
+
+def leave_out(frames, stances, asked):
+    """Estimate each runner's stances at the study's speed from all other runners, by the middle candidate of a recipes.Recipe.
+
+    Without balance, which would scale what was replaced back over a recording: our choice. Returns a LeftOut, and the mean pose
+    (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or that does not mirror left legs.
+    """
+    if asked.estimator != "kernel_ridge" or not asked.mirror:
+        raise ValueError(
+            "What is examined is a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the right leg "
+            f"stands; {asked.name} has {asked.estimator} and mirror: {str(asked.mirror).lower()}. "
+            "Change `examined` in the study file."
+        )
+    taken = samples.prepare(
+        frames, stances if asked.speeds == "all" else stances[stances["split"] != "other_speed"], asked
+    )
+    ours = np.flatnonzero(registry.at_study_speed(taken))
+    fitted = fit(
+        samples.curve_inputs(taken, asked.inputs),
+        samples.curve_targets(taken),
+        taken.stances,
+        ours,
+        kernel_ridge.middle(asked.kernel, asked.inputs),
+        shape=asked.kernel.shape,
+    )
+    core, _ = samples.curve_inputs(samples.take(taken, ours), ["positions"])["positions"]
+    return fitted, core[:, core.shape[1] // 2].mean(axis=0)
+
+
+def fit(inputs, targets, stances, ours, candidate, *, shape):
+    """Solve for each runner left out, and estimate the stances `ours` (O,); `inputs` as samples.curve_inputs, targets (S, Q, C) BW.
+
+    `stances` (S rows) needs the columns stance and runner. Raises ValueError for fewer than two runners.
+    """
+    runners = stances["runner"].to_numpy()
+    if len(np.unique(runners)) < 2:
+        raise ValueError("A runner is left out and others are trained on; found 1 runner. Add recordings of others.")
+    duals = duals_left_out(
+        kernel_ridge.Alike(inputs, shape=shape).kernel(candidate), targets, runners, noise=candidate["noise"]
+    )
+    features, columns = lay_out(inputs, candidate)
+    total = _unlike(features[ours], features, shape)
+    fitted = LeftOut(
+        stances.iloc[ours].reset_index(drop=True), columns, features, total, ours, duals, shape, targets[ours], None
+    )
+    return LeftOut(**vars(fitted) | {"estimated": _estimate(fitted, total, total, np.arange(len(ours)))})
+
+
+def duals_left_out(matrix, targets, runners, *, noise):
+    """Solve for what each runner's estimate weighs all other stances with; returns {runner: (S, Q, C)}, 0 for the runner's own.
+
+    Exact, by one factorisation of the kernel `matrix` (S, S), which is overwritten: with A the inverse of the ridged one, the dual
+    of all, A Y, less A_:g A_gg^-1 (A Y)_g.
+    """
+    inverse, duals = kernel_ridge.inverted(matrix, noise), {}
+    dual = inverse @ targets.reshape(len(targets), -1)
+    for runner in np.unique(runners):
+        mine = np.flatnonzero(runners == runner)
+        rest = dual - inverse[:, mine] @ solve(
+            inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False
+        )
+        rest[mine] = 0  # but for rounding it is
+        duals[runner] = rest.reshape(targets.shape)
+    return duals
+
+
+def lay_out(inputs, candidate):
+    """Lay all inputs side by side, scaled so that plain squared distances (or products) are the candidate's weighted ones.
+
+    Returns features (S, F), from their mean, and a table of F rows: kind, point (none of times), percent of stance (NaN beyond it).
+    """
+    blocks, tables = [], []
+    for kind, parts in inputs.items():
+        for part, weight in zip(parts, (1.0, candidate["edges"]), strict=True):
+            flat = part.reshape(len(part), -1)
+            blocks.append(
+                flat * np.float32(np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel_ridge.SCALES[kind]])
+            )
+            nodes = (
+                np.linspace(0, 100, part.shape[1])
+                if part is parts[0] and part.ndim == 4
+                else np.full(part.shape[1], np.nan)
+            )
+            of_point = np.tile(np.repeat(list(NAMES.values()), len(COMPONENTS)), len(nodes)) if part.ndim == 4 else None
+            tables.append(
+                pd.DataFrame(
+                    {"kind": kind, "point": of_point, "percent": np.repeat(nodes, flat.shape[1] // max(len(nodes), 1))}
+                )
+            )
+    features = np.concatenate(blocks, axis=1)
+    return features - features.mean(axis=0), pd.concat(tables, ignore_index=True)
+
+
+def draw_donors(fitted, *, repeats, seed):
+    """Draw for each stance one of another runner, `repeats` times: places (repeats, O) among the stances at the study's speed."""
+    runners, rng = fitted.stances["runner"].to_numpy(), np.random.default_rng(seed)
+    donors = np.empty((repeats, len(runners)), int)
+    for runner in np.unique(runners):
+        mine = runners == runner
+        donors[:, mine] = rng.choice(np.flatnonzero(~mine), (repeats, mine.sum()))
+    return donors
+
+
+def by_point(fitted, donors):
+    """Replace the whole motion of one point by that of the donors; returns RMSE and its rise (BW) by point and direction, with limits."""
+    return _summary(
+        fitted,
+        {
+            name: _permuted(fitted, (fitted.columns["point"] == name).to_numpy(), donors)
+            for name in tqdm(ORDER, desc="points", unit="point")
+        },
+        "point",
+    )
+
+
+def by_kind(fitted, donors):
+    """Replace one kind of input of all points by that of the donors; returns a table as by_point, its last rows all kinds together."""
+    errors = {
+        kind: _permuted(fitted, (fitted.columns["kind"] == kind).to_numpy(), donors)
+        for kind in tqdm(fitted.columns["kind"].unique(), desc="kinds", unit="kind")
+    }
+    everything = _permuted(fitted, np.full(len(fitted.columns), True), donors)
+    return _summary(fitted, errors | {EVERYTHING: everything}, "kind")
+
+
+def by_moment(fitted, *, window_pct):
+    """Replace all points' motion within a window of stance by its mean over the other runners' stances at the study's speed.
+
+    Returns a table as by_point by window, direction and `part` of stance in which the error is taken: all of it, or one window's.
+    """
+    names = [f"{start}-{start + window_pct}" for start in range(0, 100, window_pct)]
+    of_column = _window_of(fitted.columns["percent"].to_numpy(), window_pct)
+    of_node = _window_of(np.linspace(0, 100, fitted.measured.shape[1]), window_pct)
+    estimated = {
+        name: _occluded(fitted, of_column == number)
+        for number, name in enumerate(tqdm(names, desc="moments", unit="window"))
+    }
+    parts = {WHOLE: np.full(len(of_node), True)} | {name: of_node == number for number, name in enumerate(names)}
+    tables = [
+        _summary(fitted, {name: _rmse(fitted, curves, nodes) for name, curves in estimated.items()}, "window", nodes)
+        for nodes in parts.values()
+    ]
+    return pd.concat(tables, keys=parts, names=["part"]).reset_index("part").reset_index(drop=True)
+
+
+def _window_of(percent, window_pct):
+    """Number the window of each per cent of stance; the end of stance is in the last one, NaN in none (-1)."""
+    return np.where(np.isnan(percent), -1, np.minimum(np.round(percent, 6) // window_pct, 100 // window_pct - 1))
+
+
+def _unlike(mine, theirs, shape):
+    """Squared distances (S, S') between rows, or for the linear shape their products; sums over columns, so that columns add up."""
+    products = mine @ theirs.T
+    return products if shape == "linear" else (mine**2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1) - 2 * products
+
+
+def _estimate(fitted, old, new, places):
+    """Estimate all stances (O, Q, C) with the part `old` (O, S) of their distances replaced by rows `places` (O,) of `new`."""
+    estimated = np.empty(fitted.measured.shape)
+    for runner, dual in fitted.duals.items():
+        mine = np.flatnonzero(fitted.stances["runner"] == runner)
+        total = fitted.total[mine] + (new[places[mine]] - old[mine])  # exactly as before where nothing is replaced
+        alike = (np.exp(-total / 2) if fitted.shape == "gaussian" else total).astype(float) + kernel_ridge.INTERCEPT
+        estimated[mine] = (alike @ dual.reshape(len(dual), -1)).reshape(len(mine), *dual.shape[1:])
+    return estimated
+
+
+def _permuted(fitted, columns, donors):
+    """Root mean square error (O, C) BW with these columns (F,) of the donors (repeats, O), mean over repeats."""
+    part = _unlike(fitted.features[np.ix_(fitted.ours, columns)], fitted.features[:, columns], fitted.shape)
+    return np.mean([_rmse(fitted, _estimate(fitted, part, part, places)) for places in donors], axis=0)
+
+
+def _occluded(fitted, columns):
+    """Estimate all stances (O, Q, C) with these columns (F,) at their mean over the other runners' stances."""
+    own, theirs = fitted.features[np.ix_(fitted.ours, columns)], fitted.features[:, columns]
+    names, places = np.unique(fitted.stances["runner"], return_inverse=True)
+    means = np.stack([own[places != number].mean(axis=0) for number in range(len(names))])
+    return _estimate(fitted, _unlike(own, theirs, fitted.shape), _unlike(means, theirs, fitted.shape), places)
+
+
+def _rmse(fitted, estimated, nodes=slice(None)):
+    return np.sqrt(((estimated - fitted.measured)[:, nodes] ** 2).mean(axis=1))
+
+
+def _summary(fitted, errors, key, nodes=slice(None)):
+    """Average errors {name: (O, C)} BW and their rise over stances, with 95 % limits over runners."""
+    before = _rmse(fitted, fitted.estimated, nodes)
+    rows = {
+        "stance": np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)),
+        "direction": np.tile(DIRECTIONS, len(before)),
+    }
+    scores = pd.concat(
+        [
+            pd.DataFrame(rows | {"estimator": name, "rmse_bw": error.ravel(), "rise_bw": (error - before).ravel()})
+            for name, error in errors.items()
+        ]
+    )
+    return left_out_runners.summary(scores, fitted.stances, key="direction", values=["rmse_bw", "rise_bw"]).rename(
+        columns={"estimator": key}
+    )

@@ -1,0 +1,169 @@
+"""A CSV file of points, one row a frame -> the 11 points as they are stored, on even frames, and their rate.
+
+Columns: `time_s`, or a rate that is given, with `frame` where rows are missing; and three of each point, `l_hip_x` to `l_hip_z`, or `l_hip_ap`, `_ml` and `_v`
+where they are in the runner's axes. Commas, semicolons or tabs between them; with the last two, decimal commas too.
+"""
+
+import csv
+import re
+
+import numpy as np
+import pandas as pd
+
+from grfkit.points import POINTS
+from grfkit.recordings.labels import match
+
+COLUMN = re.compile(r"(?i)^(.+?)[\W_]*(ap|ml|[xyzv])$")  # a point's name and its component
+BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")  # a unit behind a name: what it says is found from the body, and said
+TIMES, FRAMES = ("time_s", "time", "t"), ("frame", "frames")
+ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hold no number: our choice
+JITTER = (
+    0.3  # of a frame, by which a time may be off an even one; rounding to 1 ms is .12 of a frame at 240 Hz: our choice
+)
+SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
+LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
+FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
+EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".join(POINTS) + ")"
+
+
+def holds_points(path):
+    """Tell whether a CSV file is a recording, by its columns; a table of trials or of results is none. Raises ValueError for no text."""
+    return sum(name is not None for name in _match(_open(path)[0]).values()) >= FEWEST_COLUMNS
+
+
+def read_csv(path, *, rate_hz=None):
+    """Read a CSV file of points.
+
+    `rate_hz` is that of a file without times; a column `frame`, if there is one, says which rows are missing. Returns points (F, 11, 3) in the file's own unit, NaN where
+    missing or in a gap between rows; the rate (Hz); the letters of the components, "xyz" or "ap ml v"; and the name of each point in
+    the file. Raises ValueError for columns that are missing, there twice or of no number (row and column), uneven times, and times that
+    contradict the rate.
+    """
+    header, lines, rows = _open(path)
+    columns, names, letters = _columns(path, header)
+    table = {name: _numbers(path, header, lines, rows, name) for name in columns}
+    index, rate_hz = _frames(path, header, lines, rows, rate_hz)
+    values = np.stack(list(table.values()), axis=1).reshape(len(rows), len(POINTS), 3)
+    points = np.full((index[-1] + 1, len(POINTS), 3), np.nan)
+    points[index] = values
+    return points, rate_hz, letters, names
+
+
+def _open(path):
+    """Read a CSV file as text -> names of the columns, number of the line of each row, rows."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            separator = max(",;\t", key=first.count)
+            header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+            reader = csv.reader(file, delimiter=separator)
+            found = [(reader.line_num + 1, row) for row in reader if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"A recording as CSV is text in UTF-8; {path.name} cannot be read: {error}. Save it again as `CSV UTF-8`."
+        ) from None
+    if separator != ",":
+        found = [(line, [cell.replace(",", ".") for cell in row]) for line, row in found]
+    return header, [line for line, _ in found], [row for _, row in found]
+
+
+def _match(header):
+    """Read the names of columns -> {column: (name of the point in the file, point, component) or None}."""
+    parts = {column: COLUMN.match(BRACKET.sub("", column)) for column in header}
+    parts = {column: found.groups() for column, found in parts.items() if found}
+    points = {
+        label: point
+        for point, (label, sure) in match(list(dict.fromkeys(name for name, _ in parts.values()))).items()
+        if sure and isinstance(label, str)
+    }
+    return {
+        column: (name, points[name], component.lower()) for column, (name, component) in parts.items() if name in points
+    }
+
+
+def _columns(path, header):
+    """Find the 33 columns -> their names in order, {point: its name in the file}, letters of the components."""
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Each column of a recording has a name of its own; {path.name} has {', '.join(twice)} more than once. Delete one."
+        )
+    found = _match(header)
+    letters = "ap ml v" if any(component in ("ap", "ml", "v") for _, _, component in found.values()) else "x y z"
+    components = letters.split()
+    where = {(point, component): column for column, (_, point, component) in found.items()}
+    wanted = [(point, component) for point in POINTS for component in components]
+    absent = [f"{point}_{component}" for point, component in wanted if (point, component) not in where]
+    if absent:
+        raise ValueError(
+            f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks {', '.join(absent)}. "
+            f"It has {', '.join(header) or 'none: it is empty'}. Rename or add columns."
+        )
+    return [where[pair] for pair in wanted], {point: name for name, point, _ in found.values()}, letters
+
+
+def _numbers(path, header, lines, rows, name):
+    """Take a column (N,) as numbers, NaN where a cell is empty."""
+    at = header.index(name)
+    short = next((line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)), None)
+    if short is not None:
+        count = len(rows[lines.index(short)])
+        raise ValueError(
+            f"Each row of a CSV file has as many cells as there are columns, {len(header)}; row {short} of {path.name} has {count}. "
+            "A row may be cut off; and decimal commas need semicolons or tabs between the columns."
+        )
+    cells = [row[at].strip() for row in rows]
+    values = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(float)
+    for number in np.flatnonzero(np.isnan(values)):
+        if cells[number].lower() not in ABSENT:
+            raise ValueError(
+                f"Cells of a recording are numbers, or empty where a point is missing; {path.name} has {cells[number]!r} in row "
+                f"{lines[number]}, column {name}. Correct it, or empty the cell."
+            )
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _frames(path, header, lines, rows, rate_hz):
+    """Place the rows on even frames -> number of the frame of each row (N,), rate (Hz)."""
+    if not rows:
+        raise ValueError(f"A recording has a row for each frame; {path.name} has none. Export it again.")
+    column, when = _times(path, header, lines, rows, rate_hz)
+    steps = np.diff(when)
+    bad = np.flatnonzero(~(steps > 0))
+    if len(bad) or len(when) < 3:
+        row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
+        raise ValueError(
+            f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in {row}, "
+            f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second."
+        )
+    usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
+    index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / usual)))]).astype(int)
+    each, start = np.polyfit(index, when, 1)
+    off = np.abs(when - start - each * index) / each
+    if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
+        raise ValueError(
+            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
+            f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate."
+        )
+    if rate_hz and column and BRACKET.sub("", column).lower() in TIMES and abs(each * rate_hz - 1) > SAME_RATE:
+        raise ValueError(
+            f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} frames a second, and "
+            f"{rate_hz:g} were given. Leave the rate out, or correct the times."
+        )
+    return index, round(1 / each, 3)
+
+
+def _times(path, header, lines, rows, rate_hz):
+    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s; with a rate alone rows are frames."""
+    plain = {BRACKET.sub("", name).lower(): name for name in header}
+    column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
+    numbered = column is not None and BRACKET.sub("", column).lower() in FRAMES
+    if not rate_hz and (column is None or numbered):
+        raise ValueError(
+            f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
+            f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of the frames, such as RATE=100."
+        )
+    if column is None:
+        return column, np.arange(len(rows)) / rate_hz
+    when = _numbers(path, header, lines, rows, column)
+    return column, when / rate_hz if numbered else when

@@ -1,0 +1,211 @@
+"""Recordings without force plates, C3D or CSV -> the 11 points in the runner's axes, and what was found on the way.
+
+Where no study file says how a laboratory records, everything is found from the file: field_axes and field_csv.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import orientation
+from grfkit.recordings import csv_points
+from grfkit.recordings import speed
+from grfkit.recordings import landmarks
+from grfkit.stances import cut
+from grfkit.points import Excluded, Note
+from grfkit.recordings.new_study.write import STATIC
+from grfkit.recordings.labels import match, plain
+
+UNIT = Note("unit: as the file says")
+SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
+RATES_HZ = (20, 2000)  # of cameras: our choice
+SPEED_OFF = (
+    0.15  # share by which the measured speed may differ from the given one before it is said: as in params/virtual.yaml
+)
+MOST_LABELS = 60  # that a message lists: our choice
+TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
+
+
+@dataclass(frozen=True)
+class Found:
+    """One recording, ready to be estimated."""
+
+    file: Path
+    points: np.ndarray  # (F, 11, 3) m in AP, ML, V; NaN where missing
+    rate_hz: float
+    treadmill: bool
+    speed_m_s: float  # of the belt, or the mean of the pelvis overground
+    notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
+
+
+def find(folder):
+    """List the recordings of a folder and its folders: C3D files, and CSV files of points, known by their columns.
+
+    Static trials (by name, as `make new-study` knows them) and hidden files are none. Raises ValueError where there are no recordings.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(
+            f"The recordings lie in a folder; {folder} {'is a file' if folder.exists() else 'does not exist'}. Give it with DATA=DIR."
+        )
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (".c3d", ".csv") and path.is_file() and path.name[0] not in ".~"
+    )
+    kept = [
+        path
+        for path in files
+        if (not STATIC.search(path.stem) if path.suffix.lower() == ".c3d" else _is_recording(path))
+    ]
+    if not kept:
+        others = ", ".join(path.relative_to(folder).as_posix() for path in files[:5])
+        raise ValueError(
+            f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and its folders hold none"
+            f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder: DATA=DIR."
+        )
+    return kept
+
+
+def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
+    """Read one recording; returns Found. Force plates are not read.
+
+    `layout` is the section 01_preprocess of a study file, which is followed as it stands (C3D files alone); None finds everything from
+    the file. `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else found;
+    `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that cannot be read, lacks a
+    point, is too short, or contradicts itself.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".csv":
+            points, rate_hz, declared, notes = _read_csv(path, rate_hz)
+            notes += [
+                Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")
+            ] * bool(layout)
+        elif layout:
+            return _follow(path, layout, static, treadmill, speed_m_s)
+        else:
+            points, rate_hz, declared, notes = _read_c3d(path)
+        _check_whole(points, rate_hz)
+        turned = orientation.orient(points, rate_hz, treadmill=treadmill, declared=declared)
+    except ValueError as error:
+        raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
+    return _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+
+
+def _is_recording(path):
+    """Tell whether a CSV file holds points; one that is no text is left to `read`, which says so."""
+    try:
+        return csv_points.holds_points(path)
+    except ValueError:
+        return True
+
+
+def _read_csv(path, rate_hz):
+    """Read a CSV file -> points (F, 11, 3) m in its own axes, rate (Hz), whether they are AP, ML, V, notes."""
+    points, rate_hz, letters, names = csv_points.read_csv(path, rate_hz=rate_hz)
+    points = _blanked(points)
+    _check_whole(points, rate_hz)
+    metres, unit = orientation.find_unit(points)
+    points = points * metres
+    unit = f"unit: {unit}, since thigh and shank are {orientation.leg_length(points):.2f} m long"
+    return points, rate_hz, letters == "ap ml v", [_names(names), Note(unit)]
+
+
+def _read_c3d(path):
+    """Read a C3D file -> points (F, 11, 3) m in its own axes, rate (Hz), False, notes."""
+    recording = c3d.read(path, forward="+x", up="+z", plates=[])
+    why_not, labels = "", list(recording.points)
+    if recording.poses:
+        try:
+            points = landmarks.from_theia(recording.poses, recording.offsets)
+            return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT]
+        except ValueError as error:
+            why_not = f" Nor has it Theia3D's: {error}"
+    names = {point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)}
+    absent = [point for point in POINTS if point not in names]
+    if absent:
+        listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
+        raise ValueError(
+            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
+            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}"
+        )
+    return landmarks.from_markers(recording.points, names), recording.point_hz, False, [_names(names), UNIT]
+
+
+def _follow(path, layout, static, treadmill, speed_m_s):
+    """Read a C3D file as the section 01_preprocess of a study file says."""
+    trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
+    source = {name: layout[name] for name in ("points", "theia", "clusters")}
+    try:
+        recording, points = cut.load(
+            trial, path.parent, {}, source, forward=layout["forward"], up=layout["up"], plates=[]
+        )
+    except Excluded as reason:
+        raise ValueError(f"{reason}. Name the axis `forward` in the study file.") from None
+    points = _blanked(points)
+    _check_whole(points, recording.point_hz)
+    orientation.check_body(
+        points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers."
+    )
+    belt = layout["treadmill"] if treadmill is None else treadmill
+    says = "as the study file says"
+    notes = [
+        Note(f"points: {says}"),
+        Note(f"up: {layout['up']}, {says}"),
+        Note(f"forward: {layout['forward']}, {says}"),
+        Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
+        *speed.slope_note(points, recording.point_hz, treadmill=belt),
+    ]
+    measured = speed.speed(points, recording.point_hz, treadmill=belt)
+    return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+
+
+def _found(path, points, rate_hz, treadmill, measured, given, notes):
+    """Put a recording together, with the given speed in place of the measured one."""
+    what = "of the belt" if treadmill else "of the pelvis"
+    note = Note(f"speed: {measured:.2f} m/s {what}, measured")
+    if given is not None:
+        off = abs(measured / given - 1) > SPEED_OFF
+        note = Note(
+            f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
+            f"{f', more than {100 * SPEED_OFF:.0f} % off' if off else ''}",
+            is_warning=off,
+        )
+    return Found(path, points, float(rate_hz), treadmill, float(measured if given is None else given), [*notes, note])
+
+
+def _blanked(points):
+    """Set a point to NaN where a coordinate is missing or all are 0, as an occlusion may be stored."""
+    missing = ~np.isfinite(points).all(axis=2) | (points == 0).all(axis=2)
+    return np.where(missing[..., None], np.nan, points)
+
+
+def _check_whole(points, rate_hz):
+    """Check that points (F, 11, 3) at a rate (Hz) are some steps of all points."""
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        raise ValueError(
+            f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here {rate_hz:g}. Times are in seconds: "
+            "divide milliseconds by 1000."
+        )
+    seen = np.isfinite(points).all(axis=2)
+    never = [point for point, there in zip(POINTS, seen.any(axis=0), strict=True) if not there]
+    if never:
+        raise ValueError(
+            f"All 11 points must be seen; {', '.join(never)} never is. Track it again, or leave the recording out."
+        )
+    if seen.all(axis=1).sum() < SHORTEST_S * rate_hz:
+        raise ValueError(
+            f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
+            f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out."
+        )
+
+
+def _names(names):
+    """Say which label stands for which point, where it is not its own name."""
+    others = [f"{point} is {name}" for point, name in names.items() if name.lower() != point]
+    return Note(f"points: {', '.join(others)}" if others else "points: by their names")

@@ -1,0 +1,232 @@
+"""Download the public recordings of a study from the server that its section `fetch` names, or from another one.
+
+    python -m grfkit.recordings.fetch --study params/rbds.yaml --out recordings/rbds
+
+pooch writes each file under a temporary name and renames it once its checksum fits: a file under its own name is whole,
+also where the connection broke or two of these ran at once. What is there already is not downloaded again.
+"""
+
+import argparse
+import contextlib
+import csv
+import os
+import re
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, urlsplit
+
+import pooch
+import requests
+from tqdm import tqdm
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
+
+from grfkit.study import file as study_file
+from grfkit.study.file import StudyError
+
+AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and kind to a small server
+TIMEOUT_S = (10, 20)  # to connect, to wait for the next piece; our choice
+UNREACHABLE = "the server cannot be reached"
+
+
+class Refused(Exception):
+    """What the server answered will be the same if it is asked again; the message says what."""
+
+
+def read_sums(path):
+    """Read a list of checksums as sha256sum writes it: {name of a file: SHA-256}. Raises StudyError for any other line."""
+    path, sums = Path(path), {}
+    if not path.is_file():
+        raise StudyError(
+            f"fetch.sums names a list of checksums beside the study file; {path} does not exist. "
+            "Make it with: sha256sum FILES > LIST."
+        )
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
+        if not found:
+            raise StudyError(
+                f"A list of checksums holds lines `SHA-256  name`; {path} holds {line[:100]!r}. Correct it."
+            )
+        sums[_inside(found[2])] = found[1].lower()
+    return sums
+
+
+def fetch(sums, *, url, folder, tables=None):
+    """Download files into `folder`, a few at a time, those that are whole already excepted; return {name: why it failed}.
+
+    `sums` is {name: SHA-256}; `tables` is {name: columns} of CSV files that are known by their columns (our choice, for a
+    file without a published checksum). One file that fails does not stop the others; a server that cannot be reached does.
+    """
+    folder, tables = Path(folder), {_inside(name): columns for name, columns in (tables or {}).items()}
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ValueError(f"A server has an address that starts with http:// or https://; found {url}. Correct it.")
+    registry = dict.fromkeys(tables) | sums
+    for name in registry:  # here, because pooch's own way fails where two make the same folder
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    addresses = {name: f"{url.rstrip('/')}/{quote(name)}" for name in registry}
+    pooch.get_logger().setLevel("ERROR")  # it would announce every file with its whole address
+    store = pooch.create(
+        path=folder.resolve(), base_url=url, registry=registry, urls=addresses, retry_if_failed=RETRIES
+    )
+    halt = []  # why no further file is asked for
+
+    def one(name):
+        try:
+            store.fetch(name, downloader=lambda address, file, _: _download(address, file, tables.get(name), halt))
+            if name in tables and not _is_table(folder / name, tables[name]):
+                return f"the file there lacks columns ({', '.join(tables[name])}) or is cut off: delete it first"
+            return None
+        except (requests.RequestException, Refused, ValueError, OSError) as error:
+            return _why(error, halt)
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        try:
+            running = {pool.submit(one, name): name for name in registry}
+            done = tqdm(as_completed(running), total=len(running), desc="fetch", unit=" files", disable=None)
+            failed = {running[future]: future.result() for future in done}
+        except KeyboardInterrupt:
+            halt.append("interrupted")
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return {name: failed[name] for name in registry if failed[name]}
+
+
+def _inside(name):
+    """Return the name if it stays inside a folder on every system, else raise StudyError."""
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or re.search(r"[\\:]", name):
+        raise StudyError(
+            f"The names of files to download stay inside a folder, with forward slashes; found {name!r}. Correct it."
+        )
+    return name
+
+
+def _download(address, file, columns, halt):
+    """Write what stands at an address into a file, piece by piece; a table without its columns is refused."""
+    if halt:
+        raise Refused(halt[0])
+    with requests.get(address, stream=True, timeout=TIMEOUT_S) as answer:
+        status = answer.status_code
+        if 400 <= status < 500 and status not in (408, 429):  # these two pass with time
+            raise Refused("the server does not have it (404)" if status == 404 else f"the server refuses it ({status})")
+        answer.raise_for_status()
+        with open(file, "wb") as out:
+            for piece in answer.iter_content(2**16):
+                if halt:
+                    raise Refused(halt[0])
+                out.write(piece)
+    if columns and not _is_table(file, columns):
+        raise Refused(f"what the server sends is not a table with the columns {', '.join(columns)}")
+    with contextlib.suppress(OSError):  # not every file system knows modes
+        os.chmod(file, 0o644)  # a temporary file is its owner's alone; a class shares a folder
+
+
+def _is_table(path, columns):
+    """Say whether a CSV file has these columns and a value in each of its columns, row by row."""
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        try:
+            header, *rows = csv.reader(file)
+        except (ValueError, csv.Error):
+            return False
+    return set(columns) <= set(header) and all(len(row) == len(header) for row in rows if row)
+
+
+def _why(error, halt):
+    """Say in a few words why a file failed; where the server is away, note in `halt` that no more need be asked for."""
+    if isinstance(error, Refused):
+        return str(error)
+    cause = error.args[0] if error.args else None
+    if isinstance(error, requests.Timeout) or isinstance(cause, MaxRetryError | ReadTimeoutError):
+        halt.append(f"{UNREACHABLE} ({type(getattr(cause, 'reason', cause)).__name__})")
+        return halt[0]
+    if isinstance(error, requests.HTTPError):
+        return f"the server answers {error.response.status_code}"
+    if isinstance(error, requests.RequestException):
+        return "the connection broke"
+    if isinstance(error, OSError):
+        return f"it cannot be written: {error.strerror or error}"
+    return "what the server sends is not what was published (another checksum)"
+
+
+def _explain(failed, *, total, url, folder, study):
+    """Say which files failed, why, and what to do."""
+    reasons = {}
+    for name, why in failed.items():
+        reasons.setdefault(why, []).append(name)
+    lines = [f"{len(failed)} of {total} files did not arrive from {url}:"]
+    for why, names in reasons.items():
+        if why.startswith(UNREACHABLE):  # the names would say nothing
+            lines.append(f"  {why}: {len(names)} file(s)")
+        else:
+            lines.append(
+                textwrap.fill(
+                    f"{why}: {', '.join(names)}",
+                    120,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+            )
+    lines.append("Run it again: only these are missing. FROM=URL names another server.")
+    if len(failed) < total:
+        lines.append(f"To go on without them: make reproduce STUDY={study} DATA={folder.as_posix()}")
+    return "\n".join(lines)
+
+
+def _plan(path):
+    """Return a study's section `fetch`; raises StudyError that says which studies have one."""
+    study = study_file.load(path)
+    if study.fetch is None:
+        others = sorted(
+            p.stem
+            for p in Path(path).parent.glob("*.yaml")
+            if re.search("^fetch:", p.read_text(encoding="utf-8"), re.M)
+        )
+        instead = (
+            "its recordings are virtual: make reproduce makes them"
+            if study.laboratory
+            else "give your own with DATA=DIR"
+        )
+        raise StudyError(
+            f"A study can be fetched if it has a section `fetch`; {path} has none ({instead}). "
+            f"Studies with one: {', '.join(others) or 'none'}."
+        )
+    return study.fetch
+
+
+def main(arguments=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m grfkit.recordings.fetch", description=__doc__.splitlines()[0])
+    parser.add_argument("--study", required=True, type=Path, help="YAML file of the study")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write to")
+    parser.add_argument(
+        "--from", dest="server", default="", help="address of another server; default: what the study file says"
+    )
+    options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
+        stream.reconfigure(errors="replace")
+    clock = time.perf_counter()
+    try:
+        plan = _plan(options.study)
+        url, sums = options.server or plan["url"], read_sums(options.study.parent / plan["sums"])
+        failed, total = fetch(sums, url=url, folder=options.out, tables=plan["tables"]), len(sums | plan["tables"])
+    except KeyboardInterrupt:
+        print("\ninterrupted: what has arrived stays; run it again for the rest", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:  # StudyError is a ValueError
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    study = options.study.stem if options.study.parent == Path("params") else options.study.as_posix()
+    if failed:
+        print(f"error: {_explain(failed, total=total, url=url, folder=options.out, study=study)}", file=sys.stderr)
+        return 1
+    print(
+        f"fetch  {time.perf_counter() - clock:.1f} s  {total} files -> {options.out.as_posix()}\nNow: make reproduce STUDY={study}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

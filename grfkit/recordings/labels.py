@@ -1,0 +1,102 @@
+"""Which marker stands for which of the 11 points, by the names that laboratories give them; what is not sure is not proposed."""
+
+import difflib
+import re
+
+from grfkit.points import POINTS
+
+CENTRE = ["", "jc", "jointcenter", "jointcentre", "joint", "center", "centre"]
+# a point's names without side and separators, in lower case: those that are the point, and those that lie beside it. Sources: the
+# conventions of Vicon's Plug-in Gait (outputs FEP, FEO, TIO), CGM2, Visual3D, QTM's and OpenCap's marker sets; our choice of them
+NAMES = {
+    "pelvis": ["pelvis", "midpelvis", "pelviscenter", "pelviscentre", "pelvisorigin", "pelo"],
+    "hip": [*(f"hip{word}" for word in CENTRE), "hjc", "fep"],
+    "knee": [*(f"knee{word}" for word in CENTRE), "kjc", "feo"],
+    "ankle": [*(f"ankle{word}" for word in CENTRE), "ajc", "tio"],
+    "heel": ["heel", "hee", "cal", "calc", "calcaneus"],
+    "toe": [
+        "toe",
+        "toetip",
+        "bigtoe",
+        "hallux",
+        "mt2",
+        "2mt",
+        "met2",
+        "mth2",
+    ],  # or second metatarsal head, as in params/rbds.yaml
+}
+BESIDE = {
+    "knee": ["kneelat", "kneelateral", "latknee", "kne", "lepi", "lfc", "lfe"],
+    "ankle": ["anklelat", "anklelateral", "latankle", "ank", "lmal", "mal"],
+}
+# a joint centre is the middle of the markers on both sides of it, that of the pelvis the middle of its spines (or sacrum)
+MIDDLES = {
+    "knee": [BESIDE["knee"], ["kneemed", "kneemedial", "medknee", "mknee", "mepi", "mfc", "mfe"]],
+    "ankle": [BESIDE["ankle"], ["anklemed", "anklemedial", "medankle", "mank", "mmal"]],
+}
+FRONT, BACK, SACRUM = ["asis", "asi", "ias"], ["psis", "psi", "ips"], ["sacrum", "sacr", "sac"]
+SIDED = [
+    re.compile(r"(?i)^(left|right|l|r)[\W_]*(.+)$"),  # before the name, then behind it
+    re.compile(r"(?i)^(.+?)[\W_]+(left|right|l|r)$"),
+    re.compile(r"(?i)^(.+)(left|right)$"),
+]
+
+
+def match(labels):
+    """Find the markers of the 11 points among the labels of a C3D file.
+
+    Returns {point: (label, sure)} of those found, or a list of labels whose mean it is; not sure is a marker beside the point,
+    such as the lateral one of a knee. A point that two labels name equally well is left out. A subject's prefix (P01:LHEE) and
+    the case do not count.
+    """
+    readings = {label: _readings(label) for label in labels}
+    found = {}
+    for point in POINTS:
+        side, _, joint = point.rpartition("_")
+        names = [(name, True) for name in NAMES[joint]] + [(name, False) for name in BESIDE.get(joint, [])]
+        for name, sure in names:
+            fits = [label for label in labels if (side, name) in readings[label]]
+            if fits:
+                if len(fits) == 1:
+                    found[point] = fits[0], sure
+                break
+        both = (
+            _spines(readings)
+            if point == "pelvis"
+            else [_only(readings, side, names) for names in MIDDLES.get(joint, [])]
+        )
+        if both and all(both) and not found.get(point, ("", False))[1]:
+            found[point] = both, True
+    return found
+
+
+def _spines(readings):
+    """List the four spines of the pelvis, or the two in front and the sacrum; empty where they are not all there."""
+    front, back = ([_only(readings, side, names) for side in "lr"] for names in (FRONT, BACK))
+    return front + (back if all(back) else [_only(readings, "", SACRUM)]) if all(front) else []
+
+
+def _only(readings, side, names):
+    """Find the only label that has one of these names on this side; None where there is none or more than one."""
+    fits = [label for label, read in readings.items() if any((side, name) in read for name in names)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def plain(labels):
+    """Leave the subject's name out of labels such as P01:LHEE, where that leaves each its own: runners have other names."""
+    short = [label.rpartition(":")[2] for label in labels]
+    return [name if short.count(name) == 1 else label for name, label in zip(short, labels, strict=True)]
+
+
+def near(point, labels):
+    """List a few labels that resemble a point's name, for a person to choose from."""
+    letters = {re.sub(r"[\W_]", "", label).lower(): label for label in labels}
+    return [letters[name] for name in difflib.get_close_matches(point.replace("_", ""), letters, n=3, cutoff=0.6)]
+
+
+def _readings(label):
+    """Read a label as (side, name) in every way it can be read."""
+    label = label.rsplit(":", 1)[-1].strip()
+    first, *last = (pattern.match(label) for pattern in SIDED)
+    pairs = [("", label)] + ([first.groups()] if first else []) + [found.groups()[::-1] for found in last if found]
+    return {(side[:1].lower(), re.sub(r"[\W_]", "", name).lower()) for side, name in pairs}

@@ -1,0 +1,215 @@
+"""The 11 points from named markers, from Theia3D's segment poses, or from a static trial and rigid clusters of markers.
+
+Markers are a dictionary, name -> (F, 3) m in AP, ML, V axes, NaN where missing.
+"""
+
+import difflib
+
+import numpy as np
+
+from grfkit.points import POINTS
+
+MOST_STEPS, HALF_THE_DIGITS = (
+    20,
+    1e-7,
+)  # of Newton's iteration: a step smaller than this leaves the next one nothing: our choice
+
+
+def from_markers(markers, names):
+    """Take the 11 points from named markers.
+
+    `names` maps each point to a marker, or to a list of markers whose mean it is. Returns (F, 11, 3) m in the order of
+    POINTS. Raises ValueError where a marker is absent.
+    """
+    lists = [[names[point]] if isinstance(names[point], str) else names[point] for point in POINTS]
+    return np.stack([np.mean([_marker(markers, name) for name in each], axis=0) for each in lists], axis=1)
+
+
+# the segment whose origin each point is, and what Theia3D's exports of 2020 and of 2025 call a heel's place in the foot's axes
+THEIA_ORIGINS = {"pelvis": "pelvis"} | {
+    f"{side}_{point}": f"{side}_{segment}"
+    for side in "lr"
+    for point, segment in (("hip", "thigh"), ("knee", "shank"), ("ankle", "foot"), ("toe", "toes"))
+}
+THEIA_HEELS = {side: (f"{side}_heel", f"{side}heel_pos") for side in "lr"}
+
+
+def from_theia(poses, offsets):
+    """Take the 11 points from the segment poses of a Theia3D export, and the places of the heels in the feet.
+
+    `poses` maps a segment (such as l_thigh_4X4) to (F, 3, 4): axes as columns and origin in m; `offsets` maps a name to
+    (3,) m. Hip, knee, ankle and toe joint are the origins of thigh, shank, foot and toes. Returns (F, 11, 3) m, NaN where a
+    segment was not tracked. Raises ValueError where a segment or a heel is absent. Source: Theia3D's export, as its real
+    files show it.
+    """
+    segments = {name.lower().removesuffix("_4x4"): pose for name, pose in poses.items()}
+    feet = {f"{side}_heel": f"{side}_foot" for side in "lr"}
+    absent = [name for name in (THEIA_ORIGINS | feet).values() if name not in segments]
+    if absent:
+        raise ValueError(
+            f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
+            f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. "
+            "Export C3D with 4x4 poses."
+        )
+    points = {point: segments[segment][..., 3] for point, segment in THEIA_ORIGINS.items()}
+    for side, names in THEIA_HEELS.items():
+        offset = next((offsets[name] for name in names if name in offsets), None)
+        if offset is None:
+            raise ValueError(
+                "The heel is a place in the foot's axes; the file's group THEIA3D holds neither "
+                f"{' nor '.join(names)}. "
+                "Export it again with Theia3D."
+            )
+        pose = segments[f"{side}_foot"]
+        points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]
+    return np.stack([points[point] for point in POINTS], axis=1)
+
+
+def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
+    """Carry the points of a static trial into a running trial by rigid clusters of markers.
+
+    `markers` and `static` are the running and the static trial. `segments` maps a segment to the markers that lie on
+    it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
+    Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
+    further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
+    Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; the hip's regression as named, of HIPS.
+    """
+    still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
+    poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
+    points = []
+    for point in POINTS:
+        landmark = landmarks[point]
+        if landmark["regression"]:
+            place = HIPS[landmark["regression"]](
+                *(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0]
+            )
+        else:
+            place = np.mean([_marker(still, name) for name in landmark["markers"]], axis=0)
+        rotation, mean_still, mean_now = poses[landmark["segment"]]
+        points.append(np.einsum("fij,fj->fi", rotation, place - mean_still) + mean_now)
+    return np.stack(points, axis=1)
+
+
+PELVIS = ["l_asis", "r_asis", "l_psis", "r_psis"]
+
+
+def hip_harrington2007(l_asis, r_asis, l_psis, r_psis, *, side):
+    """Estimate a hip joint centre from the four pelvis markers, each (3,) m; returns (3,) m.
+
+    From the middle of the anterior spines: 0.24 depth + 9.9 mm back, 0.30 width + 10.9 mm down, 0.33 width + 7.3 mm to
+    the side, in the pelvis' own axes. Source: Harrington et al. 2007, J Biomech 40:595 (all subjects, no leg length).
+    """
+    middle, width, depth, ahead, left, above = _pelvis(l_asis, r_asis, l_psis, r_psis)
+    outwards = left if side == "l" else -left
+    return (
+        middle - (0.24 * depth + 0.0099) * ahead - (0.30 * width + 0.0109) * above + (0.33 * width + 0.0073) * outwards
+    )
+
+
+def hip_bell1990(l_asis, r_asis, l_psis, r_psis, *, side):
+    """Estimate a hip joint centre from the four pelvis markers, each (3,) m; returns (3,) m.
+
+    From the middle of the anterior spines: 0.19 of their distance back, 0.30 down, 0.36 to the side, in the pelvis' own
+    axes. Source: Bell, Pedersen & Brand 1990, J Biomech 23:617, adults.
+    """
+    middle, width, _, ahead, left, above = _pelvis(l_asis, r_asis, l_psis, r_psis)
+    outwards = left if side == "l" else -left
+    return middle + width * (-0.19 * ahead - 0.30 * above + 0.36 * outwards)
+
+
+HIPS = {"harrington2007": hip_harrington2007, "bell1990": hip_bell1990}
+
+
+def _pelvis(l_asis, r_asis, l_psis, r_psis):
+    """Give the middle of the anterior spines, width and depth (m) of the pelvis, and its axes ahead, left and above."""
+    middle, back = (l_asis + r_asis) / 2, (l_psis + r_psis) / 2
+    width, depth = np.linalg.norm(l_asis - r_asis), np.linalg.norm(middle - back)
+    left = (l_asis - r_asis) / width
+    ahead = middle - back
+    ahead = ahead - (ahead @ left) * left
+    ahead /= np.linalg.norm(ahead)
+    return middle, width, depth, ahead, left, np.cross(ahead, left)
+
+
+def rigid_fit(still, moving):
+    """Fit rotation and translation from `still` (M, 3) to `moving` (F, M, 3), least squares over visible markers.
+
+    Returns rotations (F, 3, 3) and the means of the visible markers, still (F, 3) and moving (F, 3), so that a point p
+    of the static trial lies at rotation @ (p - still mean) + moving mean. NaN where fewer than three are visible.
+    Source: Kabsch 1976; the rotation as in _nearest_rotation.
+    """
+    seen = np.isfinite(moving).all(axis=2)  # (F, M)
+    weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    filled = np.where(seen[..., None], moving, 0.0)
+    mean_still, mean_moving = weight @ still, np.einsum("fm,fmi->fi", weight, filled)
+    from_still = still - mean_still[:, None]
+    from_moving = filled - mean_moving[:, None]
+    rotation = _nearest_rotation(np.einsum("fm,fmi,fmj->fij", weight, from_moving, from_still))
+    unknown = seen.sum(axis=1) < 3
+    rotation[unknown] = np.nan
+    return rotation, mean_still, mean_moving
+
+
+def _nearest_rotation(products):
+    """Find the rotations (F, 3, 3) nearest to matrices (F, 3, 3), never a reflection; NaN where markers lie on a line.
+
+    Newton's iteration for the orthogonal polar factor, all frames at once (Higham 1986): several times faster than a singular
+    value decomposition of each. With its cofactors added a matrix has the same nearest rotation, and is regular where markers lie
+    in a plane. What still ends as a reflection is a mirror image (two labels swapped): it is decomposed.
+    """
+    x = np.ascontiguousarray(products.transpose(1, 2, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = x + _cofactors(x) / np.sqrt((x**2).sum(axis=(0, 1)))
+        for _ in range(MOST_STEPS):
+            cofactors = _cofactors(x)
+            determinant = (x[0] * cofactors[0]).sum(axis=0)
+            scale = np.cbrt(np.abs(determinant))
+            before, x = x, x * (0.5 / scale) + cofactors * (0.5 * scale / determinant)
+            if not (np.abs(x - before) > HALF_THE_DIGITS).any():
+                break
+    rotation = x.transpose(2, 0, 1)
+    mirrored = determinant < 0
+    u, _, vt = np.linalg.svd(products[mirrored])
+    rotation[mirrored] = (u * [1, 1, -1]) @ vt
+    return rotation
+
+
+def _cofactors(x):
+    """Give the cofactors of matrices (3, 3, F)."""
+    one, two = [1, 2, 0], [2, 0, 1]
+    return x[one][:, one] * x[two][:, two] - x[one][:, two] * x[two][:, one]
+
+
+def _pose(segment, markers, still, names, max_residual_m):
+    """Fit a segment's pose after leaving out, one at a time, markers that are not where the label says."""
+    kept = [name for name in names if name in markers and name in still]
+    while True:
+        if len(kept) < 3:
+            raise ValueError(
+                f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
+                f"has {kept} of {names}. Name others in the study file, or delete the trial's row."
+            )
+        place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
+        rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
+        expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
+        distance = np.linalg.norm(moving - expected, axis=2)
+        seen = np.isfinite(distance)
+        residual = [
+            np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)
+        ]
+        if max(residual) <= max_residual_m:
+            return fit
+        worst = int(np.argmax(residual))
+        kept.pop(worst)
+
+
+def _marker(markers, name):
+    """Take a marker by its name; the subject's name before a colon, as in P01:LHEE, need not be given."""
+    fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
+    if len(fits) != 1:
+        near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
+        raise ValueError(
+            f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the file. "
+            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file."
+        )
+    return markers[fits[0]]

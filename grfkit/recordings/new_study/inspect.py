@@ -1,0 +1,265 @@
+"""What one C3D file shows of itself: labels, rates, plates, axes, how the runner moves; the file is only read.
+
+Each guess rests on something physical, and is left open where the file does not show it.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import plates as force_plates
+from grfkit.recordings import landmarks
+from grfkit.recordings.trials import LIMITS
+from grfkit.recordings.labels import match, plain
+
+LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
+LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
+SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as recordings.LIMITS
+FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
+SHORTEST_S = 0.2  # of a path that shows a speed: our choice
+ALONG = 0.9  # share of a direction that lies along one axis, to be named by it: our choice
+MASSES, HEIGHTS, SEXES = (
+    ("bodymass", "mass"),
+    ("height", "bodyheight"),
+    ("sex", "gender"),
+)  # as Plug-in Gait and others name them
+
+
+@dataclass
+class Look:
+    """What one file shows; NaN, None or an empty text where it does not show it."""
+
+    labels: list
+    theia: bool
+    why_not: str  # what Theia3D's poses lack
+    point_hz: float
+    force_hz: float
+    plates: dict  # number -> type and size
+    bad: dict  # number of a plate that cannot be read -> why
+    up: str
+    moves: str  # overground, treadmill
+    forward: str  # on a treadmill
+    speed_m_s: float  # of the pelvis, overground
+    noise_n: float  # SD of the vertical force of the worst plate while nobody is on it
+    body: dict = field(default_factory=dict)  # mass_kg, height_m, sex, as far as the file says
+
+
+def look(path):
+    """Look at one C3D file; returns a Look. Raises ValueError for a file that cannot be read."""
+    content = c3d.open_file(path)
+    recording, good, bad = _read(content, path.name, "+z")
+    up = find_up(recording)
+    if up[1:] not in ("", "z") or up == "-z":
+        recording, good, bad = _read(content, path.name, up)
+    rotation = c3d.axes("found", up or "+z")
+    points, theia, why_not = _points(recording)
+    hz = recording.pose_hz if theia else recording.point_hz
+    plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
+    forces = [plate.force for plate in plates]
+    steps = force_plates.steps(plates, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
+    drift = speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
+    moves = (
+        ""
+        if np.isnan(drift)
+        else "overground"
+        if drift > SLOWEST_M_S
+        else "treadmill"
+        if len(steps) >= FEWEST_STEPS
+        else ""
+    )
+    measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
+    forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
+    labels = plain([label for label in recording.points if label.isprintable()])
+    return Look(
+        labels,
+        theia,
+        why_not,
+        hz,
+        recording.force_hz,
+        _describe(content, good, recording.plates),
+        bad,
+        up,
+        moves,
+        forward,
+        measured,
+        _noise(forces, recording.force_hz),
+        _body(content["parameters"]),
+    )
+
+
+def _read(content, name, up):
+    """Read a file, without those plates that cannot be read -> recording, numbers of its plates, {number: why}."""
+    used = content["parameters"].get("FORCE_PLATFORM", {}).get("USED", {}).get("value", [0])
+    count = int(used[0]) if len(used) else 0
+    try:
+        return c3d.convert(content, name, forward="found", up=up), list(range(1, count + 1)), {}
+    except ValueError:
+        c3d.convert(content, name, forward="found", up=up, plates=[])  # if this fails, it is not a plate
+    bad = {}
+    for number in range(1, count + 1):
+        try:
+            c3d.convert(content, name, forward="found", up=up, plates=[number])
+        except ValueError as error:
+            bad[number] = getattr(error, "fact", str(error))
+    good = [number for number in range(1, count + 1) if number not in bad]
+    return c3d.convert(content, name, forward="found", up=up, plates=good), good, bad
+
+
+def find_up(recording):
+    """Find the axis that points up, of a Recording in its file's own axes (read with +x and +z); "" where it does not show.
+
+    Plates lie flat, and what is on them is above them; without plates, a body is longest upwards and stays above the floor.
+    """
+    places = [*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())]
+    if not places or not np.isfinite(places).any():
+        return ""
+    places = np.stack(places)  # (P, F, 3)
+    if recording.plates:
+        normals = [
+            np.cross(plate.corners[1] - plate.corners[0], plate.corners[3] - plate.corners[0])
+            for plate in recording.plates
+        ]
+        axis = int(np.argmax(np.abs(normals).sum(axis=0)))
+        height = np.nanmedian(places[..., axis]) - np.mean(
+            [plate.corners[:, axis].mean() for plate in recording.plates]
+        )
+    else:
+        seen = places[:, np.isfinite(places).all(axis=2).sum(axis=0) > 2]
+        if not seen.size:
+            return ""
+        axis = int(np.argmax(np.median(np.nanstd(seen, axis=0), axis=0)))
+        height = np.nanmedian(places[..., axis])
+    return ("+" if height > 0 else "-") + "xyz"[axis]
+
+
+def speed(places, hz):
+    """Measure the horizontal speed (m/s) of a body: median over its places, (F, 3) m each; NaN where none is seen for long."""
+    paths = []
+    for place in places:
+        seen = np.flatnonzero(np.isfinite(place).all(axis=1))
+        if len(seen) and seen[-1] - seen[0] > SHORTEST_S * hz:
+            paths.append((place[seen[-1], :2] - place[seen[0], :2]) * hz / (seen[-1] - seen[0]))
+    return float(np.hypot(*np.median(paths, axis=0))) if paths else float("nan")
+
+
+def find_forward(points, forces, steps, rotation):
+    """Find the running direction on a treadmill as a signed axis of the file; "" where it does not show.
+
+    The feet point forward, in the mean; and running brakes before it propels. Where both show and differ, it is left open.
+    `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, both in the axes that `rotation` makes.
+    """
+    shown = {_axis_of(direction, rotation) for direction in (_feet(points), _push(forces, steps))} - {""}
+    return shown.pop() if len(shown) == 1 else ""
+
+
+def _feet(points):
+    """Give the mean direction (3,) from heel to toe."""
+    feet = [
+        points[f"{side}_toe"] - points[f"{side}_heel"]
+        for side in "lr"
+        if f"{side}_toe" in points and f"{side}_heel" in points
+    ]
+    return np.nanmean(np.concatenate(feet), axis=0) if feet and np.isfinite(feet).any() else np.zeros(3)
+
+
+def _push(forces, steps):
+    """Give the mean change (3,) N of the force from the first to the second half of the steps."""
+    changes = []
+    for step in steps:
+        total = sum(forces[number] for number, _, _ in step.parts)[step.first : step.end]
+        first, second = np.array_split(total, 2)
+        if len(first) and len(second):
+            changes.append(second.mean(axis=0) - first.mean(axis=0))
+    return np.mean(changes, axis=0) if changes else np.zeros(3)
+
+
+def _axis_of(direction, rotation):
+    """Name the signed axis of the file that a horizontal direction (3,), in the axes of `rotation`, lies along."""
+    level = rotation.T @ [direction[0], direction[1], 0.0]
+    length = np.linalg.norm(level)
+    axis = int(np.argmax(np.abs(level)))
+    return ("+" if level[axis] > 0 else "-") + "xyz"[axis] if length and abs(level[axis]) > ALONG * length else ""
+
+
+def _points(recording):
+    """Find what is known of the 11 points -> {point: (F, 3) m}, whether from Theia3D, and else what its poses lack."""
+    why_not = ""
+    if recording.poses:
+        try:
+            points = landmarks.from_theia(recording.poses, recording.offsets)
+            return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
+        except ValueError as error:
+            why_not = str(error)
+    found = {
+        point: [label] if isinstance(label, str) else label
+        for point, (label, _) in match(list(recording.points)).items()
+    }
+    return (
+        {point: np.mean([recording.points[label] for label in labels], axis=0) for point, labels in found.items()},
+        False,
+        why_not,
+    )
+
+
+def _pelvis_speed(points, hz, steps, force_hz):
+    """Measure the mean speed (m/s) of the pelvis while the runner is on the plates; of the whole recording without steps."""
+    if "pelvis" not in points:
+        return float("nan")
+    first, last = (steps[0].first / force_hz, steps[-1].end / force_hz) if steps else (0.0, np.inf)
+    times = np.arange(len(points["pelvis"])) / hz
+    return speed([points["pelvis"][(times >= first) & (times <= last)]], hz)
+
+
+def _noise(forces, hz):
+    """Measure the SD (N) of the vertical force of the worst plate while nobody is on any."""
+    busy = np.zeros(len(forces[0]) if forces else 0, bool)
+    for force in forces:
+        for first, end in force_plates.contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
+            busy[max(0, first - round(MARGIN_S * hz)) : end + round(MARGIN_S * hz)] = True
+    return max(float(force[~busy, 2].std()) for force in forces) if (~busy).sum() > MARGIN_S * hz else float("nan")
+
+
+def _describe(content, numbers, plates):
+    """Say type and size of each plate; one without frames has no size here."""
+    if not plates:
+        return {}
+    types = np.ravel(content["parameters"].get("FORCE_PLATFORM", {}).get("TYPE", {}).get("value", []))
+    sizes = [
+        " x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in plates
+    ]
+    known = dict(zip(numbers, sizes, strict=True)) if len(sizes) == len(numbers) else {}
+    return {
+        number: f"type {types[number - 1] if number <= len(types) else '?'}, {known.get(number, '?')} m"
+        for number in numbers
+    }
+
+
+def _body(parameters):
+    """Find mass (kg), height (m) and sex among a file's parameters: numbers that a runner can have, in the unit that gives one."""
+    body = {}
+    for group in parameters.values():
+        for name, entry in group.items():
+            values = np.ravel(entry.get("value", [])) if isinstance(entry, dict) else []
+            key, value = (
+                name.lower().replace("_", "").replace(" ", ""),
+                str(values[0]).strip() if len(values) == 1 else "",
+            )
+            if key in MASSES:
+                body |= _number("mass_kg", value, (1,))
+            elif key in HEIGHTS:
+                body |= _number("height_m", value, (1, 0.01, 0.001))
+            elif key in SEXES and value[:1].lower() in ("m", "f"):
+                body["sex"] = value[:1].lower()
+    return body
+
+
+def _number(column, text, units):
+    """Read a number in the first unit in which a runner can have it -> {column: text}, or nothing."""
+    low, high = LIMITS[column]
+    try:
+        fits = [float(text) * unit for unit in units if low <= float(text) * unit <= high]
+    except ValueError:
+        return {}
+    return {column: f"{fits[0]:.4g}"} if fits else {}

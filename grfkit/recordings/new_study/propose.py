@@ -1,0 +1,262 @@
+"""The values of a new study's file, from what its C3D files show; what they do not show is left blank.
+
+The study file is params/virtual.yaml with other values, so that it has every key that a study has.
+"""
+
+import json
+import math
+import re
+import textwrap
+from collections import Counter
+
+import numpy as np
+
+from grfkit.points import POINTS
+from grfkit.recordings.trials import LIMITS
+from grfkit.recordings.labels import match, near
+from grfkit.study.file import BLANK
+
+THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
+COMMENT_AT = 32  # column of the comments in a study file
+CLUSTERS = (
+    "Where the points are no markers but follow from a static trial, write `points: null` and `clusters:` as params/rbds.yaml "
+    "has it (a rigid cluster of markers for each segment, the joints' markers of the static trial)."
+)
+
+
+def values(name, looks, static, rows, notes):
+    """Propose the values of the study file: {(section, key): (text, comment)}; notes what was found and what is blank."""
+    theia = bool(_most(looks, "theia", "Theia3D's poses", notes))
+    first, found = (
+        "01_preprocess",
+        {
+            ("study", "name"): (json.dumps(name), ""),
+            ("study", "data"): ("null", "where the C3D files lie: DATA=DIR, or where they lay the last time"),
+            ("01_preprocess", "table"): (
+                f"{name}_trials.csv",
+                "beside this file; or trials.csv, in the folder of the C3D files",
+            ),
+        },
+    )
+    found |= _axes(looks, notes)
+    found[first, "plates"] = _plates(looks, notes)
+    found |= _rates(looks, theia, notes)
+    found[first, "points"], found[first, "theia"] = _points(looks, static, theia, notes)
+    found[first, "clusters"] = "null", ""
+    filtered = ("null", "Theia3D filters its poses itself")
+    found[first, "points_cutoff_hz"] = filtered if theia else ("20.0", "our choice for marker positions")
+    speeds = [float(row["speed_m_s"]) for row in rows if row["speed_m_s"]]
+    low, high = (min(speeds), max(speeds)) if len(speeds) == len(rows) else LIMITS["speed_m_s"]
+    limits = f"[{math.floor(10 * low) / 10}, {math.ceil(10 * high) / 10}]"
+    found[first, "speed_m_s"] = limits, "all; narrow it to the speed that you study"
+    found[first, "contact_threshold_n"] = _threshold(looks, notes)
+    about = f'{{data: "Recordings of the study {name}.", licence: "not stated", citation: "not stated"}}'
+    found["10_field", "about"] = about, "for the card of a model: fill it in before you pass one on"
+    return found | _split({row["runner"] for row in rows} - {""}, notes)
+
+
+def _blank(key, why, notes):
+    notes.blank.append(f"{key}: {why}")
+    return f'"{BLANK}"', f"blank: {why}"
+
+
+def _axes(looks, notes):
+    """Propose up, forward and treadmill."""
+    first, found = "01_preprocess", {}
+    up, moves = _most(looks, "up", "axis up", notes), _most(looks, "moves", "way of running", notes)
+    level = (
+        "across the plates, towards the points"
+        if any(each.plates for each in looks.values())
+        else "along which a body is longest"
+    )
+    found[first, "up"] = (
+        (f'"{up}"', f"the axis of the C3D files {level}")
+        if up
+        else _blank(f"{first}.up", "the signed axis of the C3D files that points up, such as +z", notes)
+    )
+    if moves == "overground":
+        found[first, "treadmill"] = "false", "the points travel"
+        found[first, "forward"] = "found", "from the path of the pelvis; or a signed axis of the C3D files"
+        notes.found["axes"] = (
+            f"up {up or BLANK}, forward found from the path of the pelvis; overground, since the points travel"
+        )
+        return found
+    forward = _most(looks, "forward", "axis forward", notes)
+    found[first, "treadmill"] = (
+        ("true", "the points stay in place") if moves else _blank(f"{first}.treadmill", "true or false", notes)
+    )
+    found[first, "forward"] = (
+        (f'"{forward}"', "where the feet point, and braking comes before propulsion")
+        if forward
+        else _blank(
+            f"{first}.forward",
+            "the running direction, a signed axis of the C3D files such as +x; or found, overground",
+            notes,
+        )
+    )
+    notes.found["axes"] = f"up {up or BLANK}, forward {forward or BLANK}; " + (
+        "a treadmill, since the points stay in place" if moves else "overground or a treadmill"
+    )
+    return found
+
+
+def _rates(looks, theia, notes):
+    """Propose how many frames of force a step of the recurrence takes: those of one frame of the points."""
+    point_hz = _most(looks, "point_hz", "rate of the points (Hz)", notes)
+    force_hz = _most(looks, "force_hz", "rate of the forces (Hz)", notes)
+    notes.found["points"] = f"{point_hz or 0:g} Hz, " + (
+        "Theia3D's segment poses" if theia else f"{len(_labels(looks))} markers"
+    )
+    notes.found["plates"] += f", {force_hz:g} Hz" if force_hz else ""
+    first, later = ("02_search", "frames_per_step"), ("08_generalisation", "frames_per_step")
+    if not force_hz or not point_hz:
+        return {key: _blank(".".join(key), "rate of the forces / rate of the points", notes) for key in (first, later)}
+    step = str(max(1, round(force_hz / point_hz)))
+    return {
+        first: (step, f"one step a frame of the points: {force_hz:g} / {point_hz:g} Hz; 1 is the literal recurrence"),
+        later: (step, ""),
+    }
+
+
+def _threshold(looks, notes):
+    """Propose the contact threshold (N): above the noise of unloaded plates, the median over the files."""
+    noise = [each.noise_n for each in looks.values() if not np.isnan(each.noise_n)]
+    threshold = max(THRESHOLD_N, 10 * math.ceil(NOISE_SD * np.median(noise) / 10)) if noise else THRESHOLD_N
+    notes.found["threshold"] = f"{threshold:.0f} N" + (
+        f" (SD of the unloaded plates: {np.median(noise):.1f} N)" if noise else ""
+    )
+    return f"{threshold:.1f}", f"{NOISE_SD} SD of the unloaded plates, {THRESHOLD_N:.0f} N at least; our choice"
+
+
+def fill(pattern, found, *, name):
+    """Put values, {(section, key): (text, comment)}, into the text of a study file without its section `laboratory`.
+
+    Raises ValueError where the text has no such key.
+    """
+    title = (
+        f'# Study {name}, proposed by `make new-study`. "{BLANK}" is a blank: fill it in. The ranges of 02 and the numbers of\n'
+        "# epochs are those of params/virtual.yaml.\n"
+    )
+    text = title + re.sub(r"\A(?:#.*\n)*", "", pattern.rstrip("\n") + "\n")
+    text = re.sub(r"(?ms)^laboratory:.*?(?=^\w)", "", text)
+    for (section, key), (value, comment) in found.items():
+        head, *rest = f"  {key}: {value}".split("\n", 1)
+        line = "\n".join([_line(head, comment), *rest])
+        block = re.search(rf"(?ms)^{section}:.*?(?=^\w|\Z)", text)
+        there = block and re.search(rf"(?m)^  {key}:.*\n(?:   +.*\n)*", block[0])
+        if not there:
+            raise ValueError(f"A study file has the key {section}.{key}; params/virtual.yaml has not. Put it back.")
+        start = block.start() + there.start()
+        text = text[:start] + line + "\n" + text[start + len(there[0]) :]
+    return text
+
+
+def _line(text, comment):
+    return f"{text:<{COMMENT_AT - 1}} # {comment}" if comment else text
+
+
+def _most(looks, name, what, notes):
+    """Take what most files show, among those that show anything, else None; notes the files that show something else."""
+    seen = {file: getattr(each, name) for file, each in looks.items()}
+    seen = {file: value for file, value in seen.items() if value != "" and value == value}  # NaN shows nothing
+    if not seen:
+        return None
+    (value, _), *others = Counter(seen.values()).most_common()
+    if others:
+        odd = [file.as_posix() for file in seen if seen[file] != value]
+        notes.check.append(f"{what}: {value} in most files, but {others[0][0]} in {len(odd)}, such as {odd[0]}")
+    return value
+
+
+def _plates(looks, notes):
+    """Propose which plates to read: all, or those that can be read in every file."""
+    kinds = Counter(tuple(each.plates.items()) for each in looks.values())
+    (plates, _), *others = kinds.most_common()
+    notes.found["plates"] = (
+        ", ".join(f"{count} of {kind}" for kind, count in Counter(kind for _, kind in plates).items()) or "none"
+    )
+    if others:
+        notes.check.append(
+            f"the plates are not the same in all files: {sum(count for _, count in others)} of {len(looks)} differ"
+        )
+    bad = {number: why for each in looks.values() for number, why in each.bad.items()}
+    if not bad:
+        return "null", "all; or a list of their numbers, from 1 on"
+    good = sorted(set.intersection(*(set(each.plates) for each in looks.values())) - set(bad))
+    notes.check += [f"plate {number} is left out: {why}" for number, why in sorted(bad.items())]
+    return json.dumps(good), f"plates {', '.join(map(str, sorted(bad)))} cannot be read"
+
+
+def _labels(looks):
+    """List the markers that more than half of the files have."""
+    counts = Counter(label for each in looks.values() for label in dict.fromkeys(each.labels))
+    return [label for label, count in counts.items() if count > len(looks) / 2]
+
+
+def _points(looks, static, theia, notes):
+    """Propose where the 11 points come from -> the values of `points` and `theia`, each with its comment."""
+    if theia:
+        notes.found["11 points"] = "from Theia3D's segment poses"
+        return ("null", "marker names, where the points are markers"), ("true", "Theia3D's 4x4 segment poses")
+    labels = _labels(looks)
+    found = match(labels)
+    notes.check += sorted({f"no Theia3D: {each.why_not}" for each in looks.values() if each.why_not})[:1]
+    lines = []
+    for point in POINTS:
+        label, sure = found.get(point, (BLANK, True))
+        like = ", ".join(near(point, labels))
+        comment = (
+            f"blank: no marker is surely this point{f'; similar: {like}' if like else ''}"
+            if label == BLANK
+            else ""
+            if sure
+            else "a marker beside the joint; a joint centre is better"
+        )
+        lines.append(_line(f"    {point}: {json.dumps(label, ensure_ascii=False)}", comment))
+        wanted = {label} if isinstance(label, str) else set(label)
+        absent = [file.as_posix() for file, each in looks.items() if label != BLANK and not wanted <= set(each.labels)]
+        if absent:
+            notes.check.append(f"marker {label} ({point}) is missing in {len(absent)} file(s), such as {absent[0]}")
+    lost = [point for point in POINTS if point not in found]
+    if lost:
+        notes.blank.append(
+            f"01_preprocess.points: no marker is surely {', '.join(lost)}. {CLUSTERS if static else ''}".rstrip()
+        )
+    beside = [f"{point} {label}" for point, (label, sure) in found.items() if not sure]
+    if beside:
+        notes.check.append(f"markers beside the joint stand for it: {', '.join(beside)}")
+    notes.found["11 points"] = f"{len(found)} are markers"
+    only = sorted({label for each in static.values() for label in each.labels} - set(labels))
+    remarks = [CLUSTERS] if lost and static else []
+    remarks += [f"Markers in the files: {', '.join(labels) or 'none'}"] if lost else []
+    remarks += [f"Only in static trials: {', '.join(only)}"] if lost and only else []
+    lines += [
+        line
+        for remark in remarks
+        for line in textwrap.wrap(
+            remark,
+            120,
+            initial_indent="    # ",
+            subsequent_indent="    #   ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    ]
+    markers = "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
+    return markers, ("false", "true: Theia3D's 4x4 segment poses in place of points")
+
+
+def _split(runners, notes):
+    """Propose how many runners are tested, so that some are left to train on: a fourth, four at most, as the paper."""
+    count = min(4, max(1, len(runners) // 4))
+    if len(runners) == 1:
+        notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
+    return {
+        ("01_preprocess", "test_runners"): ("null", "drawn by the seed; or a list of runners"),
+        ("01_preprocess", "n_test_runners"): (
+            str(count),
+            f"of {len(runners) or 'how many'} runners; the paper tests four",
+        ),
+        ("01_preprocess", "test_shoes"): ("null", "every shoe and lap of a test runner is tested"),
+        ("01_preprocess", "test_laps"): ("null", ""),
+    }

@@ -1,0 +1,184 @@
+"""Scaffold a study of your own recordings: params/NAME.yaml and params/NAME_trials.csv from a folder of C3D files, only read.
+
+    python -m grfkit.recordings.new_study.write --name mine --data DIR
+
+It proposes what the files show, leaves blank ("?" in the study file, an empty cell of the table) what only a person can know,
+and says which. What a file shows: scaffold_look and scaffold_labels; what is proposed from it: scaffold_trials and scaffold_propose.
+"""
+
+import argparse
+import csv
+import io
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from tqdm import tqdm
+
+from grfkit.recordings.new_study import propose
+from grfkit.recordings.trials import TRIAL_COLUMNS
+from grfkit.recordings.new_study.inspect import look
+from grfkit.recordings.new_study.runners import Notes, guess_runners, rows
+from grfkit.study.file import StudyError
+
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")
+FEW = 3  # files that a note names
+
+
+def scaffold(name, folder, *, params):
+    """Write params/NAME.yaml and params/NAME_trials.csv for the C3D files of a folder; returns what to tell the user.
+
+    Raises StudyError for a name that is not plain or taken, a folder without C3D files of running, or none that can be read;
+    then nothing is written.
+    """
+    folder, params = Path(folder), Path(params)
+    study, table = params / f"{name}.yaml", params / f"{name}_trials.csv"
+    _check(name, study, table)
+    files = find_files(folder)
+    looks, unread = _look_at_all(folder, files)
+    static = {file: looks.pop(file) for file in files if STATIC.search(file.stem) and file in looks}
+    if not looks:
+        raise StudyError(
+            f"A study needs recordings that can be read; of {len(files)} C3D file(s) of {folder} none of running "
+            "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
+        )
+    notes = Notes([f"{file.as_posix()}: {why}" for file, why in unread.items()])
+    found = len(looks)
+    if any(
+        each.plates for each in looks.values()
+    ):  # without a plate no stance; where no file has one, the table still shows them
+        notes.out += [f"{file.as_posix()}: no force plate" for file, each in looks.items() if not each.plates]
+        looks = {file: each for file, each in looks.items() if each.plates}
+    else:
+        notes.check.append(
+            "no file has a force plate that can be read: a study needs them, so export forces with the points"
+        )
+    trials = rows(looks, static, guess_runners(files), notes)
+    pattern = (params / "virtual.yaml").read_text(encoding="utf-8")
+    text = propose.fill(pattern, propose.values(name, looks, static, trials, notes), name=name)
+    _write({table: _csv(trials), study: text})
+    heading = f"{found} C3D file(s) of running and {len(static)} static trial(s) in {folder.as_posix()}"
+    if (folder / "trials.csv").is_file():
+        notes.check.append("the folder holds a trials.csv: to use it, write `table: trials.csv` in the study file")
+    return _tell(heading, notes, study, table)
+
+
+def find_files(folder):
+    """List the C3D files of a folder and its folders, as paths within it. Raises StudyError where there are none of running."""
+    if not folder.is_dir():
+        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
+    files = sorted(
+        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()
+    )
+    if all(STATIC.search(file.stem) for file in files):
+        raise StudyError(
+            f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
+            f"{', all named static or cal' if files else ''}. Export them there, or give another folder with DATA=DIR."
+        )
+    return files
+
+
+def _check(name, study, table):
+    """Check that a name is plain and nothing is there under it; what is there is never overwritten."""
+    if not PLAIN.fullmatch(name):
+        raise StudyError(f"A study's name is letters, digits, - and _; found {name!r}. Give it with NAME=mine.")
+    there = [path.as_posix() for path in (study, table) if path.exists()]
+    if there:
+        raise StudyError(
+            f"A study that exists is never overwritten; {' and '.join(there)} exist(s). "
+            "Give another NAME, or delete or rename what is there."
+        )
+    if not (study.parent / "virtual.yaml").is_file():
+        raise StudyError(
+            f"A new study is patterned on {study.parent / 'virtual.yaml'}; it does not exist. "
+            "Run from the project's folder."
+        )
+
+
+def _look_at_all(folder, files):
+    """Look at each file -> {file: Look}, {file: why it cannot be read}."""
+    looks, unread = {}, {}
+    for file in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
+        try:
+            looks[file] = look(folder / file)
+        except ValueError as error:
+            unread[file] = getattr(error, "fact", str(error))
+        except Exception as error:  # a file that breaks the format can fail anywhere; the others go on
+            unread[file] = f"not a C3D file as others are ({type(error).__name__}: {error}). Export it again"
+    return looks, unread
+
+
+def _csv(trials):
+    """Write the table as text; with a mark of UTF-8, by which Excel knows it."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, TRIAL_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(trials)
+    return "\ufeff" + text.getvalue()
+
+
+def _write(texts):
+    """Write all files or none: under temporary names first, then renamed."""
+    parts = {path: path.with_name(path.name + ".tmp") for path in texts}
+    done = []
+    try:
+        for path, text in texts.items():
+            parts[path].write_text(text, encoding="utf-8", newline="\n")
+        for path, part in parts.items():
+            os.replace(part, path)
+            done.append(path)
+    except BaseException:
+        for path in [*parts.values(), *done]:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _tell(heading, notes, study, table):
+    """Put together what the command prints."""
+    lines = [heading, *(f"  {name:<10} {text}" for name, text in notes.found.items())]
+    for title, items in (
+        ("Left out, without a row in the table:", notes.out),
+        ("Look at:", notes.check),
+        (f'Blank, for you to fill in {study.as_posix()} ("?") and {table.as_posix()} (empty cells):', notes.blank),
+    ):
+        lines += [title, *(f"  {item}" for item in items)] if items else []
+    lines += [
+        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. Then:",
+        f"  make reproduce STUDY={study.stem}",
+    ]
+    wrapped = (
+        textwrap.wrap(line, 120, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False)
+        for line in lines
+    )
+    return "\n".join(line for each in wrapped for line in each)
+
+
+def main(arguments=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m grfkit.recordings.new_study.write", description=__doc__.splitlines()[0])
+    parser.add_argument("--name", required=True, help="name of the study: letters, digits, - and _")
+    parser.add_argument("--data", required=True, help="folder of the C3D files; it is only read")
+    parser.add_argument("--params", default="params", type=Path, help="folder of the study files")
+    options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a label
+        stream.reconfigure(errors="replace")
+    try:
+        if not options.data:
+            raise StudyError(
+                "A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR."
+            )
+        print(scaffold(options.name, options.data, params=options.params))
+    except (ValueError, OSError) as error:  # StudyError is a ValueError
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

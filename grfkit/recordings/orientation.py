@@ -1,0 +1,165 @@
+"""Unit, axes and running direction of 11 points without a force plate: found from the runner's body and feet (field_speed)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import speed
+from grfkit.stances import tracks
+from grfkit.stances.checks import LEGS
+from grfkit.points import Excluded, Note
+
+LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
+HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
+ALONG = 0.9  # share of the way from the feet to the pelvis that lies along the axis up; .96 and more in the 66 recordings of rbds: our choice
+SLOWEST_M_S = 0.3  # slower is no travel, but somebody who stands: our choice
+AHEAD = 0.7  # cosine of the widest angle between where the feet point and where the runner goes, 45 degrees: our choice
+CROSSED_M = (
+    0.05  # by which a left point lies to the right of the right one, in the median: feet may cross by less: our choice
+)
+HEELS, TOES = ([POINTS.index(f"{side}_{end}") for side in "lr"] for end in ("heel", "toe"))
+ADVICE = (
+    "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
+    "or change the sign of one axis."
+)
+
+
+class Oriented(NamedTuple):
+    """Points (F, 11, 3) m in AP, ML, V; how the runner moved, and how that was found."""
+
+    points: np.ndarray
+    treadmill: bool
+    speed_m_s: float  # of the belt, or of the pelvis overground
+    notes: list  # of Note
+
+
+def find_unit(points):
+    """Find the unit of points (F, 11, 3) by the length of the legs -> metres for each unit, its name. Raises ValueError for none."""
+    leg = leg_length(points)
+    for name, metres in c3d.METRES.items():
+        if LEG_M[0] <= leg * metres <= LEG_M[1]:
+            return metres, name
+    raise ValueError(
+        f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long; here they are {leg:.4g}, which fits neither m, cm nor mm. "
+        "Check that the columns are those of hip, knee and ankle, and the unit."
+    )
+
+
+def leg_length(points):
+    """Measure thigh and shank together of points (F, 11, 3), in their unit: the median over frames, the mean of both legs."""
+    return float(sum(np.nanmedian(np.linalg.norm(points[:, a] - points[:, b], axis=1)) for a, b in LEGS) / 2)
+
+
+def orient(points, rate_hz, *, treadmill=None, declared=False):
+    """Turn points (F, 11, 3) m into the runner's axes; returns Oriented.
+
+    Up is the axis along which the pelvis is above the feet. Overground, forward is the pelvis' path; on a treadmill it is where the
+    pelvis goes as seen from the planted foot, and of somebody who stands, where the feet point. `treadmill` None is found: there the
+    planted foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they are only checked. Raises
+    ValueError where up does not show, for a runner who turns, and where what is found contradicts itself. Source: our choice, from
+    physics; an axis of the file is taken where forward is nearly along it (tracks.aligned).
+    """
+    up, above = _find_up(points)
+    if declared and up != "+z":
+        raise ValueError(
+            "In columns _ap, _ml and _v, V points up; here the pelvis is above the feet along "
+            f"{up[0]}{'xyz'.index(up[1]) + 1} of the three. Order the columns, or name them _x, _y and _z: then the axes are found."
+        )
+    basis = c3d.axes("found", up)
+    level = points @ basis.T
+    speed.check_straight(level, rate_hz)
+    pelvis, foot = (measure(level, rate_hz) for measure in (speed.pelvis_velocity, speed.planted_velocity))
+    stands = np.linalg.norm(pelvis - foot) < SLOWEST_M_S
+    found = bool(np.linalg.norm(foot) > np.linalg.norm(pelvis) and not stands)
+    belt = found if treadmill is None else treadmill
+    ahead, why = (
+        (np.array([1.0, 0, 0]), "as the columns say") if declared else _find_ahead(level, pelvis - foot, belt, stands)
+    )
+    turned = level @ np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]]).T
+    check_body(turned, advice=ADVICE)
+    said = ", as given" if treadmill is not None else ""
+    notes = [
+        Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
+        Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),
+        Note(
+            f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot "
+            f"moves at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)",
+            is_warning=belt != found,
+        ),
+    ]
+    return Oriented(
+        turned,
+        belt,
+        speed.speed(turned, rate_hz, treadmill=belt),
+        notes + speed.slope_note(turned, rate_hz, treadmill=belt),
+    )
+
+
+def check_body(points, *, advice):
+    """Check that points (F, 11, 3) m in AP, ML, V are a runner's: size, toes ahead of heels, left on the left.
+
+    Raises ValueError where they are not; `advice` ends its message.
+    """
+    leg, height = leg_length(points), np.nanmedian(points[:, 0, 2] - points[:, HEELS + TOES, 2].mean(axis=1))
+    if not (LEG_M[0] <= leg <= LEG_M[1] and HEIGHT_M[0] <= height <= HEIGHT_M[1]):
+        raise ValueError(
+            f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long, and the pelvis is {HEIGHT_M[0]} to {HEIGHT_M[1]} m above "
+            f"the feet; here they are {leg:.3g} and {height:.3g} m. Check the unit and the axis up."
+        )
+    feet = np.nanmean(points[:, TOES] - points[:, HEELS], axis=(0, 1))
+    if feet[0] < AHEAD * np.hypot(feet[0], feet[1]):
+        raise ValueError(
+            "Feet point where the runner goes; here they point "
+            f"{np.degrees(np.arctan2(abs(feet[1]), feet[0])):.0f} degrees off it. {advice}"
+        )
+    width = dict(
+        zip([name[2:] for name in POINTS[1:6]], np.nanmedian(points[:, 1:6, 1] - points[:, 6:, 1], axis=0), strict=True)
+    )
+    wrong = [
+        f"{name} ({-100 * wide:.0f} cm)" for name, wide in width.items() if wide < (0 if name == "hip" else -CROSSED_M)
+    ]
+    if wrong:
+        raise ValueError(
+            f"Left points are on the left; here they are on the right of the right ones: {', '.join(wrong)}. {advice}"
+        )
+
+
+def _find_up(points):
+    """Find the signed axis from the feet to the pelvis of points (F, 11, 3) m -> its name, how far (m)."""
+    way = np.nanmedian(points[:, 0] - points[:, HEELS + TOES].mean(axis=1), axis=0)
+    axis = int(np.argmax(np.abs(way)))
+    if not abs(way[axis]) >= ALONG * np.linalg.norm(way):
+        raise ValueError(
+            f"One axis of a recording points up; here the pelvis is {', '.join(f'{each:+.2f}' for each in way)} m from the feet along "
+            "the three. Turn the axes so that one is vertical."
+        )
+    return ("+" if way[axis] > 0 else "-") + "xyz"[axis], abs(way[axis])
+
+
+def _find_ahead(level, relative, belt, stands):
+    """Find the running direction (3,) of points (F, 11, 3) m, V up, and say how.
+
+    `relative` (2,) m/s is the pelvis' velocity as seen from the planted foot.
+    """
+    if stands:
+        return tracks.aligned(
+            np.nanmean(level[:, TOES] - level[:, HEELS], axis=(0, 1))[:2]
+        ), "where the feet point: nobody is seen to travel"
+    if belt:
+        return tracks.aligned(relative), "against which the planted foot moves, and where the feet point"
+    try:
+        return tracks.heading(level), "along the pelvis' path, and where the feet point"
+    except Excluded:
+        raise ValueError(
+            "Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording."
+        ) from None
+
+
+def _name(direction):
+    """Name a direction (3,) by a signed axis, or by its components."""
+    axis = int(np.argmax(np.abs(direction)))
+    if abs(direction[axis]) > 1 - 1e-9:
+        return ("+" if direction[axis] > 0 else "-") + "xyz"[axis]
+    return "(" + ", ".join(f"{each:.2f}" for each in direction) + ")"

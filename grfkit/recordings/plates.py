@@ -1,0 +1,168 @@
+"""Force plates: their zero level, contacts, steps over several plates, and what a runner weighs."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from grfkit.points import GRAVITY
+
+SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
+LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
+UNLOADED_N = 30.0  # how far unloaded frames may lie from the lowest tenth: our choice
+WINDOW_S = 1.0  # the zero level is read anew in each second: our choice, two steps or more of running
+NEIGHBOURS_M = 0.1  # a foot may stand on two plates that lie no further apart: our choice
+STANDING_N = 150.0  # a second that never comes so near to zero is loaded throughout: our choice
+LOW_SHARE = 0.1  # of its peak: below this the vertical force of a stance does not stay for long; our choice
+LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
+
+
+class Contact(NamedTuple):
+    """One step on the plates: frames first to end (exclusive), each plate's own part of it, and all plates that feel it."""
+
+    first: int
+    end: int
+    parts: list  # (number of the plate, first, end)
+    plates: frozenset
+
+
+def zeroed(plate, hz):
+    """Take offset and drift away from a c3d.Plate: from its force, and so from its centre of pressure."""
+    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)  # as linear in what the plate reads as its force is
+    level = zero_level(np.column_stack([plate.force, moments]), plate.force[:, 2], hz)
+    force = plate.force - level[:, :3]
+    return replace(plate, force=force, cop=(moments - level[:, 3:]) / np.where(force[:, 2:] == 0, np.nan, force[:, 2:]))
+
+
+def zero_level(values, vertical, hz):
+    """Estimate what a plate reads when unloaded, offset and drift: (T, C) from its values (T, C) and its vertical force (T,) N.
+
+    In each second it is the median over the unloaded frames, those near the lowest tenth of the vertical force; between
+    seconds it is interpolated (our choice). A second that is loaded throughout takes the level of those beside it.
+    """
+    windows = np.array_split(np.arange(len(values)), max(1, round(len(values) / hz / WINDOW_S)))
+    lows = np.array([np.quantile(vertical[frames], 0.1, method="lower") for frames in windows])
+    centres, levels = [], []
+    for frames, low in zip(windows, lows, strict=True):
+        if low - lows.min() < STANDING_N:
+            unloaded = frames[np.abs(vertical[frames] - low) < UNLOADED_N]
+            centres.append(unloaded.mean())
+            levels.append(np.median(values[unloaded], axis=0))
+    return np.stack([np.interp(np.arange(len(values)), centres, level) for level in np.transpose(levels)], axis=1)
+
+
+def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
+    """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
+
+    A run that stays under `smallest_n` is noise; two that a short dropout parts are one contact. Returns a list of (first, end), end
+    exclusive.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
+    runs = []
+    for first, end in edges.reshape(-1, 2):
+        if vertical[first:end].max() <= smallest_n:
+            continue
+        if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:
+            first = runs.pop()[0]
+        runs.append((int(first), int(end)))
+    return runs
+
+
+def steps(plates, *, threshold_n, rate_hz, longest_s):
+    """Find the steps on several plates (c3d.Plate, zeroed): contacts on neighbours that overlap in time are parts of one.
+
+    Returns a list of Contact in order of time. A runner has one foot on the ground: two plates loaded at once are one step
+    over both, unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of
+    another's step.
+    """
+    forces = [plate.force[:, 2] for plate in plates]
+    beside = [
+        [one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in range(len(plates))]
+        for one in range(len(plates))
+    ]
+    parts = sorted(
+        (first, end, number)
+        for number, force in enumerate(forces)
+        for first, end in contacts(force, threshold_n=threshold_n, rate_hz=rate_hz)
+    )
+    found, alone = [], []
+    for first, end, number in parts:
+        part = Contact(first, end, [(number, first, end)], frozenset([number]))
+        last = found[-1] if found else None
+        if end - first > longest_s * rate_hz:
+            alone.append(part)
+        elif (
+            last
+            and first <= last.end + LONGEST_DROPOUT_S * rate_hz
+            and any(beside[number][other] for other in last.plates)
+        ):
+            found[-1] = Contact(last.first, max(last.end, end), last.parts + part.parts, last.plates | part.plates)
+        else:
+            found.append(part)
+    for number, force in enumerate(
+        forces
+    ):  # a plate that a foot only touches counts where its neighbour carries the foot
+        for first, end in (
+            contacts(force, threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0) if any(beside[number]) else []
+        ):
+            found = [
+                step._replace(plates=step.plates | {number})
+                if step.first <= first and end <= step.end and any(beside[number][other] for other in step.plates)
+                else step
+                for step in found
+            ]
+    return sorted(found + alone)
+
+
+def gap(one, two):
+    """Measure how far (m) two plates lie apart, along the edges of either; corners (4, 3) m each. Negative where they overlap."""
+    return min(beyond(corner, plate) for corners, plate in ((one, two), (two, one)) for corner in corners)
+
+
+def beyond(place, corners):
+    """Measure how far (m) a place (3,) lies beyond the edges of a plate (4, 3), along its own edges; negative is inside."""
+    reach = []
+    for edge in (corners[1] - corners[0], corners[3] - corners[0]):
+        length = np.linalg.norm(edge[:2])
+        along = (place - corners[0])[:2] @ edge[:2] / length
+        reach += [-along, along - length]
+    return max(reach)
+
+
+def longest_low(vertical):
+    """Count the frames of the longest time that the vertical force (T,) of a contact stays below a tenth of its peak."""
+    return int(np.diff(np.concatenate([[-1], _loaded(vertical), [len(vertical)]])).max()) - 1
+
+
+def middle(vertical):
+    """Find the middle frame of a contact's vertical force (T,), leaving out what stays below a tenth of its peak."""
+    loaded = _loaded(vertical)
+    return int(loaded[0] + loaded[-1]) // 2
+
+
+def _loaded(vertical):
+    return np.flatnonzero(vertical > LOW_SHARE * vertical.max())
+
+
+def weigh(vertical, steps, *, hz):
+    """Weigh a runner: the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
+
+    `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in a row on,
+    whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which is less sure. Mean
+    force / g is the mass, since over whole strides the body neither rises nor sinks. Source: our choice.
+    """
+    impulse, duration, run = 0.0, 0.0, []
+    for first, end in [*steps, (np.inf, np.inf)]:
+        if run and not 0 < first - run[-1][1] < LONGEST_FLIGHT_S * hz:
+            count = len(run) - 1
+            last = count - count % 2 if count > 1 else count
+            impulse += vertical[run[0][0] : run[last][0]].sum() / hz
+            duration += (run[last][0] - run[0][0]) / hz
+            run = []
+        run.append((first, end))
+    return impulse, duration
+
+
+def mass(impulse, duration):
+    """Turn what `weigh` summed into kg; NaN where nothing was weighed."""
+    return impulse / duration / GRAVITY if duration else float("nan")

@@ -1,0 +1,115 @@
+"""How runner, planted foot and belt move, from the 11 points alone: speed, treadmill or ground, incline.
+
+A planted foot rests on what it runs over: on the ground it stands still, on a treadmill it goes backwards with the belt. Points are
+(F, 11, 3) m with V up; their horizontal axes may lie anyhow, but for `slope_note`.
+"""
+
+import numpy as np
+
+from grfkit.stances.checks import FEET
+from grfkit.points import Note
+from grfkit.stances.tracks import SHORTEST_PATH_M
+
+LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice
+SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: a fifth of the shortest stances: our choice
+SAME, ROUNDS = (
+    0.10,
+    3,
+)  # of the running speed, by which heel and toe of a planted foot may be off its speed: our choice, .05 to .20 were tried
+FEWEST = 0.03  # share of frames that are taken for planted at least, however noisy they are: our choice
+WINDOW_S, FAST_M_S = (
+    0.5,
+    0.6,
+)  # over which the pelvis is seen to travel, and how fast; on a treadmill it sways by less: our choice
+FEW, STRAIGHT = (
+    0.1,
+    0.9,
+)  # share of such windows that are looked at, and of their way that leads ahead (.9: a bend of 90 degrees): our choice
+ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: the mean over the 66 recordings of rbds, whose belt is level
+SLOPE_DEG = (
+    3.0  # of belt or ground, from which on it is said: our choice; the level belts of rbds are measured within 1.5
+)
+MEDIAN_SE = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean, of normal deviates
+
+
+def pelvis_velocity(points, rate_hz):
+    """Measure the mean horizontal velocity (2,) m/s of the pelvis, from where it was first seen to where it was last."""
+    seen = np.flatnonzero(np.isfinite(points[:, 0]).all(axis=1))
+    return (points[seen[-1], 0, :2] - points[seen[0], 0, :2]) * rate_hz / (seen[-1] - seen[0])
+
+
+def planted_velocity(points, rate_hz):
+    """Measure the horizontal velocity (2,) m/s of the planted foot, a median. Raises ValueError where no foot is seen for long enough."""
+    return np.median(_planted(points, rate_hz), axis=0)[:2]
+
+
+def speed(points, rate_hz, *, treadmill):
+    """Measure the speed (m/s): the belt's, which is that of the planted foot, or the pelvis' overground."""
+    return float(np.linalg.norm((planted_velocity if treadmill else pelvis_velocity)(points, rate_hz)))
+
+
+def check_straight(points, rate_hz):
+    """Check that the pelvis travels one way, if it does: raises ValueError for a runner who turns."""
+    window = max(1, round(WINDOW_S * rate_hz))
+    ways = points[window:, 0, :2] - points[:-window, 0, :2]
+    fast = ways[np.linalg.norm(ways, axis=1) > FAST_M_S * WINDOW_S]  # NaN is not
+    if (
+        len(fast) > FEW * len(ways)
+        and np.linalg.norm(fast.mean(axis=0)) < STRAIGHT * np.linalg.norm(fast, axis=1).mean()
+    ):
+        raise ValueError("A recording goes one way; here the runner turns. Cut it into a file for each way.")
+
+
+def slope_note(points, rate_hz, *, treadmill):
+    """Say where belt or path is inclined, or the axis up is, in points (F, 11, 3) m in AP, ML, V: a list of one Note or none."""
+    degrees, doubt = (_belt_slope if treadmill else _path_slope)(points, rate_hz)
+    if abs(degrees) - doubt <= SLOPE_DEG:
+        return []
+    return [
+        Note(
+            f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about {abs(degrees):.0f} degrees, or the "
+            "axis up is tilted; an incline is not handled: forces are those of level running",
+            is_warning=True,
+        )
+    ]
+
+
+def _belt_slope(points, rate_hz):
+    """Measure by how many degrees a belt goes up, and two standard errors of it: uphill a planted foot sinks on its way back."""
+    planted = _planted(points, rate_hz)
+    along, _, rise = np.median(planted, axis=0)
+    error = MEDIAN_SE * planted[:, 2].std() / np.sqrt(len(planted)) / np.hypot(along, rise)
+    return ROLL_DEG - np.degrees(np.arctan2(rise, -along)), np.degrees(2 * error)
+
+
+def _path_slope(points, rate_hz):
+    """Measure by how many degrees the pelvis' path goes up; 0 where it is too short to show it."""
+    path = points[np.isfinite(points[:, 0]).all(axis=1), 0]
+    return np.degrees(np.arctan(np.polyfit(path[:, 0], path[:, 2], 1)[0])) if np.ptp(
+        path[:, 0]
+    ) > SHORTEST_PATH_M else 0.0, 0.0
+
+
+def _planted(points, rate_hz):
+    """Give the velocities (N, 3) m/s of planted feet, means of heel and toe: first of the lowest frames, then of all that move alike."""
+    feet = points[:, list(FEET.values())]  # (F, foot, heel and toe, 3)
+    velocity = _velocity(feet, rate_hz)
+    height = np.where(np.isfinite(velocity).all(axis=(2, 3)), feet[..., 2].mean(axis=2), np.nan)
+    if np.isnan(height).all():
+        raise ValueError(
+            f"A foot is seen for {2 * SPREAD_S:.2f} s on end at least; here it never is. Track it again, or leave the recording out."
+        )
+    chosen, pelvis = height <= np.nanquantile(height, LOW, axis=0), pelvis_velocity(points, rate_hz)
+    for _ in range(ROUNDS):
+        middle = np.median(velocity[chosen].mean(axis=1), axis=0)[:2]
+        off = np.linalg.norm(velocity[..., :2] - middle, axis=3).max(axis=2)  # (F, foot), NaN where not seen
+        chosen = off <= max(SAME * np.linalg.norm(pelvis - middle), np.nanquantile(off, FEWEST))
+    return velocity[chosen].mean(axis=1)
+
+
+def _velocity(places, rate_hz):
+    """Differentiate places (F, ...) m over 2 SPREAD_S, so that jitter of cameras does not hide what moves alike -> m/s, NaN at the ends."""
+    spread = max(1, round(SPREAD_S * rate_hz))
+    velocity = np.full(places.shape, np.nan)
+    velocity[spread:-spread] = (places[2 * spread :] - places[: -2 * spread]) * rate_hz / (2 * spread)
+    return velocity

@@ -1,0 +1,250 @@
+"""Put the results of grfkit.evaluation.agreement into words: what may be concluded and what not. No sentence stands but by a result."""
+
+import numpy as np
+import pandas as pd
+
+from grfkit.points import DIRECTION_NAMES
+from grfkit.reports.words import FEATURES, missing, number, p_value
+
+GOOD, POOR = 0.75, 0.5  # of an ICC: Koo & Li 2016
+OPEN = "open: neither a difference nor agreement is shown"
+
+
+def judge(differs, low, high, bound, equivalent):
+    """Say what a test and an interval (low, high) against a bound, all in %, allow to say of a mean difference."""
+    if equivalent:
+        return f"differs, but by less than {bound:g} %" if differs else f"agrees on average within {bound:g} %"
+    if differs:
+        beyond = low > bound or high < -bound
+        return f"differs by more than {bound:g} %" if beyond else f"differs; whether by more than {bound:g} % is open"
+    return OPEN
+
+
+def features(tests, equivalence, *, alpha):
+    """Give the verdict of each feature; `tests` and `equivalence` as agreement gives them. Returns a row for each."""
+    rows = []
+    for row in tests.merge(equivalence, on="feature").to_dict("records"):
+        differs = row["p_runners"] <= alpha
+        verdict = judge(differs, row["low_pct"], row["high_pct"], row["bound_pct"], row["equivalent"])
+        mixed = differs if missing(row["p_mixed"]) else row["p_mixed"] <= alpha
+        rows.append(
+            {
+                "about": _name(row["feature"]),
+                "differs_stances": row["p_stances"] <= alpha,
+                "differs_runners": differs,
+                "differs_mixed": mixed,
+                "equivalent": row["equivalent"],
+                "verdict": verdict,
+                "because": f"runners: {p_value(row['p_runners'])}, mixed model: {p_value(row['p_mixed'])}, stances: "
+                f"{p_value(row['p_stances'])}; {100 * (1 - 2 * alpha):g} % interval "
+                f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % "
+                f"(TOST: {p_value(row['p'])})",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def curves(pooled, runners, bands):
+    """Give the verdict of each direction from its tests over stances and over runners and its band, {direction: ...} each."""
+    rows = []
+    for direction, band in bands.items():
+        differs, inside = bool(runners[direction].clusters), band.inside
+        beyond = np.abs(band.mean) - band.half > band.bound
+        parts = [
+            f"equivalent over {'the whole' if inside.all() else f'{100 * inside.mean():.0f} %'} of stance"
+            if inside.any()
+            else "equivalent nowhere"
+        ]
+        parts += [f"differs by more than the bound at {intervals(beyond)} %"] if beyond.any() else []
+        parts += ["differs, but by less than the bound"] if differs and inside.all() else []
+        parts += ["in the rest a larger difference is not ruled out"] if not (inside | beyond).all() else []
+        rows.append(
+            {
+                "about": DIRECTION_NAMES[direction],
+                "differs_stances": bool(pooled[direction].clusters),
+                "differs_runners": differs,
+                "equivalent": bool(inside.all()),
+                "verdict": "; ".join(parts),
+                "because": f"intervals over runners: {_clusters(runners[direction])}; over stances: "
+                f"{_clusters(pooled[direction])}; bound ± {number(band.bound, 3)} BW",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def table(verdicts, by_direction):
+    """Lay out the verdicts of features and of directions as the table verdicts.csv."""
+    return pd.concat([verdicts, by_direction]).drop(columns="differs_mixed")
+
+
+def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
+    """Write the page of conclusions in Markdown; `verdicts` and `by_direction` as features and curves give them."""
+    names = limits["feature"].map(_name).tolist()
+    lines = [
+        "| | differs, over stances | differs, over runners | equivalent | what may be said |",
+        "|:---|:---|:---|:---|:---|",
+    ]
+    rows = table(verdicts, by_direction).to_dict("records")
+    lines += [
+        f"| **{row['about']}** | {_yes(row['differs_stances'])} | {_yes(row['differs_runners'])} | {_yes(row['equivalent'])} | "
+        f"{row['verdict']} |"
+        for row in rows
+    ]
+    lines += ["", "By these numbers:", "", *(f"- {row['about']}: {row['because']}" for row in rows), "", "And:"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *(
+                f"- {sentence}"
+                for sentence in (
+                    _unit(table(verdicts, by_direction), limits),
+                    _mixed(verdicts),
+                    _not_agreement(verdicts, alpha),
+                    _small(verdicts),
+                    _single(names, limits, equivalence, alpha),
+                    _individual(verdicts, icc, alpha),
+                    _many(verdicts, alpha),
+                )
+                if sentence
+            ),
+        ]
+    )
+
+
+def intervals(inside):
+    """Write where nodes (Q,) are True as intervals in % of stance: 0–12, 40–100; a single node by its place."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
+    percent = 100 / (len(inside) - 1)
+    return ", ".join(_interval(start * percent, (end - 1) * percent) for start, end in edges.reshape(-1, 2))
+
+
+def _unit(verdicts, limits):
+    """Say where the unit of analysis decides, and how many independent stances the stances are worth."""
+    too_many = _listed(verdicts["about"][verdicts["differs_stances"] & ~verdicts["differs_runners"]])
+    only_runners = _listed(verdicts["about"][~verdicts["differs_stances"] & verdicts["differs_runners"]])
+    worth = limits["stances"] / (1 + (limits["stances"] / limits["runners"] - 1) * limits["between_share"])
+    parts = [
+        f"**The unit is the runner.** {limits['stances'].max()} stances of {limits['runners'].max()} runners tell as much of a "
+        f"mean difference as {_few(worth.min(), worth.max())} independent ones."
+    ]
+    parts += (
+        [f"Stances taken as independent would report a difference that runners do not bear out: {too_many}."]
+        if too_many
+        else []
+    )
+    parts += [f"Over runners alone differ: {only_runners}."] if only_runners else []
+    parts += [] if too_many or only_runners else ["Here both levels give the same answers."]
+    return " ".join(parts)
+
+
+def _mixed(verdicts):
+    """Say where the mixed model and the test of runners' means part."""
+    parted = _listed(verdicts["about"][verdicts["differs_mixed"] != verdicts["differs_runners"]])
+    return (
+        f"**The mixed model parts from the test of means**, so that the answer hangs on the method: {parted}."
+        if parted
+        else ""
+    )
+
+
+def _not_agreement(verdicts, alpha):
+    """Say of which features a p above alpha is no agreement, and of which agreement is shown."""
+    undecided, shown = (
+        _listed(verdicts["about"][rows]) for rows in (verdicts["verdict"] == OPEN, verdicts["equivalent"])
+    )
+    return " ".join(
+        [
+            f"**p > {number(alpha, 2)} is not agreement.**",
+            f"Neither different nor shown to agree: {undecided}."
+            if undecided
+            else "Of each feature either a difference or agreement is shown.",
+            f"Shown to agree on average within the bound: {shown}."
+            if shown
+            else "No feature is shown to agree on average.",
+        ]
+    )
+
+
+def _small(verdicts):
+    """Say which differences are there but within the bound."""
+    small = _listed(verdicts["about"][verdicts["equivalent"] & verdicts["differs_runners"]])
+    return f"**A difference need not matter.** Different, yet within the bound: {small}." if small else ""
+
+
+def _single(names, limits, equivalence, alpha):
+    """Say how far single stances of new runners may be off."""
+    unit = limits["feature"].map(equivalence.set_index("feature")["measured_mean"]) / 100
+    spans = ", ".join(
+        f"{name} {_span(low, high, 0)} %"
+        for name, low, high in zip(names, limits["low"] / unit, limits["high"] / unit, strict=True)
+    )
+    return (
+        f"**A mean is not a stance.** Of single stances of new runners, {100 * (1 - alpha):g} % are expected within these "
+        f"errors, of the measured mean: {spans}."
+    )
+
+
+def _individual(verdicts, icc, alpha):
+    """Say for which features runners keep their own values, and where means agree but runners do not."""
+    low = icc.set_index(icc["feature"].map(_name))["low"]
+    values = ", ".join(
+        f"{_name(row['feature'])} {number(row['icc_a1'], 2)} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
+        for row in icc.to_dict("records")
+    )
+    good = _listed(low.index[low >= GOOD])
+    apart = _listed(name for name in verdicts["about"][verdicts["equivalent"]] if low[name] < POOR)
+    return (
+        f"**A mean is not a runner.** ICC(A,1) of runners' means with its {100 * (1 - alpha):g} % interval: {values}. "
+        + (
+            f"At least good ({number(GOOD, 2)}) by the lower end: {good}."
+            if good
+            else f"By the lower end none is good ({number(GOOD, 2)})."
+        )
+        + (
+            f" The mean agrees, but runners are not told apart (lower end under {number(POOR, 1)}): {apart}."
+            if apart
+            else ""
+        )
+    )
+
+
+def _many(verdicts, alpha):
+    """Say what several tests at one level mean."""
+    n = len(verdicts)
+    return (
+        (
+            f"**{n} tests at {number(alpha, 2)} each**, uncorrected as in the paper: if none differed in truth, at least one would be "
+            f"found different in up to {100 * min(1, n * alpha):.0f} % of such studies."
+        )
+        if n > 1
+        else ""
+    )
+
+
+def _name(feature):
+    return FEATURES[feature].split(" /")[0]
+
+
+def _listed(names):
+    return ", ".join(names)
+
+
+def _yes(value):
+    return "yes" if value else "no"
+
+
+def _span(low, high, decimals):
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+def _few(low, high):
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+
+
+def _clusters(test):
+    return ", ".join(f"{_interval(start, end)} %" for start, end, _ in test.clusters) or "none"
+
+
+def _interval(start, end):
+    return f"{start:.0f}" if round(start) == round(end) else f"{start:.0f}–{end:.0f}"

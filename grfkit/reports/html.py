@@ -1,0 +1,234 @@
+"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML.
+
+The report adds no script; an animation brings its own.
+"""
+
+import re
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+from latex2mathml.converter import convert as mathml
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+TEMPLATES = Path(__file__).with_name("templates")  # the one place that says where templates and style lie
+STYLE = TEMPLATES / "report.css"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="grfkit {kind}">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body class="{kind}">
+<a class="skip" href="#content">Skip to the content</a>
+<header>{header}</header>
+<main id="content" tabindex="-1">
+{body}
+</main>
+{footer}
+</body>
+</html>
+"""
+CELLS = """{%- extends 'classic/base.html.j2' -%}
+{%- block input -%}
+{%- if 'injected-parameters' in cell.metadata.tags -%}
+<p class="label">parameters of this study</p>{{ super() }}
+{%- else -%}
+<details{{ ' open' if cell.metadata.nbgrader }}><summary>code</summary>{{ super() }}</details>
+{%- endif -%}
+{%- endblock -%}
+{%- block data_svg -%}
+<img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}" alt="{{ output.metadata.alt | escape_html }}">
+{%- endblock -%}
+{%- block data_html -%}
+{{ super() | focusable }}
+{%- endblock -%}"""
+SCROLLED = (
+    'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
+)
+WIDGET = "application/vnd.jupyter.widget-view+json"
+BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
+CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
+INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
+MARKUP = re.compile(r"[*_`#>|$]|!?\[|\]\([^)]*\)|<[^>]*>")
+
+
+class _MathRenderer(IPythonRenderer):
+    """Markdown with MathML where nbconvert leaves TeX to a script from the network."""
+
+    def inline_math(self, body):
+        return mathml(body)
+
+    def block_math(self, body):
+        return f'<span class="formula" {SCROLLED.format("formula")}>{mathml(body, display="block")}</span>'
+
+    def latex_environment(self, name, body):
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def table(self, text):
+        return focusable(f'<div class="scroll"><table>\n{text}</table></div>\n')
+
+
+def markdown(source):
+    """Return Markdown with TeX formulas as HTML with MathML."""
+    renderer = _MathRenderer(escape=False, exclude_anchor_links=True)
+    return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def page(title, body, *, header, footer="", kind="report"):
+    """Return a whole page around `body`, the main part, its style inside; `kind` is report, study or studies.
+
+    `header` holds a nav element, `footer` a footer element or nothing.
+    """
+    return PAGE.format(
+        title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind
+    )
+
+
+def notebook_page(notebook, record):
+    """Return an executed notebook as one page; `record` is its provenance (report.run)."""
+    clean_outputs(notebook)
+    describe_images(notebook)
+    exporter = HTMLExporter(
+        raw_template=CELLS,
+        filters={"markdown2html": markdown, "focusable": focusable},
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    return page(
+        f"{title(notebook) or 'Notebook'} - {record['notebook']}", body, header=_head(record), footer=_foot(record)
+    )
+
+
+def focusable(html):
+    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty; long names of columns may break.
+
+    pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
+    """
+    if "<table" not in html:
+        return html
+    html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
+    html = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</th>)", lambda name: name[0].replace("_", "_<wbr>"), html)
+    return html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
+
+
+def _head(record):
+    above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index of the study")
+    return (
+        f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
+        f"{escape(record['study_file'])} · seed {record['seed']} · {record['duration_s']:.1f} s</span>"
+    )
+
+
+def _foot(record):
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return (
+        f"<footer><p>Started {record['started'][:19].replace('T', ' ')} UTC; commit {escape(record['commit'])}; "
+        f"study file SHA-256 {record['study_sha256'][:12]}. {escape(versions)}.</p></footer>"
+    )
+
+
+def title(notebook):
+    """Return the first heading of a notebook, None where there is none."""
+    headings = (re.search(r"^# +(.+)$", cell.source, re.M) for cell in notebook.cells if cell.cell_type == "markdown")
+    return next((found[1].strip() for found in headings if found), None)
+
+
+def clean_outputs(notebook):
+    """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine.
+
+    A widget that brings a page or a picture with it (explore.Shown) leaves that.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    output.text = clean_text(output.text)
+                elif {"text/html", "image/png"} & set(output.get("data", {})):
+                    output.data.pop(WIDGET, None)
+            cell.outputs = [output for output in cell.outputs if _belongs(output)]
+
+
+def _belongs(output):
+    if output.output_type == "stream":
+        return bool(output.text.strip())
+    data = output.get("data", {})
+    return WIDGET not in data and "application/javascript" not in data
+
+
+def clean_text(text):
+    """Return a terminal's text as it reads in the end: no progress bars, no overwritten lines, no paths of the machine."""
+    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").replace("\x1b[A", "").split("\n")]
+    text = BAR.sub("", "\n".join(lines))
+    return INSTALLED.sub("", CELL_FILE.sub("cell", text)).replace(str(Path.home()), "~")
+
+
+def describe_images(notebook):
+    """Give, in place, each figure its alternative text: metadata `alt` of output or cell, else the caption before it.
+
+    The caption is the last paragraph of the Markdown cell before the figure (our choice: the sentence that every code
+    cell stands under says what is seen, so nobody types it twice).
+    """
+    caption = "Figure"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            caption = _plain(cell.source.strip().split("\n\n")[-1]) or caption
+        for output in cell.get("outputs", []):
+            if not {"image/png", "image/jpeg", "image/svg+xml"} & set(output.get("data", {})):
+                continue
+            alt = output.metadata.get("alt") or cell.metadata.get("alt") or caption
+            output.metadata["alt"] = alt
+            for kind in ("image/png", "image/jpeg"):
+                own = output.metadata.get(kind, {})
+                output.metadata[kind] = {**own, "alt": own.get("alt") or alt}
+
+
+def _plain(source):
+    """Return one paragraph of Markdown without its marks, in one line."""
+    return " ".join(MARKUP.sub("", source).split())
+
+
+class _Loads(HTMLParser):
+    """Collect what a browser would fetch from a network to show a page; a link that one may click is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.inside = [], ""
+
+    def handle_starttag(self, tag, attributes):
+        self.inside = tag if tag in ("script", "style") else ""
+        for name, value in attributes:
+            loads = name in ("src", "srcset", "poster", "data", "background") or (
+                name in ("href", "xlink:href") and tag not in ("a", "area")
+            )
+            if loads and re.search(r"(^|[\s,])(https?:)?//", value or "", re.I) and not value.startswith("data:"):
+                self.found.append(f'<{tag} {name}="{value}">')
+            if name == "style":
+                self._style(value or "")
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "style":
+            self._style(data)
+        elif self.inside == "script" and re.search(r"https?://", data):
+            self.found.append(f"script: {data.strip()[:80]}")
+
+    def _style(self, text):
+        self.found += re.findall(r"@import[^;]*|url\(\s*['\"]?(?:https?:)?//[^)]*\)", text, re.I)
+
+
+def needs_network(html):
+    """Return what a page would load from the network (scripts, styles, images, frames), [] if nothing."""
+    parser = _Loads()
+    parser.feed(html)
+    parser.close()
+    return parser.found

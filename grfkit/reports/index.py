@@ -1,0 +1,313 @@
+"""Write the index page of a study: ours beside the published, the paper's three hypotheses, stances, reports, provenance.
+
+Everything shown is read from what the notebooks saved (reports/STUDY/results, NN_name.json); what is missing is said.
+"""
+
+import base64
+import json
+
+import jinja2
+import pandas as pd
+
+from grfkit.points import DIRECTION_NAMES
+from grfkit.points import DIRECTIONS
+from grfkit import metrics
+from grfkit.reports.html import TEMPLATES, page
+from grfkit.reports.thumbnail import thumbnail
+from grfkit.reports.words import FEATURES, beside_baseline, by_direction, curves_correlate, in_short, mean_sd, missing, no_feature_differs, no_interval_differs, number, seconds, select
+
+NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
+NEEDS = {
+    "01_preprocess": [],
+    "02_search": NOTEBOOKS[:1],
+    "03_train": NOTEBOOKS[:2],
+    "06_table3": [*NOTEBOOKS[:3], "05_table2"],
+    "08_generalisation": NOTEBOOKS[:1],
+    "09_agreement": ["01_preprocess", "08_generalisation"],
+    "10_field": NOTEBOOKS[:1],
+    "11_explanation": NOTEBOOKS[:1],
+    "12_stream": ["01_preprocess", "10_field"],
+    "13_moments": ["01_preprocess", "10_field"],
+    "explore": NOTEBOOKS[:3],
+}  # what each builds on, as in the Makefile; the others on the first three
+TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
+    (
+        "Table 1. Estimated and measured curves over stance",
+        "04_table1/table1.csv",
+        "direction",
+        {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 2, 2)},
+    ),
+    (
+        "Table 2. Features, estimated and measured",
+        "05_table2/table2.csv",
+        "feature",
+        {"estimated": ("estimated", 3, 3), "measured": ("measured", 3, 3), "p": ("p", 3, 3)},
+    ),
+    (
+        "Table 3. Errors of the features",
+        "06_table3/table3.csv",
+        "feature",
+        {"abs_error": ("absolute error", 3, 2), "rel_error_pct": ("relative error / %", 2, 2)},
+    ),
+]
+
+
+def index_page(study, reports, *, above=None):
+    """Return the index of a study as one page that needs no network; `reports` is its folder, study a study.Study.
+
+    `above` is the address of the page of all studies, None where there is none.
+    """
+    notebooks = read_notebooks(reports)
+    failed = {notebook["stem"] for notebook in notebooks if notebook["status"] == "failed"}
+
+    def read(name):  # what a notebook saved before it failed is not its result
+        return None if name.split("/")[0] in failed else read_table(reports / "results" / name)
+
+    table1, table2 = read("04_table1/table1.csv"), read("05_table2/table2.csv")
+    spm, clusters = read("07_figure4/spm.csv"), read("07_figure4/clusters.csv")
+    splits = split_counts(read("01_preprocess/stances.csv"))
+    test = next((row for row in splits if row[0] == "test"), None)
+    recipe = next((n["record"]["recipe"] for n in notebooks if "recipe" in n["record"]), "paper")
+    body = render(
+        "index.html.j2",
+        study=study,
+        recipe=recipe,
+        notebooks=notebooks,
+        cards=cards(notebooks, reports, table1, read(TABLES[2][1])),
+        troubled=[n for n in notebooks[: len(NOTEBOOKS)] if n["status"] != "done"],
+        changed=changed(notebooks, study),
+        sentences=in_short(table1, tested(study, test)),
+        headline=headline(table1),
+        tables=[compare(*table, read(table[1])) for table in TABLES],
+        hypotheses=[curves_correlate(table1), no_interval_differs(spm, clusters), no_feature_differs(table2)],
+        figure=None if "07_figure4" in failed else figure4(reports / "results" / "07_figure4", clusters),
+        splits=splits,
+        test=test,
+        reasons=reasons(read("01_preprocess/excluded.csv")),
+        provenance=provenance_rows(notebooks, study),
+        duration=seconds(sum(n["duration_s"] for n in notebooks)),
+    )
+    title = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
+    return page(
+        f"{title} - reproduction of Zhou et al. 2025",
+        body,
+        header=render("index_nav.html.j2", above=above),
+        kind="study",
+    )
+
+
+def render(template, **values):
+    """Fill one of this package's templates."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def tested(study, test):
+    """Say whose stances were tested; `test` is that row of split_counts, or None."""
+    kind = "simulated runner" if study.laboratory else "runner"
+    return (
+        f"{test[2]} {kind}{'s' if test[2] != 1 else ''} left out of training"
+        if test
+        else f"{kind}s left out of training"
+    )
+
+
+def read_table(path):
+    """Return a CSV file as a DataFrame, None where there is no file."""
+    return pd.read_csv(path, encoding="utf-8") if path.is_file() else None
+
+
+def read_notebooks(reports):
+    """Return a dict for each notebook (the paper's seven first): stem, status, duration, link, provenance record.
+
+    Status: done, failed, not run, or out of date where a notebook it builds on ran after it, failed or has not run.
+    """
+    beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
+    explore = [path.stem for path in reports.glob("explore.json")]
+    notebooks = []
+    for stem in NOTEBOOKS + beyond + explore:
+        path = reports / f"{stem}.json"
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        status = record.get("status", "not run")
+        if status == "done" and not (reports / f"{stem}.html").is_file():
+            status = "not run"
+        if status == "done" and any(
+            n["status"] != "done" or n["record"]["started"] > record["started"]
+            for n in notebooks
+            if n["stem"] in NEEDS.get(stem, NOTEBOOKS[:3])
+        ):
+            status = "out of date"
+        link = {"failed": f"{stem}.failed.ipynb", "not run": None}.get(status, f"{stem}.html")
+        duration = record.get("duration_s", 0)
+        notebooks.append(
+            {
+                "stem": stem,
+                "status": status,
+                "record": record,
+                "link": link,
+                "duration_s": duration,
+                "duration": seconds(duration or None),
+            }
+        )
+    return notebooks
+
+
+def cards(notebooks, reports, table1, table3):
+    """Return for each notebook what its card shows: the notebook, its thumbnail, and numbers where it has no figure."""
+    nrmse = [(row["direction"], f"{number(row['nrmse_pct_mean'], 1)} %") for row in select(table1)]
+    errors = [
+        (FEATURES[row["feature"]].split(" /")[0], f"{number(row['rel_error_pct_mean'], 1)} %") for row in select(table3)
+    ]
+    stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
+    shown = []
+    for notebook in notebooks:
+        done = notebook["status"] in ("done", "out of date")
+        shown.append(
+            {
+                "notebook": notebook,
+                **thumbnail(reports / f"{notebook['stem']}.ipynb" if done else None),
+                "numbers": stand_ins.get(notebook["stem"]) if done else None,
+            }
+        )
+    return shown
+
+
+def changed(notebooks, study):
+    """Say whether the study file has changed since a report was made."""
+    return any(n["record"]["study_sha256"] != study.sha256 for n in notebooks if n["record"])
+
+
+def headline(table):
+    """Return for each direction its name, the verdict beside the baseline and lines of ours, the published and the baseline.
+
+    A line: source, r, RMSE (BW), and the RMSE as a share (%) of the direction's largest.
+    """
+    ours, baseline = (by_direction(select(table, name)) for name in (None, "mean_curve"))
+    shown = []
+    for direction in (d for d in DIRECTIONS if d in ours):
+        sources = [
+            ("ours", ours[direction], ""),
+            ("published", ours[direction], "published_"),
+            ("baseline", baseline.get(direction, {}), ""),
+        ]
+        errors = [row.get(f"{prefix}rmse_bw_mean") for _, row, prefix in sources]
+        largest = max((error for error in errors if not missing(error)), default=1)
+        shown.append(
+            (
+                DIRECTION_NAMES[direction],
+                beside_baseline(table, direction),
+                [
+                    (
+                        source,
+                        number(row.get(f"{prefix}r_mean"), 3),
+                        number(error, 3),
+                        0 if missing(error) else round(100 * error / largest),
+                    )
+                    for (source, row, prefix), error in zip(sources, errors, strict=True)
+                ],
+            )
+        )
+    return shown
+
+
+def compare(title, file, key, measures, table):
+    """Return a table for the template: for each direction or feature a row of ours, of the published, of each baseline."""
+    groups, own = [], None if table is None or not len(table) else metrics.ours(table)
+    for name in [] if table is None else table[key].unique():
+        part = table[table[key] == name].to_dict("records")
+        part.sort(key=lambda row: (row["estimator"] != own, row["estimator"] != "mean_curve"))
+        lines = [
+            (
+                "ours" if row["estimator"] == own else row["estimator"].replace("_", " "),
+                _cells(row, name, measures),
+                f"{row['n']:.0f}",
+            )
+            for row in part
+        ]
+        lines.insert(1, ("published", _cells(part[0], name, measures, "published_"), ""))
+        groups.append((FEATURES.get(name, DIRECTION_NAMES.get(name)), lines))
+    return {
+        "title": title,
+        "file": f"results/{file}",
+        "key": key,
+        "notebook": file.split("/")[0],
+        "groups": groups,
+        "headings": [heading for heading, _, _ in measures.values()],
+    }
+
+
+def _cells(row, name, measures, prefix=""):
+    """Write one row's measures; the loading rate, some 50 BW/s, has two decimals where a peak has three."""
+    cells = []
+    for measure, (_, ours, published) in measures.items():
+        decimals = published if prefix else ours
+        cells.append(mean_sd(row, measure, min(decimals, 2) if name == "vlr_bw_s" else decimals, prefix))
+    return cells
+
+
+def figure4(folder, clusters):
+    """Return Figure 4 as a data address with alternative text, None where there is none."""
+    for name, kind in (("figure4.svg", "image/svg+xml"), ("figure4.png", "image/png")):
+        if (folder / name).is_file():
+            data = base64.b64encode((folder / name).read_bytes()).decode()
+            found = "unknown" if clusters is None else len(clusters) or "none"
+            return {
+                "src": f"data:{kind};base64,{data}",
+                "alt": "Figure 4: SPM{t} of estimated against measured force over "
+                f"stance, with its threshold, for each direction. Significant intervals: {found}.",
+            }
+    return None
+
+
+def split_counts(stances):
+    """Return (split, stances, runners) for each part of the data, the largest first."""
+    if stances is None:
+        return []
+    return [
+        (split, len(rows), rows["runner"].nunique())
+        for split, rows in sorted(stances.groupby("split"), key=lambda part: -len(part[1]))
+    ]
+
+
+def reasons(excluded):
+    """Return (reason, count) of the excluded contacts, None if the table is missing."""
+    return None if excluded is None else list(excluded["reason"].value_counts().items())
+
+
+def provenance_rows(notebooks, study):
+    """Return (name, value) of what the reports depend on; where notebooks differ, each value with its notebooks."""
+    records = {n["stem"]: n["record"] for n in notebooks if n["record"]}
+    rows = [
+        ("started (UTC)", min((r["started"][:19].replace("T", " ") for r in records.values()), default="not known yet"))
+    ]
+    for name, key in {
+        "seed": "seed",
+        "study file": "study_file",
+        "study file SHA-256": "study_sha256",
+        "recipe": "recipe",
+        "data SHA-256": "data_sha256",
+        "commit": "commit",
+    }.items():
+        rows.append((name, _distinct({stem: record.get(key) for stem, record in records.items()})))
+    if changed(notebooks, study):
+        rows.append(("warning", "the study file has changed since these reports were made"))
+    packages = dict.fromkeys(name for record in records.values() for name in record["versions"])
+    return rows + [
+        (name, _distinct({stem: r["versions"].get(name) for stem, r in records.items()})) for name in packages
+    ]
+
+
+def _distinct(values):
+    """Join the distinct values of {stem: value}, each with its notebooks' numbers where there are several."""
+    grouped = {}
+    for stem, value in values.items():
+        if not missing(value):
+            grouped.setdefault(str(value), []).append(stem.split("_")[0])
+    if len(grouped) < 2:
+        return next(iter(grouped), "not known yet")
+    return "; ".join(f"{value} ({', '.join(stems)})" for value, stems in grouped.items())

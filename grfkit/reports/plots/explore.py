@@ -1,0 +1,70 @@
+"""Figures of the notebook explore: functions take results and Axes and return the Axes, as in grfkit.plot."""
+
+import numpy as np
+
+from grfkit.points import DIRECTION_NAMES
+from grfkit.points import DIRECTIONS
+from grfkit.plot import ESTIMATED, MEASURED, SIDE_VIEW, skeleton
+
+
+def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"):
+    """Draw a simulated stance (explore.One) on axes (4,): the legs, then each component over time, true and estimated.
+
+    The true force of the stance `before`, or None, is grey. A `scale` turns BW into `unit`.
+    """
+    legs, *rest = axes
+    for moment in np.flatnonzero(now.inside)[[0, now.inside.sum() // 2, -1]]:
+        skeleton(legs, now.points[moment], SIDE_VIEW, linewidth=1.5, label=moment == np.flatnonzero(now.inside)[0])
+    legs.axhline(0, color="grey", linewidth=0.5)
+    legs.set(xlabel="forward (m)", ylabel="up (m)", aspect="equal")
+    legs.locator_params(nbins=5)
+    legs.set_title("touchdown, mid-stance, toe-off", y=1.0)
+    legs.legend(fontsize="small", frameon=False, loc="upper left")
+    legs.set_ylim(top=1.3)
+    for ax, i in zip(rest, (2, 0, 1), strict=True):
+        if before is not None:
+            ax.plot(
+                1000 * before.time_s,
+                before_scale * before.measured[:, i],
+                color="0.6",
+                linewidth=3,
+                label="true, before",
+            )
+        ax.plot(1000 * now.time_s, scale * now.measured[:, i], color=MEASURED, label="true")
+        ax.plot(
+            1000 * now.time_s, scale * now.estimated[:, i], "--", color=ESTIMATED, label="estimated from the cameras"
+        )
+        ax.axhline(0, color="grey", linewidth=0.5)
+        ax.set(xlabel="time after touchdown (ms)", ylabel=f"force ({unit})")
+        ax.set_title(DIRECTION_NAMES[DIRECTIONS[i]], y=1.0)  # a place of its own choosing costs a third of the drawing
+        ax.locator_params(nbins=5)
+    rest[0].legend(fontsize="small", frameon=False, loc="upper right")
+    rest[0].set_ylim(top=1.25 * rest[0].get_ylim()[1])
+    return axes
+
+
+def effects(axes, turned, labels):
+    """Draw the vertical force, N, at the lowest, usual and highest value of each knob on axes (K,); `turned` as explore.effects returns.
+
+    Where the true force does not change, the estimated one is drawn over it. `labels` {name: label}.
+    """
+    for ax, (name, several) in zip(axes, turned.items(), strict=True):
+        forces = [run.weight_n * shown.measured[:, 2] for _, run, shown in several]
+        still = len({len(force) for force in forces}) == 1 and np.array_equal(forces[0], forces[-1])
+        if still:
+            ax.plot(1000 * several[0][2].time_s, forces[0], color=MEASURED, linewidth=2.5, label="true")
+        for (value, run, shown), style in zip(several, (":", "-", "--"), strict=True):
+            curve, color, word = (
+                (shown.estimated, ESTIMATED, "estimated, ") if still else (shown.measured, MEASURED, "")
+            )
+            ax.plot(
+                1000 * shown.time_s,
+                run.weight_n * curve[:, 2],
+                style,
+                color=color,
+                linewidth=1.2,
+                label=f"{word}{value:g}",
+            )
+        ax.set(title=labels[name], xlabel="time after touchdown (ms)", ylabel="vertical force (N)")
+        ax.legend(fontsize="small", frameon=False)
+    return axes

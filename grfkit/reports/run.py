@@ -1,0 +1,309 @@
+"""Run a notebook, write its report as HTML that needs no network, its provenance, and the index of a study.
+
+    python -m grfkit.reports.run run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
+    python -m grfkit.reports.run index --study params/virtual.yaml --reports reports/virtual
+
+A report is written under a temporary name and renamed, the HTML last, so that `make` never takes half a report for a
+whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run` must answer a typing error at once.
+"""
+
+import argparse
+import ast
+import importlib
+import json
+import os
+import re
+import sys
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from grfkit.study import provenance
+from grfkit.study import recipes
+from grfkit.study import file as study_file
+from grfkit.study.store import write_text
+
+START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
+OURS = ("ValueError", "StudyError", "FileNotFoundError")
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class NotebookFailed(Exception):
+    """A cell of the notebook raised; the message is what the user should read."""
+
+
+def run(notebook, *, study, reports, data=None, recipe=None):
+    """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
+
+    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a recipe file or
+    None (then the paper's: the study is a reproduction). Raises
+    ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy
+    stays as NN_name.failed.ipynb and no stale report is left.
+    """
+    notebook, reports = Path(notebook), Path(reports)
+    parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
+    reports.mkdir(parents=True, exist_ok=True)
+    used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
+    record = {
+        "notebook": notebook.stem,
+        "status": "failed",
+        "started": datetime.now(timezone.utc).isoformat(),
+        **provenance.describe(study, root=notebook.resolve().parent.parent),
+        **used,
+    }
+    running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
+    try:
+        executed = _execute(notebook, running, parameters)
+    except KeyboardInterrupt:
+        running.unlink(missing_ok=True)
+        raise
+    except Exception as error:  # whatever stopped it, a dead kernel included, is recorded and shown
+        message, where = _explain(error)
+        record |= {"duration_s": time.perf_counter() - clock, "error": message}
+        _keep_failed(notebook.stem, running, record)
+        raise NotebookFailed(f"{message}\n{where}".strip()) from error
+    record |= {"status": "done", "duration_s": time.perf_counter() - clock}
+    if folder is not None and notebook.stem.startswith("01"):
+        table = study_file.table_beside(study)
+        record["data_sha256"] = provenance.hash_data(folder, *([table] if table else []))
+    return _keep_done(notebook.stem, running, executed, record)
+
+
+def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
+    """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
+
+    seed, study, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
+    Raises ValueError where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
+    """
+    declared = declared_parameters(notebook)
+    section = study.sections.get(notebook.stem, {})
+    unknown = sorted(set(section) - declared)
+    if unknown:
+        raise ValueError(
+            f"A study may set what the notebook's cell tagged `parameters` declares; {study.path} sets "
+            f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}."
+        )
+    folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
+    home = notebook.resolve().parent
+    given = {
+        "seed": study.seed,
+        "study": _relative(study.path, home),
+        "results": _relative(reports / "results", home),
+        "data": folder and _relative(folder, home),
+        "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home),
+        "recipes": _relative(home.parent / "params" / "recipes", home),
+        "published": _relative(home.parent / "params" / "published.yaml", home),
+    }
+    if "recipe" in declared:
+        recipes.load(home / given["recipe"])
+    table = study_file.table_beside(study) if "table" in section else None
+    section = section | {"table": _relative(table, home)} if table else section
+    return {name: value for name, value in given.items() if name in declared} | section, folder
+
+
+def declared_parameters(notebook):
+    """Return the names that the notebook's cell tagged `parameters` assigns, without running it."""
+    if not notebook.is_file():
+        raise ValueError(f"A notebook is an .ipynb file; {notebook} does not exist. Run from the project's folder.")
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        body = [line for cell in tagged for line in ast.parse("".join(cell["source"])).body]
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        raise ValueError(
+            f"A notebook is JSON with cells; {notebook} cannot be read ({error!r}). Save it again in JupyterLab."
+        ) from None
+    targets = [target for line in body if isinstance(line, ast.Assign) for target in line.targets]
+    targets += [line.target for line in body if isinstance(line, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def data_folder(study, *, reports, data=None):
+    """Return the folder of raw recordings: `data` if given, what the laboratory records, or the study file's own."""
+    if data:
+        folder = Path(data)
+    elif study.data == "recordings" and study.laboratory is not None:
+        return Path(reports) / "recordings"  # made by the run itself
+    elif study.data:
+        folder = Path(study.data)
+    else:
+        raise ValueError(
+            f"A study needs recordings; {study.path} names no folder (study.data is null). "
+            "Give it: make reproduce STUDY=... DATA=DIR."
+        )
+    if not folder.is_dir():
+        raise ValueError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
+    return folder
+
+
+def _relative(path, start):
+    """Write `path` as seen from `start`, with forward slashes: a report holds no path of the machine it was made on."""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), start)).as_posix()
+    except ValueError:  # another drive of a Windows machine has no relative path
+        return Path(path).resolve().as_posix()
+
+
+def _execute(notebook, output, parameters):
+    """Execute the notebook in its folder, its output streamed to the terminal; try twice if the kernel cannot start."""
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one the user installed
+    import papermill
+
+    # while the kernel starts and works, this process waits: time to load what the HTML needs
+    threading.Thread(target=importlib.import_module, args=("grfkit.reports.html",), daemon=True).start()
+    for attempt in (1, 2):
+        try:
+            return papermill.execute_notebook(
+                notebook.resolve(),
+                output.resolve(),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=notebook.resolve().parent,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                coalesce_streams=True,
+                extra_arguments=["--IPKernelApp.log_level=50"],  # else it warns of its transport
+                shutdown_kernel="immediate",
+            )  # all that it computed is saved: no second of waiting for it
+        except Exception as error:
+            if attempt == 2 or not any(text in str(error) for text in START_FAILURES):
+                raise
+
+
+def _explain(error):
+    """Return (message, lines of the cell that raised); an error of our own says enough without its lines."""
+    name = getattr(error, "ename", type(error).__name__)
+    message = f"{name}: {getattr(error, 'evalue', error)}"
+    if name == "DeadKernelError":
+        message += ". Most often memory ran out: close other programs or take fewer recordings"
+    cell = f"cell [{error.exec_count}]: " if getattr(error, "exec_count", None) else ""
+    frames = [] if name in OURS else [ANSI.sub("", frame).strip() for frame in getattr(error, "traceback", None) or []]
+    return cell + message, "\n".join(frame for frame in frames if frame.startswith("Cell In"))
+
+
+def _keep_failed(stem, running, record):
+    """Keep the executed copy to read, remove the notebook's stale report, write why."""
+    reports = running.parent
+    for suffix in (".html", ".ipynb"):
+        (reports / f"{stem}{suffix}").unlink(missing_ok=True)
+    if running.exists():
+        os.replace(running, reports / f"{stem}.failed.ipynb")
+    write_text(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+
+
+def _keep_done(stem, running, executed, record):
+    """Write the executed notebook, its provenance and, last, its HTML."""
+    import nbformat
+
+    from grfkit.reports.html import needs_network, notebook_page
+
+    reports = running.parent
+    for key in ("input_path", "output_path"):
+        executed.metadata.papermill[key] = f"{stem}.ipynb"
+    write_text(reports / f"{stem}.ipynb", nbformat.writes(executed))
+    running.unlink(missing_ok=True)
+    html = notebook_page(executed, record)
+    for thing in needs_network(html):
+        print(f"warning: {stem}.html needs the network: {thing}", file=sys.stderr)
+    (reports / f"{stem}.failed.ipynb").unlink(missing_ok=True)
+    write_text(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+    return write_text(reports / f"{stem}.html", html)
+
+
+def write_index(study, reports):
+    """Write index.html of a study from whatever its notebooks have saved so far, then the page of all studies; return its path."""
+    from grfkit.reports.studies import place
+    from grfkit.reports.index import index_page
+
+    Path(reports).mkdir(parents=True, exist_ok=True)
+    above = "../index.html" if place(reports) else None
+    path = write_text(Path(reports) / "index.html", index_page(study, Path(reports), above=above))
+    write_comparison(reports)
+    return path
+
+
+def write_comparison(reports):
+    """Write the page of all studies above `reports`, where it is ours to write; a failure is a warning: no study hangs on it."""
+    from grfkit.reports import studies as studies_page
+
+    path = studies_page.place(reports)
+    if path is None:
+        return
+    try:
+        write_text(path, studies_page.compare_page(path.parent))
+    except (OSError, ValueError) as error:
+        print(f"warning: {path.as_posix()} could not be written: {error}", file=sys.stderr)
+
+
+def main(arguments=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m grfkit.reports.run", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    runner, index = (
+        commands.add_parser("run", help="run a notebook"),
+        commands.add_parser("index", help="write the index"),
+    )
+    remember = commands.add_parser("remember", help="note where the recordings lie")
+    runner.add_argument("notebook", type=Path)
+    runner.add_argument("--recipe", type=Path, help="YAML file of the recipe; default: the paper's")
+    for command in (runner, remember):
+        command.add_argument(
+            "--data", default="", help="folder of the raw recordings; default: what the study file says"
+        )
+    for command in (runner, index):
+        command.add_argument("--study", required=True, type=Path, help="YAML file of the study")
+    for command in (runner, index, remember):
+        command.add_argument("--reports", required=True, type=Path, help="folder of the study's reports")
+    options = parser.parse_args(arguments)
+    # where this package is installed, jsonschema builds a parser of international URLs: 2 s at each start, not used here
+    sys.modules.setdefault("rfc3987_syntax", None)
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
+        stream.reconfigure(errors="replace")
+    try:
+        return {"run": _run, "index": _index, "remember": _remember}[options.command](options)
+    except (ValueError, OSError) as error:  # StudyError is a ValueError
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _index(options):
+    clock = time.perf_counter()
+    path = write_index(study_file.load(options.study), options.reports)
+    print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+    return 0
+
+
+def _remember(options):
+    """Note where the recordings lie for later runs of make; `data.stamp` is new only where that changed."""
+    text = f"LAST_DATA := {options.data}\n"
+    if options.data and not Path(options.data).is_dir():
+        raise ValueError(f"The recordings lie in a folder; {options.data} does not exist. Give it with DATA=DIR.")
+    options.reports.mkdir(parents=True, exist_ok=True)
+    for name in ("data.stamp", "data.mk"):  # data.mk last: a kill in between must not hide that DATA moved
+        write_text(options.reports / name, text)
+    return 0
+
+
+def _run(options):
+    study, stem, clock = study_file.load(options.study), options.notebook.stem, time.perf_counter()
+    try:
+        path = run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
+    except NotebookFailed as error:
+        write_index(study, options.reports)
+        print(
+            f"error: {stem} failed in {error}\n"
+            f"The executed copy: {(options.reports / f'{stem}.failed.ipynb').as_posix()}",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {stem} has no new report; make runs it again", file=sys.stderr)
+        return 130
+    print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""Write the page of all studies, reports/index.html: studies and recipes side by side, each with its own baseline, and the published.
+
+Everything shown is read from what the notebooks of the neighbouring folders saved. A folder that cannot be read is shown as
+incomplete and stops nobody. The page goes beside the studies' folders, and never over a file that grfkit did not write there.
+"""
+
+import base64
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from grfkit.points import DIRECTION_NAMES
+from grfkit.points import DIRECTIONS
+from grfkit.study import file as study_file
+from grfkit.reports.html import page
+from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, render, split_counts
+from grfkit.reports.words import by_direction, missing, number, select
+
+MARK = b'<meta name="generator" content="grfkit studies">'
+OTHERS = {
+    "bench/index.html": "What things cost: bench",
+    "../course/solution/index.html": "The lab course, solved",
+}  # pages beside the studies
+DATA = "course.*"  # in a folder whose results are the course's, made without a notebook
+MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
+
+
+def place(reports):
+    """Return where the page goes for a study whose reports lie in `reports`; None where that is not ours to write.
+
+    It is ours in a folder called `reports` (our choice: as the Makefile has it) that holds no index.html, or one that carries MARK.
+    """
+    path = Path(os.path.abspath(reports)).parent / "index.html"
+    if path.parent.name != "reports" or path.is_dir():
+        return None
+    return path if not os.path.lexists(path) or path.is_file() and MARK in path.read_bytes()[:2000] else None
+
+
+def compare_page(folder):
+    """Return the page of all studies in `folder`, whose parent holds params/published.yaml, as one page that needs no network."""
+    found = [read_folder(path) for path in sorted(folder.iterdir()) if is_study(path)]
+    found.sort(key=lambda row: (row["study"], row["vertical"], row["recipe"]))
+    published = read_published(folder.parent / "params" / "published.yaml")
+    body = render(
+        "compare.html.j2",
+        found=found,
+        published=published and table_cells(published["table1"], "_mean"),
+        measures=MEASURES,
+        directions=DIRECTION_NAMES,
+        n_published=published and published["n"],
+        others=other_pages(folder),
+        figure=figure(found, published),
+        simulated={row["simulated"] for row in found},
+        changed=made_of_other_data(found),
+    )
+    return page(
+        "All studies - ground reaction forces of running", body, header=render("compare_nav.html.j2"), kind="studies"
+    )
+
+
+def is_study(path):
+    """Say whether a folder holds results of a study, or what a run left that was stopped."""
+    patterns = ["[0-9][0-9]_*.json"] + ["results/[0-9][0-9]_*"] * (not any(path.glob(DATA)))
+    return path.is_dir() and path.name != "bench" and any(next(path.glob(pattern), None) for pattern in patterns)
+
+
+def read_folder(path):
+    """Return what the page shows of one study and recipe; what cannot be read makes it incomplete, and no more."""
+    row = {
+        "folder": path.name,
+        "study": path.name,
+        "recipe": "paper",
+        "simulated": "not recorded",
+        "state": "incomplete",
+        "why": "",
+        "tested": "",
+        "link": f"{path.name}/index.html" if (path / "index.html").is_file() else None,
+        "made_of": None,
+        "lines": [],
+        "vertical": np.inf,
+        "errors": None,
+        "left_out": [],
+        "left_out_of": "",
+    }
+    try:
+        return row | _read_folder(path)
+    except Exception as error:  # half a file, another version's columns: whatever it is, it is that folder's own
+        return row | {"why": f"cannot be read ({type(error).__name__})"}
+
+
+def _read_folder(path):
+    notebooks = read_notebooks(path)
+    status = {n["stem"]: n["status"] for n in notebooks}
+    records = [n["record"] for n in notebooks if n["record"]]
+    table1 = None if status["04_table1"] == "failed" else read_table(path / "results/04_table1/table1.csv")
+    curves = (
+        None
+        if status.get("08_generalisation", "failed") == "failed"
+        else read_table(path / "results/08_generalisation/curves.csv")
+    )
+    test = next(
+        (row for row in split_counts(read_table(path / "results/01_preprocess/stances.csv")) if row[0] == "test"), None
+    )
+    ours, baseline = (by_direction(select(table1, name)) for name in (None, "mean_curve"))
+    if status["04_table1"] in ("done", "out of date") and not ours:
+        raise ValueError("04 has run, and there is no Table 1")
+    errors = {
+        name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in (("ours", ours), ("baseline", baseline))
+    }
+    study_files, simulated = (
+        {record[key] for record in records if key in record} for key in ("study_file", "simulated")
+    )
+    study = Path(study_files.pop()).stem if len(study_files) == 1 else path.name
+    recipe = next((record["recipe"] for record in records if "recipe" in record), "paper")
+    return {
+        "study": study
+        if path.name in (study, f"{study}-{recipe}")
+        else path.name,  # a copy that was kept goes by its folder's name
+        "recipe": recipe,
+        "simulated": {(True,): "simulated", (False,): "real"}.get(tuple(simulated), "not recorded"),
+        **state(status, file_changed(records, path.parent.parent / "params")),
+        "made_of": records and (records[0]["study_sha256"], records[0].get("data_sha256")),
+        "tested": "" if test is None else f"{test[1]} of {test[2]} runner{'s' if test[2] != 1 else ''}",
+        "lines": best_lines({"ours": ours, "baseline": baseline}, "_mean") if ours else [],
+        "vertical": np.inf if missing(errors["ours"]) else errors["ours"],
+        "errors": errors if ours else None,
+        **left_out(curves),
+    }
+
+
+def state(status, file_has_changed):
+    """Sum up the paper's seven notebooks, {stem: status}, in one word and the reason."""
+    wrong = {}
+    for stem in NOTEBOOKS:
+        if status[stem] != "done":
+            wrong.setdefault(status[stem], []).append(stem[:2])
+    word = "incomplete" if set(wrong) - {"out of date"} else "out of date" if wrong or file_has_changed else "complete"
+    why = [f"{status}: {', '.join(stems)}" for status, stems in wrong.items()] + [
+        "the study file has changed"
+    ] * file_has_changed
+    return {"state": word, "why": "; ".join(why)}
+
+
+def file_changed(records, params):
+    """Say whether the study file, where it lies in the folder `params`, is another than the one a report was made from."""
+    files = {name: params / name for name in {record["study_file"] for record in records}}
+    now = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if path.is_file()}
+    return any(now.get(record["study_file"], record["study_sha256"]) != record["study_sha256"] for record in records)
+
+
+def made_of_other_data(found):
+    """Name the studies whose recipes were not run on the same study file and recordings: even they cannot be compared."""
+    made_of = {}
+    for row in found:
+        made_of.setdefault(row["study"], set()).add(row["made_of"] or None)
+    return [name for name, kinds in made_of.items() if len(kinds - {None}) > 1]
+
+
+def table_cells(rows, suffix=""):
+    """Write {direction: row} as cells: r, RMSE and nRMSE of AP, then of ML, then of V; a list of text."""
+    return [
+        number(rows[d][f"{name}{suffix}"] if d in rows else None, decimals)
+        for d in DIRECTIONS
+        for name, (_, decimals) in MEASURES.items()
+    ]
+
+
+def best_lines(tables, suffix=""):
+    """Lay out {name: {direction: row}} as lines (name, cells, for each cell whether it is the best of its column).
+
+    Lines without any row are left out; the best is that of what is written, so that equal cells look equal.
+    """
+    tables = {name: rows for name, rows in tables.items() if rows}
+    values = np.array(
+        [
+            [
+                _written(rows[d][f"{measure}{suffix}"] if d in rows else None, decimals)
+                for d in DIRECTIONS
+                for measure, (_, decimals) in MEASURES.items()
+            ]
+            for rows in tables.values()
+        ]
+    )
+    losses = np.where(np.isnan(values), np.inf, values * np.tile([-1, 1, 1], 3))  # of r the largest is best
+    return [
+        (name.replace("_", " "), table_cells(rows, suffix), list((loss == losses.min(axis=0)) & np.isfinite(loss)))
+        for (name, rows), loss in zip(tables.items(), losses, strict=True)
+    ]
+
+
+def _written(value, decimals):
+    return np.nan if missing(value) else round(value, decimals)
+
+
+def left_out(curves):
+    """Lay out 08's comparison (curves.csv, or None), every runner left out, the least vertical RMSE first, and say whose they are."""
+    if curves is None or curves.empty:
+        return {"left_out": [], "left_out_of": ""}
+    tables = {name: by_direction(select(curves, name)) for name in curves["estimator"].unique()}
+    vertical = {name: rows["V"]["rmse_bw"] for name, rows in tables.items()}
+    order = sorted(tables, key=lambda name: (missing(vertical[name]), vertical[name]))
+    return {
+        "left_out": best_lines({name: tables[name] for name in order}),
+        "left_out_of": f"{curves['n'].max():.0f} stances of {curves['runners'].max():.0f} runners",
+    }
+
+
+def read_published(path):
+    """Return the paper's tables, None where the project's file is not to be read: the page does without."""
+    try:
+        return study_file.published(path)
+    except (ValueError, OSError):
+        return None
+
+
+def other_pages(folder):
+    """Return (name, address) of what lies beside the studies: the bench's page, the course's."""
+    return [(title, address) for address, title in OTHERS.items() if (folder / address).is_file()]
+
+
+def figure(found, published):
+    """Return the figure of vertical errors as a data address with its alternative text, None where no study has any."""
+    rows = {f"{row['study']}, {row['recipe']}": row["errors"] for row in found if row["errors"]}
+    if not rows:
+        return None
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    from grfkit.reports.plots import studies as studies_plots
+
+    line = published["table1"]["V"]["rmse_bw_mean"] if published else None
+    drawn = Figure(figsize=(6.5, 1.3 + 0.32 * len(rows)), layout="constrained")
+    studies_plots.errors(drawn.subplots(), rows, published=line)
+    buffer = BytesIO()
+    with rc_context({"svg.hashsalt": "grfkit"}):  # the same results, the same bytes
+        drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    told = "; ".join(
+        f"{name} {number(row['ours'], 3)}, baseline {number(row['baseline'], 3)}" for name, row in rows.items()
+    )
+    return {
+        "src": f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}",
+        "alt": f"Vertical RMSE (BW) of each study and recipe: {told}; published {number(line, 3)}.",
+    }

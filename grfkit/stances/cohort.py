@@ -1,0 +1,229 @@
+"""A cohort's recordings cut into stances, a runner at a time: here, in several processes, or on other machines (Dask).
+
+A chunk is one runner, from files to finished rows, so that no chunk needs another. Rows are written in the order of runners as
+they come: no process ever holds more than a few runners, and the file is the same whoever did the work, and in which order.
+"""
+
+import asyncio
+import logging
+import platform
+import re
+from collections import deque
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
+from importlib import metadata
+from inspect import signature
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from grfkit.stances import cut as cut_stances
+from grfkit.study import store
+from grfkit.study.provenance import hash_code
+
+FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
+SMALL_MB = 32  # of recordings: less is read here before processes have started and saved as much (2 to 4 s, measured); our choice
+ANSWER_S = 10  # so long a scheduler may take to answer: our choice
+WORKER_S = 60  # so long a cluster may be without any worker: our choice
+LIGHT = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",  # what Dask watches itself with
+    "distributed.worker.profile.enabled": False,
+}  # takes a tenth of a processor
+
+
+def collect(trials, folder, results, *, engine=None, **settings):
+    """Cut all trials of a table into stances and write their frames, 01_preprocess/stances.parquet, a row group for each runner.
+
+    `trials` is recordings.read_trials' table, in any order: runners and files are taken by name. `engine` is threads, processes
+    (as many as there are processors), the address of a Dask scheduler (tcp://host:port or tls://host:port) or None: processes
+    where there is work enough for them, else here. `settings` are stance.collect's. Returns DataFrames as in stances.csv and
+    excluded.csv, and that of the weights. Raises ValueError for what cannot be read, for no stance at all, and for an engine
+    that does not answer or does not see the recordings; then the results stay as they were.
+    """
+    folder, names = Path(folder).resolve(), list(zip(trials["runner"], trials["file"], strict=True))
+    trials = trials.iloc[sorted(range(len(trials)), key=lambda row: natural(names[row]))]
+    runners = [rows for _, rows in trials.groupby("runner", sort=False)]
+    cut = partial(_cut, folder=str(folder), code=fingerprint(), **settings)
+    tables, count = [], 0
+    with (
+        _engine(engine or _default(folder, trials), len(runners)) as run,
+        store.growing(results, FRAMES) as append,
+        tqdm(total=len(trials), desc="reading and cutting", unit="file", mininterval=1) as bar,
+    ):
+        for rows, (stances, frames, *others) in zip(runners, run(cut, runners), strict=True):
+            if len(stances):
+                append(frames.assign(stance=frames["stance"] + count))
+            count += len(stances)
+            tables.append((stances, *others))
+            bar.update(len(rows))
+        stances, excluded, weights = (_stacked(kind) for kind in zip(*tables, strict=True))
+        if not count:
+            raise ValueError(
+                f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
+                f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds."
+            )
+        (Path(results) / STANCES).unlink(missing_ok=True)  # of an earlier run: never to be read with these frames
+    return stances.assign(stance=range(count)), excluded, weights
+
+
+def settings(section):
+    """Take from a study's section 01_preprocess what collect is given besides trials and folders."""
+    given = {name: section[name] for name in signature(cut_stances.collect).parameters if name in section}
+    return given | {
+        "landmark_source": {name: section[name] for name in ("points", "theia", "clusters")},
+        "limits": section["checks"],
+    }
+
+
+def natural(names):
+    """Give a key that sorts names as people do, the numbers in them by size: 9 before 010."""
+    return [[int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)] for name in names], names
+
+
+@cache
+def fingerprint():
+    """Name the program that cuts: a checksum of grfkit's modules, and the versions of what they compute with."""
+    versions = [f"{package} {metadata.version(package)}" for package in ("numpy", "scipy", "pandas", "ezc3d")]
+    return ", ".join([f"grfkit {hash_code()[:12]}", f"Python {platform.python_version()}", *versions])
+
+
+def _cut(trials, *, folder, code, **settings):
+    """Cut the trials of one runner, wherever this runs, if the same program and the same recordings are there."""
+    if code != fingerprint():
+        raise ValueError(
+            f"Every worker runs the same program as this one, {code}; found {fingerprint()} on {platform.node()}. "
+            "Install the same version there, from the same requirements.lock, and start its workers again."
+        )
+    if not Path(folder).is_dir():
+        raise ValueError(
+            f"Every worker sees the recordings under the same path; {folder} is not there on {platform.node()}. "
+            "Mount the folder there under that path, and start again."
+        )
+    return cut_stances.collect(trials, folder, **settings)
+
+
+def _stacked(tables):
+    """Stack tables, without those that have no rows: they know no types."""
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def _default(folder, trials):
+    """Choose the engine where none is named: processes, if they do more in the time that they take to start."""
+    import joblib
+
+    files = {*trials["file"], *trials["static"]} - {""}
+    size_mb = sum((folder / file).stat().st_size for file in files) / 1e6
+    return "processes" if size_mb > SMALL_MB and joblib.cpu_count() > 1 and trials["runner"].nunique() > 1 else "here"
+
+
+@contextmanager
+def _engine(name, most):
+    """Give `run(function, chunks)`, which yields the results in the order of the chunks; `most` workers have work."""
+    if name == "here":
+        yield map
+    elif name in ("threads", "processes"):
+        import dask
+        import joblib
+        from dask.distributed import Client, LocalCluster
+
+        with (
+            _quiet() as level,
+            dask.config.set(LIGHT),
+            LocalCluster(
+                n_workers=min(most, joblib.cpu_count()),
+                threads_per_worker=1,
+                processes=name == "processes",
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=level,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield partial(_run, client)
+    elif re.fullmatch(r"(tcp|tls)://.+:\d+", name):
+        with _quiet(), _connected(name) as client:
+            yield partial(_run, client)
+    else:
+        raise ValueError(
+            f"DASK is threads, processes, or the address of a scheduler such as tcp://host:8786; found {name!r}. Correct it."
+        )
+
+
+@contextmanager
+def _quiet():
+    """Keep Dask's own words from the notebook: what it does about a lost worker is not the reader's; gives the level of its logs."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield logging.CRITICAL
+    finally:
+        logger.setLevel(before)
+
+
+def _connected(address):
+    """Connect to the scheduler of a cluster, if one answers: Dask's client waits for ever where something else listens."""
+    from dask.distributed import Client
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop of events already
+            thread.submit(asyncio.run, _greet(address)).result()
+        return Client(address)
+    except Exception as error:  # of the network, of certificates, of whatever else listens there
+        raise ValueError(
+            f"DASK names a Dask scheduler that runs; {address} did not answer as one within {ANSWER_S} s "
+            f"({str(error) or 'silence'}). Start it (`dask scheduler`), or correct the address."
+        ) from None
+
+
+async def _greet(address):
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    arguments = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=ANSWER_S, **arguments), ANSWER_S)
+    comm.abort()
+
+
+def _run(client, function, chunks):
+    """Yield the result of each chunk, in order; on the way are at most two for each thread of the workers."""
+    chunks, waiting = iter(chunks), deque()
+    while True:
+        room = 2 * max(1, sum(client.nthreads().values())) - len(waiting)
+        waiting.extend(client.submit(function, chunk, pure=False) for chunk in islice(chunks, max(room, 0)))
+        if not waiting:
+            return
+        yield _result(client, waiting.popleft())
+
+
+def _result(client, future):
+    """Wait for one chunk; raises ValueError, as the chunk does, or where the cluster cannot do it."""
+    from dask.distributed import KilledWorker
+
+    while True:
+        try:
+            return future.result(timeout=WORKER_S)
+        except TimeoutError:
+            if not client.nthreads():
+                raise ValueError(
+                    f"A scheduler needs workers; it had none for {WORKER_S} s. Start some "
+                    "(`dask worker ADDRESS --nthreads 1`), then start again."
+                ) from None
+        except KilledWorker as error:
+            raise ValueError(
+                f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. Most often "
+                "memory ran out: start fewer workers on each machine."
+            ) from None
+        except CancelledError:
+            raise ValueError(
+                "A scheduler runs until the last runner is cut; its connection was lost. Start it again, then this."
+            ) from None
+        except ImportError as error:
+            raise ValueError(
+                f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, from the same "
+                "requirements.lock, and start its workers again."
+            ) from None

@@ -1,0 +1,86 @@
+"""The 11 points of one recording as curves in time, with gaps that may be bridged and gaps that may not."""
+
+import numpy as np
+from scipy.interpolate import CubicSpline, PPoly
+
+from grfkit import transform
+from grfkit.points import POINTS, Excluded
+
+FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
+HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
+SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
+ALIGNED_DEG = (
+    10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
+)
+
+
+class Tracks:
+    """The 11 points of a recording as curves in time: `points` (F, 11, 3) m with NaN where missing.
+
+    A gap up to `max_gap_s` is bridged by the spline; `at` refuses times in a longer one, beyond the recording, or
+    where more than `missing_share` of the frames are missing.
+    """
+
+    def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s, missing_share):
+        seen = np.flatnonzero(np.isfinite(points).all(axis=(1, 2)))
+        self.times, self.rate_hz, self.max_gap_s, self.missing_share = seen / rate_hz, rate_hz, max_gap_s, missing_share
+        if len(seen) < FEWEST_FRAMES:
+            self.times = self.times[:0]
+            return
+        times, values = self.times, points[seen]
+        if cutoff_hz and seen[-1] - seen[0] >= len(seen):  # a filter wants equal steps
+            times = np.arange(seen[0], seen[-1] + 1) / rate_hz
+            values = CubicSpline(self.times, values)(times)
+        if cutoff_hz:
+            values = transform.lowpass(values, cutoff_hz=cutoff_hz, rate_hz=rate_hz)
+        self.spline = CubicSpline(times, values)
+
+    def at(self, times):
+        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
+        inside = self.times[(self.times >= times[0]) & (self.times <= times[-1])]
+        before = self.times[self.times <= times[0]][-1:]
+        after = self.times[self.times >= times[-1]][:1]
+        if not len(before) or not len(after):
+            raise Excluded("points missing at the start or the end")
+        longest = np.diff(np.concatenate([before, inside, after])).max() - 1 / self.rate_hz
+        if longest > self.max_gap_s + 1e-9:
+            raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
+        expected = (times[-1] - times[0]) * self.rate_hz
+        if (
+            expected - len(inside) > self.missing_share * expected + 1
+        ):  # one frame more or less is where the window begins
+            raise Excluded(f"points missing in more than {100 * self.missing_share:.0f} % of frames")
+        return self.spline(times)
+
+    def side(self, time):
+        """Name the foot whose heel is lower at a time: l, r, or nothing where the points were not seen."""
+        try:
+            left, right = self.at(np.array([time]))[0, HEELS, 2]
+        except Excluded:
+            return ""
+        return "l" if left < right else "r"
+
+    def pelvis_height(self, times):
+        """Give the height (T,) m of the pelvis at times (T,) s, held where nothing was seen."""
+        height = PPoly(self.spline.c[..., 0, 2], self.spline.x)  # of all points, this one coordinate
+        return height(np.clip(times, self.times[0], self.times[-1]))
+
+
+def heading(points):
+    """Find the direction (3,) of overground running from the pelvis' path in points (F, 11, 3) m.
+
+    Raises Excluded for a pelvis that stays where it is.
+    """
+    path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
+    each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
+    length = np.linalg.norm(each) * len(path)
+    if length < SHORTEST_PATH_M:
+        raise Excluded("no running direction: the pelvis is not seen to travel; a treadmill, or another person")
+    return aligned(each)
+
+
+def aligned(direction):
+    """Give a horizontal direction (2,) length 1 and no height, (3,): the axis of the laboratory where it is nearly along one."""
+    ahead = direction / np.linalg.norm(direction)
+    axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
+    return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])

@@ -1,0 +1,5 @@
+"""What a person typed, where results lie, what they depend on.
+
+In: study and recipe files (YAML), a folder of results. Out: checked parameters, tables, a record of provenance.
+Nothing here reads a recording or computes with points.
+"""

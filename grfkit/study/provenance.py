@@ -1,0 +1,99 @@
+"""What a result depends on: the program's own source, the raw recordings, seed, study file, commit, versions.
+
+Whoever keeps something between runs names it by `hash_code`, so that another program never takes it for its own.
+"""
+
+import hashlib
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]  # the one place that says where the package lies
+ROOT = PACKAGE.parent  # the project: params/, notebooks/, course/, reports/
+PACKAGES = [
+    "grfkit",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "statsmodels",
+    "torch",
+    "optuna",
+    "spm1d",
+    "ezc3d",
+    "matplotlib",
+    "papermill",
+    "nbconvert",
+]
+
+
+def hash_code(*parts, package=PACKAGE):
+    """Return the SHA-256 over the source of the whole package, or of the `parts` of it that are named ("estimators", "model.py").
+
+    A part is a room with all that is in it, or a module. Sources are read as text: line ends differ between systems.
+    Raises ValueError where a part does not exist, so that a module that moves cannot drop out.
+    """
+    total = hashlib.sha256()
+    for name, path in sorted(
+        {
+            path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)
+        }.items()
+    ):
+        total.update(f"{name}\0{path.read_text(encoding='utf-8')}\0".encode())
+    return total.hexdigest()
+
+
+def _sources(part):
+    """List the modules of a room, or the one module."""
+    found = sorted(part.rglob("*.py")) if part.is_dir() else [part] * part.is_file()
+    if not found:
+        raise ValueError(
+            f"A fingerprint covers rooms or modules of the package; {part.name} is none. Correct its name in the code."
+        )
+    return found
+
+
+def hash_data(folder, *tables):
+    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none.
+
+    `tables` are paths of further tables.
+    """
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder
+    ]
+    total = hashlib.sha256()
+    named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
+    for name, path in sorted(named):
+        with path.open("rb") as file:
+            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest() if files else None
+
+
+def describe(study, *, root):
+    """Return what a result of a Study depends on besides the data: seed, study file, commit of `root`, versions."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pass
+    return {
+        "seed": study.seed,
+        "study_file": Path(study.path).name,
+        "study_sha256": study.sha256,
+        "simulated": bool(study.laboratory),
+        "commit": _commit(root),
+        "versions": versions,
+    }
+
+
+def _commit(root):
+    """Name the commit of `root`, `+changes` if tracked files differ from it, `unknown` outside a git repository."""
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty=+changes"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or "unknown"
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

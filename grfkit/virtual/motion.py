@@ -1,0 +1,237 @@
+"""The physics of a virtual runner: forces of each step, the centre of mass they move, and the body over the feet.
+
+The vertical force follows the two-mass model (Clark, Ryan & Weyand 2017, J Exp Biol 220:247); the impulse of a step
+balances gravity, flight is ballistic, braking and propulsion balance.
+Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from grfkit.points import GRAVITY
+from grfkit.virtual.body import BODY, EXTENSION, Body, Foot, segment_masses
+
+STEPS = 6  # simulated; the third and fourth are for the plates, the first and last only bound a swing
+LIMB_SHARE = 0.08  # of body mass, Clark 2017
+COARSE = 6  # frames: the pelvis is found for these first
+ROUNDS = 13  # then for all, to rounding
+LEAN_OF_FORCE = 0.6  # ML impulse over that of a line from the foot to the middle of the path, a metre up: our choice
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One trial before cameras and plates. Arrays over T frames at rate_hz; F = 2 feet, left and right."""
+
+    rate_hz: int
+    force: np.ndarray  # (F, T, 3) N, on the runner
+    centre: np.ndarray  # (F, T, 3) m, centre of pressure, held where it was in flight
+    points: np.ndarray  # (T, 11, 3) m, in the order of grfkit.POINTS
+    com: np.ndarray  # (T, 3) m, whole-body centre of mass
+    segment_com: np.ndarray  # (T, 7, 3) m: trunk with head and arms; left thigh, shank, foot; right ones
+    segment_mass: np.ndarray  # (7,) kg
+    contacts: list  # (side, touchdown frame, toe-off frame) of four contacts; the middle two are for the plates
+    planted: np.ndarray  # (F, T, 2) bool: heel, toe at rest on the ground
+
+    def moved(self, shift):
+        """Translate everything by a shift (3,) m."""
+        return replace(
+            self,
+            centre=self.centre + shift,
+            points=self.points + shift,
+            com=self.com + shift,
+            segment_com=self.segment_com + shift,
+        )
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The numbers of each of STEPS steps, (STEPS,), and their timing in frames."""
+
+    side: np.ndarray  # 0 left, 1 right
+    touchdown: np.ndarray
+    frames: np.ndarray  # of contact
+    own: dict  # name -> (STEPS,)
+    speed: float
+    width: float
+    rate_hz: int
+    ankle_on: float  # m, of the ankle before the heel
+
+
+def time_steps(runner, style, first, rate_hz, *, plates=True):
+    """Time the steps of a trial; first is the side (0, 1) of the step that reaches the plates first.
+
+    Where there are no `plates` to fit on, a slow runner's steps may be short.
+    """
+    side = (first + np.arange(STEPS)) % 2  # the third step (2) is of side `first`
+    own = {name: value[side, np.arange(STEPS)] for name, value in style.items()}
+    speed = own["speed"][0]
+    shortest = (
+        0.96 + BODY["foot"] * runner.height_m if plates else 0.0
+    )  # so that two steps fit on two plates and their neighbours on none
+    step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
+    contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
+    frames = np.round(contact * rate_hz).astype(int)
+    middle = step_time * rate_hz * np.arange(STEPS)  # of contacts: evenly spaced
+    touchdown = np.round(middle - frames / 2).astype(int)
+    return Steps(
+        side,
+        touchdown - touchdown[0],
+        frames,
+        own,
+        speed,
+        own["step_width"][0],
+        rate_hz,
+        BODY["ankle_on"] * runner.height_m,
+    )
+
+
+def vertical_force(steps, step, impulse, rate_hz):
+    """Give the vertical force (N + 1,) BW of a step by the two-mass model; its sum over frames is the impulse (BW s).
+
+    Two raised cosines: the lower limb's, from its speed at touchdown and the time it takes to stop, and the rest's.
+    """
+    count, own = steps.frames[step], {name: value[step] for name, value in steps.own.items()}
+    time = np.arange(count + 1) / rate_hz
+    stop = own["limb_time"]
+    limb = impact_peak(own) / 2 * (1 - np.cos(np.pi * np.minimum(time / stop, 2)))
+    peak = own["peak_time"] * time[-1]
+    body = 1 + np.cos(np.pi * (time - peak) / np.where(time < peak, peak, time[-1] - peak))
+    body[[0, -1]] = 0
+    return limb + body * (impulse - limb.sum() / rate_hz) / (body.sum() / rate_hz)
+
+
+def impact_peak(own):
+    """Give the peak (BW) of the lower limb's raised cosine: twice its mean force, m1 (v / t + g)."""
+    return 2 * LIMB_SHARE * (own["limb_speed"] / own["limb_time"] / GRAVITY + 1)
+
+
+def horizontal_force(steps, step, impulse, rate_hz):
+    """Give AP and ML force (N + 1, 2) BW of a step.
+
+    AP has no net impulse; ML has the share of the vertical impulse (BW s) that step width asks for. Their shapes, sums of
+    sines and a spike while the lower limb stops, are our choice.
+    """
+    own = {name: value[step] for name, value in steps.own.items()}
+    phase = np.linspace(0, 1, steps.frames[step] + 1)
+    turn = 2 * np.pi * phase
+    hump = (1 - np.cos(turn)) / 2
+    early = np.minimum(phase * steps.frames[step] / rate_hz / (2.6 * own["limb_time"]), 1)
+    spike = impact_peak(own) * np.sin(2 * np.pi * early) * np.sin(np.pi * early) ** 2
+    along = -(
+        own["brake"] * np.sin(turn)
+        + own["brake_sharp"] * np.sin(2 * turn)
+        + own["brake_skew"] * (np.cos(turn) - np.cos(2 * turn))
+        + own["brake_spike"] * spike
+    )
+    along -= hump * along.sum() / hump.sum()
+    inward = 1 if steps.side[step] else -1
+    across = hump * (1 + own["sway_skew"] * np.cos(np.pi * phase)) + own["sway_double"] * (1 - np.cos(2 * turn)) / 2
+    asked = LEAN_OF_FORCE * impulse * steps.width / 2 * rate_hz
+    across = across / across.sum() * asked - own["sway_spike"] * spike
+    across += hump * (asked - across.sum()) / hump.sum()
+    return np.stack([along, inward * across], axis=1)
+
+
+def foot_forces(runner, steps, rate_hz):
+    """Give the force (F, T, 3) N of all steps, T up to the last toe-off.
+
+    The vertical impulse of a step carries the body weight over its contact and half of each neighbouring flight, so that
+    running is steady.
+    """
+    force = np.zeros((2, steps.touchdown[-1] + steps.frames[-1] + 1, 3))
+    ends = steps.touchdown + steps.frames
+    flights = np.concatenate([[0], steps.touchdown[1:] - ends[:-1], [0]])
+    flights[0], flights[-1] = flights[1], flights[-2]
+    step_time = np.diff(steps.touchdown).mean() / rate_hz
+    for step in range(STEPS):
+        weight_time = (steps.frames[step] + (flights[step] + flights[step + 1]) / 2) / rate_hz
+        rows = slice(steps.touchdown[step], ends[step] + 1)
+        force[steps.side[step], rows, 2] = vertical_force(steps, step, weight_time, rate_hz)
+        force[steps.side[step], rows, :2] = horizontal_force(steps, step, step_time, rate_hz)
+    return force * runner.mass_kg * GRAVITY
+
+
+def integrate(acceleration, rate_hz, *, span, mean_velocity):
+    """Integrate acceleration (T, 3; m/s2) twice -> position (T, 3) m.
+
+    By Stoermer's rule, x[k+1] - 2 x[k] + x[k-1] = a[k] / rate^2, so that Newton's law holds at the integrator's index.
+    The start's velocity is the one by which the mean velocity (3,) m/s over the first `span` frames is as asked.
+    """
+    steps = np.cumsum(acceleration, axis=0) / rate_hz**2
+    drift = np.concatenate([np.zeros((1, 3)), np.cumsum(steps[:-1], axis=0)])
+    frames = np.arange(len(acceleration))[:, None]
+    return drift + frames * (np.asarray(mean_velocity) / rate_hz - drift[span] / span)
+
+
+def foot_prints(steps, com):
+    """Give where the heel is planted, (STEPS, 2) m: before the centre of mass at touchdown, half a step width aside."""
+    path = steps.speed * steps.frames / steps.rate_hz
+    ahead = com[steps.touchdown, 0] + steps.own["overstride"] * path - steps.ankle_on
+    return np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width])
+
+
+def pressure_path(steps, foot, prints, frames):
+    """Give the centre of pressure (T, 3) m of one foot: from the heel to the ball, from outside inwards; held in flight."""
+    along = np.concatenate([np.linspace(0, 1, steps.frames[step] + 1) for step in foot.mine])
+    when = np.concatenate([steps.touchdown[step] + np.arange(steps.frames[step] + 1) for step in foot.mine])
+    base = np.repeat(prints[foot.mine], steps.frames[foot.mine] + 1, axis=0)
+    share = 0.15 + 0.68 * along**0.8 * (1.5 - 0.5 * along)
+    place = base + share[:, None] * foot.length * foot.ahead[:2]
+    place[:, 1] += 0.008 * foot.outward * np.cos(np.pi * along)
+    x, y = (np.interp(frames, when, place[:, axis]) for axis in (0, 1))
+    return np.column_stack([x, y, np.zeros(len(frames))])
+
+
+def simulate(runner, style, *, first_side, rate_hz, plates=True):
+    """Simulate one trial -> Motion of four whole contacts, starting at the first one's touchdown.
+
+    style is `virtual.draw_style`'s; first_side (0 left, 1 right) is that of the first contact for the plates.
+    """
+    steps = time_steps(runner, style, first_side, rate_hz, plates=plates)
+    force = foot_forces(runner, steps, rate_hz)
+    acceleration = force.sum(axis=0) / runner.mass_kg - [0, 0, GRAVITY]
+    com = integrate(acceleration, rate_hz, span=steps.touchdown[4], mean_velocity=[steps.speed, 0, 0])
+    com[:, 1] -= com[: steps.touchdown[4], 1].mean()
+    kept = np.arange(steps.touchdown[1], steps.touchdown[4] + steps.frames[4] + 1)
+    prints = foot_prints(steps, com)
+    feet = [Foot(runner, steps, side, prints, rate_hz) for side in (0, 1)]
+    paths = [foot.path(kept, com) for foot in feet]
+    joints = np.stack([np.stack(path[:3], axis=1) for path in paths])
+    phase = stride_phase(steps)(kept)
+    body = Body(runner, steps, joints, phase)
+    com, pelvis = stand(Body(runner, steps, joints[:, ::COARSE], phase[::COARSE]), com[kept])
+    pelvis = body.solve(com, rounds=ROUNDS, start=pelvis)
+    centre = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
+    starts = steps.touchdown - kept[0]
+    contacts = [tuple(map(int, (steps.side[k], starts[k], starts[k] + steps.frames[k]))) for k in (1, 2, 3, 4)]
+    return Motion(
+        rate_hz,
+        force[:, kept],
+        centre,
+        body.points(pelvis),
+        com,
+        body.segments(pelvis),
+        segment_masses(runner),
+        contacts,
+        np.stack([path[3] for path in paths]),
+    )
+
+
+def stride_phase(steps):
+    """Give a smooth phase (radians) of the frame: 0 (modulo 2 pi) in the middle of left contacts, pi of right ones."""
+    return CubicSpline(steps.touchdown + steps.frames / 2, np.pi * (np.arange(STEPS) + steps.side[0]))
+
+
+def stand(body, com):
+    """Raise or lower the centre of mass (T, 3) m until the most stretched leg is as long as EXTENSION allows.
+
+    body has every COARSE-th frame. Returns com and a guess of the pelvis, (T, 3) m both.
+    """
+    height, length = body.thigh / BODY["thigh"], body.thigh + body.shank
+    com = com + [0, 0, 0.56 * height - com[:, 2].mean()]
+    for _ in range(6):
+        com = com - [0, 0, (body.extension(body.solve(com[::COARSE], rounds=5)) - EXTENSION) * length]
+    coarse, frames = body.solve(com[::COARSE], rounds=8), np.arange(len(com))
+    return com, com + CubicSpline(frames[::COARSE], coarse - com[::COARSE])(frames)
