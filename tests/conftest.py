@@ -1,32 +1,22 @@
 """What several tests share: where the real recordings lie, a copy of the project with a whole run in it, stances made by hand."""
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import REAL, ROOT, make
 
-from grfkit.points import FORCES, INPUTS, POINTS
-from grfkit.virtual import laboratory
-
-ROOT = Path(__file__).resolve().parents[1]
-REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
-
-
-WHOLE = ("test_browser", "test_kill", "test_pipeline")  # share one run of the study smoke
+from grfkit.points import FORCES, INPUTS
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """With two test processes (-n 2 --dist loadgroup --no-loadscope-reorder) a file's tests share one, and so those that share a whole run:
     they take the longest and come first."""
-    items.sort(key=lambda item: item.path.stem not in WHOLE)
+    items.sort(key=lambda item: item.path.parent.name != "whole")
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("whole" if item.path.stem in WHOLE else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group("whole" if item.path.parent.name == "whole" else str(item.path)))
 
 
 @pytest.fixture
@@ -57,31 +47,6 @@ def project(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     shutil.copy(ROOT / "Makefile", folder)
     return folder
-
-
-def make_command(*arguments):
-    """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make would
-    change what this one does and prints."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
-    }
-    return ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"], environment
-
-
-def make(project, *arguments):
-    command, environment = make_command(*arguments)
-    return subprocess.run(
-        command,
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -157,20 +122,3 @@ def tidy():
         return pd.DataFrame(stances), pd.concat(frames, ignore_index=True)
 
     return make
-
-
-def virtual_run(number, *, hz=200):
-    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)]."""
-    runner, rng = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2]), laboratory.rng_of(8, number)
-    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
-    motion = laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
-    return motion.points[:: 1000 // hz], [
-        ("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts
-    ]
-
-
-def mirrored(points):
-    """Mirror a runner by hand: points (F, 11, 3) m, ML turned round and each point named anew."""
-    other = {"l": "r", "r": "l"}
-    names = [f"{other[name[0]]}{name[1:]}" if name[1] == "_" else name for name in POINTS]
-    return points[:, [POINTS.index(name) for name in names]] * [1, -1, 1]

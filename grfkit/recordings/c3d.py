@@ -9,9 +9,8 @@ from pathlib import Path
 import ezc3d
 import numpy as np
 
-from grfkit.recordings import _c3d_check
-from grfkit.recordings import _c3d_layout
 from grfkit.points import InputError
+from grfkit.recordings import _c3d_check, _c3d_layout
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}

@@ -9,16 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from grfkit.points import POINTS
-from grfkit.recordings import c3d
-from grfkit.recordings import orientation
-from grfkit.recordings import csv_points
-from grfkit.recordings import speed
-from grfkit.recordings import landmarks
-from grfkit.stances import cut
-from grfkit.points import Excluded, Note
-from grfkit.recordings.new_study.write import STATIC
+from grfkit.points import POINTS, Excluded, Note
+from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed
 from grfkit.recordings.labels import match, plain
+from grfkit.recordings.new_study.write import STATIC
+from grfkit.stances import cut
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice

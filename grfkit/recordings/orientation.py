@@ -4,12 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.points import POINTS
-from grfkit.recordings import c3d
-from grfkit.recordings import speed
+from grfkit.points import POINTS, Excluded, Note
+from grfkit.recordings import c3d, speed
 from grfkit.stances import tracks
 from grfkit.stances.checks import LEGS
-from grfkit.points import Excluded, Note
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice

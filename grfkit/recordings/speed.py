@@ -6,8 +6,8 @@ A planted foot rests on what it runs over: on the ground it stands still, on a t
 
 import numpy as np
 
-from grfkit.stances.checks import FEET
 from grfkit.points import Note
+from grfkit.stances.checks import FEET
 from grfkit.stances.tracks import SHORTEST_PATH_M
 
 LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice

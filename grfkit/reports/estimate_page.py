@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from grfkit.points import GRAVITY
 from grfkit import features
 from grfkit.field import summary
-from grfkit.study import store
-from grfkit.reports import estimate_words
 from grfkit.field.estimate import BETWEEN
+from grfkit.points import GRAVITY
+from grfkit.reports import estimate_words
 from grfkit.reports.html import page
 from grfkit.reports.index import render
+from grfkit.study import store
 
 PAGE = "index.html"
 MARK = b'<meta name="generator" content="grfkit estimate">'
@@ -165,7 +165,9 @@ def _cell(steps, quantity, mean, weight_n):
         return estimate_words.with_unit(mean, quantity), ""
     half = (steps[f"{quantity}_high"] - steps[quantity]).mean()
     texts = [
-        f"{estimate_words.written(mean * factor, decimals)} ± {estimate_words.written(half * factor, decimals)}".replace(" ", estimate_words.SPACE)
+        f"{estimate_words.written(mean * factor, decimals)} ± {estimate_words.written(half * factor, decimals)}".replace(
+            " ", estimate_words.SPACE
+        )
         + estimate_words.SPACE
         + unit
         for factor, decimals, unit in [(1, known.decimals, known.unit)]
@@ -193,7 +195,8 @@ def change_rows(trends):
 def _interval(row, factor, decimals, unit):
     """Write a slope, its interval, and whether it can be told from none."""
     slope, low, high = (
-        estimate_words.written(factor * row[end], decimals, signed=True) for end in ("per_min", "low_per_min", "high_per_min")
+        estimate_words.written(factor * row[end], decimals, signed=True)
+        for end in ("per_min", "low_per_min", "high_per_min")
     )
     return (
         (f"{slope}{estimate_words.SPACE}{unit}", f"{low} to {high}", bool(row["told"]))

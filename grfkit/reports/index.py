@@ -9,12 +9,24 @@ import json
 import jinja2
 import pandas as pd
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
 from grfkit import metrics
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports.html import TEMPLATES, page
 from grfkit.reports.thumbnail import thumbnail
-from grfkit.reports.words import FEATURES, beside_baseline, by_direction, curves_correlate, in_short, mean_sd, missing, no_feature_differs, no_interval_differs, number, seconds, select
+from grfkit.reports.words import (
+    FEATURES,
+    beside_baseline,
+    by_direction,
+    curves_correlate,
+    in_short,
+    mean_sd,
+    missing,
+    no_feature_differs,
+    no_interval_differs,
+    number,
+    seconds,
+    select,
+)
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 NEEDS = {

@@ -19,9 +19,8 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from grfkit.study import provenance
-from grfkit.study import recipes
 from grfkit.study import file as study_file
+from grfkit.study import provenance, recipes
 from grfkit.study.store import write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
@@ -214,8 +213,8 @@ def _keep_done(stem, running, executed, record):
 
 def write_index(study, reports):
     """Write index.html of a study from whatever its notebooks have saved so far, then the page of all studies; return its path."""
-    from grfkit.reports.studies import place
     from grfkit.reports.index import index_page
+    from grfkit.reports.studies import place
 
     Path(reports).mkdir(parents=True, exist_ok=True)
     above = "../index.html" if place(reports) else None

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
-from grfkit.study import file as study_file
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports.html import page
 from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, render, split_counts
 from grfkit.reports.words import by_direction, missing, number, select
+from grfkit.study import file as study_file
 
 MARK = b'<meta name="generator" content="grfkit studies">'
 OTHERS = {

@@ -14,8 +14,8 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from grfkit.reports.plots import animate
 from grfkit.evaluation import explore
+from grfkit.reports.plots import animate
 from grfkit.reports.plots import explore as explore_plots
 from grfkit.reports.words import FEATURES, number
 

@@ -2,8 +2,8 @@
 
 import math
 
-from grfkit.points import DIRECTION_NAMES
 from grfkit.metrics import ours
+from grfkit.points import DIRECTION_NAMES
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
 ALPHA = 0.05  # paper, statistics

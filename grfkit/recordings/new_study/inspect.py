@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings import c3d
+from grfkit.recordings import c3d, landmarks
 from grfkit.recordings import plates as force_plates
-from grfkit.recordings import landmarks
-from grfkit.recordings.trials import LIMITS
 from grfkit.recordings.labels import match, plain
+from grfkit.recordings.trials import LIMITS
 
 LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
 LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml

@@ -12,8 +12,8 @@ from collections import Counter
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings.trials import LIMITS
 from grfkit.recordings.labels import match, near
+from grfkit.recordings.trials import LIMITS
 from grfkit.study.file import BLANK
 
 THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice

@@ -18,9 +18,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from grfkit.recordings.new_study import propose
-from grfkit.recordings.trials import TRIAL_COLUMNS
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, rows
+from grfkit.recordings.trials import TRIAL_COLUMNS
 from grfkit.study.file import StudyError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -158,7 +158,9 @@ def _tell(heading, notes, study, table):
 
 def main(arguments=None):
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grfkit.recordings.new_study.write", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m grfkit.recordings.new_study.write", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--name", required=True, help="name of the study: letters, digits, - and _")
     parser.add_argument("--data", required=True, help="folder of the C3D files; it is only read")
     parser.add_argument("--params", default="params", type=Path, help="folder of the study files")

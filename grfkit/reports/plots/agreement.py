@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from grfkit.points import DIRECTION_NAMES
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, spm
+from grfkit.points import DIRECTION_NAMES
 from grfkit.reports.words import FEATURES
 
 

@@ -18,9 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
-from grfkit.points import DIRECTIONS
-from grfkit.points import POINTS
 from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, skeleton
+from grfkit.points import DIRECTIONS, POINTS
 
 METRES_PER_BW = 0.3
 SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice

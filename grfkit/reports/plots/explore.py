@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
 from grfkit.plot import ESTIMATED, MEASURED, SIDE_VIEW, skeleton
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 
 def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"):

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
 from grfkit.evaluation.field.degrade import WAYS
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, mean_band
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 EVENTS = {"touchdown": "touchdown", "toeoff": "toe-off", "contact": "contact time"}
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]

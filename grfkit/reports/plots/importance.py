@@ -3,11 +3,9 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
-from grfkit.points import POINTS
 from grfkit.evaluation.importance import EVERYTHING, NAMES, WHOLE
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, mean_band, skeleton
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 
 APART_M = 0.22  # the legs are drawn so far in front of and behind where they are, so that no marker hides another
 LARGEST = 600  # points^2, the area of a panel's largest marker

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from grfkit.points import DIRECTION_NAMES
-from grfkit.points import DIRECTIONS
 from grfkit.plot import ALARM, ESTIMATED, MEASURED
+from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 LINES = [(":", ALARM), ("--", ESTIMATED)]
 FEET = ["left foot", "right foot"]

@@ -1,0 +1,179 @@
+"""Every estimator by the same verbs: none sees the runner left out, what is saved gives the same forces, baselines are what they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT
+from safetensors.numpy import load_file
+
+from grfkit import transform
+from grfkit.estimators import registry, samples
+from grfkit.study import recipes, store
+
+RECIPES = recipes.load_all(
+    ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics"]
+)
+NETWORK = {
+    "frames_per_step": 20,
+    "layers": 1,
+    "units": 4,
+    "dropout": 0.0,
+    "learning_rate": 0.01,
+    "batch_size": 4,
+    "epochs": 2,
+}
+TRAINED = ["mean_curve", "ridge", "paper", "network", "physics"]
+
+
+@pytest.fixture
+def study(tidy):
+    stances, frames = tidy(12, runners=3)
+    return stances, frames.astype({column: float for column in frames.columns[2:]})
+
+
+def settings(asked):
+    return {
+        "folds": 2,
+        "trials": 1,
+        "frames_per_step": 20,
+        "epochs": 1,
+        "ranges": {
+            "layers": [1, 1],
+            "units": [4, 4],
+            "dropout": [0.0, 0.1],
+            "learning_rate": [1e-3, 1e-2],
+            "batch_size": [4],
+        },
+    }
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_left_out_never_looks_at_the_runner_left_out(study, name):
+    """Spoil the forces of one runner: the estimates of that runner stay, those of others change."""
+    stances, frames = study
+    spoiled = frames.copy()
+    theirs = spoiled["stance"].isin(stances["stance"][stances["runner"] == "v01"])
+    spoiled.loc[theirs, "grf_v"] *= 5
+    spoiled.loc[theirs, "grf_ap"] += 0.3 * (spoiled.loc[theirs, "grf_v"] > 0)
+    clean, again = (
+        registry.left_out(
+            samples.prepare(table, stances, RECIPES[name]), RECIPES[name], seed=1, network=NETWORK, progress=False
+        )
+        for table in (frames, spoiled)
+    )
+    taken = samples.prepare(frames, stances, RECIPES[name])
+    mine = np.repeat((taken.stances["runner"] == "v01").to_numpy(), taken.lengths)
+    np.testing.assert_allclose(again[mine], clean[mine], atol=1e-6)
+    assert np.abs(again[~mine] - clean[~mine]).max() > 0.01
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
+    stances, frames = study
+    asked = RECIPES[name]
+    training, tested = (
+        samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True)
+    )
+    table, best = registry.search(training, asked, folder=tmp_path, seed=3, **settings(asked))
+    fitted = registry.fit(training, asked, best, seed=3, epochs=2)
+    arrays, description = registry.describe(fitted, asked)
+    store.save(tmp_path, "model.safetensors", arrays)
+    store.save(tmp_path, "model.json", description)
+    store.save(tmp_path, "best.yaml", best)
+    assert store.read(tmp_path, "best.yaml") == best
+    again = registry.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
+    first, second = (registry.predict(model, tested, asked) for model in (fitted, again))
+    np.testing.assert_array_equal(second, first)
+    assert first.shape == tested.forces.shape and (np.nan_to_num(first)[:, 2].max() > 0.1)
+    assert {"trial", "fold", "state", "error"} <= set(table)
+
+
+def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
+    """The errors of search.csv are those of refitting without the runner, and the chosen have the least."""
+    stances, frames = study
+    asked = RECIPES["physics"]
+    training = samples.prepare(frames, stances, asked)
+    table, best = registry.search(training, asked, folder=tmp_path, seed=3)
+    trial, runner = 5, 1
+    held = (training.stances["runner"] == "v01").to_numpy()
+    others, mine = samples.take(training, np.flatnonzero(~held)), samples.take(training, np.flatnonzero(held))
+    alone = {"candidates": best["candidates"], "chosen": dict.fromkeys(["AP", "ML", "V"], [trial])}
+    bare = asked.model_copy(update={"balance": False})
+    estimated = registry.predict(registry.fit(others, bare, alone, seed=0, epochs=0), mine, bare)
+    curves = np.stack(
+        [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
+    )
+    turned = np.where(mine.mirrored[:, None, None], curves * samples.MIRROR, curves)
+    literal = np.sqrt(((turned - samples.curve_targets(mine)) ** 2).mean(axis=(0, 1)))
+    row = table[(table["trial"] == trial) & (table["fold"] == runner)].iloc[0]
+    np.testing.assert_allclose(
+        row[["rmse_ap_bw", "rmse_ml_bw", "rmse_v_bw"]].to_numpy(float), literal, rtol=0.02
+    )  # interpolated to and fro
+    mean = table.groupby("trial")["rmse_v_bw"].mean()
+    assert set(best["chosen"]["V"]) == set(mean.nsmallest(asked.kernel.averaged).index)
+
+
+def test_training_takes_other_speeds_of_training_runners_alone(study):
+    stances, _ = study
+    stances["split"] = np.where(stances["runner"] == "v00", "test", "train")
+    stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
+    paper, physics = (registry.training(stances, RECIPES[name]) for name in ("paper", "physics"))
+    assert set(paper["split"]) == {"train"} and not set(physics["runner"]) & {"v00"}
+    assert set(physics["split"]) == {"train", "other_speed"} and len(physics) == 8
+
+
+def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(study):
+    stances, frames = study
+    asked = RECIPES["mean_curve"]
+    taken = samples.prepare(frames, stances, asked)
+    first = samples.take(taken, np.array([0]))
+    curve = registry.mean_curve(first, nodes=int(first.inside.sum()))
+    np.testing.assert_allclose(curve["l"], first.forces[first.inside], atol=1e-9)
+    np.testing.assert_allclose(registry.predict_mean_curve(curve, first), first.forces, atol=1e-9)
+    right = frames["stance"].map(stances.set_index("stance")["side"]) == "r"
+    frames.loc[right, "grf_ml"] *= -1
+    curve = registry.mean_curve(samples.prepare(frames, stances, asked))
+    assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
+
+
+def test_mean_curve_is_of_the_studys_speed_alone(study):
+    stances, frames = study
+    stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
+    taken = samples.prepare(frames, stances, RECIPES["physics"])
+    own = samples.prepare(frames, stances[stances["stance"] < 6], RECIPES["physics"])
+    for side, curve in registry.mean_curve(own).items():
+        np.testing.assert_allclose(registry.mean_curve(taken)[side], curve)
+
+
+def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(study, monkeypatch):
+    """A tenth of the runners, one at least, is kept aside whole; of a single runner nobody is left."""
+    stances, frames = study
+    asked, given = RECIPES["paper"], {}
+    from grfkit import model
+
+    monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
+    training = samples.prepare(frames, stances, asked)
+    registry.fit(training, asked, {}, seed=3, epochs=5, patience=2)
+    points, _, lengths = given["watched"]
+    aside = np.isin(training.stances["runner"], registry.watched_runners(training, seed=3))
+    assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
+    np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
+    registry.fit(training, asked, {}, seed=3, epochs=5)
+    assert given["watched"] is None and len(given["fitted_to"][2]) == 12
+    alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
+    with pytest.raises(ValueError, match="patience: null"):
+        registry.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
+
+
+@pytest.mark.parametrize("name", ["paper", "physics"])
+def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
+    """The tables of 01 come in one order whatever the order of files; frames of other stances between them change nothing."""
+    stances, frames = study
+    asked = RECIPES[name]
+    shuffled = pd.concat([group for _, group in sorted(frames.groupby("stance"), key=lambda item: -item[0])])
+    both = []
+    for number, table in enumerate((frames, shuffled)):
+        training = samples.prepare(table, stances, asked)
+        _, best = registry.search(training, asked, folder=tmp_path / str(number), seed=3, **settings(asked))
+        both.append(registry.predict(registry.fit(training, asked, best, seed=3, epochs=2), training, asked))
+    np.testing.assert_array_equal(*both)

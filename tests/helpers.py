@@ -1,0 +1,351 @@
+"""What several tests share: where the real recordings lie, how make is called, and builders of runners, studies and results."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from grfkit.estimators import samples
+from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
+from grfkit.field import motion
+from grfkit.points import POINTS
+from grfkit.reports import words as report_words
+from grfkit.stances import cohort
+from grfkit.stances import cut as cut_stances
+from grfkit.study import file as study_file
+from grfkit.study import recipes
+from grfkit.study.file import Study
+from grfkit.virtual import laboratory
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
+SMOKE = ROOT / "params" / "smoke.yaml"
+HZ = 200
+HEADER = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in "xyz")]
+DETECTOR = {"positions_m": 0.5, "velocities_m_s": 1.8, "accelerations_m_s2": 60.0, "noise": 1e-3}
+VLR = "touchdown_to_13"
+FEATURES = list(report_words.FEATURES)
+DIRECTIONS = ["AP", "ML", "V"]
+CARD = {
+    "title": "Virtual runners",
+    "purpose": "Tests.",
+    "data": "Six virtual runners.",
+    "licence": "none",
+    "citation": "none",
+    "recipe": "physics",
+    "scores": [],
+    "scored_on": "Each runner left out.",
+    "limits": ["No real runner was seen."],
+}
+GARBAGE = {
+    "text": "abc",
+    "ragged": [[1, 2], [3]],
+    "empty": [],
+    "nan": float("nan"),
+    "complex": 1 + 2j,
+    "flag": True,
+    "dictionary": {},
+    "cube": np.zeros((2, 3, 4)),
+    "object": object(),
+    "texts": ["a", "b"],
+    "pair": (1.0, "x"),
+    "huge": 10**400,
+}
+
+
+def script_environment():
+    """Give the environment in which a test file that is run as a script finds these helpers."""
+    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def make_command(*arguments):
+    """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make would
+    change what this one does and prints."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    }
+    return ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"], environment
+
+
+def make(project, *arguments):
+    command, environment = make_command(*arguments)
+    return subprocess.run(
+        command,
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+    )
+
+
+def virtual_run(number, *, hz=200):
+    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)]."""
+    runner, rng = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2]), laboratory.rng_of(8, number)
+    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
+    motion = laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
+    return motion.points[:: 1000 // hz], [
+        ("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts
+    ]
+
+
+def mirrored(points):
+    """Mirror a runner by hand: points (F, 11, 3) m, ML turned round and each point named anew."""
+    other = {"l": "r", "r": "l"}
+    names = [f"{other[name[0]]}{name[1:]}" if name[1] == "_" else name for name in POINTS]
+    return points[:, [POINTS.index(name) for name in names]] * [1, -1, 1]
+
+
+def write_points(path, points, header=HEADER, *, separator=",", decimals=5, times=None):
+    """Write points (F, 11, 3) as CSV, as a spreadsheet would: with semicolons decimal commas and a mark of UTF-8."""
+    times = np.arange(len(points)) / HZ if times is None else times
+    lines = [
+        separator.join([f"{time:.5f}", *("" if np.isnan(cell) else f"{cell:.{decimals}f}" for cell in frame.ravel())])
+        for time, frame in zip(times, points, strict=True)
+    ]
+    text = "\n".join(
+        [separator.join(header), *(line if separator == "," else line.replace(".", ",") for line in lines)]
+    )
+    path.write_text(text + "\n", encoding="utf-8" if separator == "," else "utf-8-sig")
+    return path
+
+
+def record_virtual(folder, *, seed, men=1, women=1, trials=1):
+    """Record a few virtual runners without any fault as C3D files; returns their table of trials."""
+    faults = study_file.load(SMOKE).laboratory
+    return laboratory.record(
+        folder,
+        seed=seed,
+        **faults
+        | {name: 0 for name in faults if name.endswith(("_trials", "_steps"))}
+        | {"men": men, "women": women, "trials": trials},
+    )
+
+
+def cut_virtual(trials, folder):
+    """Cut virtual recordings into stances, measure them by their plates and find them by motion."""
+    section = study_file.load(SMOKE).sections["01_preprocess"] | {"points_cutoff_hz": 30.0, "padding_s": 0.03}
+    stances, frames, *_ = cut_stances.collect(trials, folder, **cohort.settings(section))
+    stances = stances.assign(split="train")
+    recorded = ground_truth.read(stances, folder, section)
+    motions = ground_truth.motions(recorded, section)
+    found = motion.find(motions)
+    recipe = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
+    known, taken = field_accuracy.known_steps(
+        motions, ground_truth.match(found, stances)[0], samples.prepare(frames, stances, recipe)
+    )
+    return SimpleNamespace(
+        section=section, recorded=recorded, motions=motions, found=found, recipe=recipe, known=known, taken=taken
+    )
+
+
+def judge(folder, **who):
+    """Leave each of some virtual runners out: steps, contacts, curves with centres of pressure."""
+    have = cut_virtual(record_virtual(folder, trials=2, **who), folder)
+    have.contacts, have.detector = field_accuracy.detect(
+        have.motions, have.found, have.known, DETECTOR, every=1, seed=1
+    )
+    have.targets = field_training.targets(have.taken, have.known, have.recorded, have.motions, have.section)
+    have.curves = field_training.regression(have.taken, have.targets, have.known, have.motions, have.recipe)
+    have.settings = field_training.settings(have.section, have.recipe, have.known, level=0.9, vlr=VLR)
+    have.estimated, have.nearest = field_accuracy.estimate(have.curves, have.motions, have.contacts, have.settings)
+    have.off = field_uncertainty.residuals(have.taken, have.known, have.contacts, have.estimated)
+    return have
+
+
+def make_study(sections=None, *, data="recordings", laboratory=None):
+    return Study(
+        Path("params/tiny.yaml"),
+        "tiny",
+        7,
+        data,
+        {"men": 1} if laboratory is None else laboratory,
+        sections or {},
+        "0" * 64,
+    )
+
+
+def write_tables(results, *, r=(0.99, 0.95, 0.98), p=0.4, clusters=(), baseline_r=0.9):
+    """Write made-up result files with the columns of the contract."""
+    for folder in ("01_preprocess", "04_table1", "05_table2", "06_table3", "07_figure4"):
+        (results / folder).mkdir(parents=True)
+    table1 = [
+        {
+            "estimator": name,
+            "direction": direction,
+            "r_mean": mean,
+            "r_sd": 0.0123,
+            "rmse_bw_mean": 0.0456,
+            "rmse_bw_sd": 0.01,
+            "nrmse_pct_mean": 4.321,
+            "nrmse_pct_sd": 1.0,
+            "n": 17,
+            "published_r_mean": 0.777 if name == "lstm" else None,
+            "published_r_sd": 0.02,
+            "published_rmse_bw_mean": 0.1,
+            "published_rmse_bw_sd": 0.01,
+            "published_nrmse_pct_mean": 5.0,
+            "published_nrmse_pct_sd": 1.0,
+        }
+        for name, means in (("mean_curve", [baseline_r] * 3), ("lstm", r))
+        for direction, mean in zip(DIRECTIONS, means, strict=True)
+    ]
+    table2 = [
+        {
+            "estimator": "lstm",
+            "feature": feature,
+            "estimated_mean": 1.5,
+            "estimated_sd": 0.1,
+            "measured_mean": 1.6,
+            "measured_sd": 0.1,
+            "p": p if feature == "vlr_bw_s" else 0.5,
+            "n": 17,
+            "published_estimated_mean": 1.4,
+            "published_estimated_sd": 0.2,
+            "published_measured_mean": 1.45,
+            "published_measured_sd": 0.2,
+            "published_p": 0.789,
+        }
+        for feature in FEATURES
+    ]
+    spm = [
+        {"direction": direction, "node": node, "t": 0.0, "threshold": 3.0}
+        for direction in DIRECTIONS
+        for node in (0, 99)
+    ]
+    stances = [{"stance": i, "runner": f"R{i // 5}", "split": "test" if i < 10 else "train"} for i in range(100)]
+    pd.DataFrame(table1).to_csv(results / "04_table1/table1.csv", index=False)
+    pd.DataFrame(table2).to_csv(results / "05_table2/table2.csv", index=False)
+    pd.DataFrame(spm).to_csv(results / "07_figure4/spm.csv", index=False)
+    pd.DataFrame(clusters, columns=["direction", "start", "end", "p"]).to_csv(
+        results / "07_figure4/clusters.csv", index=False
+    )
+    pd.DataFrame(stances).to_csv(results / "01_preprocess/stances.csv", index=False)
+    pd.DataFrame(
+        {"file": "a.c3d", "side": "l", "touchdown_s": 0.1, "reason": ["missed plate"] * 3 + ["lost frames"]}
+    ).to_csv(results / "01_preprocess/excluded.csv", index=False)
+
+
+def record_notebook(reports, stem, status, started, **more):
+    """Write a provenance record and, for what is done, its report."""
+    entry = {
+        "notebook": stem,
+        "status": status,
+        "started": started,
+        "duration_s": 61.0,
+        "seed": 7,
+        "study_file": "tiny.yaml",
+        "study_sha256": "0" * 64,
+        "commit": "abc",
+        "versions": {"python": "3.11"},
+        **more,
+    }
+    (reports / f"{stem}.json").write_text(json.dumps(entry), encoding="utf-8")
+    if status == "done":
+        (reports / f"{stem}.html").write_text("x", encoding="utf-8")
+
+
+def words(html):
+    """Return a page's text as a reader sees it, spaces equal."""
+
+    return " ".join(BeautifulSoup(html.split("</style>")[1], "html.parser").get_text(" ").split())
+
+
+def assert_accessible(html):
+    """Check what a page owes to a screen reader and to the keyboard, as far as its source tells (WCAG 1.1.1, 1.3.1, 2.4.1, 4.1.2)."""
+
+    soup = BeautifulSoup(html, "html.parser")
+    assert len(soup.find_all("main")) == len(soup.find_all("h1")) == len(soup.body.find_all("header")) == 1
+    levels = [int(heading.name[1]) for heading in soup.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), levels
+    names = [element["id"] for element in soup.find_all(id=True)]
+    assert len(names) == len(set(names))
+    anchors = [link["href"][1:] for link in soup.find_all("a", href=re.compile("^#"))]
+    assert "content" in anchors and set(anchors) <= set(names)
+    assert all(image.get("alt", "").strip() for image in soup.find_all("img"))
+    assert all(element.get("aria-label") for element in [*soup.find_all("nav"), *soup.find_all(tabindex="0")])
+    assert all(
+        table.find_parent(tabindex="0")
+        or "beside" in table.get("class", [])
+        or len(table.find("tr").find_all(["td", "th"])) <= 3
+        for table in soup.find_all("table")
+    )  # a wide table can be scrolled
+    assert all(header.get_text(strip=True) for header in soup.find_all("th")) and not soup.find("script")
+
+
+def answers(notebook):
+    """Run a notebook's imports and its answers, the cells between the marks; returns their names."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    names = {}
+    for cell in cells:
+        if cell["cell_type"] == "code" and (cell["id"] == "imports" or cell["metadata"]["nbgrader"]["solution"]):
+            exec("".join(cell["source"]), names)  # the project's own
+    return names
+
+
+def exercises(module):
+    """Name the exercises of a module: check_NAME."""
+    return [
+        name.removeprefix("check_")
+        for name, _ in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("check_")
+    ]
+
+
+def refused(check, answer):
+    """Give the hint with which a check refuses a function."""
+    with pytest.raises(AssertionError) as caught:
+        check(answer)
+    return str(caught.value)
+
+
+def solutions(session):
+    """Execute the imports and the solution cells of one session's notebook -> its names, as attributes."""
+    notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
+    names = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and (cell.id == "imports" or cell.metadata.get("nbgrader", {}).get("solution")):
+            exec(cell.source, names)
+    return SimpleNamespace(**names)
+
+
+def checked(module):
+    """List the exercises that a session's module checks: its functions check_NAME."""
+    return sorted(
+        name.removeprefix("check_")
+        for name, value in vars(module).items()
+        if name.startswith("check_") and inspect.isfunction(value)
+    )
+
+
+def steps_by_hand():
+    steps = pd.DataFrame(
+        {
+            "stance": [0, 1, 2, 3],
+            "file": list("aabb"),
+            "runner": list("xxyy"),
+            "speed": ["2.5 m/s"] * 2 + ["3.5 m/s"] * 2,
+            "touchdown_s": [1.0, 1.4, 1.0, 1.4],
+            "toeoff_s": [1.25, 1.65, 1.25, 1.65],
+        }
+    )
+    detected = steps.assign(
+        touchdown_s=steps["touchdown_s"] + [0.003, -0.004, 0.002, 0.0],
+        toeoff_s=steps["toeoff_s"] + [0.001, 0.0, 0.060, -0.002],
+    )
+    return steps, pd.concat([detected, detected.iloc[:1].assign(stance=np.nan, touchdown_s=5.0)], ignore_index=True)

@@ -1,0 +1,544 @@
+"""What `make new-study` proposes from a folder of C3D files, what it leaves blank, and that it never writes where it must not."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import PurePosixPath
+
+import ezc3d
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers import ROOT
+
+from grfkit.points import POINTS
+from grfkit.recordings import c3d
+from grfkit.recordings import labels as marker_labels
+from grfkit.recordings import trials as trials_table
+from grfkit.recordings.new_study import inspect, propose, runners, write
+from grfkit.recordings.plates import Contact
+from grfkit.reports import run
+from grfkit.stances import cut
+from grfkit.study import file as study_file
+from grfkit.study import provenance
+from grfkit.virtual import laboratory as virtual_laboratory
+
+NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory):
+    """Two trials of each of three virtual runners without faults, and their own table, which is not in their folder."""
+    folder = tmp_path_factory.mktemp("laboratory")
+    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
+    faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
+    virtual_laboratory.record(folder / "data", seed=5, **settings | faults | {"men": 1, "women": 2, "trials": 2})
+    (folder / "data" / "planted.csv").unlink()
+    return folder / "data", (folder / "data" / "trials.csv").rename(folder / "own.csv")
+
+
+@pytest.fixture
+def params(tmp_path):
+    """A folder of study files, as a project has it."""
+    (tmp_path / "params").mkdir()
+    shutil.copy(ROOT / "params" / "virtual.yaml", tmp_path / "params")
+    return tmp_path / "params"
+
+
+def new(params, folder, capsys, name="mine"):
+    """Run the command; returns its output, the study file's content and the table."""
+    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 0, capsys.readouterr().err
+    content = yaml.safe_load((params / f"{name}.yaml").read_text(encoding="utf-8"))
+    return (
+        capsys.readouterr().out,
+        content,
+        pd.read_csv(params / f"{name}_trials.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig"),
+    )
+
+
+def hashes(folder):
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def edit(path, **changes):
+    """Change values of 01_preprocess in a study file."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["01_preprocess"] |= changes
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def stances(section, trials, folder):
+    """Cut recordings as the notebook 01 does, with a section 01_preprocess."""
+    keys = "forward up plates treadmill speed_m_s other_speeds_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
+    source = {key: section[key] for key in ("points", "theia", "clusters")}
+    return cut.collect(
+        trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys}
+    )[:3]
+
+
+def turned(folder, out):
+    """Copy virtual recordings with Y up and the running direction -z: what was forward, left, up is -z, -x, y."""
+    turn = np.array([[0, -1, 0], [0, 0, 1], [-1, 0, 0]])
+    for path in sorted(folder.rglob("*.c3d")):
+        content = ezc3d.c3d(str(path))
+        group = content["parameters"]["FORCE_PLATFORM"]
+        group["CORNERS"]["value"] = np.einsum("ij,jkp->ikp", turn, group["CORNERS"]["value"])
+        points = content["data"]["points"]
+        points[:3] = np.einsum("ij,jpf->ipf", turn, points[:3])
+        del content["data"]["meta_points"]
+        (out / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+        content.write(str(out / path.relative_to(folder)))
+    return out
+
+
+def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_nothing_there(laboratory, params, capsys):
+    folder, own = laboratory
+    before = hashes(folder)
+    for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o555)
+    said, content, table = new(params, folder, capsys)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    assert hashes(folder) == before
+    listed = pd.read_csv(own, dtype=str, keep_default_na=False)
+    blank = {column for column in trials_table.TRIAL_COLUMNS if (table[column] == "").any()}
+    assert list(table.columns) == trials_table.TRIAL_COLUMNS and blank == {"mass_kg", "height_m", "sex", "static"}
+    pd.testing.assert_frame_equal(table[["file", "runner", "trial"]], listed[["file", "runner", "trial"]])
+    # the pelvis' mean speed over the plates against the speed that was simulated: within a stride it changes by some per cent
+    np.testing.assert_allclose(table["speed_m_s"].astype(float), listed["speed_m_s"].astype(float), rtol=0.03)
+    for text in (
+        "column mass_kg, 6 of 6 rows",
+        "column height_m",
+        "v01 (2), v02 (2), v03 (2)",
+        "3 of type 3, 0.60 x 0.90 m, 1000 Hz",
+        "STUDY=mine",
+    ):
+        assert text in said
+    assert "01_preprocess." not in said and "laboratory" not in content
+    preprocess = content["01_preprocess"]
+    assert preprocess["points"] == {point: point for point in POINTS} and preprocess["table"] == "mine_trials.csv"
+    assert (preprocess["up"], preprocess["forward"], preprocess["treadmill"], preprocess["plates"]) == (
+        "+z",
+        "found",
+        False,
+        None,
+    )
+    assert content["02_search"]["frames_per_step"] == 10 and preprocess["contact_threshold_n"] == 20.0
+
+
+@pytest.mark.parametrize(("turn", "up"), [(False, "+z"), (True, "+y")])
+def test_the_filled_study_gives_the_stances_of_virtual(laboratory, params, tmp_path, capsys, turn, up):
+    folder, own = laboratory
+    data = turned(folder, tmp_path / "turned") if turn else folder
+    new(params, data, capsys)
+    table = pd.read_csv(params / "mine_trials.csv", dtype=str, encoding="utf-8-sig")
+    listed = pd.read_csv(own, dtype=str).set_index("file").loc[table["file"]]
+    for column in ("mass_kg", "height_m", "sex"):
+        table[column] = listed[column].to_numpy()
+    table.to_csv(params / "mine_trials.csv", index=False)
+    expected_section = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]
+    wide = {key: expected_section[key] for key in ("contact_threshold_n", "points_cutoff_hz")} | {
+        "speed_m_s": [3.0, 4.5]
+    }
+    section = study_file.load(edit(params / "mine.yaml", **wide)).sections["01_preprocess"]
+    assert section["up"] == up
+    found, frames, _ = stances(section, trials_table.read_trials(data, table=params / "mine_trials.csv"), data)
+    shutil.copy(own, tmp_path / "trials.csv")
+    trials = trials_table.read_trials(folder, table=tmp_path / "trials.csv")
+    expected, expected_frames, _ = stances(expected_section | wide, trials, folder)
+    assert len(expected) == 12  # 6 trials, a left and a right stance each
+    columns = ["file", "runner", "side", "mass_kg", "touchdown_s", "toeoff_s"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns])
+    np.testing.assert_allclose(frames, expected_frames, atol=1e-5 if turn else 0)  # single precision, in m and BW
+
+
+def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory, params, capsys):
+    _, content, _ = new(params, laboratory[0], capsys)
+    pattern = yaml.safe_load((ROOT / "params" / "virtual.yaml").read_text(encoding="utf-8"))
+    pattern.pop("laboratory")
+    assert {key: list(section) for key, section in content.items()} == {
+        key: list(section) for key, section in pattern.items()
+    }
+    for section, keys in {
+        "01_preprocess": ("checks", "padding_s", "body_weight", "vlr"),
+        "02_search": ("epochs", "layers"),
+        "07_figure4": ("nodes",),
+    }.items():
+        assert {key: content[section][key] for key in keys} == {key: pattern[section][key] for key in keys}
+    assert content["08_generalisation"]["frames_per_step"] == content["02_search"]["frames_per_step"]
+    assert content["01_preprocess"]["n_test_runners"] < 3
+    assert study_file.load(params / "mine.yaml").name == "mine"
+
+
+def test_fill_wants_its_keys_in_the_pattern():
+    with pytest.raises(ValueError, match="01_preprocess.up; params/virtual.yaml has not"):
+        propose.fill(
+            "study:\n  name: a\n\n01_preprocess:\n  forward: found\n", {("01_preprocess", "up"): ("x", "")}, name="a"
+        )
+
+
+def link(files, folder):
+    """Lay real recordings out in a folder of one's own without copying them."""
+    folder.mkdir()
+    for file in files:
+        (folder / file.name).symlink_to(file)
+    return folder
+
+
+def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    for runner in ("RBDS002", "RBDS010"):
+        link(sorted((rbds / runner).glob("*.c3d")), tmp_path / "set" / runner)
+    before = hashes(rbds / "RBDS002")
+    said, content, table = new(params, tmp_path / "set", capsys)
+    section = content["01_preprocess"]
+    assert (section["treadmill"], section["forward"], section["up"]) == (True, "+x", "+y")
+    assert section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 2
+    assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
+    assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
+    assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(
+        section["points"].values()
+    ) == {study_file.BLANK}
+    assert "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
+    assert hashes(rbds / "RBDS002") == before
+    with pytest.raises(study_file.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
+        study_file.load(params / "mine.yaml")
+
+
+def test_new_study_knows_markers_beside_joints_and_leaves_blank_what_no_label_names(plates, params, tmp_path, capsys):
+    folder = link([plates / "JA1Gait21.c3d", plates / "JA1Static05.c3d"], tmp_path / "ja")
+    said, content, table = new(params, folder, capsys)
+    points = content["01_preprocess"]["points"]
+    assert [points[point] for point in ("pelvis", "l_hip", "l_knee", "r_ankle", "l_heel", "r_toe")] == [
+        ["LASI", "RASI", "SACR"],
+        "?",
+        "LLEPI",
+        "RLMAL",
+        "LHEEL",
+        "RTOE",
+    ]
+    assert "l_knee LLEPI" in said and "no marker is surely l_hip, r_hip" in said
+    assert table[["file", "static"]].to_numpy().tolist() == [["JA1Gait21.c3d", "JA1Static05.c3d"]]
+    assert "one runner only" in said and "8 of type 2, 0.60 x 0.90 m, 1500 Hz" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "up", "moves", "count"),
+    [
+        ("Running_0002.c3d", "+z", "overground", 2),
+        ("walking5.c3d", "+z", "overground", 2),
+        ("JA1Gait21.c3d", "+z", "overground", 8),
+    ],
+)
+def test_look_sees_up_travel_and_plates_of_real_recordings(plates, name, up, moves, count):
+    seen = inspect.look(plates / name)
+    assert (seen.up, seen.moves, len(seen.plates), seen.bad) == (up, moves, count, {})
+
+
+def test_new_study_names_the_plates_that_can_be_read(plates, params, tmp_path, capsys):
+    said, content, _ = new(params, link([plates / "FP_Type1.c3d"], tmp_path / "one"), capsys)
+    assert content["01_preprocess"]["plates"] == [1] and content["01_preprocess"]["up"] == "+y"
+    assert "plate 2 is left out: A force plate is a rectangle" in said
+
+
+def test_new_study_finds_theia_and_says_that_plates_are_missing(theia_export, params, capsys):
+    said, content, table = new(params, theia_export.parent, capsys)
+    section = content["01_preprocess"]
+    assert (section["theia"], section["points"], section["points_cutoff_hz"], section["up"]) == (True, None, None, "+z")
+    assert (
+        "no file has a force plate" in said
+        and len(table) == 1
+        and content["02_search"]["frames_per_step"] == study_file.BLANK
+    )
+
+
+def test_an_unreadable_file_is_named_and_the_others_go_on(laboratory, params, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(laboratory[0], data)
+    (data / "v01" / "broken.C3D").write_bytes(b"no C3D")
+    (data / "v02" / "._v02.c3d").write_bytes(b"")
+    said, _, table = new(params, data, capsys)
+    assert len(table) == 6 and all(f"  {name}: " in said for name in ("v01/broken.C3D", "v02/._v02.c3d"))
+
+
+def test_a_file_without_plates_gets_no_row(laboratory, params, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(laboratory[0], data)
+    content = ezc3d.c3d(str(data / "v01" / "v01_A_0_1.c3d"))
+    content["parameters"]["FORCE_PLATFORM"]["USED"]["value"] = [0]
+    del content["data"]["meta_points"]
+    content.write(str(data / "v01" / "bare.c3d"))
+    said, _, table = new(params, data, capsys)
+    assert "v01/bare.c3d: no force plate" in said and "v01/bare.c3d" not in set(table["file"]) and len(table) == 6
+
+
+def refuse(params, folder, capsys, name="mine"):
+    """Run the command, which must fail; returns its message, once nothing was written."""
+    before = hashes(params)
+    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 1
+    assert hashes(params) == before
+    said = capsys.readouterr()
+    assert not said.out
+    return said.err
+
+
+@pytest.mark.parametrize("name", ["", "../mine", "my study", "mine.yaml", "-x", "a/b"])
+def test_a_name_that_is_not_plain_is_refused(laboratory, params, capsys, name):
+    if not name.startswith("-"):
+        assert "name is letters, digits" in refuse(params, laboratory[0], capsys, name)
+    with pytest.raises(study_file.StudyError, match="name is letters, digits"):
+        write.scaffold(name, laboratory[0], params=params)
+
+
+@pytest.mark.parametrize("there", ["mine.yaml", "mine_trials.csv"])
+def test_what_exists_is_never_overwritten(laboratory, params, capsys, there):
+    (params / there).write_text("my work", encoding="utf-8")
+    said = refuse(params, laboratory[0], capsys)
+    assert "never overwritten" in said and there in said
+
+
+def test_a_folder_without_recordings_is_named(params, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert "hold 0 C3D file(s). Export them there" in refuse(params, tmp_path / "empty", capsys)
+    (tmp_path / "empty" / "P01_static.c3d").write_bytes(b"")
+    assert "hold 1 C3D file(s), all named static or cal" in refuse(params, tmp_path / "empty", capsys)
+    (tmp_path / "empty" / "P01_run.c3d").write_bytes(b"")
+    assert "none of running could be:\n  P01_run.c3d: " in refuse(params, tmp_path / "empty", capsys)
+    assert "none does not exist. Give it with DATA=DIR" in refuse(params, tmp_path / "none", capsys)
+    assert "none was given" in refuse(params, "", capsys)
+
+
+def test_nothing_is_left_half_written(laboratory, params, capsys, monkeypatch):
+    replace = os.replace
+
+    def fail(source, target):
+        if str(target).endswith(".yaml"):
+            raise OSError("the disk is full")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    assert "the disk is full" in refuse(params, laboratory[0], capsys)
+
+
+def test_a_blank_stops_the_study_with_its_key(laboratory, params, capsys):
+    new(params, laboratory[0], capsys)
+    edit(params / "mine.yaml", up="?", speed_m_s=["?", 4.0])
+    with pytest.raises(
+        study_file.StudyError,
+        match=r"has 2 \(\?\): 01_preprocess\.(up|speed_m_s\.0), 01_preprocess\.(up|speed_m_s\.0)\. Fill",
+    ):
+        study_file.load(params / "mine.yaml")
+
+
+def test_blank_cells_stop_the_study_with_the_table_and_the_column(laboratory, params, capsys):
+    new(params, laboratory[0], capsys)
+    with pytest.raises(
+        study_file.StudyError,
+        match=r"mass_kg must be a number .* found '' for v01/.* \(6 row\(s\)\). Correct it in .*mine_trials\.csv",
+    ):
+        trials_table.read_trials(laboratory[0], table=params / "mine_trials.csv")
+
+
+def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, params, tmp_path, capsys):
+    new(params, laboratory[0], capsys)
+    loaded = study_file.load(params / "mine.yaml")
+    given, folder = run.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
+    assert (NOTEBOOK.parent / given["table"]).resolve() == (
+        params / "mine_trials.csv"
+    ).resolve() and folder == laboratory[0]
+    assert provenance.hash_data(folder, params / "mine_trials.csv") != provenance.hash_data(folder)
+    (params / "mine_trials.csv").unlink()
+    with pytest.raises(ValueError, match=r"mine_trials\.csv does not exist"):
+        run.collect_parameters(NOTEBOOK, study=loaded, reports=tmp_path / "reports", data=laboratory[0])
+
+
+@pytest.mark.parametrize("name", ["tables/mine.csv", "..\\mine.csv", "mine.xlsx", "C:mine.csv", ".csv/"])
+def test_a_table_is_a_csv_file_beside_the_study_file(params, name):
+    with pytest.raises(
+        study_file.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
+    ):
+        study_file.load(edit(params / "virtual.yaml", table=name))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (POINTS, dict(zip(POINTS, POINTS, strict=True))),
+        (
+            ["PELO", "LHJC", "LKJC", "LAJC", "LHEE", "LTOE", "RHEE", "LKNE"],
+            {
+                "pelvis": "PELO",
+                "l_hip": "LHJC",
+                "l_knee": "LKJC",
+                "l_ankle": "LAJC",
+                "l_heel": "LHEE",
+                "l_toe": "LTOE",
+                "r_heel": "RHEE",
+            },
+        ),
+        (["P01:LHEE", "P01:LKNE"], {"l_heel": "P01:LHEE", "l_knee": "P01:LKNE"}),
+        (["L.Heel", "R.Heel", "L.Heel.Top"], {"l_heel": "L.Heel", "r_heel": "R.Heel"}),
+        (
+            ["L_HEEL", "Right Knee Joint Center", "hip_l", "AnkleLeft", "RAnkleLat"],
+            {
+                "l_heel": "L_HEEL",
+                "r_knee": "Right Knee Joint Center",
+                "l_hip": "hip_l",
+                "l_ankle": "AnkleLeft",
+                "r_ankle": "RAnkleLat",
+            },
+        ),
+        (["P1:LHEE", "P2:LHEE", "heel", "Lateral", "LASI", "SACR", "*52"], {}),  # two people; no side; no such point
+    ],
+)
+def test_match_knows_the_labels_of_laboratories(labels, expected):
+    assert {point: label for point, (label, _) in marker_labels.match(labels).items()} == expected
+
+
+def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
+    assert marker_labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
+    assert marker_labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]
+
+
+def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
+    both = marker_labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
+    assert both == {
+        "pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True),
+        "l_knee": (["LLEPI", "LMEPI"], True),
+        "r_knee": ("RKNE", False),
+    }
+    assert marker_labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
+    assert marker_labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["P01/a.c3d", "P01/b.c3d", "P02/a.c3d"], ["P01", "P01", "P02"]),
+        (
+            ["study/P01/s1/a.c3d", "study/P01/s2/a.c3d", "study/P02/s1/a.c3d"],
+            ["P01", "P01", "P02"],
+        ),  # sessions are no runners
+        (
+            ["P01_run1/pose.c3d", "P01_run2/pose.c3d", "P02_run1/pose.c3d"],
+            ["P01", "P01", "P02"],
+        ),  # Theia3D's folder for each trial
+        (["P01_run1.c3d", "P01_run2.c3d", "sub-02_run1.c3d"], ["P01", "P01", "sub-02"]),
+        (["Jane_fast.c3d", "Jane_slow.c3d", "Bob_fast.c3d"], ["Jane", "Jane", "Bob"]),
+        (["RBDS001runT25.c3d", "RBDS001runT35.c3d"], ["RBDS001", "RBDS001"]),
+        (["run_01.c3d", "run_02.c3d", "Trial3.c3d"], ["", "", ""]),  # trials are no runners
+        (["run1/P01.c3d", "run1/P02.c3d", "run2/P01.c3d"], ["", "", ""]),
+        (["Runner1/a.c3d", "Runner1/b.c3d", "Runner2/a.c3d"], ["Runner1", "Runner1", "Runner2"]),
+        (["Jane_1.c3d", "Jane_2.c3d", "Jane_3.c3d"], ["", "", ""]),  # each its own: cannot be known
+        (["a.c3d"], [""]),
+    ],
+)
+def test_guess_runners_never_makes_two_of_one(files, expected):
+    assert list(runners.guess_runners([PurePosixPath(file) for file in files]).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "static"),
+    [
+        ("P1_static", True),
+        ("CAL01", True),
+        ("P1_cal_2", True),
+        ("Calibration", True),
+        ("Pascal_run", False),
+        ("vertical", False),
+        ("Calum_1", False),
+    ],
+)
+def test_static_trials_are_known_by_a_whole_word(name, static):
+    assert bool(write.STATIC.search(name)) == static
+
+
+def test_speed_is_the_bodys_and_not_that_of_a_swinging_foot():
+    times = np.arange(100) / 100
+    body = [np.stack([3.0 * times, 0 * times, 1 + 0 * times], axis=1) for _ in range(4)]
+    body[0][10:90] = np.nan  # lost in the middle
+    foot = np.stack([9.0 * times, 0 * times, 0 * times], axis=1)
+    assert inspect.speed([*body, foot], 100) == pytest.approx(3.0)
+    assert np.isnan(inspect.speed([np.full((100, 3), np.nan)], 100))
+
+
+@pytest.mark.parametrize("axis", ["+x", "-x", "+y", "-y"])
+def test_find_forward_reads_feet_and_braking(axis):
+    rotation = c3d.axes("found", "+z")
+    ahead = c3d.axes(axis, "+z")[0]
+    wave = np.sin(np.linspace(0, 2 * np.pi, 200))[:, None]
+    force = -300 * wave * ahead + [0, 0, 1000.0]  # brakes, then propels
+    steps = [Contact(0, 200, [(0, 0, 200)], frozenset([0]))]
+    feet = {"l_heel": np.zeros((5, 3)), "l_toe": 0.2 * np.tile(ahead, (5, 1))}
+    for points, forces, contacts in ((feet, [], []), ({}, [force], steps), (feet, [force], steps)):
+        assert inspect.find_forward(points, forces, contacts, rotation) == axis
+    assert inspect.find_forward(feet, [-force], steps, rotation) == ""  # they disagree
+    assert inspect.find_forward({}, [], [], rotation) == ""
+
+
+def parameters(**groups):
+    return {
+        group: {name: {"value": np.atleast_1d(value)} for name, value in entries.items()}
+        for group, entries in groups.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"Bodymass": 71.5, "Height": 1820.0}, {"mass_kg": "71.5", "height_m": "1.82"}),
+        ({"MASS": "68", "BODY_HEIGHT": 175.0, "Sex": "Female"}, {"mass_kg": "68", "height_m": "1.75", "sex": "f"}),
+        ({"Bodymass": 0.0, "Height": 0.0}, {}),  # not filled in
+        ({"Bodymass": 71500.0, "Height": "tall"}, {}),
+        ({"Bodymass": [70.0, 80.0]}, {}),  # two people
+    ],
+)
+def test_body_is_read_where_a_file_says_it(group, expected):
+    assert inspect._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
+
+
+def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory, tmp_path):
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    project = tmp_path / "project"
+    for name in ("grfkit", "notebooks", "params"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "Makefile", project)
+    shutil.copytree(laboratory[0], tmp_path / "my data")
+
+    def make(*arguments):
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+        }
+        return subprocess.run(
+            ["make", *arguments, "CONDA_DEFAULT_ENV=grfkit", f"PYTHON={sys.executable}"],
+            cwd=project,
+            text=True,
+            env=environment | {"NAME": "machine"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=300,
+        )
+
+    done = make("new-study", f"DATA={tmp_path / 'my data'}/")
+    assert done.returncode != 0 and "name is letters, digits" in done.stderr  # NAME of the environment is not taken
+    done = make("new-study", "NAME=mine", f"DATA={tmp_path / 'my data'}/")
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("make reproduce STUDY=mine"), done.stderr
+    done = make("reports/mine/01_preprocess.html", "STUDY=mine")
+    assert done.returncode != 0 and "mass_kg must be a number" in done.stderr and "mine_trials.csv" in done.stderr
+    table = project / "params" / "mine_trials.csv"
+    pd.read_csv(table, dtype=str).assign(mass_kg="60", height_m="1.7").to_csv(table, index=False)
+    page, plan = "reports/mine/01_preprocess.html", ["-n", "reports/mine/01_preprocess.html", "STUDY=mine"]
+    (project / page).write_text("done", encoding="utf-8")
+    later = (project / page).stat().st_mtime + 10
+    os.utime(project / page, (later, later))
+    assert "report run" not in make(*plan).stdout
+    os.utime(table, (later + 10, later + 10))
+    assert "grfkit.reports.run run notebooks/01_preprocess.ipynb" in make(*plan).stdout

@@ -1,0 +1,82 @@
+"""Recipes: those of the project are whole, and a wrong one is named."""
+
+import pytest
+import yaml
+from helpers import ROOT
+
+from grfkit.study import file as study_file
+from grfkit.study import recipes
+
+FOLDER = ROOT / "params" / "recipes"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_of_the_project_loads_and_has_its_files_name(name):
+    asked = recipes.load(FOLDER / f"{name}.yaml")
+    assert asked.name == name and asked.about and "touchdown" in recipes.needs(asked)[0]
+
+
+def test_the_papers_recipe_is_the_paper():
+    """Zhou 2025, sections 1.4.2 and 1.4.3: an LSTM on positions with 10 ms of padding, both legs as they are, random folds."""
+    paper = recipes.load(FOLDER / "paper.yaml")
+    assert (
+        paper.estimator,
+        paper.inputs,
+        paper.padding_s,
+        paper.mirror,
+        paper.folds,
+        paper.body_weight,
+        paper.speeds,
+        paper.balance,
+    ) == ("lstm", ["positions"], 0.010, False, "stances", "study", "study", False)
+    assert recipes.needs(paper) == ["touchdown and toe-off"]
+
+
+@pytest.mark.parametrize("name", ["virtual", "rbds", "smoke", "paper"])
+def test_every_study_compares_recipes_that_exist(name):
+    section = study_file.load(ROOT / "params" / f"{name}.yaml").sections["08_generalisation"]
+    assert {*section["compared"], section["examined"]} <= set(NAMES) and set(section["ensemble"]) <= set(
+        section["compared"]
+    )
+    assert section["examined"] in section["compared"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
+        ({"mirror": "yes"}, "mirror: found 'yes'"),
+        ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
+        ({"inputs": []}, "inputs: at least one"),
+        ({"inputs": ["positions", "times"]}, "leave `times` out"),
+        ({"estimator": "kernel_ridge"}, "kernel_ridge, and that one needs it"),
+    ],
+)
+def test_a_wrong_recipe_is_named(tmp_path, change, message):
+    content = yaml.safe_load((FOLDER / "paper.yaml").read_text(encoding="utf-8")) | change
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(study_file.StudyError, match="mine.yaml breaks 1 rule") as error:
+        recipes.load(path)
+    assert message in str(error.value)
+
+
+def test_kernel_limits_are_checked(tmp_path):
+    content = yaml.safe_load((FOLDER / "physics.yaml").read_text(encoding="utf-8"))
+    content["kernel"] |= {"averaged": 30, "noise": [1.0, 0.1]}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(study_file.StudyError, match="the lower limit comes first"):
+        recipes.load(path)
+
+
+def test_an_absent_or_unreadable_recipe_lists_those_there_are(tmp_path):
+    with pytest.raises(
+        study_file.StudyError, match="nothing.yaml does not exist. Recipes there: mean_curve, network, paper"
+    ):
+        recipes.load(FOLDER / "nothing.yaml")
+    for text in ("- a list", "a: [", ""):
+        (tmp_path / "broken.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(study_file.StudyError, match="keys and values"):
+            recipes.load(tmp_path / "broken.yaml")

@@ -1,0 +1,280 @@
+"""The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers import ROOT, make
+
+from grfkit.points import FORCES, INPUTS
+from grfkit.reports.html import needs_network
+
+NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
+COLUMNS = {
+    "01_preprocess/stances.csv": "stance file runner side speed_m_s shoe lap trial mass_kg touchdown_s toeoff_s flight_s split",
+    "01_preprocess/excluded.csv": "file side touchdown_s reason",
+    "04_table1/table1.csv": "estimator direction r_mean r_sd rmse_bw_mean rmse_bw_sd nrmse_pct_mean nrmse_pct_sd n",
+    "05_table2/table2.csv": "estimator feature estimated_mean estimated_sd measured_mean measured_sd p n",
+    "05_table2/vlr.csv": "estimator definition measured_mean measured_sd ratio_to_default estimated_mean estimated_sd rel_error_pct r n",
+    "06_table3/table3.csv": "estimator feature abs_error_mean abs_error_sd rel_error_pct_mean rel_error_pct_sd n",
+    "07_figure4/spm.csv": "direction node t threshold",
+    "07_figure4/clusters.csv": "direction start end p",
+}
+
+
+def test_reproduce_leaves_every_report_without_network_or_leftovers(smoke):
+    for stem in NOTEBOOKS:
+        page = (smoke / f"{stem}.html").read_text(encoding="utf-8")
+        assert not needs_network(page)
+        assert str(smoke.parent.parent) not in page  # no path of the machine
+    assert not list(smoke.rglob("*.failed.ipynb")) and not list(smoke.rglob("*.running.ipynb"))
+    assert not [path for path in smoke.rglob("*") if path.name.startswith("~")]
+    assert not needs_network((smoke / "index.html").read_text(encoding="utf-8"))
+
+
+def test_reproduce_saves_the_columns_of_the_contract(smoke):
+    for name, columns in COLUMNS.items():
+        found = list(pd.read_csv(smoke / "results" / name).columns)
+        assert found[: len(columns.split())] == columns.split(), name
+        assert all(
+            column.startswith("published_") or column in ("weighed_kg", "unit_kg")
+            for column in found[len(columns.split()) :]
+        ), name
+    frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
+    assert list(frames.columns[:3]) == ["stance", "frame", "time_s"] and frames.shape[1] == 3 + 33 + 3
+    estimates = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")
+    assert list(estimates["estimator"].unique()) == ["lstm", "mean_curve"]
+    for name in (
+        "02_search/best.yaml",
+        "02_search/search.csv",
+        "03_train/model.safetensors",
+        "03_train/model.json",
+        "07_figure4/figure4.png",
+        "07_figure4/figure4.svg",
+    ):
+        assert (smoke / "results" / name).stat().st_size > 0
+
+
+def test_no_runner_is_trained_on_and_tested(smoke):
+    stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
+    assert not set(stances["runner"][stances["split"] == "train"]) & set(stances["runner"][stances["split"] != "train"])
+    frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
+    training = frames[frames["stance"].isin(stances["stance"][stances["split"] == "train"])]
+    scalers = json.loads((smoke / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["scalers"]
+    for name, columns in (
+        ("points", INPUTS),
+        ("forces", FORCES),
+    ):  # what is fitted first is fitted on training rows alone
+        np.testing.assert_array_equal(scalers[name]["max"], training[columns].to_numpy(float).max(axis=0))
+    assert (frames[INPUTS].max() > training[INPUTS].max()).any()  # the test runners would have widened it
+    tested = pd.read_parquet(smoke / "results" / "03_train" / "predictions.parquet")["stance"].unique()
+    assert set(tested) == set(stances["stance"][stances["split"] == "test"])
+
+
+def test_make_with_nothing_changed_does_nothing(project, smoke):
+    before = {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+    done = make(project, "reproduce", "STUDY=smoke")
+    assert done.returncode == 0 and "up to date" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+
+
+def test_the_same_seed_gives_the_same_tables(project, smoke):
+    """A second study with the same content under another name; also the path of a YAML file as STUDY."""
+    twin = project / "elsewhere" / "twin.yaml"
+    twin.parent.mkdir()
+    shutil.copy(project / "params" / "smoke.yaml", twin)
+    done = make(project, "reproduce", "STUDY=elsewhere/twin.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in [*COLUMNS, "02_search/search.csv", "02_search/best.yaml"]:
+        assert (project / "reports" / "twin" / "results" / name).read_bytes() == (
+            smoke / "results" / name
+        ).read_bytes(), name
+
+
+def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
+    smoke = beyond
+    stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
+    estimates = pd.read_parquet(smoke / "results" / "08_generalisation" / "predictions.parquet")
+    names = ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics", "ensemble"]
+    assert list(estimates["estimator"].unique()) == names
+    assert (estimates.groupby("estimator")["stance"].nunique() == len(stances)).all()  # every stance of every runner
+    for name, columns in {
+        "08_generalisation/curves.csv": "estimator direction r",
+        "08_generalisation/recipes.csv": "recipe about trained_on",
+        "08_generalisation/ingredients.csv": "direction r rmse_bw",
+        "09_agreement/verdicts.csv": "",
+        "10_field/timing.csv": "detector speed touchdown_rmse_ms toeoff_rmse_ms contact_rmse_ms missed false right_pct",
+        "10_field/summary.csv": "estimator direction speed r rmse_bw nrmse_pct ratio",
+        "10_field/coverage.csv": "speed direction covered_pct",
+        "10_field/degraded.csv": "way amount steps estimated_pct contact_rmse_ms nrmse_pct_v",
+        "13_moments/scores.csv": "moment",
+    }.items():
+        assert set(columns.split()) <= set(pd.read_csv(smoke / "results" / name).columns), name
+    page = (smoke / "index.html").read_text(encoding="utf-8")
+    for stem in ("08_generalisation", "09_agreement", "10_field", "12_stream", "13_moments", "explore"):
+        assert f"{stem}.html" in page and not needs_network((smoke / f"{stem}.html").read_text(encoding="utf-8"))
+
+
+def test_a_model_of_the_field_estimates_what_no_plate_measured(project, beyond, tmp_path):
+    """From `make field` to `make estimate`: the folder that the one prints, moved away from its study, is what the other takes."""
+    done = make(project, "field", "STUDY=smoke")
+    assert done.returncode == 0 and done.stdout.rstrip().endswith("MODEL=reports/smoke/results/10_field/model"), (
+        done.stderr[-3000:]
+    )
+    shutil.copytree(beyond / "results" / "10_field" / "model", tmp_path / "model")
+    known = pd.read_csv(beyond / "results" / "10_field" / "contacts.csv").dropna(subset="stance")
+    known = known[known["file"].isin(known["file"].unique()[:2])]
+    (tmp_path / "new").mkdir()
+    for file in known["file"].unique():
+        shutil.copy(beyond / "recordings" / file, tmp_path / "new")
+    done = make(
+        project,
+        "estimate",
+        f"MODEL={tmp_path / 'model'}",
+        f"DATA={tmp_path / 'new'}",
+        "MASS=70",
+        f"OUT={tmp_path / 'out'}",
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    assert (
+        set(steps["file"]) == {Path(file).name for file in known["file"]}
+        and steps["active_peak_bw"].between(1.5, 4).all()
+    )
+    assert all(
+        (np.abs(steps["touchdown_s"] - time) < 0.01).any() for time in known["touchdown_s"]
+    )  # now seen by all, then by all others
+
+
+def test_another_recipe_has_reports_of_its_own(project, smoke):
+    """`physics` on the same recordings: its own folder, the same stances, its estimator beside the mean curve."""
+    before = {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+    done = make(project, "reproduce", "STUDY=smoke", "RECIPE=physics")
+    assert done.returncode == 0, done.stderr[-3000:]
+    other = project / "reports" / "smoke-physics"
+    assert before == {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
+    assert not (other / "recordings").exists()
+    name = "01_preprocess/stances.parquet"
+    assert (other / "results" / name).read_bytes() == (smoke / "results" / name).read_bytes()
+    table = pd.read_csv(other / "results" / "04_table1" / "table1.csv")
+    assert list(table["estimator"].unique()) == ["kernel_ridge", "mean_curve"]
+    assert table.loc[table["estimator"] == "kernel_ridge", "published_r_mean"].notna().all()
+    assert (
+        json.loads((other / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["provenance"]["recipe"]
+        == "physics"
+    )
+    assert "physics" in (other / "index.html").read_text(encoding="utf-8")
+
+
+def edit(project, name, change):
+    content = yaml.safe_load((project / "params" / "smoke.yaml").read_text(encoding="utf-8"))
+    change(content)
+    path = project / "params" / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return name
+
+
+def mass(table):
+    return table.assign(mass_kg=[6370.0, *table["mass_kg"][1:]])
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        ("no_column", lambda folder, table: table.drop(columns="mass_kg"), "lacks mass_kg"),
+        ("heavy", lambda folder, table: mass(table), "mass_kg must be a number from 20 to 250; found"),
+        ("empty_table", lambda folder, table: table.head(0), "A study needs recordings; found none"),
+        ("no_table", lambda folder, table: None, "A folder of recordings holds trials.csv"),
+        (
+            "missing_file",
+            lambda folder, table: (folder / table["file"][0]).unlink() or table,
+            "Each file of the table of trials must exist",
+        ),
+        (
+            "no_c3d",
+            lambda folder, table: (folder / table["file"][0]).write_bytes(b"no C3D") and table,
+            "cannot be read",
+        ),
+    ],
+)
+def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(
+    project, smoke, tmp_path, name, spoil, message
+):
+    folder = tmp_path / "recordings"
+    shutil.copytree(smoke / "recordings", folder)
+    table = spoil(folder, pd.read_csv(folder / "trials.csv"))
+    (folder / "trials.csv").unlink()
+    if table is not None:
+        table.to_csv(folder / "trials.csv", index=False)
+    study = edit(project, name, lambda content: content["study"].update(name=name))
+    done = make(project, "reproduce", f"STUDY={study}", f"DATA={folder.as_posix()}")
+    assert done.returncode != 0 and message in done.stderr
+    assert "Traceback" not in done.stderr
+    reports = project / "reports" / name
+    assert not list(reports.glob("results/*/*")) and not list(reports.glob("0*.html"))
+    assert "failed" in (reports / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "unknown",
+            lambda content: content["03_train"].update(epoch=1),
+            "03_train.epoch: unknown key. Known here: epochs",
+        ),
+        ("text", lambda content: content["02_search"].update(learning_rate=["1e-3", 0.01]), "YAML read it as text"),
+    ],
+)
+def test_bad_settings_stop_before_anything_runs(project, name, change, message):
+    done = make(project, "reproduce", f"STUDY={edit(project, name, change)}")
+    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+    assert not list((project / "reports" / name).glob("*.html"))
+
+
+def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_path):
+    name = edit(project, "nowhere", lambda content: None)
+    done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/")
+    assert done.returncode != 0 and "A folder of recordings holds trials.csv" in done.stderr
+    done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/none")
+    assert done.returncode != 0 and "none does not exist. Give it with DATA=DIR" in done.stderr
+    remembered = (project / "reports" / name / "data.mk").read_text(encoding="utf-8")
+    assert remembered == f"LAST_DATA := {tmp_path.as_posix()}\n"  # a typing error is not
+
+
+def test_the_command_exits_with_status_1(project):
+    command = [
+        sys.executable,
+        "-m",
+        "grfkit.reports.run",
+        "run",
+        "notebooks/01_preprocess.ipynb",
+        "--reports",
+        "reports/none",
+    ]
+    done = subprocess.run([*command, "--study", "params/nobody.yaml"], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: A study is a YAML file")
+
+
+def test_an_absent_marker_and_a_study_that_is_not_there_are_named(project, smoke):
+    name = edit(project, "marker", lambda content: content["01_preprocess"]["points"].update(l_heel="LHEE"))
+    done = make(project, "reproduce", f"STUDY={name}", "DATA=reports/smoke/recordings")
+    assert done.returncode != 0 and "'LHEE' is not in the file" in done.stderr and "l_heel" in done.stderr
+    done = make(project, "reproduce", "STUDY=nobody")
+    assert done.returncode != 0 and "params/nobody.yaml does not exist" in done.stderr
+    done = make(project, "reproduce", "RECIPE=magic")
+    assert done.returncode != 0 and "RECIPE=magic does not exist" in done.stderr
+
+
+def test_notebooks_are_committed_without_outputs_and_short():
+    for path in Path(ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                assert not cell["outputs"] and cell["execution_count"] is None, path.name
+                assert "def " not in "".join(cell["source"]), path.name
