@@ -63,7 +63,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -141,10 +141,14 @@ $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit.reports.run index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-test: $(READY)  ## the tests that take under ten minutes, the study `smoke` among them
+lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: first of all in `make test`
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+test: lint  ## the tests that take under ten minutes, the study `smoke` among them
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
-test-all: $(READY)  ## the slow tests too
+test-all: lint  ## the slow tests too
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 SESSIONS := $(notdir $(wildcard course/source/*))

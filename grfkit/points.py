@@ -11,6 +11,13 @@ DIRECTIONS = ["AP", "ML", "V"]
 DIRECTION_NAMES = {"AP": "anterior-posterior", "ML": "medial-lateral", "V": "vertical"}
 GRAVITY = 9.81  # m/s2
 
+FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
+LEGS = [
+    (POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
+    for side in "lr"
+    for a, b in (("hip", "knee"), ("knee", "ankle"))
+]
+
 
 class Excluded(Exception):
     """A stance breaks a check; the message is the reason."""

@@ -13,10 +13,8 @@ import pandas as pd
 
 from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
-from grfkit.points import DIRECTIONS, ESTIMATES, FORCES, INPUTS, POINTS
+from grfkit.points import DIRECTIONS, ESTIMATES, FEET, FORCES, INPUTS, POINTS
 from grfkit.study import store
-
-FEET = {side: [POINTS.index(f"{side}_{end}") for end in ("heel", "toe")] for side in "lr"}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ WIDE, WIDE_NODES = 0.24, 49  # s about mid-stance, a stance and some flight, and
 CLOSE, CLOSE_NODES = 0.06, 17  # s about the moment found at first, ten times its error: our choice
 SHAKE_S = 0.006  # how far off the truth the close look is trained, SD: the error of the wide one, about; our choice
 EVENTS = ["touchdown_s", "toeoff_s"]
+EVENT_NAMES = {"touchdown": "touchdown", "toeoff": "toe-off", "contact": "contact time"}
 RULE_STEP_S = 0.001
 
 

@@ -13,7 +13,7 @@ from grfkit.points import POINTS, Excluded, Note
 from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.new_study.write import STATIC
-from grfkit.stances import cut
+from grfkit.recordings.read import load_trial
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
@@ -137,7 +137,7 @@ def _follow(path, layout, static, treadmill, speed_m_s):
     trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
     source = {name: layout[name] for name in ("points", "theia", "clusters")}
     try:
-        recording, points = cut.load(
+        recording, points = load_trial(
             trial, path.parent, {}, source, forward=layout["forward"], up=layout["up"], plates=[]
         )
     except Excluded as reason:

@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.points import POINTS, Excluded, Note
+from grfkit.points import LEGS, POINTS, Excluded, Note
 from grfkit.recordings import c3d, speed
-from grfkit.stances import tracks
-from grfkit.stances.checks import LEGS
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
@@ -21,6 +19,9 @@ HEELS, TOES = ([POINTS.index(f"{side}_{end}") for side in "lr"] for end in ("hee
 ADVICE = (
     "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
     "or change the sign of one axis."
+)
+ALIGNED_DEG = (
+    10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
 )
 
 
@@ -57,7 +58,7 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     pelvis goes as seen from the planted foot, and of somebody who stands, where the feet point. `treadmill` None is found: there the
     planted foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they are only checked. Raises
     ValueError where up does not show, for a runner who turns, and where what is found contradicts itself. Source: our choice, from
-    physics; an axis of the file is taken where forward is nearly along it (tracks.aligned).
+    physics; an axis of the file is taken where forward is nearly along it (aligned).
     """
     up, above = _find_up(points)
     if declared and up != "+z":
@@ -142,13 +143,13 @@ def _find_ahead(level, relative, belt, stands):
     `relative` (2,) m/s is the pelvis' velocity as seen from the planted foot.
     """
     if stands:
-        return tracks.aligned(
+        return aligned(
             np.nanmean(level[:, TOES] - level[:, HEELS], axis=(0, 1))[:2]
         ), "where the feet point: nobody is seen to travel"
     if belt:
-        return tracks.aligned(relative), "against which the planted foot moves, and where the feet point"
+        return aligned(relative), "against which the planted foot moves, and where the feet point"
     try:
-        return tracks.heading(level), "along the pelvis' path, and where the feet point"
+        return heading(level), "along the pelvis' path, and where the feet point"
     except Excluded:
         raise ValueError(
             "Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording."
@@ -161,3 +162,23 @@ def _name(direction):
     if abs(direction[axis]) > 1 - 1e-9:
         return ("+" if direction[axis] > 0 else "-") + "xyz"[axis]
     return "(" + ", ".join(f"{each:.2f}" for each in direction) + ")"
+
+
+def heading(points):
+    """Find the direction (3,) of overground running from the pelvis' path in points (F, 11, 3) m.
+
+    Raises Excluded for a pelvis that stays where it is.
+    """
+    path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
+    each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
+    length = np.linalg.norm(each) * len(path)
+    if length < speed.SHORTEST_PATH_M:
+        raise Excluded("no running direction: the pelvis is not seen to travel; a treadmill, or another person")
+    return aligned(each)
+
+
+def aligned(direction):
+    """Give a horizontal direction (2,) length 1 and no height, (3,): the axis of the laboratory where it is nearly along one."""
+    ahead = direction / np.linalg.norm(direction)
+    axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
+    return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])

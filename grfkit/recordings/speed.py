@@ -6,9 +6,7 @@ A planted foot rests on what it runs over: on the ground it stands still, on a t
 
 import numpy as np
 
-from grfkit.points import Note
-from grfkit.stances.checks import FEET
-from grfkit.stances.tracks import SHORTEST_PATH_M
+from grfkit.points import FEET, Note
 
 LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice
 SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: a fifth of the shortest stances: our choice
@@ -29,6 +27,7 @@ ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: th
 SLOPE_DEG = (
     3.0  # of belt or ground, from which on it is said: our choice; the level belts of rbds are measured within 1.5
 )
+SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
 MEDIAN_SE = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean, of normal deviates
 
 

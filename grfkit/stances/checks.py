@@ -6,7 +6,7 @@ Thresholds and their sources are in the study file (01_preprocess, checks).
 import numpy as np
 
 from grfkit import transform
-from grfkit.points import POINTS, Excluded
+from grfkit.points import FEET, LEGS, Excluded
 from grfkit.recordings import plates as force_plates
 
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
@@ -18,12 +18,6 @@ LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
 FLANK_S = (
     0.04  # of flight at either end of a stance that is compared too: our choice, so that touchdown and toe-off count
 )
-FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
-LEGS = [
-    (POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
-    for side in "lr"
-    for a, b in (("hip", "knee"), ("knee", "ankle"))
-]
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 

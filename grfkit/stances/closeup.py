@@ -7,7 +7,8 @@ import numpy as np
 
 from grfkit import transform
 from grfkit.recordings import plates as force_plates
-from grfkit.stances import cut, tracks
+from grfkit.recordings.read import load_trial
+from grfkit.stances import tracks
 
 SHOWN_HZ = 50.0  # the low-pass that is shown where the study has none: usual for running, our choice
 
@@ -46,7 +47,7 @@ def read(
     Where the study filters no force (None), it is filtered all the same, at SHOWN_HZ, so that one sees what that would do.
     """
     trial = next(trials[trials["file"] == row["file"]].itertuples())
-    recording, seen = cut.load(trial, Path(folder), {}, landmark_source, forward=forward, up=up, plates=plates)
+    recording, seen = load_trial(trial, Path(folder), {}, landmark_source, forward=forward, up=up, plates=plates)
     hz, touchdown_s, toeoff_s = recording.force_hz, row["touchdown_s"], row["toeoff_s"]
     first, end, pad = round(touchdown_s * hz), round(toeoff_s * hz) + 1, round(padding_s * hz)
     plates = [force_plates.zeroed(plate, hz) for plate in recording.plates]

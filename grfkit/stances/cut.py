@@ -3,16 +3,15 @@
 Every stance that is left out gets a row that says why.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from grfkit import transform
-from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
-from grfkit.recordings import c3d, landmarks
+from grfkit.points import FEET, FORCES, GRAVITY, INPUTS, POINTS, Excluded
 from grfkit.recordings import plates as force_plates
+from grfkit.recordings.read import load_trial
 from grfkit.stances import checks, tracks
 
 
@@ -51,7 +50,7 @@ def collect(
             excluded.append((trial.file, "", np.nan, f"speed outside {widest[0]} to {widest[1]} m/s"))
             continue
         try:
-            recording, points = load(
+            recording, points = load_trial(
                 trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates
             )
             found = cut(
@@ -96,27 +95,6 @@ def collect(
             frames.append(frame)
     stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
     return stances, _tidy(frames), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
-
-
-def load(trial, folder, statics, source, *, forward, up, plates):
-    """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
-
-    A static trial is read once and kept in `statics`.
-    """
-    recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=plates)
-    if source["points"]:
-        points = landmarks.from_markers(recording.points, source["points"])
-    elif source["theia"]:
-        points = landmarks.from_theia(recording.poses, recording.offsets)
-        recording = replace(recording, point_hz=recording.pose_hz)
-    else:
-        if not trial.static:
-            raise ValueError("Clusters need a static trial; the column `static` is empty. Name its C3D file there.")
-        if trial.static not in statics:
-            statics.clear()  # trials of a runner follow each other: memory holds one static trial
-            statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
-        points = landmarks.from_clusters(recording.points, statics[trial.static], **source["clusters"])
-    return c3d.turn(recording, points, tracks.heading(points)) if forward == "found" else (recording, points)
 
 
 def cut(
@@ -291,7 +269,7 @@ def _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits):
         middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
         checks.check_one_foot(np.concatenate(middles), side, other_foot_m=limits["other_foot_m"])
     middle = (step.first + step.end) // 2
-    heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][checks.FEET[side]]
+    heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][FEET[side]]
     on = sorted(number for number in step.plates if plates[number].force[middle, 2] > 0)
     shares = np.array([plates[number].force[middle, 2] for number in on])
     cop = shares @ np.array([plates[number].cop[middle] for number in on]) / shares.sum()

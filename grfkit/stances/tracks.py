@@ -8,10 +8,6 @@ from grfkit.points import POINTS, Excluded
 
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
 HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
-SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
-ALIGNED_DEG = (
-    10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
-)
 
 
 class Tracks:
@@ -64,23 +60,3 @@ class Tracks:
         """Give the height (T,) m of the pelvis at times (T,) s, held where nothing was seen."""
         height = PPoly(self.spline.c[..., 0, 2], self.spline.x)  # of all points, this one coordinate
         return height(np.clip(times, self.times[0], self.times[-1]))
-
-
-def heading(points):
-    """Find the direction (3,) of overground running from the pelvis' path in points (F, 11, 3) m.
-
-    Raises Excluded for a pelvis that stays where it is.
-    """
-    path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
-    each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
-    length = np.linalg.norm(each) * len(path)
-    if length < SHORTEST_PATH_M:
-        raise Excluded("no running direction: the pelvis is not seen to travel; a treadmill, or another person")
-    return aligned(each)
-
-
-def aligned(direction):
-    """Give a horizontal direction (2,) length 1 and no height, (3,): the axis of the laboratory where it is nearly along one."""
-    ahead = direction / np.linalg.norm(direction)
-    axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
-    return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])

@@ -12,7 +12,6 @@ from grfkit.evaluation.field import ground_truth
 from grfkit.field import contacts as field_contacts
 from grfkit.field import events, motion
 from grfkit.recordings import c3d, trials
-from grfkit.stances import cut
 
 CUT = {"cutoff_hz": None, "max_gap_s": 0.04}
 
@@ -232,7 +231,7 @@ def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, t
         asked.append((trial.file, folder, source, axes))
         return c3d.Recording({}, 100.0, list(plates), 1000.0), points
 
-    monkeypatch.setattr(cut, "load", load)
+    monkeypatch.setattr(ground_truth, "load_trial", load)
     rows = [
         ("1.c3d", "one", 70.0, 1.7, "f", 2.5, "A", "1", "1", ""),
         ("2.c3d", "two", 70.0, 1.7, "m", 3.5, "A", "1", "1", ""),

@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from grfkit import metrics
 from grfkit.features import measured
-from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS
-from grfkit.recordings import c3d
+from grfkit.points import FEET, FORCES, GRAVITY, INPUTS, POINTS
+from grfkit.recordings import c3d, orientation, read
 from grfkit.recordings import plates as force_plates
 from grfkit.recordings import trials as trials_table
-from grfkit.stances import checks, closeup, cut, split, tracks
+from grfkit.stances import checks, closeup, cut, split
 from grfkit.study import file as study_file
 
 LIMITS = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]["checks"]
@@ -331,7 +331,7 @@ def test_cut_compares_the_listed_speed_with_the_pelvis(speed, expected):
 
 def test_check_speed_reads_the_belt_under_the_planted_foot():
     points = np.zeros((90, 11, 3))
-    points[:, checks.FEET["l"], 0] = -3.5 * np.arange(90)[:, None] / 300
+    points[:, FEET["l"], 0] = -3.5 * np.arange(90)[:, None] / 300
     checks.check_speed(points, "l", 300, 3.5, treadmill=True, speed_off=0.01)
     with pytest.raises(checks.Excluded, match="speed more than"):
         checks.check_speed(points, "l", 300, 4.5, treadmill=True, speed_off=0.15)
@@ -399,11 +399,11 @@ def test_heading_takes_the_path_or_the_axis_it_nearly_follows(degrees, expected)
     points[40:, :, 1] += 1.5  # a jump to another person is no path
     points[:3] = np.nan
     np.testing.assert_allclose(
-        tracks.heading(points), [np.cos(np.radians(expected)), np.sin(np.radians(expected)), 0], atol=1e-9
+        orientation.heading(points), [np.cos(np.radians(expected)), np.sin(np.radians(expected)), 0], atol=1e-9
     )
     for still in (np.zeros((60, 11, 3)), np.full((60, 11, 3), np.nan)):
         with pytest.raises(checks.Excluded, match="the pelvis is not seen to travel"):
-            tracks.heading(still)
+            orientation.heading(still)
 
 
 def test_beyond_measures_along_the_edges_of_a_turned_plate():
@@ -714,7 +714,7 @@ def from_points(files, file, points, **changes):
         else {"points": None, "theia": False, "clusters": points}
     )
     trial = SimpleNamespace(file=file, static="JA1Static05.c3d")
-    record, tracked = cut.load(trial, files, {}, source, forward="found", up="+z", plates=None)
+    record, tracked = read.load_trial(trial, files, {}, source, forward="found", up="+z", plates=None)
     return record, cut.cut(record, tracked, **SETTINGS | {"points_cutoff_hz": 20.0} | changes)
 
 
@@ -858,7 +858,7 @@ def test_signals_are_those_that_collect_has_cut(virtual):
         at = np.interp(recorded.camera_s, recorded.time_s, recorded.points[:, 0, 2])
         np.testing.assert_allclose(recorded.seen[:, 0, 2], at, atol=1e-5)  # the spline goes through the camera's frames
         middle = len(kept) // 2
-        heel, toe = recorded.points[middle][checks.FEET[row["side"]]]
+        heel, toe = recorded.points[middle][FEET[row["side"]]]
         assert heel[0] - 0.05 < recorded.cop[middle, 0] < toe[0] + 0.05
 
 

@@ -15,9 +15,9 @@ from grfkit.field import bands as force_bands
 from grfkit.field import contacts as field_contacts
 from grfkit.field import model as field_model
 from grfkit.field import motion, training_range
+from grfkit.field.events import EVENT_NAMES
 from grfkit.field.model import FieldModel
 from grfkit.points import DIRECTIONS, ESTIMATES
-from grfkit.reports.plots.field import EVENTS
 
 SHOWN = 200  # contacts by which a graph is compared: our choice, a second or so
 
@@ -216,7 +216,7 @@ def card(model, about, steps, timing, summary, coverage):
             "RMSE": f"{detector[f'{event}_rmse_ms']:.1f} ms",
             "more": f"mean error {round(detector[f'{event}_mean_ms'], 1) + 0.0:.1f} ms",
         }
-        for event, name in EVENTS.items()
+        for event, name in EVENT_NAMES.items()
     ]
     scores += [
         {
@@ -258,6 +258,6 @@ def beside_published(timing, published):
     """Lay the detector's RMSE (ms) over all speeds beside a published one: a row for each event."""
     ours = timing[(timing["detector"] == "detector") & (timing["speed"] == field_accuracy.ALL)].iloc[0]
     return pd.DataFrame(
-        [(name, ours[f"{event}_rmse_ms"], published[f"{event}_rmse_ms"]) for event, name in EVENTS.items()],
+        [(name, ours[f"{event}_rmse_ms"], published[f"{event}_rmse_ms"]) for event, name in EVENT_NAMES.items()],
         columns=["event", "ours_rmse_ms", "published_rmse_ms"],
     ).round(2)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from grfkit.field import motion
 from grfkit.recordings import plates as force_plates
 from grfkit.recordings import trials as trials_table
-from grfkit.stances import cut
+from grfkit.recordings.read import load_trial
 
 BESIDE_S = 0.2  # the middle of a step that is found in a contact that was left out comes less than this after its touchdown: our choice, under half a step
 
@@ -41,7 +41,7 @@ def read(stances, folder, section):
 
 
 def _read(trial, folder, statics, source, section):
-    recording, points = cut.load(
+    recording, points = load_trial(
         trial, folder, statics, source, forward=section["forward"], up=section["up"], plates=section["plates"]
     )
     plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]

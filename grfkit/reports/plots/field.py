@@ -3,10 +3,10 @@
 import numpy as np
 
 from grfkit.evaluation.field.degrade import WAYS
+from grfkit.field.events import EVENT_NAMES
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, mean_band
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
-EVENTS = {"touchdown": "touchdown", "toeoff": "toe-off", "contact": "contact time"}
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
 
 
@@ -16,7 +16,7 @@ def timing(axes, errors, *, runners):
     `errors` are {detector: table as field_study.timing_errors}.
     """
     speeds = sorted(next(iter(errors.values()))["speed"].unique())
-    for ax, (event, name) in zip(axes, EVENTS.items(), strict=True):
+    for ax, (event, name) in zip(axes, EVENT_NAMES.items(), strict=True):
         for number, ((detector, table), color) in enumerate(zip(errors.items(), [ALARM, ESTIMATED], strict=True)):
             places = np.arange(len(speeds)) + 0.36 * number - 0.18
             ax.boxplot(
@@ -114,7 +114,7 @@ def degraded(axes, table):
     """
     plain, ways = table.iloc[0], list(dict.fromkeys(table["way"]))[1:]
     rows = [
-        ("RMSE (ms)", {name: f"{event}_rmse_ms" for event, name in EVENTS.items()}),
+        ("RMSE (ms)", {name: f"{event}_rmse_ms" for event, name in EVENT_NAMES.items()}),
         ("nRMSE (%)", {DIRECTION_NAMES[direction]: f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS}),
         ("steps estimated (%)", {"steps estimated": "estimated_pct"}),
     ]

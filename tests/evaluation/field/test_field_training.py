@@ -84,7 +84,7 @@ def two_plates(monkeypatch):
     trials = pd.DataFrame({"file": ["a.c3d", "other.c3d"], "runner": ["x", "y"], "speed_m_s": [3.0, 4.0]})
     monkeypatch.setattr("grfkit.recordings.trials.read_trials", lambda folder, table: trials)
     monkeypatch.setattr(
-        "grfkit.stances.cut.load",
+        "grfkit.evaluation.field.ground_truth.load_trial",
         lambda *_, **__: (SimpleNamespace(plates=plates, force_hz=1000.0, point_hz=100.0), points),
     )
     recorded = ground_truth.read(stances, "nowhere", section)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from grfkit.field import events
 from grfkit.points import DIRECTIONS
 from grfkit.reports.plots import field as field_plots
 
@@ -42,14 +43,14 @@ def test_timing_draws_a_box_of_each_speeds_errors(axes):
         name: pd.DataFrame(
             {
                 "speed": np.repeat(["2.5 m/s", "3.5 m/s"], 20),
-                **{event: RNG.normal(shift, 5, 40) for event in field_plots.EVENTS},
+                **{event: RNG.normal(shift, 5, 40) for event in events.EVENT_NAMES},
             }
         )
         for name, shift in (("rule", 30.0), ("detector", 0.0))
     }
     tables["detector"].loc[3, "toeoff"] = np.nan  # no such event: one box less a value
     drawn = field_plots.timing(axes(1, 3), tables, runners=9)
-    for ax, event in zip(drawn, field_plots.EVENTS, strict=True):
+    for ax, event in zip(drawn, events.EVENT_NAMES, strict=True):
         boxes = sorted(ax.patches, key=lambda patch: patch.get_path().vertices[:, 0].mean())
         order = [
             tables[name].loc[tables[name]["speed"] == speed, event].dropna()
@@ -120,7 +121,7 @@ def worse():
     ways = [("none", 0.0), ("noise", 0.001), ("noise", 0.005), ("rate", 30.0), ("rate", 120.0), ("missing", 0.02)]
     names = [
         "estimated_pct",
-        *(f"{event}_rmse_ms" for event in field_plots.EVENTS),
+        *(f"{event}_rmse_ms" for event in events.EVENT_NAMES),
         *(f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS),
     ]
     values = RNG.permutation(np.arange(len(ways) * len(names))) + 1.0
