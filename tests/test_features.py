@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from grfkit import features, metrics, plot
 from grfkit.points import FORCES
-from grfkit.study import file as study_file
+from grfkit.study.schema import VLR
 
 TIME = np.arange(231) / 1000  # 13 % of it is 29.9 ms
 
@@ -24,7 +24,7 @@ def predictions(tidy):
 
 
 def test_the_study_file_allows_the_definitions_that_exist():
-    assert list(get_args(study_file.VLR)) == features.LOADING_RATES
+    assert list(get_args(VLR)) == features.LOADING_RATES
 
 
 @pytest.mark.parametrize("definition", features.LOADING_RATES)

@@ -19,6 +19,7 @@ from grfkit.stances import cohort, split
 from grfkit.study import file as study_file
 from grfkit.study import recipes, store
 from grfkit.study.provenance import ROOT, hash_code
+from grfkit.study.schema import StudyError
 
 STUDY, RECIPES = ROOT / "params" / "course.yaml", ROOT / "params" / "recipes"
 REPORTS = ROOT / "reports" / "course"
@@ -80,7 +81,7 @@ def _made():
     Raises study.StudyError outside a copy of the project, or where its data cannot be written.
     """
     if not STUDY.is_file():
-        raise study_file.StudyError(
+        raise StudyError(
             f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it "
             "with `make environment`."
         )
@@ -101,7 +102,7 @@ def _made():
                     _make(study_file.load(STUDY))
                 mark.write_text(wanted, encoding="utf-8")
     except OSError as error:
-        raise study_file.StudyError(
+        raise StudyError(
             f"The virtual runners are recorded once, into {REPORTS}, which cannot be written: {error}. Whoever installed "
             'grfkit runs this once: python -c "from grfkit import course; course.results()"'
         ) from error

@@ -11,7 +11,7 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
-from grfkit.study.file import Section
+from grfkit.study.schema import Section
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]

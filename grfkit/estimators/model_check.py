@@ -14,7 +14,7 @@ from pydantic import Field
 
 from grfkit import __version__
 from grfkit.estimators.model_card import Card
-from grfkit.study.file import NotNegative, Section
+from grfkit.study.schema import NotNegative, Section
 
 FORMAT, VERSION = "grfkit model", 1
 DESCRIPTION, ARRAYS, CARD = "model.json", "model.safetensors", "card.md"

@@ -22,7 +22,7 @@ from grfkit.field import model as field_model
 from grfkit.recordings import discover, trials
 from grfkit.reports import estimate_page
 from grfkit.study import file as study_files
-from grfkit.study.file import StudyError
+from grfkit.study.schema import StudyError
 
 
 def estimate_all(model, data, **given):

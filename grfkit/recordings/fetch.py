@@ -24,7 +24,7 @@ from tqdm import tqdm
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from grfkit.study import file as study_file
-from grfkit.study.file import StudyError
+from grfkit.study.schema import StudyError
 
 AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and kind to a small server
 TIMEOUT_S = (10, 20)  # to connect, to wait for the next piece; our choice

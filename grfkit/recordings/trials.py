@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from grfkit.study.file import StudyError
+from grfkit.study.schema import StudyError
 
 TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice

@@ -11,8 +11,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from grfkit.study import file as study_file
-from grfkit.study.file import Count, Positive, Section, StudyError, span
+from grfkit.study.schema import Count, Positive, Section, StudyError, explain, span
 
 KINDS = ("positions", "velocities", "accelerations", "times")
 
@@ -77,7 +76,7 @@ def load(path):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Recipe.model_validate({"name": path.stem, **content})
     except pydantic.ValidationError as error:
-        raise StudyError(study_file.explain(path, error, Recipe)) from None
+        raise StudyError(explain(path, error, Recipe)) from None
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise StudyError(f"A recipe is a YAML file of keys and values; {path} cannot be read: {error}") from None
 

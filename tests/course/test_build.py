@@ -15,6 +15,7 @@ from grfkit.course import build as course_build
 from grfkit.course import data as course_data
 from grfkit.reports import run
 from grfkit.study import file as study_file
+from grfkit.study.schema import StudyError
 
 SESSIONS = sorted(path.name for path in (ROOT / "course" / "source").glob("*"))
 FIRST = "1_stance"  # the session that `make test` runs; the others take minutes together
@@ -274,7 +275,7 @@ def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
     assert set(frames["stance"]) == set(stances["stance"])
     course_data._made.cache_clear()
     monkeypatch.setattr(course_data, "STUDY", tmp_path / "course.yaml")
-    with pytest.raises(study_file.StudyError, match="Clone grfkit"):
+    with pytest.raises(StudyError, match="Clone grfkit"):
         course_data.results()
     monkeypatch.undo()
     course_data._made.cache_clear()
@@ -317,5 +318,5 @@ def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopp
 
 def test_course_says_where_its_data_cannot_be_written(unmade):
     (unmade / "reports").write_text("no folder", encoding="utf-8")
-    with pytest.raises(study_file.StudyError, match="which cannot be written.*Whoever installed"):
+    with pytest.raises(StudyError, match="which cannot be written.*Whoever installed"):
         course_data.results()

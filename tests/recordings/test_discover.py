@@ -18,6 +18,7 @@ from grfkit.recordings import c3d, csv_points, discover, landmarks, orientation
 from grfkit.recordings import speed as point_speed
 from grfkit.recordings import trials as recordings
 from grfkit.study import file as study_file
+from grfkit.study.schema import StudyError
 from grfkit.virtual import laboratory
 from grfkit.virtual.motion import simulate
 
@@ -378,9 +379,7 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = estimate_command.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-1].text for each in found)
-    with pytest.raises(
-        study_file.StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"
-    ):
+    with pytest.raises(StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"):
         estimate_command.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
 
 

@@ -20,7 +20,7 @@ import yaml
 from helpers import ROOT, make
 
 from grfkit.recordings import fetch, trials
-from grfkit.study.file import StudyError
+from grfkit.study.schema import StudyError
 
 COLUMNS = ["FileName", "Mass"]
 NAMES = [f"R{n:02d}/run#{n}.c3d" for n in range(6)]  # an address is not just the name: # has a meaning there

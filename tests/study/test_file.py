@@ -11,6 +11,7 @@ from helpers import ROOT
 
 from grfkit.recordings import trials as trials_table
 from grfkit.study import file as study_file
+from grfkit.study.schema import StudyError
 
 PARAMS = ROOT / "params"
 
@@ -56,14 +57,12 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
 
 
 def test_load_names_an_unknown_key_and_the_known_ones(edited):
-    with pytest.raises(study_file.StudyError, match=r"03_train\.epoch: unknown key\. Known here: epochs"):
+    with pytest.raises(StudyError, match=r"03_train\.epoch: unknown key\. Known here: epochs"):
         study_file.load(edited(lambda c: c["03_train"].update(epoch=3)))
 
 
 def test_load_names_an_unknown_key_in_a_nested_section(edited):
-    with pytest.raises(
-        study_file.StudyError, match=r"01_preprocess\.checks\.stance: unknown key\. Known here: stance_s"
-    ):
+    with pytest.raises(StudyError, match=r"01_preprocess\.checks\.stance: unknown key\. Known here: stance_s"):
         study_file.load(edited(lambda c: c["01_preprocess"]["checks"].update(stance=3)))
 
 
@@ -71,7 +70,7 @@ def test_load_says_why_1e_3_is_text(tmp_path):
     text = (PARAMS / "virtual.yaml").read_text(encoding="utf-8").replace("alpha: 0.05", "alpha: 5e-2")
     (tmp_path / "typed.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(
-        study_file.StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"
+        StudyError, match=r"07_figure4\.alpha: found '5e-2'.*YAML read it as text: write 1e-3 as 1\.0e-3"
     ):
         study_file.load(tmp_path / "typed.yaml")
 
@@ -82,7 +81,7 @@ def test_load_names_a_missing_key_a_wrong_type_and_a_value_out_of_range_at_once(
         content["02_search"]["folds"] = 1
         content["01_preprocess"]["treadmill"] = "yes"
 
-    with pytest.raises(study_file.StudyError, match="breaks 3 rule") as error:
+    with pytest.raises(StudyError, match="breaks 3 rule") as error:
         study_file.load(edited(change))
     for key in ("03_train.epochs: missing", "02_search.folds: found 1", "01_preprocess.treadmill: found 'yes'"):
         assert key in str(error.value)
@@ -144,16 +143,16 @@ def test_load_keeps_what_to_fetch(edited):
     ],
 )
 def test_load_refuses_what_would_fail_later(edited, change, message):
-    with pytest.raises(study_file.StudyError, match=message):
+    with pytest.raises(StudyError, match=message):
         study_file.load(edited(change))
 
 
 def test_load_wants_all_11_points_from_one_source(edited):
-    with pytest.raises(study_file.StudyError, match=r"missing: \['l_heel'\]"):
+    with pytest.raises(StudyError, match=r"missing: \['l_heel'\]"):
         study_file.load(edited(lambda c: c["01_preprocess"]["points"].pop("l_heel")))
-    with pytest.raises(study_file.StudyError, match="found none"):
+    with pytest.raises(StudyError, match="found none"):
         study_file.load(edited(lambda c: c["01_preprocess"].update(points=None)))
-    with pytest.raises(study_file.StudyError, match="found points and theia"):
+    with pytest.raises(StudyError, match="found points and theia"):
         study_file.load(edited(lambda c: c["01_preprocess"].update(theia=True)))
     assert study_file.load(edited(lambda c: c["01_preprocess"].update(points=None, theia=True))).sections[
         "01_preprocess"
@@ -162,7 +161,7 @@ def test_load_wants_all_11_points_from_one_source(edited):
 
 def test_load_wants_a_direction_on_a_treadmill(edited):
     assert study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
-    with pytest.raises(study_file.StudyError, match="on a treadmill the pelvis stays where it is"):
+    with pytest.raises(StudyError, match="on a treadmill the pelvis stays where it is"):
         study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
 
 
@@ -183,7 +182,7 @@ def test_table_beside_is_a_path_only_of_a_table_that_lies_beside_the_study(edite
     (tmp_path / "elsewhere" / "mine.csv").touch()
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(
-        study_file.StudyError,
+        StudyError,
         match=r"edited\.yaml names .* mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it",
     ):
         study_file.table_beside(loaded)
@@ -217,13 +216,13 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
 
 
 def test_load_says_which_studies_there_are():
-    with pytest.raises(study_file.StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
+    with pytest.raises(StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
         study_file.load(PARAMS / "nobody.yaml")
 
 
 def test_load_refuses_what_is_not_yaml(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1", encoding="utf-8")
-    with pytest.raises(study_file.StudyError, match="cannot be read as YAML"):
+    with pytest.raises(StudyError, match="cannot be read as YAML"):
         study_file.load(tmp_path / "broken.yaml")
 
 
@@ -270,33 +269,33 @@ def test_read_trials_keeps_names_as_text(folder):
     ],
 )
 def test_read_trials_names_what_is_wrong(folder, changes, message):
-    with pytest.raises(study_file.StudyError, match=message):
+    with pytest.raises(StudyError, match=message):
         trials_table.read_trials(folder(**changes), table="trials.csv")
 
 
 def test_read_trials_names_a_missing_column_table_or_folder(folder, tmp_path):
     path = folder() / "trials.csv"
     pd.read_csv(path).drop(columns="mass_kg").to_csv(path, index=False)
-    with pytest.raises(study_file.StudyError, match="lacks mass_kg"):
+    with pytest.raises(StudyError, match="lacks mass_kg"):
         trials_table.read_trials(tmp_path, table="trials.csv")
     path.unlink()
-    with pytest.raises(study_file.StudyError, match="A folder of recordings holds trials.csv"):
+    with pytest.raises(StudyError, match="A folder of recordings holds trials.csv"):
         trials_table.read_trials(tmp_path, table="trials.csv")
-    with pytest.raises(study_file.StudyError, match="does not exist. Give it with DATA=DIR"):
+    with pytest.raises(StudyError, match="does not exist. Give it with DATA=DIR"):
         trials_table.read_trials(tmp_path / "nowhere", table="trials.csv")
 
 
 def test_read_trials_says_that_a_table_is_empty(folder):
     path = folder() / "trials.csv"
     pd.read_csv(path).head(0).to_csv(path, index=False)
-    with pytest.raises(study_file.StudyError, match="found none"):
+    with pytest.raises(StudyError, match="found none"):
         trials_table.read_trials(path.parent, table="trials.csv")
 
 
 @pytest.mark.parametrize("content", [b"", "runner\nJ\u00fcrgen".encode("latin-1")])
 def test_read_trials_says_how_to_save_a_table(tmp_path, content):
     (tmp_path / "trials.csv").write_bytes(content)
-    with pytest.raises(study_file.StudyError, match="Save it again as `CSV UTF-8`"):
+    with pytest.raises(StudyError, match="Save it again as `CSV UTF-8`"):
         trials_table.read_trials(tmp_path, table="trials.csv")
 
 

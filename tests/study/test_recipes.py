@@ -6,6 +6,7 @@ from helpers import ROOT
 
 from grfkit.study import file as study_file
 from grfkit.study import recipes
+from grfkit.study.schema import StudyError
 
 FOLDER = ROOT / "params" / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -57,7 +58,7 @@ def test_a_wrong_recipe_is_named(tmp_path, change, message):
     content = yaml.safe_load((FOLDER / "paper.yaml").read_text(encoding="utf-8")) | change
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(study_file.StudyError, match="mine.yaml breaks 1 rule") as error:
+    with pytest.raises(StudyError, match="mine.yaml breaks 1 rule") as error:
         recipes.load(path)
     assert message in str(error.value)
 
@@ -67,16 +68,14 @@ def test_kernel_limits_are_checked(tmp_path):
     content["kernel"] |= {"averaged": 30, "noise": [1.0, 0.1]}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(study_file.StudyError, match="the lower limit comes first"):
+    with pytest.raises(StudyError, match="the lower limit comes first"):
         recipes.load(path)
 
 
 def test_an_absent_or_unreadable_recipe_lists_those_there_are(tmp_path):
-    with pytest.raises(
-        study_file.StudyError, match="nothing.yaml does not exist. Recipes there: mean_curve, network, paper"
-    ):
+    with pytest.raises(StudyError, match="nothing.yaml does not exist. Recipes there: mean_curve, network, paper"):
         recipes.load(FOLDER / "nothing.yaml")
     for text in ("- a list", "a: [", ""):
         (tmp_path / "broken.yaml").write_text(text, encoding="utf-8")
-        with pytest.raises(study_file.StudyError, match="keys and values"):
+        with pytest.raises(StudyError, match="keys and values"):
             recipes.load(tmp_path / "broken.yaml")

@@ -14,7 +14,7 @@ import numpy as np
 from grfkit.points import POINTS
 from grfkit.recordings.labels import match, near
 from grfkit.recordings.trials import LIMITS
-from grfkit.study.file import BLANK
+from grfkit.study.schema import BLANK
 
 THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
 COMMENT_AT = 32  # column of the comments in a study file

@@ -21,7 +21,7 @@ from grfkit.recordings.new_study import propose
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, rows
 from grfkit.recordings.trials import TRIAL_COLUMNS
-from grfkit.study.file import StudyError
+from grfkit.study.schema import StudyError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")

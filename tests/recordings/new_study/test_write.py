@@ -24,6 +24,7 @@ from grfkit.reports import run
 from grfkit.stances import cut
 from grfkit.study import file as study_file
 from grfkit.study import provenance
+from grfkit.study.schema import BLANK, StudyError
 from grfkit.virtual import laboratory as virtual_laboratory
 
 NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
@@ -202,10 +203,10 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
     assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(
         section["points"].values()
-    ) == {study_file.BLANK}
+    ) == {BLANK}
     assert "clusters" in said and "L.Knee.Medial" in (params / "mine.yaml").read_text(encoding="utf-8")
     assert hashes(rbds / "RBDS002") == before
-    with pytest.raises(study_file.StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
+    with pytest.raises(StudyError, match=r"has 10 \(\?\): 01_preprocess\.points\.l_hip"):
         study_file.load(params / "mine.yaml")
 
 
@@ -249,11 +250,7 @@ def test_new_study_finds_theia_and_says_that_plates_are_missing(theia_export, pa
     said, content, table = new(params, theia_export.parent, capsys)
     section = content["01_preprocess"]
     assert (section["theia"], section["points"], section["points_cutoff_hz"], section["up"]) == (True, None, None, "+z")
-    assert (
-        "no file has a force plate" in said
-        and len(table) == 1
-        and content["02_search"]["frames_per_step"] == study_file.BLANK
-    )
+    assert "no file has a force plate" in said and len(table) == 1 and content["02_search"]["frames_per_step"] == BLANK
 
 
 def test_an_unreadable_file_is_named_and_the_others_go_on(laboratory, params, tmp_path, capsys):
@@ -290,7 +287,7 @@ def refuse(params, folder, capsys, name="mine"):
 def test_a_name_that_is_not_plain_is_refused(laboratory, params, capsys, name):
     if not name.startswith("-"):
         assert "name is letters, digits" in refuse(params, laboratory[0], capsys, name)
-    with pytest.raises(study_file.StudyError, match="name is letters, digits"):
+    with pytest.raises(StudyError, match="name is letters, digits"):
         write.scaffold(name, laboratory[0], params=params)
 
 
@@ -328,7 +325,7 @@ def test_a_blank_stops_the_study_with_its_key(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
     edit(params / "mine.yaml", up="?", speed_m_s=["?", 4.0])
     with pytest.raises(
-        study_file.StudyError,
+        StudyError,
         match=r"has 2 \(\?\): 01_preprocess\.(up|speed_m_s\.0), 01_preprocess\.(up|speed_m_s\.0)\. Fill",
     ):
         study_file.load(params / "mine.yaml")
@@ -337,7 +334,7 @@ def test_a_blank_stops_the_study_with_its_key(laboratory, params, capsys):
 def test_blank_cells_stop_the_study_with_the_table_and_the_column(laboratory, params, capsys):
     new(params, laboratory[0], capsys)
     with pytest.raises(
-        study_file.StudyError,
+        StudyError,
         match=r"mass_kg must be a number .* found '' for v01/.* \(6 row\(s\)\). Correct it in .*mine_trials\.csv",
     ):
         trials_table.read_trials(laboratory[0], table=params / "mine_trials.csv")
@@ -359,7 +356,7 @@ def test_the_notebook_is_given_the_table_beside_the_study_file(laboratory, param
 @pytest.mark.parametrize("name", ["tables/mine.csv", "..\\mine.csv", "mine.xlsx", "C:mine.csv", ".csv/"])
 def test_a_table_is_a_csv_file_beside_the_study_file(params, name):
     with pytest.raises(
-        study_file.StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
+        StudyError, match=r"01_preprocess\.table: found .* name of another \.csv file beside the study file"
     ):
         study_file.load(edit(params / "virtual.yaml", table=name))
 
