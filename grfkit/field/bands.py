@@ -33,9 +33,8 @@ def fit(residuals, contact_s, runners, *, level):
     weights = runner_weights(runners)
     powers = _powers(np.abs(residuals).mean(axis=1), contact_s, weights)
     relative = np.abs(residuals) / _spread(contact_s, powers)[:, None]
-    order = np.argsort(relative, axis=0)
-    reached = np.cumsum(weights[order], axis=0) >= level - 1e-12
-    widths = np.take_along_axis(np.take_along_axis(relative, order, axis=0), reached.argmax(axis=0)[None], axis=0)[0]
+    just_below = level - 1e-12  # sums of equal weights are not exact
+    widths = np.quantile(relative, just_below, axis=0, weights=weights, method="inverted_cdf")
     return Bands(widths, powers, level)
 
 

@@ -49,6 +49,17 @@ def test_fit_equals_the_literal_version(data):
         np.testing.assert_allclose(bands.half_widths[:, c], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("runners", [2, 4, 5, 10, 20])
+def test_fit_of_equal_runners_equals_the_literal_version_where_votes_add_up_to_the_level(runners):
+    """A tenth ten times is not exactly one: the level is reached all the same."""
+    names = np.repeat(np.arange(runners), 5)
+    residuals = np.random.default_rng(runners).normal(size=(len(names), 2, 1))
+    for level in (0.5, 0.8, 0.9):
+        bands = force_bands.fit(residuals, np.full(len(names), 0.25), names, level=level)
+        expected = [literal(residuals[:, q, 0], None, names, level) for q in range(2)]
+        np.testing.assert_array_equal(bands.half_widths[:, 0], expected)
+
+
 def test_fit_finds_the_power_with_which_errors_grow():
     rng = np.random.default_rng(2)
     contact, signs = rng.uniform(0.15, 0.35, 60), rng.choice([-1.0, 1.0], (60, 5, 3))
