@@ -1,6 +1,11 @@
-"""The 11 points, their components and names, and what is said of recordings: notes, errors with advice, exclusions."""
+"""Names and places of the 11 points and of the force's components, and the body they belong to; notes and errors.
+
+Nothing goes in. Out come constants that every room shares, the mirror image of a runner, and what is said of recordings.
+"""
 
 from typing import NamedTuple
+
+import numpy as np
 
 POINTS = ["pelvis", *(f"{side}_{joint}" for side in "lr" for joint in ("hip", "knee", "ankle", "heel", "toe"))]
 COMPONENTS = ["ap", "ml", "v"]  # positive forward, to the runner's left, up
@@ -11,12 +16,36 @@ DIRECTIONS = ["AP", "ML", "V"]
 DIRECTION_NAMES = {"AP": "anterior-posterior", "ML": "medial-lateral", "V": "vertical"}
 GRAVITY = 9.81  # m/s2
 
-FEET = {side: [POINTS.index(f"{side}_heel"), POINTS.index(f"{side}_toe")] for side in "lr"}
-LEGS = [
+# places in POINTS
+HEELS, TOES = ([POINTS.index(f"{side}_{end}") for side in "lr"] for end in ("heel", "toe"))  # left, right
+FEET = {side: [heel, toe] for side, heel, toe in zip("lr", HEELS, TOES, strict=True)}
+LEGS = [  # both ends of left thigh, left shank, right thigh, right shank
     (POINTS.index(f"{side}_{a}"), POINTS.index(f"{side}_{b}"))
     for side in "lr"
     for a, b in (("hip", "knee"), ("knee", "ankle"))
 ]
+SWAPPED = [0, *range(6, 11), *range(1, 6)]  # the same joint of the other leg
+MIRROR = np.array([1.0, -1.0, 1.0])  # AP, ML, V as a mirror shows them: left and right change places
+
+# de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel) and radius of gyration as
+# shares of length. A rod has one radius across it: the mean of the two given, which differ by 7 % at most (our choice).
+SEGMENTS = {
+    "m": {
+        "thigh": (0.1416, 0.4095, (0.329 + 0.329) / 2),
+        "shank": (0.0433, 0.4459, (0.255 + 0.249) / 2),
+        "foot": (0.0137, 0.4415, (0.257 + 0.245) / 2),
+    },
+    "f": {
+        "thigh": (0.1478, 0.3612, (0.369 + 0.364) / 2),
+        "shank": (0.0481, 0.4416, (0.271 + 0.267) / 2),
+        "foot": (0.0129, 0.4014, (0.299 + 0.279) / 2),
+    },
+}
+
+
+def mirrored(points):
+    """Mirror a runner: points (..., 11, 3) in any unit, or their velocities, of the opposite legs with ML turned round."""
+    return points[..., SWAPPED, :] * MIRROR
 
 
 class Excluded(Exception):

@@ -104,13 +104,6 @@ def virtual_run(number, *, hz=200):
     ]
 
 
-def mirrored(points):
-    """Mirror a runner by hand: points (F, 11, 3) m, ML turned round and each point named anew."""
-    other = {"l": "r", "r": "l"}
-    names = [f"{other[name[0]]}{name[1:]}" if name[1] == "_" else name for name in POINTS]
-    return points[:, [POINTS.index(name) for name in names]] * [1, -1, 1]
-
-
 def write_points(path, points, header=HEADER, *, separator=",", decimals=5, times=None):
     """Write points (F, 11, 3) as CSV, as a spreadsheet would: with semicolons decimal commas and a mark of UTF-8."""
     times = np.arange(len(points)) / HZ if times is None else times

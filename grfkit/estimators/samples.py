@@ -8,14 +8,12 @@ from scipy.interpolate import CubicSpline
 
 from grfkit import metrics, transform
 from grfkit.metrics import TOLERANCE_S
-from grfkit.points import COMPONENTS, FORCES, INPUTS, POINTS
+from grfkit.points import COMPONENTS, FORCES, INPUTS, MIRROR, POINTS, mirrored
 
 KINDS = ("positions", "velocities", "accelerations")
 NODES = 101  # of a force curve over stance: our choice, one a per cent
 CORE_NODES, EDGE_NODES = 51, 3  # of the points over stance, and over the padding at either end: our choice, 5 ms apart
 SPEED_STEP = 0.5  # m/s: other speeds than the study's are told apart to this: our choice
-MIRROR = np.array([1.0, -1.0, 1.0])
-SWAPPED = [0, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5]  # the other leg's points
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,16 @@ def prepare(frames, stances, recipe):
     if recipe.body_weight == "weighed":
         forces = forces * np.repeat(_unit(stances), lengths)[:, None]
         rows = rows.assign(**dict(zip(FORCES, np.float32(forces.T), strict=True)))
-    mirrored = (stances["side"] == "l").to_numpy() & recipe.mirror
-    left = np.repeat(mirrored, lengths)
+    of_left_legs = (stances["side"] == "l").to_numpy() & recipe.mirror
+    left = np.repeat(of_left_legs, lengths)
     points, forces = points.reshape(-1, len(POINTS), 3), forces.astype(float)
-    points[left], forces[left] = points[left][:, SWAPPED] * MIRROR, forces[left] * MIRROR
+    points[left], forces[left] = mirrored(points[left]), forces[left] * MIRROR
     speed = _speeds(stances)
     groups = stances["flight_s"].groupby([stances["runner"], speed])
     flight = stances["flight_s"].fillna(groups.transform("mean")).fillna(stances["flight_s"].mean())
     table = stances.assign(stance_s=ends, flight_s=flight, speed=speed, group=stances["runner"] + " at " + speed)
     return Samples(
-        table.reset_index(drop=True), rows, points, forces, lengths, metrics.in_stance(rows, stances), mirrored
+        table.reset_index(drop=True), rows, points, forces, lengths, metrics.in_stance(rows, stances), of_left_legs
     )
 
 

@@ -11,9 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from grfkit import spm
-from grfkit.points import DIRECTIONS
-
-MIRROR = [1, -1, 1]  # of AP, ML, V: swaps left and right
+from grfkit.points import DIRECTIONS, MIRROR
 
 
 def of_estimator(predictions, estimator, stances):

@@ -12,15 +12,9 @@ force and centre of pressure; it enters the vertical moments alone, which have n
 
 import numpy as np
 
-from grfkit.points import GRAVITY, POINTS
+from grfkit.points import GRAVITY, POINTS, SEGMENTS
 
 LEG = ("knee", "ankle", "heel", "toe")
-# de Leva 1996, table 4 (men, women): share of body mass; centre (from heel, from knee) and radius of gyration as shares of length. A rod has
-# one radius across it: the mean of the two given, which differ by 7 % at most; our choice.
-SEGMENTS = {
-    "m": {"foot": (0.0137, 0.4415, (0.257 + 0.245) / 2), "shank": (0.0433, 0.4459, (0.255 + 0.249) / 2)},
-    "f": {"foot": (0.0129, 0.4014, (0.299 + 0.279) / 2), "shank": (0.0481, 0.4416, (0.271 + 0.267) / 2)},
-}
 NAMES = ("ankle_plantarflexion", "knee_extension", "knee_abduction")
 MOST_BW = 10.0  # no runner loads a foot with more: our choice
 SHANK_M = (0.15, 0.7)  # how long a shank can be: our choice

@@ -15,12 +15,11 @@ from tqdm import tqdm
 
 from grfkit import metrics, transform
 from grfkit.estimators import samples
-from grfkit.estimators.samples import MIRROR
 from grfkit.evaluation import moments_accuracy
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import contacts as field_contacts
 from grfkit.field import stream, stream_model
-from grfkit.points import DIRECTIONS, GRAVITY
+from grfkit.points import DIRECTIONS, GRAVITY, MIRROR
 
 AT_ONCE = 4096  # frames whose features are held at a time, 80 MB: our choice
 
@@ -65,7 +64,7 @@ def rows(recorded, stances, settings, *, every, cutoff_hz):
     )
     left, right = known[:, 0] * [*MIRROR, 1.0], known[:, 1]
     pairs = (
-        np.concatenate([stream.mirrored(settings, inputs), inputs]),
+        np.concatenate([stream.as_right_foot(settings, inputs), inputs]),
         np.concatenate([left, right]).reshape(2 * len(inputs), -1),
     )
     whole = np.isfinite(pairs[0]).all(axis=1) & np.isfinite(pairs[1]).all(axis=1)

@@ -11,6 +11,7 @@ import pandas as pd
 from grfkit import features
 from grfkit.estimators import samples
 from grfkit.field import events, motion
+from grfkit.points import MIRROR
 from grfkit.recordings.plates import LONGEST_FLIGHT_S
 
 SHORTEST_S = 0.05  # a contact that is detected shorter is none: our choice
@@ -71,7 +72,7 @@ def finish(contacts, curves, flight_s, groups):
 
 def sides(channels):
     """Give the signs (C,) that turn a left leg's AP, ML, V, and AP and ML of a centre of pressure, into a right leg's."""
-    return np.concatenate([samples.MIRROR, samples.MIRROR[:2]])[:channels]
+    return np.concatenate([MIRROR, MIRROR[:2]])[:channels]
 
 
 def features_of(contact_s, curves, *, vlr):

@@ -13,8 +13,8 @@ from scipy.signal import find_peaks
 from scipy.special import ndtri
 
 from grfkit import transform
-from grfkit.estimators.samples import CORE_NODES, EDGE_NODES, KINDS, MIRROR, SWAPPED
-from grfkit.points import POINTS
+from grfkit.estimators.samples import CORE_NODES, EDGE_NODES, KINDS
+from grfkit.points import HEELS, POINTS, mirrored
 
 PELVIS_HZ = 5.0  # the pelvis goes up and down with each step, some 3 times a second: our choice
 SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # less apart or less deep, and it is no step: our choice
@@ -99,7 +99,7 @@ def find(motions):
         lowest = times[
             find_peaks(-height, distance=max(1, SHORTEST_STEP_S * moved.rate_hz), prominence=LEAST_SINK_M)[0]
         ]
-        heels = moved.spline(lowest)[:, [POINTS.index("l_heel"), POINTS.index("r_heel")], 2]
+        heels = moved.spline(lowest)[:, HEELS, 2]
         rows += [(file, "l" if left < right else "r", time) for time, (left, right) in zip(lowest, heels, strict=True)]
     return pd.DataFrame(rows, columns=["file", "side", "mid_s"]).astype({"mid_s": float})
 
@@ -142,5 +142,5 @@ def _laid_out(motions, steps, core, edges, origins):
                     ground[:, None, None] if order == 0 else 0
                 )
     for part in (part for pair in inputs.values() for part in pair):
-        part[left] = part[left][:, :, SWAPPED] * np.float32(MIRROR)
+        part[left] = mirrored(part[left])
     return inputs

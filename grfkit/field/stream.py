@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from grfkit import features
-from grfkit.estimators.samples import MIRROR, SWAPPED
 from grfkit.field.contacts import SHORTEST_S
 from grfkit.field.stream_model import (
     CHANNELS,
@@ -23,7 +22,7 @@ from grfkit.field.stream_model import (
     save,
     smoother,
 )
-from grfkit.points import POINTS
+from grfkit.points import MIRROR, POINTS, mirrored
 
 __all__ = ["Forces", "Model", "Settings", "Step", "Stream", "load", "run", "save"]
 SLACK_S = 1e-6  # times are compared to this: theirs are sums of frame times
@@ -108,7 +107,7 @@ def both(model, inputs):
         np.isfinite(inputs).all(axis=1),
         np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan),
     )
-    channels[known, :, 0] = estimate(model, mirrored(model.settings, inputs[known])) * [*MIRROR, 1.0]
+    channels[known, :, 0] = estimate(model, as_right_foot(model.settings, inputs[known])) * [*MIRROR, 1.0]
     channels[known, :, 1] = estimate(model, inputs[known])
     return channels
 
@@ -134,10 +133,10 @@ def motion(settings, points, times, *, every=1):
     return inputs
 
 
-def mirrored(settings, inputs):
+def as_right_foot(settings, inputs):
     """Lay out the inputs (N, I) of a left foot as those of a right one."""
     shaped = inputs.reshape(len(inputs), 3 * settings.nodes, len(POINTS), 3)
-    return (shaped[:, :, SWAPPED] * MIRROR).reshape(inputs.shape)
+    return mirrored(shaped).reshape(inputs.shape)
 
 
 def _inputs(settings, points, times):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from grfkit.points import POINTS
+from grfkit.points import FEET, LEGS
 
 WIDER = (
     0.9,
@@ -23,8 +23,6 @@ MEASURES = {  # measure: what it is called, the unit and format that it is said 
         (0, 2.5),
     ),  # at 60 frames a second motion itself seems as noisy: our choice
 }
-SWING = {"l": [POINTS.index("r_heel"), POINTS.index("r_toe")], "r": [POINTS.index("l_heel"), POINTS.index("l_toe")]}
-STANCE = {"l": SWING["r"], "r": SWING["l"]}
 
 
 def measure(motions, contacts, speeds):
@@ -58,17 +56,17 @@ def swings(motions, found):
 
 def leg_lengths(points):
     """Give the mean length (S,) m of both legs, thigh and shank, from points (S, 11, 3) m."""
-    ends = [
-        [POINTS.index(f"{side}_{point}") for side in "lr" for point in pair]
-        for pair in (("hip", "knee"), ("knee", "ankle"))
-    ]
-    return np.linalg.norm(points[:, ends[0]] - points[:, ends[1]], axis=2).sum(axis=1) / 2
+    upper, lower = np.transpose(LEGS)
+    return np.linalg.norm(points[:, upper] - points[:, lower], axis=2).sum(axis=1) / 2
 
 
 def swing_heights(points, sides):
     """Give how much higher the swinging foot's lowest point is than the standing one's (S,) m, from points (S, 11, 3) m and sides l, r."""
     return np.array(
-        [frame[SWING[side], 2].min() - frame[STANCE[side], 2].min() for frame, side in zip(points, sides, strict=True)]
+        [
+            frame[FEET["r" if side == "l" else "l"], 2].min() - frame[FEET[side], 2].min()
+            for frame, side in zip(points, sides, strict=True)
+        ]
     )
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.points import LEGS, POINTS, Excluded, Note
+from grfkit.points import HEELS, LEGS, POINTS, TOES, Excluded, Note
 from grfkit.recordings import c3d, speed
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
@@ -15,7 +15,6 @@ AHEAD = 0.7  # cosine of the widest angle between where the feet point and where
 CROSSED_M = (
     0.05  # by which a left point lies to the right of the right one, in the median: feet may cross by less: our choice
 )
-HEELS, TOES = ([POINTS.index(f"{side}_{end}") for side in "lr"] for end in ("heel", "toe"))
 ADVICE = (
     "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
     "or change the sign of one axis."

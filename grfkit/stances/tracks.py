@@ -4,10 +4,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline, PPoly
 
 from grfkit import transform
-from grfkit.points import POINTS, Excluded
+from grfkit.points import HEELS, Excluded
 
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
-HEELS = [POINTS.index("l_heel"), POINTS.index("r_heel")]
 
 
 class Tracks:

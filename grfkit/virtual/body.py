@@ -7,11 +7,8 @@ the mass-weighted sum of the segments is the centre of mass to rounding. Axes AP
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
-# de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel), share of length
-SEGMENTS = {
-    "m": {"thigh": (0.1416, 0.4095), "shank": (0.0433, 0.4459), "foot": (0.0137, 0.4415)},
-    "f": {"thigh": (0.1478, 0.3612), "shank": (0.0481, 0.4416), "foot": (0.0129, 0.4014)},
-}
+from grfkit.points import SEGMENTS
+
 # shares of height: thigh, shank, foot and ankle after Winter 2009; the others are our choice (ankle_on: before the heel)
 BODY = {
     "thigh": 0.245,

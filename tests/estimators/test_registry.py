@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 from grfkit import transform
 from grfkit.estimators import registry, samples
+from grfkit.points import MIRROR
 from grfkit.study import recipes, store
 
 RECIPES = recipes.load_all(
@@ -103,7 +104,7 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     curves = np.stack(
         [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
     )
-    turned = np.where(mine.mirrored[:, None, None], curves * samples.MIRROR, curves)
+    turned = np.where(mine.mirrored[:, None, None], curves * MIRROR, curves)
     literal = np.sqrt(((turned - samples.curve_targets(mine)) ** 2).mean(axis=(0, 1)))
     row = table[(table["trial"] == trial) & (table["fold"] == runner)].iloc[0]
     np.testing.assert_allclose(

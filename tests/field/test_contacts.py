@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import mirrored, virtual_run
+from helpers import virtual_run
 from scipy.interpolate import CubicSpline
 
 from grfkit import features
@@ -11,6 +11,7 @@ from grfkit.estimators import samples
 from grfkit.evaluation.field import ground_truth
 from grfkit.field import contacts as field_contacts
 from grfkit.field import events, motion
+from grfkit.points import mirrored
 from grfkit.recordings import c3d, trials
 
 CUT = {"cutoff_hz": None, "max_gap_s": 0.04}

@@ -17,12 +17,11 @@ from grfkit.field import bands, estimate_command, summary, training_range
 from grfkit.field import contacts as field_contacts
 from grfkit.field import estimate as field_estimate
 from grfkit.field import model as field_model
-from grfkit.points import GRAVITY, POINTS
+from grfkit.points import GRAVITY, POINTS, mirrored
 from grfkit.recordings import c3d
 from grfkit.reports import estimate_page, estimate_words
 from grfkit.reports import html as html_page
 
-MIRRORED = [0, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5]
 LIMITS_PCT = {
     "contact_s": 3.0,
     "active_peak_bw": 4.0,
@@ -160,7 +159,7 @@ def test_estimates_of_virtual_runners_are_near_what_their_plates_measure(lab, mo
 
 def test_a_mirrored_recording_has_the_other_sides_and_the_opposite_asymmetry(model, points, lab):
     table, curves, _ = field_estimate.one(model, "a", points, lab.rate_hz, 3.6)
-    turned, turned_curves, _ = field_estimate.one(model, "a", points[:, MIRRORED] * [1, -1, 1], lab.rate_hz, 3.6)
+    turned, turned_curves, _ = field_estimate.one(model, "a", mirrored(points), lab.rate_hz, 3.6)
     assert list(turned["side"]) == [{"l": "r", "r": "l"}[side] for side in table["side"]] and set(table["side"]) == {
         "l",
         "r",

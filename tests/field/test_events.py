@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import mirrored, virtual_run
+from helpers import virtual_run
 from scipy.interpolate import CubicSpline
 
 from grfkit.field import events, motion
-from grfkit.points import POINTS
+from grfkit.points import POINTS, mirrored
 
 HZ, RUNNERS = 200, 16
 CUT = {"cutoff_hz": 40.0, "max_gap_s": 0.04}

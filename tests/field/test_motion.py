@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import mirrored, virtual_run
+from helpers import virtual_run
 
 from grfkit.estimators import samples
 from grfkit.field import motion
-from grfkit.points import FORCES, INPUTS
+from grfkit.points import FORCES, INPUTS, mirrored
 
 HZ = 200
 CUT = {"cutoff_hz": 25.0, "max_gap_s": 0.04}

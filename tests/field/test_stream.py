@@ -7,14 +7,14 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
-from helpers import CARD, cut_virtual, mirrored, record_virtual, virtual_run
+from helpers import CARD, cut_virtual, record_virtual, virtual_run
 from matplotlib.figure import Figure
 
 from grfkit.estimators import model_check, samples
 from grfkit.evaluation import moments_accuracy, stream_accuracy
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import stream, stream_model
-from grfkit.points import GRAVITY
+from grfkit.points import GRAVITY, mirrored
 from grfkit.reports.plots import stream as stream_plots
 
 SETTINGS = stream_model.Settings(

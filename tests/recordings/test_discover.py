@@ -13,7 +13,7 @@ from helpers import HEADER, HZ, ROOT, write_points
 
 from grfkit.field import estimate as field_estimate
 from grfkit.field import estimate_command
-from grfkit.points import POINTS, InputError, Note
+from grfkit.points import POINTS, SWAPPED, InputError, Note
 from grfkit.recordings import c3d, csv_points, discover, landmarks, orientation
 from grfkit.recordings import speed as point_speed
 from grfkit.recordings import trials as recordings
@@ -91,7 +91,7 @@ def test_read_refuses_what_is_mirrored_or_swapped(run, tmp_path):
     points, speed = run
     for moved in (points, on_belt(points, speed)):
         assert "left-handed" in refused(write_points(tmp_path / "a.csv", moved * [1, -1, 1]))
-        swapped = moved[:, [0, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5]]
+        swapped = moved[:, SWAPPED]
         assert "on the right of the right ones: hip" in refused(write_points(tmp_path / "a.csv", swapped))
         heels = moved[:, [0, 1, 2, 3, 5, 4, 6, 7, 8, 10, 9]]
         assert "Feet point where the runner goes" in refused(write_points(tmp_path / "a.csv", heels))

@@ -6,10 +6,10 @@ Arrays: (S, 101, 2), AP and ML, over stance; curves (S, 101, 5), of which they a
 import numpy as np
 import pandas as pd
 
-from grfkit.estimators import samples
 from grfkit.evaluation import moments, moments_accuracy
 from grfkit.evaluation.field import field_accuracy
 from grfkit.field import contacts as field_contacts
+from grfkit.points import MIRROR
 
 LOADED_BW = 0.1  # less vertical force, and the centre of pressure is a quotient of two small numbers: our choice
 
@@ -26,7 +26,7 @@ def measured(steps, recorded, motions, section):
 def mirrored(steps, centres):
     """Turn centres (S, 101, 2) of left legs into those of right ones; again, and they are back."""
     left = (steps["side"] == "l").to_numpy()[:, None, None]
-    return np.where(left, samples.MIRROR[:2], 1.0) * centres
+    return np.where(left, MIRROR[:2], 1.0) * centres
 
 
 def mean_of_others(steps, centres, curves):

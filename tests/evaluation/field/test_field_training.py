@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import DETECTOR, VLR, judge, mirrored, steps_by_hand
+from helpers import DETECTOR, VLR, judge, steps_by_hand
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 
@@ -24,7 +24,7 @@ from grfkit.evaluation.field import (
 from grfkit.field import bands, training_range
 from grfkit.field import contacts as field_contacts
 from grfkit.field import model as field_model
-from grfkit.points import POINTS
+from grfkit.points import POINTS, mirrored
 from grfkit.recordings import c3d
 
 
