@@ -55,7 +55,7 @@ room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py)
 FIELD := $(call room,field evaluation/field) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments*.py $(addprefix grfkit/reports/plots/,field.py stream.py moments.py))
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard grfkit/recordings/fetch.py grfkit/estimators/search_worker.py grfkit/reports/estimate_*.py grfkit/reports/plots/estimate_page.py)
-LIBRARY := $(filter-out $(FIELD) $(EXPLORE) $(ELSEWHERE),$(wildcard grfkit/*.py grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
+LIBRARY := $(filter-out $(FIELD) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py,$(call room,virtual)) $(wildcard grfkit/study/*.py)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
@@ -73,12 +73,12 @@ environment: $(READY)  ## make the environment in .venv from requirements.lock
 	@$(BOOT) install.py
 
 fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to write to, FROM=URL of another server
-	@$(PYTHON) -m grfkit.recordings.fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
-	@$(PYTHON) -m grfkit.reports.run remember --reports $(REPORTS) --data "$(INTO)"
+	@$(PYTHON) -m grfkit fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
+	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(INTO)"
 
 new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files (only read)
-	@$(PYTHON) -m grfkit.recordings.new_study.write --name "$(NAME)" --data "$(TYPED)"
-	@$(PYTHON) -m grfkit.reports.run remember --reports "reports/$(NAME)" --data "$(TYPED)"
+	@$(PYTHON) -m grfkit new-study --name "$(NAME)" --data "$(TYPED)"
+	@$(PYTHON) -m grfkit remember --reports "reports/$(NAME)" --data "$(TYPED)"
 
 # The study says where the points are and the masses, and only one that was named; all else is typed, never remembered nor of the environment.
 MODEL :=
@@ -88,7 +88,7 @@ RATE :=
 TREADMILL :=
 OUT :=
 estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D or CSV (only read), MASS=kg
-	@$(PYTHON) -m grfkit.field.estimate_command --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
+	@$(PYTHON) -m grfkit estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
 reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files, RECIPE=physics or another
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
@@ -96,36 +96,36 @@ reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML f
 
 beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, each runner left out
 	@$(MAKE) --no-print-directory $(BEYOND)
-	@$(PYTHON) -m grfkit.reports.run index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of C3D files with plates
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
-	@$(PYTHON) -m grfkit.reports.run index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"
 
 explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
 	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
-	@$(PYTHON) -m grfkit.reports.run index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('$(REPORTS)/explore.html')"
 
 bench: $(READY) $(TABLE)  ## what each step costs on this machine, as ratios -> reports/bench/index.html; STUDY, DATA: whose recordings
-	@$(PYTHON) -m grfkit.evaluation.cost.cost --study "$(STUDY_FILE)" --reports reports/bench --data "$(or $(DATA),$(RECORDED))"
+	@$(PYTHON) -m grfkit bench --study "$(STUDY_FILE)" --reports reports/bench --data "$(or $(DATA),$(RECORDED))"
 
 # A worker is refused before 01 is made. STORAGE reaches Python through the environment: a command line shows its password.
 search-worker: $(READY)  ## join the search of 02 from any machine; STORAGE=URL of its database, which `make reproduce` takes too
-	@$(PYTHON) -m grfkit.estimators.search_worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --check
+	@$(PYTHON) -m grfkit search-worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --check
 	@$(MAKE) --no-print-directory $(REPORTS)/01_preprocess.html
-	@$(PYTHON) -m grfkit.estimators.search_worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -m grfkit search-worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS)
 
 $(BASE)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
-	@$(PYTHON) -m grfkit.virtual.laboratory --study "$(STUDY_FILE)" --out $(BASE)/recordings
+	@$(PYTHON) -m grfkit record --study "$(STUDY_FILE)" --out $(BASE)/recordings
 
 $(REPORTS)/data.stamp: $(MOVED) | $(READY)
-	@$(PYTHON) -m grfkit.reports.run remember --reports $(REPORTS) --data "$(DATA)"
+	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(DATA)"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
 $(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
-	@$(PYTHON) -m grfkit.reports.run run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
+	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/02_search.html: $(RECIPE_FILE)
@@ -139,7 +139,7 @@ $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
 
 $(REPORTS)/index.html: $(PAGES)
-	@$(PYTHON) -m grfkit.reports.run index --study "$(STUDY_FILE)" --reports $(REPORTS)
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: first of all in `make test`
 	$(PYTHON) -m ruff check .
@@ -154,10 +154,10 @@ test-all: lint  ## the slow tests too
 SESSIONS := $(notdir $(wildcard course/source/*))
 # Each session goes into both books: course/student, and course/solution, of which each page depends on its source.
 course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## the lab course's two books -> course/student, course/solution/index.html
-	@$(PYTHON) -m grfkit.course.build --index
+	@$(PYTHON) -m grfkit course --index
 $(foreach name,$(SESSIONS),$(eval course/solution/$(name).html: course/source/$(name)/$(name).ipynb))
 $(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(call room,course) $(wildcard params/recipes/*.yaml) | $(READY)
-	@$(PYTHON) -m grfkit.course.build $*
+	@$(PYTHON) -m grfkit course $*
 
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv

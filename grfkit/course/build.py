@@ -1,18 +1,16 @@
 """Build the course's two books from one source: course/student/, solutions taken out, and course/solution/, solved, with HTML.
 
-    python -m grfkit.course.build 1_stance
+    grfkit course 1_stance
 
 The source is course/source/NAME/NAME.ipynb with nbgrader's marks. A student's own answers are never written over.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from filelock import FileLock
@@ -140,24 +138,3 @@ def _built(folder):
 
 def _checksum(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def main(arguments=None):
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grfkit.course.build", description=__doc__.splitlines()[0])
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("name", nargs="?", help="a session: a folder of course/source")
-    what.add_argument("--index", action="store_true", help="write the page that lists the sessions")
-    options, clock = parser.parse_args(arguments), time.perf_counter()
-    try:
-        path = write_index() if options.index else build(options.name)
-    except (ValueError, OSError, run.NotebookFailed) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    shown = path.relative_to(ROOT).as_posix()
-    print(shown if options.index else f"{options.name}  {time.perf_counter() - clock:.1f} s  -> {shown}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

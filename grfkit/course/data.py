@@ -132,7 +132,7 @@ def _make(settings):
 def record(folder):
     """Record the course's virtual runners as C3D files, with their table of trials, by the laboratory's own command."""
     done = subprocess.run(
-        [sys.executable, "-m", "grfkit.virtual.laboratory", "--study", STUDY, "--out", folder],
+        [sys.executable, "-m", "grfkit", "record", "--study", STUDY, "--out", folder],
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -1,19 +1,16 @@
 """Download the public recordings of a study from the server that its section `fetch` names, or from another one.
 
-    python -m grfkit.recordings.fetch --study params/rbds.yaml --out recordings/rbds
+    grfkit fetch --study params/rbds.yaml --out recordings/rbds
 
 pooch writes each file under a temporary name and renames it once its checksum fits: a file under its own name is whole,
 also where the connection broke or two of these ran at once. What is there already is not downloaded again.
 """
 
-import argparse
 import contextlib
 import csv
 import os
 import re
-import sys
 import textwrap
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
@@ -51,6 +48,20 @@ def read_sums(path):
             )
         sums[_inside(found[2])] = found[1].lower()
     return sums
+
+
+def fetch_study(path, folder, *, server=""):
+    """Download what the section `fetch` of the study file at `path` names, from `server` in place of its own if given.
+
+    Returns the number of files. Raises StudyError where the study has no such section, OSError where files failed: it says which.
+    """
+    plan, path = _plan(path), Path(path)
+    url, sums = server or plan["url"], read_sums(path.parent / plan["sums"])
+    failed, total = fetch(sums, url=url, folder=folder, tables=plan["tables"]), len(sums | plan["tables"])
+    if failed:
+        study = path.stem if path.parent == Path("params") else path.as_posix()
+        raise OSError(_explain(failed, total=total, url=url, folder=folder, study=study))
+    return total
 
 
 def fetch(sums, *, url, folder, tables=None):
@@ -194,39 +205,3 @@ def _plan(path):
             f"Studies with one: {', '.join(others) or 'none'}."
         )
     return study.fetch
-
-
-def main(arguments=None):
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grfkit.recordings.fetch", description=__doc__.splitlines()[0])
-    parser.add_argument("--study", required=True, type=Path, help="YAML file of the study")
-    parser.add_argument("--out", required=True, type=Path, help="folder to write to")
-    parser.add_argument(
-        "--from", dest="server", default="", help="address of another server; default: what the study file says"
-    )
-    options = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
-        stream.reconfigure(errors="replace")
-    clock = time.perf_counter()
-    try:
-        plan = _plan(options.study)
-        url, sums = options.server or plan["url"], read_sums(options.study.parent / plan["sums"])
-        failed, total = fetch(sums, url=url, folder=options.out, tables=plan["tables"]), len(sums | plan["tables"])
-    except KeyboardInterrupt:
-        print("\ninterrupted: what has arrived stays; run it again for the rest", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:  # StudyError is a ValueError
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    study = options.study.stem if options.study.parent == Path("params") else options.study.as_posix()
-    if failed:
-        print(f"error: {_explain(failed, total=total, url=url, folder=options.out, study=study)}", file=sys.stderr)
-        return 1
-    print(
-        f"fetch  {time.perf_counter() - clock:.1f} s  {total} files -> {options.out.as_posix()}\nNow: make reproduce STUDY={study}"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

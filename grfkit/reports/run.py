@@ -1,13 +1,12 @@
 """Run a notebook, write its report as HTML that needs no network, its provenance, and the index of a study.
 
-    python -m grfkit.reports.run run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
-    python -m grfkit.reports.run index --study params/virtual.yaml --reports reports/virtual
+    grfkit run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
+    grfkit index --study params/virtual.yaml --reports reports/virtual
 
 A report is written under a temporary name and renamed, the HTML last, so that `make` never takes half a report for a
 whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run` must answer a typing error at once.
 """
 
-import argparse
 import ast
 import importlib
 import json
@@ -236,73 +235,11 @@ def write_comparison(reports):
         print(f"warning: {path.as_posix()} could not be written: {error}", file=sys.stderr)
 
 
-def main(arguments=None):
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grfkit.reports.run", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    runner, index = (
-        commands.add_parser("run", help="run a notebook"),
-        commands.add_parser("index", help="write the index"),
-    )
-    remember = commands.add_parser("remember", help="note where the recordings lie")
-    runner.add_argument("notebook", type=Path)
-    runner.add_argument("--recipe", type=Path, help="YAML file of the recipe; default: the paper's")
-    for command in (runner, remember):
-        command.add_argument(
-            "--data", default="", help="folder of the raw recordings; default: what the study file says"
-        )
-    for command in (runner, index):
-        command.add_argument("--study", required=True, type=Path, help="YAML file of the study")
-    for command in (runner, index, remember):
-        command.add_argument("--reports", required=True, type=Path, help="folder of the study's reports")
-    options = parser.parse_args(arguments)
-    # where this package is installed, jsonschema builds a parser of international URLs: 2 s at each start, not used here
-    sys.modules.setdefault("rfc3987_syntax", None)
-    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar
-        stream.reconfigure(errors="replace")
-    try:
-        return {"run": _run, "index": _index, "remember": _remember}[options.command](options)
-    except (ValueError, OSError) as error:  # StudyError is a ValueError
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _index(options):
-    clock = time.perf_counter()
-    path = write_index(study_file.load(options.study), options.reports)
-    print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
-    return 0
-
-
-def _remember(options):
-    """Note where the recordings lie for later runs of make; `data.stamp` is new only where that changed."""
-    text = f"LAST_DATA := {options.data}\n"
-    if options.data and not Path(options.data).is_dir():
-        raise ValueError(f"The recordings lie in a folder; {options.data} does not exist. Give it with DATA=DIR.")
-    options.reports.mkdir(parents=True, exist_ok=True)
+def remember(reports, data):
+    """Note in `reports` where the recordings lie, for later runs of make; `data.stamp` is new only where that changed."""
+    text, reports = f"LAST_DATA := {data}\n", Path(reports)
+    if data and not Path(data).is_dir():
+        raise ValueError(f"The recordings lie in a folder; {data} does not exist. Give it with DATA=DIR.")
+    reports.mkdir(parents=True, exist_ok=True)
     for name in ("data.stamp", "data.mk"):  # data.mk last: a kill in between must not hide that DATA moved
-        write_text(options.reports / name, text)
-    return 0
-
-
-def _run(options):
-    study, stem, clock = study_file.load(options.study), options.notebook.stem, time.perf_counter()
-    try:
-        path = run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
-    except NotebookFailed as error:
-        write_index(study, options.reports)
-        print(
-            f"error: {stem} failed in {error}\n"
-            f"The executed copy: {(options.reports / f'{stem}.failed.ipynb').as_posix()}",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print(f"\ninterrupted: {stem} has no new report; make runs it again", file=sys.stderr)
-        return 130
-    print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        write_text(reports / name, text)

@@ -1,16 +1,14 @@
 """A virtual running laboratory: runners whose forces and positions obey Newton's second law, recorded as C3D files.
 
 Design after Zhou 2025 (cohort, speed, rates, three plates).
-`python -m grfkit.virtual.laboratory --study params/virtual.yaml --out DIR`
+`grfkit record --study params/virtual.yaml --out DIR`
 
 The chain of one trial: style (a runner's numbers today, here) -> force of each step and the centre of mass by integration
 (`virtual_motion`) -> feet planted under it, and a pelvis so that all segments add up to it (`virtual_body`) -> cameras,
 plates and the C3D file (`virtual_c3d`). Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
 """
 
-import argparse
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,6 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit.study import file as study_file
 from grfkit.virtual import cameras_plates
 from grfkit.virtual.motion import STEPS, simulate
 
@@ -302,25 +299,10 @@ def _write_table(table, path):
     part.replace(path)
 
 
-def main(arguments=None):
-    """Record the virtual study that a study file describes."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--study", required=True, help="a YAML file with a section `laboratory`")
-    parser.add_argument("--out", required=True, help="the folder to record to")
-    asked = parser.parse_args(arguments)
-    start = time.perf_counter()
-    try:
-        settings = study_file.load(asked.study)
-        if settings.laboratory is None:
-            raise ValueError(
-                f"A virtual recording needs a section `laboratory`; {asked.study} has none. "
-                "Copy it from params/virtual.yaml."
-            )
-        record(asked.out, seed=settings.seed, **settings.laboratory)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
-    print(f"recordings  {time.perf_counter() - start:.1f} s  -> {Path(asked.out).as_posix()}")
-
-
-if __name__ == "__main__":
-    main()
+def record_study(study, folder):
+    """Record the virtual runners of a study.file.Study into a folder, as `record`; raises ValueError where it has none."""
+    if study.laboratory is None:
+        raise ValueError(
+            f"A virtual recording needs a section `laboratory`; {study.path} has none. Copy it from params/virtual.yaml."
+        )
+    return record(folder, seed=study.seed, **study.laboratory)

@@ -22,9 +22,8 @@ import yaml
 from helpers import ROOT, make
 from optuna.trial import TrialState
 
-from grfkit import model
-from grfkit.estimators import database, registry, search, search_worker, shared_search
-from grfkit.reports import run as run_notebook
+from grfkit import cli, model
+from grfkit.estimators import database, registry, search, shared_search
 from grfkit.study import recipes, store
 
 PASSWORD = "s3cr3t/p@ss"
@@ -179,7 +178,7 @@ def work(folder, url, name, how):
     registry.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         sys.stdout = sys.stderr = log
-        status = search_worker.main(arguments(folder))
+        status = cli.main(["search-worker", *arguments(folder)])
     sys.exit(status)
 
 
@@ -443,7 +442,7 @@ def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsy
 def refused(folder, monkeypatch, capsys, storage, recipe="paper"):
     """Start a worker that is refused, and give its one message."""
     monkeypatch.setenv("STORAGE", storage)
-    assert search_worker.main([*arguments(folder, recipe), "--check"]) == 1
+    assert cli.main(["search-worker", *arguments(folder, recipe), "--check"]) == 1
     shown = capsys.readouterr()
     assert (
         shown.out == ""
@@ -524,7 +523,7 @@ def search_in_notebook(project, tidy, url, monkeypatch, capsys):
     )
     monkeypatch.chdir(project)
     monkeypatch.setenv("STORAGE", url)
-    status = run_notebook.main(["run", "notebooks/02_search.ipynb", *arguments(folder)])
+    status = cli.main(["run", "notebooks/02_search.ipynb", *arguments(folder)])
     streams = capsys.readouterr()
     left = "".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*") if path.is_file())
     return status, streams.out + streams.err + left, folder
@@ -540,7 +539,7 @@ def test_notebook_02_joins_and_shows_no_password(project, tidy, url, monkeypatch
     )
     assert not list((folder / "reports/tiny/results/02_search").glob("*.journal"))
     assert (
-        search_worker.main(arguments(folder)) == 0
+        cli.main(["search-worker", *arguments(folder)]) == 0
     )  # the same search: the worker makes samples and settings as the notebook does
     shown = capsys.readouterr().out
     assert "2 of 2 trials are finished" in shown and "0 of 2 trials were run here" in shown

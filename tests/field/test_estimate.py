@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from helpers import CARD, assert_accessible, cut_virtual, make, record_virtual, write_points
 from scipy.stats import linregress
 
-from grfkit import features
+from grfkit import cli, features
 from grfkit.estimators import kernel_ridge, model_folder, samples
 from grfkit.evaluation.field import degrade, field_accuracy, field_uncertainty
 from grfkit.field import bands, estimate_command, summary, training_range
@@ -115,7 +115,7 @@ def as_csv(path, points, rate_hz, **options):
 
 
 def run(lab, data, out, *more):
-    return estimate_command.main(["--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
+    return cli.main(["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
 
 
 def read(out):
@@ -356,8 +356,8 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
 
     def error(*arguments):
         assert (
-            estimate_command.main(
-                ["--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments]
+            cli.main(
+                ["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments]
             )
             == 1
         )

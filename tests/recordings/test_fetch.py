@@ -19,6 +19,7 @@ import pytest
 import yaml
 from helpers import ROOT, make
 
+from grfkit import cli
 from grfkit.recordings import fetch, trials
 from grfkit.study.schema import StudyError
 
@@ -113,7 +114,7 @@ def run(tmp_path, source, server):
     (tmp_path / "set.sha256").write_text("".join(lines), encoding="utf-8")
 
     def command(*arguments):
-        return fetch.main(["--study", str(tmp_path / "set.yaml"), "--out", str(tmp_path / "out"), *arguments])
+        return cli.main(["fetch", "--study", str(tmp_path / "set.yaml"), "--out", str(tmp_path / "out"), *arguments])
 
     return command
 
@@ -266,7 +267,7 @@ def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, mon
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
 def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, server):
     server.faults = {NAMES[5]: "crawl"}
-    command = [sys.executable, "-m", "grfkit.recordings.fetch", "--study", out.parent / "set.yaml", "--out", out]
+    command = [sys.executable, "-m", "grfkit", "fetch", "--study", out.parent / "set.yaml", "--out", out]
     running = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -296,7 +297,9 @@ def test_fetch_says_which_studies_can_be_fetched(tmp_path, capsys, name, message
     own = yaml.safe_load((ROOT / "params" / "rbds.yaml").read_text(encoding="utf-8"))
     own.pop("fetch")
     (tmp_path / "params" / "own.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
-    assert fetch.main(["--study", str(tmp_path / "params" / f"{name}.yaml"), "--out", str(tmp_path / "out")]) == 1
+    assert (
+        cli.main(["fetch", "--study", str(tmp_path / "params" / f"{name}.yaml"), "--out", str(tmp_path / "out")]) == 1
+    )
     said = capsys.readouterr().err
     assert f"{name}.yaml has none" in said and message in said and said.endswith("Studies with one: rbds.\n")
     assert not (tmp_path / "out").exists()
@@ -333,8 +336,8 @@ def test_fetch_reports_the_four_runners_that_are_not_on_a_mirror(rbds, tmp_path,
     sums = fetch.read_sums(ROOT / "params" / "rbds.sha256")
     assert sums == fetch.read_sums(rbds / "SHA256SUMS") and len(sums) == 104
     with serving(rbds) as mirror:
-        status = fetch.main(
-            ["--study", str(ROOT / "params" / "rbds.yaml"), "--out", str(tmp_path), "--from", mirror.url]
+        status = cli.main(
+            ["fetch", "--study", str(ROOT / "params" / "rbds.yaml"), "--out", str(tmp_path), "--from", mirror.url]
         )
     said = capsys.readouterr().err
     absent = [name for name in sums if not (rbds / name).is_file()]

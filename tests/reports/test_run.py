@@ -14,10 +14,12 @@ from helpers import DIRECTIONS, assert_accessible, make_study, record_notebook, 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from grfkit import cli
 from grfkit.reports import html as html_page
 from grfkit.reports import index as report_index
 from grfkit.reports import run, thumbnail
 from grfkit.reports import words as report_words
+from grfkit.study import file as study_file
 from grfkit.study import provenance
 
 
@@ -41,8 +43,8 @@ def write_notebook(path, *cells, parameters="seed = 1\nlimit = 2\nresults = 'her
 
 def run_command(notebook, study, monkeypatch, *options):
     """Call the command line as the Makefile does; the study file itself is study.py's matter."""
-    monkeypatch.setattr(run.studies, "load", lambda path: study)
-    return run.main(["run", str(notebook), "--study", str(study.path), "--reports", "reports/tiny", *options])
+    monkeypatch.setattr(study_file, "load", lambda path: study)
+    return cli.main(["run", str(notebook), "--study", str(study.path), "--reports", "reports/tiny", *options])
 
 
 def write_executed(path, *colours, size=(1200, 600), caption="All curves, n = 3."):
@@ -162,7 +164,7 @@ def test_run_says_what_is_wrong_with_a_notebook(project, monkeypatch, capsys, co
 
 
 def test_main_shows_a_study_error_without_traceback(project, capsys):
-    assert run.main(["index", "--study", "params/absent.yaml", "--reports", "reports/x"]) == 1
+    assert cli.main(["index", "--study", "params/absent.yaml", "--reports", "reports/x"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and "absent.yaml" in shown and "Traceback" not in shown
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from helpers import ROOT
 
+from grfkit import cli
 from grfkit.points import GRAVITY, POINTS
 from grfkit.recordings import trials
 from grfkit.virtual import body, cameras_plates, laboratory
@@ -453,7 +454,8 @@ def test_main_records_what_the_study_file_says(tmp_path):
     settings = yaml.safe_load((PARAMS / "virtual.yaml").read_text(encoding="utf-8"))
     settings["laboratory"] |= QUIET | COHORT
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    laboratory.main(["--study", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "recordings")])
+    command = ["record", "--study", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "recordings")]
+    assert cli.main(command) == 0
     table = pd.read_csv(tmp_path / "recordings" / "trials.csv")
     assert list(table.columns) == trials.TRIAL_COLUMNS
     assert all((tmp_path / "recordings" / file).is_file() for file in table["file"])

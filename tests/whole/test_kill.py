@@ -145,10 +145,9 @@ def test_a_report_killed_half_way_keeps_the_old_one(tmp_path, monkeypatch):
 
 def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp_path, monkeypatch):
     """Killed between the two notes, `make` must still find that the recordings moved: data.mk, by which it sees that, comes last."""
-    command = ["remember", "--reports", str(tmp_path), "--data"]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert run.main([*command, (tmp_path / "a").as_posix()]) == 0
+    run.remember(tmp_path, (tmp_path / "a").as_posix())
     written = []
 
     def killed(path, text):
@@ -159,7 +158,7 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
 
     monkeypatch.setattr(run, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):
-        run.main([*command, (tmp_path / "b").as_posix()])
+        run.remember(tmp_path, (tmp_path / "b").as_posix())
     assert (tmp_path / "data.mk").read_text(encoding="utf-8").rstrip().endswith("/a")
 
 

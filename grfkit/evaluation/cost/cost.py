@@ -1,19 +1,16 @@
 """What things cost: each pair is measured in the same run, one and the other by turns, so that a slow moment slows both.
 
-    python -m grfkit.evaluation.cost.cost --study params/virtual.yaml --reports reports/bench
+    grfkit bench --study params/virtual.yaml --reports reports/bench
 
 runs notebooks/bench.ipynb with one thread for matrix products, as a worker has it, and gives index.html and its tables. Ratios are
 of wall-clock times, medians with quartiles; beside them stands that of processor times, which other programs disturb less. What
 is measured is in grfkit.evaluation.cost.cost_cases.
 """
 
-import argparse
-import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -152,37 +149,3 @@ def _peak_gb():
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in kB, or on a Mac in bytes
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
-
-
-def main(arguments=None):
-    """Run the command line; return the exit status."""
-    from grfkit.reports import run
-    from grfkit.study import file as study_file
-
-    parser = argparse.ArgumentParser(prog="python -m grfkit.evaluation.cost.cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--study", required=True, type=Path, help="YAML file of the study whose recordings are taken")
-    parser.add_argument("--reports", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--data", default="", help="folder of the raw recordings; default: what the study file says")
-    options = parser.parse_args(arguments)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        page = run.run(
-            Path("notebooks") / "bench.ipynb",
-            study=study_file.load(options.study),
-            reports=options.reports,
-            data=options.data,
-        )
-    except run.NotebookFailed as error:
-        print(f"error: bench failed in {error}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    index = page.replace(options.reports / "index.html")
-    run.write_comparison(options.reports)
-    print(index.as_posix())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

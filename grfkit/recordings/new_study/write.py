@@ -1,17 +1,15 @@
 """Scaffold a study of your own recordings: params/NAME.yaml and params/NAME_trials.csv from a folder of C3D files, only read.
 
-    python -m grfkit.recordings.new_study.write --name mine --data DIR
+    grfkit new-study --name mine --data DIR
 
 It proposes what the files show, leaves blank ("?" in the study file, an empty cell of the table) what only a person can know,
 and says which. What a file shows: scaffold_look and scaffold_labels; what is proposed from it: scaffold_trials and scaffold_propose.
 """
 
-import argparse
 import csv
 import io
 import os
 import re
-import sys
 import textwrap
 from pathlib import Path
 
@@ -154,33 +152,3 @@ def _tell(heading, notes, study, table):
         for line in lines
     )
     return "\n".join(line for each in wrapped for line in each)
-
-
-def main(arguments=None):
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m grfkit.recordings.new_study.write", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--name", required=True, help="name of the study: letters, digits, - and _")
-    parser.add_argument("--data", required=True, help="folder of the C3D files; it is only read")
-    parser.add_argument("--params", default="params", type=Path, help="folder of the study files")
-    options = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a label
-        stream.reconfigure(errors="replace")
-    try:
-        if not options.data:
-            raise StudyError(
-                "A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR."
-            )
-        print(scaffold(options.name, options.data, params=options.params))
-    except (ValueError, OSError) as error:  # StudyError is a ValueError
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted: nothing was written", file=sys.stderr)
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from helpers import ROOT
 
-from grfkit import transform
+from grfkit import cli, transform
 from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.evaluation.cost import cost, cost_cases
 from grfkit.study import recipes
@@ -168,5 +168,5 @@ def test_bench_runs_on_few_recordings(smoke, project):
 
 def test_main_says_what_is_wrong_and_leaves_no_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    assert cost.main(["--study", str(tmp_path / "no.yaml"), "--reports", str(tmp_path / "bench")]) == 1
+    assert cli.main(["bench", "--study", str(tmp_path / "no.yaml"), "--reports", str(tmp_path / "bench")]) == 1
     assert "does not exist" in capsys.readouterr().err and not (tmp_path / "bench").exists()

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from helpers import ROOT
 
+from grfkit import cli
 from grfkit.points import POINTS
 from grfkit.recordings import c3d
 from grfkit.recordings import labels as marker_labels
@@ -51,7 +52,9 @@ def params(tmp_path):
 
 def new(params, folder, capsys, name="mine"):
     """Run the command; returns its output, the study file's content and the table."""
-    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 0, capsys.readouterr().err
+    assert cli.main(["new-study", "--name", name, "--data", str(folder), "--params", str(params)]) == 0, (
+        capsys.readouterr().err
+    )
     content = yaml.safe_load((params / f"{name}.yaml").read_text(encoding="utf-8"))
     return (
         capsys.readouterr().out,
@@ -276,7 +279,7 @@ def test_a_file_without_plates_gets_no_row(laboratory, params, tmp_path, capsys)
 def refuse(params, folder, capsys, name="mine"):
     """Run the command, which must fail; returns its message, once nothing was written."""
     before = hashes(params)
-    assert write.main(["--name", name, "--data", str(folder), "--params", str(params)]) == 1
+    assert cli.main(["new-study", "--name", name, "--data", str(folder), "--params", str(params)]) == 1
     assert hashes(params) == before
     said = capsys.readouterr()
     assert not said.out
@@ -536,6 +539,6 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     (project / page).write_text("done", encoding="utf-8")
     later = (project / page).stat().st_mtime + 10
     os.utime(project / page, (later, later))
-    assert "report run" not in make(*plan).stdout
+    assert "grfkit run" not in make(*plan).stdout
     os.utime(table, (later + 10, later + 10))
-    assert "grfkit.reports.run run notebooks/01_preprocess.ipynb" in make(*plan).stdout
+    assert "grfkit run notebooks/01_preprocess.ipynb" in make(*plan).stdout

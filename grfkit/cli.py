@@ -1,0 +1,273 @@
+"""The command `grfkit`: subcommands that make calls, and that work by hand. Files and folders in, files and one line out.
+
+Each subcommand imports what it needs itself, so that a typing error and `grfkit --help` are answered at once. Whatever a user
+did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a bench has one thread, as a worker has
+
+
+def main(arguments=None):
+    """Run one subcommand; return the exit status."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar or a label
+        stream.reconfigure(errors="replace")
+    try:
+        return options.command(options) or 0
+    except (ValueError, OSError) as error:  # StudyError and InputError are ValueErrors
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {options.interrupted}", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="grfkit",
+        description="Ground reaction forces of running from lower-body points; `make help` lists what calls these.",
+    )
+    commands = parser.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
+
+    def add(command, about, *arguments, interrupted="nothing was written"):
+        one = commands.add_parser(command.__name__[1:].replace("_", "-"), help=about, description=about)
+        one.set_defaults(command=command, interrupted=interrupted)
+        for name, settings in arguments:
+            one.add_argument(name, **settings)
+        return one
+
+    study = ("--study", {"required": True, "type": Path, "help": "YAML file of the study"})
+    reports = ("--reports", {"required": True, "type": Path, "help": "folder of the study's reports"})
+    data = ("--data", {"default": "", "help": "folder of the raw recordings; default: what the study file says"})
+    out = ("--out", {"required": True, "type": Path, "help": "folder to write to"})
+    recipe = ("--recipe", {"type": Path, "help": "YAML file of the recipe; default: the paper's"})
+    add(
+        _run,
+        "run a notebook and write its report",
+        ("notebook", {"type": Path}),
+        study,
+        recipe,
+        reports,
+        data,
+        interrupted="the notebook has no new report; make runs it again",
+    )
+    add(_index, "write the index of a study's reports", study, reports)
+    add(_remember, "note where the recordings of a study lie", data, reports)
+    add(_record, "record the virtual runners of a study", study, out, interrupted="what was recorded is not complete")
+    add(
+        _fetch,
+        "download the public recordings of a study",
+        study,
+        out,
+        ("--from", {"dest": "server", "default": "", "help": "address of another server"}),
+        interrupted="what has arrived stays; run it again for the rest",
+    )
+    add(
+        _new_study,
+        "propose a study file and a table of trials for a folder of C3D files",
+        ("--name", {"required": True, "help": "name of the study: letters, digits, - and _"}),
+        ("--data", {"required": True, "help": "folder of the C3D files; it is only read"}),
+        ("--params", {"default": "params", "type": Path, "help": "folder of the study files"}),
+    )
+    add(
+        _estimate,
+        "estimate forces of recordings without force plates",
+        ("--model", {"required": True, "help": "folder of a trained model"}),
+        ("--data", {"required": True, "help": "folder of C3D files or CSV files of points; it is only read"}),
+        ("--study", {"help": "a study file that says where the points are, where the recordings do not show it"}),
+        (
+            "--mass",
+            {
+                "metavar": "KG",
+                "help": "body mass of the runner of all recordings; without it forces are in body weights",
+            },
+        ),
+        ("--speed", {"metavar": "M_S", "help": "speed of all recordings; without it, it is measured"}),
+        ("--rate", {"metavar": "HZ", "help": "frames a second, of CSV files without times"}),
+        ("--treadmill", {"metavar": "yes|no", "help": "on a treadmill or not; without it, it is found"}),
+        ("--out", {"metavar": "FOLDER", "help": "folder to write to; default: reports/estimate/NAME-OF-DATA"}),
+    )
+    add(
+        _search_worker,
+        "join the search of notebook 02 as one more worker; STORAGE in the environment is the database's URL",
+        study,
+        (recipe[0], recipe[1] | {"required": True}),
+        reports,
+        ("--check", {"action": "store_true", "help": "look whether the search can be joined, and end"}),
+        interrupted="the other workers, or the next one, try this trial again",
+    )
+    course = add(_course, "build the lab course's books")
+    what = course.add_mutually_exclusive_group(required=True)
+    what.add_argument("name", nargs="?", help="a session: a folder of course/source")
+    what.add_argument("--index", action="store_true", help="write the page that lists the sessions")
+    add(_bench, "measure what each step costs on this machine", study, reports, data)
+    return parser
+
+
+def _run(options):
+    from grfkit.reports import run
+    from grfkit.study import file as study_file
+
+    _without_url_parser()
+    study, stem, clock = study_file.load(options.study), options.notebook.stem, time.perf_counter()
+    try:
+        path = run.run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
+    except run.NotebookFailed as error:
+        run.write_index(study, options.reports)
+        copy = (options.reports / f"{stem}.failed.ipynb").as_posix()
+        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}") from error
+    print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+
+
+def _index(options):
+    from grfkit.reports import run
+    from grfkit.study import file as study_file
+
+    clock = time.perf_counter()
+    path = run.write_index(study_file.load(options.study), options.reports)
+    print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
+
+
+def _remember(options):
+    from grfkit.reports import run
+
+    run.remember(options.reports, options.data)
+
+
+def _record(options):
+    from grfkit.study import file as study_file
+    from grfkit.virtual import laboratory
+
+    clock = time.perf_counter()
+    laboratory.record_study(study_file.load(options.study), options.out)
+    print(f"recordings  {time.perf_counter() - clock:.1f} s  -> {options.out.as_posix()}")
+
+
+def _fetch(options):
+    from grfkit.recordings import fetch
+
+    clock = time.perf_counter()
+    total = fetch.fetch_study(options.study, options.out, server=options.server)
+    study = options.study.stem if options.study.parent == Path("params") else options.study.as_posix()
+    print(f"fetch  {time.perf_counter() - clock:.1f} s  {total} files -> {options.out.as_posix()}")
+    print(f"Now: make reproduce STUDY={study}")
+
+
+def _new_study(options):
+    from grfkit.recordings.new_study import write
+
+    if not options.data:
+        raise ValueError(
+            "A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR."
+        )
+    print(write.scaffold(options.name, options.data, params=options.params))
+
+
+def _estimate(options):
+    """Read, estimate and write; the exit status is 1 where no recording was estimated, which the report says too."""
+    from grfkit.field import estimate
+    from grfkit.field import model as field_model
+    from grfkit.reports import estimate_page
+
+    _check_estimate(options)
+    numbers = {
+        name: _number(getattr(options, name.split("_")[0]), name.split("_")[0].upper())
+        for name in ("mass_kg", "speed_m_s", "rate_hz")
+    }
+    out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
+    estimate_page.check_out(out, options.data)
+    model, card = field_model.load(options.model)
+    treadmill = {"yes": True, "no": False}.get(options.treadmill)
+    read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
+    steps, curves, table = estimate.everything(model, *read, folder=Path(options.data))
+    estimate_page.write(out, steps, curves, table, model=model, card=card)
+    for row in table[table["refused"] != ""].itertuples():
+        print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
+    for row in table[table["warnings"] != ""].itertuples():
+        print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
+    print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
+    if steps.empty:
+        raise ValueError(
+            "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
+        )
+
+
+def _check_estimate(options):
+    if not options.data:
+        raise ValueError(
+            "An estimate needs a folder of recordings; none was given. Give it: make estimate MODEL=DIR DATA=DIR."
+        )
+    if not options.model:
+        raise ValueError(
+            "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains one "
+            "in reports/rbds/results/10_field/model: then give MODEL=that folder."
+        )
+    if options.treadmill not in (None, "", "yes", "no"):
+        raise ValueError(
+            f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
+        )
+
+
+def _number(text, name):
+    """Read a number that may be left out; decimal commas are read too."""
+    try:
+        return float(text.replace(",", ".")) if text else None
+    except ValueError:
+        raise ValueError(f"{name} is a number; found {text!r}. Correct it, or leave it out.") from None
+
+
+def _search_worker(options):
+    from grfkit.estimators import search_worker
+    from grfkit.study import file as study_file
+    from grfkit.study import recipes
+
+    url = os.environ.get("STORAGE")  # on a command line anyone on the machine would see its password
+    study, recipe = study_file.load(options.study), recipes.load(options.recipe)
+    search_worker.check(recipe, url)
+    if not options.check:
+        search_worker.join(study, recipe, reports=options.reports, url=url)
+
+
+def _course(options):
+    from grfkit.course import build
+    from grfkit.reports import run
+    from grfkit.study.provenance import ROOT
+
+    clock = time.perf_counter()
+    try:
+        path = build.write_index() if options.index else build.build(options.name)
+    except run.NotebookFailed as error:
+        raise ValueError(str(error)) from error
+    shown = path.relative_to(ROOT).as_posix()
+    print(shown if options.index else f"{options.name}  {time.perf_counter() - clock:.1f} s  -> {shown}")
+
+
+def _bench(options):
+    from grfkit.reports import run
+    from grfkit.study import file as study_file
+
+    _without_url_parser()
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    notebook, study = Path("notebooks") / "bench.ipynb", study_file.load(options.study)
+    try:
+        page = run.run(notebook, study=study, reports=options.reports, data=options.data)
+    except run.NotebookFailed as error:
+        raise ValueError(f"bench failed in {error}") from error
+    index = page.replace(options.reports / "index.html")
+    run.write_comparison(options.reports)
+    print(index.as_posix())
+
+
+def _without_url_parser():
+    """Keep jsonschema from building a parser of international URLs, which is not used here: 2 s at each start."""
+    sys.modules.setdefault("rfc3987_syntax", None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
