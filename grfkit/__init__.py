@@ -1,8 +1,24 @@
 """grfkit: ground reaction force curves of running from lower-body points (after Zhou et al. 2025).
 
-The folder is the core: arrays in, arrays out, what the paper needs. Rooms beside it hold what goes beyond; each says in its
-first lines what goes in and what comes out, and imports only from those above it: study, recordings, stances, virtual,
+This folder is the core: arrays in, arrays out, what the paper needs. The rooms beside it hold what goes beyond; each says in
+its first lines what goes in and what comes out, and imports only from those above it: study, recordings, stances, virtual,
 estimators, field, evaluation, reports, course.
 """
 
 __version__ = "0.1.0"
+
+_TYPED = {  # what users type, loaded when it is asked for
+    "estimate": ("grfkit.field.estimate_command", "estimate_all"),
+    "load_model": ("grfkit.field.model", "load"),
+    "read": ("grfkit.recordings.discover", "read"),
+}
+
+
+def __getattr__(name):
+    """Load one of the names that users type: grfkit.estimate, grfkit.load_model, grfkit.read."""
+    if name not in _TYPED:
+        raise AttributeError(f"module 'grfkit' has no attribute {name!r}")
+    import importlib
+
+    module, function = _TYPED[name]
+    return getattr(importlib.import_module(module), function)

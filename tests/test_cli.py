@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 from helpers import ROOT
 
+import grfkit
 from grfkit import cli
 
 SUBCOMMANDS = [
@@ -77,3 +78,14 @@ def test_an_interruption_is_one_line_and_status_130(capsys, monkeypatch):
 def test_the_script_that_is_installed_is_the_same_command():
     scripts = metadata.entry_points(group="console_scripts", name="grfkit")
     assert [script.value for script in scripts] == ["grfkit.cli:main"]
+
+
+def test_the_package_loads_what_users_type_only_when_it_is_asked_for():
+    code = (
+        "import sys, grfkit\nassert 'numpy' not in sys.modules\n"
+        "print([getattr(grfkit, name).__name__ for name in ('estimate', 'load_model', 'read')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['estimate_all', 'load', 'read']"
+    with pytest.raises(AttributeError, match="has no attribute 'estimates'"):
+        grfkit.estimates  # noqa: B018
