@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from grfkit.metrics import not_estimated, pearson
+from grfkit.metrics import not_estimated
 from grfkit.points import ESTIMATES, FORCES
 
 FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
@@ -99,56 +99,3 @@ def by_stance(predictions, *, vlr):
         plate, ours = (extract(curve, time_s, vlr=vlr) for curve in curves)
         rows += [(estimator, stance, name, plate[name], ours[name]) for name in FEATURES]
     return pd.DataFrame(rows, columns=["estimator", "stance", "feature", "measured", "estimated"])
-
-
-def vlr_by_definition(predictions):
-    """Compare the vertical loading rate by each definition in use: a row for each estimator and definition.
-
-    `predictions` holds frames of stance alone (metrics.in_stance). Returns mean and SD (BW/s) over stances, measured and estimated, the
-    mean error relative to the measured value (%), r over stances, the measured mean over that of the default definition, and n.
-    """
-    rows = []
-    for estimator, frames in predictions.groupby("estimator", sort=False):
-        for definition in LOADING_RATES:
-            read = by_stance(frames, vlr=definition)
-            pairs = read[read["feature"] == "vlr_bw_s"].dropna(subset="estimated")
-            measured, estimated = pairs["measured"], pairs["estimated"]
-            ((r, _),) = pearson(measured.to_numpy()[:, None], estimated.to_numpy()[:, None]).T
-            rows.append(
-                (
-                    estimator,
-                    definition,
-                    measured.mean(),
-                    measured.std(),
-                    estimated.mean(),
-                    estimated.std(),
-                    (100 * (estimated - measured).abs() / measured).mean(),
-                    r,
-                    len(pairs),
-                )
-            )
-    table = pd.DataFrame(
-        rows,
-        columns=[
-            "estimator",
-            "definition",
-            "measured_mean",
-            "measured_sd",
-            "estimated_mean",
-            "estimated_sd",
-            "rel_error_pct",
-            "r",
-            "n",
-        ],
-    )
-    default = table.groupby("estimator")["measured_mean"].transform("first")
-    table.insert(4, "ratio_to_default", table["measured_mean"] / default)
-    return table
-
-
-def summary(measured, published):
-    """Summarise measured features (a column each) over stances beside the published plate's, Table 2."""
-    table = measured[FEATURES].agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "n"], axis=1)
-    for column in ("measured_mean", "measured_sd"):
-        table[f"published_{column}"] = [published[feature][column] for feature in FEATURES]
-    return table.rename_axis("feature").reset_index()

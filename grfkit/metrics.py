@@ -102,46 +102,7 @@ def by_stance(predictions):
     return pd.DataFrame(rows, columns=["estimator", "stance", "direction", "r", "p", "rmse_bw", "nrmse_pct"])
 
 
-def table1(scores, published):
-    """Summarise scores over stances as the paper's Table 1, beside the published values.
-
-    `scores` as by_stance returns; `published` is published.yaml's table1: {direction: {r_mean: ..., ...}}.
-    """
-    groups = scores.groupby(["estimator", "direction"], sort=False)
-    table = pd.DataFrame(
-        {
-            f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
-            for name in MEASURES
-            for what in ("mean", "sd")
-        }
-    )
-    table["n"] = groups["rmse_bw"].count()  # stances with an estimate
-    return beside_published(table.reset_index(), "direction", published)
-
-
-def beside_published(table, key, published):
-    """Put published_* columns into a table, for our estimator alone; `published` is {value of key: {column: number}}."""
-    name = ours(table)
-    for column in next(iter(published.values())):
-        values = [published[row[key]][column] if row["estimator"] == name else np.nan for _, row in table.iterrows()]
-        table[f"published_{column}"] = values
-    return table
-
-
 def ours(table):
     """Name the estimator of a table's recipe: the first that is not the baseline `mean_curve`, unless that is the recipe."""
     names = list(dict.fromkeys(table["estimator"]))
     return next((name for name in names if name != "mean_curve"), names[0])
-
-
-def worst(scores, published):
-    """Give the least r, the largest errors and the largest P over stances, beside the paper's worst of 72."""
-    groups = scores.groupby(["estimator", "direction"], sort=False)
-    table = groups.agg(r=("r", "min"), rmse_bw=("rmse_bw", "max"), nrmse_pct=("nrmse_pct", "max"), p=("p", "max"))
-    return beside_published(table.reset_index(), "direction", published)
-
-
-def by_runner(scores, stances):
-    """Average the RMSE (BW) of each runner, estimator and direction."""
-    runners = scores["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
-    return scores.groupby(["estimator", runners, "direction"], sort=False)["rmse_bw"].mean().unstack("direction")

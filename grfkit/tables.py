@@ -1,20 +1,48 @@
-"""Tables 2 and 3: do the features of estimated and measured curves differ, and by how much (paper section 1.5)."""
+"""Tables 1 to 3 of the paper, and the smaller tables of notebooks 01, 04 and 05.
+
+In: scores or features, a row for each stance (metrics.by_stance, features.by_stance), and the paper's own numbers, which are
+sections of published.yaml. Out: DataFrames, with the published numbers in columns named published_*.
+"""
 
 import numpy as np
 import pandas as pd
 from scipy.stats import ttest_rel
 
-from grfkit.metrics import beside_published
+from grfkit import features
+from grfkit.metrics import MEASURES, ours, pearson
 
 
-def table2(features, published):
-    """Compare each feature, estimated against measured, by a paired two-tailed t-test (paper Table 2).
+def table1(scores, published):
+    """Summarise r, RMSE (BW) and nRMSE (%) over stances (paper Table 1); `scores` as metrics.by_stance returns.
 
-    `features` as features.by_stance returns; stances without an estimate (NaN) are left out. Source of "two-tailed": our
-    reading, the text does not say.
+    `n` counts the stances with an estimate.
+    """
+    groups = scores.groupby(["estimator", "direction"], sort=False)
+    table = _mean_and_sd(groups, MEASURES).assign(n=groups["rmse_bw"].count())
+    return beside_published(table.reset_index(), "direction", published)
+
+
+def worst(scores, published):
+    """Give the least r, the largest errors and the largest P over stances, beside the worst of the paper's 72 stances."""
+    groups = scores.groupby(["estimator", "direction"], sort=False)
+    table = groups.agg(r=("r", "min"), rmse_bw=("rmse_bw", "max"), nrmse_pct=("nrmse_pct", "max"), p=("p", "max"))
+    return beside_published(table.reset_index(), "direction", published)
+
+
+def rmse_by_runner(scores, stances):
+    """Average the RMSE (BW) over the stances of each runner: a row for each estimator and runner, a column for each direction."""
+    runners = scores["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
+    return scores.groupby(["estimator", runners, "direction"], sort=False)["rmse_bw"].mean().unstack("direction")
+
+
+def table2(read, published):
+    """Compare each feature, estimated against measured, by a paired t-test (paper Table 2).
+
+    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out. The test is two-tailed: our reading,
+    because the paper does not say.
     """
     rows = []
-    for (estimator, feature), pairs in features.groupby(["estimator", "feature"], sort=False):
+    for (estimator, feature), pairs in read.groupby(["estimator", "feature"], sort=False):
         pairs = pairs.dropna(subset="estimated")
         estimated, measured = pairs["estimated"], pairs["measured"]
         rows.append(
@@ -32,20 +60,67 @@ def table2(features, published):
     return beside_published(pd.DataFrame(rows), "feature", published)
 
 
-def table3(features, published):
-    """Summarise each feature's absolute error and its error relative to the measured value, % (paper Table 3).
+def table3(read, published):
+    """Summarise each feature's absolute error, and its error relative to the measured value in % (paper Table 3).
 
-    Stances without an estimate (NaN) are left out.
+    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out.
     """
-    error = (features["estimated"] - features["measured"]).abs()
-    errors = features.assign(abs_error=error, rel_error_pct=100 * error / features["measured"].abs())
+    error = (read["estimated"] - read["measured"]).abs()
+    errors = read.assign(abs_error=error, rel_error_pct=100 * error / read["measured"].abs())
     groups = errors.groupby(["estimator", "feature"], sort=False)
-    table = pd.DataFrame(
-        {
-            f"{name}_{what}": getattr(groups[name], {"mean": "mean", "sd": "std"}[what])()
-            for name in ("abs_error", "rel_error_pct")
-            for what in ("mean", "sd")
-        }
-    )
-    table["n"] = groups["abs_error"].count()
+    table = _mean_and_sd(groups, ["abs_error", "rel_error_pct"]).assign(n=groups["abs_error"].count())
     return beside_published(table.reset_index(), "feature", published)
+
+
+def measured_features(measured, published):
+    """Summarise measured features over stances; `measured` as features.measured returns, `published` of Table 2."""
+    table = measured[features.FEATURES].agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "n"], axis=1)
+    for column in ("measured_mean", "measured_sd"):
+        table[f"published_{column}"] = [published[feature][column] for feature in features.FEATURES]
+    return table.rename_axis("feature").reset_index()
+
+
+def vlr_by_definition(predictions):
+    """Compare the vertical loading rate by each definition in use: a row for each estimator and definition.
+
+    `predictions` holds frames of stance alone (metrics.in_stance). Returns mean and SD (BW/s) over stances, measured and
+    estimated; the measured mean over that of the first definition; the mean error relative to the measured value (%); r over
+    stances; and n.
+    """
+    rows = []
+    for estimator, frames in predictions.groupby("estimator", sort=False):
+        for definition in features.LOADING_RATES:
+            read = features.by_stance(frames, vlr=definition)
+            pairs = read[read["feature"] == "vlr_bw_s"].dropna(subset="estimated")
+            measured, estimated = pairs["measured"], pairs["estimated"]
+            rows.append(
+                {
+                    "estimator": estimator,
+                    "definition": definition,
+                    "measured_mean": measured.mean(),
+                    "measured_sd": measured.std(),
+                    "ratio_to_default": measured.mean(),
+                    "estimated_mean": estimated.mean(),
+                    "estimated_sd": estimated.std(),
+                    "rel_error_pct": (100 * (estimated - measured).abs() / measured).mean(),
+                    "r": pearson(pairs[["measured"]].to_numpy(), pairs[["estimated"]].to_numpy())[0, 0],
+                    "n": len(pairs),
+                }
+            )
+    table = pd.DataFrame(rows)
+    table["ratio_to_default"] /= table.groupby("estimator")["measured_mean"].transform("first")
+    return table
+
+
+def beside_published(table, key, published):
+    """Put published_* columns into a table, NaN but for our estimator; `published` is {value of `key`: {column: number}}."""
+    name = ours(table)
+    for column in next(iter(published.values())):
+        values = [published[row[key]][column] if row["estimator"] == name else np.nan for _, row in table.iterrows()]
+        table[f"published_{column}"] = values
+    return table
+
+
+def _mean_and_sd(groups, names):
+    columns = [f"{name}_{what}" for name in names for what in ("mean", "sd")]
+    return groups[names].agg(["mean", "std"]).set_axis(columns, axis=1)

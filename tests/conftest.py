@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from helpers import REAL, ROOT, make
 
+from grfkit import metrics
 from grfkit.points import FORCES, INPUTS
 
 
@@ -122,3 +123,21 @@ def tidy():
         return pd.DataFrame(stances), pd.concat(frames, ignore_index=True)
 
     return make
+
+
+@pytest.fixture
+def predictions(tidy):
+    """Six stances, frames of stance alone, and three estimators: one errs by noise, one by a known constant, one by 10 %."""
+    stances, frames = tidy()
+    force = frames[FORCES].to_numpy()
+    noisy = force + 0.05 * np.random.default_rng(6).normal(size=force.shape) * (force[:, 2:] > 0)
+    table = metrics.predictions(frames, {"lstm": noisy, "shifted": force + 0.1, "larger": 1.1 * force})
+    return stances, table[metrics.in_stance(table, stances)]
+
+
+@pytest.fixture
+def vertical_only(predictions):
+    """Add to `predictions` an estimator that gives the vertical force of `lstm` and nothing else."""
+    stances, table = predictions
+    ours = table[table["estimator"] == "lstm"].assign(estimator="vertical_only", est_ap=np.nan, est_ml=np.nan)
+    return stances, pd.concat([table, ours], ignore_index=True)

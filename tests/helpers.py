@@ -30,6 +30,7 @@ from grfkit.virtual import laboratory
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
 SMOKE = ROOT / "params" / "smoke.yaml"
+PUBLISHED = study_file.published(ROOT / "params" / "published.yaml")
 HZ = 200
 HEADER = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in "xyz")]
 DETECTOR = {"positions_m": 0.5, "velocities_m_s": 1.8, "accelerations_m_s2": 60.0, "noise": 1e-3}

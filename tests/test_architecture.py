@@ -1,6 +1,8 @@
 """The order of rooms (ROOMS.md): each module imports only what stands above its room, and nobody else's private names."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 from helpers import ROOT
@@ -60,3 +62,14 @@ def test_a_room_or_subroom_has_at_most_14_modules():
 def test_the_core_is_thin():
     core = [path for path in PACKAGE.glob("*.py") if path.stem not in ("cli", "__main__")]
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in core) < 1600
+
+
+def test_what_computes_loads_neither_torch_nor_what_draws():
+    """Notebooks 01 and 04 to 07 start without torch; arrays in, arrays out needs no matplotlib and no Jupyter."""
+    code = (
+        "import sys, grfkit.metrics, grfkit.features, grfkit.tables, grfkit.transform, grfkit.spm; print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    names = {name.split(".")[0] for name in loaded.split()}
+    assert "grfkit" in names
+    assert not names & {"torch", "matplotlib", "seaborn", "IPython", "ipykernel", "ipywidgets", "notebook", "papermill"}

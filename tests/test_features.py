@@ -1,26 +1,81 @@
-"""The vertical loading rate by each definition in use, against closed forms and a literal version."""
+"""Features, and the vertical loading rate by each definition in use, against closed forms and published values."""
 
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
+from helpers import PUBLISHED
 from matplotlib.figure import Figure
 
 from grfkit import features, metrics, plot
-from grfkit.points import FORCES
 from grfkit.study.schema import VLR
 
 TIME = np.arange(231) / 1000  # 13 % of it is 29.9 ms
 
 
-@pytest.fixture
-def predictions(tidy):
-    """Six stances, frames of stance alone: one estimator errs by 10 %, the other by noise."""
-    stances, frames = tidy()
-    force = frames[FORCES].to_numpy()
-    noise = 0.05 * np.random.default_rng(3).normal(size=force.shape) * (force[:, 2:] > 0)
-    table = metrics.predictions(frames, {"larger": 1.1 * force, "noisy": force + noise})
-    return table[metrics.in_stance(table, stances)]
+def test_extract_reads_a_closed_form():
+    """A vertical half sine, a braking and a propulsive half wave: every feature is known."""
+    time = np.linspace(0, 0.23, 2301)
+    share = time / 0.23
+    curve = np.stack(
+        [
+            np.where(share < 0.5, -0.36, 0.30) * np.abs(np.sin(2 * np.pi * share)),
+            0 * share,
+            2.5 * np.sin(np.pi * share),
+        ],
+        axis=1,
+    )
+    impact = 2.5 * np.sin(0.13 * np.pi)
+    expected = {
+        "propulsive_peak_bw": 0.30,
+        "braking_peak_bw": 0.36,
+        "impact_peak_bw": impact,
+        "active_peak_bw": 2.5,
+        "vlr_bw_s": impact / (0.13 * 0.23),
+    }
+    assert features.extract(curve, time, vlr="touchdown_to_13") == pytest.approx(expected, rel=1e-4)
+    middle = 2.5 * (np.sin(0.8 * 0.13 * np.pi) - np.sin(0.2 * 0.13 * np.pi)) / (0.6 * 0.13 * 0.23)
+    assert features.extract(curve, time, vlr="20_to_80")["vlr_bw_s"] == pytest.approx(middle, rel=1e-4)
+
+
+def test_vlr_definition_fits_the_published_means():
+    """1.540 BW over 13 % of a stance of 230 ms is 51.5 BW/s; the paper measured 51.60."""
+    time = np.linspace(0, 0.230, 231)
+    table = PUBLISHED["table2"]
+    curve = np.stack([time, time, time / (0.13 * 0.230) * table["impact_peak_bw"]["measured_mean"]], axis=1)
+    assert features.extract(curve, time, vlr="touchdown_to_13")["vlr_bw_s"] == pytest.approx(
+        table["vlr_bw_s"]["measured_mean"], rel=0.005
+    )
+
+
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [
+        (np.ones((3, 200)), "Transpose it"),
+        (np.full((200, 3), np.nan), "without NaN"),
+        (1700 * np.ones((200, 3)), "divide by mass_kg"),
+    ],
+)
+def test_extract_says_what_is_wrong_with_a_curve(curve, message):
+    with pytest.raises(ValueError, match=message):
+        features.extract(curve, np.linspace(0, 0.2, 200), vlr="touchdown_to_13")
+
+
+def test_extract_refuses_an_unknown_loading_rate():
+    with pytest.raises(ValueError, match="found 'steepest'"):
+        features.extract(np.random.default_rng(0).normal(size=(50, 3)), np.linspace(0, 0.2, 50), vlr="steepest")
+
+
+def test_measured_features_are_those_of_the_estimators_plate(predictions):
+    _, table = predictions
+    plate = features.measured(table[table["estimator"] == "lstm"], vlr="touchdown_to_13").set_index("stance")
+    read = (
+        features.by_stance(table, vlr="touchdown_to_13")
+        .query("estimator == 'lstm'")
+        .pivot(index="stance", columns="feature", values="measured")
+    )
+    pd.testing.assert_frame_equal(plate[features.FEATURES], read[features.FEATURES], check_names=False)
 
 
 def test_the_study_file_allows_the_definitions_that_exist():
@@ -61,43 +116,8 @@ def test_a_stance_shorter_than_the_interval_is_refused():
         features.loading_rate(50 * TIME[:21], TIME[:21], "first_25_ms")
 
 
-def test_vlr_by_definition_agrees_with_a_literal_version(predictions):
-    table = features.vlr_by_definition(predictions).set_index(["estimator", "definition"])
-    assert list(table.index) == [(e, d) for e in ("larger", "noisy") for d in features.LOADING_RATES]
-    for (estimator, definition), row in table.iterrows():
-        pairs = []
-        for _, rows in predictions[predictions["estimator"] == estimator].groupby("stance"):
-            time = rows["time_s"].to_numpy(float)
-            pairs.append(
-                [features.loading_rate(rows[column].to_numpy(float), time, definition) for column in ("grf_v", "est_v")]
-            )
-        measured, estimated = np.array(pairs).T
-        assert row["measured_mean"] == pytest.approx(measured.mean()) and row["measured_sd"] == pytest.approx(
-            measured.std(ddof=1)
-        )
-        assert row["estimated_mean"] == pytest.approx(estimated.mean()) and row["estimated_sd"] == pytest.approx(
-            estimated.std(ddof=1)
-        )
-        assert row["r"] == pytest.approx(np.corrcoef(measured, estimated)[0, 1]) and row["n"] == 6
-        assert row["rel_error_pct"] == pytest.approx(np.mean(100 * np.abs(estimated - measured) / measured))
-        assert row["ratio_to_default"] == pytest.approx(
-            row["measured_mean"] / table.loc[(estimator, "touchdown_to_13"), "measured_mean"]
-        )
-    np.testing.assert_allclose(table.loc["larger", "rel_error_pct"], 10, rtol=1e-4)  # single precision
-    np.testing.assert_allclose(table.loc["larger", "r"], 1, rtol=1e-6)
-
-
-@pytest.mark.filterwarnings("error")
-def test_vlr_by_definition_of_what_was_not_estimated_or_of_one_stance_is_nan(predictions):
-    none = predictions.assign(est_v=np.nan)
-    table = features.vlr_by_definition(none)
-    assert (table["n"] == 0).all() and table[["estimated_mean", "rel_error_pct", "r"]].isna().all(axis=None)
-    one = features.vlr_by_definition(predictions[predictions["stance"] == 0])
-    assert (one["n"] == 1).all() and one["r"].isna().all() and one["estimated_mean"].notna().all()
-
-
 def test_the_figures_draw_the_slopes_that_are_reported(predictions):
-    time, curve, _ = metrics.first_stance(predictions)
+    time, curve, _ = metrics.first_stance(predictions[1])
     intervals = features.loading_intervals(curve[:, 2], time)
     _, *slopes = plot.loading_rates(Figure().subplots(), time, curve[:, 2], intervals).lines
     for line, definition in zip(slopes, features.LOADING_RATES, strict=True):

@@ -42,7 +42,7 @@ def recipes(axes, curves, *, published):
 
 
 def runners(axes, by_runner):
-    """Draw the RMSE (BW) of each runner by estimator, a panel for each direction, on axes (3,); `by_runner` as metrics.by_runner."""
+    """Draw the RMSE (BW) of each runner by estimator, a panel for each direction, on axes (3,); `by_runner` as tables.rmse_by_runner."""
     names = list(dict.fromkeys(by_runner.index.get_level_values("estimator")))[::-1]
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         for place, name in enumerate(names):

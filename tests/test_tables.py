@@ -1,0 +1,118 @@
+"""Tables against literal versions, and beside the published numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import PUBLISHED
+from scipy import stats as scipy_stats
+
+from grfkit import features, metrics, tables
+
+
+def test_table1_knows_a_constant_error_and_shows_the_published_beside_the_lstm(predictions):
+    stances, table = predictions
+    scores = metrics.by_stance(table)
+    summary = tables.table1(scores, PUBLISHED["table1"]).set_index(["estimator", "direction"])
+    np.testing.assert_allclose(summary.loc["shifted", "rmse_bw_mean"], 0.1, rtol=1e-5)  # single precision
+    np.testing.assert_allclose(summary.loc["shifted", "r_mean"], 1, rtol=1e-5)
+    assert summary.loc[("lstm", "V"), "published_rmse_bw_mean"] == 0.110
+    assert summary.loc["shifted", "published_rmse_bw_mean"].isna().all() and (summary["n"] == len(stances)).all()
+    worst = tables.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
+    assert worst.loc[("lstm", "ML"), "r"] == scores.query("estimator == 'lstm' and direction == 'ML'")["r"].min()
+
+
+def test_tables_2_and_3_agree_with_literal_versions(predictions):
+    _, table = predictions
+    read = features.by_stance(table, vlr="touchdown_to_13")
+    one = read[(read["estimator"] == "lstm") & (read["feature"] == "active_peak_bw")]
+    difference = one["estimated"] - one["measured"]
+    t = difference.mean() / (difference.std(ddof=1) / len(one) ** 0.5)
+    row = tables.table2(read, PUBLISHED["table2"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
+    assert row["p"] == pytest.approx(2 * scipy_stats.t.sf(abs(t), len(one) - 1))
+    assert row["estimated_mean"] == pytest.approx(one["estimated"].mean()) and row["published_p"] == 0.277
+    row = tables.table3(read, PUBLISHED["table3"]).set_index(["estimator", "feature"]).loc[("lstm", "active_peak_bw")]
+    assert row["rel_error_pct_mean"] == pytest.approx(
+        np.mean([100 * abs(d) / m for d, m in zip(difference, one["measured"], strict=True)])
+    )
+    assert row["n"] == len(one)
+
+
+def test_vlr_by_definition_agrees_with_a_literal_version(predictions):
+    _, predictions = predictions
+    table = tables.vlr_by_definition(predictions).set_index(["estimator", "definition"])
+    assert list(table.index) == [(e, d) for e in ("lstm", "shifted", "larger") for d in features.LOADING_RATES]
+    for (estimator, definition), row in table.iterrows():
+        pairs = []
+        for _, rows in predictions[predictions["estimator"] == estimator].groupby("stance"):
+            time = rows["time_s"].to_numpy(float)
+            pairs.append(
+                [features.loading_rate(rows[column].to_numpy(float), time, definition) for column in ("grf_v", "est_v")]
+            )
+        measured, estimated = np.array(pairs).T
+        assert row["measured_mean"] == pytest.approx(measured.mean()) and row["measured_sd"] == pytest.approx(
+            measured.std(ddof=1)
+        )
+        assert row["estimated_mean"] == pytest.approx(estimated.mean()) and row["estimated_sd"] == pytest.approx(
+            estimated.std(ddof=1)
+        )
+        assert row["r"] == pytest.approx(np.corrcoef(measured, estimated)[0, 1]) and row["n"] == 6
+        assert row["rel_error_pct"] == pytest.approx(np.mean(100 * np.abs(estimated - measured) / measured))
+        assert row["ratio_to_default"] == pytest.approx(
+            row["measured_mean"] / table.loc[(estimator, "touchdown_to_13"), "measured_mean"]
+        )
+    np.testing.assert_allclose(table.loc["larger", "rel_error_pct"], 10, rtol=1e-4)  # single precision
+    np.testing.assert_allclose(table.loc["larger", "r"], 1, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_vlr_by_definition_of_what_was_not_estimated_or_of_one_stance_is_nan(predictions):
+    _, predictions = predictions
+    none = predictions.assign(est_v=np.nan)
+    table = tables.vlr_by_definition(none)
+    assert (table["n"] == 0).all() and table[["estimated_mean", "rel_error_pct", "r"]].isna().all(axis=None)
+    one = tables.vlr_by_definition(predictions[predictions["stance"] == 0])
+    assert (one["n"] == 1).all() and one["r"].isna().all() and one["estimated_mean"].notna().all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_of_a_direction_that_was_not_estimated_are_nan_and_the_others_stay(predictions, vertical_only):
+    stances, table = vertical_only
+    scores = metrics.by_stance(table)
+    pd.testing.assert_frame_equal(scores[scores["estimator"] != "vertical_only"], metrics.by_stance(predictions[1]))
+    rows = scores[scores["estimator"] == "vertical_only"].set_index("direction")
+    assert rows.loc[["AP", "ML"], ["r", "p", "rmse_bw", "nrmse_pct"]].isna().all(axis=None)
+    full = scores.query("estimator == 'lstm' and direction == 'V'")
+    np.testing.assert_array_equal(rows.loc["V", metrics.MEASURES], full[metrics.MEASURES])
+    summary = tables.table1(scores, PUBLISHED["table1"]).set_index(["estimator", "direction"])
+    assert summary.loc["vertical_only", "n"].to_dict() == {"AP": 0, "ML": 0, "V": len(stances)}
+    assert (
+        summary.loc["vertical_only", "r_mean"].isna().tolist() == [True, True, False]
+        and (summary.loc["lstm", "n"] == len(stances)).all()
+    )
+    worst = tables.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
+    assert worst.loc["vertical_only", "rmse_bw"].isna().tolist() == [True, True, False]
+    runners = tables.rmse_by_runner(scores, stances).loc["vertical_only"]
+    assert runners[["AP", "ML"]].isna().all(axis=None) and runners["V"].notna().all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_of_a_direction_that_was_not_estimated_are_nan_and_the_tables_leave_them_out(vertical_only):
+    stances, table = vertical_only
+    table = table[table["estimator"] != "shifted"]  # a constant error, of which scipy warns
+    read = features.by_stance(table, vlr="touchdown_to_13")
+    wide = read.pivot(index=["estimator", "stance"], columns="feature", values="estimated")
+    horizontal, vertical = features.FEATURES[:2], features.FEATURES[2:]
+    assert wide.loc["vertical_only", horizontal].isna().all(axis=None) and read["measured"].notna().all()
+    pd.testing.assert_frame_equal(wide.loc["vertical_only", vertical], wide.loc["lstm", vertical])
+    for result, p in (
+        (tables.table2(read, PUBLISHED["table2"]), "p"),
+        (tables.table3(read, PUBLISHED["table3"]), "rel_error_pct_mean"),
+    ):
+        rows = result.set_index(["estimator", "feature"])
+        assert rows.loc["vertical_only", "n"].to_dict() == dict.fromkeys(horizontal, 0) | dict.fromkeys(
+            vertical, len(stances)
+        )
+        assert rows.loc["vertical_only", p].isna().to_dict() == dict.fromkeys(horizontal, True) | dict.fromkeys(
+            vertical, False
+        )
+        assert rows.loc[("vertical_only", "vlr_bw_s"), p] == rows.loc[("lstm", "vlr_bw_s"), p]
