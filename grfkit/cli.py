@@ -29,84 +29,13 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="grfkit",
-        description="Ground reaction forces of running from lower-body points; `make help` lists what calls these.",
-    )
+    parser = argparse.ArgumentParser(prog="grfkit", description="Ground reaction forces of running; make calls these.")
     commands = parser.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
-
-    def add(command, about, *arguments, interrupted="nothing was written"):
-        one = commands.add_parser(command.__name__[1:].replace("_", "-"), help=about, description=about)
+    for name, (command, about, arguments, interrupted) in COMMANDS.items():
+        one = commands.add_parser(name, help=about, description=about)
         one.set_defaults(command=command, interrupted=interrupted)
-        for name, settings in arguments:
-            one.add_argument(name, **settings)
-        return one
-
-    study = ("--study", {"required": True, "type": Path, "help": "YAML file of the study"})
-    reports = ("--reports", {"required": True, "type": Path, "help": "folder of the study's reports"})
-    data = ("--data", {"default": "", "help": "folder of the raw recordings; default: what the study file says"})
-    out = ("--out", {"required": True, "type": Path, "help": "folder to write to"})
-    recipe = ("--recipe", {"type": Path, "help": "YAML file of the recipe; default: the paper's"})
-    add(
-        _run,
-        "run a notebook and write its report",
-        ("notebook", {"type": Path}),
-        study,
-        recipe,
-        reports,
-        data,
-        interrupted="the notebook has no new report; make runs it again",
-    )
-    add(_index, "write the index of a study's reports", study, reports)
-    add(_remember, "note where the recordings of a study lie", data, reports)
-    add(_record, "record the virtual runners of a study", study, out, interrupted="what was recorded is not complete")
-    add(
-        _fetch,
-        "download the public recordings of a study",
-        study,
-        out,
-        ("--from", {"dest": "server", "default": "", "help": "address of another server"}),
-        interrupted="what has arrived stays; run it again for the rest",
-    )
-    add(
-        _new_study,
-        "propose a study file and a table of trials for a folder of C3D files",
-        ("--name", {"required": True, "help": "name of the study: letters, digits, - and _"}),
-        ("--data", {"required": True, "help": "folder of the C3D files; it is only read"}),
-        ("--params", {"default": "params", "type": Path, "help": "folder of the study files"}),
-    )
-    add(
-        _estimate,
-        "estimate forces of recordings without force plates",
-        ("--model", {"required": True, "help": "folder of a trained model"}),
-        ("--data", {"required": True, "help": "folder of C3D files or CSV files of points; it is only read"}),
-        ("--study", {"help": "a study file that says where the points are, where the recordings do not show it"}),
-        (
-            "--mass",
-            {
-                "metavar": "KG",
-                "help": "body mass of the runner of all recordings; without it forces are in body weights",
-            },
-        ),
-        ("--speed", {"metavar": "M_S", "help": "speed of all recordings; without it, it is measured"}),
-        ("--rate", {"metavar": "HZ", "help": "frames a second, of CSV files without times"}),
-        ("--treadmill", {"metavar": "yes|no", "help": "on a treadmill or not; without it, it is found"}),
-        ("--out", {"metavar": "FOLDER", "help": "folder to write to; default: reports/estimate/NAME-OF-DATA"}),
-    )
-    add(
-        _search_worker,
-        "join the search of notebook 02 as one more worker; STORAGE in the environment is the database's URL",
-        study,
-        (recipe[0], recipe[1] | {"required": True}),
-        reports,
-        ("--check", {"action": "store_true", "help": "look whether the search can be joined, and end"}),
-        interrupted="the other workers, or the next one, try this trial again",
-    )
-    course = add(_course, "build the lab course's books")
-    what = course.add_mutually_exclusive_group(required=True)
-    what.add_argument("name", nargs="?", help="a session: a folder of course/source")
-    what.add_argument("--index", action="store_true", help="write the page that lists the sessions")
-    add(_bench, "measure what each step costs on this machine", study, reports, data)
+        for argument, settings in arguments.items():
+            one.add_argument(argument, **settings)
     return parser
 
 
@@ -239,6 +168,8 @@ def _course(options):
     from grfkit.reports import run
     from grfkit.study.provenance import ROOT
 
+    if bool(options.name) == options.index:
+        raise ValueError("The course is built a session at a time, or its index: give a session's name or --index.")
     clock = time.perf_counter()
     try:
         path = build.write_index() if options.index else build.build(options.name)
@@ -267,6 +198,62 @@ def _bench(options):
 def _without_url_parser():
     """Keep jsonschema from building a parser of international URLs, which is not used here: 2 s at each start."""
     sys.modules.setdefault("rfc3987_syntax", None)
+
+
+NOTHING = "nothing was written"
+STUDY = {"--study": {"required": True, "type": Path, "help": "YAML file of the study"}}
+REPORTS = {"--reports": {"required": True, "type": Path, "help": "folder of the study's reports"}}
+RECORDINGS = {"--data": {"default": "", "help": "folder of the raw recordings; default: what the study file says"}}
+OUT = {"--out": {"required": True, "type": Path, "help": "folder to write to"}}
+RECIPE = {"type": Path, "help": "YAML file of the recipe; default: the paper's"}
+SERVER = {"dest": "server", "default": "", "help": "address of another server; default: what the study file says"}
+CHECK = {"action": "store_true", "help": "look whether the search can be joined, and end"}
+NEW_STUDY = {
+    "--name": {"required": True, "help": "name of the study: letters, digits, - and _"},
+    "--data": {"required": True, "help": "folder of the C3D files; it is only read"},
+    "--params": {"default": "params", "type": Path, "help": "folder of the study files"},
+}
+ESTIMATE = {
+    "--model": {"required": True, "help": "folder of a trained model"},
+    "--data": {"required": True, "help": "folder of C3D files or CSV files of points; it is only read"},
+    "--study": {"help": "study file that says where the points are, where the recordings do not show it"},
+    "--mass": {"metavar": "KG", "help": "body mass of the runner of all recordings; default: forces in body weights"},
+    "--speed": {"metavar": "M_S", "help": "speed of all recordings; default: measured"},
+    "--rate": {"metavar": "HZ", "help": "frames a second, of CSV files without times"},
+    "--treadmill": {"metavar": "yes|no", "help": "on a treadmill or not; default: found"},
+    "--out": {"metavar": "FOLDER", "help": "folder to write to; default: reports/estimate/NAME-OF-DATA"},
+}
+SESSION = {
+    "name": {"nargs": "?", "help": "a session: a folder of course/source"},
+    "--index": {"action": "store_true", "help": "write the page that lists the sessions"},
+}
+COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an interruption leaves
+    "run": (
+        _run,
+        "run a notebook and write its report",
+        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS},
+        "the notebook has no new report; make runs it again",
+    ),
+    "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
+    "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
+    "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
+    "fetch": (
+        _fetch,
+        "download the public recordings of a study",
+        STUDY | OUT | {"--from": SERVER},
+        "what has arrived stays; run it again for the rest",
+    ),
+    "new-study": (_new_study, "propose a study file and a table of trials for C3D files", NEW_STUDY, NOTHING),
+    "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
+    "search-worker": (
+        _search_worker,
+        "join the search of notebook 02; the environment's STORAGE is the database's URL",
+        STUDY | {"--recipe": RECIPE | {"required": True}} | REPORTS | {"--check": CHECK},
+        "the other workers, or the next one, try this trial again",
+    ),
+    "course": (_course, "build the lab course's books", SESSION, "make builds the session again"),
+    "bench": (_bench, "measure what each step costs on this machine", STUDY | REPORTS | RECORDINGS, NOTHING),
+}
 
 
 if __name__ == "__main__":
