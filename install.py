@@ -14,7 +14,8 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bi
 def main():
     """Create, install, register the kernel; `ready` is written last, so that half an environment is made again."""
     if sys.version_info < (3, 11):
-        return f"error: grfkit needs Python 3.11 or later; found {sys.version.split()[0]}. Name another: make BOOT=python3.12"
+        found = sys.version.split()[0]
+        return f"error: grfkit needs Python 3.11 or later; found {found}. Name another: make BOOT=python3.12"
     start = time.perf_counter()
     print("making the environment in .venv (some minutes the first time)", flush=True)
     try:

@@ -1,8 +1,8 @@
-"""The command `grfkit`: subcommands that make calls, and that work by hand. Files and folders in, files and one line out.
+"""The command `grfkit`: subcommands that make calls, and that work by hand. Files and folders in, files and one line
+out.
 
-Each subcommand imports what it needs itself, so that a typing error and `grfkit --help` are answered at once. Whatever a user
-did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130.
-"""
+Each subcommand imports what it needs itself, so that a typing error and `grfkit --help` are answered at once. Whatever
+a user did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130."""
 
 import argparse
 import os
@@ -134,8 +134,8 @@ def _check_estimate(options):
         )
     if not options.model:
         raise ValueError(
-            "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains one "
-            "in reports/rbds/results/10_field/model: then give MODEL=that folder."
+            "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains "
+            "one in reports/rbds/results/10_field/model: then give MODEL=that folder."
         )
     if options.treadmill not in (None, "", "yes", "no"):
         raise ValueError(

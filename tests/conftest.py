@@ -1,4 +1,5 @@
-"""What several tests share: where the real recordings lie, a copy of the project with a whole run in it, stances made by hand."""
+"""What several tests share: where the real recordings lie, a copy of the project with a whole run in it, stances made
+by hand."""
 
 import shutil
 
@@ -13,8 +14,8 @@ from grfkit.points import FORCES, INPUTS
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """With two test processes (-n 2 --dist loadgroup --no-loadscope-reorder) a file's tests share one, and so those that share a whole run:
-    they take the longest and come first."""
+    """With two test processes (-n 2 --dist loadgroup --no-loadscope-reorder) a file's tests share one, and so those
+    that share a whole run: they take the longest and come first."""
     items.sort(key=lambda item: item.path.parent.name != "whole")
     for item in items:
         item.add_marker(pytest.mark.xdist_group("whole" if item.path.parent.name == "whole" else str(item.path)))
@@ -127,7 +128,8 @@ def tidy():
 
 @pytest.fixture
 def predictions(tidy):
-    """Six stances, frames of stance alone, and three estimators: one errs by noise, one by a known constant, one by 10 %."""
+    """Six stances, frames of stance alone, and three estimators: one errs by noise, one by a known constant, one by 10
+    %."""
     stances, frames = tidy()
     force = frames[FORCES].to_numpy()
     noisy = force + 0.05 * np.random.default_rng(6).normal(size=force.shape) * (force[:, 2:] > 0)

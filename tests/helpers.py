@@ -1,4 +1,5 @@
-"""What several tests share: where the real recordings lie, how make is called, and builders of runners, studies and results."""
+"""What several tests share: where the real recordings lie, how make is called, and builders of runners, studies and
+results."""
 
 import inspect
 import json
@@ -71,8 +72,8 @@ def script_environment():
 
 
 def make_command(*arguments):
-    """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make would
-    change what this one does and prints."""
+    """Give the command line of make, and its environment as from a shell: under `make test` the variables of that make
+    would change what this one does and prints."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -96,7 +97,8 @@ def make(project, *arguments):
 
 
 def virtual_run(number, *, hz=200):
-    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)]."""
+    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side,
+    touchdown_s, toeoff_s)]."""
     runner, rng = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2]), laboratory.rng_of(8, number)
     style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
     motion = laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
@@ -261,7 +263,8 @@ def words(html):
 
 
 def assert_accessible(html):
-    """Check what a page owes to a screen reader and to the keyboard, as far as its source tells (WCAG 1.1.1, 1.3.1, 2.4.1, 4.1.2)."""
+    """Check what a page owes to a screen reader and to the keyboard, as far as its source tells (WCAG 1.1.1, 1.3.1,
+    2.4.1, 4.1.2)."""
 
     soup = BeautifulSoup(html, "html.parser")
     assert len(soup.find_all("main")) == len(soup.find_all("h1")) == len(soup.body.find_all("header")) == 1

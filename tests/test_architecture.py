@@ -1,4 +1,5 @@
-"""The order of rooms (ROOMS.md): each module imports only what stands above its room, and nobody else's private names."""
+"""The order of rooms (ROOMS.md): each module imports only what stands above its room, and nobody else's private
+names."""
 
 import ast
 import subprocess

@@ -1,4 +1,5 @@
-"""The command `grfkit`: quick help, one message and exit status 1 for what a user did, and the same as a script and as a module."""
+"""The command `grfkit`: quick help, one message and exit status 1 for what a user did, and the same as a script and as
+a module."""
 
 import subprocess
 import sys

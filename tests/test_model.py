@@ -82,7 +82,8 @@ def test_masked_loss_ignores_padding_and_agrees_with_the_literal_mean():
 
 
 def test_validation_stances_change_nothing_that_is_fitted(data, monkeypatch):
-    """What fold_error fits comes from its training stances: scramble the others, and scalers and weights are the same."""
+    """What fold_error fits comes from its training stances: scramble the others, and scalers and weights are the
+    same."""
     points, forces, lengths = data
     held = transform.rows_of(lengths, [4, 5, 6, 7])
     spoiled_points, spoiled_forces = points.copy(), forces.copy()
@@ -111,7 +112,8 @@ def test_fold_error_is_the_error_on_the_validation_stances(data):
 
 
 def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data, monkeypatch):
-    """The weights after every epoch, judged one by one on the watched stances: the best are kept, and three worse ones end it."""
+    """The weights after every epoch, judged one by one on the watched stances: the best are kept, and three worse ones
+    end it."""
     points, forces, lengths = data
     training, watched = (
         (*(array[transform.rows_of(lengths, some)] for array in (points, forces)), lengths[some])
@@ -139,7 +141,8 @@ def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data
 
 
 def test_watched_stances_change_no_scale_and_no_step(data):
-    """Without patience running out, watching changes only which of the epochs is kept: the last one, where it is the best."""
+    """Without patience running out, watching changes only which of the epochs is kept: the last one, where it is the
+    best."""
     points, forces, lengths = data
     training = points[: lengths[:6].sum()], forces[: lengths[:6].sum()], lengths[:6]
     alone = model.fit(*training, seed=1, **SETTINGS)
@@ -149,7 +152,8 @@ def test_watched_stances_change_no_scale_and_no_step(data):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that torch can use")
 def test_a_gpu_gives_what_a_cpu_gives(data, monkeypatch):
-    """Products of fewer digits (TF32), and another order of additions: a hundredth of a body weight after some epochs from the same weights."""
+    """Products of fewer digits (TF32), and another order of additions: a hundredth of a body weight after some epochs
+    from the same weights."""
     points, forces, lengths = data
     settings = SETTINGS | {"dropout": 0.0, "epochs": 10}  # each device draws what it drops with a generator of its own
     estimates = {}
@@ -229,7 +233,8 @@ def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
         "    search.SMALL = 0\n"
         "    data = list(np.load(sys.argv[1]).values())\n"
         f"    search.run(*data, storage=search.journal(sys.argv[2], 'test'), seed=7, trials=4,\n"
-        f"               parts=search.folds(len(data[2]), 2, seed=7), frames_per_step=10, epochs=1, ranges={RANGES!r})\n",
+        f"               parts=search.folds(len(data[2]), 2, seed=7), frames_per_step=10, epochs=1,\n"
+        f"               ranges={RANGES!r})\n",
         encoding="utf-8",
     )
     searcher = subprocess.Popen(

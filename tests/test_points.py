@@ -25,7 +25,8 @@ def test_mirrored_names_each_point_anew_and_turns_ml_round():
 
 
 def test_segments_are_de_levas():
-    """1996, table 4, women and men: mass (%), centre (%) and radii of gyration (%) about the two axes across the segment."""
+    """1996, table 4, women and men: mass (%), centre (%) and radii of gyration (%) about the two axes across the
+    segment."""
     published = {
         ("thigh", "f"): (14.78, 36.12, 36.9, 36.4),
         ("thigh", "m"): (14.16, 40.95, 32.9, 32.9),

@@ -1,4 +1,5 @@
-"""In a real browser: Chromium, headless and without network, opens every page as a reader does, and JupyterLab as an explorer does.
+"""In a real browser: Chromium, headless and without network, opens every page as a reader does, and JupyterLab as an
+explorer does.
 
 Screenshots stay in reports/browser/ (NAME-WIDTH.png, -dark and -print, NAME.pdf), for a person to look at.
 """
@@ -61,7 +62,8 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium):
-    """Open a page with the network cut; afterwards nothing may have gone wrong: no error in the console, no request that left or failed."""
+    """Open a page with the network cut; afterwards nothing may have gone wrong: no error in the console, no request
+    that left or failed."""
     contexts, wrong = [], []
 
     def open_(path, *, width=1200, **options):
@@ -97,14 +99,18 @@ def shoot(page, name):
 
 
 def too_wide(page):
-    """What stands out of the page at its right edge, but for what scrolls within itself; [] where the page is readable as it is."""
+    """What stands out of the page at its right edge, but for what scrolls within itself; [] where the page is readable
+    as it is."""
     return page.evaluate("""() => {
         const width = document.documentElement.clientWidth
-        const scrolls = element => element && (["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement))
+        const scrolls = element => element && (
+            ["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement))
         const out = [...document.body.querySelectorAll("*")].filter(element => {
             const box = element.getBoundingClientRect()
-            return box.width > 1 && box.height > 1 && box.right > width + 1 && !scrolls(element) && getComputedStyle(element).position !== "absolute"})
-        return [...(document.documentElement.scrollWidth > width + 1 ? ["the page"] : []), ...out.map(element => element.outerHTML.slice(0, 80))]}""")
+            return box.width > 1 && box.height > 1 && box.right > width + 1 && !scrolls(element)
+                && getComputedStyle(element).position !== "absolute"})
+        return [...(document.documentElement.scrollWidth > width + 1 ? ["the page"] : []),
+                ...out.map(element => element.outerHTML.slice(0, 80))]}""")
 
 
 @pytest.fixture(params=PAGES)
@@ -122,7 +128,8 @@ def test_a_page_is_whole_without_network(report, visit):
     assert [source for shown, alt, source in pictures if not shown or len(alt) < 10] == []
     assert pictures or report.stem not in ("index", "01_preprocess", "07_figure4")
     prose = page.evaluate("""() => { const copy = document.body.cloneNode(true)
-        copy.querySelectorAll("pre, code, script, style, math").forEach(node => node.remove()); return copy.textContent }""")
+        copy.querySelectorAll("pre, code, script, style, math").forEach(node => node.remove());
+        return copy.textContent }""")
     assert TEX.search(prose) is None
     formulas = page.locator("math").evaluate_all(
         "formulas => formulas.map(formula => formula.getBoundingClientRect().height)"
@@ -141,7 +148,8 @@ def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
             "found => found.map(element => parseFloat(getComputedStyle(element).fontSize))"
         )
         assert min(sizes) >= 11.5, width
-        lines = page.locator("main p").evaluate_all("""found => found.map(element => element.getBoundingClientRect().width
+        lines = page.locator("main p").evaluate_all("""
+            found => found.map(element => element.getBoundingClientRect().width
             / parseFloat(getComputedStyle(element).fontSize))""")
         assert max(lines) < 60, width  # em: some 110 letters, what the eye still follows
     page.set_viewport_size({"width": 720, "height": 900})
@@ -186,8 +194,8 @@ def test_the_index_is_used_by_keyboard_alone(beyond, visit):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
         assert (
-            page.evaluate("""[document.activeElement, document.activeElement.closest("li")].some(element => element === document.body
-            || element && getComputedStyle(element).outlineStyle === "solid")""")
+            page.evaluate("""[document.activeElement, document.activeElement.closest("li")].some(
+            element => element === document.body || element && getComputedStyle(element).outlineStyle === "solid")""")
         )  # around what is reached, or around its card
     assert {f"{name}.html" for name in PAGES if name != "index"} <= set(reached)
 
@@ -235,7 +243,8 @@ def test_an_animation_stands_still_for_who_asked_for_less_motion(beyond, visit):
 
 @pytest.fixture(scope="module")
 def lab(beyond, tmp_path_factory):
-    """JupyterLab in a copy of the project in which the study smoke stands for virtual, the notebooks' own; its address."""
+    """JupyterLab in a copy of the project in which the study smoke stands for virtual, the notebooks' own; its
+    address."""
     home = tmp_path_factory.mktemp("lab")
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -292,7 +301,8 @@ def lab(beyond, tmp_path_factory):
 
 @pytest.fixture
 def notebook(chromium, lab):
-    """Open a notebook in JupyterLab, run all its cells and wait for the last; returns the page. No error of ours may stand in the console."""
+    """Open a notebook in JupyterLab, run all its cells and wait for the last; returns the page. No error of ours may
+    stand in the console."""
     address, token = lab
     contexts, wrong = [], []
 
@@ -325,7 +335,8 @@ def notebook(chromium, lab):
             raise AssertionError(f"not every cell of {name} ran: {page.evaluate(PROMPTS)}")
         assert (
             page.locator(
-                ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+                ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], "
+                "[data-mime-type='application/vnd.jupyter.stderr']"
             ).all_inner_texts()
             == []
         )

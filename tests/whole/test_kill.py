@@ -46,10 +46,11 @@ def duration_s(smoke, stage):
 
 
 def kill_after(project, name, seconds, *, all_at_once):
-    """Start `make reproduce` and kill it: its group of processes, as a terminal does, or every process, as a power cut does.
+    """Start `make reproduce` and kill it: its group of processes, as a terminal does, or every process, as a power cut
+    does.
 
-    Jupyter's kernel has a group of its own and ends by itself when it misses its parent. Returns the processes there were.
-    """
+    Jupyter's kernel has a group of its own and ends by itself when it misses its parent. Returns the processes there
+    were."""
     command, environment = make_command("reproduce", f"STUDY={name}")
     running = subprocess.Popen(
         command,
@@ -118,7 +119,8 @@ class Torn:
 
 
 def tear(*arguments, **_):
-    """Write half of a text or of weights, then be killed: takes the place of Path.write_text and of safetensors' save_file."""
+    """Write half of a text or of weights, then be killed: takes the place of Path.write_text and of safetensors'
+    save_file."""
     path = arguments[0] if isinstance(arguments[0], Path) else arguments[1]
     path.write_bytes(b"half")
     raise KeyboardInterrupt
@@ -144,7 +146,8 @@ def test_a_report_killed_half_way_keeps_the_old_one(tmp_path, monkeypatch):
 
 
 def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp_path, monkeypatch):
-    """Killed between the two notes, `make` must still find that the recordings moved: data.mk, by which it sees that, comes last."""
+    """Killed between the two notes, `make` must still find that the recordings moved: data.mk, by which it sees that,
+    comes last."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     run.remember(tmp_path, (tmp_path / "a").as_posix())

@@ -1,4 +1,5 @@
-"""The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it refuses."""
+"""The whole of it: `make reproduce` on the study smoke, in a copy of the project; what it leaves, and what it
+refuses."""
 
 import json
 import shutil
@@ -17,11 +18,13 @@ from grfkit.reports.html import needs_network
 
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 COLUMNS = {
-    "01_preprocess/stances.csv": "stance file runner side speed_m_s shoe lap trial mass_kg touchdown_s toeoff_s flight_s split",
+    "01_preprocess/stances.csv": "stance file runner side speed_m_s shoe lap trial mass_kg "
+    "touchdown_s toeoff_s flight_s split",
     "01_preprocess/excluded.csv": "file side touchdown_s reason",
     "04_table1/table1.csv": "estimator direction r_mean r_sd rmse_bw_mean rmse_bw_sd nrmse_pct_mean nrmse_pct_sd n",
     "05_table2/table2.csv": "estimator feature estimated_mean estimated_sd measured_mean measured_sd p n",
-    "05_table2/vlr.csv": "estimator definition measured_mean measured_sd ratio_to_default estimated_mean estimated_sd rel_error_pct r n",
+    "05_table2/vlr.csv": "estimator definition measured_mean measured_sd ratio_to_default "
+    "estimated_mean estimated_sd rel_error_pct r n",
     "06_table3/table3.csv": "estimator feature abs_error_mean abs_error_sd rel_error_pct_mean rel_error_pct_sd n",
     "07_figure4/spm.csv": "direction node t threshold",
     "07_figure4/clusters.csv": "direction start end p",
@@ -122,7 +125,8 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
 
 
 def test_a_model_of_the_field_estimates_what_no_plate_measured(project, beyond, tmp_path):
-    """From `make field` to `make estimate`: the folder that the one prints, moved away from its study, is what the other takes."""
+    """From `make field` to `make estimate`: the folder that the one prints, moved away from its study, is what the
+    other takes."""
     done = make(project, "field", "STUDY=smoke")
     assert done.returncode == 0 and done.stdout.rstrip().endswith("MODEL=reports/smoke/results/10_field/model"), (
         done.stderr[-3000:]
