@@ -40,6 +40,15 @@ def mean_band(ax, curves, *, label, color, linestyle="-", hatch=None):
     return ax
 
 
+def note(ax, text, corner="upper right"):
+    """Write a text into a corner of the axes, which is named as a legend's place is."""
+    up, across = corner.split()
+    place = {"left": 0.03, "right": 0.97}[across], {"lower": 0.04, "upper": 0.97}[up]
+    align = {"ha": across, "va": {"lower": "bottom", "upper": "top"}[up]}
+    ax.text(*place, text, transform=ax.transAxes, fontsize="small", **align)
+    return ax
+
+
 def spm(ax, test):
     """Draw SPM{t} (Q,) of a spm.Test with its critical threshold; intervals above it are shaded and carry their p."""
     percent = np.linspace(0, 100, len(test.t))
@@ -84,15 +93,7 @@ def figure4(axes, measured, estimated, tests, *, runners):
         top.set(title=f"({'abc'[i]}) {DIRECTION_NAMES[direction]}", xlabel="", ylabel="force (BW)")
         spm(bottom, tests[direction])
     axes[0, 0].legend(fontsize="small", frameon=False)
-    axes[0, 2].text(
-        0.97,
-        0.97,
-        f"n = {len(measured)} stances\n{runners} runners",
-        transform=axes[0, 2].transAxes,
-        ha="right",
-        va="top",
-        fontsize="small",
-    )
+    note(axes[0, 2], f"n = {len(measured)} stances\n{runners} runners")
     return axes
 
 

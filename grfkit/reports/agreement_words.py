@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from grfkit.points import DIRECTION_NAMES
-from grfkit.reports.words import FEATURES, missing, number, p_value
+from grfkit.reports.words import feature_name, missing, number, p_value
 
 GOOD, POOR = 0.75, 0.5  # of an ICC: Koo & Li 2016
 OPEN = "open: neither a difference nor agreement is shown"
@@ -29,7 +29,7 @@ def features(tests, equivalence, *, alpha):
         mixed = differs if missing(row["p_mixed"]) else row["p_mixed"] <= alpha
         rows.append(
             {
-                "about": _name(row["feature"]),
+                "about": feature_name(row["feature"]),
                 "differs_stances": row["p_stances"] <= alpha,
                 "differs_runners": differs,
                 "differs_mixed": mixed,
@@ -79,7 +79,7 @@ def table(verdicts, by_direction):
 
 def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
     """Write the page of conclusions in Markdown; `verdicts` and `by_direction` as features and curves give them."""
-    names = limits["feature"].map(_name).tolist()
+    names = limits["feature"].map(feature_name).tolist()
     lines = [
         "| | differs, over stances | differs, over runners | equivalent | what may be said |",
         "|:---|:---|:---|:---|:---|",
@@ -187,9 +187,9 @@ def _single(names, limits, equivalence, alpha):
 
 def _individual(verdicts, icc, alpha):
     """Say for which features runners keep their own values, and where means agree but runners do not."""
-    low = icc.set_index(icc["feature"].map(_name))["low"]
+    low = icc.set_index(icc["feature"].map(feature_name))["low"]
     values = ", ".join(
-        f"{_name(row['feature'])} {number(row['icc_a1'], 2)} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
+        f"{feature_name(row['feature'])} {number(row['icc_a1'], 2)} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
         for row in icc.to_dict("records")
     )
     good = _listed(low.index[low >= GOOD])
@@ -220,10 +220,6 @@ def _many(verdicts, alpha):
         if n > 1
         else ""
     )
-
-
-def _name(feature):
-    return FEATURES[feature].split(" /")[0]
 
 
 def _listed(names):

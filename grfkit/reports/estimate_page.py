@@ -3,9 +3,7 @@
 index.html  recordings.csv  steps.csv  curves.csv  asymmetry.csv  trend.csv
 """
 
-import base64
 import tempfile
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from grfkit import features
 from grfkit.field import summary
 from grfkit.field.estimate import BETWEEN
 from grfkit.points import GRAVITY
-from grfkit.reports import estimate_words
+from grfkit.reports import estimate_words, images
 from grfkit.reports.html import page
 from grfkit.reports.index import render
 from grfkit.study import store
@@ -207,7 +205,7 @@ def _interval(row, factor, decimals, unit):
 
 def curve_figures(file, steps, curves, weight_n, level):
     """Draw the mean force of left and right over contact, an image for each direction: a list of {src, alt, title}."""
-    from grfkit.reports.plots import estimate_page as estimate_plots
+    from grfkit.reports.plots import field as field_plots
 
     curves, shown = curves[curves["file"] == file], []
     side = curves["step"].map(steps.set_index("step")["side"])
@@ -220,7 +218,7 @@ def curve_figures(file, steps, curves, weight_n, level):
             f"{'left' if one == 'l' else 'right'}: {estimate_words.written(mean.min(), 2)} to {estimate_words.written(mean.max(), 2)} BW"
             for one, (mean, *_) in sorted(sides.items())
         )
-        src = image(estimate_plots.mean_curves, dict(sorted(sides.items())), weight_n=weight_n)
+        src = image(field_plots.mean_curves, dict(sorted(sides.items())), weight_n=weight_n)
         shown.append(
             {
                 "src": src,
@@ -233,14 +231,14 @@ def curve_figures(file, steps, curves, weight_n, level):
 
 def time_figures(steps, trends):
     """Draw contact time, peak load and loading rate of each step over time, an image for each: a list of {src, alt, title}."""
-    from grfkit.reports.plots import estimate_page as estimate_plots
+    from grfkit.reports.plots import field as field_plots
 
     shown, lines = [], trends[trends["of"] == "steps"].set_index("quantity")
     for quantity in estimate_words.TOLD if np.isfinite(lines["per_min"]).any() else []:
         known, line = estimate_words.QUANTITIES[quantity], lines.loc[quantity]
         ends = known.factor * line[["at_start", "at_end"]].to_numpy(float)
         src = image(
-            estimate_plots.over_time,
+            field_plots.step_by_step,
             steps["touchdown_s"].to_numpy(),
             known.factor * steps[quantity].to_numpy(),
             (steps["side"] == "l").to_numpy(),
@@ -263,13 +261,10 @@ def image(draw, *data, **options):
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": "grfkit", "font.size": 9}):
+    with rc_context({"font.size": 9}):
         figure = Figure(figsize=SIZE)
-        ax = figure.add_axes(PLACE)
-        draw(ax, *data, **options)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        draw(figure.add_axes(PLACE), *data, **options)
+        return images.svg(figure)
 
 
 def _parts(text):

@@ -5,19 +5,23 @@ Everything shown is read from what the notebooks saved (reports/STUDY/results, N
 
 import base64
 import json
+from io import BytesIO
 
 import jinja2
+import nbformat
 import pandas as pd
+from PIL import Image
 
 from grfkit import metrics
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
-from grfkit.reports.html import TEMPLATES, page
-from grfkit.reports.thumbnail import thumbnail
+from grfkit.reports import images
+from grfkit.reports.html import TEMPLATES, describe_images, page, title
 from grfkit.reports.words import (
     FEATURES,
     beside_baseline,
     by_direction,
     curves_correlate,
+    feature_name,
     in_short,
     mean_sd,
     missing,
@@ -62,6 +66,9 @@ TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of
         {"abs_error": ("absolute error", 3, 2), "rel_error_pct": ("relative error / %", 2, 2)},
     ),
 ]
+THUMBNAIL = (560, 350)  # pixels, at the most: twice what a card shows, for fine screens
+QUALITY = 55  # of WebP: some 10 kB a picture, its lines still sharp; our choice
+TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), if not the first
 
 
 def index_page(study, reports, *, above=None):
@@ -99,9 +106,9 @@ def index_page(study, reports, *, above=None):
         provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)),
     )
-    title = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
+    name = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
     return page(
-        f"{title} - reproduction of Zhou et al. 2025",
+        f"{name} - reproduction of Zhou et al. 2025",
         body,
         header=render("index_nav.html.j2", above=above),
         kind="study",
@@ -172,9 +179,7 @@ def read_notebooks(reports):
 def cards(notebooks, reports, table1, table3):
     """Return for each notebook what its card shows: the notebook, its thumbnail, and numbers where it has no figure."""
     nrmse = [(row["direction"], f"{number(row['nrmse_pct_mean'], 1)} %") for row in select(table1)]
-    errors = [
-        (FEATURES[row["feature"]].split(" /")[0], f"{number(row['rel_error_pct_mean'], 1)} %") for row in select(table3)
-    ]
+    errors = [(feature_name(row["feature"]), f"{number(row['rel_error_pct_mean'], 1)} %") for row in select(table3)]
     stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
     shown = []
     for notebook in notebooks:
@@ -187,6 +192,48 @@ def cards(notebooks, reports, table1, table3):
             }
         )
     return shown
+
+
+def thumbnail(path):
+    """Return {title, src, alt} of an executed notebook: its first heading, a figure as a data address, the figure's caption.
+
+    `path` is None for a report that is not to be shown. What a notebook lacks, or what cannot be read, is None: an index
+    is written whatever a report holds.
+    """
+    nothing = {"title": None, "src": None, "alt": None}
+    if path is None:
+        return nothing
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception:  # missing, half a file, another format: the card does without
+        return nothing
+    describe_images(notebook)
+    figures = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    if not figures:
+        return nothing | {"title": title(notebook)}
+    wanted = TELLING.get(path.stem, 0)
+    figure = figures[wanted if wanted < len(figures) else 0]
+    try:
+        return {
+            "title": title(notebook),
+            "src": shrink(base64.b64decode(figure["data"]["image/png"])),
+            "alt": figure["metadata"]["alt"],
+        }
+    except (OSError, ValueError):  # no picture: OSError is what Pillow raises
+        return nothing | {"title": title(notebook)}
+
+
+def shrink(png):
+    """Return a picture (bytes) as a data address of a small WebP on a white ground."""
+    picture = Image.open(BytesIO(png)).convert("RGBA")
+    picture.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
+    flat = Image.new("RGB", picture.size, "white")
+    flat.paste(picture, mask=picture)
+    buffer = BytesIO()
+    flat.save(buffer, "WEBP", quality=QUALITY, method=6)
+    return images.address(buffer.getvalue(), "webp")
 
 
 def changed(notebooks, study):
@@ -264,12 +311,11 @@ def _cells(row, name, measures, prefix=""):
 
 def figure4(folder, clusters):
     """Return Figure 4 as a data address with alternative text, None where there is none."""
-    for name, kind in (("figure4.svg", "image/svg+xml"), ("figure4.png", "image/png")):
+    for name, kind in (("figure4.svg", "svg+xml"), ("figure4.png", "png")):
         if (folder / name).is_file():
-            data = base64.b64encode((folder / name).read_bytes()).decode()
             found = "unknown" if clusters is None else len(clusters) or "none"
             return {
-                "src": f"data:{kind};base64,{data}",
+                "src": images.address((folder / name).read_bytes(), kind),
                 "alt": "Figure 4: SPM{t} of estimated against measured force over "
                 f"stance, with its threshold, for each direction. Significant intervals: {found}.",
             }

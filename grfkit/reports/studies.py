@@ -4,15 +4,14 @@ Everything shown is read from what the notebooks of the neighbouring folders sav
 incomplete and stops nobody. The page goes beside the studies' folders, and never over a file that grfkit did not write there.
 """
 
-import base64
 import hashlib
 import os
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
+from grfkit.reports import images
 from grfkit.reports.html import page
 from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, render, split_counts
 from grfkit.reports.words import by_direction, missing, number, select
@@ -225,21 +224,36 @@ def figure(found, published):
     rows = {f"{row['study']}, {row['recipe']}": row["errors"] for row in found if row["errors"]}
     if not rows:
         return None
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
-
-    from grfkit.reports.plots import studies as studies_plots
 
     line = published["table1"]["V"]["rmse_bw_mean"] if published else None
     drawn = Figure(figsize=(6.5, 1.3 + 0.32 * len(rows)), layout="constrained")
-    studies_plots.errors(drawn.subplots(), rows, published=line)
-    buffer = BytesIO()
-    with rc_context({"svg.hashsalt": "grfkit"}):  # the same results, the same bytes
-        drawn.savefig(buffer, format="svg", metadata={"Date": None})
-    told = "; ".join(
+    errors(drawn.subplots(), rows, published=line)
+    words = "; ".join(
         f"{name} {number(row['ours'], 3)}, baseline {number(row['baseline'], 3)}" for name, row in rows.items()
     )
-    return {
-        "src": f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}",
-        "alt": f"Vertical RMSE (BW) of each study and recipe: {told}; published {number(line, 3)}.",
+    alt = f"Vertical RMSE (BW) of each study and recipe: {words}; published {number(line, 3)}."
+    return {"src": images.svg(drawn), "alt": alt}
+
+
+def errors(ax, rows, *, published):
+    """Draw the vertical RMSE (BW) of each study and recipe beside its own baseline, the first on top.
+
+    `rows` is {name: {"ours": BW, "baseline": BW}}, `published` BW or None.
+    """
+    from grfkit.plot import ALARM, ESTIMATED, MEASURED
+
+    places = np.arange(len(rows))[::-1]
+    looks = {
+        "baseline": {"marker": "D", "color": MEASURED, "markerfacecolor": "white", "label": "baseline: mean curve"},
+        "ours": {"marker": "o", "color": ESTIMATED, "label": "ours"},
     }
+    for name, look in looks.items():
+        ax.plot([row[name] for row in rows.values()], places, linestyle="none", markersize=7, **look)
+    if published is not None:
+        ax.axvline(published, color=ALARM, linestyle="--", label="published, its own runners", zorder=0)
+    ax.set_yticks(places, list(rows))
+    ax.set(xlabel="vertical RMSE (BW)", xlim=(0, None), ylim=(-0.6, len(rows) - 0.4))
+    ax.grid(axis="y", linewidth=0.3)
+    ax.figure.legend(fontsize="small", frameon=False, loc="outside upper right", ncols=3)
+    return ax

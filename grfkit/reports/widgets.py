@@ -3,11 +3,9 @@
 Each widget has a label and works by keyboard; a class of its own (`grf-...`) names it for a test in a browser.
 """
 
-from base64 import b64encode
 from contextlib import contextmanager
 from functools import lru_cache
 from html import escape
-from io import BytesIO
 
 import ipywidgets
 import pandas as pd
@@ -15,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from grfkit.evaluation import explore
+from grfkit.reports import images
 from grfkit.reports.plots import animate
 from grfkit.reports.plots import explore as explore_plots
 from grfkit.reports.words import FEATURES, number
@@ -306,10 +305,8 @@ def _settings(knobs):
 
 def _image(fig, alt):
     FigureCanvasAgg(fig)
-    buffer = BytesIO()
-    fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
     width, height = (fig.get_size_inches() * fig.dpi).astype(int)
     return (
-        f'<img src="data:image/png;base64,{b64encode(buffer.getvalue()).decode()}" alt="{escape(alt)}" width="{width}" height="{height}" '
-        'style="max-width: 100%; height: auto">'
+        f'<img src="{images.png(fig, pil_kwargs={"compress_level": 1})}" alt="{escape(alt)}" '
+        f'width="{width}" height="{height}" style="max-width: 100%; height: auto">'
     )

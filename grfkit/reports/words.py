@@ -17,6 +17,11 @@ FEATURES = {
 }
 
 
+def feature_name(feature):
+    """Name a feature without its unit."""
+    return FEATURES[feature].split(" / ")[0]
+
+
 def curves_correlate(table):
     """Judge hypothesis 1 by the mean r of each direction; `table` is table1.csv, None if there is none."""
     r = {row["direction"]: row["r_mean"] for row in select(table)}
@@ -124,7 +129,7 @@ def no_feature_differs(table):
     """Judge hypothesis 3 by the p of each feature's paired t-test; `table` is table2.csv, None if there is none."""
     rows = [row for row in select(table) if not missing(row["p"])]
     differ = [
-        f"{FEATURES[row['feature']].split(' /')[0]} ({p_value(row['p'])}, estimated "
+        f"{feature_name(row['feature'])} ({p_value(row['p'])}, estimated "
         f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
         for row in rows
         if row["p"] <= ALPHA

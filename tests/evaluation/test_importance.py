@@ -10,7 +10,7 @@ from grfkit.estimators import kernel_ridge, samples
 from grfkit.evaluation import importance
 from grfkit.points import COMPONENTS, DIRECTIONS, INPUTS, POINTS
 from grfkit.reports import run
-from grfkit.reports.plots import importance as importance_plots
+from grfkit.reports.plots import evaluation as evaluation_plots
 from grfkit.study import file as study_file
 from grfkit.study import recipes, store
 
@@ -228,7 +228,7 @@ def test_points_figure_writes_each_rise_at_its_point():
             for name, rise in zip(importance.ORDER, rises, strict=True)
         ]
     )
-    ax = importance_plots.points(Figure().subplots(1, 3), pose, table)[2]
+    ax = evaluation_plots.importance_of_points(Figure().subplots(1, 3), pose, table)[2]
     written = {text.xy[1]: text.get_text() for text in ax.texts if hasattr(text, "xy")}
     expected = {
         pose[POINTS.index(point), 2]: f"{1000 * rises[importance.ORDER.index(name)]:.1f}"
@@ -236,7 +236,7 @@ def test_points_figure_writes_each_rise_at_its_point():
     }
     assert written == expected and "7 stances, 3 runners" in [text.get_text() for text in ax.texts]
     areas, heights = ax.collections[0].get_sizes(), ax.collections[0].get_offsets()[:, 1]
-    np.testing.assert_allclose(areas, [importance_plots.LARGEST * float(expected[height]) / 10 for height in heights])
+    np.testing.assert_allclose(areas, [evaluation_plots.LARGEST * float(expected[height]) / 10 for height in heights])
 
 
 @pytest.mark.slow  # `make beyond` on the study smoke runs it in make test

@@ -17,7 +17,7 @@ from grfkit.field import motion as point_motion
 from grfkit.points import ESTIMATES, GRAVITY, POINTS, SEGMENTS, mirrored
 from grfkit.recordings import trials as trials_table
 from grfkit.reports import run
-from grfkit.reports.plots import moments as moments_plots
+from grfkit.reports.plots import evaluation as evaluation_plots
 from grfkit.stances import cut as cut_stances
 from grfkit.study import file as study_file
 from grfkit.study import store
@@ -471,7 +471,7 @@ def test_peaks_and_their_table_by_hand(judged):
 
 def test_curves_draw_the_means_in_their_panels(judged):
     plates, sources, _ = judged
-    axes = moments_plots.curves(Figure().subplots(1, 3), plates, sources["estimated"], runners=3)
+    axes = evaluation_plots.moment_curves(Figure().subplots(1, 3), plates, sources["estimated"], runners=3)
     for number, ax in enumerate(axes):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), plates[..., number].mean(axis=0))
         np.testing.assert_allclose(ax.lines[1].get_ydata(), sources["estimated"][..., number].mean(axis=0))
@@ -491,7 +491,7 @@ def test_peaks_draw_a_dot_for_each_runner():
             "estimated": [1.5, 2, 3, 4, 5, 7],
         }
     )
-    axes = moments_plots.peaks(Figure().subplots(1, 3), table)
+    axes = evaluation_plots.moment_peaks(Figure().subplots(1, 3), table)
     for ax, name in zip(axes, NAMES, strict=True):
         np.testing.assert_array_equal(
             np.transpose(ax.lines[1].get_data()), table.loc[table["moment"] == name, ["measured", "estimated"]]

@@ -15,7 +15,7 @@ from grfkit.evaluation import moments_accuracy, stream_accuracy
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import stream, stream_model
 from grfkit.points import GRAVITY, mirrored
-from grfkit.reports.plots import stream as stream_plots
+from grfkit.reports.plots import field as field_plots
 
 SETTINGS = stream_model.Settings(
     window_s=0.24, nodes=9, knots=14, cutoff_hz=20.0, max_gap_s=0.04, lags_s=(0.0, 0.02, 0.04)
@@ -458,12 +458,12 @@ def test_figure_shows_both_feet_and_every_estimator(lab):
         and measured.shape == shown["lag 0 ms"].shape == (len(times), 2, 3)
     )
     axes = Figure().subplots(2, 3)
-    stream_plots.stream(axes[0], times, measured, shown, about=about)
+    field_plots.streamed(axes[0], times, measured, shown, about=about)
     assert all(len(ax.lines) == 7 for ax in axes[0])  # two feet, three curves, zero
     np.testing.assert_array_equal(axes[0, 2].lines[3].get_ydata(), measured[:, 1, 2])
     table = pd.DataFrame(
         {"lag_ms": [0.0, 40.0], "nrmse_pct_ap": [7.0, 5.0], "nrmse_pct_ml": [14.0, 12.0], "nrmse_pct_v": [5.0, 4.0]}
     )
-    stream_plots.trade(axes[1], table, {"two-way": {"AP": 3.0, "ML": 8.0, "V": 9.0}}, stances=10, runners=2)
+    field_plots.errors_by_lag(axes[1], table, {"two-way": {"AP": 3.0, "ML": 8.0, "V": 9.0}}, stances=10, runners=2)
     np.testing.assert_array_equal(axes[1, 2].lines[0].get_ydata(), [5.0, 4.0])
     assert axes[1, 2].get_ylim()[1] >= 9.0 and "2 runners" in axes[1, 2].texts[0].get_text()

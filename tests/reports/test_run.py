@@ -17,7 +17,7 @@ from PIL import Image
 from grfkit import cli
 from grfkit.reports import html as html_page
 from grfkit.reports import index as report_index
-from grfkit.reports import run, thumbnail
+from grfkit.reports import run
 from grfkit.reports import words as report_words
 from grfkit.study import file as study_file
 from grfkit.study import provenance
@@ -426,7 +426,7 @@ def test_index_warns_that_the_study_file_has_changed(project):
 
 
 def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_clear(tmp_path):
-    found = thumbnail.thumbnail(write_executed(tmp_path / "07_figure4.ipynb", (0, 0, 0, 0)))
+    found = report_index.thumbnail(write_executed(tmp_path / "07_figure4.ipynb", (0, 0, 0, 0)))
     picture = open_address(found["src"])
     assert picture.size == (560, 280) and min(picture.getpixel((5, 5))) > 250
     assert (found["title"], found["alt"]) == ("07 Figure 4: where?", "All curves, n = 3.")
@@ -443,16 +443,16 @@ def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_c
     ],
 )
 def test_thumbnail_takes_the_most_telling_figure(tmp_path, stem, colours, colour):
-    picture = open_address(thumbnail.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
+    picture = open_address(report_index.thumbnail(write_executed(tmp_path / f"{stem}.ipynb", *colours))["src"])
     assert picture.getpixel((100, 100)) == pytest.approx(colour, abs=4)  # WebP's colours are rounded
 
 
 def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
     nothing = {"title": None, "src": None, "alt": None}
     (tmp_path / "half.ipynb").write_text('{"cells": [', encoding="utf-8")
-    assert thumbnail.thumbnail(None) == thumbnail.thumbnail(tmp_path / "absent.ipynb") == nothing
-    assert thumbnail.thumbnail(tmp_path / "half.ipynb") == nothing
-    assert thumbnail.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
+    assert report_index.thumbnail(None) == report_index.thumbnail(tmp_path / "absent.ipynb") == nothing
+    assert report_index.thumbnail(tmp_path / "half.ipynb") == nothing
+    assert report_index.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
 
 
 def test_states_differ_in_shape_and_carry_their_word():

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from grfkit.reports import html as html_page
 from grfkit.reports import index, run, studies
 from grfkit.reports import words as report_words
-from grfkit.reports.plots import studies as studies_plots
 
 ALL = index.NOTEBOOKS
 OWN = '<meta name="generator" content="grfkit {}">'
@@ -262,13 +261,13 @@ def test_the_same_results_give_the_same_bytes(reports):
 
 def test_errors_stand_in_the_order_of_the_table_and_the_line_at_the_published():
     rows = {"a": {"ours": 0.1, "baseline": 0.2}, "b": {"ours": np.nan, "baseline": 0.3}}
-    ax = studies_plots.errors(Figure().subplots(), rows, published=0.11)
+    ax = studies.errors(Figure().subplots(), rows, published=0.11)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"] and list(ax.get_yticks()) == [1, 0]
     data = {line.get_label(): line.get_xydata() for line in ax.lines}
     np.testing.assert_array_equal(data["ours"], [[0.1, 1], [np.nan, 0]])
     np.testing.assert_array_equal(data["baseline: mean curve"], [[0.2, 1], [0.3, 0]])
     assert set(data["published, its own runners"][:, 0]) == {0.11}
-    assert len(studies_plots.errors(Figure().subplots(), rows, published=None).lines) == 2
+    assert len(studies.errors(Figure().subplots(), rows, published=None).lines) == 2
 
 
 def test_the_paper_s_numbers_of_the_page_are_those_of_the_index():

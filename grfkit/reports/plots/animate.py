@@ -6,7 +6,6 @@ button, one slider, and without script the middle of the stance).
 
 import hashlib
 import json
-from base64 import b64encode
 from html import escape
 from io import BytesIO
 
@@ -20,6 +19,7 @@ from PIL import Image
 
 from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, skeleton
 from grfkit.points import DIRECTIONS, POINTS
+from grfkit.reports import images
 
 METRES_PER_BW = 0.3
 SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice
@@ -149,7 +149,7 @@ def _frames(fig, movers, moments):
                 artist.axes.draw_artist(artist)
         buffer, image = BytesIO(), Image.fromarray(np.asarray(fig.canvas.buffer_rgba())).convert("RGB")
         image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png")
-        yield "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
+        yield images.address(buffer.getvalue(), "png")
 
 
 def _view(ax, points, arrows, view, title):

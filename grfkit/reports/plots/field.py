@@ -1,116 +1,110 @@
-"""Figures of 10: errors of touchdown and toe-off, bands, centres of pressure and degraded recordings; functions as in grfkit.plot."""
+"""Figures of forces without plates: notebooks 10 and 12, and the page of an estimate.
+
+In: tables and arrays of grfkit.field and grfkit.evaluation, and Axes. Out: the Axes. Nothing is computed, shown or
+saved.
+"""
 
 import numpy as np
 
 from grfkit.evaluation.field.degrade import WAYS
 from grfkit.field.events import EVENT_NAMES
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, mean_band
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, mean_band, note
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
+SMALL = {"fontsize": "small", "frameon": False}  # legends
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
+STREAMED = [(":", ALARM), ("--", ESTIMATED)]
+FEET = ["left foot", "right foot"]
+LEGS = {  # in grey the hatch, the dashes and the markers tell them apart
+    "l": {"name": "left", "color": ALARM, "linestyle": "--", "hatch": "///", "marker": "o", "face": "white"},
+    "r": {"name": "right", "color": ESTIMATED, "linestyle": "-", "hatch": None, "marker": "s", "face": ESTIMATED},
+}
 
 
 def timing(axes, errors, *, runners):
-    """Draw the errors (ms) of each event by speed and detector on axes (3,): a box of the middle half, its median, whiskers of 90 %.
+    """Draw the errors (ms) of each event by speed and detector on axes (3,).
 
-    `errors` are {detector: table as field_study.timing_errors}.
+    A box is the middle half with its median, whiskers hold 90 %. `errors` are {detector: table as
+    field_accuracy.timing_errors}.
     """
     speeds = sorted(next(iter(errors.values()))["speed"].unique())
+    box = {
+        "widths": 0.3,
+        "whis": (5, 95),
+        "showfliers": False,
+        "patch_artist": True,
+        "medianprops": {"color": MEASURED},
+    }
+    looks = (
+        (-0.18, {"facecolor": ALARM, "alpha": 0.45}),
+        (0.18, {"facecolor": ESTIMATED, "alpha": 0.45, "hatch": "///"}),
+    )
     for ax, (event, name) in zip(axes, EVENT_NAMES.items(), strict=True):
-        for number, ((detector, table), color) in enumerate(zip(errors.items(), [ALARM, ESTIMATED], strict=True)):
-            places = np.arange(len(speeds)) + 0.36 * number - 0.18
-            ax.boxplot(
-                [table.loc[table["speed"] == speed, event].dropna() for speed in speeds],
-                positions=places,
-                widths=0.3,
-                whis=(5, 95),
-                showfliers=False,
-                patch_artist=True,
-                boxprops={"facecolor": color, "alpha": 0.45, "hatch": [None, "///"][number]},
-                medianprops={"color": MEASURED},
-                label=detector,
-            )
+        for (detector, table), (shift, look) in zip(errors.items(), looks, strict=True):
+            values = [table.loc[table["speed"] == speed, event].dropna() for speed in speeds]
+            # not seaborn's boxes: its 0.13 calls Matplotlib 3.11 in a way that warns on the page
+            ax.boxplot(values, positions=np.arange(len(speeds)) + shift, boxprops=look, label=detector, **box)
         ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
         ax.set(title=name, ylabel="detected - measured (ms)")
         ax.set_xticks(np.arange(len(speeds)), speeds)
     axes[0].set_ylim(top=axes[0].get_ylim()[1] + 0.4 * np.ptp(axes[0].get_ylim()))  # room for the legend
-    axes[0].legend(fontsize="small", frameon=False, loc="upper left")
-    axes[1].text(
-        0.03,
-        0.97,
-        f"n = {len(next(iter(errors.values())))} steps\n{runners} runners",
-        transform=axes[1].transAxes,
-        va="top",
-        fontsize="small",
-    )
+    axes[0].legend(**SMALL, loc="upper left")
+    note(axes[1], f"n = {len(next(iter(errors.values())))} steps\n{runners} runners", "upper left")
     return axes
 
 
-def band(axes, measured, estimated, half, *, level):
-    """Draw one stance's measured and estimated curves (101, 3) BW with its band of half widths (101, 3) on axes (3,)."""
+def stance_band(axes, measured, estimated, half, *, level):
+    """Draw one stance's curves (101, 3) BW, measured and estimated, with its band of half widths (101, 3) on axes (3,)."""
     percent = np.linspace(0, 100, len(measured))
     for number, (ax, direction) in enumerate(zip(axes, DIRECTIONS, strict=True)):
         middle, width = estimated[:, number], half[:, number]
-        ax.fill_between(
-            percent,
-            middle - width,
-            middle + width,
-            facecolor=ESTIMATED,
-            alpha=0.25,
-            linewidth=0,
-            label=f"{100 * level:g} % band",
-        )
+        look = {"facecolor": ESTIMATED, "alpha": 0.25, "linewidth": 0, "label": f"{100 * level:g} % band"}
+        ax.fill_between(percent, middle - width, middle + width, **look)
         ax.plot(percent, measured[:, number], color=MEASURED, label="measured")
         ax.plot(percent, middle, "--", color=ESTIMATED, label="estimated")
         ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="stance (%)", ylabel="force (BW)", xlim=(0, 100))
-    axes[0].legend(fontsize="small", frameon=False)
+    axes[0].legend(**SMALL)
     return axes
 
 
 def coverage(axes, table, *, level):
-    """Draw the share (%) of samples of each runner that lie in the bands on axes (3,); `table` has runner and a column for each direction."""
+    """Draw the share (%) of samples of each runner that lie in the bands on axes (3,).
+
+    `table` has a column for the runner and one for each direction.
+    """
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         values = np.sort(table[direction])
         ax.axhline(100 * level, color=MEASURED, linestyle="--", label=f"{100 * level:g} %")
         ax.plot(np.arange(len(values)), values, "o", color=ESTIMATED, label="a runner")
-        ax.set(
-            xlabel="runners, in order",
-            ylabel="samples in the band (%)",
-            ylim=(min(50, values.min() - 5), 101),
-            xticks=[],
-        )
-    axes[0].legend(fontsize="small", frameon=False, loc="lower right")
-    axes[2].text(0.97, 0.05, f"{len(table)} runners", transform=axes[2].transAxes, ha="right", fontsize="small")
+        ax.set(xlabel="runners, in order", ylabel="samples in the band (%)", xticks=[])
+        ax.set_ylim(min(50, values.min() - 5), 101)
+    axes[0].legend(**SMALL, loc="lower right")
+    note(axes[2], f"{len(table)} runners", "lower right")
     return axes
 
 
-def centres(axes, measured, estimated, *, runners):
-    """Draw mean centres of pressure (S, 101, 2) m of right-like legs, from the ankle joint, over stance, with bands of one SD, on axes (2,)."""
-    for number, (ax, name) in enumerate(
-        zip(axes, ("anterior-posterior, forward +", "medial-lateral, to the inside +"), strict=True)
-    ):
+def cop(axes, measured, estimated, *, runners):
+    """Draw mean centres of pressure (S, 101, 2) m over stance, with bands of one SD, on axes (2,).
+
+    They are of right-like legs, from the ankle joint.
+    """
+    titles = "anterior-posterior, forward +", "medial-lateral, to the inside +"
+    for number, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         mean_band(ax, 1000 * measured[..., number], label="measured", color=MEASURED)
         mean_band(ax, 1000 * estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
         ax.axhline(0, color="grey", linewidth=0.5)
-        ax.set(title=name, ylabel="centre of pressure (mm)")
-    axes[0].legend(fontsize="small", frameon=False, loc="lower right")
-    axes[1].text(
-        0.97,
-        0.97,
-        f"n = {len(measured)} stances\n{runners} runners",
-        transform=axes[1].transAxes,
-        ha="right",
-        va="top",
-        fontsize="small",
-    )
+        ax.set(title=title, ylabel="centre of pressure (mm)")
+    axes[0].legend(**SMALL, loc="lower right")
+    note(axes[1], f"n = {len(measured)} stances\n{runners} runners")
     return axes
 
 
 def degraded(axes, table):
-    """Draw how errors grow on axes (3, W), a column for each way: RMSE of events (ms), nRMSE of forces (%), share of steps estimated (%).
+    """Draw how errors grow on axes (3, W), a column for each way in which recordings are degraded.
 
-    `table` as field_worse.degraded; its first row, nothing degraded, is drawn as thin lines.
+    The rows are RMSE of events (ms), nRMSE of forces (%) and the share of steps estimated (%). `table` as
+    robustness.degraded; its first row, nothing degraded, is drawn as thin lines.
     """
     plain, ways = table.iloc[0], list(dict.fromkeys(table["way"]))[1:]
     rows = [
@@ -120,9 +114,10 @@ def degraded(axes, table):
     ]
     for column, way in zip(axes.T, ways, strict=True):
         mine = table[table["way"] == way]
-        for ax, (unit, quantities) in zip(column, rows, strict=True):
-            for (name, key), (marker, color) in zip(quantities.items(), LINES, strict=False):
-                ax.plot(WAYS[way].factor * mine["amount"], mine[key], marker, color=color, label=name, markersize=4)
+        amount = WAYS[way].factor * mine["amount"]
+        for ax, (_, quantities) in zip(column, rows, strict=True):
+            for (name, key), (style, color) in zip(quantities.items(), LINES, strict=False):
+                ax.plot(amount, mine[key], style, color=color, label=name, markersize=4)
                 ax.axhline(plain[key], color=color, linewidth=0.5)
             ax.set_ylim(bottom=0)
         column[-1].set_xlabel(WAYS[way].called)
@@ -130,42 +125,109 @@ def degraded(axes, table):
         ax.set_ylabel(unit)
     axes[2, 0].set_ylim(top=105)
     for ax in axes[:2, 1]:
-        ax.legend(fontsize="small", frameon=False, loc="upper left")
-    axes[2, 1].text(0.03, 0.1, f"n = {plain['steps']} steps", transform=axes[2, 1].transAxes, fontsize="small")
+        ax.legend(**SMALL, loc="upper left")
+    note(axes[2, 1], f"n = {plain['steps']} steps", "lower left")
     return axes
 
 
 def cutoffs(axes, tables):
-    """Draw how errors grow with point noise for models trained with different low-passes on axes (3,): toe-off, AP and vertical force.
+    """Draw how errors grow with point noise for models trained with different low-passes on axes (3,).
 
-    `tables` are {cutoff Hz: table as field_worse.degraded}; where nothing is degraded, noise is 0.
+    The panels are toe-off, AP and vertical force. `tables` are {cutoff Hz: table as robustness.degraded}; where nothing
+    is degraded, noise is 0.
     """
-    panels = [
-        ("toeoff_rmse_ms", "toe-off: RMSE (ms)"),
-        ("nrmse_pct_ap", "anterior-posterior: nRMSE (%)"),
-        ("nrmse_pct_v", "vertical: nRMSE (%)"),
-    ]
-    for (cutoff_hz, table), (marker, color) in zip(tables.items(), LINES, strict=False):
+    panels = {
+        "toeoff_rmse_ms": "toe-off: RMSE (ms)",
+        "nrmse_pct_ap": "anterior-posterior: nRMSE (%)",
+        "nrmse_pct_v": "vertical: nRMSE (%)",
+    }
+    for (cutoff_hz, table), (style, color) in zip(tables.items(), LINES, strict=False):
         mine = table[table["way"].isin(["none", "noise"])]
-        for ax, (key, _) in zip(axes, panels, strict=True):
-            ax.plot(
-                1000 * mine["amount"],
-                mine[key],
-                marker,
-                color=color,
-                markersize=4,
-                label="as recorded" if cutoff_hz is None else f"low-pass {cutoff_hz:g} Hz",
-            )
-    for ax, (_, label) in zip(axes, panels, strict=True):
+        label = "as recorded" if cutoff_hz is None else f"low-pass {cutoff_hz:g} Hz"
+        for ax, key in zip(axes, panels, strict=True):
+            ax.plot(WAYS["noise"].factor * mine["amount"], mine[key], style, color=color, markersize=4, label=label)
+    for ax, label in zip(axes, panels.values(), strict=True):
         ax.set(xlabel=WAYS["noise"].called, ylabel=label)
         ax.set_ylim(bottom=0)
-    axes[0].legend(fontsize="small", frameon=False)
-    axes[1].text(
-        0.03,
-        0.95,
-        f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps",
-        transform=axes[1].transAxes,
-        va="top",
-        fontsize="small",
-    )
+    axes[0].legend(**SMALL)
+    note(axes[1], f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps", "upper left")
     return axes
+
+
+def streamed(axes, times, measured, by_name, *, about):
+    """Draw forces (T, 2, 3) BW of the left and the right foot over times (T,) s on axes (3,).
+
+    `measured` is NaN where it is not known, `by_name` is {name: streamed forces}.
+    """
+    seconds = times - times[0]
+    curves = [("measured", measured, {"color": MEASURED, "linewidth": 1.6})]
+    for (name, force), (style, color) in zip(by_name.items(), STREAMED, strict=False):
+        curves.append((name, force, {"color": color, "linestyle": style, "linewidth": 1.3}))
+    for number, (ax, direction) in enumerate(zip(axes, DIRECTIONS, strict=True)):
+        for foot in range(2):
+            for name, force, look in curves:
+                ax.plot(seconds, force[:, foot, number], label=None if foot else name, **look)
+        ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
+        ax.set(title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1]))
+    axes[0].set_ylim(bottom=1.6 * axes[0].get_ylim()[0])  # room for the legend
+    axes[1].set_ylim(top=1.3 * axes[1].get_ylim()[1])  # room for whose it is
+    top = axes[2].get_ylim()[1]
+    axes[2].set_ylim(top=1.25 * top)  # room for the names of the feet
+    for name, peak in zip(FEET, np.nanargmax(measured[..., 2], axis=0), strict=True):
+        axes[2].text(seconds[peak], 1.03 * top, name, ha="center", fontsize="small")
+    axes[0].legend(**SMALL, loc="lower right", ncols=3, columnspacing=1.0, handlelength=1.6)
+    note(axes[1], f"{about}, left out", "upper left")
+    return axes
+
+
+def errors_by_lag(axes, table, others, *, stances, runners):
+    """Draw nRMSE (%) of each direction by lag on axes (3,).
+
+    `table` as stream_accuracy.by_lag, `others` {name: {direction: nRMSE}} are level lines.
+    """
+    for ax, direction in zip(axes, DIRECTIONS, strict=True):
+        values = table[f"nrmse_pct_{direction.lower()}"]
+        ax.plot(table["lag_ms"], values, "o-", color=ESTIMATED, label="streamed")
+        for (name, other), style in zip(others.items(), ("--", ":"), strict=False):
+            ax.axhline(other[direction], color=MEASURED, linestyle=style, label=name)
+        ax.set(title=DIRECTION_NAMES[direction], xlabel="lag (ms)", ylabel="nRMSE (%)")
+        ax.set_ylim(0, 1.1 * max([*values, *(other[direction] for other in others.values())]))
+    axes[0].legend(**SMALL)
+    note(axes[2], f"n = {stances} stances\n{runners} runners", "lower right")
+    return axes
+
+
+def mean_curves(ax, sides, *, weight_n):
+    """Draw the mean curve of each side with its band over 0-100 % of contact.
+
+    `sides` is {"l" or "r": (mean, low, high (Q,) BW, number of steps)}. With `weight_n`, the body weight (N), a second
+    axis is in newtons.
+    """
+    for side, (mean, low, high, count) in sides.items():
+        leg, percent = LEGS[side], np.linspace(0, 100, len(mean))
+        band = {"facecolor": leg["color"], "edgecolor": leg["color"], "hatch": leg["hatch"]}
+        ax.fill_between(percent, low, high, alpha=0.2, linewidth=0, **band)
+        ax.plot(percent, mean, leg["linestyle"], color=leg["color"], label=f"{leg['name']}, n = {count}")
+    ax.axhline(0, color="grey", linewidth=0.5)
+    ax.set(xlabel="contact (%)", ylabel="force (BW)", xlim=(0, 100))
+    if weight_n:
+        newtons = (lambda force: force * weight_n), (lambda force: force / weight_n)
+        ax.secondary_yaxis("right", functions=newtons).set_ylabel("force (N)")
+    ax.legend(**SMALL)
+    return ax
+
+
+def step_by_step(ax, seconds, values, left, line, *, label):
+    """Draw values (S,) of steps over time (S,) s, left steps (S,) bool hollow.
+
+    `line` (2,) is the straight line at the first and last step, NaN where there is none.
+    """
+    for leg, mine in zip(LEGS.values(), (left, ~left), strict=True):
+        look = {"color": leg["color"], "markerfacecolor": leg["face"], "markersize": 3}
+        ax.plot(seconds[mine], values[mine], leg["marker"], label=leg["name"], **look)
+    if np.isfinite(line).all():
+        ax.plot(seconds[[0, -1]], line, "-", color=MEASURED, linewidth=1.2, label="straight line")
+    ax.set(xlabel="time (s)", ylabel=label)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 1.16), "ncols": 3}
+    ax.legend(**SMALL, **place, columnspacing=1, handletextpad=0.3)
+    return ax

@@ -81,7 +81,7 @@ def test_band_lies_about_the_estimate(axes):
         RNG.normal(size=(NODES, 3)),
         RNG.uniform(0.1, 0.3, (NODES, 3)),
     )
-    for number, ax in enumerate(field_plots.band(axes(1, 3), measured, estimated, half, level=0.85)):
+    for number, ax in enumerate(field_plots.stance_band(axes(1, 3), measured, estimated, half, level=0.85)):
         np.testing.assert_array_equal(line(ax, "measured").get_ydata(), measured[:, number])
         np.testing.assert_array_equal(line(ax, "estimated").get_ydata(), estimated[:, number])
         assert (
@@ -107,7 +107,7 @@ def test_coverage_draws_each_runner_once_in_order(axes):
 
 def test_centres_are_mean_and_sd_in_millimetres(axes):
     measured, estimated = RNG.normal(0.1, 0.02, (2, STANCES, NODES, 2))
-    drawn = field_plots.centres(axes(1, 2), measured, estimated, runners=3)
+    drawn = field_plots.cop(axes(1, 2), measured, estimated, runners=3)
     for number, ax in enumerate(drawn):
         for values, name, band in zip((measured, estimated), ("measured", "estimated"), ax.collections, strict=True):
             mean, sd = 1000 * values[..., number].mean(axis=0), 1000 * values[..., number].std(axis=0)
