@@ -57,3 +57,28 @@ def test_hash_code_of_a_part_knows_that_part_alone(package):
 def test_hash_code_refuses_a_part_that_is_not_there():
     with pytest.raises(ValueError, match="gone.py is none"):
         provenance.hash_code("gone.py")
+
+
+def test_hash_data_changes_with_content_name_and_number_of_files(tmp_path):
+    (tmp_path / "R1").mkdir()
+    (tmp_path / "R1/a.c3d").write_bytes(b"one")
+    seen = [provenance.hash_data(tmp_path)]
+    for name, content in (("R1/a.c3d", b"two"), ("R1/b.C3D", b"one"), ("trials.csv", b"file\n")):
+        (tmp_path / name).write_bytes(content)
+        seen.append(provenance.hash_data(tmp_path))
+    (tmp_path / "R1/a.c3d").rename(tmp_path / "a.c3d")
+    assert len({*seen, provenance.hash_data(tmp_path)}) == 5
+    (tmp_path / "notes.txt").write_text("not data", encoding="utf-8")
+    (tmp_path / "R1/b.C3D").unlink()
+    (tmp_path / "trials.csv").unlink()
+    (tmp_path / "a.c3d").unlink()
+    assert provenance.hash_data(tmp_path) is None
+
+
+def test_hash_data_does_not_depend_on_the_order_of_the_files(tmp_path):
+    names = [f"{name}.c3d" for name in "dacbe"]
+    for folder, order in (("one", names), ("two", names[::-1])):
+        (tmp_path / folder).mkdir()
+        for name in order:
+            (tmp_path / folder / name).write_text(name, encoding="utf-8")
+    assert provenance.hash_data(tmp_path / "one") == provenance.hash_data(tmp_path / "two")

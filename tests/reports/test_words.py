@@ -1,0 +1,69 @@
+"""Numbers and sentences: written as in the paper, and as the results allow."""
+
+import pandas as pd
+import pytest
+
+from grfkit.reports import words as report_words
+
+TABLE1 = [
+    ("lstm", "AP", 0.99, 0.05),
+    ("lstm", "ML", 0.95, 0.02),
+    ("lstm", "V", 0.98, 0.11),
+    ("mean_curve", "AP", 0.98, 0.06),
+    ("mean_curve", "ML", 0.95, 0.02),
+    ("mean_curve", "V", 0.99, 0.12),
+]
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        (
+            {},
+            "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical direction; no better in the "
+            "medial-lateral direction.",
+        ),
+        ({2: (0.995, 0.11), 1: (0.951, 0.019)}, "the estimate is better in every direction."),
+        ({0: (0.9, 0.07), 2: (0.9, 0.2)}, "the estimate is no better in any direction."),
+        (
+            {0: (float("nan"), float("nan")), 1: (float("nan"), float("nan"))},
+            "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior and medial-lateral directions.",
+        ),
+    ],
+)
+def test_in_short_says_where_the_baseline_is_as_good(changes, sentence):
+    rows = [(*row[:2], *changes.get(place, row[2:])) for place, row in enumerate(TABLE1)]
+    table = pd.DataFrame(rows, columns=["estimator", "direction", "r_mean", "rmse_bw_mean"]).assign(
+        nrmse_pct_mean=4.361, n=17, published_rmse_bw_mean=0.777, published_nrmse_pct_mean=6.54
+    )
+    first, second = report_words.in_short(table, "2 runners")
+    error = rows[2][3]
+    assert first.replace("\u00a0", " ") == (
+        f"In 17 stances of 2 runners, the estimated vertical force is off by {f'{error:.3f}'[1:]} BW, 4.4 % of its "
+        "range (published: .777 BW, 6.5 % of its range)."
+    )
+    assert second.endswith(sentence) and "sees no input" in second
+    assert report_words.in_short(None, "runners") == []
+    only = table[table["estimator"] == "mean_curve"]
+    assert "is the baseline itself" in report_words.in_short(only, "2 runners")[1]
+
+
+@pytest.mark.parametrize(
+    "value, decimals, text",
+    [
+        (0.9921, 3, ".992"),
+        (1.0, 3, "1.000"),
+        (-0.12, 2, "−.12"),
+        (50.842, 2, "50.84"),
+        (0.9996, 3, "1.000"),
+        (float("nan"), 3, "–"),
+        (None, 2, "–"),
+    ],
+)
+def test_number_is_written_as_in_the_paper(value, decimals, text):
+    assert report_words.number(value, decimals) == text
+
+
+@pytest.mark.parametrize("duration, text", [(12.34, "12.3 s"), (245, "4 min 5 s"), (3725, "1 h 2 min"), (None, "")])
+def test_seconds_suit_a_reader(duration, text):
+    assert report_words.seconds(duration) == text
