@@ -35,9 +35,9 @@ def predictions(frames, estimates):
 
 
 def not_estimated(measured, estimated):
-    """Mark the directions (C,) that an estimate (T, C) does not give: NaN in every frame.
+    """Mark the directions (..., C) that an estimate (..., T, C) does not give: NaN in every frame.
 
-    Raises ValueError for NaN in some frames only, or in the measured force (T, C).
+    Raises ValueError for NaN in some frames only, or in the measured force (..., T, C).
     """
     if not np.isfinite(measured).all():
         raise ValueError(
@@ -45,8 +45,9 @@ def not_estimated(measured, estimated):
             "NaN or infinite. Run 01_preprocess again."
         )
     absent = ~np.isfinite(estimated)
-    none = np.isnan(estimated).all(axis=0)
-    if (absent.any(axis=0) & ~none).any():
+    none = np.isnan(estimated).all(axis=-2)
+    if (absent.any(axis=-2) & ~none).any():
+        absent = absent.reshape(-1, absent.shape[-1])
         raise ValueError(
             f"A direction is estimated in every frame or in none, then all NaN; of {len(absent)} frames "
             f"{', '.join(map(str, absent.sum(axis=0)))} are NaN or infinite (a number for each direction). "
@@ -76,17 +77,17 @@ def pearson(measured, estimated):
 
 
 def rmse(measured, estimated):
-    """Root mean square error of two curves (T, C) BW, returns (C,) BW; NaN where not estimated."""
+    """Give the root mean square error of curves (..., T, C), returns (..., C) in their unit; NaN where not estimated."""
     not_estimated(measured, estimated)
-    return np.sqrt(np.mean((estimated - measured) ** 2, axis=0))
+    return np.sqrt(np.mean((estimated - measured) ** 2, axis=-2))
 
 
 def nrmse(measured, estimated):
-    """RMSE over the measured range, returns (C,) %.
+    """Give the RMSE of curves (..., T, C) over the measured range, returns (..., C) %.
 
     Source: the paper's own numbers: .110 BW / 4.36 % = 2.52 BW, the measured active peak.
     """
-    return 100 * rmse(measured, estimated) / np.ptp(measured, axis=0)
+    return 100 * rmse(measured, estimated) / np.ptp(measured, axis=-2)
 
 
 def by_stance(predictions):
@@ -106,3 +107,8 @@ def ours(table):
     """Name the estimator of a table's recipe: the first that is not the baseline `mean_curve`, unless that is the recipe."""
     names = list(dict.fromkeys(table["estimator"]))
     return next((name for name in names if name != "mean_curve"), names[0])
+
+
+def runner_of(table, stances):
+    """Give the runner of each row of a table with the column stance: a Series named runner."""
+    return table["stance"].map(stances.set_index("stance")["runner"]).rename("runner")

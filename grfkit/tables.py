@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import ttest_rel
 
 from grfkit import features
-from grfkit.metrics import MEASURES, ours, pearson
+from grfkit.metrics import MEASURES, ours, pearson, runner_of
 
 
 def table1(scores, published):
@@ -31,8 +31,7 @@ def worst(scores, published):
 
 def rmse_by_runner(scores, stances):
     """Average the RMSE (BW) over the stances of each runner: a row for each estimator and runner, a column for each direction."""
-    runners = scores["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
-    return scores.groupby(["estimator", runners, "direction"], sort=False)["rmse_bw"].mean().unstack("direction")
+    return scores.groupby(["estimator", runner_of(scores, stances), "direction"], sort=False)["rmse_bw"].mean().unstack("direction")
 
 
 def table2(read, published):

@@ -51,7 +51,7 @@ def prepare(frames, stances, recipe):
     left = np.repeat(of_left_legs, lengths)
     points, forces = points.reshape(-1, len(POINTS), 3), forces.astype(float)
     points[left], forces[left] = mirrored(points[left]), forces[left] * MIRROR
-    speed = _speeds(stances)
+    speed = speed_names(stances)
     groups = stances["flight_s"].groupby([stances["runner"], speed])
     flight = stances["flight_s"].fillna(groups.transform("mean")).fillna(stances["flight_s"].mean())
     table = stances.assign(stance_s=ends, flight_s=flight, speed=speed, group=stances["runner"] + " at " + speed)
@@ -171,8 +171,8 @@ def corrections(impulses, steps_s, groups):
     return factors, slopes
 
 
-def _speeds(stances):
-    """Name the speed of each stance: the study's own is one, by its mean; others are told apart to SPEED_STEP."""
+def speed_names(stances):
+    """Name the speed of each stance (S,): the study's own is one, by its mean; others are rounded to SPEED_STEP."""
     ours = stances["split"] != "other_speed"
     speed = (stances["speed_m_s"] / SPEED_STEP).round() * SPEED_STEP
     return speed.mask(ours, stances["speed_m_s"][ours].mean()).map("{:.1f} m/s".format)

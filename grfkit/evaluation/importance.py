@@ -1,8 +1,9 @@
-"""What a kernel recipe's estimates rest on: points, kinds of motion and moments of stance are replaced, and the error rises.
+"""Importance of what a kernel recipe sees: points, kinds of motion and moments of stance are replaced, and the error rises.
 
+In: frames and stances as 01_preprocess saves them, and a recipe. Out: tables of errors and of their rise.
 Each runner is estimated from all others, by the middle candidate, so that nothing is chosen. What is replaced changes only that
-runner's inputs, never what was fitted. The rise is of the model: points that move together share what they know. Arrays: S stances
-of all speeds, O of them at the study's own, F input columns, Q nodes, C components.
+runner's inputs, never what was fitted. The rise is of the model: points that move together carry the same information.
+Arrays: S stances of all speeds, O of them at the study's own, F input columns, Q nodes, C components.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pandas as pd
 from scipy.linalg import solve
 from tqdm import tqdm
 
+from grfkit import metrics
 from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.evaluation import left_out_runners
 from grfkit.points import COMPONENTS, DIRECTIONS, POINTS
@@ -19,14 +21,16 @@ from grfkit.points import COMPONENTS, DIRECTIONS, POINTS
 LEGS = {"l": "swing", "r": "stance"}  # after mirroring the right leg is the one that stands
 NAMES = {point: f"{LEGS[point[0]]}_{point[2:]}" if point[1] == "_" else point for point in POINTS}
 ORDER = [NAMES[point] for point in (POINTS[0], *POINTS[6:], *POINTS[1:6])]  # the stance leg first
-EVERYTHING, WHOLE = "everything", "all"
+ALL_KINDS, WHOLE_STANCE = "everything", "all"  # as the tables name them
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Every runner estimated from all others: `stances` (O rows), `columns` (F rows: kind, point, percent of stance), features
-    (S, F) whose squared distances are the kernel's, `total` (O, S) of them, `ours` (O,) their places, `duals` {runner: (S, Q, C)},
-    measured and estimated (O, Q, C) BW."""
+class LeftOutFit:
+    """Every runner estimated from all others: `stances` (O rows) and their places `ours` (O,) among all S.
+
+    `columns` has F rows: kind, point, percent of stance. Squared distances between the rows of `features` (S, F) are the
+    kernel's; `total` (O, S) holds them. `duals` {runner: (S, Q, C)}; `measured` and `estimated` are (O, Q, C) BW.
+    """
 
     stances: pd.DataFrame
     columns: pd.DataFrame
@@ -39,66 +43,58 @@ class LeftOut:
     estimated: np.ndarray
 
 
-def leave_out(frames, stances, asked):
+def leave_out(frames, stances, recipe):
     """Estimate each runner's stances at the study's speed from all other runners, by the middle candidate of a recipes.Recipe.
 
-    Without balance, which would scale what was replaced back over a recording: our choice. Returns a LeftOut, and the mean pose
-    (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or that does not mirror left legs.
+    The estimates are not balanced, because balance would scale what was replaced back over a recording: our choice. Returns a
+    LeftOutFit, and the mean pose (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or that does not
+    mirror left legs.
     """
-    if asked.estimator != "kernel_ridge" or not asked.mirror:
+    if recipe.estimator != "kernel_ridge" or not recipe.mirror:
         raise ValueError(
             "What is examined is a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the right leg "
-            f"stands; {asked.name} has {asked.estimator} and mirror: {str(asked.mirror).lower()}. "
+            f"stands; {recipe.name} has {recipe.estimator} and mirror: {str(recipe.mirror).lower()}. "
             "Change `examined` in the study file."
         )
-    taken = samples.prepare(
-        frames, stances if asked.speeds == "all" else stances[stances["split"] != "other_speed"], asked
-    )
-    ours = np.flatnonzero(registry.at_study_speed(taken))
-    fitted = fit(
-        samples.curve_inputs(taken, asked.inputs),
-        samples.curve_targets(taken),
-        taken.stances,
-        ours,
-        kernel_ridge.middle(asked.kernel, asked.inputs),
-        shape=asked.kernel.shape,
-    )
-    core, _ = samples.curve_inputs(samples.take(taken, ours), ["positions"])["positions"]
+    runners = left_out_runners.prepare(frames, stances, recipe)
+    ours = np.flatnonzero(registry.at_study_speed(runners))
+    inputs, targets = samples.curve_inputs(runners, recipe.inputs), samples.curve_targets(runners)
+    candidate = kernel_ridge.middle(recipe.kernel, recipe.inputs)
+    fitted = fit(inputs, targets, runners.stances, ours, candidate, shape=recipe.kernel.shape)
+    core, _ = samples.curve_inputs(samples.take(runners, ours), ["positions"])["positions"]
     return fitted, core[:, core.shape[1] // 2].mean(axis=0)
 
 
 def fit(inputs, targets, stances, ours, candidate, *, shape):
-    """Solve for each runner left out, and estimate the stances `ours` (O,); `inputs` as samples.curve_inputs, targets (S, Q, C) BW.
+    """Solve for each runner left out, and estimate the stances `ours` (O,); returns a LeftOutFit.
 
-    `stances` (S rows) needs the columns stance and runner. Raises ValueError for fewer than two runners.
+    `inputs` as samples.curve_inputs gives, targets (S, Q, C) BW; `stances` (S rows) needs the columns stance and runner.
+    Raises ValueError for fewer than two runners.
     """
     runners = stances["runner"].to_numpy()
     if len(np.unique(runners)) < 2:
         raise ValueError("A runner is left out and others are trained on; found 1 runner. Add recordings of others.")
-    duals = duals_left_out(
-        kernel_ridge.Alike(inputs, shape=shape).kernel(candidate), targets, runners, noise=candidate["noise"]
-    )
+    kernel_matrix = kernel_ridge.Alike(inputs, shape=shape).kernel(candidate)
+    duals = duals_left_out(kernel_matrix, targets, runners, noise=candidate["noise"])
     features, columns = lay_out(inputs, candidate)
-    total = _unlike(features[ours], features, shape)
-    fitted = LeftOut(
-        stances.iloc[ours].reset_index(drop=True), columns, features, total, ours, duals, shape, targets[ours], None
-    )
-    return LeftOut(**vars(fitted) | {"estimated": _estimate(fitted, total, total, np.arange(len(ours)))})
+    total = _distances(features[ours], features, shape)
+    mine = stances.iloc[ours].reset_index(drop=True)
+    fitted = LeftOutFit(mine, columns, features, total, ours, duals, shape, targets[ours], None)
+    return LeftOutFit(**vars(fitted) | {"estimated": _estimate(fitted, total, total, np.arange(len(ours)))})
 
 
-def duals_left_out(matrix, targets, runners, *, noise):
-    """Solve for what each runner's estimate weighs all other stances with; returns {runner: (S, Q, C)}, 0 for the runner's own.
+def duals_left_out(kernel_matrix, targets, runners, *, noise):
+    """Solve for the weight of all other stances in each runner's estimate: {runner: (S, Q, C)}, 0 for the runner's own.
 
-    Exact, by one factorisation of the kernel `matrix` (S, S), which is overwritten: with A the inverse of the ridged one, the dual
+    Exact, by one factorisation of the kernel matrix (S, S), which is overwritten: with A the inverse of the ridged one, the dual
     of all, A Y, less A_:g A_gg^-1 (A Y)_g.
     """
-    inverse, duals = kernel_ridge.inverted(matrix, noise), {}
+    inverse, duals = kernel_ridge.inverted(kernel_matrix, noise), {}
     dual = inverse @ targets.reshape(len(targets), -1)
     for runner in np.unique(runners):
         mine = np.flatnonzero(runners == runner)
-        rest = dual - inverse[:, mine] @ solve(
-            inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False
-        )
+        own = solve(inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False)
+        rest = dual - inverse[:, mine] @ own
         rest[mine] = 0  # but for rounding it is
         duals[runner] = rest.reshape(targets.shape)
     return duals
@@ -112,21 +108,15 @@ def lay_out(inputs, candidate):
     blocks, tables = [], []
     for kind, parts in inputs.items():
         for part, weight in zip(parts, (1.0, candidate["edges"]), strict=True):
-            flat = part.reshape(len(part), -1)
-            blocks.append(
-                flat * np.float32(np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel_ridge.SCALES[kind]])
-            )
-            nodes = (
-                np.linspace(0, 100, part.shape[1])
-                if part is parts[0] and part.ndim == 4
-                else np.full(part.shape[1], np.nan)
-            )
-            of_point = np.tile(np.repeat(list(NAMES.values()), len(COMPONENTS)), len(nodes)) if part.ndim == 4 else None
-            tables.append(
-                pd.DataFrame(
-                    {"kind": kind, "point": of_point, "percent": np.repeat(nodes, flat.shape[1] // max(len(nodes), 1))}
-                )
-            )
+            flat, of_points = part.reshape(len(part), -1), part.ndim == 4
+            scale = np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel_ridge.SCALES[kind]]
+            blocks.append(flat * np.float32(scale))
+            percent = np.full(part.shape[1], np.nan)
+            if part is parts[0] and of_points:
+                percent = np.linspace(0, 100, part.shape[1])
+            point = np.tile(np.repeat(list(NAMES.values()), len(COMPONENTS)), len(percent)) if of_points else None
+            percent = np.repeat(percent, flat.shape[1] // max(len(percent), 1))
+            tables.append(pd.DataFrame({"kind": kind, "point": point, "percent": percent}))
     features = np.concatenate(blocks, axis=1)
     return features - features.mean(axis=0), pd.concat(tables, ignore_index=True)
 
@@ -142,31 +132,30 @@ def draw_donors(fitted, *, repeats, seed):
 
 
 def by_point(fitted, donors):
-    """Replace the whole motion of one point by that of the donors; returns RMSE and its rise (BW) by point and direction, with limits."""
-    return _summary(
-        fitted,
-        {
-            name: _permuted(fitted, (fitted.columns["point"] == name).to_numpy(), donors)
-            for name in tqdm(ORDER, desc="points", unit="point")
-        },
-        "point",
-    )
+    """Replace the whole motion of one point by that of the donors.
+
+    Returns a row for each point and direction: RMSE and its rise (BW), with limits over runners.
+    """
+    point = fitted.columns["point"].to_numpy()
+    errors = {name: _permuted_rmse(fitted, point == name, donors) for name in tqdm(ORDER, desc="points", unit="point")}
+    return _rises(fitted, errors, "point")
 
 
 def by_kind(fitted, donors):
     """Replace one kind of input of all points by that of the donors; returns a table as by_point, its last rows all kinds together."""
+    kind = fitted.columns["kind"].to_numpy()
     errors = {
-        kind: _permuted(fitted, (fitted.columns["kind"] == kind).to_numpy(), donors)
-        for kind in tqdm(fitted.columns["kind"].unique(), desc="kinds", unit="kind")
+        name: _permuted_rmse(fitted, kind == name, donors)
+        for name in tqdm(fitted.columns["kind"].unique(), desc="kinds", unit="kind")
     }
-    everything = _permuted(fitted, np.full(len(fitted.columns), True), donors)
-    return _summary(fitted, errors | {EVERYTHING: everything}, "kind")
+    errors[ALL_KINDS] = _permuted_rmse(fitted, np.full(len(kind), True), donors)
+    return _rises(fitted, errors, "kind")
 
 
 def by_moment(fitted, *, window_pct):
     """Replace all points' motion within a window of stance by its mean over the other runners' stances at the study's speed.
 
-    Returns a table as by_point by window, direction and `part` of stance in which the error is taken: all of it, or one window's.
+    Returns a table as by_point by window, direction and the `part` of stance over which the error is: all of it, or one window's.
     """
     names = [f"{start}-{start + window_pct}" for start in range(0, 100, window_pct)]
     of_column = _window_of(fitted.columns["percent"].to_numpy(), window_pct)
@@ -175,12 +164,15 @@ def by_moment(fitted, *, window_pct):
         name: _occluded(fitted, of_column == number)
         for number, name in enumerate(tqdm(names, desc="moments", unit="window"))
     }
-    parts = {WHOLE: np.full(len(of_node), True)} | {name: of_node == number for number, name in enumerate(names)}
-    tables = [
-        _summary(fitted, {name: _rmse(fitted, curves, nodes) for name, curves in estimated.items()}, "window", nodes)
-        for nodes in parts.values()
-    ]
-    return pd.concat(tables, keys=parts, names=["part"]).reset_index("part").reset_index(drop=True)
+    parts = {WHOLE_STANCE: np.full(len(of_node), True)}
+    parts |= {name: of_node == number for number, name in enumerate(names)}
+    tables = []
+    for part, nodes in parts.items():
+        errors = {name: _rmse(fitted, curves, nodes) for name, curves in estimated.items()}
+        table = _rises(fitted, errors, "window", nodes)
+        table.insert(0, "part", part)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _window_of(percent, window_pct):
@@ -188,8 +180,8 @@ def _window_of(percent, window_pct):
     return np.where(np.isnan(percent), -1, np.minimum(np.round(percent, 6) // window_pct, 100 // window_pct - 1))
 
 
-def _unlike(mine, theirs, shape):
-    """Squared distances (S, S') between rows, or for the linear shape their products; sums over columns, so that columns add up."""
+def _distances(mine, theirs, shape):
+    """Give the squared distances (S, S') between rows, or for the linear shape their products: sums over columns, which add up."""
     products = mine @ theirs.T
     return products if shape == "linear" else (mine**2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1) - 2 * products
 
@@ -200,14 +192,15 @@ def _estimate(fitted, old, new, places):
     for runner, dual in fitted.duals.items():
         mine = np.flatnonzero(fitted.stances["runner"] == runner)
         total = fitted.total[mine] + (new[places[mine]] - old[mine])  # exactly as before where nothing is replaced
-        alike = (np.exp(-total / 2) if fitted.shape == "gaussian" else total).astype(float) + kernel_ridge.INTERCEPT
-        estimated[mine] = (alike @ dual.reshape(len(dual), -1)).reshape(len(mine), *dual.shape[1:])
+        kernel_matrix = (np.exp(-total / 2) if fitted.shape == "gaussian" else total).astype(float)
+        kernel_matrix += kernel_ridge.INTERCEPT
+        estimated[mine] = (kernel_matrix @ dual.reshape(len(dual), -1)).reshape(len(mine), *dual.shape[1:])
     return estimated
 
 
-def _permuted(fitted, columns, donors):
-    """Root mean square error (O, C) BW with these columns (F,) of the donors (repeats, O), mean over repeats."""
-    part = _unlike(fitted.features[np.ix_(fitted.ours, columns)], fitted.features[:, columns], fitted.shape)
+def _permuted_rmse(fitted, columns, donors):
+    """Give the RMSE (O, C) BW with these columns (F,) of the donors (repeats, O), mean over repeats."""
+    part = _distances(fitted.features[np.ix_(fitted.ours, columns)], fitted.features[:, columns], fitted.shape)
     return np.mean([_rmse(fitted, _estimate(fitted, part, part, places)) for places in donors], axis=0)
 
 
@@ -216,26 +209,32 @@ def _occluded(fitted, columns):
     own, theirs = fitted.features[np.ix_(fitted.ours, columns)], fitted.features[:, columns]
     names, places = np.unique(fitted.stances["runner"], return_inverse=True)
     means = np.stack([own[places != number].mean(axis=0) for number in range(len(names))])
-    return _estimate(fitted, _unlike(own, theirs, fitted.shape), _unlike(means, theirs, fitted.shape), places)
+    return _estimate(fitted, _distances(own, theirs, fitted.shape), _distances(means, theirs, fitted.shape), places)
 
 
 def _rmse(fitted, estimated, nodes=slice(None)):
-    return np.sqrt(((estimated - fitted.measured)[:, nodes] ** 2).mean(axis=1))
+    return metrics.rmse(fitted.measured[:, nodes], estimated[:, nodes])
 
 
-def _summary(fitted, errors, key, nodes=slice(None)):
-    """Average errors {name: (O, C)} BW and their rise over stances, with 95 % limits over runners."""
+def _rises(fitted, errors, key, nodes=slice(None)):
+    """Average errors {name: (O, C)} BW and their rise over stances, with limits over runners; the names are the column `key`."""
     before = _rmse(fitted, fitted.estimated, nodes)
-    rows = {
-        "stance": np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)),
-        "direction": np.tile(DIRECTIONS, len(before)),
-    }
-    scores = pd.concat(
-        [
-            pd.DataFrame(rows | {"estimator": name, "rmse_bw": error.ravel(), "rise_bw": (error - before).ravel()})
-            for name, error in errors.items()
-        ]
+    stance, direction = (
+        np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)),
+        np.tile(DIRECTIONS, len(before)),
     )
-    return left_out_runners.summary(scores, fitted.stances, key="direction", values=["rmse_bw", "rise_bw"]).rename(
-        columns={"estimator": key}
+    tables = [
+        pd.DataFrame(
+            {
+                "stance": stance,
+                "direction": direction,
+                key: name,
+                "rmse_bw": error.ravel(),
+                "rise_bw": (error - before).ravel(),
+            }
+        )
+        for name, error in errors.items()
+    ]
+    return left_out_runners.means_with_limits(
+        pd.concat(tables), fitted.stances, by=[key, "direction"], values=["rmse_bw", "rise_bw"]
     )

@@ -1,7 +1,12 @@
-"""How well runners are estimated who were never seen: every recipe with each runner left out, and what its ingredients are worth."""
+"""How well a runner is estimated whom the estimator never saw: every recipe with each runner left out, and what each ingredient gains.
+
+In: frames and stances as 01_preprocess saves them, and recipes. Out: tables of estimates and of their errors.
+Arrays: S stances, N frames, over 101 nodes of a stance, and three directions.
+"""
 
 import hashlib
 import time
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +15,10 @@ from scipy.stats import bootstrap
 from tqdm import tqdm
 
 from grfkit import features, metrics
-from grfkit.estimators import kernel_ridge, samples
-from grfkit.estimators import registry as estimators
+from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.points import ESTIMATES
 from grfkit.study import file as study_file
-from grfkit.study import recipes as recipe_files
+from grfkit.study import recipes as recipe_file
 from grfkit.study import store
 from grfkit.study.provenance import hash_code
 
@@ -31,6 +35,7 @@ INGREDIENTS = {  # what is changed of a recipe, in turn: the rest stays
     "touchdown and toe-off alone from a plate": {"without": "times", "balance": False, "body_weight": "study"},
 }
 RESAMPLES = 2000
+BASELINE = "mean of the other runners"
 
 
 def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
@@ -41,47 +46,43 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
     estimator is the recipe's name, and a table of what each recipe takes (minutes, stances, what it needs a plate for).
     """
     tables, rows = [], []
-    for name, asked in recipes.items():
-        taken = samples.prepare(frames, _of(stances, asked), asked)
-        estimated, minutes = _kept(
-            folder, taken, asked, seed=seed, network=network if asked.estimator == "lstm" else {}
-        )
-        tables.append(_at_study_speed(metrics.predictions(taken.frames, {name: estimated}), stances))
-        rows.append(
-            {
-                "recipe": name,
-                "about": asked.about,
-                "trained_on": len(taken),
-                "minutes": minutes,
-                "needs": ", ".join(recipe_files.needs(asked)),
-            }
-        )
+    for name, recipe in recipes.items():
+        runners = prepare(frames, stances, recipe)
+        settings = network if recipe.estimator == "lstm" else {}
+        estimated, minutes = _kept(folder, runners, recipe, seed=seed, network=settings)
+        predictions = metrics.predictions(runners.frames, {name: estimated})
+        ours = at_study_speed(stances)["stance"]
+        tables.append(predictions[predictions["stance"].isin(ours)])
+        needs = ", ".join(recipe_file.needs(recipe))
+        rows.append((name, recipe.about, len(runners), minutes, needs))
     fewest = min(tables, key=len)[["stance", "frame"]]  # recipes differ in padding: the frames that all of them have
     predictions = pd.concat([table.merge(fewest, on=["stance", "frame"]) for table in tables], ignore_index=True)
     if ensemble:
         predictions = pd.concat([predictions, _average(predictions, ensemble)], ignore_index=True)
-        rows.append(
-            {
-                "recipe": "ensemble",
-                "about": f"mean of {' and '.join(ensemble)}",
-                "trained_on": np.nan,
-                "needs": "what they need",
-                "minutes": sum(row["minutes"] for row in rows if row["recipe"] in ensemble),
-            }
-        )
-    return predictions, pd.DataFrame(rows)
+        minutes = sum(row[3] for row in rows if row[0] in ensemble)
+        rows.append(("ensemble", f"mean of {' and '.join(ensemble)}", np.nan, minutes, "what they need"))
+    return predictions, pd.DataFrame(rows, columns=["recipe", "about", "trained_on", "minutes", "needs"])
 
 
-def summary(scores, stances, *, key, values):
-    """Average scores over stances, with intervals over runners: a row for each estimator and `key` (direction or feature).
+def prepare(frames, stances, recipe):
+    """Take the stances of all runners as a recipe trains on them: of every speed, or of the study's alone; returns Samples."""
+    return samples.prepare(frames, stances if recipe.speeds == "all" else at_study_speed(stances), recipe)
 
-    Each of `values` gets the mean over all stances and the limits of its 95 % interval: runners, with all their stances, are
-    drawn anew with replacement (percentile bootstrap, scipy).
+
+def at_study_speed(stances):
+    """Take the rows of stances.csv whose speed is the study's own."""
+    return stances[stances["split"] != "other_speed"]
+
+
+def means_with_limits(scores, stances, *, by, values):
+    """Average scores over stances, with limits over runners: a row for each group of the columns `by`.
+
+    Each of the columns `values` gets the mean over all stances and the limits of its 95 % interval: runners, with all their
+    stances, are drawn anew with replacement (percentile bootstrap, scipy). `n` counts stances with a first value.
     """
-    scores = scores.assign(runner=scores["stance"].map(stances.set_index("stance")["runner"]))
-    rows = []
-    for (estimator, name), group in scores.groupby(["estimator", key], sort=False):
-        row = {"estimator": estimator, key: name}
+    scores, rows = scores.assign(runner=metrics.runner_of(scores, stances)), []
+    for names, group in scores.groupby(by, sort=False):
+        row = dict(zip(by, names, strict=True))
         for value in values:
             of_runner = group.groupby("runner")[value].agg(["sum", "count"]).to_numpy(float)
             row |= dict(zip((value, f"{value}_low", f"{value}_high"), _interval(*of_runner.T), strict=True))
@@ -89,7 +90,23 @@ def summary(scores, stances, *, key, values):
     return pd.DataFrame(rows)
 
 
-def by_feature(predictions, *, vlr):
+def mean_of_other_runners(curves, stances):
+    """Give each stance the mean curve (S, Q, C) of the other runners at its speed, each runner counting once: the baseline.
+
+    `stances` (S rows) needs the columns runner and speed. NaN where no other runner ran at that speed.
+    """
+    runners, result = stances["runner"].to_numpy(), np.full_like(curves, np.nan)
+    for _, rows in stances.groupby("speed").indices.items():
+        names = np.unique(runners[rows])
+        means = {name: curves[rows[runners[rows] == name]].mean(axis=0) for name in names}
+        for name in names:
+            others = [mean for other, mean in means.items() if other != name]
+            if others:
+                result[rows[runners[rows] == name]] = np.mean(others, axis=0)
+    return result
+
+
+def feature_errors(predictions, *, vlr):
     """Give the relative error (%) of each feature, stance and estimator: a row each."""
     read = features.by_stance(predictions, vlr=vlr)
     return read.assign(rel_error_pct=100 * (read["estimated"] / read["measured"] - 1).abs())
@@ -101,132 +118,120 @@ def published_rmse(path):
 
 
 def beside_published(curves, path, *, estimators):
-    """Lay out r, RMSE and nRMSE of some estimators (rows of summary) with the published ones (paper Table 1) beside them."""
+    """Lay r, RMSE and nRMSE of some estimators (rows of means_with_limits) beside the published ones (paper Table 1)."""
     table1 = study_file.published(path)["table1"]
-    table = curves.loc[
-        curves["estimator"].isin(estimators), ["estimator", "direction", *metrics.MEASURES, "n", "runners"]
-    ]
-    return table.assign(
-        **{
-            f"published_{name}": [table1[direction][f"{name}_mean"] for direction in table["direction"]]
-            for name in metrics.MEASURES
-        }
-    )
+    columns = ["estimator", "direction", *metrics.MEASURES, "n", "runners"]
+    table = curves.loc[curves["estimator"].isin(estimators), columns]
+    published = {
+        f"published_{name}": [table1[row][f"{name}_mean"] for row in table["direction"]] for name in metrics.MEASURES
+    }
+    return table.assign(**published)
 
 
-def ingredients(frames, stances, asked):
-    """Take each ingredient of a kernel recipe away in turn: RMSE (BW), nRMSE (%) and r by direction, every runner left out.
+class KernelExperiment:
+    """A kernel recipe with one set of hyper-parameters, the middle of its limits, so that nothing is chosen.
 
-    Each with one set of hyper-parameters, the middle of the recipe's limits, so that nothing is chosen.
+    Made of Samples of all runners and a recipes.Recipe; `runners` (S,) names, `targets` (S, 101, 3) BW measured.
     """
+
+    def __init__(self, prepared, recipe):
+        self.samples, self.recipe = prepared, recipe
+        self.runners, self.targets = prepared.stances["runner"].to_numpy(), samples.curve_targets(prepared)
+        self.candidate = kernel_ridge.middle(recipe.kernel, recipe.inputs)
+        self.alike = kernel_ridge.Alike(samples.curve_inputs(prepared, recipe.inputs), shape=recipe.kernel.shape)
+
+    @cached_property
+    def kernel_matrix(self):
+        """The kernel matrix (S, S) of all stances."""
+        return self.alike.kernel(self.candidate)
+
+    def leave_out(self, groups=None):
+        """Estimate the curves (S, 101, 3) BW of each runner, or each of `groups` (S,), from all others."""
+        groups = self.runners if groups is None else groups
+        return kernel_ridge.left_out(self.alike, self.targets, groups, self.candidate)
+
+    def estimate(self, tested, training):
+        """Estimate the curves of the stances that `tested` (S,) bool marks from those that `training` marks."""
+        rows = np.flatnonzero(training), np.flatnonzero(tested)
+        return kernel_ridge.from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
+
+    def predictions(self, curves, prepared=None):
+        """Lay estimated curves of all stances, or of other Samples, beside the measured forces, finished as the recipe says."""
+        prepared = prepared or self.samples
+        estimated = registry.finish(prepared, samples.spread(prepared, curves), self.recipe)
+        return metrics.predictions(prepared.frames, {self.recipe.name: estimated})
+
+    def score(self, curves, rows=None, *, own_speed=True):
+        """Average r, RMSE (BW) and nRMSE (%) over stances by direction, of all stances or those that `rows` (S,) bool marks.
+
+        `curves` are the estimates of these stances. With `own_speed` stances of other speeds than the study's do not count.
+        """
+        part = self.samples if rows is None else samples.take(self.samples, np.flatnonzero(rows))
+        predictions = self.predictions(curves, part)[part.inside]
+        if own_speed:
+            predictions = predictions[predictions["stance"].isin(at_study_speed(part.stances)["stance"])]
+        scores = metrics.by_stance(predictions)
+        means = scores.groupby("direction", sort=False)[metrics.MEASURES].mean().reset_index()
+        return means.assign(n=scores["stance"].nunique())
+
+
+def ingredients(frames, stances, recipe):
+    """Take each ingredient of a kernel recipe away in turn: RMSE (BW), nRMSE (%) and r by direction, every runner left out."""
     rows = []
     for name, change in tqdm(INGREDIENTS.items(), desc="taking away", unit="ingredient"):
-        inputs = [kind for kind in asked.inputs if kind != change.get("without")]
-        changed = asked.model_copy(
-            update={"inputs": inputs} | {key: value for key, value in change.items() if key != "without"}
-        )
-        taken = samples.prepare(frames, _of(stances, changed), changed)
-        curves = kernel_ridge.left_out(
-            *_alike(taken, changed), taken.stances["runner"].to_numpy(), kernel_ridge.middle(changed.kernel, inputs)
-        )
-        rows.append(_score(taken, curves, changed, stances).assign(ingredients=name))
+        change = dict(change)
+        without = change.pop("without", None)
+        changed = recipe.model_copy(update=change | {"inputs": [kind for kind in recipe.inputs if kind != without]})
+        experiment = KernelExperiment(prepare(frames, stances, changed), changed)
+        rows.append(experiment.score(experiment.leave_out()).assign(ingredients=name))
     return pd.concat(rows, ignore_index=True)
 
 
-def folds(frames, stances, asked, *, seed):
+def folds(frames, stances, recipe, *, seed):
     """Score a kernel recipe by folds of runners and by as many random folds of stances: what leakage pretends."""
-    taken = samples.prepare(frames, _of(stances, asked), asked)
-    alike, targets = _alike(taken, asked)
-    runners = taken.stances["runner"].to_numpy()
-    mixed = np.random.default_rng(seed).permutation(len(taken)) % len(np.unique(runners))
-    return pd.concat(
-        [
-            _score(
-                taken,
-                kernel_ridge.left_out(alike, targets, groups, kernel_ridge.middle(asked.kernel, asked.inputs)),
-                asked,
-                stances,
-            ).assign(folds=name)
-            for name, groups in (("runners", runners), ("random stances", mixed))
-        ],
-        ignore_index=True,
-    )
+    experiment = KernelExperiment(prepare(frames, stances, recipe), recipe)
+    runners = experiment.runners
+    random = np.random.default_rng(seed).permutation(len(runners)) % len(np.unique(runners))
+    rows = [
+        experiment.score(experiment.leave_out(groups)).assign(folds=name)
+        for name, groups in (("runners", runners), ("random stances", random))
+    ]
+    return pd.concat(rows, ignore_index=True)
 
 
-def learning_curve(frames, stances, asked, *, training_runners, draws, seed):
+def learning_curve(frames, stances, recipe, *, training_runners, draws, seed):
     """Score a kernel recipe trained on few runners, drawn at random `draws` times, on all the others; a row for each draw."""
-    taken = samples.prepare(frames, _of(stances, asked), asked)
-    alike, targets = _alike(taken, asked)
-    runners, rng, candidate = (
-        taken.stances["runner"].to_numpy(),
-        np.random.default_rng(seed),
-        kernel_ridge.middle(asked.kernel, asked.inputs),
-    )
-    matrix, rows = alike.kernel(candidate), []
-    cases = [(count, draw) for count in training_runners if count < len(np.unique(runners)) for draw in range(draws)]
+    experiment = KernelExperiment(prepare(frames, stances, recipe), recipe)
+    names, rng, rows = np.unique(experiment.runners), np.random.default_rng(seed), []
+    cases = [(count, draw) for count in training_runners if count < len(names) for draw in range(draws)]
     for count, draw in tqdm(cases, desc="few runners", unit="draw"):
-        seen = np.isin(runners, rng.choice(np.unique(runners), count, replace=False))
-        curves = kernel_ridge.from_some(matrix, targets, candidate, np.flatnonzero(seen), np.flatnonzero(~seen))
-        tested = samples.take(taken, np.flatnonzero(~seen))
-        rows.append(_score(tested, curves, asked, stances).assign(training_runners=count, draw=draw))
+        seen = np.isin(experiment.runners, rng.choice(names, count, replace=False))
+        curves = experiment.estimate(~seen, seen)
+        rows.append(experiment.score(curves, ~seen).assign(training_runners=count, draw=draw))
     return pd.concat(rows, ignore_index=True)
 
 
-def speeds(frames, stances, asked):
+def speeds(frames, stances, recipe):
     """Score a kernel recipe trained on one speed, or on all, and tested on another, every runner left out."""
-    everything = asked.model_copy(update={"speeds": "all"})
-    taken = samples.prepare(frames, stances, everything)
-    alike, targets = _alike(taken, everything)
-    runners, candidate = taken.stances["runner"].to_numpy(), kernel_ridge.middle(asked.kernel, asked.inputs)
-    matrix, label = alike.kernel(candidate), taken.stances["speed"].to_numpy()
-    estimated = {}
-    for name in np.unique(label):
-        estimated[name] = np.empty_like(targets)
-        for runner in tqdm(np.unique(runners), desc=f"trained on {name}", unit="runner"):
-            mine, used = np.flatnonzero(runners == runner), np.flatnonzero((label == name) & (runners != runner))
-            estimated[name][mine] = kernel_ridge.from_some(matrix, targets, candidate, used, mine)
-    estimated["all"] = kernel_ridge.left_out(alike, targets, runners, candidate)
-    rows = []
+    recipe = recipe.model_copy(update={"speeds": "all"})
+    experiment = KernelExperiment(prepare(frames, stances, recipe), recipe)
+    runners, speed = experiment.runners, experiment.samples.stances["speed"].to_numpy()
+    estimated = {name: np.empty_like(experiment.targets) for name in np.unique(speed)}
     for name, curves in estimated.items():
-        rows += [
-            _score(
-                samples.take(taken, np.flatnonzero(label == tested)), curves[label == tested], everything, None
-            ).assign(trained=name, tested=tested)
-            for tested in np.unique(label)
-        ]
+        for runner in tqdm(np.unique(runners), desc=f"trained on {name}", unit="runner"):
+            mine = runners == runner
+            curves[mine] = experiment.estimate(mine, (speed == name) & ~mine)
+    estimated["all"] = experiment.leave_out()
+    rows = [
+        experiment.score(curves[speed == tested], speed == tested, own_speed=False).assign(trained=name, tested=tested)
+        for name, curves in estimated.items()
+        for tested in np.unique(speed)
+    ]
     return pd.concat(rows, ignore_index=True)
-
-
-def _of(stances, asked):
-    return stances if asked.speeds == "all" else stances[stances["split"] != "other_speed"]
-
-
-def _alike(taken, asked):
-    return kernel_ridge.Alike(
-        samples.curve_inputs(taken, asked.inputs), shape=asked.kernel.shape
-    ), samples.curve_targets(taken)
-
-
-def _at_study_speed(predictions, stances):
-    return predictions[predictions["stance"].isin(stances["stance"][stances["split"] != "other_speed"])]
-
-
-def _score(taken, curves, asked, stances):
-    """Score estimated curves (S, 101, 3), at the study's speed where `stances` are given; means over stances by direction."""
-    estimated = estimators.finish(taken, samples.spread(taken, curves), asked)
-    predictions = metrics.predictions(taken.frames, {asked.name: estimated})[taken.inside]
-    predictions = predictions if stances is None else _at_study_speed(predictions, stances)
-    scores = metrics.by_stance(predictions)
-    return (
-        scores.groupby("direction", sort=False)[metrics.MEASURES]
-        .mean()
-        .reset_index()
-        .assign(n=scores["stance"].nunique())
-    )
 
 
 def _interval(total, count):
-    """Mean and 95 % interval of sum(total) / sum(count) over runners drawn anew."""
+    """Give mean and 95 % interval of sum(total) / sum(count), each (R,) of one runner, over runners drawn anew."""
     mean = total.sum() / count.sum() if count.sum() else np.nan
     if len(total) < 2 or not np.isfinite(mean):
         return mean, np.nan, np.nan
@@ -252,18 +257,20 @@ def _average(predictions, names):
     return parts[0].assign(estimator="ensemble", **estimates)
 
 
-def _kept(folder, taken, asked, *, seed, network):
-    """Leave out, or read what an earlier run kept of the same data, recipe and code; returns estimates (N, 3) and minutes."""
-    digest = hashlib.sha256(repr((asked, seed, sorted(network.items()))).encode())
-    for array in (taken.points, taken.forces, taken.lengths, taken.stances["runner"].to_numpy(str)):
+def _kept(folder, runners, recipe, *, seed, network):
+    """Leave each runner of Samples out, or read what an earlier run kept of the same data, recipe and code.
+
+    Returns estimates (N, 3) BW and minutes.
+    """
+    digest = hashlib.sha256(repr((recipe, seed, sorted(network.items()))).encode())
+    for array in (runners.points, runners.forces, runners.lengths, runners.stances["runner"].to_numpy(str)):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(hash_code("points.py", "model.py", "transform.py", "estimators").encode())
-    name = f"kept/{asked.name}-{digest.hexdigest()[:12]}.parquet"
+    name = f"kept/{recipe.name}-{digest.hexdigest()[:12]}.parquet"
     if not (Path(folder) / name).is_file():
         start = time.perf_counter()
-        estimated = estimators.left_out(taken, asked, seed=seed, network=network)
-        store.save(
-            folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=(time.perf_counter() - start) / 60)
-        )
+        estimated = registry.left_out(runners, recipe, seed=seed, network=network)
+        minutes = (time.perf_counter() - start) / 60
+        store.save(folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=minutes))
     table = store.read(folder, name)
     return table[ESTIMATES].to_numpy(), float(table["minutes"].iloc[0])

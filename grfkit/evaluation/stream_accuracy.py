@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from grfkit import metrics, transform
 from grfkit.estimators import samples
-from grfkit.evaluation import moments_accuracy
+from grfkit.evaluation import left_out_runners
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import contacts as field_contacts
 from grfkit.field import stream, stream_model
@@ -195,9 +195,9 @@ def forces(streamed, steps, taken):
             values[here] = np.column_stack(
                 [np.interp(at[here], times, column) for column in force[:, "lr".index(step.side)].T]
             )
-    mean = moments_accuracy.mean_of_others(samples.curve_targets(taken), steps)
+    mean = left_out_runners.mean_of_other_runners(samples.curve_targets(taken), steps)
     mean[(steps["side"] == "l").to_numpy()] *= MIRROR
-    estimates[moments_accuracy.BASELINE] = field_contacts.at_times(
+    estimates[left_out_runners.BASELINE] = field_contacts.at_times(
         steps, mean, np.repeat(np.arange(len(steps)), taken.lengths), at
     )
     whole = np.logical_and.reduceat(

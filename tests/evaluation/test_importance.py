@@ -83,7 +83,7 @@ def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
         def replace(places):
             def one(part, kind, place, stance, others):
                 donor = inputs[kind][place][ours[places[np.flatnonzero(ours == stance)[0]]]]
-                if changes == kind or changes == importance.EVERYTHING:
+                if changes == kind or changes == importance.ALL_KINDS:
                     part[...] = donor
                 elif changes in importance.ORDER and kind != "times":
                     point = list(importance.NAMES.values()).index(changes)
@@ -96,7 +96,7 @@ def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
     points, kinds = importance.by_point(fitted, donors), importance.by_kind(fitted, donors)
     for table, key, names in (
         (points, "point", ["pelvis", "stance_toe", "swing_knee"]),
-        (kinds, "kind", [*inputs, importance.EVERYTHING]),
+        (kinds, "kind", [*inputs, importance.ALL_KINDS]),
     ):
         for name in names:
             after = expected(name)
@@ -106,7 +106,7 @@ def test_by_point_and_by_kind_equal_a_refit_with_replaced_inputs(small):
             np.testing.assert_allclose(values(table, key, name, "rise_bw"), (after - before).mean(axis=0), atol=1e-5)
     assert list(dict.fromkeys(points["point"])) == importance.ORDER and list(dict.fromkeys(kinds["kind"])) == [
         *inputs,
-        importance.EVERYTHING,
+        importance.ALL_KINDS,
     ]
 
 

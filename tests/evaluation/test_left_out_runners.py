@@ -81,7 +81,7 @@ def test_summary_means_over_stances_and_intervals_over_runners():
     stances = pd.DataFrame(
         {"stance": scores["stance"], "runner": [f"v{n:02d}" for n in np.repeat(range(runners), each)]}
     )
-    row = left_out_runners.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
+    row = left_out_runners.means_with_limits(scores, stances, by=["estimator", "direction"], values=["rmse_bw"]).iloc[0]
     assert row["rmse_bw"] == pytest.approx(scores["rmse_bw"].mean()) and (row["n"], row["runners"]) == (2000, 40)
     error = level.std(ddof=1) / np.sqrt(runners)
     assert (row["rmse_bw_high"] - row["rmse_bw_low"]) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)  # 2,000 draws
@@ -90,7 +90,7 @@ def test_summary_means_over_stances_and_intervals_over_runners():
 def test_summary_of_what_is_not_estimated_is_nan_without_warning():
     scores = pd.DataFrame({"estimator": "sine", "direction": "AP", "stance": [0, 1], "rmse_bw": np.nan})
     stances = pd.DataFrame({"stance": [0, 1], "runner": ["a", "b"]})
-    row = left_out_runners.summary(scores, stances, key="direction", values=["rmse_bw"]).iloc[0]
+    row = left_out_runners.means_with_limits(scores, stances, by=["estimator", "direction"], values=["rmse_bw"]).iloc[0]
     assert row[["rmse_bw", "rmse_bw_low", "rmse_bw_high"]].isna().all() and row["n"] == 0
 
 

@@ -9,8 +9,8 @@ from helpers import ROOT
 from matplotlib.figure import Figure
 from scipy.stats import pearsonr
 
+from grfkit.evaluation import left_out_runners, moments_accuracy
 from grfkit.evaluation import moments as joint_moments
-from grfkit.evaluation import moments_accuracy
 from grfkit.evaluation.field import ground_truth
 from grfkit.evaluation.moments import LEG, NAMES
 from grfkit.field import motion as point_motion
@@ -328,16 +328,17 @@ def laboratory():
 def as_curves(stances, force, cop, points, *, earlier_s=0.0):
     """Lay out a source as 10_field saves estimated curves."""
     values = np.concatenate([force, cop[..., :2] - points[:, :, 1, :2]], axis=2).reshape(-1, 5)
-    table = pd.DataFrame(values, columns=[*ESTIMATES, *moments_accuracy.CENTRES])
+    table = pd.DataFrame(values, columns=[*ESTIMATES, *moments_accuracy.COP])
     return table.assign(
-        stance=np.repeat(stances["stance"].to_numpy(), 101), time_s=moments_accuracy.nodes(stances).ravel() - earlier_s
+        stance=np.repeat(stances["stance"].to_numpy(), 101),
+        time_s=moments_accuracy.node_times(stances).ravel() - earlier_s,
     )
 
 
 def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laboratory):
     stances, recorded, _ = laboratory
-    force, cop = moments_accuracy.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
-    since = moments_accuracy.nodes(stances) - stances[["touchdown_s"]].to_numpy() + 0.02
+    force, cop = moments_accuracy.measured_source(recorded, stances, cutoff_hz=None, threshold_n=30.0)
+    since = moments_accuracy.node_times(stances) - stances[["touchdown_s"]].to_numpy() + 0.02
     expected, centre = zip(*map(ground, since), strict=True)
     np.testing.assert_allclose(
         force, expected, atol=2e-3
@@ -346,7 +347,7 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
     moved = [replace(each, cop=each.cop + [5.0, 3.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 20.0):
         near, far = (
-            moments_accuracy.measured(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1]
+            moments_accuracy.measured_source(each, stances, cutoff_hz=cutoff_hz, threshold_n=30.0)[1]
             for each in (recorded, moved)
         )
         np.testing.assert_allclose(far, near + [5.0, 3.0, 0.0], atol=1e-9)
@@ -356,8 +357,8 @@ def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory)
     stances, recorded, motions = laboratory
     way = np.arange(450)[:, None, None] / 150 * [3.5, 0.2, 0.0]  # overground
     motions["b.c3d"] = point_motion.motion(recorded[1].points + way, 150.0, **FILTER)
-    points, accelerations = moments_accuracy.legs(motions, stances)
-    for row, at in enumerate(moments_accuracy.nodes(stances)):
+    points, accelerations = moments_accuracy.leg_motion(motions, stances)
+    for row, at in enumerate(moments_accuracy.node_times(stances)):
         on = at[:, None, None] * [3.5, 0.2, 0.0] if stances["file"][row] == "b.c3d" else 0
         np.testing.assert_allclose(points[row], swing(at) + [2.0, -1.0, 0.0] + on, atol=1e-5)
         np.testing.assert_allclose(
@@ -367,13 +368,13 @@ def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory)
 
 def test_estimated_source_of_the_plates_own_values_gives_their_moments(laboratory):
     stances, recorded, motions = laboratory
-    points, accelerations = moments_accuracy.legs(motions, stances)
-    plates = moments_accuracy.measured(recorded, stances, cutoff_hz=None, threshold_n=30.0)
+    points, accelerations = moments_accuracy.leg_motion(motions, stances)
+    plates = moments_accuracy.measured_source(recorded, stances, cutoff_hz=None, threshold_n=30.0)
     curves = as_curves(stances, *plates, points).sample(frac=1, random_state=0)  # in any order of rows
-    again = moments_accuracy.estimated(curves, stances, points)
-    late = moments_accuracy.estimated(as_curves(stances, *plates, points, earlier_s=0.1), stances, points)
+    again = moments_accuracy.estimated_source(curves, stances, points)
+    late = moments_accuracy.estimated_source(as_curves(stances, *plates, points, earlier_s=0.1), stances, points)
     sources = {"plates": plates, "same": again, "late": late}
-    values = moments_accuracy.of_sources(points, accelerations, sources, stances)
+    values = moments_accuracy.moments_of_sources(points, accelerations, sources, stances)
     np.testing.assert_allclose(values["same"], values["plates"], atol=1e-9)
     assert (late[0][:, -40:] == 0).all()  # after the detected contact there is no force: inertia and weight alone
     one = stances[stances["side"] == "r"].index[0]
@@ -383,7 +384,7 @@ def test_estimated_source_of_the_plates_own_values_gives_their_moments(laborator
 
 def test_estimated_asks_for_a_centre_of_pressure(laboratory):
     with pytest.raises(ValueError, match="lacks est_cop_ap, est_cop_ml.*10_field"):
-        moments_accuracy.estimated(pd.DataFrame(columns=["stance", "time_s", *ESTIMATES]), laboratory[0], None)
+        moments_accuracy.estimated_source(pd.DataFrame(columns=["stance", "time_s", *ESTIMATES]), laboratory[0], None)
 
 
 def test_known_keeps_what_can_be_judged(laboratory):
@@ -393,7 +394,7 @@ def test_known_keeps_what_can_be_judged(laboratory):
     stances.loc[4, ["split", "speed_m_s"]] = "other_speed", 2.6
     motions["a.c3d"] = motions["a.c3d"]._replace(gaps=np.array([[2.05, 2.15]]))  # in stance 3
     trials = pd.DataFrame({"file": ["a.c3d", "b.c3d"], "sex": ["M", " female"]})
-    kept = moments_accuracy.known(stances, stances[stances["stance"] != 9], trials, motions)
+    kept = moments_accuracy.evaluated_stances(stances, stances[stances["stance"] != 9], trials, motions)
     assert kept["stance"].tolist() == [0, 4, 5, 6, 7, 8] and kept["sex"].tolist() == list("mmffff")
     assert kept["speed"].tolist() == ["3.5 m/s", "2.5 m/s", *["3.5 m/s"] * 4]
 
@@ -425,13 +426,13 @@ def test_scores_equal_their_formulas_stance_by_stance(judged):
 
 def test_mean_of_others_is_each_other_runners_mean_and_never_ones_own(judged):
     plates, _, stances = judged
-    base = moments_accuracy.mean_of_others(plates, stances)
+    base = left_out_runners.mean_of_other_runners(plates, stances)
     fast = (stances["speed"] == "3.5 m/s").to_numpy()
     expected = np.mean([plates[fast & (stances["runner"] == name)].mean(axis=0) for name in "bc"], axis=0)
     np.testing.assert_allclose(base[1], expected)
     changed = np.where((stances["runner"] == "a").to_numpy()[:, None, None], 1e6, plates)
-    np.testing.assert_array_equal(moments_accuracy.mean_of_others(changed, stances)[:8], base[:8])
-    alone = moments_accuracy.mean_of_others(plates[:8], stances[:8])
+    np.testing.assert_array_equal(left_out_runners.mean_of_other_runners(changed, stances)[:8], base[:8])
+    alone = left_out_runners.mean_of_other_runners(plates[:8], stances[:8])
     assert np.isnan(alone).all()
 
 
@@ -439,7 +440,7 @@ def test_peaks_and_their_table_by_hand(judged):
     plates, sources, stances = judged
     sources = {
         "estimated": plates * [1.1, 0.9, 1.0] + [0.0, 0.0, 0.2],
-        moments_accuracy.BASELINE: moments_accuracy.mean_of_others(plates, stances),
+        left_out_runners.BASELINE: left_out_runners.mean_of_other_runners(plates, stances),
     }
     peaks = moments_accuracy.peaks(plates, sources, stances)
     table = moments_accuracy.peak_table(peaks, stances).set_index(["source", "moment", "speed"])
@@ -463,7 +464,7 @@ def test_peaks_and_their_table_by_hand(judged):
         assert row[["n", "runners"]].tolist() == [24, 3]
         slow = table.loc[("estimated", name, "2.5 m/s")]
         assert slow["n"] == 12 and slow["measured"] == pytest.approx(mine[::2, number].mean())
-    assert table.xs(moments_accuracy.BASELINE)["r_of_runners"].isna().all()
+    assert table.xs(left_out_runners.BASELINE)["r_of_runners"].isna().all()
     fast = stances[stances["speed"] == "3.5 m/s"]
     means = moments_accuracy.runner_peaks(peaks, fast, "estimated").set_index(["moment", "runner"])
     assert len(means) == 9 and means.loc[("knee_extension", "b"), "measured"] == pytest.approx(mine[9:16:2, 1].mean())
@@ -523,23 +524,23 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
     )
     recorded = ground_truth.read(stances, rbds, settings)
     motions = ground_truth.motions(recorded, settings)
-    kept = moments_accuracy.known(stances, stances, trials, motions)
+    kept = moments_accuracy.evaluated_stances(stances, stances, trials, motions)
     assert len(kept) == len(stances) > 60 and set(kept["sex"]) == {"m"}
-    points, accelerations = moments_accuracy.legs(motions, kept)
-    force, cop = moments_accuracy.measured(
+    points, accelerations = moments_accuracy.leg_motion(motions, kept)
+    force, cop = moments_accuracy.measured_source(
         recorded, kept, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
     )
     heel, toe = points[:, 50, 2, :2], points[:, 50, 3, :2]
     share = ((cop[:, 50, :2] - heel) * (toe - heel)).sum(axis=1) / ((toe - heel) ** 2).sum(axis=1)
     assert 0.2 < np.median(share) < 1.0  # at mid-stance the force acts on the foot
-    values = moments_accuracy.of_sources(points, accelerations, {"plates": (force, cop)}, kept)["plates"]
+    values = moments_accuracy.moments_of_sources(points, accelerations, {"plates": (force, cop)}, kept)["plates"]
     peaks = pd.DataFrame(values.max(axis=1), columns=NAMES).groupby(kept["side"]).mean()
     assert peaks["ankle_plantarflexion"].between(1.5, 3.5).all() and peaks["knee_extension"].between(1.5, 4.0).all()
     assert peaks["knee_abduction"].between(0.2, 2.5).all()
     # at the peak the foot is planted: its inertia is some hundredths, the rest is the lever of the raw force
     each, row = recorded[0], kept.iloc[0]
     node = values[0, :, 0].argmax()
-    frame = round(moments_accuracy.nodes(kept)[0, node] * each.force_hz)
+    frame = round(moments_accuracy.node_times(kept)[0, node] * each.force_hz)
     ankle = points[0, node, 1]
     raw = (
         np.median([-np.cross(each.cop[k] - ankle, each.force[k])[1] for k in range(frame - 3, frame + 4)])
@@ -556,8 +557,8 @@ def test_notebook_finds_no_error_in_the_plates_own_values(tmp_path):
     run.run(ROOT / "notebooks" / "01_preprocess.ipynb", study=smoke, reports=tmp_path)
     stances = store.read(results, "01_preprocess/stances.csv")
     recorded = ground_truth.read(stances, tmp_path / "recordings", settings)
-    points, _ = moments_accuracy.legs(ground_truth.motions(recorded, settings), stances)
-    plates = moments_accuracy.measured(
+    points, _ = moments_accuracy.leg_motion(ground_truth.motions(recorded, settings), stances)
+    plates = moments_accuracy.measured_source(
         recorded, stances, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
     )
     store.save(results, "10_field/curves.parquet", as_curves(stances, *plates, points))

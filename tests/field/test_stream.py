@@ -11,7 +11,7 @@ from helpers import CARD, cut_virtual, record_virtual, virtual_run
 from matplotlib.figure import Figure
 
 from grfkit.estimators import model_check, samples
-from grfkit.evaluation import moments_accuracy, stream_accuracy
+from grfkit.evaluation import left_out_runners, stream_accuracy
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import stream, stream_model
 from grfkit.points import GRAVITY, mirrored
@@ -343,8 +343,8 @@ def test_streams_of_runners_left_out_beat_the_mean_curve(lab):
     kept = np.flatnonzero(stream_accuracy.judged(lab.known, lab.recorded, SETTINGS))
     steps, taken = lab.known.iloc[kept].reset_index(drop=True), samples.take(lab.taken, kept)
     summary = field_accuracy.summary(stream_accuracy.forces(lab.streamed, steps, taken), steps)
-    errors = stream_accuracy.others(summary, {name: name for name in ("lag 20 ms", moments_accuracy.BASELINE)})
-    assert errors["lag 20 ms"]["V"] < errors[moments_accuracy.BASELINE]["V"]
+    errors = stream_accuracy.others(summary, {name: name for name in ("lag 20 ms", left_out_runners.BASELINE)})
+    assert errors["lag 20 ms"]["V"] < errors[left_out_runners.BASELINE]["V"]
     timing = (
         stream_accuracy.timing(lab.streamed, steps, lab.known, None)
         .query("speed == 'all' and detector == 'lag 20 ms'")

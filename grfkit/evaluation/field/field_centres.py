@@ -6,7 +6,7 @@ Arrays: (S, 101, 2), AP and ML, over stance; curves (S, 101, 5), of which they a
 import numpy as np
 import pandas as pd
 
-from grfkit.evaluation import moments, moments_accuracy
+from grfkit.evaluation import left_out_runners, moments, moments_accuracy
 from grfkit.evaluation.field import field_accuracy
 from grfkit.field import contacts as field_contacts
 from grfkit.points import MIRROR
@@ -16,10 +16,10 @@ LOADED_BW = 0.1  # less vertical force, and the centre of pressure is a quotient
 
 def measured(steps, recorded, motions, section):
     """Measure the centre of pressure (S, 101, 2) m, AP and ML from the ankle joint, of measured steps."""
-    _, cop = moments_accuracy.measured(
+    _, cop = moments_accuracy.measured_source(
         recorded, steps, cutoff_hz=section["force_cutoff_hz"], threshold_n=section["contact_threshold_n"]
     )
-    points, _ = moments_accuracy.legs(motions, steps)
+    points, _ = moments_accuracy.leg_motion(motions, steps)
     return (cop - points[:, :, moments.LEG.index("ankle")])[..., :2]
 
 
@@ -32,7 +32,8 @@ def mirrored(steps, centres):
 def mean_of_others(steps, centres, curves):
     """Put in place of the centres of `curves` the mean of the measured ones of the other runners at each one's speed: the baseline, (S, 101, 5)."""
     return np.concatenate(
-        [curves[..., :3], mirrored(steps, moments_accuracy.mean_of_others(mirrored(steps, centres), steps))], axis=2
+        [curves[..., :3], mirrored(steps, left_out_runners.mean_of_other_runners(mirrored(steps, centres), steps))],
+        axis=2,
     )
 
 
@@ -50,7 +51,7 @@ def errors(steps, measured, estimated):
     direction and speed.
     """
     rows = []
-    at = moments_accuracy.nodes(steps)
+    at = moments_accuracy.node_times(steps)
     for name, (contacts, curves) in estimated.items():
         place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(
             steps["stance"]

@@ -10,7 +10,7 @@ import pandas as pd
 from grfkit.estimators import kernel_ridge, model_folder, samples
 from grfkit.estimators.samples import EDGE_NODES
 from grfkit.evaluation.field import field_accuracy, field_centres, field_uncertainty, ground_truth, robustness
-from grfkit.evaluation.moments_accuracy import CENTRES
+from grfkit.evaluation.moments_accuracy import COP
 from grfkit.field import bands as force_bands
 from grfkit.field import contacts as field_contacts
 from grfkit.field import model as field_model
@@ -121,7 +121,7 @@ def curves_table(contacts, curves):
         }
     )
     return table.assign(
-        **dict(zip([*ESTIMATES, *CENTRES], np.float32(curves[rows].reshape(-1, curves.shape[2]).T), strict=True))
+        **dict(zip([*ESTIMATES, *COP], np.float32(curves[rows].reshape(-1, curves.shape[2]).T), strict=True))
     )
 
 

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.patches import Rectangle
 
 from grfkit.evaluation import moments
-from grfkit.evaluation.importance import EVERYTHING, NAMES, WHOLE
+from grfkit.evaluation.importance import ALL_KINDS, NAMES, WHOLE_STANCE
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, mean_band, note, skeleton, spm
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 from grfkit.reports.words import FEATURES, feature_name
@@ -227,7 +227,7 @@ def importance_of_kinds(axes, table):
     """
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         rows = table[table["direction"] == direction][::-1]
-        colors = np.where(rows["kind"] == EVERYTHING, "0.85", ESTIMATED)
+        colors = np.where(rows["kind"] == ALL_KINDS, "0.85", ESTIMATED)
         ends, look = rows[["rise_bw", "rise_bw_high"]].max(axis=1).clip(lower=0), {"va": "center", "fontsize": "small"}
         ax.barh(rows["kind"], rows["rise_bw"], xerr=_limits(rows, "rise_bw"), color=colors, height=0.6, capsize=3)
         for kind, rise, end in zip(rows["kind"], rows["rise_bw"], ends, strict=True):
@@ -244,7 +244,7 @@ def importance_of_windows(axes, measured, table):
     `table` as importance.by_moment.
     """
     for i, direction in enumerate(DIRECTIONS):
-        rows = table[(table["direction"] == direction) & (table["part"] == WHOLE)]
+        rows = table[(table["direction"] == direction) & (table["part"] == WHOLE_STANCE)]
         starts, ends = np.array([name.split("-") for name in rows["window"]], float).T
         mean_band(axes[0, i], measured[..., i], label="measured", color=MEASURED)
         axes[0, i].set(title=DIRECTION_NAMES[direction], xlabel="", ylabel="force (BW)")
@@ -264,7 +264,7 @@ def importance_matrix(ax, table, *, direction):
     `table` as importance.by_moment.
     """
     names = list(dict.fromkeys(table["window"]))
-    rows = table[(table["direction"] == direction) & (table["part"] != WHOLE)]
+    rows = table[(table["direction"] == direction) & (table["part"] != WHOLE_STANCE)]
     rises = 1000 * rows.pivot(index="window", columns="part", values="rise_bw").loc[names, names]
     look = {"cmap": "Greys", "cbar": False, "square": True, "linewidths": 0.5, "linecolor": "0.85"}
     sns.heatmap(rises, vmin=0, annot=rises.round() + 0.0, fmt=".0f", annot_kws={"fontsize": "small"}, ax=ax, **look)

@@ -128,15 +128,15 @@ def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
 def test_a_centre_of_pressure_is_measured_from_the_ankle_and_mirrored_for_left_legs(lab):
     """Of a virtual runner the plates measure where the simulation puts it: under the foot, in front of the heel's side of the ankle."""
     centres = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section)
-    _, cop = moments_accuracy.measured(
+    _, cop = moments_accuracy.measured_source(
         lab.recorded, lab.known, cutoff_hz=None, threshold_n=lab.section["contact_threshold_n"]
     )
     row = 2
     stance = lab.known.iloc[row]
     ankle = joint_moments.leg(
-        lab.motions[stance["file"]].spline(moments_accuracy.nodes(lab.known)[row]), stance["side"]
+        lab.motions[stance["file"]].spline(moments_accuracy.node_times(lab.known)[row]), stance["side"]
     )[:, joint_moments.LEG.index("ankle")]
-    ankle = ankle + moments_accuracy.nodes(lab.known)[row][:, None] * lab.motions[stance["file"]].way_m_s
+    ankle = ankle + moments_accuracy.node_times(lab.known)[row][:, None] * lab.motions[stance["file"]].way_m_s
     np.testing.assert_allclose(centres[row], cop[row, :, :2] - ankle[:, :2], atol=1e-9)
     turned = field_centres.mirrored(lab.known, centres)
     left = (lab.known["side"] == "l").to_numpy()
