@@ -31,7 +31,11 @@ def worst(scores, published):
 
 def rmse_by_runner(scores, stances):
     """Average the RMSE (BW) over the stances of each runner: a row for each estimator and runner, a column for each direction."""
-    return scores.groupby(["estimator", runner_of(scores, stances), "direction"], sort=False)["rmse_bw"].mean().unstack("direction")
+    return (
+        scores.groupby(["estimator", runner_of(scores, stances), "direction"], sort=False)["rmse_bw"]
+        .mean()
+        .unstack("direction")
+    )
 
 
 def table2(read, published):

@@ -36,7 +36,7 @@ MOMENTS = {
 def recipe_errors(axes, curves, *, published):
     """Draw the RMSE (BW) of each estimator with its limits over runners, a panel for each direction, on axes (3,).
 
-    `curves` as left_out_runners.summary returns; `published` is {direction: RMSE BW}.
+    `curves` as left_out_runners.means_with_limits returns; `published` is {direction: RMSE BW}.
     """
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         rows = curves[curves["direction"] == direction][::-1]
