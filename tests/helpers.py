@@ -27,6 +27,8 @@ from grfkit.study import file as study_file
 from grfkit.study import recipes
 from grfkit.study.file import Study
 from grfkit.virtual import laboratory
+from grfkit.virtual.motion import simulate
+from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style, rng_of
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
@@ -97,11 +99,13 @@ def make(project, *arguments):
 
 
 def virtual_run(number, *, hz=200):
-    """Simulate one of any number of virtual runners overground: points (F, 11, 3) m at `hz`, and contacts [(side,
-    touchdown_s, toeoff_s)]."""
-    runner, rng = laboratory.draw_runner(laboratory.rng_of(7, number), "mf"[number % 2]), laboratory.rng_of(8, number)
-    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
-    motion = laboratory.simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
+    """Simulate one of any number of virtual runners overground.
+
+    Returns points (F, 11, 3) m at `hz`, and contacts [(side, touchdown_s, toeoff_s)].
+    """
+    runner, rng = draw_runner(rng_of(7, number), "mf"[number % 2]), rng_of(8, number)
+    style = draw_style(runner, draw_deviates(rng), rng, lap=0)
+    motion = simulate(runner, style, first_side=number // 2 % 2, rate_hz=1000, plates=False)
     return motion.points[:: 1000 // hz], [
         ("lr"[side], first / 1000, end / 1000) for side, first, end in motion.contacts
     ]
@@ -123,14 +127,9 @@ def write_points(path, points, header=HEADER, *, separator=",", decimals=5, time
 
 def record_virtual(folder, *, seed, men=1, women=1, trials=1):
     """Record a few virtual runners without any fault as C3D files; returns their table of trials."""
-    faults = study_file.load(SMOKE).laboratory
-    return laboratory.record(
-        folder,
-        seed=seed,
-        **faults
-        | {name: 0 for name in faults if name.endswith(("_trials", "_steps"))}
-        | {"men": men, "women": women, "trials": trials},
-    )
+    design = dict.fromkeys(laboratory.FAULTS.values(), 0) | {"men": men, "women": women, "trials": trials}
+    settings = study_file.load(SMOKE).laboratory.model_copy(update=design)
+    return laboratory.record(folder, settings, seed=seed)
 
 
 def cut_virtual(trials, folder):

@@ -1,71 +1,72 @@
 """Read and check what a person typed: the study file and the published numbers.
 
-A study is one YAML file (params/): a section `study`, a section for each notebook and, where the recordings are virtual, a
-section `laboratory`, or, where they are public, a section `fetch`. `study.schema` says what each section holds.
+In: a YAML file of params/. It holds a section `study` and a section for each notebook. A section `laboratory` describes
+virtual recordings, a section `fetch` public ones. `study.schema` says what each section holds. Out: a Study.
 """
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydantic
 import yaml
 
 from grfkit.points import POINTS
-from grfkit.study.schema import BLANK, TABLES, StudyError, StudyFile, explain
+from grfkit.study.schema import BLANK, TABLES, Laboratory, StudyError, StudyFile, check
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study file that passed every check; `sections` maps a notebook's stem to its parameters."""
+    """A study file that passed every check. `sections` maps the stem of a notebook to its parameters."""
 
     path: Path
     name: str
     seed: int
     data: str | None
-    laboratory: dict | None
+    laboratory: Laboratory | None
     sections: dict
     sha256: str
     fetch: dict | None = None
 
 
 def load(path):
-    """Read a study file and check it (our choice: strict, before the first cell runs).
+    """Read a study file and check it all, before the first cell runs (our choice).
 
-    Raises StudyError where the file is missing, is not YAML, or breaks the schema.
+    Raises StudyError if the file is missing, is not YAML, has blanks or breaks the schema.
     """
     path = Path(path)
-    content = _mapping(path)
+    content = read_yaml(path, "study")
     blanks = list(_blanks(content))
     if blanks:
         raise StudyError(
             f"A study file has no blanks; {path} has {len(blanks)} ({BLANK}): {', '.join(blanks)}. Fill them in: "
             "the comment beside each says what is meant."
         )
-    try:
-        checked = StudyFile.model_validate(content).model_dump(by_alias=True)
-    except pydantic.ValidationError as error:
-        raise StudyError(explain(path, error, StudyFile)) from None
-    _check_points(path, checked["01_preprocess"])
-    if checked["study"]["data"] == "recordings" and checked["laboratory"] is None:
+    checked = check(path, content, StudyFile)
+    sections = checked.model_dump(by_alias=True, exclude={"study", "laboratory", "fetch"})
+    _check_points(path, sections["01_preprocess"])
+    if checked.study.data == "recordings" and checked.laboratory is None:
         raise StudyError(
             f"{path}: study.data is `recordings`, what the virtual laboratory records; there is no section "
             "`laboratory`. Add it, or write `data: null` and give DATA=DIR."
         )
-    general, laboratory, fetch = (checked.pop(key) for key in ("study", "laboratory", "fetch"))
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Study(path, general["name"], general["seed"], general["data"], laboratory, checked, sha256, fetch)
+    sha256, fetch = hashlib.sha256(path.read_bytes()).hexdigest(), checked.fetch and checked.fetch.model_dump()
+    return Study(
+        path, **dict(checked.study), laboratory=checked.laboratory, sections=sections, sha256=sha256, fetch=fetch
+    )
 
 
 def preprocessing(path):
-    """Read the section 01_preprocess of a study file for reading its recordings again: the table of trials as a path where it lies beside the file."""
+    """Read the section 01_preprocess of a study file. Its `table` becomes a path if the table lies beside the file."""
     study = load(path)
     beside = table_beside(study)
     return study.sections["01_preprocess"] | ({"table": beside} if beside else {})
 
 
 def table_beside(study):
-    """Give the path of a Study's table of trials that lies beside the study file; None where the data folder holds it."""
+    """Return the path of a table of trials beside the study file, or None if the data folder holds the table.
+
+    Raises StudyError if the study names a table that does not exist.
+    """
     name = study.sections.get("01_preprocess", {}).get("table")
     if name is None or name in TABLES:
         return None
@@ -80,24 +81,25 @@ def table_beside(study):
 
 def published(path):
     """Read the paper's tables: {table: {row: {column: number}}} (Zhou 2025, Tables 1-3)."""
-    return _mapping(Path(path))
+    return read_yaml(Path(path), "study")
 
 
-def _mapping(path):
+def read_yaml(path, kind):
+    """Read a YAML file of keys and values. Raises StudyError, about a file of this `kind`, if there is none in it."""
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml") if p.stem != "published")) or "none"
-        raise StudyError(f"A study is a YAML file; {path} does not exist. Studies in {path.parent}: {known}.")
+        raise StudyError(f"A {kind} is a YAML file; {path} does not exist. Those in {path.parent}: {known}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"A study is a YAML file; {path} cannot be read as YAML: {error}") from None
+        raise StudyError(f"A {kind} is a YAML file; {path} cannot be read as YAML: {error}") from None
     if not isinstance(content, dict):
-        raise StudyError(f"A study file holds sections (`study:`, `01_preprocess:`, ...); {path} holds none.")
+        raise StudyError(f"A {kind} file holds keys and values (`study:`, `about:`, ...); {path} holds none.")
     return content
 
 
 def _blanks(content, key=""):
-    """Find the keys of a study's content whose value is blank."""
+    """Yield the keys whose value is blank."""
     if content == BLANK:
         yield key
     elif isinstance(content, dict | list):
@@ -106,7 +108,7 @@ def _blanks(content, key=""):
 
 
 def _check_points(path, section):
-    """Check that the 11 points come from markers, from Theia3D or from clusters, from one of them, and wholly."""
+    """Check that the 11 points come from exactly one source (markers, Theia3D or clusters), and that all 11 do."""
     named, clusters = section["points"], section["clusters"]
     sources = [name for name in ("points", "theia", "clusters") if section[name] or section[name] == {}]
     if len(sources) != 1:
@@ -117,29 +119,30 @@ def _check_points(path, section):
         )
     if section["treadmill"] and section["forward"] == "found":
         raise StudyError(
-            f"{path}: on a treadmill the pelvis stays where it is, so that `forward: found` has nothing to go by. "
+            f"{path}: on a treadmill the pelvis stays in place, so that `forward: found` cannot be computed. "
             'Name the axis, such as "+x".'
         )
-    if section["theia"]:
-        return
-    found = set(named if named is not None else clusters["landmarks"])
+    found = set(POINTS if section["theia"] else named or clusters["landmarks"])
     if found != set(POINTS):
         raise StudyError(
             f"{path}: 01_preprocess must say where all 11 points come from; "
             f"missing: {sorted(set(POINTS) - found)}, unknown: {sorted(found - set(POINTS))}."
         )
     if clusters is not None:
-        wrong = [
-            point for point, mark in clusters["landmarks"].items() if mark["regression"] and not point.endswith("_hip")
-        ]
-        if wrong:
-            raise StudyError(
-                f"{path}: a regression gives a hip joint centre; found one for {', '.join(wrong)}. "
-                "Name the markers of the static trial instead."
-            )
-        carriers = {landmark["segment"] for landmark in clusters["landmarks"].values()}
-        if not carriers <= set(clusters["segments"]):
-            raise StudyError(
-                f"{path}: 01_preprocess.clusters.landmarks names segments without markers: "
-                f"{sorted(carriers - set(clusters['segments']))}. Add them to `segments`."
-            )
+        _check_clusters(path, **clusters)
+
+
+def _check_clusters(path, *, segments, landmarks, **_):
+    """Check that regressions give hip joints alone, and that every landmark's segment has markers."""
+    wrong = [name for name, landmark in landmarks.items() if landmark["regression"] and not name.endswith("_hip")]
+    if wrong:
+        raise StudyError(
+            f"{path}: a regression gives a hip joint centre; found one for {', '.join(wrong)}. "
+            "Name the markers of the static trial instead."
+        )
+    missing = sorted({landmark["segment"] for landmark in landmarks.values()} - set(segments))
+    if missing:
+        raise StudyError(
+            f"{path}: 01_preprocess.clusters.landmarks names segments without markers: {missing}. "
+            "Add them to `segments`."
+        )

@@ -1,6 +1,7 @@
 """What a result depends on: the program's own source, the raw recordings, seed, study file, commit, versions.
 
-Whoever keeps something between runs names it by `hash_code`, so that another program never takes it for its own.
+In: a folder of recordings, a Study. Out: hashes, and a record of facts. Anything kept between runs is named by
+`hash_code`, so that a changed program never reuses it.
 """
 
 import hashlib
@@ -11,42 +12,28 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]  # the one place that says where the package lies
 ROOT = PACKAGE.parent  # the project: params/, notebooks/, course/, reports/
-PACKAGES = [
-    "grfkit",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "statsmodels",
-    "torch",
-    "optuna",
-    "spm1d",
-    "ezc3d",
-    "matplotlib",
-    "papermill",
-    "nbconvert",
-]
+PACKAGES = """grfkit numpy scipy pandas scikit-learn statsmodels torch optuna spm1d ezc3d matplotlib papermill
+nbconvert""".split()
 
 
 def hash_code(*parts, package=PACKAGE):
-    """Return the SHA-256 over the source of the whole package, or of the `parts` of it that are named ("estimators", "model.py").
+    """Return the SHA-256 over the source of the whole package, or of some `parts` of it ("estimators", "model.py").
 
-    A part is a room with all that is in it, or a module. Sources are read as text: line ends differ between systems.
-    Raises ValueError where a part does not exist, so that a module that moves cannot drop out.
+    A part is a module, or a room with all modules in it. Sources are read as text, because line ends differ between
+    systems. Raises ValueError if a part does not exist, so that a module that moves cannot drop out.
     """
+    sources = {
+        path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)
+    }
     total = hashlib.sha256()
-    for name, path in sorted(
-        {
-            path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)
-        }.items()
-    ):
+    for name, path in sorted(sources.items()):
         total.update(f"{name}\0{path.read_text(encoding='utf-8')}\0".encode())
     return total.hexdigest()
 
 
 def _sources(part):
     """List the modules of a room, or the one module."""
-    found = sorted(part.rglob("*.py")) if part.is_dir() else [part] * part.is_file()
+    found = list(part.rglob("*.py")) if part.is_dir() else [part] * part.is_file()
     if not found:
         raise ValueError(
             f"A fingerprint covers rooms or modules of the package; {part.name} is none. Correct its name in the code."
@@ -55,15 +42,11 @@ def _sources(part):
 
 
 def hash_data(folder, *tables):
-    """Return the SHA-256 over names and contents of all C3D files of a folder and the tables beside them, None if it has none.
+    """Return the SHA-256 over names and contents of a folder's C3D files, its tables and further `tables` (paths).
 
-    `tables` are paths of further tables.
+    Returns None if the folder has neither recordings nor tables.
     """
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() == ".c3d" or path.suffix == ".csv" and path.parent == folder
-    ]
+    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d"] + list(folder.glob("*.csv"))
     total = hashlib.sha256()
     named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
     for name, path in sorted(named):

@@ -1,26 +1,27 @@
-"""Read and check a recipe: which estimator, from which inputs, trained on what. A few lines of YAML in params/recipes/.
+"""Read and check a recipe: which estimator, from which inputs, trained on which stances.
 
-What a recipe does not say is as in the paper. A recipe holds nothing that was fitted; ranges of hyper-parameters are searched on
-training runners alone.
+In: a few lines of YAML in params/recipes/. Out: a Recipe. Every key that a recipe leaves out is as in the paper.
+A recipe holds nothing fitted: hyper-parameters are searched within its ranges, on training runners alone.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
-import yaml
-from pydantic import Field
+from pydantic import NonNegativeFloat
 
-from grfkit.study.schema import Count, Positive, Section, StudyError, explain, span
+from grfkit.study.file import read_yaml
+from grfkit.study.schema import Count, Positive, Section, check, span
 
 KINDS = ("positions", "velocities", "accelerations", "times")
 
 
 class Kernel(Section):
-    """The hyper-parameters of kernel ridge regression: how many are tried and averaged, and between which limits.
+    """The hyper-parameters of kernel ridge regression: how many sets are tried and averaged, and between which limits.
 
-    A scale is the difference between two stances, root mean square over points and moments, that counts as far apart; `noise`
-    is the ridge; `edges` weighs the padding before touchdown and after toe-off against stance.
+    A scale (positions_m, ...) is the difference between two stances, root mean square over points and moments, that
+    counts as far apart. `noise` is the ridge. `edges` weighs the padding before touchdown and after toe-off against
+    stance.
     """
 
     shape: Literal["gaussian", "linear"]
@@ -31,7 +32,7 @@ class Kernel(Section):
     accelerations_m_s2: span(Positive)
     times_s: span(Positive)
     noise: span(Positive)
-    edges: span(Annotated[float, Field(ge=0)])
+    edges: span(NonNegativeFloat)
 
     @pydantic.model_validator(mode="after")
     def _enough(self):
@@ -41,7 +42,7 @@ class Kernel(Section):
 
 
 class Recipe(Section):
-    """One way from points to forces; `name` is the file's."""
+    """One way from points to forces. `name` is the name of its file."""
 
     name: str
     about: str
@@ -67,18 +68,9 @@ class Recipe(Section):
 
 
 def load(path):
-    """Read a recipe file and check it; returns a Recipe. Raises StudyError where it is missing or breaks the schema."""
+    """Read a recipe file and check it; returns a Recipe. Raises StudyError if it is missing or breaks the schema."""
     path = Path(path)
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml"))) or "none"
-        raise StudyError(f"A recipe is a YAML file in params/recipes/; {path} does not exist. Recipes there: {known}.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Recipe.model_validate({"name": path.stem, **content})
-    except pydantic.ValidationError as error:
-        raise StudyError(explain(path, error, Recipe)) from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise StudyError(f"A recipe is a YAML file of keys and values; {path} cannot be read: {error}") from None
+    return check(path, {"name": path.stem, **read_yaml(path, "recipe")}, Recipe)
 
 
 def load_all(folder, names):
@@ -87,7 +79,7 @@ def load_all(folder, names):
 
 
 def needs(recipe):
-    """Say what a recipe takes that only a plate gives today: a list of words, empty where points alone are enough."""
+    """List in words what a recipe needs from a force plate."""
     words = ["touchdown and toe-off"]
     if "times" in recipe.inputs or recipe.balance or recipe.estimator in ("two_mass", "sine"):
         words.append("flight time")

@@ -1,24 +1,31 @@
-"""The sections of a study file: which keys each must hold, of which type and within which limits.
+"""The sections of a study file: which keys each one holds, of which type and within which limits.
 
-In: the content of a YAML file. Out: pydantic models that take it or refuse it. Reading is strict: an unknown key, a missing key
-or a wrong type is an error, and `explain` names the key, what was found and what is allowed.
+In: the content of a YAML file. Out: a checked pydantic model. Checking is strict: an unknown key, a missing key or a
+wrong type is an error that names the key, what was found and what is allowed. params/virtual.yaml says beside each key
+what it means.
 """
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import pydantic
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
+
+BLANK = "?"  # what `make new-study` writes where only a person knows the value
+TABLES = (
+    "trials.csv",
+    "rbds",
+)  # the data folder's own table, and the one made from the public set's; else a file's name
 
 
 class StudyError(ValueError):
-    """What was typed breaks a rule; the message says which, what was found and what to do."""
+    """A typed file breaks a rule; the message says which rule, what was found and what to do."""
 
 
 class Section(pydantic.BaseModel):
-    """A section of the study file: every key must be known, present and of its type."""
+    """A section of a file: every key must be known, present and of its type. Its values do not change."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 Axis = Literal["+x", "-x", "+y", "-y", "+z", "-z"]
@@ -27,13 +34,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 VLR = Literal["touchdown_to_13", "20_to_80", "first_25_ms"]
-
-
-BLANK = "?"  # what `make new-study` writes where only a person can know
-TABLES = (
-    "trials.csv",
-    "rbds",
-)  # the table of the data folder, and the one derived from the public set's; else a file beside the study
+T = TypeVar("T")
+Some = Annotated[list[T], Field(min_length=1)]
 
 
 def _table(name):
@@ -51,7 +53,7 @@ def _ordered(limits):
 
 
 def span(kind):
-    """Give the type of two limits [lower, upper] of a kind of number."""
+    """Return the type of two limits [lower, upper] of a kind of number."""
     return Annotated[list[kind], Field(min_length=2, max_length=2), pydantic.AfterValidator(_ordered)]
 
 
@@ -69,11 +71,11 @@ class Laboratory(Section):
     trials: Count
     camera_hz: Count
     plate_hz: Count
-    joint_bias_m: Annotated[float, Field(ge=0)]
-    joint_jitter_m: Annotated[float, Field(ge=0)]
+    joint_bias_m: NonNegativeFloat
+    joint_jitter_m: NonNegativeFloat
     camera_cutoff_hz: Positive
-    plate_noise_n: Annotated[float, Field(ge=0)]
-    plate_drift_n: Annotated[float, Field(ge=0)]
+    plate_noise_n: NonNegativeFloat
+    plate_drift_n: NonNegativeFloat
     crosstalk: Annotated[float, Field(ge=0, lt=1)]
     wrong_person_trials: NotNegative
     missed_plate_steps: NotNegative
@@ -87,12 +89,12 @@ class Laboratory(Section):
 class Fetch(Section):
     url: Annotated[str, Field(pattern=r"^https?://")]
     sums: str
-    tables: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    tables: dict[str, Some[str]] = {}
 
 
 class Landmark(Section):
     segment: str
-    markers: Annotated[list[str], Field(min_length=1)] | None = None
+    markers: Some[str] | None = None
     regression: Literal["harrington2007", "bell1990"] | None = None
 
     @pydantic.model_validator(mode="after")
@@ -128,7 +130,7 @@ class Checks(Section):
     max_speed_m_s: Positive
     segment_change: Share
     foot_distance_m: Positive
-    beyond_plate_m: Annotated[float, Field(ge=0)]
+    beyond_plate_m: NonNegativeFloat
     other_foot_m: Positive
 
 
@@ -136,9 +138,9 @@ class Preprocess(Section):
     table: Annotated[str, pydantic.AfterValidator(_table)]
     forward: Axis | Literal["found"]
     up: Axis
-    plates: Annotated[list[Count], Field(min_length=1)] | None
+    plates: Some[Count] | None
     treadmill: bool
-    points: dict[str, str | Annotated[list[str], Field(min_length=1)]] | None
+    points: dict[str, str | Some[str]] | None
     theia: bool
     clusters: Clusters | None
     speed_m_s: span(Positive)
@@ -165,7 +167,7 @@ class Search(Section):
     units: span(Count)
     dropout: span(Annotated[float, Field(ge=0, lt=1)])
     learning_rate: span(Positive)
-    batch_size: Annotated[list[Count], Field(min_length=1)]
+    batch_size: Some[Count]
 
 
 class Train(Section):
@@ -192,12 +194,12 @@ class Network(Section):
 
 
 class Generalisation(Section):
-    compared: Annotated[list[str], Field(min_length=1)]
+    compared: Some[str]
     ensemble: list[str]
     frames_per_step: Count
     network: Network
     examined: str
-    training_runners: Annotated[list[Count], Field(min_length=1)]
+    training_runners: Some[Count]
     draws: Count
     vlr: VLR
 
@@ -233,14 +235,21 @@ class Scales(Section):
     positions_m: Positive
     velocities_m_s: Positive
     accelerations_m_s2: Positive
+
+
+class DetectorScales(Scales):
     noise: Positive
 
 
+class StreamScales(Scales):
+    recency_s: Positive
+
+
 class Degraded(Section):
-    noise: Annotated[list[Positive], Field(min_length=1)]
-    bias: Annotated[list[Positive], Field(min_length=1)]
-    rate: Annotated[list[Positive], Field(min_length=1)]
-    missing: Annotated[list[Share], Field(min_length=1)]
+    noise: Some[Positive]
+    bias: Some[Positive]
+    rate: Some[Positive]
+    missing: Some[Share]
 
 
 class About(Section):
@@ -253,7 +262,7 @@ class InTheField(Section):
     examined: str
     points_cutoff_hz: Positive | None
     other_cutoffs_hz: Annotated[list[Positive], Field(max_length=2)]
-    detector: Scales
+    detector: DetectorScales
     every: Count
     level: Share
     degraded: Degraded
@@ -262,20 +271,13 @@ class InTheField(Section):
     about: About
 
 
-class KernelScales(Section):
-    positions_m: Positive
-    velocities_m_s: Positive
-    accelerations_m_s2: Positive
-    recency_s: Positive
-
-
 class Streaming(Section):
     window_s: Positive
     nodes: Annotated[int, Field(ge=2)]
     knots: Annotated[int, Field(ge=2)]
     cutoff_hz: Positive
-    lags_s: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
-    scales: KernelScales
+    lags_s: Some[NonNegativeFloat]
+    scales: StreamScales
     features: Count
     noise: Positive
     every: Count
@@ -305,26 +307,28 @@ class StudyFile(Section):
     moments: Nothing = Field(alias="13_moments")
 
 
-def explain(path, error, model):
-    """Say each rule of a schema that a file broke, in one line each: key, what was found, what is allowed."""
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        found, kind = item["input"], item["type"]
-        if kind == "extra_forbidden":
-            lines.append(f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1], model))}.")
-        elif kind == "missing":
-            lines.append(f"  {key}: missing. Add it; params/virtual.yaml shows an example.")
-        else:
-            hint = ""
-            if isinstance(found, str) and _is_number(found):
-                hint = " YAML read it as text: write 1e-3 as 1.0e-3, and no quotes."
-            lines.append(f"  {key}: found {found!r}; {item['msg'][0].lower()}{item['msg'][1:]}.{hint}")
-    return f"{path} breaks {len(lines)} rule(s):\n" + "\n".join(lines)
+def check(path, content, model):
+    """Return the content of a file as a Section `model`. Raises StudyError with one line for each broken rule."""
+    try:
+        return model.model_validate(content)
+    except pydantic.ValidationError as error:
+        lines = [_broken_rule(item, model) for item in error.errors()]
+        raise StudyError("\n".join([f"{path} breaks {len(lines)} rule(s):", *lines])) from None
+
+
+def _broken_rule(item, model):
+    """Say of one of pydantic's errors which key it is about, what was found and what is allowed."""
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1], model))}."
+    if item["type"] == "missing":
+        return f"  {key}: missing. Add it; params/virtual.yaml shows an example."
+    hint = " YAML read it as text: write 1e-3 as 1.0e-3, and no quotes." if _is_number(item["input"]) else ""
+    return f"  {key}: found {item['input']!r}; {item['msg'][0].lower()}{item['msg'][1:]}.{hint}"
 
 
 def _keys(location, model):
-    """List the keys that the section at `location` of a file of this schema may hold."""
+    """List the keys that the section at a location of a model may hold."""
     for part in location:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         if part not in fields:  # the name of a landmark or of a segment: the section is that of the value
@@ -334,9 +338,9 @@ def _keys(location, model):
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _is_number(text):
+def _is_number(value):
+    """Say whether a value is a text that reads as a number."""
     try:
-        float(text)
+        return isinstance(value, str) and float(value) is not None
     except ValueError:
         return False
-    return True

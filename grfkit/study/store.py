@@ -1,12 +1,13 @@
 """What one notebook leaves for the next: results/NN_name/ with tables, figures and the model.
 
-Everything is written under a temporary name and renamed, so that nobody reads half a file.
+In: tables, settings, figures, weights or text. Out: files that are whole. Every file is written under a temporary name
+and then renamed, so that nobody reads half of one.
 """
 
 import json
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reas
 
 
 def path(results, name):
-    """Give the path of a result such as "01_preprocess/stances.csv"; raises ValueError where it is not there yet."""
+    """Return the path of a result such as "01_preprocess/stances.csv". Raises ValueError if there is none yet."""
     found = Path(results) / name
     if not found.is_file():
         raise ValueError(
@@ -32,7 +33,7 @@ def path(results, name):
 def read(results, name, *, columns=None, filters=None):
     """Read a table (.csv, .parquet) or settings (.yaml, .json) that an earlier notebook saved.
 
-    Of a .parquet `columns` and the rows that `filters` [(column, "==", value)] name may be read alone.
+    `columns` and `filters` [(column, "==", value)] choose columns and rows of a .parquet.
     """
     found = path(results, name)
     match found.suffix:
@@ -56,41 +57,72 @@ def read(results, name, *, columns=None, filters=None):
 
 def save(results, name, content):
     """Save a table (.csv, .parquet), settings (.yaml, .json), a figure (.png, .svg) or weights (.safetensors)."""
-    target, temporary = _names(results, name)
-    match target.suffix:
-        case ".parquet":
-            content.to_parquet(temporary, index=False)
-        case ".csv":
-            content.to_csv(temporary, index=False, lineterminator="\n")
-        case ".yaml":
-            temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        case ".json":
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        case ".png" | ".svg":
-            content.savefig(
-                temporary, dpi=200, bbox_inches="tight", metadata={"Date": None} if target.suffix == ".svg" else None
-            )
-        case ".safetensors":
-            weights(temporary, content)
-        case other:
-            raise ValueError(f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}.")
-    os.replace(temporary, target)
+    with _replacing(Path(results) / name) as temporary:
+        match temporary.suffix:
+            case ".parquet":
+                content.to_parquet(temporary, index=False)
+            case ".csv":
+                content.to_csv(temporary, index=False, lineterminator="\n")
+            case ".yaml":
+                temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            case ".json":
+                temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            case ".png" | ".svg" as kind:
+                no_date = {"Date": None} if kind == ".svg" else None
+                content.savefig(temporary, dpi=200, bbox_inches="tight", metadata=no_date)
+            case ".safetensors":
+                weights(temporary, content)
+            case other:
+                raise ValueError(
+                    f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}."
+                )
 
 
 def write_text(path, text):
-    """Write a text file under a temporary name, then rename it: nobody reads half of it. Returns its path."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two processes may be at it
-    try:
+    """Write a text file. Two processes may write the same one at the same time. Returns its path."""
+    with _replacing(path, by=f"{os.getpid()}-") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
 @contextmanager
+def growing(results, name):
+    """Yield a function that appends rows to a new .parquet: each call writes a table (N, columns) as one row group.
+
+    No table stays in memory. The file appears when the block ends; if the block raises, an older file stays as it was.
+    """
+    with _replacing(Path(results) / name) as temporary, ExitStack() as stack:
+        writer = None
+
+        def append(table):
+            nonlocal writer
+            rows = pyarrow.Table.from_pandas(table, preserve_index=False)
+            if writer is None:  # no dictionaries, because measured values hardly repeat
+                new = pyarrow.parquet.ParquetWriter(temporary, rows.schema, use_dictionary=False)
+                writer = stack.enter_context(new)
+            writer.write_table(rows)
+
+        yield append
+
+
+@contextmanager
+def _replacing(target, *, by=""):
+    """Yield a temporary path. The file written there replaces `target` if the block ends without an error.
+
+    `by` names the writer if there may be several.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"~{by}{target.name}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
 def new_folder(target):
-    """Yield a new folder to write to, which takes the place of `target` where the block ends without an error: all of it, or nothing."""
+    """Yield a new folder. It replaces `target` if the block ends without an error; else `target` stays as it was."""
     target = Path(target).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"~{target.name}-", dir=target.parent) as aside:
@@ -108,46 +140,11 @@ def new_folder(target):
 
 
 def weights(path, arrays):
-    """Write arrays {name: array} as .safetensors, for whoever may read what else is written here: safetensors 0.8 lets its owner alone."""
+    """Write arrays {name: array} as .safetensors, readable for everyone who may read the folder's other files."""
     from safetensors.numpy import save_file
 
     path.touch()
-    mode = path.stat().st_mode
-    save_file(
-        {name: np.asarray(array, order="C") for name, array in arrays.items()}, path
-    )  # it writes memory as it lies
+    mode = path.stat().st_mode  # safetensors 0.8 makes files that only their owner may read
+    in_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # it writes memory as it lies
+    save_file(in_order, path)
     path.chmod(mode)
-
-
-@contextmanager
-def growing(results, name):
-    """Give a function that adds rows to a .parquet: a table (N, columns) each time, which becomes a row group and is then forgotten.
-
-    The file is there when the block ends, and is as it was before where it raises.
-    """
-    target, temporary = _names(results, name)
-    writer = None
-
-    def append(table):
-        nonlocal writer
-        rows = pyarrow.Table.from_pandas(table, preserve_index=False)
-        writer = writer or pyarrow.parquet.ParquetWriter(
-            temporary, rows.schema, use_dictionary=False
-        )  # measured values hardly repeat
-        writer.write_table(rows)
-
-    try:
-        yield append
-        writer.close()
-        os.replace(temporary, target)
-    finally:
-        if writer:
-            writer.close()
-        temporary.unlink(missing_ok=True)
-
-
-def _names(results, name):
-    """Make the folder of a result; returns its path and the name under which it is written until it is whole."""
-    target = Path(results) / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target, target.with_name(f"~{target.name}")

@@ -1,7 +1,8 @@
 """The body of a virtual runner: feet planted and swung, two-segment legs, and a pelvis that makes the segments add up.
 
-Given the path of the centre of mass and the timing of steps, this places the 11 points and the seven segments so that
-the mass-weighted sum of the segments is the centre of mass to rounding. Axes AP, ML, V; m, s, kg, radians inside.
+In: the path of the centre of mass and the timing of the virtual steps. Out: the 11 points and the seven segments, so
+that the mass-weighted sum of the segments is the centre of mass to rounding. Axes AP, ML, V; m, s, kg, radians
+inside.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.interpolate import make_interp_spline
 
 from grfkit.points import SEGMENTS
 
-# shares of height: thigh, shank, foot and ankle after Winter 2009; the others are our choice (ankle_on: before the heel)
+# shares of height: thigh, shank, foot, ankle after Winter 2009; the others are our choice (ankle_on: before the heel)
 BODY = {
     "thigh": 0.245,
     "shank": 0.246,
@@ -24,7 +25,7 @@ SOLE = 0.025  # m, heel and toe points above the ground
 EXTENSION = 0.990  # longest hip-ankle distance over thigh + shank: our choice, some 16 degrees of knee flexion
 GIVE = 0.01  # m, by which spine and arms let the trunk's centre sink in the middle of a contact: our choice
 SETTLE_SHARE = 0.6  # of the lower limb's speed at touchdown is the heel's: our choice
-# share of swing; ankle before the centre of mass and above the ground (shares of height); foot pitch (degrees): our choice
+# our choice: share of swing; ankle before the centre of mass and above the ground (shares of height); pitch (degrees)
 SWING = np.array(
     [
         (0.16, -0.290, 0.157, -80),
@@ -37,17 +38,17 @@ SWING = np.array(
 
 
 def segment_masses(runner):
-    """Give the masses (7,) kg: trunk with head and arms; left thigh, shank, foot; right ones."""
+    """Return the masses (7,) kg: trunk with head and arms; left thigh, shank, foot; right ones."""
     leg = [SEGMENTS[runner.sex][name][0] for name in ("thigh", "shank", "foot")]
     return runner.mass_kg * np.array([1 - 2 * sum(leg), *leg, *leg])
 
 
 class Foot:
-    """One foot of a trial: a rigid piece whose state is the heel's position and the pitch (toes up positive)."""
+    """One foot of a trial: a rigid piece. Its state (4,) is the heel's position and the pitch (toes up positive)."""
 
-    def __init__(self, runner, steps, side, heels, rate_hz):
-        """heels (STEPS, 2) m: where the heel is planted, for every step."""
-        self.steps, self.rate_hz, self.heels, self.height = steps, rate_hz, heels, runner.height_m
+    def __init__(self, runner, steps, side, heels):
+        """Take a Runner, motion.Steps, a side (0 left, 1 right) and where the heel is planted, (STEPS, 2) m."""
+        self.steps, self.rate_hz, self.heels, self.height = steps, steps.rate_hz, heels, runner.height_m
         self.length, self.outward = BODY["foot"] * runner.height_m, 1 - 2 * side
         self.mine = np.flatnonzero(steps.side == side)
         yaw = np.radians(steps.own["toe_out"][self.mine[0]]) * self.outward
@@ -55,14 +56,13 @@ class Foot:
         self.ankle_at = np.array([BODY["ankle_on"] + 0.005, BODY["ankle"]]) * runner.height_m
 
     def frames(self, step):
-        """Give touchdown, heel settled, foot flat, heel off and toe off of a step, in frames (not whole)."""
-        start, count = self.steps.touchdown[step], self.steps.frames[step]
-        own = {name: value[step] for name, value in self.steps.own.items()}
+        """Return touchdown, heel settled, foot flat, heel off and toe off of a step, in frames (not whole)."""
+        start, count, own = self.steps.touchdown[step], self.steps.frames[step], self.steps.numbers(step)
         return start + np.array([0, own["limb_time"] * self.rate_hz, 0.24 * count, own["heel_off"] * count, count])
 
     def landing(self, step):
-        """Give the state (4,) and its rate (4,) per second at touchdown: heel (3) and pitch."""
-        own = {name: value[step] for name, value in self.steps.own.items()}
+        """Return the state (4,) and its rate (4,) per second at touchdown."""
+        own = self.steps.numbers(step)
         down = SETTLE_SHARE * own["limb_speed"]
         speed = down * np.array([own["slide_ahead"], -own["slide_in"] * self.outward, -1])
         _, settled, flat, _, _ = self.frames(step) - self.steps.touchdown[step]
@@ -71,9 +71,9 @@ class Foot:
         return np.array([*heel, pitch]), np.array([*speed, -1.6 * pitch / seconds])
 
     def stance(self, step, frame):
-        """Give states (T, 4) at frames in a step's contact: settling on the heel, flat, then turning about the toe."""
+        """Return states (T, 4) at frames of a contact: the foot settles, is flat, then turns about the toe."""
         start, settled, flat, off, end = self.frames(step)
-        own = {name: value[step] for name, value in self.steps.own.items()}
+        own = self.steps.numbers(step)
         landed = np.clip((frame - start) / (settled - start), 0, 1)[:, None]
         speed = self.landing(step)[1][:3]
         at_rest = np.array([*self.heels[step], SOLE])
@@ -87,11 +87,11 @@ class Foot:
         return np.column_stack([np.where(rise[:, None] > 0, turned, heel), pitch + lift])
 
     def along(self, pitch):
-        """Give unit vectors (T, 3) from heel to toe."""
+        """Return unit vectors (T, 3) from heel to toe."""
         return np.cos(pitch)[:, None] * self.ahead + np.sin(pitch)[:, None] * np.array([0, 0, 1])
 
     def leaving(self, step):
-        """Give the state at toe-off and its first and second rates: three of (4,)."""
+        """Return the state at toe-off and its first and second rates, (4,) each."""
         start, _, _, off, end = self.frames(step)
         frame = np.array([end])
         seconds, angle = (end - off) / self.rate_hz, -np.radians(self.steps.own["toe_off"][step])
@@ -105,7 +105,7 @@ class Foot:
         )
 
     def swing(self, step, after, frame, com):
-        """Give states (T, 4) at frames between a step's toe-off and the foot's next touchdown: one quintic spline (C4)."""
+        """Return states (T, 4) at frames between toe-off and the next touchdown: one quintic spline (C4)."""
         end = self.frames(step)[4]
         start = self.steps.touchdown[after]
         when = end + SWING[:, 0] * (start - end)
@@ -128,18 +128,18 @@ class Foot:
         return spline(frame / self.rate_hz)
 
     def midway(self, step, after, share):
-        """Give the ankle's lateral path in swing: from one print to the next, our choice: a little inward half-way."""
+        """Return the ankle's lateral path (T,) m in swing: from one print to the next, a little inward (our choice)."""
         start, end = self.heels[step][1], self.heels[after][1]
         return start + (end - start) * share - 0.015 * self.outward * np.sin(np.pi * share)
 
     def to_ankle(self, pitch):
-        """Give the vectors (T, 3) from heel to ankle."""
+        """Return the vectors (T, 3) m from heel to ankle."""
         along = self.along(pitch)
         above = -np.sin(pitch)[:, None] * self.ahead + np.cos(pitch)[:, None] * np.array([0, 0, 1])
         return self.ankle_at[0] * along + self.ankle_at[1] * above
 
     def path(self, frame, com):
-        """Give ankle, heel and toe (T, 3) m at increasing whole frames, and whether heel and toe are at rest (T, 2)."""
+        """Return ankle, heel and toe (T, 3) m at increasing whole frames, and whether heel and toe rest (T, 2)."""
         state, planted = np.full((len(frame), 4), np.nan), np.zeros((len(frame), 2), bool)
         for step, after in zip(self.mine, [*self.mine[1:], None]):
             start, settled, flat, off, end = self.frames(step)
@@ -154,10 +154,13 @@ class Foot:
 
 
 class Body:
-    """Legs and trunk over given feet (2, T, 3 points, 3): from the pelvis to segments and their sum."""
+    """Legs and trunk over given feet."""
 
     def __init__(self, runner, steps, feet, phase):
-        """phase (T,) radians is a multiple of 2 pi in the middle of left contacts, of pi in the middle of right ones."""
+        """Take ankle, heel and toe of the feet (2, T, 3 points, 3) m and the phase of running (T,) radians.
+
+        The phase is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones.
+        """
         self.ankle, self.heel, self.toe = feet[:, :, 0], feet[:, :, 1], feet[:, :, 2]
         self.thigh, self.shank = BODY["thigh"] * runner.height_m, BODY["shank"] * runner.height_m
         self.share = segment_masses(runner) / runner.mass_kg
@@ -174,7 +177,7 @@ class Body:
         self.knee_ahead = np.array([[np.cos(out), sign * np.sin(out), 0] for sign in (1, -1)])[:, None]
 
     def joints(self, pelvis):
-        """Give hips and knees (2, T, 3) m for pelvis centres (T, 3) m by inverse kinematics; knees bend forward."""
+        """Return hips and knees (2, T, 3) m for pelvis centres (T, 3) m by inverse kinematics; knees bend forward."""
         hip = pelvis + self.hip_from_pelvis
         reach = self.ankle - hip
         length = np.linalg.norm(reach, axis=-1, keepdims=True)
@@ -185,7 +188,7 @@ class Body:
         return hip, hip + along * down + np.sqrt(np.maximum(self.thigh**2 - along**2, 0)) * ahead
 
     def segments(self, pelvis):
-        """Give the centres (T, 7, 3) m of the segments."""
+        """Return the centres of mass (T, 7, 3) m of the segments."""
         hip, knee = self.joints(pelvis)
         thigh, shank, foot = (
             start + at * (end - start)
@@ -195,9 +198,9 @@ class Body:
         return np.stack([pelvis + self.trunk_from_pelvis, *legs], axis=1)
 
     def solve(self, com, *, rounds, start=None):
-        """Find pelvis centres (T, 3) m whose segments' mass-weighted sum is com (T, 3) m.
+        """Find the pelvis centres (T, 3) m for which the mass-weighted sum of the segments is com (T, 3) m.
 
-        Plain iteration: the sum follows the pelvis by some 0.8, so that each round leaves about a tenth of the error.
+        The sum moves by some 0.84 of what the pelvis moves, so that each round leaves about a tenth of the error.
         """
         pelvis = com - self.trunk_from_pelvis / 2 if start is None else start
         for _ in range(rounds):
@@ -205,12 +208,12 @@ class Body:
         return pelvis
 
     def extension(self, pelvis):
-        """Give the largest hip-ankle distance over the leg's length."""
+        """Return the largest hip-ankle distance over the leg's length."""
         hip = pelvis + self.hip_from_pelvis
         return np.linalg.norm(self.ankle - hip, axis=-1).max() / (self.thigh + self.shank)
 
     def points(self, pelvis):
-        """Give the 11 points (T, 11, 3) m."""
+        """Return the 11 points (T, 11, 3) m."""
         hip, knee = self.joints(pelvis)
         legs = [part[side] for side in (0, 1) for part in (hip, knee, self.ankle, self.heel, self.toe)]
         return np.stack([pelvis, *legs], axis=1)

@@ -1,10 +1,13 @@
-"""What the virtual laboratory adds to a motion: cameras, plates, planted faults, and the C3D file.
+"""What records a virtual runner: cameras, force plates and the C3D file.
 
-Laboratory axes: X forward, Y to the runner's left, Z up. Three force plates of 0.9 m along X and 0.6 m along Y lie end to
-end from X = 0. They are written as C3D type 3 (eight raw channels a plate, Kistler): plate axes are x = Y, y = X, z = -Z
-(down), and the channels hold the force on the runner, so that `ezc3d` reads the vertical force back positive, as it does
-from recordings of QTM.
+In: a motion.Motion. Out: points with the cameras' errors, raw channels of the plates, a C3D file.
+
+Laboratory axes: X forward, Y to the runner's left, Z up. Three force plates, 0.9 m along X and 0.6 m along Y, lie end
+to end from X = 0. The file says C3D type 3 (Kistler: eight raw channels a plate). Plate axes are x = Y, y = X, z = -Z
+(down). The channels hold the force on the runner: `ezc3d` then reads a positive vertical force, as from files of QTM.
 """
+
+from dataclasses import dataclass
 
 import ezc3d
 import numpy as np
@@ -29,13 +32,57 @@ CHANNELS[:2, 5] = np.array([-1, 1]) / (4 * SENSOR_Y)
 CHANNELS[2:4, 5] = np.array([1, -1]) / (4 * SENSOR_X)
 
 
-def plate_loads(force, centre):
-    """Split the force under the feet (F, T, 3; N), at centres (F, T, 3; m), over the plates -> (PLATES, T, 6) N and N m.
+@dataclass(frozen=True)
+class Cameras:
+    """Markerless cameras: constant bias (P, 3) m, white jitter (SD of a component), zero-lag low-pass of order 4."""
 
-    Returns force and moment about the laboratory's origin. A foot within FOOT_HALF_WIDTH of a long edge loads the plate
-    with the part of its width that lies inside, at the middle of that part; off the plates it loads none.
+    rate_hz: int
+    bias_m: np.ndarray
+    jitter_m: float
+    cutoff_hz: float
+
+    def film(self, points, rng):
+        """Return points (T, P, 3) m as these cameras track them."""
+        tracked = points + self.bias_m + self.jitter_m * rng.standard_normal(points.shape)
+        b, a = signal.butter(2, self.cutoff_hz, fs=self.rate_hz)
+        return signal.filtfilt(b, a, tracked, axis=0)
+
+
+@dataclass(frozen=True)
+class Plates:
+    """The amplifiers of the force plates: white noise, drift and crosstalk.
+
+    noise_n is the SD of a plate's vertical force, drift_n the largest offset of it, mixing (8, 8) the crosstalk between
+    the raw channels of a plate.
     """
-    x, y = centre[..., 0], centre[..., 1]
+
+    rate_hz: int
+    noise_n: float
+    drift_n: float
+    mixing: np.ndarray
+
+    def disturb(self, channels, rng):
+        """Return raw channels (8 * PLATES, T) N with crosstalk, drift and noise.
+
+        Our choice of drift, new for each channel: an offset, a straight line (quartz leaks) and a slow wave.
+        """
+        count, frames = channels.shape
+        mixed = (self.mixing @ channels.reshape(PLATES, 8, frames)).reshape(count, frames)
+        time = np.arange(frames) / self.rate_hz
+        start, slope, wave, phase = rng.uniform(-1, 1, (4, count, 1))
+        shape = start + slope * time / time[-1] + wave * np.sin(2 * np.pi * 0.3 * time + np.pi * phase)
+        noise = self.noise_n / 2 * rng.standard_normal(channels.shape)  # four channels add up
+        return mixed + self.drift_n / 12 * shape + noise
+
+
+def plate_loads(force, cop):
+    """Split the force under the feet (F, T, 3; N), at centres of pressure (F, T, 3; m), over the plates.
+
+    Returns force and moment about the laboratory's origin, (PLATES, T, 6) N and N m. A foot within FOOT_HALF_WIDTH of a
+    long edge loads the plate with the part of its width that lies inside, at the middle of that part. A foot off the
+    plates loads none.
+    """
+    x, y = cop[..., 0], cop[..., 1]
     low = np.clip(y - FOOT_HALF_WIDTH, 0, PLATE_WIDTH)
     high = np.clip(y + FOOT_HALF_WIDTH, 0, PLATE_WIDTH)
     seen = force * ((high - low) / (2 * FOOT_HALF_WIDTH))[..., None]
@@ -46,14 +93,14 @@ def plate_loads(force, centre):
 
 
 def hold_force(loads, toeoff, held_n):
-    """Let the plate of the contact that ends at frame `toeoff` go on reading a vertical force: changes loads (PLATES, T, 6)."""
+    """Add a vertical force to loads (PLATES, T, 6) in place, from toe-off on, on the plate of that contact."""
     plate = int(np.argmax(loads[:, toeoff - 50 : toeoff, 2].sum(axis=1)))
     middle = np.array([(plate + 0.5) * PLATE_LENGTH, PLATE_WIDTH / 2, 0.0])
     loads[plate, toeoff:] += np.concatenate([[0, 0, held_n], np.cross(middle, [0, 0, held_n])])
 
 
 def place_on_plates(motion, rng):
-    """Choose the shift (3,) m by which the second and third contact lie on two plates, their neighbours on none."""
+    """Choose a shift (3,) m that puts the second and third contact on two plates, and their neighbours on none."""
     feet = np.array([_print(motion, contact) for contact in motion.contacts])  # (4, 2): heel and toe
     shifts = np.arange(0, PLATES * PLATE_LENGTH, 0.005) - feet[1, 0]
     heel, toe = (feet[:, end, None] + shifts for end in (0, 1))
@@ -66,7 +113,7 @@ def place_on_plates(motion, rng):
 
 
 def beside_plates(motion, shift, side, rng):
-    """Change a shift sideways, so that the foot of a side (0 left, 1 right) lands half or wholly beside the plates.
+    """Change a shift (3,) m so that the foot of a side (0 left, 1 right) lands half or wholly beside the plates.
 
     The other foot stays on them.
     """
@@ -78,7 +125,7 @@ def beside_plates(motion, shift, side, rng):
 
 
 def _print(motion, contact, axis=0):
-    """Give heel and toe (2,) m along an axis in the middle of a contact (side, touchdown, toe-off)."""
+    """Return heel and toe (2,) m along an axis in the middle of a contact (side, touchdown, toe-off)."""
     side, touchdown, toeoff = contact
     return motion.points[(touchdown + toeoff) // 2, [5 * side + 4, 5 * side + 5], axis]
 
@@ -94,35 +141,14 @@ def raw_channels(loads):
 
 
 def to_plate(vectors):
-    """Express laboratory vectors (T, 3) in plate axes (x = Y, y = X, z = -Z); its own inverse."""
+    """Turn laboratory vectors (T, 3) into plate axes (x = Y, y = X, z = -Z), or back."""
     return vectors[:, [1, 0, 2]] * [1, 1, -1]
-
-
-def disturb_channels(channels, rng, *, rate_hz, noise_n, drift_n, mixing):
-    """Add white noise, slow drift and crosstalk to raw channels (8 * PLATES, T; N).
-
-    noise_n is the SD of a plate's vertical force, drift_n the most that its offset gets to, mixing (8, 8) the crosstalk.
-    Our choice of drift: an offset, a straight line (quartz leaks) and a slow wave, another one for each channel.
-    """
-    count, frames = channels.shape
-    mixed = (mixing @ channels.reshape(PLATES, 8, frames)).reshape(count, frames)
-    time = np.arange(frames) / rate_hz
-    start, slope, wave, phase = rng.uniform(-1, 1, (4, count, 1))
-    drift = drift_n / 12 * (start + slope * time / time[-1] + wave * np.sin(2 * np.pi * 0.3 * time + np.pi * phase))
-    return mixed + drift + noise_n / 2 * rng.standard_normal(channels.shape)  # four channels add up
-
-
-def film(points, rng, *, rate_hz, bias_m, jitter_m, cutoff_hz):
-    """Track points (T, P, 3; m) as a markerless system: constant bias (P, 3), jitter, zero-lag low-pass of order 4."""
-    tracked = points + bias_m + jitter_m * rng.standard_normal(points.shape)
-    b, a = signal.butter(2, cutoff_hz, fs=rate_hz)
-    return signal.filtfilt(b, a, tracked, axis=0)
 
 
 def write_c3d(path, points, channels, *, camera_hz, plate_hz):
     """Write points (T, P, 3; m) and raw channels (8 * PLATES, T * plate_hz / camera_hz; N) to a C3D file.
 
-    A point is NaN where it is lost. A lost point is written with residual -1; `ezc3d` reads it back as NaN.
+    A lost point is NaN. The file gives it the residual -1, and `ezc3d` reads it back as NaN.
     """
     c3d = ezc3d.c3d()
     lost = np.isnan(points).any(axis=-1)
@@ -142,7 +168,7 @@ def write_c3d(path, points, channels, *, camera_hz, plate_hz):
 
 
 def _describe_plates(group):
-    """Fill the template's force-plate parameters; new ones (`add_parameter`) would not be read back."""
+    """Fill ezc3d's template of force-plate parameters, because it does not read new ones (`add_parameter`) back."""
     left, right = PLATE_WIDTH, 0.0
     corners = np.zeros((3, 4, PLATES))
     for plate in range(PLATES):

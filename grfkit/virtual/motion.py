@@ -1,8 +1,8 @@
-"""The physics of a virtual runner: forces of each step, the centre of mass they move, and the body over the feet.
+"""The physics of a virtual runner: the force of each virtual step, and the centre of mass that the forces move.
 
-The vertical force follows the two-mass model (Clark, Ryan & Weyand 2017, J Exp Biol 220:247); the impulse of a step
-balances gravity, flight is ballistic, braking and propulsion balance.
-Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
+In: a runners.Runner and a style. Out: a Motion. The vertical force follows the two-mass model (Clark, Ryan & Weyand
+2017, J Exp Biol 220:247). The impulse of a step balances gravity, flight is ballistic, and braking and propulsion
+balance. Axes: AP forward, ML to the runner's left, V up; m, s, N, kg.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from scipy.interpolate import CubicSpline
 from grfkit.points import GRAVITY
 from grfkit.virtual.body import BODY, EXTENSION, Body, Foot, segment_masses
 
-STEPS = 6  # simulated; the third and fourth are for the plates, the first and last only bound a swing
-LIMB_SHARE = 0.08  # of body mass, Clark 2017
+STEPS = 6  # virtual steps of a trial; the third and fourth are for the plates, the first and last only bound a swing
+LIMB_SHARE = 0.08  # of body mass, of the lower limb: Clark 2017
 COARSE = 6  # frames: the pelvis is found for these first
 ROUNDS = 13  # then for all, to rounding
 LEAN_OF_FORCE = 0.6  # ML impulse over that of a line from the foot to the middle of the path, a metre up: our choice
@@ -26,7 +26,7 @@ class Motion:
 
     rate_hz: int
     force: np.ndarray  # (F, T, 3) N, on the runner
-    centre: np.ndarray  # (F, T, 3) m, centre of pressure, held where it was in flight
+    cop: np.ndarray  # (F, T, 3) m, centre of pressure; in flight it stays where it was
     points: np.ndarray  # (T, 11, 3) m, in the order of grfkit.POINTS
     com: np.ndarray  # (T, 3) m, whole-body centre of mass
     segment_com: np.ndarray  # (T, 7, 3) m: trunk with head and arms; left thigh, shank, foot; right ones
@@ -35,65 +35,55 @@ class Motion:
     planted: np.ndarray  # (F, T, 2) bool: heel, toe at rest on the ground
 
     def moved(self, shift):
-        """Translate everything by a shift (3,) m."""
-        return replace(
-            self,
-            centre=self.centre + shift,
-            points=self.points + shift,
-            com=self.com + shift,
-            segment_com=self.segment_com + shift,
-        )
+        """Return the Motion translated by a shift (3,) m."""
+        return replace(self, **{name: getattr(self, name) + shift for name in ("cop", "points", "com", "segment_com")})
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The numbers of each of STEPS steps, (STEPS,), and their timing in frames."""
+    """The numbers of the virtual steps, (STEPS,) each, and their timing in frames."""
 
     side: np.ndarray  # 0 left, 1 right
     touchdown: np.ndarray
     frames: np.ndarray  # of contact
-    own: dict  # name -> (STEPS,)
+    own: dict  # name of STYLE: (STEPS,)
     speed: float
     width: float
     rate_hz: int
     ankle_on: float  # m, of the ankle before the heel
 
+    def numbers(self, step):
+        """Return the numbers of one step: {name of STYLE: number}."""
+        return {name: value[step] for name, value in self.own.items()}
+
 
 def time_steps(runner, style, first, rate_hz, *, plates=True):
-    """Time the steps of a trial; first is the side (0, 1) of the step that reaches the plates first.
+    """Time the virtual steps of a trial. `first` is the side (0 left, 1 right) of the first step on the plates.
 
-    Where there are no `plates` to fit on, a slow runner's steps may be short.
+    Without `plates` to fit on, the steps of a slow runner may be short.
     """
     side = (first + np.arange(STEPS)) % 2  # the third step (2) is of side `first`
     own = {name: value[side, np.arange(STEPS)] for name, value in style.items()}
     speed = own["speed"][0]
-    shortest = (
-        0.96 + BODY["foot"] * runner.height_m if plates else 0.0
-    )  # so that two steps fit on two plates and their neighbours on none
+    # two steps fit on two plates and their neighbours on none
+    shortest = 0.96 + BODY["foot"] * runner.height_m if plates else 0.0
     step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
     contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
     frames = np.round(contact * rate_hz).astype(int)
     middle = step_time * rate_hz * np.arange(STEPS)  # of contacts: evenly spaced
     touchdown = np.round(middle - frames / 2).astype(int)
-    return Steps(
-        side,
-        touchdown - touchdown[0],
-        frames,
-        own,
-        speed,
-        own["step_width"][0],
-        rate_hz,
-        BODY["ankle_on"] * runner.height_m,
-    )
+    width, ankle_on = own["step_width"][0], BODY["ankle_on"] * runner.height_m
+    return Steps(side, touchdown - touchdown[0], frames, own, speed, width, rate_hz, ankle_on)
 
 
-def vertical_force(steps, step, impulse, rate_hz):
-    """Give the vertical force (N + 1,) BW of a step by the two-mass model; its sum over frames is the impulse (BW s).
+def vertical_force(steps, step, impulse):
+    """Return the vertical force (T,) BW of a step by the two-mass model. Its sum over frames is the impulse (BW s).
 
-    Two raised cosines: the lower limb's, from its speed at touchdown and the time it takes to stop, and the rest's.
+    It is the sum of two raised cosines: the lower limb's follows from its speed at touchdown and the time in which it
+    stops; the rest of the body has the remaining impulse.
     """
-    count, own = steps.frames[step], {name: value[step] for name, value in steps.own.items()}
-    time = np.arange(count + 1) / rate_hz
+    own, rate_hz = steps.numbers(step), steps.rate_hz
+    time = np.arange(steps.frames[step] + 1) / rate_hz
     stop = own["limb_time"]
     limb = impact_peak(own) / 2 * (1 - np.cos(np.pi * np.minimum(time / stop, 2)))
     peak = own["peak_time"] * time[-1]
@@ -103,17 +93,17 @@ def vertical_force(steps, step, impulse, rate_hz):
 
 
 def impact_peak(own):
-    """Give the peak (BW) of the lower limb's raised cosine: twice its mean force, m1 (v / t + g)."""
+    """Return the peak (BW) of the lower limb's raised cosine: twice its mean force, m1 (v / t + g) (Clark 2017)."""
     return 2 * LIMB_SHARE * (own["limb_speed"] / own["limb_time"] / GRAVITY + 1)
 
 
-def horizontal_force(steps, step, impulse, rate_hz):
-    """Give AP and ML force (N + 1, 2) BW of a step.
+def horizontal_force(steps, step, impulse):
+    """Return the AP and ML force (T, 2) BW of a step.
 
-    AP has no net impulse; ML has the share of the vertical impulse (BW s) that step width asks for. Their shapes, sums of
-    sines and a spike while the lower limb stops, are our choice.
+    AP has no net impulse. ML has a share of the vertical impulse (BW s) that follows from step width. The shapes are
+    our choice: sums of sines, and a spike while the lower limb stops.
     """
-    own = {name: value[step] for name, value in steps.own.items()}
+    own, rate_hz = steps.numbers(step), steps.rate_hz
     phase = np.linspace(0, 1, steps.frames[step] + 1)
     turn = 2 * np.pi * phase
     hump = (1 - np.cos(turn)) / 2
@@ -128,52 +118,55 @@ def horizontal_force(steps, step, impulse, rate_hz):
     along -= hump * along.sum() / hump.sum()
     inward = 1 if steps.side[step] else -1
     across = hump * (1 + own["sway_skew"] * np.cos(np.pi * phase)) + own["sway_double"] * (1 - np.cos(2 * turn)) / 2
-    asked = LEAN_OF_FORCE * impulse * steps.width / 2 * rate_hz
-    across = across / across.sum() * asked - own["sway_spike"] * spike
-    across += hump * (asked - across.sum()) / hump.sum()
+    total = LEAN_OF_FORCE * impulse * steps.width / 2 * rate_hz
+    across = across / across.sum() * total - own["sway_spike"] * spike
+    across += hump * (total - across.sum()) / hump.sum()
     return np.stack([along, inward * across], axis=1)
 
 
-def foot_forces(runner, steps, rate_hz):
-    """Give the force (F, T, 3) N of all steps, T up to the last toe-off.
+def foot_forces(runner, steps):
+    """Return the forces (F, T, 3) N of all virtual steps, up to the last toe-off.
 
-    The vertical impulse of a step carries the body weight over its contact and half of each neighbouring flight, so that
-    running is steady.
+    The vertical impulse of a step carries body weight over its contact and half of each neighbouring flight, so that
+    the runner neither rises nor sinks from step to step.
     """
     force = np.zeros((2, steps.touchdown[-1] + steps.frames[-1] + 1, 3))
     ends = steps.touchdown + steps.frames
     flights = np.concatenate([[0], steps.touchdown[1:] - ends[:-1], [0]])
     flights[0], flights[-1] = flights[1], flights[-2]
-    step_time = np.diff(steps.touchdown).mean() / rate_hz
+    step_time = np.diff(steps.touchdown).mean() / steps.rate_hz
     for step in range(STEPS):
-        weight_time = (steps.frames[step] + (flights[step] + flights[step + 1]) / 2) / rate_hz
+        weight_time = (steps.frames[step] + (flights[step] + flights[step + 1]) / 2) / steps.rate_hz
         rows = slice(steps.touchdown[step], ends[step] + 1)
-        force[steps.side[step], rows, 2] = vertical_force(steps, step, weight_time, rate_hz)
-        force[steps.side[step], rows, :2] = horizontal_force(steps, step, step_time, rate_hz)
+        force[steps.side[step], rows, 2] = vertical_force(steps, step, weight_time)
+        force[steps.side[step], rows, :2] = horizontal_force(steps, step, step_time)
     return force * runner.mass_kg * GRAVITY
 
 
 def integrate(acceleration, rate_hz, *, span, mean_velocity):
-    """Integrate acceleration (T, 3; m/s2) twice -> position (T, 3) m.
+    """Integrate acceleration (T, 3; m/s2) twice to position (T, 3) m.
 
-    By Stoermer's rule, x[k+1] - 2 x[k] + x[k-1] = a[k] / rate^2, so that Newton's law holds at the integrator's index.
-    The start's velocity is the one by which the mean velocity (3,) m/s over the first `span` frames is as asked.
+    Stoermer's rule, x[k+1] - 2 x[k] + x[k-1] = a[k] / rate^2, makes Newton's law hold exactly at each frame. The
+    velocity at the start is chosen so that the mean over the first `span` frames is `mean_velocity` (3,) m/s.
     """
-    steps = np.cumsum(acceleration, axis=0) / rate_hz**2
-    drift = np.concatenate([np.zeros((1, 3)), np.cumsum(steps[:-1], axis=0)])
+    advance = np.cumsum(acceleration, axis=0) / rate_hz**2
+    drift = np.concatenate([np.zeros((1, 3)), np.cumsum(advance[:-1], axis=0)])
     frames = np.arange(len(acceleration))[:, None]
     return drift + frames * (np.asarray(mean_velocity) / rate_hz - drift[span] / span)
 
 
 def foot_prints(steps, com):
-    """Give where the heel is planted, (STEPS, 2) m: before the centre of mass at touchdown, half a step width aside."""
+    """Return where the heel is planted, (STEPS, 2) m: ahead of the centre of mass, half a step width aside."""
     path = steps.speed * steps.frames / steps.rate_hz
     ahead = com[steps.touchdown, 0] + steps.own["overstride"] * path - steps.ankle_on
     return np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width])
 
 
 def pressure_path(steps, foot, prints, frames):
-    """Give the centre of pressure (T, 3) m of one foot: from the heel to the ball, from outside inwards; held in flight."""
+    """Return the centre of pressure (T, 3) m of one foot.
+
+    It goes from the heel to the ball and from outside inwards, which is our choice. In flight it stays where it was.
+    """
     along = np.concatenate([np.linspace(0, 1, steps.frames[step] + 1) for step in foot.mine])
     when = np.concatenate([steps.touchdown[step] + np.arange(steps.frames[step] + 1) for step in foot.mine])
     base = np.repeat(prints[foot.mine], steps.frames[foot.mine] + 1, axis=0)
@@ -185,49 +178,52 @@ def pressure_path(steps, foot, prints, frames):
 
 
 def simulate(runner, style, *, first_side, rate_hz, plates=True):
-    """Simulate one trial -> Motion of four whole contacts, starting at the first one's touchdown.
+    """Simulate one trial. Returns a Motion of four whole contacts that begins at the first touchdown.
 
-    style is `virtual.draw_style`'s; first_side (0 left, 1 right) is that of the first contact for the plates.
+    `style` is from `runners.draw_style`; `first_side` (0 left, 1 right) is the side of the first contact on the plates.
     """
     steps = time_steps(runner, style, first_side, rate_hz, plates=plates)
-    force = foot_forces(runner, steps, rate_hz)
+    force = foot_forces(runner, steps)
     acceleration = force.sum(axis=0) / runner.mass_kg - [0, 0, GRAVITY]
     com = integrate(acceleration, rate_hz, span=steps.touchdown[4], mean_velocity=[steps.speed, 0, 0])
     com[:, 1] -= com[: steps.touchdown[4], 1].mean()
     kept = np.arange(steps.touchdown[1], steps.touchdown[4] + steps.frames[4] + 1)
     prints = foot_prints(steps, com)
-    feet = [Foot(runner, steps, side, prints, rate_hz) for side in (0, 1)]
+    feet = [Foot(runner, steps, side, prints) for side in (0, 1)]
     paths = [foot.path(kept, com) for foot in feet]
     joints = np.stack([np.stack(path[:3], axis=1) for path in paths])
     phase = stride_phase(steps)(kept)
     body = Body(runner, steps, joints, phase)
     com, pelvis = stand(Body(runner, steps, joints[:, ::COARSE], phase[::COARSE]), com[kept])
     pelvis = body.solve(com, rounds=ROUNDS, start=pelvis)
-    centre = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
+    cop = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
     starts = steps.touchdown - kept[0]
     contacts = [tuple(map(int, (steps.side[k], starts[k], starts[k] + steps.frames[k]))) for k in (1, 2, 3, 4)]
     return Motion(
-        rate_hz,
-        force[:, kept],
-        centre,
-        body.points(pelvis),
-        com,
-        body.segments(pelvis),
-        segment_masses(runner),
-        contacts,
-        np.stack([path[3] for path in paths]),
+        rate_hz=rate_hz,
+        force=force[:, kept],
+        cop=cop,
+        points=body.points(pelvis),
+        com=com,
+        segment_com=body.segments(pelvis),
+        segment_mass=segment_masses(runner),
+        contacts=contacts,
+        planted=np.stack([path[3] for path in paths]),
     )
 
 
 def stride_phase(steps):
-    """Give a smooth phase (radians) of the frame: 0 (modulo 2 pi) in the middle of left contacts, pi of right ones."""
+    """Return the phase of running (radians) as a smooth function of the frame.
+
+    It is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones.
+    """
     return CubicSpline(steps.touchdown + steps.frames / 2, np.pi * (np.arange(STEPS) + steps.side[0]))
 
 
 def stand(body, com):
     """Raise or lower the centre of mass (T, 3) m until the most stretched leg is as long as EXTENSION allows.
 
-    body has every COARSE-th frame. Returns com and a guess of the pelvis, (T, 3) m both.
+    `body` holds every COARSE-th frame. Returns the centre of mass and a first guess of the pelvis, (T, 3) m each.
     """
     height, length = body.thigh / BODY["thigh"], body.thigh + body.shank
     com = com + [0, 0, 0.56 * height - com[:, 2].mean()]

@@ -1,7 +1,8 @@
-"""One virtual runner whose numbers are chosen: what speed, stiffness, mass, foot strike and camera noise do to the force.
+"""One virtual runner with chosen numbers: what speed, stiffness, mass, foot strike and camera noise do to the force.
 
-The runner is the mean of the virtual cohort (`virtual.STYLE`); every step is alike. A settings' force and movement follow the same
-physics as the recordings (`virtual_motion`), and so do the cameras (`virtual_c3d.film`). Axes AP, ML, V; m, s, N, kg.
+In: the values of KNOBS. Out: a Run, one stance in the format of 01_preprocess. The runner is the mean of the virtual
+cohort (`runners.STYLE`), and all virtual steps are the same. Physics and cameras are those of the recordings
+(`motion`, `cameras_plates`). Axes AP, ML, V; m, s, N, kg.
 """
 
 from dataclasses import dataclass
@@ -14,22 +15,20 @@ from scipy.optimize import brentq
 
 from grfkit import transform
 from grfkit.points import FORCES, GRAVITY, INPUTS
-from grfkit.virtual import cameras_plates, laboratory
+from grfkit.virtual.cameras_plates import Cameras
 from grfkit.virtual.motion import STEPS, simulate
+from grfkit.virtual.runners import STYLE, Runner, linked
 
 RATE_HZ, CAMERA_HZ, CUTOFF_HZ = 1000, 100, 20.0  # of force, cameras and their low-pass: those of the study virtual
-PADDING_S = 0.030  # as much as any recipe asks for
-HEIGHT_M = 1.70  # of the runner: what the model's contact time is stated for
-STEP_TIME, BRAKING = (
-    -0.22,
-    1.0,
-)  # exponents of speed: measured on the public set rbds, 22 runners at 2.5, 3.5 and 4.5 m/s
-CONTACT = 1  # which of a trial's contacts is looked at: a right leg's
+PADDING_S = 0.030  # the longest of the recipes
+HEIGHT_M = 1.70  # of the runner: the height for which STYLE states contact time
+STEP_TIME, BRAKING = -0.22, 1.0  # exponents of speed: 22 runners of the public set rbds at 2.5, 3.5 and 4.5 m/s
+CONTACT = 1  # the stance of a trial that is shown: a right leg's
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One number of the runner or the cameras that may be turned, and what it changes in the model."""
+    """One number of the runner or the cameras that a user may change, and what it changes in the model."""
 
     label: str
     low: float
@@ -46,9 +45,9 @@ KNOBS = {
         5.0,
         0.1,
         3.6,
-        "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with speed (both "
-        "measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in people impact grows too "
-        "(Munro, Miller and Fuglevand 1987).",
+        "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with "
+        "speed (both measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in "
+        "people impact grows too (Munro, Miller and Fuglevand 1987).",
     ),
     "stiffness_pct": Knob(
         "Stiffness (%)",
@@ -56,8 +55,9 @@ KNOBS = {
         150,
         5,
         100,
-        "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a sine, Morin et al. "
-        "2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng 1990), stands below.",
+        "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a "
+        "sine, Morin et al. 2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng "
+        "1990), stands below.",
     ),
     "mass_kg": Knob(
         "Mass (kg)",
@@ -73,8 +73,9 @@ KNOBS = {
         25,
         1,
         13,
-        "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the lower and later its "
-        "share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is the force at 13 % of stance.",
+        "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the "
+        "lower and later its share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is "
+        "the force at 13 % of stance.",
     ),
     "noise_mm": Knob(
         "Camera noise (mm)",
@@ -82,38 +83,32 @@ KNOBS = {
         20,
         1,
         2,
-        "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes points and "
-        "estimate, never the force.",
+        "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes "
+        "points and estimate, never the force.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Run:
-    """One simulated stance: `frames` and `stances` as 01_preprocess saves them, force in N and facts of the step."""
+    """One simulated stance: `frames` and `stances` in the format of 01_preprocess, body weight, facts of the step."""
 
     frames: pd.DataFrame
     stances: pd.DataFrame
     weight_n: float
-    facts: dict  # name -> number
+    facts: dict  # name with unit: number
 
 
 def run(*, speed_m_s, stiffness_pct, mass_kg, strike_deg, noise_mm):
     """Simulate a runner and film one stance of the right leg; returns a Run.
 
-    The noise is one draw, scaled: the same runner under the same cameras at every setting.
+    Only the size of the noise changes: every run draws the same random numbers.
     """
-    motion = move(speed_m_s, stiffness_pct, mass_kg, strike_deg)
+    motion = simulate_runner(speed_m_s, stiffness_pct, mass_kg, strike_deg)
     _, touchdown, toeoff = motion.contacts[CONTACT]
     each, pad = RATE_HZ // CAMERA_HZ, round(PADDING_S * RATE_HZ)
-    filmed = cameras_plates.film(
-        motion.points[::each],
-        np.random.default_rng(0),
-        rate_hz=CAMERA_HZ,
-        bias_m=0.0,
-        jitter_m=noise_mm / 1000,
-        cutoff_hz=CUTOFF_HZ,
-    )
+    cameras = Cameras(CAMERA_HZ, bias_m=0.0, jitter_m=noise_mm / 1000, cutoff_hz=CUTOFF_HZ)
+    filmed = cameras.film(motion.points[::each], np.random.default_rng(0))
     when = np.arange(touchdown - pad, toeoff + pad + 1)
     points = CubicSpline(np.arange(len(filmed)) * each, filmed)(when)
     points = transform.to_touchdown_frame(points, points[pad, 0])
@@ -147,33 +142,36 @@ def run(*, speed_m_s, stiffness_pct, mass_kg, strike_deg, noise_mm):
 
 
 @lru_cache(maxsize=64)
-def move(speed_m_s, stiffness_pct, mass_kg, strike_deg):
-    """Simulate the runner's movement and force; returns a virtual_motion.Motion."""
-    style = {name: np.full((2, STEPS), float(mean)) for name, (mean, *_) in laboratory.STYLE.items()}
-    usual = laboratory.STYLE["speed"][0]
+def simulate_runner(speed_m_s, stiffness_pct, mass_kg, strike_deg):
+    """Simulate the runner's movement and force; returns a motion.Motion."""
+    style = {name: np.full((2, STEPS), float(mean)) for name, (mean, *_) in STYLE.items()}
+    usual = STYLE["speed"][0]
     style["speed"][:], style["strike"][:] = speed_m_s, strike_deg
     style["brake"] *= (speed_m_s / usual) ** BRAKING
-    contact_s = style["contact"][0, 0] * (usual / speed_m_s) ** 0.6  # as virtual_motion.time_steps makes of it
+    contact_s = style["contact"][0, 0] * (usual / speed_m_s) ** 0.6  # as motion.time_steps makes of it
     flight_s = style["step_length"][0, 0] / usual * (speed_m_s / usual) ** STEP_TIME - contact_s
     chosen_s = contact_time(stiffness_pct / 100 * stiffness(contact_s, flight_s), flight_s)
     style["contact"] *= chosen_s / contact_s
     style["step_length"][:] = speed_m_s * (chosen_s + flight_s)
-    runner = laboratory.Runner("m", HEIGHT_M, mass_kg, {}, {})
-    return simulate(runner, laboratory.linked(style), first_side=1, rate_hz=RATE_HZ, plates=False)
+    runner = Runner("m", HEIGHT_M, mass_kg, habit={}, one_sided={})
+    return simulate(runner, linked(style), first_side=1, rate_hz=RATE_HZ, plates=False)
 
 
 def stiffness(contact_s, flight_s):
-    """Give the vertical stiffness over body mass, N/m/kg, of a force that is half a sine (Morin et al. 2005, J Appl Biomech 21:167)."""
+    """Return the vertical stiffness over body mass, N/m/kg, of a force that is half a sine.
+
+    Source: Morin et al. 2005, J Appl Biomech 21:167.
+    """
     return np.pi**2 / (contact_s**2 * (1 - np.pi * contact_s / (4 * (contact_s + flight_s))))
 
 
 def contact_time(wanted, flight_s):
-    """Invert stiffness: the contact time, s, at which it is as wanted; the longer the softer."""
+    """Return the contact time (s) that gives a wanted stiffness (N/m/kg)."""
     return brentq(lambda contact_s: stiffness(contact_s, flight_s) - wanted, 0.02, 2.0)
 
 
 def _facts(motion, touchdown, toeoff, flight_s):
-    """Give times of the step, the largest vertical force, how far the centre of mass sinks, and the vertical stiffness of both."""
+    """Return times, largest vertical force, sinking of the centre of mass and vertical stiffness of the step."""
     height, peak_n = motion.com[touchdown : toeoff + 1, 2], motion.force[1, touchdown : toeoff + 1, 2].max()
     sinking_m = height[0] - height.min()
     return {

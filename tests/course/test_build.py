@@ -270,7 +270,7 @@ def test_call_says_what_is_wrong_with_a_students_function():
 def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
     frames, stances = course_data.stances()
     section = study_file.load(course_data.STUDY).laboratory
-    assert stances["runner"].nunique() == section["men"] + section["women"]
+    assert stances["runner"].nunique() == section.men + section.women
     assert len(course_data.predictions()["estimator"].unique()) == len(course_data.ESTIMATORS)
     assert set(frames["stance"]) == set(stances["stance"])
     course_data._made.cache_clear()

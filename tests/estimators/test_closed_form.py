@@ -1,7 +1,5 @@
 """The closed-form estimators against their formulas written out, the laws they keep, another implementation, and real runners."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from helpers import ROOT
@@ -83,7 +81,10 @@ def test_two_mass_agrees_with_clarks_equations_in_newtons_written_out():
 
 def test_two_mass_agrees_with_the_virtual_laboratorys_own_code():
     own = {"limb_speed": np.array([1.2]), "limb_time": np.array([0.035]), "peak_time": np.array([0.47])}
-    theirs = motion.vertical_force(SimpleNamespace(frames=np.array([230]), own=own), 0, 0.35, RATE)
+    steps = motion.Steps(
+        side=None, touchdown=None, frames=np.array([230]), own=own, speed=None, width=None, rate_hz=RATE, ankle_on=None
+    )
+    theirs = motion.vertical_force(steps, 0, 0.35)
     ours = closed_form.two_mass(np.arange(231) / RATE, **STEP, **LIMB)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)  # theirs has the very impulse as a sum over frames
 

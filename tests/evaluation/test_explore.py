@@ -246,7 +246,7 @@ def test_a_simulated_force_obeys_newton():
             row["toeoff_s"] + row["flight_s"], abs=0.001
         )  # frames are whole
         assert force[:, 0].sum() == pytest.approx(0, abs=1e-9)
-        motion = one_runner.move(speed, 100, 65, 13)
+        motion = one_runner.simulate_runner(speed, 100, 65, 13)
         assert np.diff(motion.com[motion.contacts[1][2] : motion.contacts[2][1] + 1, 2], n=2) * 1e6 == pytest.approx(
             -GRAVITY, abs=1e-6
         )

@@ -21,7 +21,9 @@ from grfkit.reports.plots import evaluation as evaluation_plots
 from grfkit.stances import cut as cut_stances
 from grfkit.study import file as study_file
 from grfkit.study import store
-from grfkit.virtual import laboratory as virtual_laboratory
+from grfkit.virtual.laboratory import record_study
+from grfkit.virtual.motion import simulate
+from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style, rng_of
 
 UP = np.array([0.0, 0.0, 1.0])
 STANDING = np.array(
@@ -240,22 +242,14 @@ def test_leg_says_what_is_wrong():
 @pytest.mark.parametrize("number", range(4))
 def test_moments_of_virtual_runners_are_a_runners_and_balance_their_own_segments(number):
     """Their segments' centres of mass are the laboratory's own, by another module's table; how the segments turn is added from their angles."""
-    runner, rng = (
-        virtual_laboratory.draw_runner(virtual_laboratory.rng_of(7, number), "mf"[number % 2]),
-        virtual_laboratory.rng_of(8, number),
-    )
-    motion = virtual_laboratory.simulate(
-        runner,
-        virtual_laboratory.draw_style(runner, virtual_laboratory.draw_deviates(rng), rng, lap=0),
-        first_side=0,
-        rate_hz=1000,
-        plates=False,
-    )
+    runner, rng = draw_runner(rng_of(7, number), "mf"[number % 2]), rng_of(8, number)
+    style = draw_style(runner, draw_deviates(rng), rng, lap=0)
+    motion = simulate(runner, style, first_side=0, rate_hz=1000, plates=False)
     side, first, end = motion.contacts[1]
     rows, moved = slice(first, end), np.gradient(np.gradient(motion.points, axis=0), axis=0) * 1000**2
     points, push = joint_moments.leg(motion.points[rows], "lr"[side]), motion.force[side, rows] / runner.mass_kg
     values = joint_moments.moments(
-        points, joint_moments.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.centre[side, rows], sex=runner.sex
+        points, joint_moments.leg(moved[rows], "lr"[side]), push / GRAVITY, motion.cop[side, rows], sex=runner.sex
     )
     peak = joint_moments.named(*values, "lr"[side]).max(axis=0)
     assert 1.0 < peak[0] < 4.5 and 1.0 < peak[1] < 5.0  # running; a virtual leg is no real one
@@ -264,7 +258,7 @@ def test_moments_of_virtual_runners_are_a_runners_and_balance_their_own_segments
     upward = np.gradient(np.gradient(path, axis=0), axis=0)[rows] * 1000**2 + GRAVITY * UP
     shares = motion.segment_mass[heavy, None] / runner.mass_kg
     by_points = (shares * np.cross(path[rows] - knee[:, None], upward)).sum(axis=1) - np.cross(
-        motion.centre[side, rows] - knee, push
+        motion.cop[side, rows] - knee, push
     )
     spin = 0  # what turns the segments, seen from the side: moment of inertia times angular acceleration about ML, by their angles
     for name, (start, end) in {"foot": (2, 3), "shank": (0, 1)}.items():
@@ -553,7 +547,7 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
 def test_notebook_finds_no_error_in_the_plates_own_values(tmp_path):
     smoke, results = study_file.load(ROOT / "params" / "smoke.yaml"), tmp_path / "results"
     settings = smoke.sections["01_preprocess"]
-    virtual_laboratory.record(tmp_path / "recordings", seed=smoke.seed, **smoke.laboratory)
+    record_study(smoke, tmp_path / "recordings")
     run.run(ROOT / "notebooks" / "01_preprocess.ipynb", study=smoke, reports=tmp_path)
     stances = store.read(results, "01_preprocess/stances.csv")
     recorded = ground_truth.read(stances, tmp_path / "recordings", settings)

@@ -9,7 +9,7 @@ import ezc3d
 import numpy as np
 import pytest
 import yaml
-from helpers import HEADER, HZ, ROOT, write_points
+from helpers import HEADER, HZ, ROOT, record_virtual, write_points
 
 from grfkit.field import estimate as field_estimate
 from grfkit.field import estimate_command
@@ -19,8 +19,8 @@ from grfkit.recordings import speed as point_speed
 from grfkit.recordings import trials as recordings
 from grfkit.study import file as study_file
 from grfkit.study.schema import StudyError
-from grfkit.virtual import laboratory
 from grfkit.virtual.motion import simulate
+from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style
 
 TURNS = [
     np.array([[sign[i] if axis == order[i] else 0.0 for axis in range(3)] for i in range(3)])
@@ -34,8 +34,8 @@ PROPER = [turn for turn in TURNS if np.linalg.det(turn) > 0]  # the 24 ways in w
 def run():
     """Points (F, 11, 3) m of a virtual runner overground at 200 Hz, in AP, ML, V, and the speed (m/s) that was simulated."""
     rng = np.random.default_rng(4)
-    runner = laboratory.draw_runner(rng, "f")
-    style = laboratory.draw_style(runner, laboratory.draw_deviates(rng), rng, lap=0)
+    runner = draw_runner(rng, "f")
+    style = draw_style(runner, draw_deviates(rng), rng, lap=0)
     motion = simulate(runner, style, first_side=0, rate_hz=1000, plates=False)
     return motion.points[:: 1000 // HZ], style["speed"][0, 0]
 
@@ -262,9 +262,7 @@ def test_planted_velocity_is_the_belts_by_construction():
 
 
 def test_read_of_virtual_recordings_gives_their_points_whichever_way_they_go(tmp_path):
-    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
-    faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    trials = laboratory.record(tmp_path, seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
+    trials = record_virtual(tmp_path, seed=5)
     back = np.diag([-1.0, -1, 1])
     for row in trials.itertuples():
         expected = landmarks.from_markers(
@@ -365,9 +363,7 @@ def test_holds_points_knows_a_recording_by_three_columns(tmp_path):
 
 
 def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
-    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
-    faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    trials = laboratory.record(tmp_path / "data", seed=5, **settings | faults | {"men": 1, "women": 1, "trials": 1})
+    trials = record_virtual(tmp_path / "data", seed=5)
     content = yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
     content["study"]["data"] = None
     del content["laboratory"]

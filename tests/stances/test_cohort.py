@@ -43,11 +43,8 @@ def virtual(tmp_path_factory):
     from grfkit.virtual import laboratory as virtual
 
     folder = tmp_path_factory.mktemp("virtual")
-    virtual.record(
-        folder,
-        seed=5,
-        **study_file.load(PARAMS).laboratory | {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3},
-    )
+    design = {"men": 3, "women": 3, "trials": 2, "missed_plate_steps": 3}
+    virtual.record(folder, study_file.load(PARAMS).laboratory.model_copy(update=design), seed=5)
     return folder
 
 

@@ -530,9 +530,9 @@ def plant(folder, *, each, **design):
     """Record a virtual study with `each` faults of every kind."""
     from grfkit.virtual import laboratory as virtual
 
-    plan = study_file.load(ROOT / "params" / "virtual.yaml").laboratory
-    plan |= {name: each for name in plan if name.endswith(("_trials", "_steps"))} | design
-    virtual.record(folder, seed=5, **plan)
+    design |= dict.fromkeys(virtual.FAULTS.values(), each)
+    settings = study_file.load(ROOT / "params" / "virtual.yaml").laboratory
+    virtual.record(folder, settings.model_copy(update=design), seed=5)
     return folder
 
 

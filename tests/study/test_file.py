@@ -161,7 +161,7 @@ def test_load_wants_all_11_points_from_one_source(edited):
 
 def test_load_wants_a_direction_on_a_treadmill(edited):
     assert study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found")))
-    with pytest.raises(StudyError, match="on a treadmill the pelvis stays where it is"):
+    with pytest.raises(StudyError, match="on a treadmill the pelvis stays in place"):
         study_file.load(edited(lambda c: c["01_preprocess"].update(forward="found", treadmill=True)))
 
 
@@ -216,7 +216,7 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
 
 
 def test_load_says_which_studies_there_are():
-    with pytest.raises(StudyError, match=r"nobody\.yaml does not exist\. Studies in .*rbds.*virtual"):
+    with pytest.raises(StudyError, match=r"nobody\.yaml does not exist\. Those in .*rbds.*virtual"):
         study_file.load(PARAMS / "nobody.yaml")
 
 

@@ -169,25 +169,26 @@ def test_a_new_folder_of_recordings_is_not_remembered_before_make_can_see_it(tmp
 def test_a_recording_killed_while_it_writes_its_tables_has_no_table_of_trials(
     tmp_path, monkeypatch, laboratory, killed
 ):
-    virtual_laboratory.record(tmp_path, seed=1, **laboratory)
+    virtual_laboratory.record(tmp_path, laboratory, seed=1)
     whole = (tmp_path / "trials.csv").read_bytes()
 
     def tear_table(self, path, **_):
         path.write_bytes(b"half")
-        if path.stem == killed:
+        if path.stem == f"~{killed}":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(pd.DataFrame, "to_csv", tear_table)
         with pytest.raises(KeyboardInterrupt):
-            virtual_laboratory.record(tmp_path, seed=1, **laboratory)
+            virtual_laboratory.record(tmp_path, laboratory, seed=1)
     assert not (tmp_path / "trials.csv").exists()  # so that make records again, and 01 reads nothing
-    virtual_laboratory.record(tmp_path, seed=1, **laboratory)
-    assert (tmp_path / "trials.csv").read_bytes() == whole and not list(tmp_path.glob("*.part"))
+    virtual_laboratory.record(tmp_path, laboratory, seed=1)
+    assert (tmp_path / "trials.csv").read_bytes() == whole and not list(tmp_path.glob("~*"))
 
 
 @pytest.fixture
 def laboratory():
     """The laboratory of the study smoke with one runner and no planted fault."""
     settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
-    return settings | {"men": 1, "women": 0, "wrong_person_trials": 0, "missed_plate_steps": 0, "lost_frame_trials": 0}
+    no_faults = dict.fromkeys(virtual_laboratory.FAULTS.values(), 0)
+    return settings.model_copy(update=no_faults | {"men": 1, "women": 0})

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import ROOT
+from helpers import ROOT, record_virtual
 
 from grfkit import cli
 from grfkit.points import POINTS
@@ -26,7 +26,6 @@ from grfkit.stances import cut
 from grfkit.study import file as study_file
 from grfkit.study import provenance
 from grfkit.study.schema import BLANK, StudyError
-from grfkit.virtual import laboratory as virtual_laboratory
 
 NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
 
@@ -35,9 +34,7 @@ NOTEBOOK = ROOT / "notebooks" / "01_preprocess.ipynb"
 def laboratory(tmp_path_factory):
     """Two trials of each of three virtual runners without faults, and their own table, which is not in their folder."""
     folder = tmp_path_factory.mktemp("laboratory")
-    settings = study_file.load(ROOT / "params" / "smoke.yaml").laboratory
-    faults = {name: 0 for name in settings if name.endswith(("_trials", "_steps"))}
-    virtual_laboratory.record(folder / "data", seed=5, **settings | faults | {"men": 1, "women": 2, "trials": 2})
+    record_virtual(folder / "data", seed=5, women=2, trials=2)
     (folder / "data" / "planted.csv").unlink()
     return folder / "data", (folder / "data" / "trials.csv").rename(folder / "own.csv")
 
