@@ -20,6 +20,7 @@ from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
 from grfkit.field import motion
 from grfkit.points import POINTS
+from grfkit.recordings.trials import TRIAL_COLUMNS
 from grfkit.reports import words as report_words
 from grfkit.stances import cohort
 from grfkit.stances import cut as cut_stances
@@ -123,6 +124,16 @@ def write_points(path, points, header=HEADER, *, separator=",", decimals=5, time
     )
     path.write_text(text + "\n", encoding="utf-8" if separator == "," else "utf-8-sig")
     return path
+
+
+def write_trials(folder, **changes):
+    """Write a table of two trials of one runner, a.c3d and b.c3d, with `changes` to its columns; returns the folder."""
+    row = ["002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""]
+    for name in "ab":
+        (folder / f"{name}.c3d").touch()
+    table = pd.DataFrame([[f"{name}.c3d", *row] for name in "ab"], columns=TRIAL_COLUMNS)
+    table.assign(**changes).to_csv(folder / "trials.csv", index=False)
+    return folder
 
 
 def record_virtual(folder, *, seed, men=1, women=1, trials=1):

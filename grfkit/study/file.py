@@ -122,7 +122,7 @@ def _check_points(path, section):
             f"{path}: on a treadmill the pelvis stays in place, so that `forward: found` cannot be computed. "
             'Name the axis, such as "+x".'
         )
-    found = set(POINTS if section["theia"] else named or clusters["landmarks"])
+    found = set(POINTS if section["theia"] else clusters["landmarks"] if named is None else named)
     if found != set(POINTS):
         raise StudyError(
             f"{path}: 01_preprocess must say where all 11 points come from; "

@@ -19,7 +19,7 @@ def test_every_recipe_of_the_project_loads_and_has_its_files_name(name):
 
 
 def test_the_papers_recipe_is_the_paper():
-    """Zhou 2025, sections 1.4.2 and 1.4.3: an LSTM on positions with 10 ms of padding, both legs as they are, random folds."""
+    """Zhou 2025, sections 1.4.2 and 1.4.3: an LSTM on positions, 10 ms of padding, legs not mirrored, random folds."""
     paper = recipes.load(FOLDER / "paper.yaml")
     assert (
         paper.estimator,

@@ -46,7 +46,18 @@ def test_save_keeps_the_old_file_when_it_fails(tmp_path):
     store.save(tmp_path, "s.json", {"a": 1})
     with pytest.raises(TypeError):
         store.save(tmp_path, "s.json", {"a": object()})
-    assert store.read(tmp_path, "s.json") == {"a": 1}
+    assert store.read(tmp_path, "s.json") == {"a": 1} and [path.name for path in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_growing_adds_row_groups_and_keeps_the_old_file_when_it_fails(tmp_path):
+    with store.growing(tmp_path, "02/t.parquet") as append:
+        append(TABLE)
+        append(TABLE[:1])
+    assert len(store.read(tmp_path, "02/t.parquet")) == 3
+    with pytest.raises(KeyboardInterrupt), store.growing(tmp_path, "02/t.parquet") as append:
+        append(TABLE)
+        raise KeyboardInterrupt
+    assert len(store.read(tmp_path, "02/t.parquet")) == 3 and len(list((tmp_path / "02").iterdir())) == 1
 
 
 def test_read_says_which_notebook_to_run(tmp_path):
