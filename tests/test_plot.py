@@ -107,7 +107,9 @@ def test_forces_by_side_draws_every_curve_and_one_sd(axes):
             edge = band.get_paths()[0].vertices
             for sign, pick in ((1, np.max), (-1, np.min)):
                 drawn = [pick(edge[np.isclose(edge[:, 0], percent), 1]) for percent in np.linspace(0, 100, 21)]
-                np.testing.assert_allclose(drawn, np.mean(mine[..., i], axis=0) + sign * np.std(mine[..., i], axis=0))
+                np.testing.assert_allclose(
+                    drawn, np.mean(mine[..., i], axis=0) + sign * np.std(mine[..., i], axis=0, ddof=1)
+                )
         legend = row[2].get_legend()
         assert legend.get_title().get_text() == f"{n} stances, 3 runners"
         assert any("± SD" in text.get_text() for text in legend.get_texts())
@@ -164,6 +166,7 @@ def test_exclusions_are_those_counted_by_hand(axes):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["01", "02"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_exclusions_of_nothing_are_an_empty_picture(axes):
     counts = cut.exclusions(
         pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),

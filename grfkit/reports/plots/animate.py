@@ -18,7 +18,7 @@ from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
 from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, skeleton
-from grfkit.points import DIRECTIONS, POINTS
+from grfkit.points import DIRECTIONS
 from grfkit.reports import images
 
 METRES_PER_BW = 0.3
@@ -168,7 +168,7 @@ def _view(ax, points, arrows, view, title):
 
     def move(moments):
         for line, bones in zip(legs, BONES, strict=True):
-            line.set_data(places[moments[-1], [POINTS.index(point) for point in bones]].T)
+            line.set_data(places[moments[-1], bones].T)
         fan.set_segments(measured[[i for i in moments if shown[i]]][:, :, view])
         return [fan, *legs, *(head(moments[-1]) for head in heads)]
 

@@ -110,8 +110,8 @@ def test_centres_are_mean_and_sd_in_millimetres(axes):
     drawn = field_plots.cop(axes(1, 2), measured, estimated, runners=3)
     for number, ax in enumerate(drawn):
         for values, name, band in zip((measured, estimated), ("measured", "estimated"), ax.collections, strict=True):
-            mean, sd = 1000 * values[..., number].mean(axis=0), 1000 * values[..., number].std(axis=0)
-            np.testing.assert_allclose(line(ax, f"{name}, mean").get_ydata(), mean)
+            mean, sd = 1000 * values[..., number].mean(axis=0), 1000 * values[..., number].std(axis=0, ddof=1)
+            np.testing.assert_allclose(line(ax, f"{name}, mean ± SD").get_ydata(), mean)
             np.testing.assert_allclose(edges(band), [mean - sd, mean + sd])
     assert "n = 7 stances\n3 runners" in text(drawn[1])
 
