@@ -15,6 +15,7 @@ from grfkit.points import POINTS
 from grfkit.reports.html import needs_network
 from grfkit.reports.plots import animate
 from grfkit.stances import closeup, cut
+from grfkit.study import store
 
 RNG = np.random.default_rng(4)
 
@@ -183,3 +184,21 @@ def test_spm_writes_no_label_over_another():
     fig.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("p ")]
     assert len(boxes) == 5 and not any(one.overlaps(two) for i, one in enumerate(boxes) for two in boxes[:i])
+
+
+def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    measured, estimated = rng.normal(size=(2, 8, 100, 3)).cumsum(axis=2)
+    estimated[:, 30:50, 2] += 40
+    tests = spm.by_direction(estimated, measured, alpha=0.05)
+    fig = Figure()
+    axes = fig.subplots(2, 3)
+    plot.figure4(axes, measured, estimated, tests, runners=4)
+    np.testing.assert_allclose(axes[0, 2].lines[0].get_ydata(), measured[..., 2].mean(axis=0))
+    np.testing.assert_allclose(axes[1, 0].lines[0].get_ydata(), tests["AP"].t)
+    assert tests["V"].threshold in [line.get_ydata()[0] for line in axes[1, 2].lines]
+    assert "8 stances\n4 runners" in axes[0, 2].texts[0].get_text()
+    assert any("p < .001" in text.get_text() for text in axes[1, 2].texts)
+    for name in ("a.png", "b.png"):
+        store.save(tmp_path, name, fig)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

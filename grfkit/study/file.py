@@ -81,7 +81,7 @@ def table_beside(study):
 
 def published(path):
     """Read the paper's tables: {table: {row: {column: number}}} (Zhou 2025, Tables 1-3)."""
-    return read_yaml(Path(path), "study")
+    return read_yaml(Path(path), "file of published numbers")
 
 
 def read_yaml(path, kind):

@@ -2,16 +2,13 @@
 
 import os
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from grfkit import plot, spm
 from grfkit.study import store
 
-matplotlib.use("agg")
 TABLE = pd.DataFrame({"runner": ["002", "NA"], "value": [0.1, 1 / 3]})
 
 
@@ -63,26 +60,6 @@ def test_growing_adds_row_groups_and_keeps_the_old_file_when_it_fails(tmp_path):
 def test_read_says_which_notebook_to_run(tmp_path):
     with pytest.raises(ValueError, match="Run 03_train first"):
         store.read(tmp_path, "03_train/predictions.parquet")
-
-
-def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path):
-    import matplotlib.pyplot as plt
-
-    rng = np.random.default_rng(0)
-    measured, estimated = rng.normal(size=(2, 8, 100, 3)).cumsum(axis=2)
-    estimated[:, 30:50, 2] += 40
-    tests = spm.by_direction(estimated, measured, alpha=0.05)
-    fig, axes = plt.subplots(2, 3)
-    plot.figure4(axes, measured, estimated, tests, runners=4)
-    np.testing.assert_allclose(axes[0, 2].lines[0].get_ydata(), measured[..., 2].mean(axis=0))
-    np.testing.assert_allclose(axes[1, 0].lines[0].get_ydata(), tests["AP"].t)
-    assert tests["V"].threshold in [line.get_ydata()[0] for line in axes[1, 2].lines]
-    assert "8 stances\n4 runners" in axes[0, 2].texts[0].get_text()
-    assert any("p < .001" in text.get_text() for text in axes[1, 2].texts)
-    for name in ("a.png", "b.png"):
-        store.save(tmp_path, name, fig)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    plt.close(fig)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such mode")
