@@ -1,6 +1,7 @@
-"""Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read. All of it, or nothing.
+"""Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read.
 
-index.html  recordings.csv  steps.csv  curves.csv  asymmetry.csv  trend.csv
+In: the tables of field.estimate.everything. Out: a folder of index.html, recordings.csv, steps.csv, curves.csv,
+asymmetry.csv and trend.csv, all of them or none.
 """
 
 import tempfile
@@ -14,8 +15,9 @@ from grfkit.field import summary
 from grfkit.field.estimate import BETWEEN
 from grfkit.points import GRAVITY
 from grfkit.reports import estimate_words, images
-from grfkit.reports.html import page
-from grfkit.reports.index import render
+from grfkit.reports.estimate_words import QUANTITIES
+from grfkit.reports.html import filled_page
+from grfkit.reports.words import SPACE, percent, written
 from grfkit.study import store
 
 PAGE = "index.html"
@@ -28,50 +30,53 @@ TABLES = {
     "trend.csv": "change of each quantity over time",
 }
 DIRECTION_WORDS = {"V": "up", "AP": "forward and back", "ML": "sideways, to the left"}  # the largest first
-SIZE, PLACE = (
-    (3.7, 2.6),
-    (0.17, 0.17, 0.65, 0.72),
-)  # inches of an image, which a phone shows whole; its axes, as shares: room for newtons
+SIZE = (3.7, 2.6)  # inches of an image, which a phone shows whole
+PLACE = (0.17, 0.17, 0.65, 0.72)  # of its axes, as shares: room for newtons
+NONE = "–"
 
 
 def check_out(out, data):
-    """Refuse a folder that is not ours to write, cannot be written, or would be among the recordings; ours is new, empty, or an earlier report alone."""
+    """Check that a report may go to the folder `out`: it is new, empty, or holds an earlier report alone.
+
+    Raises ValueError where it is anything else, cannot be written, or lies among the recordings in `data`.
+    """
     out, data = Path(out).absolute(), Path(data).absolute()
+    other = "Give another folder: OUT=DIR."
     if data.resolve() in (out.resolve(), *out.resolve().parents):
-        raise ValueError(f"Recordings are only read; {out} lies among them. Give another folder: OUT=DIR.")
+        raise ValueError(f"Recordings are only read; {out} lies among them. {other}")
     try:
-        with tempfile.TemporaryDirectory(
-            prefix="~", dir=next((folder for folder in out.parents if folder.exists()), out)
-        ):
-            pass
+        above = next((folder for folder in out.parents if folder.exists()), out)
+        tempfile.TemporaryDirectory(prefix="~", dir=above).cleanup()
     except OSError as error:
         raise ValueError(
-            f"A report goes to a folder that can be written; {out} cannot: {error.strerror}. Give another folder: OUT=DIR."
+            f"A report goes to a folder that can be written; {out} cannot: {error.strerror}. {other}"
         ) from None
     if not out.exists() and not out.is_symlink():
         return
     refusal = f"A report goes to a new folder, or in place of an earlier report; {out} "
     if out.is_symlink() or not out.is_dir():
-        raise ValueError(f"{refusal}is {'a link' if out.is_symlink() else 'a file'}. Give another folder: OUT=DIR.")
+        raise ValueError(f"{refusal}is {'a link' if out.is_symlink() else 'a file'}. {other}")
     files = {path.name for path in out.iterdir()}
+    foreign = files - {PAGE, *TABLES}
     ours = not files or (out / PAGE).is_file() and MARK in (out / PAGE).read_bytes()[:2000]
-    if not ours or files - {PAGE, *TABLES}:
-        raise ValueError(
-            f"{refusal}holds {', '.join(sorted(files - {PAGE, *TABLES} or files)[:5])}. Give another folder: OUT=DIR."
-        )
+    if not ours or foreign:
+        raise ValueError(f"{refusal}holds {', '.join(sorted(foreign or files)[:5])}. {other}")
 
 
 def write(out, steps, curves, recordings, *, model, card):
-    """Write the tables of field_estimate.everything, what they come to, and the page of them to the folder `out`: all of it, or nothing."""
-    tables = summed_up(steps, curves, recordings, model)
+    """Write the tables of field.estimate.everything, what they come to, and their page to the folder `out`.
+
+    `model` is the field.model.FieldModel that made them, `card` its card.
+    """
+    tables = sum_up(steps, curves, recordings, model)
     with store.new_folder(out) as new:
         for name, table in tables.items():
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
         (new / PAGE).write_text(report_page(tables, level=model.settings["level"], card=card), encoding="utf-8")
 
 
-def summed_up(steps, curves, recordings, model):
-    """Give the tables {file name: table} of a report, as they are written: numbers are rounded."""
+def sum_up(steps, curves, recordings, model):
+    """Return the tables {file name: table} of a report, with numbers rounded as they are written."""
     sides = summary.asymmetry(steps, model.asymmetry_pct, level=model.settings["level"])
     tables = [recordings, steps, curves, sides, summary.trends(steps)]
     return {
@@ -81,42 +86,34 @@ def summed_up(steps, curves, recordings, model):
 
 
 def report_page(tables, *, level, card):
-    """Return the page of `tables` (of summed_up) as one that needs no network; `card` is the model's, `level` that of its bands."""
-    shown = [
-        recording(row, tables, level)
-        for row in tqdm(
-            tables["recordings.csv"].to_dict("records"), desc="drawing", unit="file", mininterval=1, disable=None
-        )
-    ]
-    body = render(
-        "field_report.html.j2",
-        recordings=shown,
+    """Return the page of `tables` (of sum_up) as one that needs no network.
+
+    `card` is the model's, `level` that of its bands.
+    """
+    rows = tables["recordings.csv"].to_dict("records")
+    bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": None}
+    recordings = [lay_out(row, tables, level) for row in tqdm(rows, **bar)]
+    return filled_page(
+        "Forces of running, estimated",
+        "estimate",
+        recordings=recordings,
         level=f"{100 * level:g}",
         card=card,
         files=TABLES,
-        words=estimate_words,
-        mass=any(each["weight_n"] for each in shown),
+        written=written,
+        mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",
         fewest=summary.FEWEST_OF_TREND,
     )
-    return page(
-        "Forces of running, estimated", body, header=render("field_report_nav.html.j2", files=TABLES), kind="estimate"
-    )
 
 
-def recording(row, tables, level):
+def lay_out(row, tables, level):
     """Return what the page shows of one recording, a row of recordings.csv as a dict."""
-    steps, sides, trends = (
-        tables[name][tables[name]["file"] == row["file"]] for name in ("steps.csv", "asymmetry.csv", "trend.csv")
-    )
+    names = ("steps.csv", "asymmetry.csv", "trend.csv")
+    steps, sides, trends = (tables[name][tables[name]["file"] == row["file"]] for name in names)
     weight_n = row["mass_kg"] * GRAVITY if row["mass_kg"] and np.isfinite(row["mass_kg"]) else None
-    each = {
-        "row": row,
-        "weight_n": weight_n,
-        "sentences": [],
-        "warnings": _parts(row["warnings"]),
-        "notes": _parts(row["notes"]),
-    }
+    notes = {name: row[name].split(BETWEEN) if row[name] else [] for name in ("warnings", "notes")}
+    each = {"row": row, "weight_n": weight_n, "sentences": [], **notes}
     if steps.empty:
         return each
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1)  # of the side that is there, where one is not
@@ -131,76 +128,63 @@ def recording(row, tables, level):
 
 
 def feature_rows(steps, sides, weight_n):
-    """Lay out left and right of each quantity: (name, cell of each side (text, in newtons), difference, doubt, verdict)."""
+    """Lay out left and right of each quantity: a list of dicts.
+
+    Each has its name, the cells of both sides (text, in newtons), the difference, its uncertainty, the verdict, and
+    whether the difference is detectable.
+    """
     rows = []
     for row in sides.itertuples():
-        known = estimate_words.QUANTITIES[row.quantity]
-        cells = [
-            _cell(steps[steps["side"] == side], row.quantity, mean, weight_n)
-            for side, mean in (("l", row.left), ("r", row.right))
-        ]
-        verdict = {"none": "cannot be told from none", "": "not judged"}.get(
-            row.told, f"{known.more} on the {row.told}"
-        )
-        doubt = f"±{estimate_words.SPACE}{estimate_words.percent(row.limit_pct)}" if row.told else "–"
+        of = QUANTITIES[row.quantity]
+        means = {"l": row.left, "r": row.right}
+        verdicts = {"none": "cannot be told from none", "": "not judged"}
         rows.append(
-            (
-                known.name,
-                cells,
-                estimate_words.percent(row.asymmetry_pct, signed=True),
-                doubt,
-                verdict,
-                row.told in ("left", "right"),
-            )
+            {
+                "name": of.name,
+                "cells": [_cell(steps[steps["side"] == side], row.quantity, means[side], weight_n) for side in means],
+                "difference": percent(row.asymmetry_pct, signed=True),
+                "uncertainty": f"±{SPACE}{percent(row.limit_pct)}" if row.told else NONE,
+                "verdict": verdicts.get(row.told, f"{of.more} on the {row.told}"),
+                "detectable": row.told in ("left", "right"),
+            }
         )
     return rows
 
 
 def _cell(steps, quantity, mean, weight_n):
     """Write a mean over steps with its band, in its unit and, of a force, in newtons."""
-    known = estimate_words.QUANTITIES[quantity]
     if quantity not in features.FEATURES:
         return estimate_words.with_unit(mean, quantity), ""
-    half = (steps[f"{quantity}_high"] - steps[quantity]).mean()
-    texts = [
-        f"{estimate_words.written(mean * factor, decimals)} ± {estimate_words.written(half * factor, decimals)}".replace(
-            " ", estimate_words.SPACE
-        )
-        + estimate_words.SPACE
-        + unit
-        for factor, decimals, unit in [(1, known.decimals, known.unit)]
-        + [(weight_n, 0 if known.unit == "BW" else -2, known.unit.replace("BW", "N"))] * bool(weight_n)
-    ]
-    return texts[0], texts[1] if weight_n else ""
+    of, half = QUANTITIES[quantity], (steps[f"{quantity}_high"] - steps[quantity]).mean()
+
+    def text(factor, decimals, unit):
+        return f"{written(mean * factor, decimals)} ± {written(half * factor, decimals)} {unit}".replace(" ", SPACE)
+
+    newtons = (weight_n, 0 if of.unit == "BW" else -2, of.unit.replace("BW", "N"))
+    return text(1, of.decimals, of.unit), text(*newtons) if weight_n else ""
 
 
 def change_rows(trends):
-    """Lay out the changes over time: (name, change a minute, its interval, whether it is told; the same of the difference of left and right)."""
+    """Lay out the changes over time: a list of dicts with a name, and the change of the mean and of the difference.
+
+    A change is its size a minute, its interval, and whether it is detectable.
+    """
     rows, by = [], trends.set_index(["quantity", "of"])
-    for quantity, known in estimate_words.QUANTITIES.items():
-        mean, uneven = (by.loc[(quantity, of)] for of in ("steps", "asymmetry"))
+    for quantity, of in QUANTITIES.items():
+        mean, difference = (by.loc[(quantity, of_what)] for of_what in ("steps", "asymmetry"))
         if np.isfinite(mean["per_min"]):
-            rows.append(
-                (
-                    known.name,
-                    *_interval(mean, known.factor, known.decimals + 1, known.unit),
-                    *_interval(uneven, 1, 1, "points"),
-                )
-            )
+            changes = _change(mean, of.factor, of.decimals + 1, of.unit), _change(difference, 1, 1, "points")
+            rows.append({"name": of.name, "mean": changes[0], "difference": changes[1]})
     return rows
 
 
-def _interval(row, factor, decimals, unit):
+def _change(row, factor, decimals, unit):
     """Write a slope, its interval, and whether it can be told from none."""
-    slope, low, high = (
-        estimate_words.written(factor * row[end], decimals, signed=True)
-        for end in ("per_min", "low_per_min", "high_per_min")
-    )
-    return (
-        (f"{slope}{estimate_words.SPACE}{unit}", f"{low} to {high}", bool(row["told"]))
-        if np.isfinite(row["per_min"])
-        else ("–", "–", False)
-    )
+    if not np.isfinite(row["per_min"]):
+        return {"size": NONE, "interval": NONE, "detectable": False}
+    ends = ("per_min", "low_per_min", "high_per_min")
+    slope, low, high = (written(factor * row[end], decimals, signed=True) for end in ends)
+    return {"size": f"{slope}{SPACE}{unit}", "interval": f"{low} to {high}", "detectable": bool(row["told"])}
 
 
 def curve_figures(file, steps, curves, weight_n, level):
@@ -211,52 +195,38 @@ def curve_figures(file, steps, curves, weight_n, level):
     side = curves["step"].map(steps.set_index("step")["side"])
     means = curves.drop(columns="file").groupby([side.rename("side"), "node"]).mean()
     counts = steps["side"].value_counts()
-    for direction, name in DIRECTION_WORDS.items():
+    for direction, title in DIRECTION_WORDS.items():
         columns = [f"{word}_{direction.lower()}" for word in ("est", "low", "high")]
-        sides = {one: (*means.loc[one, columns].to_numpy().T, counts[one]) for one in counts.index}
-        told = "; ".join(
-            f"{'left' if one == 'l' else 'right'}: {estimate_words.written(mean.min(), 2)} to {estimate_words.written(mean.max(), 2)} BW"
-            for one, (mean, *_) in sorted(sides.items())
+        sides = {leg: (*means.loc[leg, columns].to_numpy().T, counts[leg]) for leg in sorted(counts.index)}
+        ranges = "; ".join(
+            f"{'left' if leg == 'l' else 'right'}: {written(mean.min(), 2)} to {written(mean.max(), 2)} BW"
+            for leg, (mean, *_) in sides.items()
         )
-        src = image(field_plots.mean_curves, dict(sorted(sides.items())), weight_n=weight_n)
-        shown.append(
-            {
-                "src": src,
-                "title": name,
-                "alt": f"Mean estimated force {name} over contact with its {100 * level:g} % band; {told}.",
-            }
-        )
+        alt = f"Mean estimated force {title} over contact with its {100 * level:g} % band; {ranges}."
+        shown.append({"src": _image(field_plots.mean_curves, sides, weight_n=weight_n), "title": title, "alt": alt})
     return shown
 
 
 def time_figures(steps, trends):
-    """Draw contact time, peak load and loading rate of each step over time, an image for each: a list of {src, alt, title}."""
+    """Draw contact time, peak load and loading rate of each step over time: a list of {src, alt, title}."""
     from grfkit.reports.plots import field as field_plots
 
     shown, lines = [], trends[trends["of"] == "steps"].set_index("quantity")
-    for quantity in estimate_words.TOLD if np.isfinite(lines["per_min"]).any() else []:
-        known, line = estimate_words.QUANTITIES[quantity], lines.loc[quantity]
-        ends = known.factor * line[["at_start", "at_end"]].to_numpy(float)
-        src = image(
-            field_plots.step_by_step,
-            steps["touchdown_s"].to_numpy(),
-            known.factor * steps[quantity].to_numpy(),
-            (steps["side"] == "l").to_numpy(),
-            ends,
-            label=f"{known.name.split(' (')[0]} ({known.unit})",
+    for quantity in estimate_words.OVER_TIME if np.isfinite(lines["per_min"]).any() else []:
+        of, left = QUANTITIES[quantity], (steps["side"] == "l").to_numpy()
+        seconds, values = steps["touchdown_s"].to_numpy(), of.factor * steps[quantity].to_numpy()
+        ends = of.factor * lines.loc[quantity, ["at_start", "at_end"]].to_numpy(float)
+        label = f"{of.name.split(' (')[0]} ({of.unit})"
+        alt = (
+            f"{of.name} of {len(steps)} steps over time, left and right; the straight line goes from "
+            f"{written(ends[0], of.decimals)} to {written(ends[1], of.decimals)} {of.unit}."
         )
-        shown.append(
-            {
-                "src": src,
-                "title": f"{known.name}, step by step",
-                "alt": f"{known.name} of {len(steps)} steps over time, left and right; the straight line goes from "
-                f"{estimate_words.written(ends[0], known.decimals)} to {estimate_words.written(ends[1], known.decimals)} {known.unit}.",
-            }
-        )
+        src = _image(field_plots.step_by_step, seconds, values, left, ends, label=label)
+        shown.append({"src": src, "title": f"{of.name}, step by step", "alt": alt})
     return shown
 
 
-def image(draw, *data, **options):
+def _image(draw, *data, **options):
     """Draw on one small Axes and return the figure as a data address; the same data give the same bytes."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -265,10 +235,6 @@ def image(draw, *data, **options):
         figure = Figure(figsize=SIZE)
         draw(figure.add_axes(PLACE), *data, **options)
         return images.svg(figure)
-
-
-def _parts(text):
-    return text.split(BETWEEN) if text else []
 
 
 def _rounded(table, decimals):

@@ -1,6 +1,7 @@
-"""Turn an executed notebook into one HTML page that needs no network: images inside, formulas as MathML.
+"""Pages of HTML that need no network: images inside, formulas as MathML.
 
-The report adds no script; an animation brings its own.
+In: an executed notebook, or a template and its values. Out: the page as text. It adds no script; an animation brings
+its own.
 """
 
 import re
@@ -8,6 +9,7 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jinja2
 from latex2mathml.converter import convert as mathml
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -89,6 +91,14 @@ def page(title, body, *, header, footer="", kind="report"):
     return PAGE.format(
         title=escape(title), style=STYLE.read_text(encoding="utf-8"), body=body, header=header, footer=footer, kind=kind
     )
+
+
+def filled_page(title, kind, **values):
+    """Return the page that the templates of a kind (study, studies or estimate) make of `values`."""
+    loader = jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8")
+    templates = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    body, header = (templates.get_template(f"{kind}{part}.html.j2").render(values) for part in ("", "_nav"))
+    return page(title, body, header=header, kind=kind)
 
 
 def notebook_page(notebook, record):

@@ -7,7 +7,6 @@ import base64
 import json
 from io import BytesIO
 
-import jinja2
 import nbformat
 import pandas as pd
 from PIL import Image
@@ -15,11 +14,10 @@ from PIL import Image
 from grfkit import metrics
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports import images
-from grfkit.reports.html import TEMPLATES, describe_images, page, title
+from grfkit.reports.html import describe_images, filled_page, title
 from grfkit.reports.words import (
     FEATURES,
     beside_baseline,
-    by_direction,
     curves_correlate,
     feature_name,
     in_short,
@@ -87,8 +85,11 @@ def index_page(study, reports, *, above=None):
     splits = split_counts(read("01_preprocess/stances.csv"))
     test = next((row for row in splits if row[0] == "test"), None)
     recipe = next((n["record"]["recipe"] for n in notebooks if "recipe" in n["record"]), "paper")
-    body = render(
-        "index.html.j2",
+    name = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
+    return filled_page(
+        f"{name} - reproduction of Zhou et al. 2025",
+        "study",
+        above=above,
         study=study,
         recipe=recipe,
         notebooks=notebooks,
@@ -106,24 +107,6 @@ def index_page(study, reports, *, above=None):
         provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)),
     )
-    name = study.name if recipe == "paper" else f"{study.name}, recipe {recipe}"
-    return page(
-        f"{name} - reproduction of Zhou et al. 2025",
-        body,
-        header=render("index_nav.html.j2", above=above),
-        kind="study",
-    )
-
-
-def render(template, **values):
-    """Fill one of this package's templates."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(values)
 
 
 def tested(study, test):
@@ -178,8 +161,8 @@ def read_notebooks(reports):
 
 def cards(notebooks, reports, table1, table3):
     """Return for each notebook what its card shows: the notebook, its thumbnail, and numbers where it has no figure."""
-    nrmse = [(row["direction"], f"{number(row['nrmse_pct_mean'], 1)} %") for row in select(table1)]
-    errors = [(feature_name(row["feature"]), f"{number(row['rel_error_pct_mean'], 1)} %") for row in select(table3)]
+    nrmse = [(direction, f"{number(row['nrmse_pct_mean'], 1)} %") for direction, row in select(table1).items()]
+    errors = [(feature_name(name), f"{number(row['rel_error_pct_mean'], 1)} %") for name, row in select(table3).items()]
     stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
     shown = []
     for notebook in notebooks:
@@ -246,7 +229,7 @@ def headline(table):
 
     A line: source, r, RMSE (BW), and the RMSE as a share (%) of the direction's largest.
     """
-    ours, baseline = (by_direction(select(table, name)) for name in (None, "mean_curve"))
+    ours, baseline = (select(table, name) for name in (None, "mean_curve"))
     shown = []
     for direction in (d for d in DIRECTIONS if d in ours):
         sources = [

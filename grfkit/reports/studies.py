@@ -12,9 +12,9 @@ import numpy as np
 
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports import images
-from grfkit.reports.html import page
-from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, render, split_counts
-from grfkit.reports.words import by_direction, missing, number, select
+from grfkit.reports.html import filled_page
+from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, split_counts
+from grfkit.reports.words import missing, number, select
 from grfkit.study import file as study_file
 
 MARK = b'<meta name="generator" content="grfkit studies">'
@@ -42,8 +42,9 @@ def compare_page(folder):
     found = [read_folder(path) for path in sorted(folder.iterdir()) if is_study(path)]
     found.sort(key=lambda row: (row["study"], row["vertical"], row["recipe"]))
     published = read_published(folder.parent / "params" / "published.yaml")
-    body = render(
-        "compare.html.j2",
+    return filled_page(
+        "All studies - ground reaction forces of running",
+        "studies",
         found=found,
         published=published and table_cells(published["table1"], "_mean"),
         measures=MEASURES,
@@ -53,9 +54,6 @@ def compare_page(folder):
         figure=figure(found, published),
         simulated={row["simulated"] for row in found},
         changed=made_of_other_data(found),
-    )
-    return page(
-        "All studies - ground reaction forces of running", body, header=render("compare_nav.html.j2"), kind="studies"
     )
 
 
@@ -102,7 +100,7 @@ def _read_folder(path):
     test = next(
         (row for row in split_counts(read_table(path / "results/01_preprocess/stances.csv")) if row[0] == "test"), None
     )
-    ours, baseline = (by_direction(select(table1, name)) for name in (None, "mean_curve"))
+    ours, baseline = (select(table1, name) for name in (None, "mean_curve"))
     if status["04_table1"] in ("done", "out of date") and not ours:
         raise ValueError("04 has run, and there is no Table 1")
     errors = {
@@ -197,7 +195,7 @@ def left_out(curves):
     """Lay out 08's comparison (curves.csv, or None), every runner left out, the least vertical RMSE first, and say whose they are."""
     if curves is None or curves.empty:
         return {"left_out": [], "left_out_of": ""}
-    tables = {name: by_direction(select(curves, name)) for name in curves["estimator"].unique()}
+    tables = {name: select(curves, name) for name in curves["estimator"].unique()}
     vertical = {name: rows["V"]["rmse_bw"] for name, rows in tables.items()}
     order = sorted(tables, key=lambda name: (missing(vertical[name]), vertical[name]))
     return {

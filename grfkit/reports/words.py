@@ -1,4 +1,7 @@
-"""Put results into words: numbers written as the paper writes them, and its three hypotheses judged by stated rules."""
+"""Put results into words: numbers as text, and the paper's three hypotheses evaluated by stated rules.
+
+In: tables that the notebooks saved. Out: text and {question, word, rule, sentence} for the templates.
+"""
 
 import math
 
@@ -23,17 +26,17 @@ def feature_name(feature):
 
 
 def curves_correlate(table):
-    """Judge hypothesis 1 by the mean r of each direction; `table` is table1.csv, None if there is none."""
-    r = {row["direction"]: row["r_mean"] for row in select(table)}
-    baseline = {row["direction"]: row["r_mean"] for row in select(table, "mean_curve")}
-    least = {row["direction"]: row["r_min"] for row in select(table) if not missing(row.get("r_min"))}
-    parts = [f"Mean r: {listed(r)}."]
+    """Evaluate hypothesis 1 by the mean r of each direction; `table` is table1.csv, None if there is none."""
+    rows = select(table)
+    r, baseline = ({d: row["r_mean"] for d, row in each.items()} for each in (rows, select(table, "mean_curve")))
+    least = {d: row["r_min"] for d, row in rows.items() if not missing(row.get("r_min"))}
+    parts = [f"Mean r: {_by_direction(r)}."]
     if r:
         parts.append(f"Worst direction: {DIRECTION_NAMES[min(r, key=r.get)]}.")
     if least:
-        parts.append(f"Worst single stance: {listed(least)}.")
+        parts.append(f"Worst single stance: {_by_direction(least)}.")
     if baseline:
-        parts.append(f"The mean curve of the training runners, which sees no input, has {listed(baseline)}.")
+        parts.append(f"The mean curve of the training runners, which sees no input, has {_by_direction(baseline)}.")
         as_good = [DIRECTION_NAMES[d] for d in r if baseline.get(d, -1) >= r[d]]
         parts += [f"It does as well or better in: {', '.join(as_good)}."] if as_good else []
     return verdict(
@@ -47,71 +50,56 @@ def curves_correlate(table):
 def in_short(table, runners):
     """Say in two plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
 
-    `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice: it is the
-    largest force); the second names every direction in which the estimate is no better than the mean curve.
+    `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice:
+    it is the largest force). The second names every direction in which the estimate is no better than the mean curve.
     """
-    vertical = next(
-        (row for row in select(table) if row["direction"] == "V" and not missing(row["rmse_bw_mean"])), None
-    )
-    if vertical is None:
+    rows = select(table)
+    if missing(rows.get("V", {}).get("rmse_bw_mean")):
         return []
-    errors = [
-        f"{number(vertical[f'{prefix}rmse_bw_mean'], 3)}{SPACE}BW, {number(vertical[f'{prefix}nrmse_pct_mean'], 1)}{SPACE}% of its range"
-        for prefix in ("", "published_")
-    ]
-    first = f"In {vertical['n']:.0f} stances of {runners}, the estimated vertical force is off by {errors[0]} (published: {errors[1]})."
+    ours_first = [_error(rows["V"], prefix) for prefix in ("", "published_")]
+    first = (
+        f"In {rows['V']['n']:.0f} stances of {runners}, the estimated vertical force is off by {ours_first[0]} "
+        f"(published: {ours_first[1]})."
+    )
     words = {}
-    for row in select(table):
-        words.setdefault(beside_baseline(table, row["direction"]), []).append(DIRECTION_NAMES[row["direction"]])
+    for direction in rows:
+        words.setdefault(beside_baseline(table, direction), []).append(DIRECTION_NAMES[direction])
     words.pop("", None)
+    baseline = "the mean curve of the training runners, which sees no input"
     if "the baseline itself" in words:
-        return [
-            first,
-            "This recipe is the baseline itself, the mean curve of the training runners, which sees no input.",
-        ]
-    parts = "; ".join(
-        f"{word} in {_directions(names, 'any' if word.startswith('no') else 'every')}"
-        for word, names in sorted(words.items())
-    )
-    return [first] + (
-        [f"Beside the baseline, the mean curve of the training runners, which sees no input, the estimate is {parts}."]
-        if parts
-        else []
-    )
+        return [first, f"This recipe is the baseline itself, {baseline}."]
+    parts = [f"{word} in {_directions(names, word)}" for word, names in sorted(words.items())]
+    return [first] + [f"Beside the baseline, {baseline}, the estimate is {'; '.join(parts)}."] * bool(parts)
 
 
-def _directions(names, all_of_them):
-    return {1: f"the {names[0]} direction", 2: f"the {' and '.join(names[:2])} directions"}.get(
-        len(names), f"{all_of_them} direction"
-    )
+def _error(row, prefix):
+    """Write RMSE and nRMSE of a row of table1.csv, ours or the published."""
+    rmse, nrmse = number(row[f"{prefix}rmse_bw_mean"], 3), number(row[f"{prefix}nrmse_pct_mean"], 1)
+    return f"{rmse}{SPACE}BW, {nrmse}{SPACE}% of its range"
+
+
+def _directions(names, word):
+    if len(names) > 2:
+        return f"{'any' if word.startswith('no') else 'every'} direction"
+    return f"the {' and '.join(names)} direction{'s' if len(names) > 1 else ''}"
 
 
 def beside_baseline(table, direction):
-    """Say whether ours is better than the mean curve in a direction of table1.csv: better by both r and RMSE, by one, or by none."""
-    mine, baseline = (
-        [row for row in select(table, name) if row["direction"] == direction] for name in (None, "mean_curve")
-    )
+    """Say whether ours is better than the mean curve in a direction of table1.csv: by both r and RMSE, by one, by none."""
+    mine, baseline = (select(table, name).get(direction) for name in (None, "mean_curve"))
     if not mine or not baseline:
         return ""
-    if mine[0]["estimator"] == "mean_curve":
+    if mine["estimator"] == "mean_curve":
         return "the baseline itself"
-    if missing(mine[0]["rmse_bw_mean"]):
+    if missing(mine["rmse_bw_mean"]):
         return "not estimated"
-    by = [
-        name
-        for name, better in (
-            ("r", mine[0]["r_mean"] > baseline[0]["r_mean"]),
-            ("RMSE", mine[0]["rmse_bw_mean"] < baseline[0]["rmse_bw_mean"]),
-        )
-        if better
-    ]
-    if len(by) == 1:
-        return f"better by {by[0]} alone"
-    return "better" if by else "no better"
+    better = {"r": mine["r_mean"] > baseline["r_mean"], "RMSE": mine["rmse_bw_mean"] < baseline["rmse_bw_mean"]}
+    by = [name for name, is_better in better.items() if is_better]
+    return ["no better", f"better by {''.join(by)} alone", "better"][len(by)]
 
 
 def no_interval_differs(spm, clusters):
-    """Judge hypothesis 2 by the significant clusters of SPM{t}; spm.csv says which directions were tested."""
+    """Evaluate hypothesis 2 by the significant clusters of SPM{t}; spm.csv says which directions were tested."""
     found = {} if spm is None or clusters is None or spm.empty else {d: [] for d in spm["direction"].unique()}
     for row in clusters.to_dict("records") if found else []:
         found[row["direction"]].append(f"{row['start']:.0f}–{row['end']:.0f}{SPACE}% of stance ({p_value(row['p'])})")
@@ -126,23 +114,19 @@ def no_interval_differs(spm, clusters):
 
 
 def no_feature_differs(table):
-    """Judge hypothesis 3 by the p of each feature's paired t-test; `table` is table2.csv, None if there is none."""
-    rows = [row for row in select(table) if not missing(row["p"])]
+    """Evaluate hypothesis 3 by the p of each feature's paired t-test; `table` is table2.csv, None if there is none."""
+    rows = {feature: row for feature, row in select(table).items() if not missing(row["p"])}
     differ = [
-        f"{feature_name(row['feature'])} ({p_value(row['p'])}, estimated "
+        f"{feature_name(feature)} ({p_value(row['p'])}, estimated "
         f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
-        for row in rows
+        for feature, row in rows.items()
         if row["p"] <= ALPHA
     ]
-    sentence = (
-        f"{len(differ)} of {len(rows)} differ: {', '.join(differ)}."
-        if differ
-        else f"None of the {len(rows)} features differs."
-    )
+    none, some = f"None of the {len(rows)} features differs.", f"{len(differ)} of {len(rows)} differ: "
     return verdict(
         "No feature differs (paired t-tests).",
-        [row["p"] > ALPHA for row in rows],
-        sentence,
+        [row["p"] > ALPHA for row in rows.values()],
+        f"{some}{', '.join(differ)}." if differ else none,
         f"p > {number(ALPHA, 2)} for each feature",
     )
 
@@ -150,30 +134,23 @@ def no_feature_differs(table):
 def verdict(question, good, sentence, rule):
     """Return a hypothesis for the template; `good` says of each direction or feature whether it agrees, [] if unknown."""
     word = "supported" if all(good) else "partly supported" if any(good) else "not supported"
-    return {
-        "question": question,
-        "word": word if good else "not yet run",
-        "rule": rule,
-        "sentence": sentence if good else "",
-    }
+    shown = (word, sentence) if good else ("not yet run", "")
+    return {"question": question, "word": shown[0], "rule": rule, "sentence": shown[1]}
 
 
 def select(table, estimator=None):
-    """Return the rows of one estimator, of ours if none is named, as dicts; [] where there are none."""
+    """Return the rows of one estimator, of ours if none is named, as {direction or feature: row}; {} if there are none."""
     if table is None or "estimator" not in table or not len(table):
-        return []
-    return table[table["estimator"] == (estimator or ours(table))].to_dict("records")
-
-
-def by_direction(rows):
-    """Return rows of a table as {direction: row}."""
-    return {row["direction"]: row for row in rows}
+        return {}
+    rows = table[table["estimator"] == (estimator or ours(table))]
+    key = "direction" if "direction" in table else "feature"
+    return dict(zip(rows[key], rows.to_dict("records"), strict=True))
 
 
 def mean_sd(row, measure, decimals, prefix=""):
     """Write a measure as the paper does: mean ± SD, or for a p-value the number alone."""
     if measure == "p":
-        return p_value(row.get(f"{prefix}p")).removeprefix(f"p{SPACE}=").removeprefix("p").strip()
+        return p_value(row.get(f"{prefix}p"), bare=True)
     mean, sd = row.get(f"{prefix}{measure}_mean"), row.get(f"{prefix}{measure}_sd")
     return number(mean, decimals) + ("" if missing(sd) else f" ±{SPACE}{number(sd, decimals)}")
 
@@ -186,11 +163,25 @@ def number(value, decimals):
     return ("−" if value < 0 else "") + (text[1:] if text.startswith("0.") else text)
 
 
-def p_value(p):
-    """Write a p-value: p = .012, or p < .001."""
+def written(value, decimals, *, signed=False):
+    """Write a number for readers of no paper: 0.99, 4,937; zero has no sign, and -2 `decimals` are hundreds."""
+    if missing(value) or not math.isfinite(value):
+        return "–"
+    value = round(value, decimals) or 0.0
+    return f"{value:{'+' if signed and value else ''},.{max(decimals, 0)}f}".replace("-", "−")
+
+
+def percent(value, *, signed=False):
+    """Write a share in % to a decimal."""
+    return f"{written(value, 1, signed=signed)}{SPACE}%"
+
+
+def p_value(p, *, bare=False):
+    """Write a p-value: p = .012, or p < .001; `bare` for the number alone: .012, or < .001."""
     if missing(p):
         return "–"
-    return ("p < .001" if p < 0.001 else f"p = {number(p, 3)}").replace(" ", SPACE)
+    text = "< .001" if p < 0.001 else number(p, 3) if bare else f"= {number(p, 3)}"
+    return (text if bare else f"p {text}").replace(" ", SPACE)
 
 
 def missing(value):
@@ -198,7 +189,7 @@ def missing(value):
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def listed(values):
+def _by_direction(values):
     """Write {direction: value} as a list: AP .992, ML .951."""
     return ", ".join(f"{direction}{SPACE}{number(value, 3)}" for direction, value in values.items())
 

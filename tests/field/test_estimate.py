@@ -514,15 +514,6 @@ def test_in_short_says_what_is_told_and_what_is_not():
     assert "cannot be told apart" in none and "Too few steps" in none and "kg" not in none
 
 
-def test_written_rounds_and_marks():
-    assert [estimate_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (np.nan, 1), (-1.25, 1))] == [
-        "4,900",
-        "0.00",
-        "–",
-        "−1.2",
-    ]
-
-
 def test_timed_gives_no_step_time_across_a_step_that_is_not_there():
     table = field_contacts.timed(
         pd.DataFrame(

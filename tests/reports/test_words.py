@@ -67,3 +67,12 @@ def test_number_is_written_as_in_the_paper(value, decimals, text):
 @pytest.mark.parametrize("duration, text", [(12.34, "12.3 s"), (245, "4 min 5 s"), (3725, "1 h 2 min"), (None, "")])
 def test_seconds_suit_a_reader(duration, text):
     assert report_words.seconds(duration) == text
+
+
+def test_written_rounds_and_marks():
+    assert [report_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (float("nan"), 1), (-1.25, 1))] == [
+        "4,900",
+        "0.00",
+        "–",
+        "−1.2",
+    ]
