@@ -1,5 +1,7 @@
 """A recording holds what was simulated and the planted faults, and nothing else."""
 
+import re
+
 import ezc3d
 import numpy as np
 import pandas as pd
@@ -230,3 +232,11 @@ def test_main_records_what_the_study_file_says(tmp_path):
     table = pd.read_csv(tmp_path / "recordings" / "trials.csv")
     assert list(table.columns) == trials.TRIAL_COLUMNS
     assert all((tmp_path / "recordings" / file).is_file() for file in table["file"])
+
+
+def test_make_records_again_when_a_module_that_the_laboratory_imports_has_changed():
+    listed = re.search(r"^LABORATORY := .*$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[0]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "grfkit" / "virtual").glob("[!o]*.py")]
+    for module in set(re.findall(r"^from grfkit\.([\w.]+) import", "\n".join(sources), re.M)):
+        name = module.replace(".", "/") + ".py"
+        assert module.startswith(("virtual", "study")) or f"grfkit/{name}" in listed, name
