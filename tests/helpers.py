@@ -20,13 +20,14 @@ from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
 from grfkit.field import motion
 from grfkit.points import POINTS
+from grfkit.recordings.read import read_recorded
 from grfkit.recordings.trials import TRIAL_COLUMNS
 from grfkit.reports import words as report_words
-from grfkit.stances import cohort
 from grfkit.stances import cut as cut_stances
 from grfkit.study import file as study_file
 from grfkit.study import recipes
 from grfkit.study.file import Study
+from grfkit.study.schema import Preprocessing
 from grfkit.virtual import laboratory
 from grfkit.virtual.motion import simulate
 from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style, rng_of
@@ -99,6 +100,12 @@ def make(project, *arguments):
     )
 
 
+def preprocessing(study="virtual", *, checks=None, **changes):
+    """Give the Preprocessing of a study of params/ with some values changed, those of `checks` by their own names."""
+    section = study_file.load(ROOT / "params" / f"{study}.yaml").sections["01_preprocess"]
+    return Preprocessing.of(section | {"checks": section["checks"] | (checks or {})} | changes)
+
+
 def virtual_run(number, *, hz=200):
     """Simulate one of any number of virtual runners overground.
 
@@ -145,10 +152,10 @@ def record_virtual(folder, *, seed, men=1, women=1, trials=1):
 
 def cut_virtual(trials, folder):
     """Cut virtual recordings into stances, measure them by their plates and find them by motion."""
-    section = study_file.load(SMOKE).sections["01_preprocess"] | {"points_cutoff_hz": 30.0, "padding_s": 0.03}
-    stances, frames, *_ = cut_stances.collect(trials, folder, **cohort.settings(section))
+    section = preprocessing("smoke", points_cutoff_hz=30.0, padding_s=0.03)
+    stances, frames, *_ = cut_stances.collect(trials, folder, section)
     stances = stances.assign(split="train")
-    recorded = ground_truth.read(stances, folder, section)
+    recorded = read_recorded(stances, folder, section)
     motions = ground_truth.motions(recorded, section)
     found = motion.find(motions)
     recipe = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")

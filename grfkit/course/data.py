@@ -112,13 +112,10 @@ def _made():
 def _make(settings):
     """Record the cohort, cut it into stances and estimate them, each runner left out."""
     record(REPORTS / "recordings")
-    section, folder = settings.sections["01_preprocess"], REPORTS / "results"
-    trials = trials_table.read_trials(REPORTS / "recordings", table=section["table"])
-    table, excluded, _ = cohort.collect(
-        trials, REPORTS / "recordings", folder, engine="here", **cohort.settings(section)
-    )
-    drawn = {name: section[name] for name in ("test_runners", "n_test_runners", "test_shoes", "test_laps")}
-    table["split"] = split.draw(table, seed=settings.seed, **drawn)
+    section, folder = study_file.preprocessing(STUDY), REPORTS / "results"
+    trials = trials_table.read_trials(REPORTS / "recordings", table=section.table)
+    table, excluded, _ = cohort.collect(trials, REPORTS / "recordings", folder, section, engine="here")
+    table["split"] = split.draw(table, section, seed=settings.seed)
     store.save(folder, "01_preprocess/excluded.csv", excluded)
     store.save(folder, STANCES, table)
     frames, table = store.read(folder, "01_preprocess/stances.parquet"), store.read(folder, STANCES)

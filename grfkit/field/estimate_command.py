@@ -19,7 +19,7 @@ from grfkit.field import estimate
 from grfkit.field import model as field_model
 from grfkit.recordings import discover, trials
 from grfkit.study import file as study_files
-from grfkit.study.schema import StudyError
+from grfkit.study.schema import Preprocessing, StudyError
 
 
 def estimate_all(model, data, **given):
@@ -83,11 +83,11 @@ def _check(**values):
 def _study(path, folder):
     """Read a study file -> its section 01_preprocess, and {file: row} of its table of trials where that exists."""
     path = Path(path)
-    section = study_files.load(path).sections["01_preprocess"]
-    table = section["table"]
+    section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
+    table = section.table
     lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
     if not lies.is_file():
-        if section["clusters"]:
+        if section.clusters:
             raise StudyError(
                 f"{path} finds joint centres by static trials, which its table names; {lies} is not there. Put it beside the recordings."
             )

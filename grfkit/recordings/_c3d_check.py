@@ -1,8 +1,8 @@
 """Check a C3D file: header and parameters before `ezc3d` reads it, the values afterwards.
 
-`ezc3d` trusts what a file says of itself: a damaged one makes it read beyond a list or the end of the file, run for ever, or
-give other frames than were recorded. A C3D file says most things twice, in its header and in its parameters, so that damage
-shows.
+`ezc3d` trusts what a file says of itself. A damaged file makes it read beyond a list or the end of the file, run for
+ever, or give other frames than were recorded. A C3D file says most things twice, in its header and in its parameters,
+so that damage shows.
 """
 
 import math
@@ -250,7 +250,7 @@ def _check_plates(header, groups, path):
 
 
 def _check_size(header, groups, size, path):
-    """Check that the data fill the file up to its last block: fewer bytes are a torn file, more are frames that no one counts."""
+    """Check that the data fill the file up to its last block: fewer bytes are a torn file, more are lost frames."""
     frames = _frames(header, groups)
     end = BLOCK * (header.data_start - 1) + frames * (4 * header.points + header.analog_values) * (
         4 if header.scale < 0 else 2

@@ -1,7 +1,7 @@
 """The layout of a C3D file: its header and its parameters as they stand there, without its data.
 
-Read apart from `ezc3d`, to be compared with what it reads. Source: the C3D file format user guide, c3d.org; blocks have 512
-bytes and are counted from 1.
+Read apart from `ezc3d`, to be compared with what it reads. Blocks have 512 bytes and are counted from 1. Source: the
+C3D file format user guide, c3d.org.
 """
 
 import math
@@ -82,7 +82,7 @@ def read_layout(path):
 
 
 def require(fact, path, rule, found, advice=ADVICE):
-    """Raise ValueError where a fact about the C3D file at `path` does not hold: the rule, what was found, what to do."""
+    """Raise ValueError where a fact about a C3D file does not hold; it says the rule, what was found and what to do."""
     if not fact:
         raise InputError(f"A C3D file {rule}; {path.name} cannot be read: it {found}.", advice)
 
@@ -144,7 +144,7 @@ def _parameters(section, processor, path):
 
 
 def _name(section, at):
-    """Read the beginning of a record -> number (negative for a group), name, bytes to the next (0: none), where it goes on."""
+    """Read the beginning of a record -> number (negative: a group), name, bytes to the next or 0, where it goes on."""
     length, number = struct.unpack_from("<2b", section, at)
     begin = at + 2 + abs(length)  # negative: locked
     return (

@@ -1,6 +1,7 @@
-"""One C3D file -> points, segment poses, forces and centres of pressure in the runner's axes, SI units.
+"""Read a C3D file.
 
-Axes here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up).
+In: the path of a file. Out: points, segment poses, forces and centres of pressure in the runner's axes, SI units. Axes
+here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up).
 """
 
 from dataclasses import dataclass, field, replace
@@ -27,9 +28,8 @@ class Plate:
     corners: np.ndarray  # (4, 3) m
 
     def __post_init__(self):
-        self.cop[~(np.abs(self.cop) <= _c3d_check.FARTHEST_M).all(axis=-1)] = (
-            np.nan
-        )  # the noise of an unloaded plate divided by itself
+        far = ~(np.abs(self.cop) <= _c3d_check.FARTHEST_M).all(axis=-1)
+        self.cop[far] = np.nan  # the noise of an unloaded plate divided by itself
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,11 @@ class Recording:
     point_hz: float
     plates: list
     force_hz: float
-    poses: dict = field(
-        default_factory=dict
-    )  # segment -> (F, 3, 4): axes of the segment as columns, and its origin in m
+    # segment -> (F, 3, 4): axes of the segment as columns, and its origin in m
+    poses: dict = field(default_factory=dict)
     pose_hz: float = float("nan")
-    offsets: dict = field(
-        default_factory=dict
-    )  # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
+    # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
+    offsets: dict = field(default_factory=dict)
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -77,8 +75,8 @@ def read(path, *, forward, up, plates=None):
     Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN or as a
     negative residual), forces in N as the ground exerts them on the runner (vertical force positive, whatever the
     file's own sign), centres of pressure in m; a plate without a single frame, as in some static trials, is left out.
-    `plates` numbers the plates to read, from 1 on; None is all of them. Raises ValueError for a file that cannot be read, a unit
-    that is not known, a plate whose corners no plate has, or force axes that break a rule.
+    `plates` numbers the plates to read, from 1 on; None is all of them. Raises ValueError for a file that cannot be
+    read, a unit that is not known, a plate whose corners no plate has, or force axes that break a rule.
     """
     return convert(open_file(Path(path)), Path(path).name, forward=forward, up=up, plates=plates)
 
@@ -87,9 +85,8 @@ def convert(content, name, *, forward, up, plates=None):
     """Turn what `open_file` gave, of the file `name`, into a Recording, as `read` says."""
     rotation = axes(forward, up)
     parameters = content["parameters"]
-    units = parameters["POINT"].get("UNITS", {}).get("value") or [
-        "m"
-    ]  # a file without units is in metres, by ezc3d's reading
+    # a file without units is in metres, by ezc3d's reading
+    units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]
     scale = _scale(units[0], name)
     found = _plates(content, rotation, plates)
     return Recording(
@@ -103,7 +100,7 @@ def convert(content, name, *, forward, up, plates=None):
 
 
 def turn(recording, points, ahead):
-    """Turn a recording and its 11 points (F, 11, 3) m about the vertical, so that the direction `ahead` (3,) becomes AP."""
+    """Turn a recording and its points (F, 11, 3) m about the vertical, so that a direction `ahead` (3,) becomes AP."""
     ahead = np.array([ahead[0], ahead[1], 0.0]) / np.hypot(ahead[0], ahead[1])
     rotation = np.stack([ahead, np.cross([0.0, 0.0, 1.0], ahead), [0.0, 0.0, 1.0]])
     plates = [
@@ -118,7 +115,10 @@ def turn(recording, points, ahead):
 
 
 def open_file(path):
-    """Open a C3D file with ezc3d: its parameters and data as they are stored. Raises ValueError where it cannot be read."""
+    """Open a C3D file with ezc3d: its parameters and data as they are stored.
+
+    Raises ValueError where it cannot be read.
+    """
     if not path.is_file():
         raise ValueError(f"A recording is a C3D file; {path} does not exist.")
     _c3d_check.check_layout(path)
@@ -130,6 +130,11 @@ def open_file(path):
         ) from error
     _c3d_check.check_values(content, path)
     return content
+
+
+def axis_name(number, sign):
+    """Name an axis of a file, 0 to 2, by the sign of a value along it: "+x"."""
+    return ("+" if sign > 0 else "-") + "xyz"[number]
 
 
 def _axis(name):
@@ -188,9 +193,8 @@ def _offsets(parameters):
 
 
 def _plates(content, rotation, wanted):
-    platforms = ezc3d.ezc3d.ForcePlatforms(
-        content.c3d_swig
-    )  # c3d(extract_forceplat_data=True) also lays out moments: twice as long
+    # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
+    platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)
     raw = {number: plate for number, plate in enumerate(platforms.forcePlatforms(), start=1)}
     absent = sorted(set(wanted or []) - set(raw))
     if absent:

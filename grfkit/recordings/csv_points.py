@@ -1,7 +1,9 @@
-"""A CSV file of points, one row a frame -> the 11 points as they are stored, on even frames, and their rate.
+"""Read a CSV file of points, one row a frame.
 
-Columns: `time_s`, or a rate that is given, with `frame` where rows are missing; and three of each point, `l_hip_x` to `l_hip_z`, or `l_hip_ap`, `_ml` and `_v`
-where they are in the runner's axes. Commas, semicolons or tabs between them; with the last two, decimal commas too.
+In: the path of a file. Out: the 11 points as they are stored, on even frames, and their rate. Each point has three
+columns: `l_hip_x` to `l_hip_z`, or `l_hip_ap`, `l_hip_ml` and `l_hip_v` in the runner's axes. A column `time_s` says
+when a row was filmed; where a rate is given instead, a column `frame` shows missing rows. Columns are separated by
+commas, semicolons or tabs; with the last two, decimal commas are read too.
 """
 
 import csv
@@ -17,9 +19,7 @@ COLUMN = re.compile(r"(?i)^(.+?)[\W_]*(ap|ml|[xyzv])$")  # a point's name and it
 BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")  # a unit behind a name: what it says is found from the body, and said
 TIMES, FRAMES = ("time_s", "time", "t"), ("frame", "frames")
 ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hold no number: our choice
-JITTER = (
-    0.3  # of a frame, by which a time may be off an even one; rounding to 1 ms is .12 of a frame at 240 Hz: our choice
-)
+JITTER = 0.3  # of a frame, by which a time may be off an even one: our choice; rounding to 1 ms is .12 at 240 Hz
 SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
 LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
@@ -27,17 +27,20 @@ EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".
 
 
 def holds_points(path):
-    """Tell whether a CSV file is a recording, by its columns; a table of trials or of results is none. Raises ValueError for no text."""
+    """Tell by its columns whether a CSV file is a recording; tables of trials or results are none.
+
+    Raises ValueError for a file that is no text.
+    """
     return sum(name is not None for name in _match(_open(path)[0]).values()) >= FEWEST_COLUMNS
 
 
 def read_csv(path, *, rate_hz=None):
     """Read a CSV file of points.
 
-    `rate_hz` is that of a file without times; a column `frame`, if there is one, says which rows are missing. Returns points (F, 11, 3) in the file's own unit, NaN where
-    missing or in a gap between rows; the rate (Hz); the letters of the components, "xyz" or "ap ml v"; and the name of each point in
-    the file. Raises ValueError for columns that are missing, there twice or of no number (row and column), uneven times, and times that
-    contradict the rate.
+    `rate_hz` is that of a file without times. Returns points (F, 11, 3) in the file's own unit, NaN where missing or in
+    a gap between rows; the rate (Hz); the letters of the components, "x y z" or "ap ml v"; and the name of each point
+    in the file. Raises ValueError for columns that are missing, there twice or hold no number (it names row and
+    column), for uneven times, and for times that contradict the rate.
     """
     header, lines, rows = _open(path)
     columns, names, letters = _columns(path, header)
@@ -86,7 +89,8 @@ def _columns(path, header):
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise ValueError(
-            f"Each column of a recording has a name of its own; {path.name} has {', '.join(twice)} more than once. Delete one."
+            f"Each column of a recording has a name of its own; {path.name} has {', '.join(twice)} more than once. "
+            "Delete one."
         )
     found = _match(header)
     letters = "ap ml v" if any(component in ("ap", "ml", "v") for _, _, component in found.values()) else "x y z"
@@ -96,7 +100,8 @@ def _columns(path, header):
     absent = [f"{point}_{component}" for point, component in wanted if (point, component) not in where]
     if absent:
         raise ValueError(
-            f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks {', '.join(absent)}. "
+            f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks "
+            f"{', '.join(absent)}. "
             f"It has {', '.join(header) or 'none: it is empty'}. Rename or add columns."
         )
     return [where[pair] for pair in wanted], {point: name for name, point, _ in found.values()}, letters
@@ -109,7 +114,8 @@ def _numbers(path, header, lines, rows, name):
     if short is not None:
         count = len(rows[lines.index(short)])
         raise ValueError(
-            f"Each row of a CSV file has as many cells as there are columns, {len(header)}; row {short} of {path.name} has {count}. "
+            f"Each row of a CSV file has as many cells as there are columns, {len(header)}; row {short} of "
+            f"{path.name} has {count}. "
             "A row may be cut off; and decimal commas need semicolons or tabs between the columns."
         )
     cells = [row[at].strip() for row in rows]
@@ -117,7 +123,8 @@ def _numbers(path, header, lines, rows, name):
     for number in np.flatnonzero(np.isnan(values)):
         if cells[number].lower() not in ABSENT:
             raise ValueError(
-                f"Cells of a recording are numbers, or empty where a point is missing; {path.name} has {cells[number]!r} in row "
+                f"Cells of a recording are numbers, or empty where a point is missing; {path.name} has "
+                f"{cells[number]!r} in row "
                 f"{lines[number]}, column {name}. Correct it, or empty the cell."
             )
     return np.where(np.isfinite(values), values, np.nan)
@@ -133,7 +140,8 @@ def _frames(path, header, lines, rows, rate_hz):
     if len(bad) or len(when) < 3:
         row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
         raise ValueError(
-            f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} breaks this in {row}, "
+            f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} "
+            f"breaks this in {row}, "
             f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second."
         )
     usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
@@ -142,26 +150,33 @@ def _frames(path, header, lines, rows, rate_hz):
     off = np.abs(when - start - each * index) / each
     if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
         raise ValueError(
-            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is {off.max():.2f} of a frame off "
-            f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it at one rate."
+            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is "
+            f"{off.max():.2f} of a frame off "
+            f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it "
+            "at one rate."
         )
     if rate_hz and column and BRACKET.sub("", column).lower() in TIMES and abs(each * rate_hz - 1) > SAME_RATE:
         raise ValueError(
-            f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} frames a second, and "
+            f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} "
+            "frames a second, and "
             f"{rate_hz:g} were given. Leave the rate out, or correct the times."
         )
     return index, round(1 / each, 3)
 
 
 def _times(path, header, lines, rows, rate_hz):
-    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s; with a rate alone rows are frames."""
+    """Find the column of times, or of frames where a rate is given -> its name, times (N,) s.
+
+    With a rate alone each row is a frame.
+    """
     plain = {BRACKET.sub("", name).lower(): name for name in header}
     column = next((plain[name] for name in (*TIMES, *FRAMES) if name in plain), None)
     numbered = column is not None and BRACKET.sub("", column).lower() in FRAMES
     if not rate_hz and (column is None or numbered):
         raise ValueError(
             f"A recording as CSV says when each row was filmed, in a column time_s; {path.name} has "
-            f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of the frames, such as RATE=100."
+            f"{'a column ' + column + ' alone' if column else 'none'}. Add time_s, in seconds, or give the rate of "
+            "the frames, such as RATE=100."
         )
     if column is None:
         return column, np.arange(len(rows)) / rate_hz

@@ -1,6 +1,7 @@
-"""Recordings without force plates, C3D or CSV -> the 11 points in the runner's axes, and what was found on the way.
+"""Find and read recordings without force plates.
 
-Where no study file says how a laboratory records, everything is found from the file: field_axes and field_csv.
+In: a folder, or a C3D or CSV file. Out: the 11 points in the runner's axes, and notes of what was found on the way.
+Where no study file says how a laboratory records, everything is found from the file itself.
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,14 @@ import numpy as np
 
 from grfkit.points import POINTS, Excluded, Note
 from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed
-from grfkit.recordings.labels import match, plain
-from grfkit.recordings.new_study.write import STATIC
+from grfkit.recordings.labels import STATIC, match, plain
 from grfkit.recordings.read import load_trial
+from grfkit.recordings.trials import check_folder
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
-SPEED_OFF = (
-    0.15  # share by which the measured speed may differ from the given one before it is said: as in params/virtual.yaml
-)
+SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params
 MOST_LABELS = 60  # that a message lists: our choice
 TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
 
@@ -40,13 +39,10 @@ class Found:
 def find(folder):
     """List the recordings of a folder and its folders: C3D files, and CSV files of points, known by their columns.
 
-    Static trials (by name, as `make new-study` knows them) and hidden files are none. Raises ValueError where there are no recordings.
+    Static trials, which are known by their names, and hidden files are left out. Raises ValueError where nothing is
+    left.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(
-            f"The recordings lie in a folder; {folder} {'is a file' if folder.exists() else 'does not exist'}. Give it with DATA=DIR."
-        )
+    folder = check_folder(folder)
     files = sorted(
         path
         for path in folder.rglob("*")
@@ -60,8 +56,10 @@ def find(folder):
     if not kept:
         others = ", ".join(path.relative_to(folder).as_posix() for path in files[:5])
         raise ValueError(
-            f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and its folders hold none"
-            f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another folder: DATA=DIR."
+            f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and "
+            "its folders hold none"
+            f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another "
+            "folder: DATA=DIR."
         )
     return kept
 
@@ -69,10 +67,10 @@ def find(folder):
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
     """Read one recording; returns Found. Force plates are not read.
 
-    `layout` is the section 01_preprocess of a study file, which is followed as it stands (C3D files alone); None finds everything from
-    the file. `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else found;
-    `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that cannot be read, lacks a
-    point, is too short, or contradicts itself.
+    `layout` is a study's Preprocessing, which C3D files are read by; None finds everything from the file. `static` is
+    the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else found;
+    `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that cannot be
+    read, lacks a point, is too short, or contradicts itself.
     """
     path = Path(path)
     try:
@@ -114,32 +112,29 @@ def _read_csv(path, rate_hz):
 def _read_c3d(path):
     """Read a C3D file -> points (F, 11, 3) m in its own axes, rate (Hz), False, notes."""
     recording = c3d.read(path, forward="+x", up="+z", plates=[])
-    why_not, labels = "", list(recording.points)
-    if recording.poses:
-        try:
-            points = landmarks.from_theia(recording.poses, recording.offsets)
-            return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT]
-        except ValueError as error:
-            why_not = f" Nor has it Theia3D's: {error}"
+    points, why_not = landmarks.find_theia(recording)
+    if points is not None:
+        return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT]
+    labels = list(recording.points)
     names = {point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)}
     absent = [point for point in POINTS if point not in names]
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
+        why_not = f" Nor has it Theia3D's: {why_not}" if why_not else ""
         raise ValueError(
-            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); {path.name} has no marker "
-            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}.{why_not} {TELL}"
+            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); "
+            f"{path.name} has no marker "
+            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
+            f"{why_not} {TELL}"
         )
     return landmarks.from_markers(recording.points, names), recording.point_hz, False, [_names(names), UNIT]
 
 
 def _follow(path, layout, static, treadmill, speed_m_s):
-    """Read a C3D file as the section 01_preprocess of a study file says."""
+    """Read a C3D file as a study's Preprocessing says."""
     trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
-    source = {name: layout[name] for name in ("points", "theia", "clusters")}
     try:
-        recording, points = load_trial(
-            trial, path.parent, {}, source, forward=layout["forward"], up=layout["up"], plates=[]
-        )
+        recording, points = load_trial(trial, path.parent, {}, layout.model_copy(update={"plates": []}))
     except Excluded as reason:
         raise ValueError(f"{reason}. Name the axis `forward` in the study file.") from None
     points = _blanked(points)
@@ -147,12 +142,12 @@ def _follow(path, layout, static, treadmill, speed_m_s):
     orientation.check_body(
         points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers."
     )
-    belt = layout["treadmill"] if treadmill is None else treadmill
+    belt = layout.treadmill if treadmill is None else treadmill
     says = "as the study file says"
     notes = [
         Note(f"points: {says}"),
-        Note(f"up: {layout['up']}, {says}"),
-        Note(f"forward: {layout['forward']}, {says}"),
+        Note(f"up: {layout.up}, {says}"),
+        Note(f"forward: {layout.forward}, {says}"),
         Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
         *speed.slope_note(points, recording.point_hz, treadmill=belt),
     ]
@@ -196,7 +191,8 @@ def _check_whole(points, rate_hz):
     if seen.all(axis=1).sum() < SHORTEST_S * rate_hz:
         raise ValueError(
             f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
-            f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave the recording out."
+            f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave "
+            "the recording out."
         )
 
 

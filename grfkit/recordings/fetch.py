@@ -1,9 +1,11 @@
-"""Download the public recordings of a study from the server that its section `fetch` names, or from another one.
+"""Download the public recordings of a study.
+
+In: the study file, whose section `fetch` names a server. Out: files of the published checksums in a folder.
 
     grfkit fetch --study params/rbds.yaml --out recordings/rbds
 
-pooch writes each file under a temporary name and renames it once its checksum fits: a file under its own name is whole,
-also where the connection broke or two of these ran at once. What is there already is not downloaded again.
+pooch writes each file under a temporary name and renames it once its checksum fits. So a file under its own name is
+whole, also where the connection broke or two of these ran at once. What is there already is not downloaded again.
 """
 
 import contextlib
@@ -25,6 +27,7 @@ from grfkit.study.schema import StudyError
 
 AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and kind to a small server
 TIMEOUT_S = (10, 20)  # to connect, to wait for the next piece; our choice
+INDENTED = {"initial_indent": "  ", "subsequent_indent": "    ", "break_on_hyphens": False, "break_long_words": False}
 UNREACHABLE = "the server cannot be reached"
 
 
@@ -33,7 +36,7 @@ class Refused(Exception):
 
 
 def read_sums(path):
-    """Read a list of checksums as sha256sum writes it: {name of a file: SHA-256}. Raises StudyError for any other line."""
+    """Read a list of checksums as sha256sum writes it: {file: SHA-256}. Raises StudyError for any other line."""
     path, sums = Path(path), {}
     if not path.is_file():
         raise StudyError(
@@ -53,7 +56,8 @@ def read_sums(path):
 def fetch_study(path, folder, *, server=""):
     """Download what the section `fetch` of the study file at `path` names, from `server` in place of its own if given.
 
-    Returns the number of files. Raises StudyError where the study has no such section, OSError where files failed: it says which.
+    Returns the number of files. Raises StudyError where the study has no such section, and OSError, which names the
+    files, where some failed.
     """
     plan, path = _plan(path), Path(path)
     url, sums = server or plan["url"], read_sums(path.parent / plan["sums"])
@@ -65,10 +69,10 @@ def fetch_study(path, folder, *, server=""):
 
 
 def fetch(sums, *, url, folder, tables=None):
-    """Download files into `folder`, a few at a time, those that are whole already excepted; return {name: why it failed}.
+    """Download files into `folder`, a few at a time, except those that are whole already; return {name: why it failed}.
 
-    `sums` is {name: SHA-256}; `tables` is {name: columns} of CSV files that are known by their columns (our choice, for a
-    file without a published checksum). One file that fails does not stop the others; a server that cannot be reached does.
+    `sums` is {name: SHA-256}. `tables` is {name: columns} of CSV files without a published checksum, which are known by
+    their columns (our choice). One file that fails does not stop the others; a server that cannot be reached does.
     """
     folder, tables = Path(folder), {_inside(name): columns for name, columns in (tables or {}).items()}
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
@@ -83,7 +87,7 @@ def fetch(sums, *, url, folder, tables=None):
     )
     halt = []  # why no further file is asked for
 
-    def one(name):
+    def fetch_file(name):
         try:
             store.fetch(name, downloader=lambda address, file, _: _download(address, file, tables.get(name), halt))
             if name in tables and not _is_table(folder / name, tables[name]):
@@ -94,7 +98,7 @@ def fetch(sums, *, url, folder, tables=None):
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         try:
-            running = {pool.submit(one, name): name for name in registry}
+            running = {pool.submit(fetch_file, name): name for name in registry}
             done = tqdm(as_completed(running), total=len(running), desc="fetch", unit=" files", disable=None)
             failed = {running[future]: future.result() for future in done}
         except KeyboardInterrupt:
@@ -170,16 +174,7 @@ def _explain(failed, *, total, url, folder, study):
         if why.startswith(UNREACHABLE):  # the names would say nothing
             lines.append(f"  {why}: {len(names)} file(s)")
         else:
-            lines.append(
-                textwrap.fill(
-                    f"{why}: {', '.join(names)}",
-                    120,
-                    initial_indent="  ",
-                    subsequent_indent="    ",
-                    break_on_hyphens=False,
-                    break_long_words=False,
-                )
-            )
+            lines += textwrap.wrap(f"{why}: {', '.join(names)}", 120, **INDENTED)
     lines.append("Run it again: only these are missing. FROM=URL names another server.")
     if len(failed) < total:
         lines.append(f"To go on without them: make reproduce STUDY={study} DATA={folder.as_posix()}")

@@ -1,35 +1,33 @@
-"""Which marker stands for which of the 11 points, by the names that laboratories give them; what is not sure is not proposed."""
+"""Which marker stands for which of the 11 points, and which file is a static trial.
+
+In: labels of a C3D file, or names of files. Out: labels by point; one that is not sure is marked. Labels are known by
+the names that laboratories give them.
+"""
 
 import difflib
 import re
 
 from grfkit.points import POINTS
 
+STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")  # in the name of a file: a static trial
 CENTRE = ["", "jc", "jointcenter", "jointcentre", "joint", "center", "centre"]
-# a point's names without side and separators, in lower case: those that are the point, and those that lie beside it. Sources: the
-# conventions of Vicon's Plug-in Gait (outputs FEP, FEO, TIO), CGM2, Visual3D, QTM's and OpenCap's marker sets; our choice of them
+# a point's names without side and separators, in lower case: those that are the point, and those that lie beside it.
+# Sources: the conventions of Vicon's Plug-in Gait (outputs FEP, FEO, TIO), CGM2, Visual3D, QTM and OpenCap; which of
+# them is our choice
 NAMES = {
     "pelvis": ["pelvis", "midpelvis", "pelviscenter", "pelviscentre", "pelvisorigin", "pelo"],
     "hip": [*(f"hip{word}" for word in CENTRE), "hjc", "fep"],
     "knee": [*(f"knee{word}" for word in CENTRE), "kjc", "feo"],
     "ankle": [*(f"ankle{word}" for word in CENTRE), "ajc", "tio"],
     "heel": ["heel", "hee", "cal", "calc", "calcaneus"],
-    "toe": [
-        "toe",
-        "toetip",
-        "bigtoe",
-        "hallux",
-        "mt2",
-        "2mt",
-        "met2",
-        "mth2",
-    ],  # or second metatarsal head, as in params/rbds.yaml
+    # or second metatarsal head, as in params/rbds.yaml
+    "toe": ["toe", "toetip", "bigtoe", "hallux", "mt2", "2mt", "met2", "mth2"],
 }
 BESIDE = {
     "knee": ["kneelat", "kneelateral", "latknee", "kne", "lepi", "lfc", "lfe"],
     "ankle": ["anklelat", "anklelateral", "latankle", "ank", "lmal", "mal"],
 }
-# a joint centre is the middle of the markers on both sides of it, that of the pelvis the middle of its spines (or sacrum)
+# a joint centre is the middle of the markers on both sides; that of the pelvis is the middle of its spines (or sacrum)
 MIDDLES = {
     "knee": [BESIDE["knee"], ["kneemed", "kneemedial", "medknee", "mknee", "mepi", "mfc", "mfe"]],
     "ankle": [BESIDE["ankle"], ["anklemed", "anklemedial", "medankle", "mank", "mmal"]],
@@ -45,9 +43,9 @@ SIDED = [
 def match(labels):
     """Find the markers of the 11 points among the labels of a C3D file.
 
-    Returns {point: (label, sure)} of those found, or a list of labels whose mean it is; not sure is a marker beside the point,
-    such as the lateral one of a knee. A point that two labels name equally well is left out. A subject's prefix (P01:LHEE) and
-    the case do not count.
+    Returns {point: (label, sure)} of those found; a label may be a list of labels whose mean is the point. A marker
+    beside the point, such as the lateral one of a knee, is not sure. A point that two labels name equally well is left
+    out. A subject's prefix (P01:LHEE) and the case do not count.
     """
     readings = {label: _readings(label) for label in labels}
     found = {}
@@ -83,7 +81,7 @@ def _only(readings, side, names):
 
 
 def plain(labels):
-    """Leave the subject's name out of labels such as P01:LHEE, where that leaves each its own: runners have other names."""
+    """Leave the subject's name out of labels such as P01:LHEE, where each label stays different from the others."""
     short = [label.rpartition(":")[2] for label in labels]
     return [name if short.count(name) == 1 else label for name, label in zip(short, labels, strict=True)]
 

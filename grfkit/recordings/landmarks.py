@@ -1,6 +1,6 @@
 """The 11 points from named markers, from Theia3D's segment poses, or from a static trial and rigid clusters of markers.
 
-Markers are a dictionary, name -> (F, 3) m in AP, ML, V axes, NaN where missing.
+In: markers, a dictionary name -> (F, 3) m in AP, ML, V axes, NaN where missing, or poses. Out: points (F, 11, 3) m.
 """
 
 import difflib
@@ -9,10 +9,8 @@ import numpy as np
 
 from grfkit.points import POINTS
 
-MOST_STEPS, HALF_THE_DIGITS = (
-    20,
-    1e-7,
-)  # of Newton's iteration: a step smaller than this leaves the next one nothing: our choice
+MOST_STEPS = 20  # of Newton's iteration: our choice
+HALF_THE_DIGITS = 1e-7  # a step smaller than this leaves the next one nothing: our choice
 
 
 def from_markers(markers, names):
@@ -25,7 +23,7 @@ def from_markers(markers, names):
     return np.stack([np.mean([_marker(markers, name) for name in each], axis=0) for each in lists], axis=1)
 
 
-# the segment whose origin each point is, and what Theia3D's exports of 2020 and of 2025 call a heel's place in the foot's axes
+# the segment whose origin each point is, and what exports of 2020 and of 2025 call a heel's place in the foot's axes
 THEIA_ORIGINS = {"pelvis": "pelvis"} | {
     f"{side}_{point}": f"{side}_{segment}"
     for side in "lr"
@@ -38,9 +36,9 @@ def from_theia(poses, offsets):
     """Take the 11 points from the segment poses of a Theia3D export, and the places of the heels in the feet.
 
     `poses` maps a segment (such as l_thigh_4X4) to (F, 3, 4): axes as columns and origin in m; `offsets` maps a name to
-    (3,) m. Hip, knee, ankle and toe joint are the origins of thigh, shank, foot and toes. Returns (F, 11, 3) m, NaN where a
-    segment was not tracked. Raises ValueError where a segment or a heel is absent. Source: Theia3D's export, as its real
-    files show it.
+    (3,) m. Hip, knee, ankle and toe joint are the origins of thigh, shank, foot and toes. Returns (F, 11, 3) m, NaN
+    where a segment was not tracked. Raises ValueError where a segment or a heel is absent. Source: Theia3D's export, as
+    its real files show it.
     """
     segments = {name.lower().removesuffix("_4x4"): pose for name, pose in poses.items()}
     feet = {f"{side}_heel": f"{side}_foot" for side in "lr"}
@@ -63,6 +61,16 @@ def from_theia(poses, offsets):
         pose = segments[f"{side}_foot"]
         points[f"{side}_heel"] = pose[..., :3] @ offset + pose[..., 3]
     return np.stack([points[point] for point in POINTS], axis=1)
+
+
+def find_theia(recording):
+    """Take the 11 points from a Recording if it has all that from_theia needs -> points or None, what it lacks."""
+    if not recording.poses:
+        return None, ""
+    try:
+        return from_theia(recording.poses, recording.offsets), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
@@ -153,9 +161,10 @@ def rigid_fit(still, moving):
 def _nearest_rotation(products):
     """Find the rotations (F, 3, 3) nearest to matrices (F, 3, 3), never a reflection; NaN where markers lie on a line.
 
-    Newton's iteration for the orthogonal polar factor, all frames at once (Higham 1986): several times faster than a singular
-    value decomposition of each. With its cofactors added a matrix has the same nearest rotation, and is regular where markers lie
-    in a plane. What still ends as a reflection is a mirror image (two labels swapped): it is decomposed.
+    Newton's iteration for the orthogonal polar factor (Higham 1986) takes all frames at once and is several times
+    faster than a singular value decomposition of each. With its cofactors added a matrix has the same nearest rotation,
+    and is regular where markers lie in a plane. What still ends as a reflection is a mirror image (two labels swapped);
+    it is decomposed.
     """
     x = np.ascontiguousarray(products.transpose(1, 2, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -209,7 +218,8 @@ def _marker(markers, name):
     if len(fits) != 1:
         near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
         raise ValueError(
-            f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the file. "
+            f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the "
+            "file. "
             f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file."
         )
     return markers[fits[0]]

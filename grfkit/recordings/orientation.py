@@ -1,4 +1,8 @@
-"""Unit, axes and running direction of 11 points without a force plate: found from the runner's body and feet (field_speed)."""
+"""Unit, axes and running direction of recordings without a force plate.
+
+In: 11 points (F, 11, 3) in any unit and axes. Out: points in m in AP, ML, V, and notes of how that was found, from the
+runner's body and feet.
+"""
 
 from typing import NamedTuple
 
@@ -9,19 +13,16 @@ from grfkit.recordings import c3d, speed
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
-ALONG = 0.9  # share of the way from the feet to the pelvis that lies along the axis up; .96 and more in the 66 recordings of rbds: our choice
+ALONG = 0.9  # share of the way from feet to pelvis that lies along the axis up: our choice; .96 and more in rbds
 SLOWEST_M_S = 0.3  # slower is no travel, but somebody who stands: our choice
 AHEAD = 0.7  # cosine of the widest angle between where the feet point and where the runner goes, 45 degrees: our choice
-CROSSED_M = (
-    0.05  # by which a left point lies to the right of the right one, in the median: feet may cross by less: our choice
-)
+CROSSED_M = 0.05  # by which a left point may lie to the right of the right one, as feet may cross: our choice
 ADVICE = (
-    "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs backwards: correct the labels, "
+    "The labels of left and right or of heel and toe are swapped, the axes are left-handed, or somebody runs "
+    "backwards: correct the labels, "
     "or change the sign of one axis."
 )
-ALIGNED_DEG = (
-    10.0  # nearer to an axis of the laboratory than this, that axis is meant: our choice, since a pelvis sways
-)
+ALIGNED_DEG = 10.0  # nearer to an axis of the laboratory than this, that axis is meant, as a pelvis sways: our choice
 
 
 class Oriented(NamedTuple):
@@ -34,36 +35,42 @@ class Oriented(NamedTuple):
 
 
 def find_unit(points):
-    """Find the unit of points (F, 11, 3) by the length of the legs -> metres for each unit, its name. Raises ValueError for none."""
+    """Find the unit of points (F, 11, 3) by the length of the legs -> metres for each unit, its name.
+
+    Raises ValueError where no unit fits.
+    """
     leg = leg_length(points)
     for name, metres in c3d.METRES.items():
         if LEG_M[0] <= leg * metres <= LEG_M[1]:
             return metres, name
     raise ValueError(
-        f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long; here they are {leg:.4g}, which fits neither m, cm nor mm. "
+        f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long; here they are {leg:.4g}, which fits neither "
+        "m, cm nor mm. "
         "Check that the columns are those of hip, knee and ankle, and the unit."
     )
 
 
 def leg_length(points):
-    """Measure thigh and shank together of points (F, 11, 3), in their unit: the median over frames, the mean of both legs."""
+    """Measure thigh and shank together of points (F, 11, 3), in their unit: median over frames, mean of both legs."""
     return float(sum(np.nanmedian(np.linalg.norm(points[:, a] - points[:, b], axis=1)) for a, b in LEGS) / 2)
 
 
 def orient(points, rate_hz, *, treadmill=None, declared=False):
     """Turn points (F, 11, 3) m into the runner's axes; returns Oriented.
 
-    Up is the axis along which the pelvis is above the feet. Overground, forward is the pelvis' path; on a treadmill it is where the
-    pelvis goes as seen from the planted foot, and of somebody who stands, where the feet point. `treadmill` None is found: there the
-    planted foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they are only checked. Raises
-    ValueError where up does not show, for a runner who turns, and where what is found contradicts itself. Source: our choice, from
-    physics; an axis of the file is taken where forward is nearly along it (aligned).
+    Up is the axis along which the pelvis is above the feet. Overground, forward is the path of the pelvis; on a
+    treadmill it is where the pelvis goes as seen from the planted foot; of somebody who stands, it is where the feet
+    point. An axis of the file is taken where forward is nearly along it. `treadmill` None is found: there the planted
+    foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they are only checked.
+    Raises ValueError where up does not show, for a runner who turns, and where what is found contradicts itself.
+    Source: our choice, from physics.
     """
     up, above = _find_up(points)
     if declared and up != "+z":
         raise ValueError(
             "In columns _ap, _ml and _v, V points up; here the pelvis is above the feet along "
-            f"{up[0]}{'xyz'.index(up[1]) + 1} of the three. Order the columns, or name them _x, _y and _z: then the axes are found."
+            f"{up[0]}{'xyz'.index(up[1]) + 1} of the three. Order the columns, or name them _x, _y and _z: then the "
+            "axes are found."
         )
     basis = c3d.axes("found", up)
     level = points @ basis.T
@@ -82,7 +89,9 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
         Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
         Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),
         Note(
-            f"treadmill: {'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the planted foot "
+            "treadmill: "
+            f"{'yes' if belt else 'no'}{said}{', though the points look otherwise' if belt != found else ''} (the "
+            "planted foot "
             f"moves at {np.linalg.norm(foot):.2f} m/s, the pelvis at {np.linalg.norm(pelvis):.2f} m/s)",
             is_warning=belt != found,
         ),
@@ -100,10 +109,11 @@ def check_body(points, *, advice):
 
     Raises ValueError where they are not; `advice` ends its message.
     """
-    leg, height = leg_length(points), np.nanmedian(points[:, 0, 2] - points[:, HEELS + TOES, 2].mean(axis=1))
+    leg, height = leg_length(points), _from_feet_to_pelvis(points)[2]
     if not (LEG_M[0] <= leg <= LEG_M[1] and HEIGHT_M[0] <= height <= HEIGHT_M[1]):
         raise ValueError(
-            f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long, and the pelvis is {HEIGHT_M[0]} to {HEIGHT_M[1]} m above "
+            f"Thigh and shank together are {LEG_M[0]} to {LEG_M[1]} m long, and the pelvis is {HEIGHT_M[0]} to "
+            f"{HEIGHT_M[1]} m above "
             f"the feet; here they are {leg:.3g} and {height:.3g} m. Check the unit and the axis up."
         )
     feet = np.nanmean(points[:, TOES] - points[:, HEELS], axis=(0, 1))
@@ -124,16 +134,22 @@ def check_body(points, *, advice):
         )
 
 
+def _from_feet_to_pelvis(points):
+    """Measure the way (3,) m from the middle of heels and toes to the pelvis: the median over frames."""
+    return np.nanmedian(points[:, 0] - points[:, HEELS + TOES].mean(axis=1), axis=0)
+
+
 def _find_up(points):
     """Find the signed axis from the feet to the pelvis of points (F, 11, 3) m -> its name, how far (m)."""
-    way = np.nanmedian(points[:, 0] - points[:, HEELS + TOES].mean(axis=1), axis=0)
+    way = _from_feet_to_pelvis(points)
     axis = int(np.argmax(np.abs(way)))
     if not abs(way[axis]) >= ALONG * np.linalg.norm(way):
         raise ValueError(
-            f"One axis of a recording points up; here the pelvis is {', '.join(f'{each:+.2f}' for each in way)} m from the feet along "
+            f"One axis of a recording points up; here the pelvis is {', '.join(f'{each:+.2f}' for each in way)} m "
+            "from the feet along "
             "the three. Turn the axes so that one is vertical."
         )
-    return ("+" if way[axis] > 0 else "-") + "xyz"[axis], abs(way[axis])
+    return c3d.axis_name(axis, way[axis]), abs(way[axis])
 
 
 def _find_ahead(level, relative, belt, stands):
@@ -151,7 +167,8 @@ def _find_ahead(level, relative, belt, stands):
         return heading(level), "along the pelvis' path, and where the feet point"
     except Excluded:
         raise ValueError(
-            "Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut the recording."
+            "Overground the pelvis travels; here it stays where it is, as on a treadmill. Say that it is one, or cut "
+            "the recording."
         ) from None
 
 
@@ -159,7 +176,7 @@ def _name(direction):
     """Name a direction (3,) by a signed axis, or by its components."""
     axis = int(np.argmax(np.abs(direction)))
     if abs(direction[axis]) > 1 - 1e-9:
-        return ("+" if direction[axis] > 0 else "-") + "xyz"[axis]
+        return c3d.axis_name(axis, direction[axis])
     return "(" + ", ".join(f"{each:.2f}" for each in direction) + ")"
 
 
@@ -168,7 +185,7 @@ def heading(points):
 
     Raises Excluded for a pelvis that stays where it is.
     """
-    path = points[np.isfinite(points[:, 0]).all(axis=1), 0, :2]
+    path = speed.pelvis_path(points)[:, :2]
     each = np.median(np.diff(path, axis=0), axis=0) if len(path) > 1 else np.zeros(2)  # the median: a jump is no path
     length = np.linalg.norm(each) * len(path)
     if length < speed.SHORTEST_PATH_M:
@@ -177,7 +194,7 @@ def heading(points):
 
 
 def aligned(direction):
-    """Give a horizontal direction (2,) length 1 and no height, (3,): the axis of the laboratory where it is nearly along one."""
+    """Make a horizontal direction (2,) a unit vector (3,): an axis of the laboratory where it is nearly along one."""
     ahead = direction / np.linalg.norm(direction)
     axis = np.where(np.abs(ahead) == np.abs(ahead).max(), np.sign(ahead), 0.0)
     return np.array([*(axis if ahead @ axis > np.cos(np.radians(ALIGNED_DEG)) else ahead), 0.0])

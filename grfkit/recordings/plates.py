@@ -1,4 +1,7 @@
-"""Force plates: their zero level, contacts, steps over several plates, and what a runner weighs."""
+"""Force plates: their zero level, contacts, steps over several plates, and what a runner weighs.
+
+In: c3d.Plate, or a vertical force (T,) N. Out: forces (T, 3) N, centres of pressure (T, 3) m, contacts in frames, kg.
+"""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,24 +21,36 @@ LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that
 
 
 class Contact(NamedTuple):
-    """One step on the plates: frames first to end (exclusive), each plate's own part of it, and all plates that feel it."""
+    """One step on the plates, from frame `first` to `end` (exclusive)."""
 
     first: int
     end: int
     parts: list  # (number of the plate, first, end)
-    plates: frozenset
+    plates: frozenset  # numbers of all plates that feel the step
 
 
 def zeroed(plate, hz):
-    """Take offset and drift away from a c3d.Plate: from its force, and so from its centre of pressure."""
-    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)  # as linear in what the plate reads as its force is
+    """Remove offset and drift from the force of a c3d.Plate, and so from its centre of pressure."""
+    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)  # they have an offset as the force has
     level = zero_level(np.column_stack([plate.force, moments]), plate.force[:, 2], hz)
     force = plate.force - level[:, :3]
     return replace(plate, force=force, cop=(moments - level[:, 3:]) / np.where(force[:, 2:] == 0, np.nan, force[:, 2:]))
 
 
+def combined(plates, *, threshold_n=0.0, frames=slice(None)):
+    """Take several plates (c3d.Plate, zeroed) as one: force (T, 3) N and centre of pressure (T, 3) m of some frames.
+
+    The centre of pressure is the mean of the plates' own, weighted by their vertical forces; NaN where all of them
+    together carry no more than the threshold.
+    """
+    force = sum(plate.force[frames] for plate in plates)
+    moments = sum(np.nan_to_num(plate.force[frames, 2:] * plate.cop[frames]) for plate in plates)
+    loaded = force[:, 2:] > threshold_n
+    return force, np.where(loaded, moments / np.where(loaded, force[:, 2:], 1.0), np.nan)
+
+
 def zero_level(values, vertical, hz):
-    """Estimate what a plate reads when unloaded, offset and drift: (T, C) from its values (T, C) and its vertical force (T,) N.
+    """Estimate what a plate reads when unloaded, offset and drift: (T, C) from values (T, C) and vertical force (T,) N.
 
     In each second it is the median over the unloaded frames, those near the lowest tenth of the vertical force; between
     seconds it is interpolated (our choice). A second that is loaded throughout takes the level of those beside it.
@@ -54,8 +69,8 @@ def zero_level(values, vertical, hz):
 def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
     """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
 
-    A run that stays under `smallest_n` is noise; two that a short dropout parts are one contact. Returns a list of (first, end), end
-    exclusive.
+    A run that stays under `smallest_n` is noise; two that a short dropout parts are one contact. Returns a list of
+    (first, end), end exclusive.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
     runs = []
@@ -69,16 +84,16 @@ def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
 
 
 def steps(plates, *, threshold_n, rate_hz, longest_s):
-    """Find the steps on several plates (c3d.Plate, zeroed): contacts on neighbours that overlap in time are parts of one.
+    """Find the steps on several plates (c3d.Plate, zeroed); returns a list of Contact in order of time.
 
-    Returns a list of Contact in order of time. A runner has one foot on the ground: two plates loaded at once are one step
-    over both, unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of
-    another's step.
+    A runner has one foot on the ground: contacts on neighbouring plates that overlap in time are parts of one step,
+    unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of another's
+    step.
     """
-    forces = [plate.force[:, 2] for plate in plates]
+    forces, numbers = [plate.force[:, 2] for plate in plates], range(len(plates))
     beside = [
-        [one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in range(len(plates))]
-        for one in range(len(plates))
+        [one != two and gap(plates[one].corners, plates[two].corners) < NEIGHBOURS_M for two in numbers]
+        for one in numbers
     ]
     parts = sorted(
         (first, end, number)
@@ -99,12 +114,9 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
             found[-1] = Contact(last.first, max(last.end, end), last.parts + part.parts, last.plates | part.plates)
         else:
             found.append(part)
-    for number, force in enumerate(
-        forces
-    ):  # a plate that a foot only touches counts where its neighbour carries the foot
-        for first, end in (
-            contacts(force, threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0) if any(beside[number]) else []
-        ):
+    for number in (number for number in numbers if any(beside[number])):
+        # a plate that a foot only touches counts where its neighbour carries the foot
+        for first, end in contacts(forces[number], threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0):
             found = [
                 step._replace(plates=step.plates | {number})
                 if step.first <= first and end <= step.end and any(beside[number][other] for other in step.plates)
@@ -115,12 +127,12 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
 
 
 def gap(one, two):
-    """Measure how far (m) two plates lie apart, along the edges of either; corners (4, 3) m each. Negative where they overlap."""
+    """Measure how far (m) two plates (4, 3) m lie apart, along the edges of either; negative where they overlap."""
     return min(beyond(corner, plate) for corners, plate in ((one, two), (two, one)) for corner in corners)
 
 
 def beyond(place, corners):
-    """Measure how far (m) a place (3,) lies beyond the edges of a plate (4, 3), along its own edges; negative is inside."""
+    """Measure how far (m) a place (3,) m lies beyond a plate (4, 3) m, along the plate's edges; negative is inside."""
     reach = []
     for edge in (corners[1] - corners[0], corners[3] - corners[0]):
         length = np.linalg.norm(edge[:2])
@@ -130,7 +142,7 @@ def beyond(place, corners):
 
 
 def longest_low(vertical):
-    """Count the frames of the longest time that the vertical force (T,) of a contact stays below a tenth of its peak."""
+    """Count the frames of the longest time that a vertical force (T,) stays below a tenth of its peak."""
     return int(np.diff(np.concatenate([[-1], _loaded(vertical), [len(vertical)]])).max()) - 1
 
 
@@ -145,11 +157,12 @@ def _loaded(vertical):
 
 
 def weigh(vertical, steps, *, hz):
-    """Weigh a runner: the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
+    """Sum the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
 
-    `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in a row on,
-    whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which is less sure. Mean
-    force / g is the mass, since over whole strides the body neither rises nor sinks. Source: our choice.
+    `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in
+    a row on, whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which
+    is less sure. Mean force / g is the mass, since over whole strides the body neither rises nor sinks. Source: our
+    choice.
     """
     impulse, duration, run = 0.0, 0.0, []
     for first, end in [*steps, (np.inf, np.inf)]:

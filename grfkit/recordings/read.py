@@ -1,19 +1,43 @@
-"""One trial of a study -> its recording and its 11 points, both in the runner's axes."""
+"""Recordings of a study -> the 11 points, force and centre of pressure, in the runner's axes.
 
-from dataclasses import replace
+In: rows of the table of trials, and the study's Preprocessing. Out: a Recording and its points, or a Recorded.
+"""
 
-from grfkit.recordings import c3d, landmarks, orientation
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from grfkit.recordings import c3d, landmarks, orientation, plates
+from grfkit.recordings.trials import read_trials
 
 
-def load_trial(trial, folder, statics, source, *, forward, up, plates):
+@dataclass(frozen=True)
+class Recorded:
+    """One recording with plates: F camera frames, T force frames; force and centre of pressure are of all plates."""
+
+    file: str
+    runner: str
+    speed_m_s: float
+    points: np.ndarray  # (F, 11, 3) m, NaN where missing
+    point_hz: float
+    force: np.ndarray  # (T, 3) N
+    cop: np.ndarray  # (T, 3) m, NaN where the plates are unloaded
+    force_hz: float
+
+
+def load_trial(trial, folder, statics, settings):
     """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
 
-    A static trial is read once and kept in `statics`.
+    `trial` names a `file` and its `static` trial, which is read once and kept in `statics`. Raises ValueError for a
+    file that cannot be read or lacks a marker, and Excluded where the running direction does not show.
     """
-    recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=plates)
-    if source["points"]:
-        points = landmarks.from_markers(recording.points, source["points"])
-    elif source["theia"]:
+    forward, up = settings.forward, settings.up
+    recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=settings.plates)
+    if settings.points:
+        points = landmarks.from_markers(recording.points, settings.points)
+    elif settings.theia:
         points = landmarks.from_theia(recording.poses, recording.offsets)
         recording = replace(recording, point_hz=recording.pose_hz)
     else:
@@ -22,5 +46,27 @@ def load_trial(trial, folder, statics, source, *, forward, up, plates):
         if trial.static not in statics:
             statics.clear()  # trials of a runner follow each other: memory holds one static trial
             statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
-        points = landmarks.from_clusters(recording.points, statics[trial.static], **source["clusters"])
+        clusters = settings.clusters.model_dump()
+        points = landmarks.from_clusters(recording.points, statics[trial.static], **clusters)
     return c3d.turn(recording, points, orientation.heading(points)) if forward == "found" else (recording, points)
+
+
+def read_recorded(stances, folder, settings):
+    """Read the recordings of stances (as in stances.csv) again, with a study's Preprocessing -> a list of Recorded."""
+    trials = read_trials(folder, table=settings.table)
+    trials, statics = trials[trials["file"].isin(stances["file"])], {}
+    return [
+        _recorded(trial, Path(folder), statics, settings)
+        for trial in tqdm(list(trials.itertuples()), desc="reading", unit="file", mininterval=1)
+    ]
+
+
+def _recorded(trial, folder, statics, settings):
+    recording, points = load_trial(trial, folder, statics, settings)
+    force, cop = plates.combined(
+        [plates.zeroed(plate, recording.force_hz) for plate in recording.plates],
+        threshold_n=settings.contact_threshold_n,
+    )
+    return Recorded(
+        trial.file, trial.runner, trial.speed_m_s, points, recording.point_hz, force, cop, recording.force_hz
+    )

@@ -1,44 +1,54 @@
-"""How runner, planted foot and belt move, from the 11 points alone: speed, treadmill or ground, incline.
+"""How runner, planted foot and belt move, from the 11 points alone.
 
-A planted foot rests on what it runs over: on the ground it stands still, on a treadmill it goes backwards with the belt. Points are
-(F, 11, 3) m with V up; their horizontal axes may lie anyhow, but for `slope_note`.
+In: points (F, 11, 3) m with V up; their horizontal axes may point anywhere, except for `slope_note`. Out: velocities,
+speed, incline. A planted foot stands still on the ground, and goes backwards with the belt of a treadmill.
 """
 
 import numpy as np
 
 from grfkit.points import FEET, Note
 
-LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: less than it is flat on the ground: our choice
-SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: a fifth of the shortest stances: our choice
-SAME, ROUNDS = (
-    0.10,
-    3,
-)  # of the running speed, by which heel and toe of a planted foot may be off its speed: our choice, .05 to .20 were tried
+LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: our choice; it is flat for longer
+SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: our choice, a fifth of the shortest stances
+SAME = 0.10  # of the running speed, by which heel and toe of a planted foot may be off it: our choice, .05 to .20 tried
+ROUNDS = 3  # in which planted frames are chosen: our choice
 FEWEST = 0.03  # share of frames that are taken for planted at least, however noisy they are: our choice
-WINDOW_S, FAST_M_S = (
-    0.5,
-    0.6,
-)  # over which the pelvis is seen to travel, and how fast; on a treadmill it sways by less: our choice
-FEW, STRAIGHT = (
-    0.1,
-    0.9,
-)  # share of such windows that are looked at, and of their way that leads ahead (.9: a bend of 90 degrees): our choice
-ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: the mean over the 66 recordings of rbds, whose belt is level
-SLOPE_DEG = (
-    3.0  # of belt or ground, from which on it is said: our choice; the level belts of rbds are measured within 1.5
-)
+WINDOW_S = 0.5  # over which the pelvis is seen to travel: our choice
+FAST_M_S = 0.6  # how fast it travels then; on a treadmill it sways by less: our choice
+FEW = 0.1  # share of such windows above which their way is looked at: our choice
+STRAIGHT = 0.9  # share of that way that leads ahead, .9 for a bend of 90 degrees: our choice
+ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: the mean of rbds, whose belt is level
+SLOPE_DEG = 3.0  # of belt or ground, from which on it is said: our choice; level belts of rbds are within 1.5
 SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
 MEDIAN_SE = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean, of normal deviates
 
 
+def path_velocity(place, rate_hz, *, shortest_s=0.0):
+    """Measure the mean horizontal velocity (2,) m/s of a place (F, 3) m, from its first frame seen to its last.
+
+    NaN where these are not further apart than `shortest_s`.
+    """
+    seen = np.flatnonzero(np.isfinite(place).all(axis=1))
+    if not len(seen) or seen[-1] - seen[0] <= shortest_s * rate_hz:
+        return np.full(2, np.nan)
+    return (place[seen[-1], :2] - place[seen[0], :2]) * rate_hz / (seen[-1] - seen[0])
+
+
 def pelvis_velocity(points, rate_hz):
-    """Measure the mean horizontal velocity (2,) m/s of the pelvis, from where it was first seen to where it was last."""
-    seen = np.flatnonzero(np.isfinite(points[:, 0]).all(axis=1))
-    return (points[seen[-1], 0, :2] - points[seen[0], 0, :2]) * rate_hz / (seen[-1] - seen[0])
+    """Measure the mean horizontal velocity (2,) m/s of the pelvis."""
+    return path_velocity(points[:, 0], rate_hz)
+
+
+def pelvis_path(points):
+    """Give the places (N, 3) m of the pelvis in the frames in which it was seen."""
+    return points[np.isfinite(points[:, 0]).all(axis=1), 0]
 
 
 def planted_velocity(points, rate_hz):
-    """Measure the horizontal velocity (2,) m/s of the planted foot, a median. Raises ValueError where no foot is seen for long enough."""
+    """Measure the horizontal velocity (2,) m/s of the planted foot, a median.
+
+    Raises ValueError where no foot is seen for long enough.
+    """
     return np.median(_planted(points, rate_hz), axis=0)[:2]
 
 
@@ -60,13 +70,14 @@ def check_straight(points, rate_hz):
 
 
 def slope_note(points, rate_hz, *, treadmill):
-    """Say where belt or path is inclined, or the axis up is, in points (F, 11, 3) m in AP, ML, V: a list of one Note or none."""
-    degrees, doubt = (_belt_slope if treadmill else _path_slope)(points, rate_hz)
-    if abs(degrees) - doubt <= SLOPE_DEG:
+    """Say whether belt, path or axis up is inclined, from points (F, 11, 3) m in AP, ML, V: a list of Note."""
+    degrees, error = (_belt_slope if treadmill else _path_slope)(points, rate_hz)
+    if abs(degrees) - error <= SLOPE_DEG:
         return []
     return [
         Note(
-            f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about {abs(degrees):.0f} degrees, or the "
+            f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about "
+            f"{abs(degrees):.0f} degrees, or the "
             "axis up is tilted; an incline is not handled: forces are those of level running",
             is_warning=True,
         )
@@ -74,7 +85,10 @@ def slope_note(points, rate_hz, *, treadmill):
 
 
 def _belt_slope(points, rate_hz):
-    """Measure by how many degrees a belt goes up, and two standard errors of it: uphill a planted foot sinks on its way back."""
+    """Measure by how many degrees a belt goes up, and two standard errors of that.
+
+    Uphill, a planted foot sinks on its way back.
+    """
     planted = _planted(points, rate_hz)
     along, _, rise = np.median(planted, axis=0)
     error = MEDIAN_SE * planted[:, 2].std() / np.sqrt(len(planted)) / np.hypot(along, rise)
@@ -83,20 +97,24 @@ def _belt_slope(points, rate_hz):
 
 def _path_slope(points, rate_hz):
     """Measure by how many degrees the pelvis' path goes up; 0 where it is too short to show it."""
-    path = points[np.isfinite(points[:, 0]).all(axis=1), 0]
-    return np.degrees(np.arctan(np.polyfit(path[:, 0], path[:, 2], 1)[0])) if np.ptp(
-        path[:, 0]
-    ) > SHORTEST_PATH_M else 0.0, 0.0
+    path = pelvis_path(points)
+    if np.ptp(path[:, 0]) <= SHORTEST_PATH_M:
+        return 0.0, 0.0
+    return np.degrees(np.arctan(np.polyfit(path[:, 0], path[:, 2], 1)[0])), 0.0
 
 
 def _planted(points, rate_hz):
-    """Give the velocities (N, 3) m/s of planted feet, means of heel and toe: first of the lowest frames, then of all that move alike."""
+    """Give the velocities (N, 3) m/s of planted feet, means of heel and toe.
+
+    The lowest frames come first; then all frames that move as they do.
+    """
     feet = points[:, list(FEET.values())]  # (F, foot, heel and toe, 3)
     velocity = _velocity(feet, rate_hz)
     height = np.where(np.isfinite(velocity).all(axis=(2, 3)), feet[..., 2].mean(axis=2), np.nan)
     if np.isnan(height).all():
         raise ValueError(
-            f"A foot is seen for {2 * SPREAD_S:.2f} s on end at least; here it never is. Track it again, or leave the recording out."
+            f"A foot is seen for {2 * SPREAD_S:.2f} s on end at least; here it never is. Track it again, or leave "
+            "the recording out."
         )
     chosen, pelvis = height <= np.nanquantile(height, LOW, axis=0), pelvis_velocity(points, rate_hz)
     for _ in range(ROUNDS):
@@ -107,7 +125,7 @@ def _planted(points, rate_hz):
 
 
 def _velocity(places, rate_hz):
-    """Differentiate places (F, ...) m over 2 SPREAD_S, so that jitter of cameras does not hide what moves alike -> m/s, NaN at the ends."""
+    """Differentiate places (F, ...) m over 2 SPREAD_S, longer than the jitter of cameras -> m/s, NaN at the ends."""
     spread = max(1, round(SPREAD_S * rate_hz))
     velocity = np.full(places.shape, np.nan)
     velocity[spread:-spread] = (places[2 * spread :] - places[: -2 * spread]) * rate_hz / (2 * spread)

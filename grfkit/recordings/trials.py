@@ -1,4 +1,7 @@
-"""The table of trials of a folder of recordings: a row for each running C3D file. The folder is only read."""
+"""The table of trials of a folder of recordings.
+
+In: the folder, which is only read. Out: a DataFrame with a row for each running C3D file.
+"""
 
 from pathlib import Path
 
@@ -17,9 +20,7 @@ def read_trials(folder, *, table):
     file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
     for a missing folder, file, column or value, and for a mass, height or speed that no runner has.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
+    folder = check_folder(folder)
     path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
     trials = _rbds_trials(folder) if table == "rbds" else _csv(path, TRIAL_COLUMNS)
     if trials.empty:
@@ -59,6 +60,15 @@ def read_trials(folder, *, table):
     return trials
 
 
+def check_folder(folder):
+    """Check that a folder of recordings exists -> its Path. Raises StudyError where it does not."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "does not exist"
+        raise StudyError(f"The recordings lie in a folder; {folder} {found}. Give it with DATA=DIR.")
+    return folder
+
+
 def _csv(path, columns):
     """Read a CSV file as text and check that it has these columns."""
     if not path.is_file():
@@ -83,7 +93,7 @@ def _csv(path, columns):
 
 
 def _rbds_trials(folder):
-    """Derive the table of trials of the public set (Fukuchi 2017): runners, masses, three belt speeds, a static trial."""
+    """Derive the table of trials of the public set (Fukuchi 2017): runners, masses, belt speeds, static trials."""
     people = _csv(folder / "participantInfo.csv", ["FileName", "Height", "Mass", "Gender"])
     people = people[people["FileName"].str.endswith("static.c3d")]
     rows = []

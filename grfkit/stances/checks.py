@@ -1,6 +1,6 @@
-"""What makes a stance unfit for the study, from arrays: each check raises Excluded with its reason.
+"""What makes a stance unfit for the study: each check raises Excluded with its reason.
 
-Thresholds and their sources are in the study file (01_preprocess, checks).
+In: arrays of one stance, or a Stance. Thresholds and their sources are in the study file (01_preprocess, checks).
 """
 
 import numpy as np
@@ -10,24 +10,44 @@ from grfkit.points import FEET, LEGS, Excluded
 from grfkit.recordings import plates as force_plates
 
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
-LAG_CUTOFF_HZ = (
-    10.0  # force and pelvis are compared below this; our choice: the impact does not reach the pelvis at once
-)
+LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this, as an impact reaches the pelvis late: our choice
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
 LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
-FLANK_S = (
-    0.04  # of flight at either end of a stance that is compared too: our choice, so that touchdown and toe-off count
-)
+FLANK_S = 0.04  # of flight at either end of a stance that is compared too, for touchdown and toe-off: our choice
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 
-def check_force(vertical, first, end, hz, *, threshold_n, unloaded_s):
-    """Check the vertical force (T,) N of one contact: it rises from zero and returns to it.
+def check_stance(stance, step, side, recording, track, settings, speed_m_s):
+    """Raise Excluded for the first check that a Stance in laboratory axes breaks, after check_force.
 
-    Within a contact the force may stay below a tenth of its peak for `unloaded_s` at a time: longer, and the plate did not
-    return to zero, or nobody left it. Just before and after, it is within the threshold of zero.
+    `step` is its plates.Contact on the plates of `recording`, which are zeroed; `track` holds the points as Tracks.
     """
-    margin = round(MARGIN_S * hz)
+    hz, limits = recording.force_hz, settings.checks
+    shortest, longest = limits.stance_s
+    if not shortest <= (step.end - step.first) / hz <= longest:
+        raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
+    if stance.force[:, 2].max() < limits.min_peak_bw:
+        raise Excluded(f"vertical peak under {limits.min_peak_bw} BW: not running, half a foot, or a wrong listed mass")
+    check_person(stance.points, hz, max_speed_m_s=limits.max_speed_m_s, segment_change=limits.segment_change)
+    if len(step.parts) > 1:
+        middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
+        check_one_foot(np.concatenate(middles), side, other_foot_m=limits.other_foot_m)
+    on, middle = [recording.plates[number] for number in step.plates], (step.first + step.end) // 2
+    heel, toe = stance.points[middle - step.first + np.argmin(np.abs(stance.time_s))][FEET[side]]
+    _, cop = force_plates.combined(on, frames=slice(middle, middle + 1))
+    corners = [plate.corners for plate in on]
+    distances = {"foot_distance_m": limits.foot_distance_m, "beyond_plate_m": limits.beyond_plate_m}
+    check_foot(heel, toe, cop[0], corners, **distances)
+    check_speed(stance.points, side, hz, speed_m_s, treadmill=settings.treadmill, speed_off=limits.speed_off)
+
+
+def check_force(vertical, step, hz, *, threshold_n, unloaded_s):
+    """Check the vertical force (T,) N of a recording at one plates.Contact: it rises from zero and returns to it.
+
+    Just before and after, it is within the threshold of zero. Within the contact it may stay below a tenth of its peak
+    for `unloaded_s` at a time: if it does so for longer, the plate did not return to zero, or nobody left it.
+    """
+    margin, first, end = round(MARGIN_S * hz), step.first, step.end
     beside = [vertical[max(first - margin, 0) : first], vertical[end : end + margin]]
     off = any(len(frames) and abs(np.median(frames)) > threshold_n for frames in beside)
     if off or force_plates.longest_low(vertical[first:end]) > unloaded_s * hz:
@@ -35,7 +55,7 @@ def check_force(vertical, first, end, hz, *, threshold_n, unloaded_s):
 
 
 def check_person(points, hz, *, max_speed_m_s, segment_change):
-    """Check that the points (T, 11, 3) m of a stance are of one person: none jumps, no thigh or shank changes its length."""
+    """Check that points (T, 11, 3) m are one person's: the pelvis does not jump, legs keep their length."""
     if np.linalg.norm(np.diff(points[:, 0], axis=0), axis=1).max() * hz > max_speed_m_s:
         raise Excluded("wrong person: points jump")
     lengths = np.stack([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in LEGS], axis=1)
@@ -44,7 +64,7 @@ def check_person(points, hz, *, max_speed_m_s, segment_change):
 
 
 def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
-    """Check the listed speed against the points (T, 11, 3) m of a stance: the pelvis', or the belt's under the planted foot."""
+    """Check the listed speed against points (T, 11, 3) m of a stance: of the pelvis, or of the belt under the foot."""
     if treadmill:  # heel and toe move with the belt in the middle third of stance
         foot = points[len(points) // 3 : 2 * len(points) // 3, FEET[side], 0].mean(axis=1)
         measured = (foot[0] - foot[-1]) * hz / (len(foot) - 1)
@@ -57,7 +77,10 @@ def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
 
 
 def check_foot(heel, toe, cop, plates, *, foot_distance_m, beyond_plate_m):
-    """Check that a foot, at mid-stance, is over the centre of pressure (3,) m and wholly on the plates (corners, each (4, 3) m)."""
+    """Check that a foot at mid-stance is over the centre of pressure (3,) m and wholly on the plates.
+
+    `heel` and `toe` are (3,) m, `plates` the corners of each plate, (4, 3) m.
+    """
     if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
         raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
     if not all(
@@ -67,9 +90,9 @@ def check_foot(heel, toe, cop, plates, *, foot_distance_m, beyond_plate_m):
 
 
 def check_one_foot(points, side, *, other_foot_m):
-    """Check that points (K, 11, 3) m, at the middle of each contact of a step over several plates, show one foot on the ground.
+    """Check that one foot alone is on the ground in a step over several plates: the other is higher by `other_foot_m`.
 
-    The other one is in the air if it is higher by `other_foot_m`.
+    `points` (K, 11, 3) m are those at the middle of the contact with each plate.
     """
     lowest = {foot: points[:, FEET[foot], 2].min(axis=1) for foot in "lr"}
     other = "r" if side == "l" else "l"
@@ -85,11 +108,12 @@ def distance(cop, heel, toe):
 
 
 def lag(force, force_hz, pelvis, contacts):
-    """Find how much later (s) the pelvis shows the vertical force than the plates do; NaN without a contact well inside.
+    """Find how much later (s) the pelvis shows the vertical force than the plates do.
 
-    `force` (T,) N over all plates; `pelvis` gives the height (m) at times (s); `contacts` are (first, end) in frames. Over
-    the stances and what flight is recorded, the pelvis' acceleration, shifted, is correlated with the force, both
-    below 10 Hz. Source: our choice; mass times acceleration is force, and the pelvis is nearest to the centre of mass.
+    NaN where no contact lies well inside the recording. `force` (T,) N is that of all plates; `pelvis` gives the height
+    (m) at times (s); `contacts` are (first, end) in frames. The acceleration of the pelvis, shifted, is correlated with
+    the force over the stances and their flanks, both below 10 Hz. Source: our choice, as force is mass times
+    acceleration and the pelvis is nearest to the centre of mass.
     """
     margin = round(FLANK_S * force_hz)
     reach = round(LARGEST_LAG_S * force_hz)

@@ -1,7 +1,9 @@
 """A cohort's recordings cut into stances, a runner at a time: here, in several processes, or on other machines (Dask).
 
-A chunk is one runner, from files to finished rows, so that no chunk needs another. Rows are written in the order of runners as
-they come: no process ever holds more than a few runners, and the file is the same whoever did the work, and in which order.
+In: the table of trials, and the study's Preprocessing. Out: stances.parquet, and the tables of stances, exclusions and
+weights. A chunk of work is one runner, from files to finished rows, so that no chunk needs another. Rows are written in
+the order of runners as they come, so that no process holds more than a few runners. The file is the same whoever did
+the work.
 """
 
 import asyncio
@@ -13,48 +15,48 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib import metadata
-from inspect import signature
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit.stances import cut as cut_stances
+from grfkit.stances import cut
 from grfkit.study import store
 from grfkit.study.provenance import hash_code
 
 FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
-SMALL_MB = 32  # of recordings: less is read here before processes have started and saved as much (2 to 4 s, measured); our choice
+SMALL_MB = 32  # of recordings: less is read here before processes have started (2 to 4 s, measured); our choice
 ANSWER_S = 10  # so long a scheduler may take to answer: our choice
 WORKER_S = 60  # so long a cluster may be without any worker: our choice
-LIGHT = {
+LIGHT = {  # what Dask watches itself with takes a tenth of a processor
     "distributed.admin.tick.interval": "1s",
-    "distributed.admin.system-monitor.interval": "5s",  # what Dask watches itself with
+    "distributed.admin.system-monitor.interval": "5s",
     "distributed.worker.profile.enabled": False,
-}  # takes a tenth of a processor
+}
 
 
-def collect(trials, folder, results, *, engine=None, **settings):
-    """Cut all trials of a table into stances and write their frames, 01_preprocess/stances.parquet, a row group for each runner.
+def collect(trials, folder, results, settings, *, engine=None):
+    """Cut all trials of a table into stances and write their frames, a row group of stances.parquet for each runner.
 
-    `trials` is recordings.read_trials' table, in any order: runners and files are taken by name. `engine` is threads, processes
-    (as many as there are processors), the address of a Dask scheduler (tcp://host:port or tls://host:port) or None: processes
-    where there is work enough for them, else here. `settings` are stance.collect's. Returns DataFrames as in stances.csv and
-    excluded.csv, and that of the weights. Raises ValueError for what cannot be read, for no stance at all, and for an engine
-    that does not answer or does not see the recordings; then the results stay as they were.
+    `trials` is read_trials' table; its order does not matter, as runners and files are sorted by name. `settings` is
+    the study's Preprocessing. `engine` is threads, processes (as many as there are processors), the address of a Dask
+    scheduler (tcp://host:port or tls://host:port) or None, which takes processes where there is work enough for them.
+    Returns DataFrames as in stances.csv and excluded.csv, and that of the weights. Raises ValueError for what cannot be
+    read, for no stance at all, and for an engine that does not answer or does not see the recordings; then the results
+    stay as they were.
     """
     folder, names = Path(folder).resolve(), list(zip(trials["runner"], trials["file"], strict=True))
     trials = trials.iloc[sorted(range(len(trials)), key=lambda row: natural(names[row]))]
     runners = [rows for _, rows in trials.groupby("runner", sort=False)]
-    cut = partial(_cut, folder=str(folder), code=fingerprint(), **settings)
+    cut_runner = partial(_cut_runner, folder=str(folder), settings=settings, code=fingerprint())
     tables, count = [], 0
     with (
         _engine(engine or _default(folder, trials), len(runners)) as run,
         store.growing(results, FRAMES) as append,
         tqdm(total=len(trials), desc="reading and cutting", unit="file", mininterval=1) as bar,
     ):
-        for rows, (stances, frames, *others) in zip(runners, run(cut, runners), strict=True):
+        for rows, (stances, frames, *others) in zip(runners, run(cut_runner, runners), strict=True):
             if len(stances):
                 append(frames.assign(stance=frames["stance"] + count))
             count += len(stances)
@@ -70,15 +72,6 @@ def collect(trials, folder, results, *, engine=None, **settings):
     return stances.assign(stance=range(count)), excluded, weights
 
 
-def settings(section):
-    """Take from a study's section 01_preprocess what collect is given besides trials and folders."""
-    given = {name: section[name] for name in signature(cut_stances.collect).parameters if name in section}
-    return given | {
-        "landmark_source": {name: section[name] for name in ("points", "theia", "clusters")},
-        "limits": section["checks"],
-    }
-
-
 def natural(names):
     """Give a key that sorts names as people do, the numbers in them by size: 9 before 010."""
     return [[int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)] for name in names], names
@@ -91,7 +84,7 @@ def fingerprint():
     return ", ".join([f"grfkit {hash_code()[:12]}", f"Python {platform.python_version()}", *versions])
 
 
-def _cut(trials, *, folder, code, **settings):
+def _cut_runner(trials, *, folder, settings, code):
     """Cut the trials of one runner, wherever this runs, if the same program and the same recordings are there."""
     if code != fingerprint():
         raise ValueError(
@@ -103,7 +96,7 @@ def _cut(trials, *, folder, code, **settings):
             f"Every worker sees the recordings under the same path; {folder} is not there on {platform.node()}. "
             "Mount the folder there under that path, and start again."
         )
-    return cut_stances.collect(trials, folder, **settings)
+    return cut.collect(trials, folder, settings)
 
 
 def _stacked(tables):
@@ -149,13 +142,14 @@ def _engine(name, most):
             yield partial(_run, client)
     else:
         raise ValueError(
-            f"DASK is threads, processes, or the address of a scheduler such as tcp://host:8786; found {name!r}. Correct it."
+            "DASK is threads, processes, or the address of a scheduler such as tcp://host:8786; "
+            f"found {name!r}. Correct it."
         )
 
 
 @contextmanager
 def _quiet():
-    """Keep Dask's own words from the notebook: what it does about a lost worker is not the reader's; gives the level of its logs."""
+    """Keep Dask's log out of the notebook, where it would tell of lost workers; gives the level of the log."""
     logger = logging.getLogger("distributed")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -166,7 +160,7 @@ def _quiet():
 
 
 def _connected(address):
-    """Connect to the scheduler of a cluster, if one answers: Dask's client waits for ever where something else listens."""
+    """Connect to the scheduler of a cluster if one answers; Dask's client would wait for ever for anything else."""
     from dask.distributed import Client
 
     try:
@@ -215,8 +209,8 @@ def _result(client, future):
                 ) from None
         except KilledWorker as error:
             raise ValueError(
-                f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. Most often "
-                "memory ran out: start fewer workers on each machine."
+                f"A worker cuts one runner at a time; {error.allowed_failures + 1} workers died at the same one. "
+                "Most often memory ran out: start fewer workers on each machine."
             ) from None
         except CancelledError:
             raise ValueError(
@@ -224,6 +218,6 @@ def _result(client, future):
             ) from None
         except ImportError as error:
             raise ValueError(
-                f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, from the same "
-                "requirements.lock, and start its workers again."
+                f"Every worker has grfkit and what it needs; found: {error}. Install the same version there, "
+                "from the same requirements.lock, and start its workers again."
             ) from None

@@ -1,84 +1,64 @@
-"""Recordings cut into stances: read, side, checks, body weight, and the tidy tables.
+"""Recordings cut into stances: side, checks, body weight, and the tidy tables.
 
-Every stance that is left out gets a row that says why.
+In: rows of the table of trials, and the study's Preprocessing. Out: tables as in stances.csv, stances.parquet and
+excluded.csv. A stance that is left out has a row in `excluded` that says why.
 """
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from grfkit import transform
-from grfkit.points import FEET, FORCES, GRAVITY, INPUTS, POINTS, Excluded
+from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
 from grfkit.recordings import plates as force_plates
 from grfkit.recordings.read import load_trial
 from grfkit.stances import checks, tracks
 
 
-def collect(
-    trials,
-    folder,
-    *,
-    landmark_source,
-    forward,
-    up,
-    plates,
-    treadmill,
-    speed_m_s,
-    other_speeds_m_s,
-    body_weight,
-    force_cutoff_hz,
-    points_cutoff_hz,
-    contact_threshold_n,
-    padding_s,
-    limits,
-):
-    """Read trials one after the other, cut them into stances and weigh the runners; cohort.collect does it runner by runner.
+@dataclass(frozen=True)
+class Stance:
+    """One stance and its padding, T frames at the rate of the force."""
 
-    `trials` are rows of recordings.read_trials' table, all of a runner's among them; `folder` is the recordings';
-    `landmark_source` is {"points": ..., "theia": ..., "clusters": ...}, one of them set; `limits` are the thresholds of the checks.
-    Returns DataFrames as in stances.csv (`split` is other_speed outside `speed_m_s`, which are read within `other_speeds_m_s`
-    alone, None for no others; else not drawn yet; and `weighed_kg`, `unit_kg`), stances.parquet and excluded.csv, and one of the
-    weights: runner, mass_kg, weighed_kg, difference_pct. Without a valid stance all but `excluded` have no rows.
-    Raises ValueError, with the file's name, for a file that cannot be read or lacks a marker.
+    time_s: np.ndarray  # (T,), 0 at touchdown
+    points: np.ndarray  # (T, 11, 3) m; the origin is the pelvis at touchdown, projected on the ground
+    force: np.ndarray  # (T, 3) BW of the listed mass, 0 in flight
+    toeoff_s: float  # from the start of the recording
+    flight_s: float  # until the next contact; NaN where that was not recorded
+    impulse_n_s: float = 0.0  # by which the runner is weighed: of the whole recording, with its first stance
+    weighed_s: float = 0.0
+
+    @property
+    def at_touchdown(self):
+        """Give the points (11, 3) m at touchdown."""
+        return self.points[np.argmin(np.abs(self.time_s))]
+
+    def table(self):
+        """Lay the stance out as columns: time_s, INPUTS, FORCES, (T, 37)."""
+        return np.column_stack([self.time_s, self.points.reshape(len(self.points), -1), self.force])
+
+
+def collect(trials, folder, settings):
+    """Read trials one after the other, cut them into stances and weigh the runners.
+
+    cohort.collect does this runner by runner. `trials` are rows of read_trials' table, all of a runner's among them;
+    `folder` holds the recordings; `settings` is the study's Preprocessing. Returns four DataFrames: stances as in
+    stances.csv (`split` is other_speed outside `speed_m_s`, else it is empty until split.draw), frames as in
+    stances.parquet, excluded as in excluded.csv, and the weights (runner, mass_kg, weighed_kg, difference_pct). Without
+    a valid stance all but `excluded` have no rows. Raises ValueError, with the file's name, for a file that cannot be
+    read or lacks a marker.
     """
-    stances, frames, excluded, statics = [], [], [], {}
-    widest = other_speeds_m_s or speed_m_s
+    rows, stances, excluded, statics = [], [], [], {}
+    low, high = settings.speed_m_s
     for trial in trials.itertuples():
-        ours = speed_m_s[0] <= trial.speed_m_s <= speed_m_s[1]
-        if not ours and not widest[0] <= trial.speed_m_s <= widest[1]:
-            excluded.append((trial.file, "", np.nan, f"speed outside {widest[0]} to {widest[1]} m/s"))
-            continue
-        try:
-            recording, points = load_trial(
-                trial, Path(folder), statics, landmark_source, forward=forward, up=up, plates=plates
-            )
-            found = cut(
-                recording,
-                points,
-                mass_kg=trial.mass_kg,
-                speed_m_s=trial.speed_m_s,
-                treadmill=treadmill,
-                force_cutoff_hz=force_cutoff_hz,
-                points_cutoff_hz=points_cutoff_hz,
-                contact_threshold_n=contact_threshold_n,
-                padding_s=padding_s,
-                limits=limits,
-            )
-            check_braking_first([outcome[1] for _, _, outcome in found if not isinstance(outcome, Excluded)])
-        except Excluded as reason:
-            excluded.append((trial.file, "", np.nan, str(reason)))
-            continue
-        except ValueError as error:
-            raise ValueError(f"{trial.file}: {error}") from None
-        for side, touchdown_s, outcome in found:
+        for side, touchdown_s, outcome in _cut_trial(trial, Path(folder), statics, settings):
             if isinstance(outcome, Excluded):
                 excluded.append((trial.file, side, touchdown_s, str(outcome)))
                 continue
-            row, frame = outcome
-            stances.append(
+            rows.append(
                 {
-                    "stance": len(stances),
+                    "stance": len(rows),
                     "file": trial.file,
                     "runner": trial.runner,
                     "side": side,
@@ -88,152 +68,147 @@ def collect(
                     "trial": trial.trial,
                     "mass_kg": trial.mass_kg,
                     "touchdown_s": touchdown_s,
-                    **row,
-                    "split": "" if ours else "other_speed",
+                    "toeoff_s": outcome.toeoff_s,
+                    "flight_s": outcome.flight_s,
+                    "impulse_n_s": outcome.impulse_n_s,
+                    "weighed_s": outcome.weighed_s,
+                    "split": "" if low <= trial.speed_m_s <= high else "other_speed",
                 }
             )
-            frames.append(frame)
-    stances, frames, weights = _weighed(stances, frames, excluded, body_weight, limits["mass_off"])
-    return stances, _tidy(frames), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
+            stances.append(outcome)
+    kept, stances, weights = _weighed(pd.DataFrame(rows), stances, excluded, settings)
+    return kept, _tidy(stances), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
 
 
-def cut(
-    recording,
-    points,
-    *,
-    mass_kg,
-    speed_m_s,
-    treadmill,
-    force_cutoff_hz,
-    points_cutoff_hz,
-    contact_threshold_n,
-    padding_s,
-    limits,
-):
-    """Cut one recording into stances.
+def _cut_trial(trial, folder, statics, settings):
+    """Read and cut one trial -> outcomes as `cut` gives them; one without a side where the whole trial is excluded."""
+    low, high = settings.other_speeds_m_s or settings.speed_m_s
+    ours = settings.speed_m_s[0] <= trial.speed_m_s <= settings.speed_m_s[1]
+    try:
+        if not ours and not low <= trial.speed_m_s <= high:
+            raise Excluded(f"speed outside {low} to {high} m/s")
+        recording, points = load_trial(trial, folder, statics, settings)
+        outcomes = cut(recording, points, settings, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s)
+        check_braking_first([outcome.force for _, _, outcome in outcomes if isinstance(outcome, Stance)])
+        return outcomes
+    except Excluded as reason:
+        return [("", np.nan, reason)]
+    except ValueError as error:
+        raise ValueError(f"{trial.file}: {error}") from None
 
-    `points` (F, 11, 3) m. Returns a list of (side, touchdown_s, outcome): outcome is Excluded, or a pair of a row
-    (toeoff_s, flight_s, impulse_n_s, weighed_s) and a table (T, 37) of time_s, points (m, touchdown frame) and force (BW of
-    the listed mass).
+
+def cut(recording, points, settings, *, mass_kg, speed_m_s):
+    """Cut one recording with its points (F, 11, 3) m into stances.
+
+    Returns a list of (side, touchdown_s, outcome), in which an outcome is a Stance or Excluded. Raises ValueError for a
+    recording without force plates.
     """
     if not recording.plates:
         raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
-    hz = recording.force_hz
-    plates = [force_plates.zeroed(plate, hz) for plate in recording.plates]
-    steps = force_plates.steps(plates, threshold_n=contact_threshold_n, rate_hz=hz, longest_s=limits["stance_s"][1])
-    forces = [plate.force for plate in plates]
-    smooth = (
-        [transform.lowpass(force, cutoff_hz=force_cutoff_hz, rate_hz=hz) for force in forces]
-        if force_cutoff_hz
-        else forces
-    )
-    track = tracks.Tracks(
-        points,
-        recording.point_hz,
-        cutoff_hz=points_cutoff_hz,
-        max_gap_s=limits["max_gap_s"],
-        missing_share=limits["missing_share"],
-    )
+    hz, limits = recording.force_hz, settings.checks
+    recording, steps = find_steps(recording, settings)
+    track = tracks.of(points, recording.point_hz, settings)
+    forces = smooth = [plate.force for plate in recording.plates]
+    if settings.force_cutoff_hz:
+        smooth = [transform.lowpass(force, cutoff_hz=settings.force_cutoff_hz, rate_hz=hz) for force in forces]
     outcomes = []
     for step in steps:
         raw, force = (sum(kind[number] for number in step.plates) for kind in (forces, smooth))
         side = track.side((step.first + force_plates.middle(raw[step.first : step.end, 2])) / hz)
+        later = next((other.first for other in steps if other.first >= step.end), np.inf)
         try:
             checks.check_force(
-                raw[:, 2], step.first, step.end, hz, threshold_n=contact_threshold_n, unloaded_s=limits["unloaded_s"]
+                raw[:, 2], step, hz, threshold_n=settings.contact_threshold_n, unloaded_s=limits.unloaded_s
             )
-            table = _table(force / (mass_kg * GRAVITY), hz, step.first, step.end, padding_s, track)
-            _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits)
-            later = next((other.first for other in steps if other.first >= step.end), np.inf)
-            flight_s = (later - step.end) / hz if later - step.end < force_plates.LONGEST_FLIGHT_S * hz else np.nan
-            outcome = {"toeoff_s": (step.end - 1) / hz, "flight_s": flight_s}, _in_touchdown_frame(table)
+            stance = _stance(force / (mass_kg * GRAVITY), hz, step, later, settings.padding_s, track)
+            checks.check_stance(stance, step, side, recording, track, settings, speed_m_s)
+            outcome = replace(stance, points=transform.to_touchdown_frame(stance.points, stance.at_touchdown[0]))
         except Excluded as reason:
             outcome = reason
         outcomes.append((side, step.first / hz, outcome))
-    outcomes = _check_whole(outcomes, steps, forces, hz, track, limits["lag_s"])
-    return outcomes if treadmill else outcomes + _absent(outcomes)
+    outcomes = _check_whole(outcomes, steps, recording, track, limits.lag_s)
+    return outcomes if settings.treadmill else outcomes + _absent(outcomes)
 
 
-def check_braking_first(tables):
+def find_steps(recording, settings):
+    """Remove the offset of a Recording's plates and find the steps on them: returns both."""
+    plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
+    longest_s = settings.checks.stance_s[1]
+    steps = force_plates.steps(
+        plates, threshold_n=settings.contact_threshold_n, rate_hz=recording.force_hz, longest_s=longest_s
+    )
+    return replace(recording, plates=plates), steps
+
+
+def check_braking_first(forces):
     """Check over the stances of one recording that braking comes before propulsion, so that `forward` is right.
 
-    `tables` as cut returns. Raises ValueError where the mean of the first halves is not backwards.
+    `forces` are (T, 3) BW each, 0 in flight. Raises ValueError where the mean of the first halves is not backwards.
     """
-    halves = [[part[:, -3].mean() for part in np.array_split(table[table[:, -1] > 0], 2)] for table in tables]
+    halves = [[part[:, 0].mean() for part in np.array_split(force[force[:, 2] > 0], 2)] for force in forces]
     first, second = np.mean(halves, axis=0) if halves else (-1, 1)
     if not first < 0 < second:
         raise ValueError(
-            f"Running brakes before it propels; over {len(tables)} stances the anterior-posterior force is "
+            f"Running brakes before it propels; over {len(forces)} stances the anterior-posterior force is "
             f"{first:+.3f} BW in the first half and {second:+.3f} BW in the second. "
             "Turn the sign of `forward` in the study file, or name the right axis."
         )
 
 
 def poses(frames, stance, *, count):
-    """Take a few moments of one stance: points (K, 11, 3) m and forces (K, 3) BW, equally spaced from touchdown to toe-off."""
+    """Take a few equally spaced moments of one stance: points (K, 11, 3) m and forces (K, 3) BW."""
     rows = frames[(frames["stance"] == stance) & (frames["grf_v"] > 0)]
     rows = rows.iloc[np.linspace(0, len(rows) - 1, count).round().astype(int)]
     return rows[INPUTS].to_numpy().reshape(count, len(POINTS), 3), rows[FORCES].to_numpy()
 
 
-def _weighed(stances, frames, excluded, body_weight, mass_off):
-    """Weigh each runner over all stances kept, exclude those whose listed mass is wrong, and bring forces into body weights.
+def exclusions(excluded, trials):
+    """Count what was left out: a DataFrame of reasons (the most frequent first) by runners with any."""
+    runner = excluded["file"].map(trials.set_index("file")["runner"])
+    counts = pd.crosstab(excluded["reason"], runner).rename_axis(columns="runner")
+    return counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
-    Returns the table of stances, the list of their frames, and the table of weights; rows are added to `excluded`.
-    """
-    stances = pd.DataFrame(stances)
-    if stances.empty:
-        return stances, [], stances
-    weights = stances.groupby(["runner", "mass_kg"], as_index=False)[["impulse_n_s", "weighed_s"]].sum()
-    weights["weighed_kg"] = [force_plates.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
-    weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
-    weights = weights.drop(columns=["impulse_n_s", "weighed_s"])
-    stances = stances.drop(columns=["impulse_n_s", "weighed_s"])
-    stances = stances.merge(weights.drop(columns="difference_pct"), on=["runner", "mass_kg"], how="left")
-    off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs() > mass_off
-    unweighed = stances["weighed_kg"].isna() & (body_weight == "weighed")
-    for row in stances[off | unweighed].itertuples():
-        reason = "no two steps in a row to weigh"
-        if off[row.Index]:
-            reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}"
-        excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
-    stances["unit_kg"] = stances["weighed_kg" if body_weight == "weighed" else "mass_kg"]
-    if body_weight == "weighed":
-        for table, ratio in zip(frames, stances["mass_kg"] / stances["weighed_kg"], strict=True):
-            table[:, -3:] *= ratio
-    kept = ~(off | unweighed)
-    stances = stances[kept].reset_index(drop=True)
-    return (
-        stances.assign(stance=range(len(stances))),
-        [table for table, keep in zip(frames, kept, strict=True) if keep],
-        weights,
+
+def _stance(force, hz, step, later, padding_s, track):
+    """Lay out a stance and its padding, its points in laboratory axes; the next step begins at frame `later`."""
+    pad = round(padding_s * hz)
+    if step.first - pad < 0 or step.end + pad > len(force):
+        raise Excluded("stance cut off by the start or the end of the recording")
+    frames = np.arange(step.first - pad, step.end + pad)
+    in_stance = (frames >= step.first) & (frames < step.end)
+    flight_s = (later - step.end) / hz if later - step.end < force_plates.LONGEST_FLIGHT_S * hz else np.nan
+    return Stance(
+        (frames - step.first) / hz,
+        track.at(frames / hz),
+        force[frames] * in_stance[:, None],
+        toeoff_s=(step.end - 1) / hz,
+        flight_s=flight_s,
     )
 
 
-def _check_whole(outcomes, steps, forces, hz, track, lag_s):
-    """Check the recording as a whole by its stances kept: cameras and plates in time; and weigh the runner."""
-    whole = [i for i, (_, _, outcome) in enumerate(outcomes) if not isinstance(outcome, Excluded)]
-    if not whole:
+def _check_whole(outcomes, steps, recording, track, lag_s):
+    """Check by the stances kept that cameras and plates of a recording were started together, and weigh the runner."""
+    kept = [number for number, (_, _, outcome) in enumerate(outcomes) if isinstance(outcome, Stance)]
+    if not kept:
         return outcomes
-    spans = [(steps[i].first, steps[i].end) for i in whole]
-    on = frozenset.union(*(steps[i].plates for i in whole))  # the plates that the runner stepped on
-    vertical = sum(forces[number][:, 2] for number in on)
-    if abs(checks.lag(vertical, hz, track.pelvis_height, spans)) > lag_s:
-        return [
-            (side, time, outcome if isinstance(outcome, Excluded) else Excluded(checks.LAG))
-            for side, time, outcome in outcomes
-        ]
-    impulse, duration = force_plates.weigh(vertical, spans, hz=hz)
-    for i in whole:  # the sums stand with the first stance
-        outcomes[i][2][0].update(impulse_n_s=impulse, weighed_s=duration)
-        impulse = duration = 0.0
+    spans = [(steps[number].first, steps[number].end) for number in kept]
+    stepped_on = frozenset.union(*(steps[number].plates for number in kept))
+    vertical = sum(recording.plates[number].force[:, 2] for number in stepped_on)
+    late = abs(checks.lag(vertical, recording.force_hz, track.pelvis_height, spans)) > lag_s
+    impulse, duration = force_plates.weigh(vertical, spans, hz=recording.force_hz)
+    for number in kept:
+        side, touchdown_s, stance = outcomes[number]
+        weighed = replace(stance, impulse_n_s=impulse, weighed_s=duration)
+        outcomes[number] = side, touchdown_s, Excluded(checks.LAG) if late else weighed
+        impulse = duration = 0.0  # the sums stand with the first stance
     return outcomes
 
 
 def _absent(outcomes):
-    """Name the feet without a contact in an overground trial: a valid one has a full stance of each leg (paper section 1.2).
+    """Name the feet without a contact in an overground trial.
 
-    A contact whose foot was not seen is one of them: of the other foot than the one that was, if it is the only one.
+    A valid trial has a full stance of each leg (paper section 1.2). Where only one contact has a foot that was not
+    seen, and only one foot is missing, that contact is taken for its own.
     """
     absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
     unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
@@ -243,66 +218,43 @@ def _absent(outcomes):
     return [(side, np.nan, Excluded("no contact of this foot on a plate")) for side in sides]
 
 
-def _table(force, hz, first, end, padding_s, track):
-    """Lay a stance and its padding out: time_s, points in laboratory axes, force set to 0 in flight."""
-    pad = round(padding_s * hz)
-    if first - pad < 0 or end + pad > len(force):
-        raise Excluded("stance cut off by the start or the end of the recording")
-    frames = np.arange(first - pad, end + pad)
-    in_stance = (frames >= first) & (frames < end)
-    points = track.at(frames / hz).reshape(len(frames), -1)
-    return np.column_stack([(frames - first) / hz, points, force[frames] * in_stance[:, None]])
+def _weighed(rows, stances, excluded, settings):
+    """Weigh each runner, exclude those whose listed mass is wrong, and bring forces into body weights.
 
-
-def _check(table, plates, step, side, hz, track, speed_m_s, treadmill, limits):
-    """Raise Excluded for the first check that a stance breaks; thresholds and their sources are in the study file."""
-    points = table[:, 1:34].reshape(-1, len(POINTS), 3)
-    shortest, longest = limits["stance_s"]
-    if not shortest <= (step.end - step.first) / hz <= longest:
-        raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
-    if table[:, -1].max() < limits["min_peak_bw"]:
-        raise Excluded(
-            f"vertical peak under {limits['min_peak_bw']} BW: not running, half a foot, or a wrong listed mass"
-        )
-    checks.check_person(points, hz, max_speed_m_s=limits["max_speed_m_s"], segment_change=limits["segment_change"])
-    if len(step.parts) > 1:
-        middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
-        checks.check_one_foot(np.concatenate(middles), side, other_foot_m=limits["other_foot_m"])
-    middle = (step.first + step.end) // 2
-    heel, toe = points[middle - step.first + np.argmin(np.abs(table[:, 0]))][FEET[side]]
-    on = sorted(number for number in step.plates if plates[number].force[middle, 2] > 0)
-    shares = np.array([plates[number].force[middle, 2] for number in on])
-    cop = shares @ np.array([plates[number].cop[middle] for number in on]) / shares.sum()
-    checks.check_foot(
-        heel,
-        toe,
-        cop,
-        [plates[number].corners for number in step.plates],
-        foot_distance_m=limits["foot_distance_m"],
-        beyond_plate_m=limits["beyond_plate_m"],
+    `rows` is a DataFrame with a row for each Stance. Returns both and the table of weights; adds rows to `excluded`.
+    """
+    if rows.empty:
+        return rows, [], rows
+    weights = rows.groupby(["runner", "mass_kg"], as_index=False)[["impulse_n_s", "weighed_s"]].sum()
+    weights["weighed_kg"] = [force_plates.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
+    weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
+    weights, rows = (table.drop(columns=["impulse_n_s", "weighed_s"]) for table in (weights, rows))
+    rows = rows.merge(weights.drop(columns="difference_pct"), on=["runner", "mass_kg"], how="left")
+    off = (rows["weighed_kg"] / rows["mass_kg"] - 1).abs() > settings.checks.mass_off
+    unweighed = rows["weighed_kg"].isna() & (settings.body_weight == "weighed")
+    for row in rows[off | unweighed].itertuples():
+        reason = "no two steps in a row to weigh"
+        if off[row.Index]:
+            reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}"
+        excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
+    rows["unit_kg"] = rows["weighed_kg" if settings.body_weight == "weighed" else "mass_kg"]
+    if settings.body_weight == "weighed":
+        ratios = rows["mass_kg"] / rows["weighed_kg"]
+        stances = [replace(each, force=each.force * ratio) for each, ratio in zip(stances, ratios, strict=True)]
+    kept = ~(off | unweighed)
+    rows = rows[kept].reset_index(drop=True)
+    return (
+        rows.assign(stance=range(len(rows))),
+        [each for each, keep in zip(stances, kept, strict=True) if keep],
+        weights,
     )
-    checks.check_speed(points, side, hz, speed_m_s, treadmill=treadmill, speed_off=limits["speed_off"])
 
 
-def _in_touchdown_frame(table):
-    points = table[:, 1:34].reshape(-1, len(POINTS), 3)
-    touchdown = np.argmin(np.abs(table[:, 0]))
-    moved = transform.to_touchdown_frame(points, points[touchdown, 0])
-    return np.column_stack([table[:, 0], moved.reshape(len(table), -1), table[:, 34:]])
-
-
-def _tidy(tables):
-    """Stack the tables of all stances into one, with the number of the stance and of the frame."""
-    columns = ["time_s", *INPUTS, *FORCES]
-    lengths = [len(table) for table in tables]
-    tidy = pd.DataFrame(np.concatenate([np.empty((0, len(columns))), *tables], dtype=np.float32), columns=columns)
+def _tidy(stances):
+    """Stack all stances into one table, with the number of the stance and of the frame."""
+    columns, lengths = ["time_s", *INPUTS, *FORCES], [len(stance.time_s) for stance in stances]
+    tables = [np.empty((0, len(columns))), *(stance.table() for stance in stances)]
+    tidy = pd.DataFrame(np.concatenate(tables, dtype=np.float32), columns=columns)
     tidy.insert(0, "frame", np.concatenate([np.arange(0), *map(np.arange, lengths)]))
-    tidy.insert(0, "stance", np.repeat(np.arange(len(tables)), lengths))
+    tidy.insert(0, "stance", np.repeat(np.arange(len(stances)), lengths))
     return tidy
-
-
-def exclusions(excluded, trials):
-    """Count what was left out by reason and runner: a DataFrame, reasons (the most frequent first) by runners with any."""
-    runner = excluded["file"].map(trials.set_index("file")["runner"])
-    counts = pd.crosstab(excluded["reason"], runner).rename_axis(columns="runner")
-    return counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]

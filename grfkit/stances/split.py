@@ -1,25 +1,28 @@
-"""Which runners are tested: drawn by a seed or named; runners are divided, never their stances (paper section 1.4.3)."""
+"""Which runners are tested.
+
+In: stances, and the study's Preprocessing. Out: the part of each stance. Runners are divided, never their stances
+(paper section 1.4.3).
+"""
 
 import numpy as np
 
 
-def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
-    """Give `split` (S,) for each stance: train, test, unused (paper section 1.4.3), or other_speed where it is that already.
+def draw(stances, settings, *, seed):
+    """Give `split` (S,) of each stance: train, test or unused (paper section 1.4.3); other_speed stays.
 
-    Test runners are the named ones or `n_test_runners` at random. Of each, at random, `test_shoes` shoes and
-    `test_laps` laps in which every trial kept its left and its right stance; None takes all. What is left of a test
-    runner is unused, never trained on. Raises ValueError for a runner who is not there.
+    A study's Preprocessing names the test runners, or how many are drawn. Of each, at random, `test_shoes` shoes and
+    `test_laps` laps in which every trial kept its left and its right stance are tested; None takes all. What is left of
+    a test runner is unused, never trained on. Raises ValueError for a runner who is not there.
     """
     rng = np.random.default_rng(seed)
     split = stances["split"].copy()
     stances = stances[split != "other_speed"]
     runners = sorted(stances["runner"].unique())
+    test_runners, count = settings.test_runners, settings.n_test_runners
     if test_runners is None:
-        if n_test_runners >= len(runners):
-            raise ValueError(
-                f"Some runners must be left to train on; n_test_runners is {n_test_runners} of {len(runners)}."
-            )
-        test_runners = sorted(rng.choice(runners, n_test_runners, replace=False))
+        if count >= len(runners):
+            raise ValueError(f"Some runners must be left to train on; n_test_runners is {count} of {len(runners)}.")
+        test_runners = sorted(rng.choice(runners, count, replace=False))
     absent = sorted(set(test_runners) - set(runners))
     if absent:
         raise ValueError(
@@ -30,12 +33,13 @@ def draw(stances, *, seed, test_runners, n_test_runners, test_shoes, test_laps):
     for runner in test_runners:
         own = stances[stances["runner"] == runner]
         split[own.index] = "unused"
-        split[_whole_laps(own, rng, test_shoes, test_laps, trials)] = "test"
+        split[_whole_laps(own, rng, settings, trials)] = "test"
     return split
 
 
-def _whole_laps(own, rng, test_shoes, test_laps, trials):
+def _whole_laps(own, rng, settings, trials):
     """Choose shoes and laps of one runner, where `trials` have both stances; returns the index of their stances."""
+    test_shoes, test_laps = settings.test_shoes, settings.test_laps
     sides = own.groupby(["shoe", "lap", "trial"])["side"].nunique()
     both = (sides == 2).groupby(["shoe", "lap"]).sum()
     whole = both[both == trials] if test_laps else both

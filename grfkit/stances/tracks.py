@@ -1,4 +1,8 @@
-"""The 11 points of one recording as curves in time, with gaps that may be bridged and gaps that may not."""
+"""The 11 points of one recording as curves in time.
+
+In: points (F, 11, 3) m with NaN where missing. Out: points at any times; short gaps are bridged, long ones raise
+Excluded.
+"""
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PPoly
@@ -7,6 +11,12 @@ from grfkit import transform
 from grfkit.points import HEELS, Excluded
 
 FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
+
+
+def of(points, rate_hz, settings):
+    """Make the Tracks of points (F, 11, 3) m with the filter and the limits of a study's Preprocessing."""
+    limits = {"max_gap_s": settings.checks.max_gap_s, "missing_share": settings.checks.missing_share}
+    return Tracks(points, rate_hz, cutoff_hz=settings.points_cutoff_hz, **limits)
 
 
 class Tracks:
@@ -41,9 +51,7 @@ class Tracks:
         if longest > self.max_gap_s + 1e-9:
             raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
         expected = (times[-1] - times[0]) * self.rate_hz
-        if (
-            expected - len(inside) > self.missing_share * expected + 1
-        ):  # one frame more or less is where the window begins
+        if expected - len(inside) > self.missing_share * expected + 1:  # where the window begins makes a frame
             raise Excluded(f"points missing in more than {100 * self.missing_share:.0f} % of frames")
         return self.spline(times)
 

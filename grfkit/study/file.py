@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from grfkit.points import POINTS
-from grfkit.study.schema import BLANK, TABLES, Laboratory, StudyError, StudyFile, check
+from grfkit.study.schema import BLANK, TABLES, Laboratory, Preprocessing, StudyError, StudyFile, check
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def load(path):
 
 
 def preprocessing(path):
-    """Read the section 01_preprocess of a study file. Its `table` becomes a path if the table lies beside the file."""
+    """Read the section 01_preprocess of a study file: Preprocessing, its table a path where it lies beside the file."""
     study = load(path)
-    beside = table_beside(study)
-    return study.sections["01_preprocess"] | ({"table": beside} if beside else {})
+    section = study.sections["01_preprocess"]
+    return Preprocessing.of(section | {"table": str(table_beside(study) or section["table"])})
 
 
 def table_beside(study):

@@ -134,8 +134,10 @@ class Checks(Section):
     other_foot_m: Positive
 
 
-class Preprocess(Section):
-    table: Annotated[str, pydantic.AfterValidator(_table)]
+class Preprocessing(Section):
+    """How recordings are read and cut into stances, and who is tested: the section 01_preprocess."""
+
+    table: str
     forward: Axis | Literal["found"]
     up: Axis
     plates: Some[Count] | None
@@ -156,6 +158,15 @@ class Preprocess(Section):
     test_shoes: Count | None
     test_laps: Count | None
     vlr: VLR
+
+    @classmethod
+    def of(cls, values):
+        """Take the settings out of a dictionary that may hold more, such as the names of a notebook."""
+        return cls(**{name: values[name] for name in cls.model_fields if name in values})
+
+
+class PreprocessingSection(Preprocessing):
+    table: Annotated[str, pydantic.AfterValidator(_table)]
 
 
 class Search(Section):
@@ -292,7 +303,7 @@ class StudyFile(Section):
     study: General
     laboratory: Laboratory | None = None
     fetch: Fetch | None = None
-    preprocess: Preprocess = Field(alias="01_preprocess")
+    preprocess: PreprocessingSection = Field(alias="01_preprocess")
     search: Search = Field(alias="02_search")
     train: Train = Field(alias="03_train")
     table1: Nothing = Field(alias="04_table1")

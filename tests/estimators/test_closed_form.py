@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import preprocessing
 
 from grfkit import metrics, transform
 from grfkit.estimators import closed_form
 from grfkit.points import GRAVITY, POINTS
 from grfkit.recordings import trials as trials_table
 from grfkit.stances import cut
-from grfkit.study import file as study_file
 from grfkit.virtual import motion
 
 STEP = {"contact_s": 0.23, "flight_s": 0.12}
@@ -169,33 +168,9 @@ def test_predict_says_what_is_missing_or_wrong(stances):
 
 def test_closed_forms_on_real_runners(rbds):
     """Three runners at 3.5 m/s. Clark's published R2 is .95 (sd .04) from their own markers and plates; ours over all 22 is .87."""
-    settings = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    settings = preprocessing("rbds", body_weight="weighed", other_speeds_m_s=None)
     trials = trials_table.read_trials(rbds, table="rbds")
-    trials = trials[trials["runner"].isin(["002", "011", "018"])]
-    kept = {
-        name: settings[name]
-        for name in (
-            "forward",
-            "up",
-            "plates",
-            "treadmill",
-            "speed_m_s",
-            "force_cutoff_hz",
-            "points_cutoff_hz",
-            "contact_threshold_n",
-            "padding_s",
-        )
-    }
-    source = {name: settings[name] for name in ("points", "theia", "clusters")}
-    table, frames, _, _ = cut.collect(
-        trials,
-        rbds,
-        landmark_source=source,
-        body_weight="weighed",
-        other_speeds_m_s=None,
-        limits=settings["checks"],
-        **kept,
-    )
+    table, frames, _, _ = cut.collect(trials[trials["runner"].isin(["002", "011", "018"])], rbds, settings)
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT
+from helpers import ROOT, preprocessing
 from matplotlib.figure import Figure
 from scipy.stats import pearsonr
 
@@ -16,6 +16,7 @@ from grfkit.evaluation.moments import LEG, NAMES
 from grfkit.field import motion as point_motion
 from grfkit.points import ESTIMATES, GRAVITY, POINTS, SEGMENTS, mirrored
 from grfkit.recordings import trials as trials_table
+from grfkit.recordings.read import Recorded, read_recorded
 from grfkit.reports import run
 from grfkit.reports.plots import evaluation as evaluation_plots
 from grfkit.stances import cut as cut_stances
@@ -313,7 +314,7 @@ def laboratory():
         for side in "lr":
             points[:, [POINTS.index(f"{side}_{name}") for name in LEG]] = swing(times) + [2.0, -1.0, 0.0]
         points[:, 0, 2] += 1
-        recorded.append(ground_truth.Recorded(file, f"v{number}", 3.5, points, 150.0, force, cop, 300.0))
+        recorded.append(Recorded(file, f"v{number}", 3.5, points, 150.0, force, cop, 300.0))
         motions[file] = point_motion.motion(points, 150.0, **FILTER)
     stances = pd.DataFrame(rows).assign(sex="m", speed="3.5 m/s")
     return stances, recorded, motions
@@ -494,35 +495,16 @@ def test_peaks_draw_a_dot_for_each_runner():
 
 
 def test_moments_of_a_real_runner_are_those_of_running(rbds):
-    settings = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    settings = preprocessing("rbds")
     trials = trials_table.read_trials(rbds, table="rbds").query("file == 'RBDS001/RBDS001runT35.c3d'")
-    names = (
-        "forward",
-        "up",
-        "plates",
-        "treadmill",
-        "speed_m_s",
-        "other_speeds_m_s",
-        "body_weight",
-        "force_cutoff_hz",
-        "points_cutoff_hz",
-        "contact_threshold_n",
-        "padding_s",
-    )
-    stances, *_ = cut_stances.collect(
-        trials,
-        rbds,
-        landmark_source={name: settings[name] for name in ("points", "theia", "clusters")},
-        limits=settings["checks"],
-        **{name: settings[name] for name in names},
-    )
-    recorded = ground_truth.read(stances, rbds, settings)
+    stances, *_ = cut_stances.collect(trials, rbds, settings)
+    recorded = read_recorded(stances, rbds, settings)
     motions = ground_truth.motions(recorded, settings)
     kept = moments_accuracy.evaluated_stances(stances, stances, trials, motions)
     assert len(kept) == len(stances) > 60 and set(kept["sex"]) == {"m"}
     points, accelerations = moments_accuracy.leg_motion(motions, kept)
     force, cop = moments_accuracy.measured_source(
-        recorded, kept, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
+        recorded, kept, cutoff_hz=settings.force_cutoff_hz, threshold_n=settings.contact_threshold_n
     )
     heel, toe = points[:, 50, 2, :2], points[:, 50, 3, :2]
     share = ((cop[:, 50, :2] - heel) * (toe - heel)).sum(axis=1) / ((toe - heel) ** 2).sum(axis=1)
@@ -546,14 +528,14 @@ def test_moments_of_a_real_runner_are_those_of_running(rbds):
 @pytest.mark.slow  # two notebooks on recordings made for them
 def test_notebook_finds_no_error_in_the_plates_own_values(tmp_path):
     smoke, results = study_file.load(ROOT / "params" / "smoke.yaml"), tmp_path / "results"
-    settings = smoke.sections["01_preprocess"]
+    settings = preprocessing("smoke")
     record_study(smoke, tmp_path / "recordings")
     run.run(ROOT / "notebooks" / "01_preprocess.ipynb", study=smoke, reports=tmp_path)
     stances = store.read(results, "01_preprocess/stances.csv")
-    recorded = ground_truth.read(stances, tmp_path / "recordings", settings)
+    recorded = read_recorded(stances, tmp_path / "recordings", settings)
     points, _ = moments_accuracy.leg_motion(ground_truth.motions(recorded, settings), stances)
     plates = moments_accuracy.measured_source(
-        recorded, stances, cutoff_hz=settings["force_cutoff_hz"], threshold_n=settings["contact_threshold_n"]
+        recorded, stances, cutoff_hz=settings.force_cutoff_hz, threshold_n=settings.contact_threshold_n
     )
     store.save(results, "10_field/curves.parquet", as_curves(stances, *plates, points))
     page = run.run(ROOT / "notebooks" / "13_moments.ipynb", study=smoke, reports=tmp_path)

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from grfkit.estimators import model_check, samples
 from grfkit.evaluation import left_out_runners, stream_accuracy
-from grfkit.evaluation.field import field_accuracy, ground_truth
+from grfkit.evaluation.field import field_accuracy
 from grfkit.field import stream, stream_model
 from grfkit.points import GRAVITY, mirrored
+from grfkit.recordings.read import Recorded
 from grfkit.reports.plots import field as field_plots
 
 SETTINGS = stream_model.Settings(
@@ -286,7 +287,7 @@ def test_targets_are_known_from_touchdown_to_the_end_of_flight():
     force = np.zeros((200, 3))
     force[50:80] = [10.0, -20.0, 1000.0]
     force[100:130] = [0.0, 0.0, 700.0]  # nobody knows whose
-    one = ground_truth.Recorded("a", "A", 3.5, np.zeros((100, 11, 3)), 50.0, force, force, 100.0)
+    one = Recorded("a", "A", 3.5, np.zeros((100, 11, 3)), 50.0, force, force, 100.0)
     stances = pd.DataFrame(
         {"file": ["a"], "side": "r", "touchdown_s": 0.5, "toeoff_s": 0.79, "flight_s": 0.1, "weighed_kg": 50.0}
     )
@@ -374,7 +375,7 @@ def test_forces_are_read_at_their_own_moments(lab):
         for each in lab.recorded:
             times = np.arange(len(each.force)) / each.force_hz
             force = np.nan_to_num(
-                stream_accuracy.targets(each, lab.known, times, cutoff_hz=lab.section["force_cutoff_hz"])[..., :3]
+                stream_accuracy.targets(each, lab.known, times, cutoff_hz=lab.section.force_cutoff_hz)[..., :3]
             )
             shifted[lag][each.file] = times + late_s, force, None, []
     scores = stream_accuracy.forces(shifted, steps, taken)

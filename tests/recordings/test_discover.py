@@ -9,7 +9,7 @@ import ezc3d
 import numpy as np
 import pytest
 import yaml
-from helpers import HEADER, HZ, ROOT, record_virtual, write_points
+from helpers import HEADER, HZ, ROOT, preprocessing, record_virtual, write_points
 
 from grfkit.field import estimate as field_estimate
 from grfkit.field import estimate_command
@@ -17,7 +17,6 @@ from grfkit.points import POINTS, SWAPPED, InputError, Note
 from grfkit.recordings import c3d, csv_points, discover, landmarks, orientation
 from grfkit.recordings import speed as point_speed
 from grfkit.recordings import trials as recordings
-from grfkit.study import file as study_file
 from grfkit.study.schema import StudyError
 from grfkit.virtual.motion import simulate
 from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style
@@ -294,7 +293,7 @@ def test_read_says_which_markers_a_file_has_where_the_points_are_not_among_them(
 
 
 def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp_path):
-    layout = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    layout = preprocessing("rbds")
     folder = rbds / "RBDS002"
     found = discover.read(folder / "RBDS002runT35.c3d", layout=layout, static=folder / "RBDS002static.c3d")
     assert found.treadmill and found.rate_hz == 150 and found.speed_m_s == pytest.approx(3.5, rel=0.03)
@@ -306,7 +305,7 @@ def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp
     assert alike.speed_m_s == pytest.approx(3.5, rel=0.03)
     assert "static" in refused(folder / "RBDS002runT35.c3d", layout=layout)
     wrong = refused(
-        folder / "RBDS002runT35.c3d", layout=layout | {"forward": "-x"}, static=folder / "RBDS002static.c3d"
+        folder / "RBDS002runT35.c3d", layout=preprocessing("rbds", forward="-x"), static=folder / "RBDS002static.c3d"
     )
     assert "sign of `forward`" in wrong
     assert "01_preprocess" not in refused(folder / "RBDS002runT35.c3d") and "R.MT5" in refused(
@@ -317,7 +316,7 @@ def test_read_follows_a_study_file_and_a_csv_of_its_points_reads_alike(rbds, tmp
 @pytest.mark.slow
 def test_belt_speeds_of_the_public_set_are_found(rbds):
     """All 66 recordings: the mean error was .63 %, the worst 2.5 %, when this was written."""
-    layout = study_file.load(ROOT / "params" / "rbds.yaml").sections["01_preprocess"]
+    layout = preprocessing("rbds")
     trials = recordings.read_trials(rbds, table="rbds")
     errors = []
     for row in trials.itertuples():
@@ -380,7 +379,7 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
 
 
 def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
-    layout = study_file.load(ROOT / "params" / "smoke.yaml").sections["01_preprocess"]
+    layout = preprocessing("smoke")
     assert any(
         "study file is about C3D" in note.text
         for note in discover.read(write_points(tmp_path / "run.csv", run[0]), layout=layout).notes

@@ -1,6 +1,7 @@
-"""A cohort is cut runner by runner: by whom, how many and in which order changes no byte, and what fails leaves nothing behind.
+"""A cohort is cut runner by runner: who works, and in which order, changes no byte; a failure leaves nothing behind.
 
-`python tests/test_cohort.py FOLDER RESULTS` cuts the recordings of a folder over and over, to be stopped from outside.
+`python tests/stances/test_cohort.py FOLDER RESULTS` cuts the recordings of a folder over and over, to be stopped from
+outside.
 """
 
 import gc
@@ -22,7 +23,7 @@ import pyarrow.parquet
 import pytest
 from dask.distributed import Client, LocalCluster
 from distributed import WorkerPlugin
-from helpers import ROOT, script_environment
+from helpers import ROOT, preprocessing, script_environment
 
 from grfkit.recordings import c3d
 from grfkit.recordings import trials as trials_table
@@ -34,8 +35,7 @@ PARAMS = ROOT / "params" / "smoke.yaml"
 SLOW_FOR = "v02"  # the runner at whom a worker stops and waits
 
 
-def settings(params=PARAMS):
-    return cohort.settings(study_file.load(params).sections["01_preprocess"])
+SETTINGS = preprocessing("smoke")
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +68,16 @@ def cluster():
         yield started.scheduler_address
 
 
-def leave(trials, folder, results, engine, **changes):
+def leave(trials, folder, results, engine):
     """Cut a cohort; returns the bytes of all four tables."""
-    tables = cohort.collect(trials, folder, results, engine=engine, **settings() | changes)
+    tables = cohort.collect(trials, folder, results, SETTINGS, engine=engine)
     assert not list(Path(results).rglob("~*"))
     return (results / cohort.FRAMES).read_bytes(), *(table.to_csv() for table in tables)
 
 
 def test_collect_leaves_the_rows_that_all_runners_at_once_leave(virtual, trials, here, tmp_path):
-    tables = cohort.collect(trials, virtual, tmp_path, **settings())
-    stances, frames, excluded, weights = cut.collect(trials, virtual, **settings())
+    tables = cohort.collect(trials, virtual, tmp_path, SETTINGS)
+    stances, frames, excluded, weights = cut.collect(trials, virtual, SETTINGS)
     for one, other in zip(tables, (stances, excluded, weights), strict=True):
         pd.testing.assert_frame_equal(one, other)  # the recordings' own order is that of runners and files
     pd.testing.assert_frame_equal(store.read(tmp_path, cohort.FRAMES), frames)
@@ -114,12 +114,12 @@ def stop_once(marker):
     """Make a worker stop at one runner, the first time: it leaves its process id and waits for what comes."""
     whole = cut.collect
 
-    def collect(trials, folder, **options):
+    def collect(trials, folder, settings):
         if trials["runner"].iloc[0] == SLOW_FOR and not Path(marker).exists():
             Path(marker).with_suffix(".part").write_text(str(os.getpid()), encoding="utf-8")
             os.replace(Path(marker).with_suffix(".part"), marker)
             time.sleep(600)
-        return whole(trials, folder, **options)
+        return whole(trials, folder, settings)
 
     cut.collect = collect
 
@@ -147,21 +147,23 @@ def test_collect_leaves_the_same_bytes_when_a_worker_is_killed_in_the_middle_of_
 
 
 def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, monkeypatch):
-    """A runner cut eight times, with frames of so many stances that all else is small beside them: what is held when the last is cut is no
-    more than when the third is. Half a runner's frames cover the small tables and what a cluster's threads do meanwhile; six would be held."""
-    one, held, whole, given = trials[trials["runner"] == "v01"], [], cut.collect, settings()
+    """A runner is cut eight times: what is held when the last is cut is no more than when the third is.
 
-    def collect(*arguments, **options):
+    Frames are so many that all else is small. Half a runner's frames cover the small tables and other threads.
+    """
+    one, held, whole, given = trials[trials["runner"] == "v01"], [], cut.collect, SETTINGS
+
+    def collect(*arguments):
         gc.collect()  # what Python has not yet thrown away is not held
         held.append(tracemalloc.get_traced_memory()[0] + pyarrow.total_allocated_bytes())
-        stances, frames, *others = whole(*arguments, **options)
+        stances, frames, *others = whole(*arguments)
         return stances, pd.concat([frames] * 60, ignore_index=True), *others
 
     monkeypatch.setattr(cut, "collect", collect)
     many = pd.concat([one.assign(runner=f"r{number}") for number in range(8)])
     tracemalloc.start()
     try:
-        cohort.collect(many, virtual, tmp_path, engine="here", **given)
+        cohort.collect(many, virtual, tmp_path, given, engine="here")
     finally:
         tracemalloc.stop()
     size = store.read(tmp_path, cohort.FRAMES).memory_usage(index=False).sum() / 8
@@ -173,11 +175,9 @@ def test_collect_opens_each_file_once(rbds, virtual, trials, tmp_path, monkeypat
     """A trial, and a static trial that is of three trials."""
     opened, whole = Counter(), c3d.open_file
     monkeypatch.setattr(c3d, "open_file", lambda path: opened.update([path.name]) or whole(path))
-    cohort.collect(trials, virtual, tmp_path, engine="here", **settings())
+    cohort.collect(trials, virtual, tmp_path, SETTINGS, engine="here")
     table = trials_table.read_trials(rbds, table="rbds")
-    cohort.collect(
-        table[table["runner"] == "002"], rbds, tmp_path, engine="here", **settings(ROOT / "params" / "rbds.yaml")
-    )
+    cohort.collect(table[table["runner"] == "002"], rbds, tmp_path, preprocessing("rbds"), engine="here")
     assert opened == Counter(
         [Path(file).name for file in trials["file"]]
         + ["RBDS002static.c3d", *(f"RBDS002runT{speed}.c3d" for speed in (25, 35, 45))]
@@ -211,7 +211,7 @@ def test_collect_names_a_broken_file_whoever_reads_it_and_keeps_the_earlier_resu
     messages = set()
     for engine in ("here", cluster):
         with pytest.raises(ValueError, match=rf"^{trials['file'][5]}: .* cannot be read") as error:
-            cohort.collect(trials, folder, earlier, engine=engine, **settings())
+            cohort.collect(trials, folder, earlier, SETTINGS, engine=engine)
         messages.add(str(error.value))
     assert len(messages) == 1
     check_untouched(earlier)
@@ -219,13 +219,13 @@ def test_collect_names_a_broken_file_whoever_reads_it_and_keeps_the_earlier_resu
 
 def test_collect_without_a_stance_says_why_and_keeps_the_earlier_results(virtual, trials, earlier):
     with pytest.raises(ValueError, match=r"none of 12 trials holds a valid one. Reasons: {'vertical peak under 9"):
-        cohort.collect(trials, virtual, earlier, **settings() | {"limits": settings()["limits"] | {"min_peak_bw": 9.0}})
+        cohort.collect(trials, virtual, earlier, preprocessing("smoke", checks={"min_peak_bw": 9.0}))
     check_untouched(earlier)
 
 
 def test_collect_goes_on_without_a_runner_of_no_valid_stance(virtual, trials, tmp_path):
     off = trials["mass_kg"].where(trials["runner"] != "v03", 0.8 * trials["mass_kg"])
-    stances, excluded, weights = cohort.collect(trials.assign(mass_kg=off), virtual, tmp_path, **settings())
+    stances, excluded, weights = cohort.collect(trials.assign(mass_kg=off), virtual, tmp_path, SETTINGS)
     assert stances["stance"].tolist() == list(range(len(stances))) and set(stances["runner"]) == set(
         trials["runner"]
     ) - {"v03"}
@@ -235,11 +235,11 @@ def test_collect_goes_on_without_a_runner_of_no_valid_stance(virtual, trials, tm
         frames["stance"].unique().tolist() == stances["stance"].tolist()
         and (frames.groupby("stance")["frame"].min() == 0).all()
     )
-    assert stances.dtypes.equals(cohort.collect(trials, virtual, tmp_path, **settings())[0].dtypes)
+    assert stances.dtypes.equals(cohort.collect(trials, virtual, tmp_path, SETTINGS)[0].dtypes)
 
 
 def test_collect_leaves_no_older_stances_beside_new_frames(virtual, trials, earlier):
-    cohort.collect(trials, virtual, earlier, **settings())
+    cohort.collect(trials, virtual, earlier, SETTINGS)
     with pytest.raises(ValueError, match="Run 01_preprocess first"):
         store.read(earlier, cohort.STANCES)
 
@@ -248,12 +248,12 @@ def test_collect_says_that_a_worker_does_not_see_the_recordings_or_runs_another_
     virtual, trials, earlier, cluster, monkeypatch
 ):
     with pytest.raises(ValueError, match="same path; .*elsewhere is not there on .* Mount"):
-        cohort.collect(trials, virtual / "elsewhere", earlier, engine=cluster, **settings())
+        cohort.collect(trials, virtual / "elsewhere", earlier, SETTINGS, engine=cluster)
     monkeypatch.setattr(cohort, "fingerprint", lambda: "grfkit of tomorrow")
     with pytest.raises(
         ValueError, match="this one, grfkit of tomorrow; found grfkit [0-9a-f]{12}, Python .* Install the same version"
     ):
-        cohort.collect(trials, virtual, earlier, engine=cluster, **settings())
+        cohort.collect(trials, virtual, earlier, SETTINGS, engine=cluster)
     check_untouched(earlier)
 
 
@@ -264,9 +264,9 @@ def test_collect_says_that_nobody_answers(virtual, trials, earlier, monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for address in ("tcp://127.0.0.1:1", f"tcp://127.0.0.1:{silent.getsockname()[1]}"):
             with pytest.raises(ValueError, match=f"{address} did not answer as one within 0.5 s .* Start it"):
-                cohort.collect(trials, virtual, earlier, engine=address, **settings())
+                cohort.collect(trials, virtual, earlier, SETTINGS, engine=address)
     with pytest.raises(ValueError, match="DASK is threads, processes, or the address .*; found 'proceses'"):
-        cohort.collect(trials, virtual, earlier, engine="proceses", **settings())
+        cohort.collect(trials, virtual, earlier, SETTINGS, engine="proceses")
     check_untouched(earlier)
 
 
@@ -278,7 +278,7 @@ def test_collect_says_that_a_cluster_has_no_workers(virtual, trials, earlier, mo
         ) as empty,
         pytest.raises(ValueError, match="needs workers; it had none for 0.5 s"),
     ):
-        cohort.collect(trials, virtual, earlier, engine=empty.scheduler_address, **settings())
+        cohort.collect(trials, virtual, earlier, SETTINGS, engine=empty.scheduler_address)
     check_untouched(earlier)
 
 
@@ -287,8 +287,8 @@ class Dying(WorkerPlugin):
 
     def setup(self, worker):
         whole = cut.collect
-        cut.collect = lambda trials, folder, **options: (
-            os._exit(1) if trials["runner"].iloc[0] == SLOW_FOR else whole(trials, folder, **options)
+        cut.collect = lambda trials, folder, settings: (
+            os._exit(1) if trials["runner"].iloc[0] == SLOW_FOR else whole(trials, folder, settings)
         )
 
 
@@ -301,7 +301,7 @@ def test_collect_says_that_workers_die_at_a_runner_and_that_a_scheduler_is_gone(
         with Client(started) as client:
             client.register_plugin(Dying())
         with pytest.raises(ValueError, match="2 workers died at the same one. Most often memory"):
-            cohort.collect(trials, virtual, earlier, engine=started.scheduler_address, **settings())
+            cohort.collect(trials, virtual, earlier, SETTINGS, engine=started.scheduler_address)
     check_untouched(earlier)
     command = [
         sys.executable,
@@ -321,7 +321,7 @@ def test_collect_says_that_workers_die_at_a_runner_and_that_a_scheduler_is_gone(
             dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
             pytest.raises(ValueError, match="its connection was lost"),
         ):
-            cohort.collect(trials, virtual, earlier, engine=address, **settings())
+            cohort.collect(trials, virtual, earlier, SETTINGS, engine=address)
     check_untouched(earlier)
 
 
@@ -360,4 +360,4 @@ def test_collect_stopped_leaves_no_process(virtual, tmp_path, how):
 if __name__ == "__main__":
     rows = trials_table.read_trials(sys.argv[1], table="trials.csv")
     repeated = pd.concat([rows.assign(runner=rows["runner"] + f"_{number}") for number in range(100)])
-    cohort.collect(repeated, sys.argv[1], sys.argv[2], engine="processes", **settings())
+    cohort.collect(repeated, sys.argv[1], sys.argv[2], SETTINGS, engine="processes")

@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import yaml
 from helpers import ROOT, write_trials
 
 from grfkit.recordings.trials import read_trials
@@ -98,17 +97,15 @@ def test_a_study_that_names_no_table_has_none_beside_it(edited):
 def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited, tmp_path, monkeypatch):
     """From any folder: the trials come out of the table beside the study; a table in the data folder keeps its name."""
     path = beside(edited, "trials.csv")
-    section = yaml.safe_load(path.read_text(encoding="utf-8"))["01_preprocess"]
-    assert preprocessing(path) == load(path).sections["01_preprocess"] and preprocessing(path)["table"] == "trials.csv"
+    section = load(path).sections["01_preprocess"]
+    assert preprocessing(path).model_dump() == section and section["table"] == "trials.csv"
     write_trials(tmp_path, runner="one").joinpath("trials.csv").rename(tmp_path / "mine.csv")
     write_trials(tmp_path, runner="other")
     path = beside(edited, "mine.csv")
     monkeypatch.chdir("/")
     read = preprocessing(path)
-    assert read_trials(path.parent, table=read["table"])["runner"].tolist() == ["one", "one"]
-    assert {name: read[name] for name in section if name != "table"} == {
-        name: section[name] for name in section if name != "table"
-    }
+    assert read_trials(path.parent, table=read.table)["runner"].tolist() == ["one", "one"]
+    assert read.model_dump() == section | {"table": read.table}
 
 
 def test_load_says_which_studies_there_are():

@@ -27,7 +27,7 @@ def reading(trials, folder, settings):
         for path in paths:
             path.read_bytes()  # the disk is not measured
         both = [
-            lambda: cut.collect(mine, folder, **settings),
+            lambda: cut.collect(mine, folder, settings),
             lambda: [ezc3d.c3d(str(path), extract_forceplat_data=True) for path in paths],
         ]
         return measure(*both, repeats=1)[0] if turn % 2 else measure(*both[::-1], repeats=1)[0][::-1]
@@ -51,9 +51,7 @@ def on_workers(trials, folder, results, settings, *, repeats):
         LocalCluster(n_workers=2, **start) as two,
     ):
         runs = [
-            lambda cluster=cluster: cohort.collect(
-                trials, folder, results, engine=cluster.scheduler_address, **settings
-            )
+            lambda cluster=cluster: cohort.collect(trials, folder, results, settings, engine=cluster.scheduler_address)
             for cluster in (one, two)
         ]
         for warm in runs:  # each worker imports what it needs
@@ -181,8 +179,9 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
     """Train a field_model.FieldModel on recordings as notebook 10_field does, with one detector set beforehand; returns it and the recordings."""
     from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
     from grfkit.field import motion as steps
+    from grfkit.recordings.read import read_recorded
 
-    recorded = ground_truth.read(stances, folder, section)
+    recorded = read_recorded(stances, folder, section)
     motions = ground_truth.motions(recorded, section)
     found = steps.find(motions)
     known, taken = field_accuracy.known_steps(
@@ -194,7 +193,7 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
     curves = field_training.regression(
         taken, field_training.targets(taken, known, recorded, motions, section), known, motions, recipe
     )
-    settings = field_training.settings(section, recipe, known, level=0.9, vlr=section["vlr"])
+    settings = field_training.settings(section, recipe, known, level=0.9, vlr=section.vlr)
     estimated, nearest = field_accuracy.estimate(curves, motions, contacts, settings)
     of_features = field_uncertainty.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
     return field_training.model(

@@ -17,7 +17,7 @@ LOADED_BW = 0.1  # less vertical force, and the centre of pressure is a quotient
 def measured(steps, recorded, motions, section):
     """Measure the centre of pressure (S, 101, 2) m, AP and ML from the ankle joint, of measured steps."""
     _, cop = moments_accuracy.measured_source(
-        recorded, steps, cutoff_hz=section["force_cutoff_hz"], threshold_n=section["contact_threshold_n"]
+        recorded, steps, cutoff_hz=section.force_cutoff_hz, threshold_n=section.contact_threshold_n
     )
     points, _ = moments_accuracy.leg_motion(motions, steps)
     return (cop - points[:, :, moments.LEG.index("ankle")])[..., :2]

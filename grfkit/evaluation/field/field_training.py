@@ -129,7 +129,7 @@ def with_cutoff(
     cutoff_hz, recorded, stances, prepared, section, recipe, candidate, cases, *, every, seed, seconds, settings
 ):
     """Train on points with another low-pass (Hz) and judge recordings that are made worse, as field_worse.degraded: a model for points with more noise."""
-    section = section | {"points_cutoff_hz": cutoff_hz}
+    section = section.model_copy(update={"points_cutoff_hz": cutoff_hz})
     motions = ground_truth.motions(recorded, section)
     found = motion.find(motions)
     steps, taken = field_accuracy.known_steps(motions, ground_truth.match(found, stances)[0], prepared)
@@ -151,8 +151,8 @@ def with_cutoff(
 def settings(section, recipe, steps, *, level, vlr):
     """Give the settings of a FieldModel from a study's section 01_preprocess, a recipe and the measured steps."""
     return {
-        "points_cutoff_hz": section["points_cutoff_hz"],
-        "max_gap_s": section["checks"]["max_gap_s"],
+        "points_cutoff_hz": section.points_cutoff_hz,
+        "max_gap_s": section.checks.max_gap_s,
         "padding_s": recipe.padding_s,
         "vlr": vlr,
         "level": level,

@@ -1,64 +1,18 @@
 """What a model for the field is trained and judged on: recordings with plates, their steps matched with the stances of 01_preprocess."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from grfkit.field import motion
-from grfkit.recordings import plates as force_plates
-from grfkit.recordings import trials as trials_table
-from grfkit.recordings.read import load_trial
 
 BESIDE_S = 0.2  # the middle of a step that is found in a contact that was left out comes less than this after its touchdown: our choice, under half a step
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """One recording with plates: points (F, 11, 3) m, NaN where missing; all plates' force (T, 3) N and centre of pressure (T, 3) m, NaN unloaded."""
-
-    file: str
-    runner: str
-    speed_m_s: float
-    points: np.ndarray
-    point_hz: float
-    force: np.ndarray
-    cop: np.ndarray
-    force_hz: float
-
-
-def read(stances, folder, section):
-    """Read the recordings of stances (stances.csv) again, with the settings of a study's section 01_preprocess; a list of Recorded."""
-    trials = trials_table.read_trials(folder, table=section["table"])
-    trials = trials[trials["file"].isin(stances["file"])]
-    source, statics = {name: section[name] for name in ("points", "theia", "clusters")}, {}
-    return [
-        _read(trial, Path(folder), statics, source, section)
-        for trial in tqdm(list(trials.itertuples()), desc="reading", unit="file", mininterval=1)
-    ]
-
-
-def _read(trial, folder, statics, source, section):
-    recording, points = load_trial(
-        trial, folder, statics, source, forward=section["forward"], up=section["up"], plates=section["plates"]
-    )
-    plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
-    force = sum(plate.force for plate in plates)
-    loaded = force[:, 2:] > section["contact_threshold_n"]
-    moments = sum(np.nan_to_num(plate.force[:, 2:] * plate.cop) for plate in plates)
-    cop = np.where(loaded, moments / np.where(loaded, force[:, 2:], 1.0), np.nan)
-    return Recorded(
-        trial.file, trial.runner, trial.speed_m_s, points, recording.point_hz, force, cop, recording.force_hz
-    )
 
 
 def motions(recorded, section):
     """Turn recordings into {file: steps.Motion}, filtered as the study does."""
     return {
         each.file: motion.motion(
-            each.points, each.point_hz, cutoff_hz=section["points_cutoff_hz"], max_gap_s=section["checks"]["max_gap_s"]
+            each.points, each.point_hz, cutoff_hz=section.points_cutoff_hz, max_gap_s=section.checks.max_gap_s
         )
         for each in recorded
     }

@@ -1,6 +1,7 @@
-"""What one C3D file shows of itself: labels, rates, plates, axes, how the runner moves; the file is only read.
+"""What one C3D file shows of itself.
 
-Each guess rests on something physical, and is left open where the file does not show it.
+In: the path of a file, which is only read. Out: a Look with labels, rates, plates, axes and how the runner moves. Each
+guess rests on something physical, and is left open where the file does not show it.
 """
 
 from dataclasses import dataclass, field
@@ -8,22 +9,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings import c3d, landmarks
+from grfkit.recordings import c3d, landmarks, speed
 from grfkit.recordings import plates as force_plates
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.trials import LIMITS
 
 LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
 LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
-SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as recordings.LIMITS
+SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as trials.LIMITS
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
 ALONG = 0.9  # share of a direction that lies along one axis, to be named by it: our choice
-MASSES, HEIGHTS, SEXES = (
-    ("bodymass", "mass"),
-    ("height", "bodyheight"),
-    ("sex", "gender"),
-)  # as Plug-in Gait and others name them
+# as Plug-in Gait and others name them
+MASSES, HEIGHTS, SEXES = ("bodymass", "mass"), ("height", "bodyheight"), ("sex", "gender")
 
 
 @dataclass
@@ -58,16 +56,10 @@ def look(path):
     plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
     forces = [plate.force for plate in plates]
     steps = force_plates.steps(plates, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
-    drift = speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
-    moves = (
-        ""
-        if np.isnan(drift)
-        else "overground"
-        if drift > SLOWEST_M_S
-        else "treadmill"
-        if len(steps) >= FEWEST_STEPS
-        else ""
-    )
+    drift = body_speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
+    moves = "overground" if drift > SLOWEST_M_S else ""  # nor where the drift is NaN
+    if drift <= SLOWEST_M_S and len(steps) >= FEWEST_STEPS:
+        moves = "treadmill"
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
     forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
     labels = plain([label for label in recording.points if label.isprintable()])
@@ -107,9 +99,10 @@ def _read(content, name, up):
 
 
 def find_up(recording):
-    """Find the axis that points up, of a Recording in its file's own axes (read with +x and +z); "" where it does not show.
+    """Find the axis that points up, of a Recording in its file's own axes (read with +x and +z).
 
-    Plates lie flat, and what is on them is above them; without plates, a body is longest upwards and stays above the floor.
+    Plates lie flat, and what is on them is above them. Without plates, a body is longest upwards and stays above the
+    floor. Returns "" where the axis does not show.
     """
     places = [*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())]
     if not places or not np.isfinite(places).any():
@@ -130,23 +123,23 @@ def find_up(recording):
             return ""
         axis = int(np.argmax(np.median(np.nanstd(seen, axis=0), axis=0)))
         height = np.nanmedian(places[..., axis])
-    return ("+" if height > 0 else "-") + "xyz"[axis]
+    return c3d.axis_name(axis, height)
 
 
-def speed(places, hz):
-    """Measure the horizontal speed (m/s) of a body: median over its places, (F, 3) m each; NaN where none is seen for long."""
-    paths = []
-    for place in places:
-        seen = np.flatnonzero(np.isfinite(place).all(axis=1))
-        if len(seen) and seen[-1] - seen[0] > SHORTEST_S * hz:
-            paths.append((place[seen[-1], :2] - place[seen[0], :2]) * hz / (seen[-1] - seen[0]))
+def body_speed(places, hz):
+    """Measure the horizontal speed (m/s) of a body: the median over its places, (F, 3) m each.
+
+    NaN where none is seen for long.
+    """
+    paths = [speed.path_velocity(place, hz, shortest_s=SHORTEST_S) for place in places]
+    paths = [path for path in paths if np.isfinite(path).all()]
     return float(np.hypot(*np.median(paths, axis=0))) if paths else float("nan")
 
 
 def find_forward(points, forces, steps, rotation):
     """Find the running direction on a treadmill as a signed axis of the file; "" where it does not show.
 
-    The feet point forward, in the mean; and running brakes before it propels. Where both show and differ, it is left open.
+    The mean foot points forward, and running brakes before it propels. Where both show and differ, it is left open.
     `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, both in the axes that `rotation` makes.
     """
     shown = {_axis_of(direction, rotation) for direction in (_feet(points), _push(forces, steps))} - {""}
@@ -179,18 +172,14 @@ def _axis_of(direction, rotation):
     level = rotation.T @ [direction[0], direction[1], 0.0]
     length = np.linalg.norm(level)
     axis = int(np.argmax(np.abs(level)))
-    return ("+" if level[axis] > 0 else "-") + "xyz"[axis] if length and abs(level[axis]) > ALONG * length else ""
+    return c3d.axis_name(axis, level[axis]) if length and abs(level[axis]) > ALONG * length else ""
 
 
 def _points(recording):
     """Find what is known of the 11 points -> {point: (F, 3) m}, whether from Theia3D, and else what its poses lack."""
-    why_not = ""
-    if recording.poses:
-        try:
-            points = landmarks.from_theia(recording.poses, recording.offsets)
-            return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
-        except ValueError as error:
-            why_not = str(error)
+    points, why_not = landmarks.find_theia(recording)
+    if points is not None:
+        return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
     found = {
         point: [label] if isinstance(label, str) else label
         for point, (label, _) in match(list(recording.points)).items()
@@ -203,12 +192,12 @@ def _points(recording):
 
 
 def _pelvis_speed(points, hz, steps, force_hz):
-    """Measure the mean speed (m/s) of the pelvis while the runner is on the plates; of the whole recording without steps."""
+    """Measure the mean speed (m/s) of the pelvis on the plates, or over the whole recording without steps."""
     if "pelvis" not in points:
         return float("nan")
     first, last = (steps[0].first / force_hz, steps[-1].end / force_hz) if steps else (0.0, np.inf)
     times = np.arange(len(points["pelvis"])) / hz
-    return speed([points["pelvis"][(times >= first) & (times <= last)]], hz)
+    return body_speed([points["pelvis"][(times >= first) & (times <= last)]], hz)
 
 
 def _noise(forces, hz):
@@ -236,7 +225,10 @@ def _describe(content, numbers, plates):
 
 
 def _body(parameters):
-    """Find mass (kg), height (m) and sex among a file's parameters: numbers that a runner can have, in the unit that gives one."""
+    """Find mass (kg), height (m) and sex among a file's parameters, as texts.
+
+    A number is taken in the first unit in which a runner can have it.
+    """
     body = {}
     for group in parameters.values():
         for name, entry in group.items():

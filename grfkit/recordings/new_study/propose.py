@@ -1,6 +1,7 @@
-"""The values of a new study's file, from what its C3D files show; what they do not show is left blank.
+"""The values of a new study's file.
 
-The study file is params/virtual.yaml with other values, so that it has every key that a study has.
+In: what its C3D files show. Out: values with comments, blank where the files do not show them. The study file is
+params/virtual.yaml with other values, so that it has every key that a study has.
 """
 
 import json
@@ -17,15 +18,17 @@ from grfkit.recordings.trials import LIMITS
 from grfkit.study.schema import BLANK
 
 THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
+WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
 CLUSTERS = (
-    "Where the points are no markers but follow from a static trial, write `points: null` and `clusters:` as params/rbds.yaml "
+    "Where the points are no markers but follow from a static trial, write `points: null` and `clusters:` as "
+    "params/rbds.yaml "
     "has it (a rigid cluster of markers for each segment, the joints' markers of the static trial)."
 )
 
 
 def values(name, looks, static, rows, notes):
-    """Propose the values of the study file: {(section, key): (text, comment)}; notes what was found and what is blank."""
+    """Propose the values of the study file, {(section, key): (text, comment)}; note what was found and is blank."""
     theia = bool(_most(looks, "theia", "Theia3D's poses", notes))
     first, found = (
         "01_preprocess",
@@ -60,20 +63,19 @@ def _blank(key, why, notes):
     return f'"{BLANK}"', f"blank: {why}"
 
 
+def _shown(value, comment, key, why, notes):
+    """Propose a value with its comment where the files show it, else a blank."""
+    return (value, comment) if value else _blank(key, why, notes)
+
+
 def _axes(looks, notes):
     """Propose up, forward and treadmill."""
     first, found = "01_preprocess", {}
     up, moves = _most(looks, "up", "axis up", notes), _most(looks, "moves", "way of running", notes)
-    level = (
-        "across the plates, towards the points"
-        if any(each.plates for each in looks.values())
-        else "along which a body is longest"
-    )
-    found[first, "up"] = (
-        (f'"{up}"', f"the axis of the C3D files {level}")
-        if up
-        else _blank(f"{first}.up", "the signed axis of the C3D files that points up, such as +z", notes)
-    )
+    on_plates = any(each.plates for each in looks.values())
+    where = "across the plates, towards the points" if on_plates else "along which a body is longest"
+    why = "the signed axis of the C3D files that points up, such as +z"
+    found[first, "up"] = _shown(up and f'"{up}"', f"the axis of the C3D files {where}", f"{first}.up", why, notes)
     if moves == "overground":
         found[first, "treadmill"] = "false", "the points travel"
         found[first, "forward"] = "found", "from the path of the pelvis; or a signed axis of the C3D files"
@@ -82,18 +84,11 @@ def _axes(looks, notes):
         )
         return found
     forward = _most(looks, "forward", "axis forward", notes)
-    found[first, "treadmill"] = (
-        ("true", "the points stay in place") if moves else _blank(f"{first}.treadmill", "true or false", notes)
-    )
-    found[first, "forward"] = (
-        (f'"{forward}"', "where the feet point, and braking comes before propulsion")
-        if forward
-        else _blank(
-            f"{first}.forward",
-            "the running direction, a signed axis of the C3D files such as +x; or found, overground",
-            notes,
-        )
-    )
+    stays = moves and "true"
+    found[first, "treadmill"] = _shown(stays, "the points stay in place", f"{first}.treadmill", "true or false", notes)
+    comment = "where the feet point, and braking comes before propulsion"
+    why = "the running direction, a signed axis of the C3D files such as +x; or found, overground"
+    found[first, "forward"] = _shown(forward and f'"{forward}"', comment, f"{first}.forward", why, notes)
     notes.found["axes"] = f"up {up or BLANK}, forward {forward or BLANK}; " + (
         "a treadmill, since the points stay in place" if moves else "overground or a treadmill"
     )
@@ -134,7 +129,8 @@ def fill(pattern, found, *, name):
     Raises ValueError where the text has no such key.
     """
     title = (
-        f'# Study {name}, proposed by `make new-study`. "{BLANK}" is a blank: fill it in. The ranges of 02 and the numbers of\n'
+        f'# Study {name}, proposed by `make new-study`. "{BLANK}" is a blank: fill it in. '
+        "The ranges of 02 and the numbers of\n"
         "# epochs are those of params/virtual.yaml.\n"
     )
     text = title + re.sub(r"\A(?:#.*\n)*", "", pattern.rstrip("\n") + "\n")
@@ -156,7 +152,7 @@ def _line(text, comment):
 
 
 def _most(looks, name, what, notes):
-    """Take what most files show, among those that show anything, else None; notes the files that show something else."""
+    """Take what most files show, or None where none shows anything; note the files that show something else."""
     seen = {file: getattr(each, name) for file, each in looks.items()}
     seen = {file: value for file, value in seen.items() if value != "" and value == value}  # NaN shows nothing
     if not seen:
@@ -205,13 +201,9 @@ def _points(looks, static, theia, notes):
     for point in POINTS:
         label, sure = found.get(point, (BLANK, True))
         like = ", ".join(near(point, labels))
-        comment = (
-            f"blank: no marker is surely this point{f'; similar: {like}' if like else ''}"
-            if label == BLANK
-            else ""
-            if sure
-            else "a marker beside the joint; a joint centre is better"
-        )
+        comment = "" if sure else "a marker beside the joint; a joint centre is better"
+        if label == BLANK:
+            comment = f"blank: no marker is surely this point{f'; similar: {like}' if like else ''}"
         lines.append(_line(f"    {point}: {json.dumps(label, ensure_ascii=False)}", comment))
         wanted = {label} if isinstance(label, str) else set(label)
         absent = [file.as_posix() for file, each in looks.items() if label != BLANK and not wanted <= set(each.labels)]
@@ -230,18 +222,8 @@ def _points(looks, static, theia, notes):
     remarks = [CLUSTERS] if lost and static else []
     remarks += [f"Markers in the files: {', '.join(labels) or 'none'}"] if lost else []
     remarks += [f"Only in static trials: {', '.join(only)}"] if lost and only else []
-    lines += [
-        line
-        for remark in remarks
-        for line in textwrap.wrap(
-            remark,
-            120,
-            initial_indent="    # ",
-            subsequent_indent="    #   ",
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
-    ]
+    for remark in remarks:
+        lines += textwrap.wrap(remark, 120, initial_indent="    # ", subsequent_indent="    #   ", **WHOLE_WORDS)
     markers = "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
     return markers, ("false", "true: Theia3D's 4x4 segment poses in place of points")
 

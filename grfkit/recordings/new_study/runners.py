@@ -1,4 +1,7 @@
-"""The rows of a new study's table of trials, as far as folders, file names and the files themselves show them."""
+"""The rows of a new study's table of trials.
+
+In: folders, names of files, and what the files show. Out: rows, blank where nothing shows a value, and Notes.
+"""
 
 import os
 import re
@@ -7,9 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-BEGINNING = re.compile(
-    r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])"
-)  # of a file's name: P01, sub-01, or all before a separator
+# of a file's name: P01, sub-01, or all before a separator
+BEGINNING = re.compile(r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])")
 NO_RUNNER = re.compile(
     r"(?i)(?<![a-z])(run|trial|walk|jog|sprint|dyn|dynamic|test|lap|speed|take|pose|session|measurement|capture|"
     r"recording|data|type)(s|ning|ing)?(?![a-z])"
@@ -27,10 +29,11 @@ class Notes:
 
 
 def guess_runners(files):
-    """Guess the runner of each file (a path within the folder) -> {file: runner or ""}: its folder, or how its name begins.
+    """Guess the runner of each file (a path within the folder) -> {file: runner or ""}.
 
-    The first folder that differs counts, so that a runner's sessions are one runner's: nobody is both trained on and tested.
-    A beginning that no two files share, or a word such as `run`, names no runner. Source: our choice.
+    It is the folder, or how the file's name begins. The first folder that differs counts, so that all sessions of a
+    runner have one name and nobody is both trained on and tested. A beginning that no two files share, or a word such
+    as `run`, names no runner. Source: our choice.
     """
     shared = len(os.path.commonprefix([file.parts[:-1] for file in files]))
     first = {file: file.parts[shared] for file in files}  # a folder, or the file itself
@@ -87,6 +90,6 @@ def rows(looks, static, runners, notes):
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
     if known:
         notes.check.append(
-            "column runner is a guess: nobody may be two runners, or they would be trained on and tested"
+            "column runner is a guess: each person has exactly one name, or they would be trained on and tested"
         )
     return made

@@ -1,36 +1,38 @@
-"""Scaffold a study of your own recordings: params/NAME.yaml and params/NAME_trials.csv from a folder of C3D files, only read.
+"""Write the files of a new study of your own recordings.
+
+In: a folder of C3D files, which is only read. Out: params/NAME.yaml and params/NAME_trials.csv.
 
     grfkit new-study --name mine --data DIR
 
-It proposes what the files show, leaves blank ("?" in the study file, an empty cell of the table) what only a person can know,
-and says which. What a file shows: scaffold_look and scaffold_labels; what is proposed from it: scaffold_trials and scaffold_propose.
+Values that the files show are proposed. Values that only a person can know are left blank, "?" in the study file and an
+empty cell in the table, and are listed.
 """
 
 import csv
 import io
-import os
 import re
 import textwrap
 from pathlib import Path
 
 from tqdm import tqdm
 
+from grfkit.recordings.labels import STATIC
 from grfkit.recordings.new_study import propose
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, rows
-from grfkit.recordings.trials import TRIAL_COLUMNS
+from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
+from grfkit.study import store
 from grfkit.study.schema import StudyError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")
 FEW = 3  # files that a note names
 
 
 def scaffold(name, folder, *, params):
     """Write params/NAME.yaml and params/NAME_trials.csv for the C3D files of a folder; returns what to tell the user.
 
-    Raises StudyError for a name that is not plain or taken, a folder without C3D files of running, or none that can be read;
-    then nothing is written.
+    Raises StudyError for a name that is not plain or taken, a folder without C3D files of running, or none that can be
+    read; then nothing is written.
     """
     folder, params = Path(folder), Path(params)
     study, table = params / f"{name}.yaml", params / f"{name}_trials.csv"
@@ -47,7 +49,7 @@ def scaffold(name, folder, *, params):
     found = len(looks)
     if any(
         each.plates for each in looks.values()
-    ):  # without a plate no stance; where no file has one, the table still shows them
+    ):  # without a plate there is no stance; the table shows plates or none
         notes.out += [f"{file.as_posix()}: no force plate" for file, each in looks.items() if not each.plates]
         looks = {file: each for file, each in looks.items() if each.plates}
     else:
@@ -65,12 +67,12 @@ def scaffold(name, folder, *, params):
 
 
 def find_files(folder):
-    """List the C3D files of a folder and its folders, as paths within it. Raises StudyError where there are none of running."""
-    if not folder.is_dir():
-        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
-    files = sorted(
-        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()
-    )
+    """List the C3D files of a folder and its folders, as paths within it.
+
+    Raises StudyError where there are none of running.
+    """
+    paths = [path for path in check_folder(folder).rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()]
+    files = sorted(path.relative_to(folder) for path in paths)
     if all(STATIC.search(file.stem) for file in files):
         raise StudyError(
             f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
@@ -119,18 +121,14 @@ def _csv(trials):
 
 
 def _write(texts):
-    """Write all files or none: under temporary names first, then renamed."""
-    parts = {path: path.with_name(path.name + ".tmp") for path in texts}
-    done = []
+    """Write all files or none."""
+    written = []
     try:
         for path, text in texts.items():
-            parts[path].write_text(text, encoding="utf-8", newline="\n")
-        for path, part in parts.items():
-            os.replace(part, path)
-            done.append(path)
+            written.append(store.write_text(path, text))
     except BaseException:
-        for path in [*parts.values(), *done]:
-            path.unlink(missing_ok=True)
+        for path in written:
+            path.unlink()
         raise
 
 
@@ -144,11 +142,9 @@ def _tell(heading, notes, study, table):
     ):
         lines += [title, *(f"  {item}" for item in items)] if items else []
     lines += [
-        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. Then:",
+        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. "
+        "Then:",
         f"  make reproduce STUDY={study.stem}",
     ]
-    wrapped = (
-        textwrap.wrap(line, 120, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False)
-        for line in lines
-    )
+    wrapped = (textwrap.wrap(line, 120, subsequent_indent="      ", **propose.WHOLE_WORDS) for line in lines)
     return "\n".join(line for each in wrapped for line in each)

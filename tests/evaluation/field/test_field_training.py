@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import DETECTOR, VLR, judge, steps_by_hand
+from helpers import DETECTOR, VLR, judge, preprocessing, steps_by_hand
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 
@@ -26,6 +26,7 @@ from grfkit.field import contacts as field_contacts
 from grfkit.field import model as field_model
 from grfkit.points import POINTS, mirrored
 from grfkit.recordings import c3d
+from grfkit.recordings.read import read_recorded
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +69,14 @@ def two_plates(monkeypatch):
     stances = pd.DataFrame(rows, columns=["stance", "side", "touchdown_s", "toeoff_s"]).assign(
         file="a.c3d", runner="x", weighed_kg=80.0
     )
-    section = {
-        "table": "trials.csv",
-        "points": None,
-        "theia": False,
-        "clusters": None,
-        "forward": "+x",
-        "up": "+z",
-        "plates": None,
-        "contact_threshold_n": 30.0,
-        "force_cutoff_hz": None,
-        "points_cutoff_hz": None,
-        "checks": {"max_gap_s": 0.04},
-    }
+    section = preprocessing(contact_threshold_n=30.0, points_cutoff_hz=None, checks={"max_gap_s": 0.04})
     trials = pd.DataFrame({"file": ["a.c3d", "other.c3d"], "runner": ["x", "y"], "speed_m_s": [3.0, 4.0]})
-    monkeypatch.setattr("grfkit.recordings.trials.read_trials", lambda folder, table: trials)
+    monkeypatch.setattr("grfkit.recordings.read.read_trials", lambda folder, table: trials)
     monkeypatch.setattr(
-        "grfkit.evaluation.field.ground_truth.load_trial",
+        "grfkit.recordings.read.load_trial",
         lambda *_, **__: (SimpleNamespace(plates=plates, force_hz=1000.0, point_hz=100.0), points),
     )
-    recorded = ground_truth.read(stances, "nowhere", section)
+    recorded = read_recorded(stances, "nowhere", section)
     at = stances[["touchdown_s"]].to_numpy() + 0.21 * np.linspace(0, 1, 101)
     share = (at - np.array(list(sides.values()))[:, None]) / 0.25
     centres = np.stack([0.8 * at + 0.08 * share - 0.1 - 0.6 * at, 0.1 + 0.015 * share - 0.05], axis=2)
@@ -117,7 +106,7 @@ def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
     stances, recorded, motions, section, centres = two_plates
     moved = [replace(each, points=each.points + [5.0, -2.0, 0.0], cop=each.cop + [5.0, -2.0, 0.0]) for each in recorded]
     for cutoff_hz in (None, 50.0):
-        mine = section | {"force_cutoff_hz": cutoff_hz}
+        mine = section.model_copy(update={"force_cutoff_hz": cutoff_hz})
         here, there = (
             field_centres.measured(stances, each, ground_truth.motions(each, mine), mine) for each in (recorded, moved)
         )
@@ -129,7 +118,7 @@ def test_a_centre_of_pressure_is_measured_from_the_ankle_and_mirrored_for_left_l
     """Of a virtual runner the plates measure where the simulation puts it: under the foot, in front of the heel's side of the ankle."""
     centres = field_centres.measured(lab.known, lab.recorded, lab.motions, lab.section)
     _, cop = moments_accuracy.measured_source(
-        lab.recorded, lab.known, cutoff_hz=None, threshold_n=lab.section["contact_threshold_n"]
+        lab.recorded, lab.known, cutoff_hz=None, threshold_n=lab.section.contact_threshold_n
     )
     row = 2
     stance = lab.known.iloc[row]
@@ -224,7 +213,7 @@ def model(lab):
 
 def test_settings_are_the_studys_the_recipes_and_the_runners(lab):
     steps = pd.DataFrame({"flight_s": [0.1, 0.13]})
-    section = {"points_cutoff_hz": None, "checks": {"max_gap_s": 0.05, "lag_s": 0.2}}
+    section = preprocessing(points_cutoff_hz=None, checks={"max_gap_s": 0.05, "lag_s": 0.2})
     assert field_training.settings(section, lab.recipe, steps, level=0.8, vlr="20_to_80") == {
         "points_cutoff_hz": None,
         "max_gap_s": 0.05,
@@ -463,7 +452,7 @@ def test_with_cutoff_judges_a_model_of_its_own(lab):
             seconds=5.0,
             settings=lab.settings,
         )
-        for cutoff in (lab.section["points_cutoff_hz"], 8.0)
+        for cutoff in (lab.section.points_cutoff_hz, 8.0)
     )
     np.testing.assert_allclose(
         same.drop(columns="way").to_numpy(float), plain.drop(columns="way").to_numpy(float), rtol=1e-6

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import ROOT, record_virtual
+from helpers import ROOT, preprocessing, record_virtual
 
 from grfkit import cli
 from grfkit.points import POINTS
@@ -70,15 +70,6 @@ def edit(path, **changes):
     content["01_preprocess"] |= changes
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
-
-
-def stances(section, trials, folder):
-    """Cut recordings as the notebook 01 does, with a section 01_preprocess."""
-    keys = "forward up plates treadmill speed_m_s other_speeds_m_s body_weight force_cutoff_hz points_cutoff_hz contact_threshold_n padding_s".split()
-    source = {key: section[key] for key in ("points", "theia", "clusters")}
-    return cut.collect(
-        trials, folder, landmark_source=source, limits=section["checks"], **{key: section[key] for key in keys}
-    )[:3]
 
 
 def turned(folder, out):
@@ -141,16 +132,15 @@ def test_the_filled_study_gives_the_stances_of_virtual(laboratory, params, tmp_p
     for column in ("mass_kg", "height_m", "sex"):
         table[column] = listed[column].to_numpy()
     table.to_csv(params / "mine_trials.csv", index=False)
-    expected_section = study_file.load(ROOT / "params" / "virtual.yaml").sections["01_preprocess"]
-    wide = {key: expected_section[key] for key in ("contact_threshold_n", "points_cutoff_hz")} | {
-        "speed_m_s": [3.0, 4.5]
-    }
-    section = study_file.load(edit(params / "mine.yaml", **wide)).sections["01_preprocess"]
-    assert section["up"] == up
-    found, frames, _ = stances(section, trials_table.read_trials(data, table=params / "mine_trials.csv"), data)
+    wide = {key: getattr(preprocessing(), key) for key in ("contact_threshold_n", "points_cutoff_hz")}
+    wide |= {"speed_m_s": [3.0, 4.5]}
+    section = study_file.preprocessing(edit(params / "mine.yaml", **wide))
+    assert section.up == up
+    trials = trials_table.read_trials(data, table=params / "mine_trials.csv")
+    found, frames, *_ = cut.collect(trials, data, section)
     shutil.copy(own, tmp_path / "trials.csv")
     trials = trials_table.read_trials(folder, table=tmp_path / "trials.csv")
-    expected, expected_frames, _ = stances(expected_section | wide, trials, folder)
+    expected, expected_frames, *_ = cut.collect(trials, folder, preprocessing(**wide))
     assert len(expected) == 12  # 6 trials, a left and a right stance each
     columns = ["file", "runner", "side", "mass_kg", "touchdown_s", "toeoff_s"]
     pd.testing.assert_frame_equal(found[columns], expected[columns])
@@ -459,8 +449,8 @@ def test_speed_is_the_bodys_and_not_that_of_a_swinging_foot():
     body = [np.stack([3.0 * times, 0 * times, 1 + 0 * times], axis=1) for _ in range(4)]
     body[0][10:90] = np.nan  # lost in the middle
     foot = np.stack([9.0 * times, 0 * times, 0 * times], axis=1)
-    assert inspect.speed([*body, foot], 100) == pytest.approx(3.0)
-    assert np.isnan(inspect.speed([np.full((100, 3), np.nan)], 100))
+    assert inspect.body_speed([*body, foot], 100) == pytest.approx(3.0)
+    assert np.isnan(inspect.body_speed([np.full((100, 3), np.nan)], 100))
 
 
 @pytest.mark.parametrize("axis", ["+x", "-x", "+y", "-y"])

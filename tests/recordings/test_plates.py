@@ -1,0 +1,110 @@
+"""Force plates, on forces made by hand: contacts, zero level, several plates as one, what a runner weighs."""
+
+import numpy as np
+import pytest
+
+from grfkit.points import GRAVITY
+from grfkit.recordings import c3d
+from grfkit.recordings import plates as force_plates
+
+
+def test_contacts_agree_with_a_literal_count():
+    force = np.r_[
+        np.zeros(50), np.full(200, 500.0), np.zeros(80), np.full(30, 50.0), np.zeros(40), np.full(100, 900.0), 0
+    ]
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [
+        (50, 250),
+        (400, 500),
+    ]  # 50 N is noise, not a foot
+
+
+def test_contacts_do_not_begin_with_a_blip_of_noise():
+    force = np.r_[np.zeros(50), 12.0, np.zeros(14), np.full(200, 500.0), 0]
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [(65, 265)]
+
+
+def test_contacts_join_over_a_dropout_and_take_the_first_frame_above():
+    force = np.r_[0, 10.0, 10.1, np.full(100, 500.0), 0, 0, np.full(100, 500.0), 9.9, 0]
+    assert force_plates.contacts(force, threshold_n=10, rate_hz=1000) == [(2, 205)]
+
+
+def test_zeroed_gives_the_centre_of_pressure_without_the_plates_offset():
+    """A foot 0.2 m beside the plate's centre, and an offset of 200 N and 30 N m at the centre: pressure is where the foot is."""
+    force = np.zeros((3000, 3))
+    force[1000:1240, 2] = 1600 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
+    read = force + [10.0, -5.0, 200.0]
+    moment = force[:, 2:] * [1.2, 0.5, 0.0] + [200 * 1.0 + 30, 200 * 0.5, 0.0]
+    zeroed = force_plates.zeroed(c3d.Plate(read, moment / read[:, 2:], np.zeros((4, 3))), 1000)
+    np.testing.assert_allclose(zeroed.force, force, atol=1e-9)
+    np.testing.assert_allclose(zeroed.cop[1000:1240], np.tile([1.2, 0.5, 0.0], (240, 1)), atol=1e-9)
+    assert np.isnan(zeroed.cop[:1000]).all()
+
+
+def test_combined_agrees_with_a_literal_sum_over_plates_and_frames():
+    rng = np.random.default_rng(3)
+    force, cop = rng.normal(100, 80, size=(3, 40, 3)), rng.normal(size=(3, 40, 3))
+    force[:, 5], cop[0, 7:9] = 0, np.nan  # nobody is on a plate; a plate that carries nothing has no centre
+    force[0, 7:9, 2] = 0
+    together, centre = force_plates.combined(
+        [c3d.Plate(*each, np.zeros((4, 3))) for each in zip(force, cop, strict=True)], threshold_n=150.0
+    )
+    for frame in range(40):
+        total = sum(force[number, frame] for number in range(3))
+        np.testing.assert_allclose(together[frame], total, atol=1e-12)
+        felt = [number for number in range(3) if force[number, frame, 2]]
+        expected = sum(force[number, frame, 2] * cop[number, frame] for number in felt) / (total[2] or 1.0)
+        np.testing.assert_allclose(centre[frame], expected if total[2] > 150 else [np.nan] * 3, rtol=1e-9)
+    assert 5 < np.isnan(centre[:, 0]).sum() < 35
+
+
+def test_combined_gives_the_frames_asked_for():
+    force, cop = np.random.default_rng(4).normal(100, 30, size=(2, 2, 20, 3))
+    plates = [c3d.Plate(*each, np.zeros((4, 3))) for each in zip(force, cop, strict=True)]
+    for whole, part in zip(
+        force_plates.combined(plates), force_plates.combined(plates, frames=slice(3, 9)), strict=True
+    ):
+        np.testing.assert_array_equal(part, whole[3:9])
+
+
+def test_zero_level_follows_offset_and_drift_but_no_runner():
+    time = np.arange(9000) / 300
+    running = 1600 * np.clip(np.sin(2 * np.pi * time / 0.7), 0, None)
+    drift = np.stack([20 * np.sin(time / 8), 0.5 * time, -40 + 3 * time], axis=1)
+    noise = np.random.default_rng(1).normal(size=(9000, 3))
+    force = np.outer(running, [0, 0, 1.0]) + drift + noise
+    level = force_plates.zero_level(force, force[:, 2], 300)
+    np.testing.assert_allclose(
+        level[300:-300], drift[300:-300], atol=3
+    )  # frames of light load count as unloaded: some N
+    standing = np.r_[np.zeros(900), np.full(1800, 700.0), np.zeros(900)]
+    np.testing.assert_allclose(force_plates.zero_level(standing[:, None], standing, 300), 0, atol=1e-9)
+
+
+def test_weigh_gives_the_mass_over_whole_strides():
+    """Half sines of 0.24 s every 0.34 s whose impulse carries 70 kg, left legs 10 % stronger: strides count, a rest does not."""
+    vertical, spans = np.zeros(4000), []
+    for number, first in enumerate([100, 440, 780, 1120, 1460, 2500, 2840]):
+        strength = 1.1 if number % 2 == 0 else 0.9
+        vertical[first : first + 240] = (
+            strength * 70 * GRAVITY * 0.34 / 0.24 * np.pi / 2 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
+        )
+        spans.append((first, first + 240))
+    impulse, duration = force_plates.weigh(vertical, spans[:5], hz=1000)
+    assert duration == pytest.approx(4 * 0.34) and force_plates.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
+    impulse, duration = force_plates.weigh(vertical, spans[:4], hz=1000)  # three steps: two are a stride
+    assert duration == pytest.approx(2 * 0.34) and force_plates.mass(impulse, duration) == pytest.approx(70, rel=1e-4)
+    assert force_plates.weigh(vertical, spans, hz=1000)[1] == pytest.approx(5 * 0.34)  # and one step after the rest
+    assert np.isnan(force_plates.mass(*force_plates.weigh(vertical, spans[:1], hz=1000)))
+
+
+def test_beyond_measures_along_the_edges_of_a_turned_plate():
+    turn = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    corners = np.array([[0, 0, 0], [0.9, 0, 0], [0.9, 0.6, 0], [0, 0.6, 0]])
+    for place, expected in (
+        ([0.45, 0.3, 0], -0.3),
+        ([1.0, 0.3, 0], 0.1),
+        ([0.45, -0.2, 0], 0.2),
+        ([0.88, 0.3, 5], -0.02),
+    ):
+        for order in (corners, corners[::-1], np.roll(corners, 1, axis=0)):
+            assert force_plates.beyond(turn @ place + [3, 4, 0], order @ turn.T + [3, 4, 0]) == pytest.approx(expected)

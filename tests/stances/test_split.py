@@ -1,0 +1,72 @@
+"""The division of runners, on tables made by hand."""
+
+import pandas as pd
+import pytest
+from helpers import preprocessing
+
+from grfkit.stances import split
+
+
+def cohort(runners=12, shoes="AB", laps=4, trials=2):
+    rows = [
+        (f"v{r:02d}", shoe, str(lap), str(trial), side)
+        for r in range(runners)
+        for shoe in shoes
+        for lap in range(laps)
+        for trial in range(trials)
+        for side in "lr"
+    ]
+    return pd.DataFrame(rows, columns=["runner", "shoe", "lap", "trial", "side"]).assign(split="")
+
+
+def draw(table, *, seed, **changes):
+    drawn = {"test_runners": None, "n_test_runners": 4, "test_shoes": 1, "test_laps": 3}
+    return split.draw(table, preprocessing(**drawn | changes), seed=seed)
+
+
+def test_draw_never_has_a_runner_on_both_sides():
+    table = cohort()
+    for seed in range(20):
+        drawn = draw(table, seed=seed)
+        sides = {kind: set(table["runner"][drawn == kind]) for kind in ("train", "test", "unused")}
+        assert not sides["train"] & (sides["test"] | sides["unused"]) and len(sides["test"]) == 4
+        test = table[drawn == "test"]
+        assert (test.groupby("runner").size() == 1 * 3 * 2 * 2).all()  # shoes, laps, trials, sides
+        assert (test.groupby("runner")["shoe"].nunique() == 1).all() and (
+            test.groupby("runner")["lap"].nunique() == 3
+        ).all()
+
+
+def test_draw_leaves_other_speeds_alone():
+    """They are marked before; neither who is tested nor what is trained on depends on them."""
+    table = cohort()
+    others = table.assign(split="other_speed", lap="9")
+    both = draw(pd.concat([table, others], ignore_index=True), seed=1)
+    assert (both[len(table) :] == "other_speed").all()
+    pd.testing.assert_series_equal(both[: len(table)], draw(table, seed=1))
+
+
+def test_draw_wants_both_stances_of_every_trial_of_a_lap():
+    table = cohort()
+    with pytest.raises(ValueError, match=r"needs 1 shoe\(s\) with 3 whole lap\(s\)"):
+        draw(table.drop(table[(table["trial"] == "0") & (table["side"] == "l")].index), seed=1)
+
+
+def test_draw_takes_whole_laps_only():
+    table = cohort()
+    broken = table[(table["lap"] == "1") & (table["side"] == "l") & (table["trial"] == "0")].index
+    table = table.drop(broken)
+    for seed in range(5):
+        drawn = draw(table, seed=seed)
+        assert "1" not in set(table["lap"][drawn == "test"])
+
+
+def test_draw_follows_the_seed_and_the_named_runners():
+    table = cohort()
+    assert draw(table, seed=1).equals(draw(table, seed=1))
+    named = draw(table, seed=1, test_runners=["v03"], test_shoes=None, test_laps=None)
+    assert set(table["runner"][named == "test"]) == {"v03"} and not (named == "unused").any()
+    with pytest.raises(ValueError, match="v99 have none"):
+        draw(table, seed=1, test_runners=["v99"])
+    with pytest.raises(ValueError, match="Some runners must be left"):
+        draw(table, seed=1, n_test_runners=12)
