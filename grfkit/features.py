@@ -1,4 +1,7 @@
-"""The five features of a stance that running injury research reads off its force curves (paper section 1.4.3, Figure 3)."""
+"""The five features of a stance that running injury research uses (paper section 1.4.3, Figure 3).
+
+In: force curves of stances, or tables of their frames. Out: features by name, or a table with a row for each stance.
+"""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +11,8 @@ from grfkit.points import ESTIMATES, FORCES
 
 FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
 IMPACT_SHARE = 0.13  # of stance: some runners have no distinct impact peak (paper section 1.4.3)
-LOADING_RATES = [
-    "touchdown_to_13",
-    "20_to_80",
-    "first_25_ms",
-]  # definitions of the vertical loading rate; the first is the default
+# definitions of the vertical loading rate; the first is the default
+LOADING_RATES = ["touchdown_to_13", "20_to_80", "first_25_ms"]
 FIRST_S = 0.025  # of first_25_ms
 
 
@@ -20,9 +20,11 @@ def extract(curve, time_s, *, vlr):
     """Read the five features off one stance.
 
     `curve` (T, 3) BW over stance alone, AP, ML, V; `time_s` (T,) s from touchdown to toe-off. The impact peak is the
-    vertical force at 13 % of stance, the active peak the largest one, the braking peak a positive magnitude.
-    `vlr` names the vertical loading rate (see loading_intervals). Returns {feature: value}, NaN of a direction that was not
-    estimated: NaN in every frame. Raises ValueError for another shape, or a force that cannot be in body weights.
+    vertical force at 13 % of stance, the active peak the largest one, the braking peak a positive magnitude. `vlr`
+    names the definition of the vertical loading rate (loading_intervals).
+
+    Returns {feature: value}; the features of a direction that is NaN in every frame are NaN. Raises ValueError for
+    another shape, and for a force that cannot be in body weights.
     """
     if curve.ndim != 2 or curve.shape[1] != 3 or len(curve) != len(time_s) or len(curve) < 3:
         raise ValueError(
@@ -36,17 +38,16 @@ def extract(curve, time_s, *, vlr):
         )
     vertical, impact_s = curve[:, 2], IMPACT_SHARE * (time_s[-1] - time_s[0])
     impact = np.interp(time_s[0] + impact_s, time_s, vertical)
-    return dict(
-        zip(
-            FEATURES,
-            [curve[:, 0].max(), -curve[:, 0].min(), impact, vertical.max(), loading_rate(vertical, time_s, vlr)],
-            strict=True,
-        )
-    )
+    rate = loading_rate(vertical, time_s, vlr)
+    values = curve[:, 0].max(), -curve[:, 0].min(), impact, vertical.max(), rate
+    return dict(zip(FEATURES, values, strict=True))
 
 
 def loading_rate(vertical, time_s, definition):
-    """Vertical loading rate, BW/s, of a vertical force (T,) BW over stance: its mean slope in the definition's interval."""
+    """Give the vertical loading rate, BW/s: the mean slope of a vertical force (T,) BW in the definition's interval.
+
+    Raises ValueError for an unknown definition.
+    """
     if definition not in LOADING_RATES:
         raise ValueError(f"vlr is one of {', '.join(LOADING_RATES)}; found {definition!r}.")
     (begin, end), (low, high) = loading_intervals(vertical, time_s)[definition]
@@ -56,10 +57,10 @@ def loading_rate(vertical, time_s, definition):
 def loading_intervals(vertical, time_s):
     """Give where each definition reads the loading rate: {definition: (times (2,) s after touchdown, forces (2,) BW)}.
 
-    "touchdown_to_13": from touchdown, where force is 0, to the impact peak at 13 % of stance, which the published means fit.
+    "touchdown_to_13": from touchdown, where force is 0, to the impact peak at 13 % of stance; fits the published means.
     "20_to_80": between 20 and 80 % of that interval (after Milner et al. 2006, Med Sci Sports Exerc 38:323-328).
-    "first_25_ms": the first 25 ms from touchdown, which needs no peak; in use, though we found no source that states it first.
-    Between frames the force is linear. Raises ValueError for a stance shorter than 25 ms, which none is.
+    "first_25_ms": the first 25 ms from touchdown. It needs no peak; it is in use, but we found no first source.
+    Between frames the force is linear. Raises ValueError for a stance shorter than 25 ms.
     """
     stance_s = time_s[-1] - time_s[0]
     if not stance_s > FIRST_S:
@@ -73,7 +74,7 @@ def loading_intervals(vertical, time_s):
 
 
 def measured(frames, *, vlr):
-    """Read the measured features of each stance: a row for each stance, a column for each feature.
+    """Read the measured features: a row for each stance, a column for each feature.
 
     `frames` holds frames of stance alone (metrics.in_stance). Raises ValueError for a measured force with NaN.
     """
@@ -87,9 +88,10 @@ def measured(frames, *, vlr):
 
 
 def by_stance(predictions, *, vlr):
-    """Read the features of each stance: a row for each estimator, stance and feature, measured and estimated.
+    """Read measured and estimated features: a row for each estimator, stance and feature.
 
-    `predictions` holds frames of stance alone (metrics.in_stance). Features of a direction that was not estimated are NaN.
+    `predictions` holds frames of stance alone (metrics.in_stance). Features of a direction that was not estimated are
+    NaN. Raises ValueError for a measured force with NaN.
     """
     rows = []
     for (estimator, stance), frames in predictions.groupby(["estimator", "stance"], sort=False):

@@ -1,6 +1,7 @@
 """How close an estimated curve is to the measured one: r, RMSE and nRMSE over stance (paper section 1.4.3).
 
-An estimator need not give every direction: one that is NaN in every frame is not estimated, and its scores are NaN.
+In: curves, or tables of frames as in predictions.parquet. Out: scores of each curve; `tables` summarises them. An
+estimator need not give every direction: one that is NaN in every frame is not estimated, and its scores are NaN.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ TOLERANCE_S = 1e-6  # times of frames are stored in single precision
 def in_stance(frames, stances):
     """Mark the frames of stance, without the padding before touchdown and after toe-off; returns (N,) bool.
 
-    `frames` as in stances.parquet or predictions.parquet, `stances` as in stances.csv.
+    `frames` as in stances.parquet or predictions.parquet, `stances` as in stances.csv. Raises ValueError where a
+    frame's stance has no row.
     """
     contact = (stances["toeoff_s"] - stances["touchdown_s"]).set_axis(stances["stance"])
     ends = frames["stance"].map(contact)
@@ -29,8 +31,10 @@ def in_stance(frames, stances):
 
 def predictions(frames, estimates):
     """Lay out estimates {estimator: (N, 3) BW} beside the measured forces of the same frames (predictions.parquet)."""
-    known = frames[["stance", "frame", "time_s", *FORCES]]
-    tables = [known.assign(**dict(zip(ESTIMATES, np.float32(values.T), strict=True))) for values in estimates.values()]
+    measured = frames[["stance", "frame", "time_s", *FORCES]]
+    tables = [
+        measured.assign(**dict(zip(ESTIMATES, np.float32(values.T), strict=True))) for values in estimates.values()
+    ]
     return pd.concat(tables, keys=estimates, names=["estimator"]).reset_index("estimator").reset_index(drop=True)
 
 
@@ -57,15 +61,15 @@ def not_estimated(measured, estimated):
 
 
 def first_stance(predictions):
-    """Take the first stance: times (T,) s, measured (T, 3) BW and {estimator: (T, 3) BW}."""
+    """Take the first stance of predictions: times (T,) s, measured (T, 3) BW and {estimator: (T, 3) BW}."""
     rows = predictions[predictions["stance"] == predictions["stance"].iloc[0]]
     estimated = {name: part[ESTIMATES].to_numpy() for name, part in rows.groupby("estimator", sort=False)}
-    one = rows[rows["estimator"] == rows["estimator"].iloc[0]]
-    return one["time_s"].to_numpy(float), one[FORCES].to_numpy(float), estimated
+    frames = rows[rows["estimator"] == rows["estimator"].iloc[0]]
+    return frames["time_s"].to_numpy(float), frames[FORCES].to_numpy(float), estimated
 
 
 def pearson(measured, estimated):
-    """Correlate two curves (T, C); returns r and P, each (C,). A curve without variance, or not estimated, has r = NaN."""
+    """Correlate two curves (T, C); returns r and P, each (C,), NaN for a curve without variance or not estimated."""
     from scipy.stats import pearsonr  # takes a second, and 01 never needs it
 
     absent = not_estimated(measured, estimated)
@@ -77,13 +81,13 @@ def pearson(measured, estimated):
 
 
 def rmse(measured, estimated):
-    """Give the root mean square error of curves (..., T, C), returns (..., C) in their unit; NaN where not estimated."""
+    """Give the root mean square error (..., C) of curves (..., T, C), in their unit; NaN where not estimated."""
     not_estimated(measured, estimated)
     return np.sqrt(np.mean((estimated - measured) ** 2, axis=-2))
 
 
 def nrmse(measured, estimated):
-    """Give the RMSE of curves (..., T, C) over the measured range, returns (..., C) %.
+    """Give the RMSE (..., C) of curves (..., T, C), in % of the measured range.
 
     Source: the paper's own numbers: .110 BW / 4.36 % = 2.52 BW, the measured active peak.
     """
@@ -93,7 +97,7 @@ def nrmse(measured, estimated):
 def by_stance(predictions):
     """Score each stance: a row for each estimator, stance and direction with r, p, rmse_bw and nrmse_pct.
 
-    `predictions` holds frames of stance alone (see in_stance).
+    `predictions` holds frames of stance alone (in_stance).
     """
     rows = []
     for (estimator, stance), frames in predictions.groupby(["estimator", "stance"], sort=False):
@@ -104,7 +108,7 @@ def by_stance(predictions):
 
 
 def ours(table):
-    """Name the estimator of a table's recipe: the first that is not the baseline `mean_curve`, unless that is the recipe."""
+    """Name a table's own estimator: the first one, but the baseline `mean_curve` only where there is no other."""
     names = list(dict.fromkeys(table["estimator"]))
     return next((name for name in names if name != "mean_curve"), names[0])
 

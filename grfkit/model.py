@@ -1,7 +1,8 @@
-"""The LSTM: fit on training stances, predict others. The only module that imports torch.
+"""The LSTM: fit it to training stances, estimate the forces of others. The only module of the core that imports torch.
 
-A set of stances is given ragged: rows (N, C), the frames of all stances one after the other, and lengths (S,).
-The model knows nothing of files, runners or paths.
+In: points and forces of stances, ragged: rows (N, C), the frames of all stances one after the other, and lengths
+(S,). Out: a fitted network with its scalers, and forces. A step of the LSTM stands for `frames_per_step` consecutive
+frames: it reads the points of the middle frame and gives the forces of all of them (transform.group_frames says why).
 """
 
 import multiprocessing
@@ -19,12 +20,12 @@ from tqdm import tqdm
 from grfkit import transform
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-FIT_BYTES = 2_000_000_000  # of a GPU's memory for one fit, the libraries' own included: our choice
-LARGEST_BATCH = 4096  # stances that are estimated at a time, so that memory does not grow with their number: our choice
+FIT_BYTES = 2_000_000_000  # of a GPU's memory for one fit, with what the libraries take: our choice
+LARGEST_BATCH = 4096  # stances estimated at a time, so that memory does not grow with their number: our choice
 
 
 class ForceLSTM(nn.Module):
-    """Points -> force: an LSTM over the steps of a stance, in both directions, and a linear layer (paper section 1.4.3).
+    """Points -> force: an LSTM that reads a stance in both directions, and a linear layer (paper section 1.4.3).
 
     Both directions are our choice: the paper does not say, and the whole stance is known when it is estimated.
     """
@@ -38,7 +39,7 @@ class ForceLSTM(nn.Module):
         self.head = nn.Linear(2 * units, outputs)
 
     def forward(self, steps):
-        """Map steps (B, L, inputs) to (B, L, outputs); all B stances have L steps, so that none sees padding."""
+        """Map the LSTM steps (B, L, inputs) of B stances to (B, L, outputs); all have L steps, and none is padding."""
         return self.head(self.dropout(self.lstm(steps)[0]))
 
 
@@ -71,12 +72,16 @@ def fit(
 ):
     """Fit the LSTM to training stances.
 
-    `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone; the
-    loss is the mean squared error over real frames, never over padding. Adam with a cosine schedule over a fixed number
-    of epochs (our choice), stopped early only where `watched` stances are given, (points, forces, lengths) of other training
-    runners: after `patience` epochs without a smaller error on them, and the weights of the smallest are kept. On a CPU the
-    same seed gives the same network on the same machine; tests/test_model.py says how far a GPU's estimates may be from a CPU's.
-    Half precision is not used there: so small a network trains more slowly by it (an H100: 1.6 times).
+    `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone. The
+    loss is the mean squared error over real frames, never over padding. Adam trains for a fixed number of epochs with a
+    cosine schedule (our choice).
+
+    `watched` are (points, forces, lengths) of other training runners. Where they are given, training stops after
+    `patience` epochs without a smaller error on them, and the weights of the smallest error are kept.
+
+    On a CPU the same seed gives the same network on the same machine; tests/test_model.py says how far a GPU's
+    estimates may be from a CPU's. A GPU does not use half precision: so small a network trains more slowly by it (1.6
+    times on an H100).
     """
     scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
     settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
@@ -114,14 +119,14 @@ def masked_loss(estimated, target, real):
 
 
 class _Watch:
-    """The error on stances that are not trained on, after each epoch: when it no longer falls, and the weights where it was least."""
+    """Follows the error on stances that are not trained on, and keeps the weights of the smallest one."""
 
     def __init__(self, net, watched, patience):
         self.net, self.watched, self.patience = net, watched, patience
         self.least, self.best, self.since = float("inf"), None, 0
 
     def enough(self):
-        """Look once more; True where the last `patience` epochs brought no smaller error."""
+        """Measure the error after an epoch; True where the last `patience` epochs brought no smaller one."""
         steps, targets, real, buckets = self.watched
         error = float(masked_loss(_forward(self.net.eval(), steps, buckets), targets, real))
         self.since += 1
@@ -135,7 +140,7 @@ _held = ()  # in a process that validates folds: points, forces and lengths of a
 
 
 def hold(*training):
-    """Keep the training stances in this process, so that each fold need not send them; end it with the one that started it."""
+    """Keep training stances in this process, so that a fold need not send them; the process ends with its parent."""
     global _held
     _held = training
     parent = multiprocessing.parent_process()
@@ -144,7 +149,7 @@ def hold(*training):
 
 
 def fold_error(training, validation, **settings):
-    """Fit to some of the held stances (indices) and give the error on others: RMSE of the scaled forces."""
+    """Fit to some of the stances that hold keeps (indices) and give the RMSE of the scaled forces of others."""
     forces = _held[1]
     estimated = fold_estimates(training, validation, **settings)
     scaler = transform.fit_minmax(forces[transform.rows_of(_held[2], training)])
@@ -153,7 +158,7 @@ def fold_error(training, validation, **settings):
 
 
 def fold_estimates(training, validation, **settings):
-    """Fit to some of the held stances (indices) and estimate others; returns (N, 3) BW of their frames."""
+    """Fit to some of the stances that hold keeps (indices) and estimate others; returns (N, 3) BW of their frames."""
     points, forces, lengths = _held
     rows = transform.rows_of(lengths, training)
     fitted = fit(points[rows], forces[rows], lengths[training], **settings)
@@ -161,13 +166,13 @@ def fold_estimates(training, validation, **settings):
 
 
 def at_once():
-    """Give how many fits to run side by side: one a processor, and on a GPU no more than its free memory holds."""
+    """Count the fits to run side by side: one for each processor, but no more than fit into a GPU's free memory."""
     most = joblib.cpu_count()
     return max(1, min(most, torch.cuda.mem_get_info()[0] // FIT_BYTES)) if DEVICE == "cuda" else most
 
 
 def describe(fitted):
-    """Give what a saved model consists of: its weights {name: array} and a description that JSON can hold."""
+    """Take a fitted network apart: weights {name: array}, and a description that JSON can hold."""
     weights = {name: value.detach().cpu().numpy() for name, value in fitted.net.state_dict().items()}
     scalers = {
         name: {"min": scaler.data_min_.tolist(), "max": scaler.data_max_.tolist()}
@@ -177,7 +182,7 @@ def describe(fitted):
 
 
 def restore(weights, description):
-    """Invert describe."""
+    """Put a fitted network together from what describe gave."""
     scalers = {
         name: transform.fit_minmax(np.array([limits["min"], limits["max"]]))
         for name, limits in description["scalers"].items()
@@ -194,14 +199,17 @@ def restore(weights, description):
 
 
 def tensors(points, forces, lengths, scalers, frames_per_step):
-    """Build what an epoch needs, once: steps, targets, what of them is real, and buckets of stances; on the GPU where there is one."""
+    """Lay out stances for train_epoch: scaled LSTM steps and targets, which frames are real, and buckets of stances.
+
+    They are on the GPU where there is one.
+    """
     steps = _scaled(scalers[0], transform.middle_frames(points, lengths, frames_per_step))
     targets, real = transform.group_frames(forces, lengths, frames_per_step)
     return _tensor(steps), _tensor(_scaled(scalers[1], targets)), _tensor(real), _buckets(lengths, frames_per_step)
 
 
 def _scaled(scaler, steps):
-    """Scale steps (S, L, k * C) whose last axis holds k frames of the scaler's C variables."""
+    """Scale LSTM steps (S, L, k * C) whose last axis holds k frames of the scaler's C variables."""
     return scaler.transform(steps.reshape(-1, scaler.n_features_in_)).reshape(steps.shape)
 
 
@@ -210,9 +218,9 @@ def _tensor(values):
 
 
 def _buckets(lengths, frames_per_step):
-    """Gather the stances that have the same number of steps: (count, indices).
+    """Group the stances by their number of LSTM steps: a list of (number, indices).
 
-    A bidirectional LSTM would read the padding of a shorter stance first; and equal lengths need no packing, which
+    A bidirectional LSTM would read the padding of a shorter stance first. Equal lengths also need no packing, which
     halves the time of an epoch on a CPU.
     """
     counts = -(-np.asarray(lengths) // frames_per_step)
@@ -220,7 +228,7 @@ def _buckets(lengths, frames_per_step):
 
 
 def _forward(net, steps, buckets):
-    """Give the scaled forces (S, L, k * C) of steps (S, L, inputs), 0 beyond a stance's own steps."""
+    """Estimate scaled forces (S, L, k * C) from LSTM steps (S, L, inputs); 0 beyond a stance's own steps."""
     scaled = torch.zeros(*steps.shape[:2], net.head.out_features, device=steps.device)
     with torch.no_grad():
         for count, stances in buckets:
@@ -230,7 +238,7 @@ def _forward(net, steps, buckets):
 
 
 def train_epoch(net, optimiser, training, batch_size):
-    """Train once on all stances, `tensors` of them, in batches drawn anew."""
+    """Train once on all stances, as `tensors` lays them out, in batches drawn anew."""
     steps, targets, real, buckets = training
     net.train()
     batches = [
@@ -248,7 +256,7 @@ def train_epoch(net, optimiser, training, batch_size):
 
 @contextmanager
 def _seeded(seed):
-    """Draw from a generator of our own, and leave the caller's as it was."""
+    """Draw random numbers from `seed`, and leave the caller's generator as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

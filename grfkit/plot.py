@@ -136,7 +136,7 @@ def body_weights(ax, weights):
 
 
 def skeleton(ax, pose, view, *, linewidth=1.0, label=False):
-    """Draw the legs of one pose (11, 3) m, left orange and dashed, right blue; `view` is the pair of components drawn."""
+    """Draw the legs of one pose (11, 3) m, left orange and dashed, right blue; `view` is two components' places."""
     for bones, (_, name, color), style in zip(BONES, SIDES, ("--", "-"), strict=True):
         name = f"{name} leg" if label else None
         ax.plot(*pose[bones][:, view].T, style, color=color, linewidth=linewidth, label=name)
@@ -159,7 +159,7 @@ def stick(ax, points, force, *, scale=0.3):
 
 
 def touchdown_frame(axes, pose, *, side):
-    """Draw the touchdown frame with the runner's pose at touchdown (11, 3) m on axes (2,): from the right and from above.
+    """Draw the touchdown frame with the pose at touchdown (11, 3) m on axes (2,): from the right and from above.
 
     `side` is the leg that touches down; its points carry their names.
     """
@@ -181,7 +181,7 @@ def touchdown_frame(axes, pose, *, side):
 
 
 def _seen_from(ax, pose, view, mark, names, across, shifts):
-    """Draw a pose and the axes of its frame from one side; `mark` is the axis seen from its end, its feather or its tip."""
+    """Draw a pose and the axes of its frame from one side; `mark` is the feather or the tip of the third axis."""
     skeleton(ax, pose, view, linewidth=1.5, label=True)
     ax.plot(*pose[:, view].T, "o", color=MEASURED, markersize=3)
     for tip, name, shift in zip(0.4 * np.eye(2), names, ((-8, shifts[0]), (6, -4)), strict=True):
@@ -253,9 +253,9 @@ def exclusions(ax, counts):
 
 
 def feature_reading(axes, time_s, curve, features, *, impact_share, loading):
-    """Draw how the five features are read off one stance (paper Figure 3): curve (T, 3) BW over time (T,) s on axes (2,).
+    """Draw how the five features are read off one stance on axes (2,): curve (T, 3) BW over time (T,) s.
 
-    `loading` is where the loading rate is read: times (2,) s and forces (2,) BW.
+    `loading` is where the loading rate is read: times (2,) s and forces (2,) BW. Source: paper Figure 3.
     """
     horizontal, vertical = curve[:, 0], curve[:, 2]
     braking, propulsive, active = (time_s[np.argmax(values)] for values in (-horizontal, horizontal, vertical))
@@ -280,7 +280,7 @@ def feature_reading(axes, time_s, curve, features, *, impact_share, loading):
 def loading_rates(ax, time_s, vertical, intervals):
     """Draw the slopes that are called vertical loading rate over the rise of a vertical force (T,) BW.
 
-    Time (T,) s begins at touchdown. `intervals` is {definition: (times (2,) s, forces (2,) BW)}; the end of each is marked.
+    Time (T,) s begins at touchdown. `intervals` is {definition: (times (2,) s, forces (2,) BW)}; their ends are marked.
     """
     ax.plot(1000 * time_s, vertical, ".-", color="0.65", linewidth=2, label="measured, and its frames")
     styles = zip(("o--", "s-", "^:"), (ALARM, ESTIMATED, MEASURED), strict=True)
@@ -312,7 +312,7 @@ def search(ax, table):
 
 
 def cost(axes, table):
-    """Draw time and memory against number of stances on axes (2,); columns work, n, seconds, peak_gb of bench.cost_of."""
+    """Draw time and memory against the number of stances on axes (2,); `table` has work, n, seconds and peak_gb."""
     table = table.assign(work=table["work"].str.replace("_", " "))
     for ax, column, name in zip(axes, ("seconds", "peak_gb"), ("time (s)", "memory (GB)"), strict=True):
         works = {"hue": "work", "style": "work", "palette": [ESTIMATED, ALARM], "markers": ["o", "s"], "dashes": False}

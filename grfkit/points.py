@@ -1,6 +1,6 @@
-"""Names and places of the 11 points and of the force's components, and the body they belong to; notes and errors.
+"""Names and places of the 11 points and of the force's components, the body they belong to, and notes and errors.
 
-Nothing goes in. Out come constants that every room shares, the mirror image of a runner, and what is said of recordings.
+Every room shares these constants; nothing else goes in.
 """
 
 from typing import NamedTuple
@@ -27,8 +27,9 @@ LEGS = [  # both ends of left thigh, left shank, right thigh, right shank
 SWAPPED = [0, *range(6, 11), *range(1, 6)]  # the same joint of the other leg
 MIRROR = np.array([1.0, -1.0, 1.0])  # AP, ML, V as a mirror shows them: left and right change places
 
-# de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel) and radius of gyration as
-# shares of length. A rod has one radius across it: the mean of the two given, which differ by 7 % at most (our choice).
+# de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel) and radius of
+# gyration as shares of length. A rod has one radius across it: the mean of the two given, which differ by 7 % at most
+# (our choice).
 SEGMENTS = {
     "m": {
         "thigh": (0.1416, 0.4095, (0.329 + 0.329) / 2),
@@ -44,7 +45,7 @@ SEGMENTS = {
 
 
 def mirrored(points):
-    """Mirror a runner: points (..., 11, 3) in any unit, or their velocities, of the opposite legs with ML turned round."""
+    """Mirror a runner, points (..., 11, 3) or their velocities: the legs change places, ML changes its sign."""
     return points[..., SWAPPED, :] * MIRROR
 
 

@@ -1,4 +1,7 @@
-"""Statistical parametric mapping: in which intervals of stance do two sets of curves differ (paper section 1.5)."""
+"""Statistical parametric mapping: in which intervals of stance do two sets of curves differ (paper section 1.5).
+
+In: predictions, or paired curves over stance. Out: a Test for each direction, and the tables of notebook 07.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +17,7 @@ from grfkit.transform import time_normalise
 class Test:
     """SPM{t} of one direction: t (Q,), its critical threshold, and clusters above it as (start, end, p), % of stance.
 
-    Of a direction that was not estimated t and threshold are NaN.
+    Where the direction was not estimated, t and threshold are NaN.
     """
 
     t: np.ndarray
@@ -23,9 +26,9 @@ class Test:
 
 
 def curves(predictions, *, nodes):
-    """Bring each stance to equally spaced nodes; returns measured and estimated, each (S, Q, 3) BW.
+    """Bring each stance to equally spaced nodes; returns measured and estimated curves, each (S, Q, 3) BW.
 
-    `predictions` holds frames of one estimator, of stance alone.
+    `predictions` holds frames of one estimator, of stance alone (metrics.in_stance).
     """
     return _normalised(predictions, FORCES, nodes), _normalised(predictions, ESTIMATES, nodes)
 
@@ -42,10 +45,10 @@ def _normalised(frames, columns, nodes):
 
 
 def paired(estimated, measured, *, alpha):
-    """Test paired curves (S, Q), two-tailed, against the threshold of random field theory (Pataky 2010).
+    """Test paired curves (S, Q) BW, two-tailed, against the threshold of random field theory (Pataky 2010).
 
-    Returns a Test, of NaN where all estimates are NaN: not estimated. Raises ValueError for fewer than three pairs, NaN in some
-    estimates or in what was measured, or a node at which the difference has no variance.
+    Returns a Test; it holds NaN where all estimates are NaN. Raises ValueError for fewer than three pairs, for NaN in
+    some estimates or in what was measured, and for a node at which the difference has no variance.
     """
     if len(measured) < 3:
         raise ValueError(f"A paired SPM needs three stances at least; found {len(measured)}. Test more runners.")
@@ -71,7 +74,7 @@ def paired(estimated, measured, *, alpha):
 
 
 def tables(tests):
-    """Lay out tests {direction: Test} as the two tables spm.csv and clusters.csv."""
+    """Lay out tests {direction: Test} as two tables: the nodes (spm.csv) and the clusters (clusters.csv)."""
     nodes = pd.concat(
         [
             pd.DataFrame(
@@ -85,7 +88,7 @@ def tables(tests):
 
 
 def by_direction(estimated, measured, *, alpha):
-    """Test each direction of paired curves (S, Q, 3); returns {direction: Test}."""
+    """Test each direction of paired curves (S, Q, 3) BW; returns {direction: Test}."""
     return {
         direction: paired(estimated[..., i], measured[..., i], alpha=alpha) for i, direction in enumerate(DIRECTIONS)
     }

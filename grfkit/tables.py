@@ -1,7 +1,7 @@
 """Tables 1 to 3 of the paper, and the smaller tables of notebooks 01, 04 and 05.
 
-In: scores or features, a row for each stance (metrics.by_stance, features.by_stance), and the paper's own numbers, which are
-sections of published.yaml. Out: DataFrames, with the published numbers in columns named published_*.
+In: scores or features of each stance (metrics.by_stance, features.by_stance), and the paper's own numbers, sections of
+published.yaml. Out: DataFrames, with the published numbers in columns named published_*.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ def table1(scores, published):
 
 
 def worst(scores, published):
-    """Give the least r, the largest errors and the largest P over stances, beside the worst of the paper's 72 stances."""
+    """Give the least r, the largest errors and the largest P over stances, beside those of the paper's 72 stances."""
     groups = scores.groupby(["estimator", "direction"], sort=False)
     table = groups.agg(r=("r", "min"), rmse_bw=("rmse_bw", "max"), nrmse_pct=("nrmse_pct", "max"), p=("p", "max"))
     return beside_published(table.reset_index(), "direction", published)
 
 
 def rmse_by_runner(scores, stances):
-    """Average the RMSE (BW) over the stances of each runner: a row for each estimator and runner, a column for each direction."""
+    """Average the RMSE (BW) over each runner's stances: a row for each estimator and runner, a column a direction."""
     return (
         scores.groupby(["estimator", runner_of(scores, stances), "direction"], sort=False)["rmse_bw"]
         .mean()
@@ -41,8 +41,8 @@ def rmse_by_runner(scores, stances):
 def table2(read, published):
     """Compare each feature, estimated against measured, by a paired t-test (paper Table 2).
 
-    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out. The test is two-tailed: our reading,
-    because the paper does not say.
+    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out. The test is two-tailed: our
+    reading, because the paper does not say.
     """
     rows = []
     for (estimator, feature), pairs in read.groupby(["estimator", "feature"], sort=False):
@@ -86,9 +86,9 @@ def measured_features(measured, published):
 def vlr_by_definition(predictions):
     """Compare the vertical loading rate by each definition in use: a row for each estimator and definition.
 
-    `predictions` holds frames of stance alone (metrics.in_stance). Returns mean and SD (BW/s) over stances, measured and
-    estimated; the measured mean over that of the first definition; the mean error relative to the measured value (%); r over
-    stances; and n.
+    `predictions` holds frames of stance alone (metrics.in_stance). Columns: mean and SD (BW/s) over stances, measured
+    and estimated; the measured mean over that of the first definition; the mean error relative to the measured value
+    (%); r over stances; n.
     """
     rows = []
     for estimator, frames in predictions.groupby("estimator", sort=False):
@@ -116,7 +116,7 @@ def vlr_by_definition(predictions):
 
 
 def beside_published(table, key, published):
-    """Put published_* columns into a table, NaN but for our estimator; `published` is {value of `key`: {column: number}}."""
+    """Put published_* columns into a table, for our estimator alone; `published` is {row's `key`: {column: number}}."""
     name = ours(table)
     for column in next(iter(published.values())):
         values = [published[row[key]][column] if row["estimator"] == name else np.nan for _, row in table.iterrows()]

@@ -1,7 +1,7 @@
-"""Transformations of one stance or of many: filter, touchdown frame, normalised time, scaling; inverses where they exist.
+"""Transformations of stances: filter, touchdown frame, normalised time, scaling, and the layout for the LSTM.
 
-A ragged set of stances is one array of rows (frames of all stances, one after the other) with the number of frames of
-each stance beside it, `lengths` (S,).
+Arrays in, arrays out. A ragged set of stances is one array of rows (the frames of all stances, one after the other)
+and the number of frames of each stance, `lengths` (S,).
 """
 
 import numpy as np
@@ -33,13 +33,8 @@ def to_touchdown_frame(points, pelvis_at_touchdown):
     return points - ground_projection(pelvis_at_touchdown)
 
 
-def from_touchdown_frame(points, pelvis_at_touchdown):
-    """Invert to_touchdown_frame."""
-    return points + ground_projection(pelvis_at_touchdown)
-
-
 def ground_projection(point):
-    """Project a point (3,) m on the ground, V = 0."""
+    """Project a point (3,) m on the ground, where V = 0."""
     return np.array([point[0], point[1], 0.0])
 
 
@@ -63,11 +58,11 @@ def starts(lengths):
 
 
 def group_frames(rows, lengths, frames_per_step):
-    """Lay consecutive frames side by side as steps of a recurrence, padded to the longest stance.
+    """Lay the frames of each LSTM step side by side, padded to the longest stance.
 
-    `rows` (N, C) of stances with `lengths` (S,) frames become (S, L, frames_per_step * C); `real` (S, L,
-    frames_per_step) is False where a frame is padding (a copy of the stance's last frame).
-    Source: our choice: one step for each camera frame is several times faster and no less accurate.
+    `rows` (N, C) of stances with `lengths` (S,) frames become (S, L, frames_per_step * C). `real` (S, L,
+    frames_per_step) is False where a frame is padding: a copy of the stance's last frame. Source: our choice, because
+    one step for each camera frame is several times faster than one for each frame of force, and no less accurate.
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     frame = np.arange(longest * frames_per_step)
@@ -77,10 +72,10 @@ def group_frames(rows, lengths, frames_per_step):
 
 
 def middle_frames(rows, lengths, frames_per_step):
-    """Take the middle frame of each group of group_frames: rows (N, C) become (S, L, C).
+    """Take the middle frame of each LSTM step, as group_frames lays them out: rows (N, C) become (S, L, C).
 
-    Points between two camera frames are interpolated: with one step for each camera frame nothing is lost. A larger
-    group leaves camera frames out.
+    Points between two camera frames are interpolated, so that one step for each camera frame loses nothing. A larger
+    step leaves camera frames out.
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     middle = np.arange(longest) * frames_per_step + frames_per_step // 2
@@ -88,7 +83,7 @@ def middle_frames(rows, lengths, frames_per_step):
 
 
 def ungroup_frames(steps, lengths, *, channels):
-    """Invert group_frames: steps (S, L, frames_per_step * channels) to the rows (N, channels) of all stances."""
+    """Invert group_frames: LSTM steps (S, L, frames_per_step * channels) become rows (N, channels) of all stances."""
     frames = steps.reshape(len(steps), -1, channels)
     return frames[np.arange(frames.shape[1]) < lengths[:, None]]
 
@@ -102,7 +97,8 @@ def rows_of(lengths, stances):
 def arrays(frames, stances):
     """Take some stances out of the tidy table of all frames, in the order of `stances`.
 
-    Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), ragged, and the rows of `frames` they came from, without the points.
+    Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), and their rows of `frames` without the points. Raises
+    ValueError for a stance without frames, or no stance at all.
     """
     of_stance = frames.groupby("stance", sort=False).indices
     absent = [stance for stance in stances["stance"] if stance not in of_stance]
