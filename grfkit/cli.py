@@ -152,15 +152,15 @@ def _number(text, name):
 
 
 def _search_worker(options):
-    from grfkit.estimators import search_worker
+    from grfkit.estimators import shared_search
     from grfkit.study import file as study_file
     from grfkit.study import recipes
 
     url = os.environ.get("STORAGE")  # on a command line anyone on the machine would see its password
     study, recipe = study_file.load(options.study), recipes.load(options.recipe)
-    search_worker.check(recipe, url)
+    shared_search.check(recipe, url)
     if not options.check:
-        search_worker.join(study, recipe, reports=options.reports, url=url)
+        shared_search.join(study, recipe, reports=options.reports, url=url)
 
 
 def _course(options):

@@ -1,32 +1,42 @@
-"""Two estimators of the vertical force in closed form: what contact time, flight time and the ankle give without any training.
+"""Two estimators of the vertical force in closed form: from contact time, flight time and the ankle, without training.
 
-Over a step of steady running the vertical force carries the body's weight: its impulse is body weight x (contact + flight).
-`sine` gives it the shape of half a sine (Morin et al. 2005, J Appl Biomech 21:167-180); `two_mass` parts it into the impact of
-the lower limb and the rest (Clark, Ryan & Weyand 2017, J Exp Biol 220:247-258), as the virtual laboratory does in its own code.
-Anterior-posterior and medial-lateral force are not estimated: NaN.
+In: points, times, contact and flight. Out: the vertical force in body weights; anterior-posterior and medial-lateral
+are NaN.
+
+Over a step of steady running the vertical force carries the body's weight: its impulse is body weight x (contact +
+flight). `sine` gives it the shape of half a sine (Morin et al. 2005, J Appl Biomech 21:167-180). `two_mass` splits it
+into the impact of the lower limb and the rest (Clark, Ryan & Weyand 2017, J Exp Biol 220:247-258), as the virtual
+laboratory does in its own code.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from grfkit import transform
+from grfkit.estimators.registry import Estimator
+from grfkit.estimators.samples import each
 from grfkit.points import COMPONENTS, GRAVITY, POINTS
 
 KINDS = ("two_mass", "sine")
 LIMB_SHARE = 0.08  # foot and shank, of body mass; the rest is .92: Clark 2017
-PEAK_SHARE = 0.47  # of contact, when the rest's force peaks: the body is stopped sooner than it is pushed off: Clark 2017, after Cavagna 1977
+PEAK_SHARE = 0.47  # of contact, when the rest's force peaks: stopping takes less time than push-off. Clark 2017
 
 
 def sine(time_s, *, contact_s, flight_s):
-    """Give the vertical force (T,) BW at times (T,) s after touchdown: half a sine, pi / 2 (flight / contact + 1) high (Morin 2005)."""
+    """Give the vertical force (T,) BW at times (T,) s after touchdown: half a sine.
+
+    It is pi / 2 (flight / contact + 1) high (Morin 2005).
+    """
     inside = (time_s > 0) & (time_s < contact_s)
     return np.pi / 2 * (flight_s / contact_s + 1) * np.sin(np.pi * time_s / contact_s) * inside
 
 
 def two_mass(time_s, *, contact_s, flight_s, limb_speed, limb_time):
-    """Give the vertical force (T,) BW at times (T,) s after touchdown: two raised cosines, each twice its mean high (Clark 2017).
+    """Give the vertical force (T,) BW at times (T,) s after touchdown: two raised cosines, each twice its mean high.
 
-    The lower limb falls at `limb_speed` m/s at touchdown and rests `limb_time` s later: a mean force m1 (v / t + g) for twice
-    that time. The rest of the step's impulse is spread over contact. Raises ValueError where the limb takes more than all of it.
+    The lower limb falls at `limb_speed` m/s at touchdown and rests `limb_time` s later: a mean force m1 (v / t + g) for
+    twice that time. The rest of the step's impulse is spread over contact. Raises ValueError where the limb takes more
+    than all of it. Source: Clark 2017.
     """
     stop = min(limb_time, contact_s / 2)  # our choice: an ankle that sinks for longer ends its impact with contact
     limb = LIMB_SHARE * (limb_speed / stop / GRAVITY + 1) if stop else 0.0
@@ -41,17 +51,21 @@ def two_mass(time_s, *, contact_s, flight_s, limb_speed, limb_time):
 
 
 def raised_cosine(time_s, peak_s, end_s):
-    """Rise from 0 at 0 s to 1 at `peak_s` and fall to 0 at `end_s`, by half a cosine each; 0 elsewhere. Its mean is a half."""
+    """Rise from 0 at 0 s to 1 at `peak_s` and fall to 0 at `end_s`, by half a cosine each; 0 elsewhere.
+
+    The mean from 0 to `end_s` is a half.
+    """
     inside = (time_s > 0) & (time_s < end_s)
     width = np.where(time_s < peak_s, peak_s, end_s - peak_s)
     return (1 + np.cos(np.pi * (time_s - peak_s) / width)) / 2 * inside
 
 
 def limb_impact(ankle_m, time_s):
-    """Read how fast the ankle falls at touchdown, m/s, and when it has come to rest, s after, from its height (T,) m.
+    """Read from the ankle's height (T,) m how fast it falls at touchdown, m/s, and how many s later it comes to rest.
 
-    Its velocity is that of central differences, linear between frames. An ankle that does not fall has no impact: 0, 0; one
-    that never comes to rest has an infinite time. Source: Clark 2017; the ankle joint's centre for their marker is our choice.
+    Its velocity is that of central differences, linear between frames. An ankle that does not fall has no impact: 0, 0.
+    One that never comes to rest has an infinite time. Source: Clark 2017; the ankle joint's centre for their marker is
+    our choice.
     """
     velocity = np.gradient(ankle_m, time_s)
     speed = -np.interp(0, time_s, velocity)
@@ -66,17 +80,18 @@ def limb_impact(ankle_m, time_s):
 
 
 def estimate(kind, points, time_s, *, contact_s, flight_s, side):
-    """Estimate the force (T, 3) BW of one stance by `kind`, two_mass or sine; AP and ML are NaN, V is 0 outside contact.
+    """Estimate the force (T, 3) BW of one stance by `kind`, two_mass or sine.
 
-    `points` (T, 11, 3) m at times (T,) s after touchdown, with frames before it, and the leg's `side` are read by two_mass alone.
-    Raises ValueError for another kind, or for a stance without contact or flight time.
+    AP and ML are NaN, V is 0 outside contact. Only two_mass reads the `points` (T, 11, 3) m, at times (T,) s after
+    touchdown, with frames before it, and the leg's `side`. Raises ValueError for another kind, or for a stance without
+    contact or flight time.
     """
     if kind not in KINDS:
         raise ValueError(f"A closed-form estimate is one of {', '.join(KINDS)}; found {kind!r}.")
     if not (np.isfinite(flight_s) and contact_s > 0):
         raise ValueError(
-            f"A closed-form estimate needs contact and flight time; found {contact_s} s and {flight_s} s. After the last "
-            "stance of a recording flight is unknown: fill in the runner's mean at that speed."
+            f"A closed-form estimate needs contact and flight time; found {contact_s} s and {flight_s} s. "
+            "After the last stance of a recording flight is unknown: fill in the runner's mean at that speed."
         )
     force = np.full((len(time_s), len(COMPONENTS)), np.nan)
     if kind == "sine":
@@ -87,24 +102,34 @@ def estimate(kind, points, time_s, *, contact_s, flight_s, side):
     return force
 
 
-def predict(kind, points, lengths, in_stance, sides, flight_s, time_s):
-    """Estimate the forces (N, 3) BW of stances: AP and ML NaN, V 0 in the padding.
+@dataclass(frozen=True)
+class ClosedForm(Estimator):
+    """An estimate of this `kind`, two_mass or sine. Nothing is fitted."""
 
-    `points` (N, 33) m at times `time_s` (N,), frames of all stances one after the other, of which `in_stance` (N,) bool are
-    stance; `lengths`, `sides` and `flight_s` are (S,). A frame stands for the interval around it, so that contact begins half an
-    interval before its first frame and contact and flight fill the step: our choice. Raises ValueError as estimate does.
-    """
-    time_s, estimated = np.asarray(time_s, float), np.empty((len(points), len(COMPONENTS)))
-    for first, length, side, flight in zip(transform.starts(lengths), lengths, sides, flight_s, strict=True):
-        rows = slice(first, first + length)
-        time, inside = time_s[rows], in_stance[rows]
-        interval = (time[-1] - time[0]) / (length - 1)
-        estimated[rows] = estimate(
-            kind,
-            points[rows].reshape(length, len(POINTS), 3),
-            time - time[inside][0] + interval / 2,
-            contact_s=interval * inside.sum(),
-            flight_s=flight,
-            side=side,
-        )
-    return estimated
+    kind: str
+
+    @classmethod
+    def fit(cls, training, recipe, best, **_):
+        """Take the kind from the recipe."""
+        return cls(recipe.estimator)
+
+    def predict(self, samples):
+        """Estimate the forces (N, 3) BW of Samples: AP and ML NaN, V 0 in the padding.
+
+        A frame stands for the interval around it: contact begins half an interval before its first frame, and contact
+        and flight fill the step (our choice). Raises ValueError as `estimate` does.
+        """
+        times, estimated = samples.frames["time_s"].to_numpy(float), np.empty((len(samples.points), len(COMPONENTS)))
+        stances = samples.stances
+        for rows, side, flight_s in zip(each(samples), stances["side"], stances["flight_s"], strict=True):
+            time, inside = times[rows], samples.inside[rows]
+            interval = (time[-1] - time[0]) / (len(rows) - 1)
+            estimated[rows] = estimate(
+                self.kind,
+                samples.points[rows],
+                time - time[inside][0] + interval / 2,
+                contact_s=interval * inside.sum(),
+                flight_s=flight_s,
+                side=side,
+            )
+        return estimated

@@ -16,14 +16,17 @@ from grfkit.study.schema import Section
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]
 PACKAGES = ("numpy", "scipy", "torch", "safetensors", "onnx", "onnxruntime")  # what a model was made with
-PYTHON = """    from grfkit import model_folder
+PYTHON = """    from grfkit.estimators import model_folder
     model = model_folder.load("{folder}")   # description, card, arrays, graphs
 
 It reads numbers and text only (safetensors, JSON) and needs neither study nor recordings."""
 
 
 class Card(Section):
-    """What a model card must say; `scores` are the rows of a table, `limits` one sentence each; `use` is how to estimate with it in Python."""
+    """What a model card must say.
+
+    `scores` are the rows of a table, `limits` one sentence each; `use` is how to estimate with the model in Python.
+    """
 
     title: Text
     purpose: Text
@@ -45,7 +48,10 @@ class Card(Section):
 
 
 def text(card, content, graphs):
-    """Write a Card as Markdown, with the arrays of model.json's `content` and the inputs and outputs of `graphs` {name: onnx.ModelProto}."""
+    """Write a Card as Markdown, with the arrays of model.json's `content`.
+
+    Inputs and outputs are those of `graphs` {name: onnx.ModelProto}.
+    """
     size = sum(math.prod(array["shape"]) for array in content["arrays"].values())
     made = ", ".join(
         [
@@ -63,7 +69,8 @@ def text(card, content, graphs):
         "From Python": "\n\n".join(filter(None, [PYTHON.format(folder="path/of/this/folder"), card.use])),
         "From ONNX Runtime": "\n\n".join(_graph(name, graph) for name, graph in graphs.items())
         or "This model has no ONNX graph.",
-        "Made with": f"{made}. {len(content['arrays'])} arrays of {size:,} numbers; format {content['version']} of {content['format']}.",
+        "Made with": f"{made}. {len(content['arrays'])} arrays of {size:,} numbers; "
+        f"format {content['version']} of {content['format']}.",
     }
     return f"# {card.title}\n" + "".join(f"\n## {name}\n\n{body}\n" for name, body in sections.items())
 
@@ -88,7 +95,8 @@ def _graph(name, graph):
     ]
     feed = ", ".join(f'"{value.name}": {value.name}' for value in inputs)
     return (
-        f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, how many stances or windows are given at once, is free. {graph.doc_string}"
+        f"`{name}.onnx`: single precision, opset {graph.opset_import[0].version}; S, how many stances or windows are "
+        f"given at once, is free. {graph.doc_string}"
         f"\n\n{_table(rows)}\n\n"
         f'    import onnxruntime\n    session = onnxruntime.InferenceSession("{name}.onnx")\n'
         f"    {', '.join(value.name for value in outputs)}, = session.run(None, {{{feed}}})"

@@ -1,7 +1,7 @@
-"""Fitted estimators as ONNX graphs, which ONNX Runtime reads without Python or grfkit, and the check that both give the same forces.
+"""A fitted kernel ridge regression as an ONNX graph, and the check that the graph gives the same forces.
 
-A graph gives what an estimator gives before `estimators.finish`: a mirrored leg is turned back, and a recording balanced, by whoever runs it.
-Axes: S stances, L steps, C components. Gates and axes of an LSTM: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+In: a KernelRidge. Out: an onnx.ModelProto, which ONNX Runtime reads without Python or grfkit. A graph gives curves
+before samples.finish: whoever runs it turns mirrored legs back and balances. Axes: S stances, Q nodes, C components.
 """
 
 from collections import Counter
@@ -10,142 +10,71 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from grfkit import __version__
-from grfkit.estimators import kernel_ridge as kernel_regression
-from grfkit.estimators.registry import Curves
-from grfkit.points import FORCES, INPUTS, POINTS
+from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES
+from grfkit.points import FORCES, POINTS
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which every ONNX Runtime since 1.12 reads: our choice
 TOLERANCE_BW = 1e-4  # our choice: .07 N of a runner of 70 kg, below what a force plate tells apart
 UNITS = {"positions": "m", "velocities": "m/s", "accelerations": "m/s^2", "times": "s: stance time, flight time"}
-MOMENTS = {
-    "": "at 51 equally spaced nodes from touchdown to toe-off",
-    "_padding": "at 3 nodes before touchdown and 3 after toe-off, of each the farthest first",
-}
+MOMENTS = (  # of the stance, of the padding
+    "at 51 equally spaced nodes from touchdown to toe-off",
+    "at 3 nodes before touchdown and 3 after toe-off, of each the farthest first",
+)
 ABOUT = (
-    f"Points in the order {', '.join(POINTS)}; components anterior-posterior (forward +), medial-lateral (left +), vertical (up +), "
-    "from the ground below the pelvis at touchdown. A recipe with `mirror` knows right legs only: mirror a left one (medial-lateral sign, "
-    "left and right points exchanged) and its forces back. Forces are as estimated: what `balance` corrects over a recording is up to you."
+    f"Points in the order {', '.join(POINTS)}; components anterior-posterior (forward +), medial-lateral (left +), "
+    "vertical (up +), from the ground below the pelvis at touchdown. A recipe with `mirror` knows right legs only: "
+    "mirror a left one (medial-lateral sign, left and right points exchanged) and its forces back. Forces are as "
+    "estimated: what `balance` corrects over a recording is up to you."
 )
 CENTRE = "; and m from the ankle joint: centre of pressure AP, ML"
-GATES = [0, 3, 1, 2]  # torch keeps input, forget, cell, output; ONNX wants input, output, forget, cell
 
 
-def kernel_ridge(curves):
-    """Write a fitted kernel ridge regression (estimators.Curves) as a graph; returns an onnx.ModelProto.
+def kernel_ridge(fitted):
+    """Write a fitted KernelRidge as a graph; returns an onnx.ModelProto.
 
-    Inputs as samples.curve_inputs gives them, named `positions` (S, 51, 11, 3) m and `positions_padding` (S, 6, 11, 3), and so on for each kind,
-    `times` (S, 2) s; output `forces` (S, 101, C) BW. It computes in double: a few thousand training stances with large weights of
-    both signs nearly cancel, and single precision leaves 1e-3 BW.
+    Its inputs are those of samples.curve_inputs: `positions` (S, 51, 11, 3) m and `positions_padding` (S, 6, 11, 3) m,
+    and so on for each kind, `times` (S, 2) s. Its output is `forces` (S, Q, C) BW; a fourth and fifth component are the
+    centre of pressure. It computes in double: a few thousand training stances with large weights of both signs nearly
+    cancel, and single precision leaves 1e-3 BW.
     """
-    graph = Graph()
+    graph, (nodes, components) = Graph(), fitted.curve_shape
     parts = {
-        (kind, number): (
-            _measured(graph, kind + ending, curves.inputs[kind][number], flat.centre, curves.shape),
-            1.0 / flat.rows.shape[1],
-        )
-        for kind, pair in curves.known.items()
-        for number, (ending, flat) in enumerate(zip(MOMENTS, pair, strict=True))
-        if flat.rows.shape[1]
+        (kind, padding): _compared(graph, name, trained_on, fitted.shape)
+        for kind, padding, name, trained_on in _named(fitted.inputs)
     }
-    alike = {
-        number: _alike(graph, parts, curves.candidates[number], curves.shape)
-        for number in np.unique(curves.chosen).tolist()
+    kernels = {
+        number: _kernel(graph, parts, fitted.candidates[number], fitted.shape)
+        for number in np.unique(fitted.chosen).tolist()
     }
-    components = [
-        _component(graph, alike, curves.duals, number, Counter(curves.chosen[:, number].tolist()))
-        for number in range(curves.chosen.shape[1])
+    curves = [
+        _component(graph, kernels, fitted.duals, number, Counter(fitted.chosen[:, number].tolist()))
+        for number in range(components)
     ]
-    forces = graph.add(
-        "Concat", *[graph.add("Unsqueeze", one, graph.constant(np.array([2]))) for one in components], axis=2
-    )
+    columns = [graph.add("Unsqueeze", curve, graph.constant(np.array([2]))) for curve in curves]
+    forces = graph.add("Concat", *columns, axis=2)
     inputs = [
-        value_info(kind + ending, TensorProto.FLOAT, ["S", *part.shape[1:]], _words(kind, ending))
-        for kind, pair in curves.inputs.items()
-        for ending, part in zip(MOMENTS, pair, strict=True)
-        if part.size
+        value_info(name, TensorProto.FLOAT, ["S", *part.shape[1:]], _words(kind, padding))
+        for kind, padding, name, part in _named(fitted.inputs)
     ]
-    nodes = next(iter(curves.duals.values())).shape[1]
     return graph.model(
         "kernel_ridge",
         inputs,
         graph.add("Cast", forces, to=TensorProto.FLOAT),
-        ["S", nodes, len(components)],
-        f"BW: {', '.join(FORCES)}{CENTRE if len(components) > len(FORCES) else ''}, at {nodes} equally spaced nodes from touchdown to toe-off",
-    )
-
-
-def regression(fitted):
-    """Write a kernel.Regression as a graph, as kernel_ridge does; a fourth and fifth output are the centre of pressure."""
-    return kernel_ridge(
-        Curves(
-            fitted.inputs,
-            {0: fitted.dual.reshape(-1, *fitted.curve)},
-            [fitted.candidate],
-            np.zeros((1, fitted.curve[1]), int),
-            fitted.shape,
-        )
+        ["S", nodes, components],
+        f"BW: {', '.join(FORCES)}{CENTRE if components > len(FORCES) else ''}, at {nodes} equally spaced nodes from "
+        "touchdown to toe-off",
     )
 
 
 def curve_feed(inputs):
-    """Name what samples.curve_inputs gives as the graph of a kernel ridge regression wants it; returns {name: array}."""
-    return {
-        kind + ending: part
-        for kind, pair in inputs.items()
-        for ending, part in zip(MOMENTS, pair, strict=True)
-        if part.size
-    }
-
-
-def lstm(fitted):
-    """Write a fitted network (model.Fitted) as a graph, scalers included; returns an onnx.ModelProto.
-
-    Input `points` (S, L, 33 for each kind), unscaled, one row for each step (the middle frame of each `frames_per_step`, transform.middle_frames;
-    S stances of one length); output `forces` (S, L, frames_per_step, C) BW.
-    """
-    net, frames, graph = fitted.net, fitted.settings["frames_per_step"], Graph()
-    columns, channels = fitted.points_scaler.n_features_in_, fitted.force_scaler.n_features_in_
-    steps = graph.add(
-        "Add",
-        graph.add("Mul", "points", graph.single(fitted.points_scaler.scale_)),
-        graph.single(fitted.points_scaler.min_),
-    )
-    steps = graph.add("Transpose", steps, perm=[1, 0, 2])  # (L, S, C)
-    for layer in range(net.lstm.num_layers):
-        steps = _layer(graph, steps, net.lstm, layer)
-    scaled = graph.add(
-        "Add",
-        graph.add("MatMul", graph.add("Transpose", steps, perm=[1, 0, 2]), graph.single(_array(net.head.weight).T)),
-        graph.single(_array(net.head.bias)),
-    )
-    scaled = graph.add("Reshape", scaled, graph.constant(np.array([0, 0, frames, channels])))
-    forces = graph.add(
-        "Mul",
-        graph.add("Sub", scaled, graph.single(fitted.force_scaler.min_)),
-        graph.single(1 / fitted.force_scaler.scale_),
-    )
-    kinds = ", ".join(f"{unit} of {kind}" for kind, unit in list(UNITS.items())[: columns // len(INPUTS)])
-    inputs = [
-        value_info(
-            "points",
-            TensorProto.FLOAT,
-            ["S", "L", columns],
-            f"{kinds}; the middle frame of every {frames}, without scaling; all S stances of one length",
-        )
-    ]
-    return graph.model(
-        "lstm",
-        inputs,
-        forces,
-        ["S", "L", frames, channels],
-        f"BW: {', '.join(FORCES)}, at each of the {frames} frames of a step",
-    )
+    """Name what samples.curve_inputs gives as the inputs of the graph `kernel_ridge`; returns {name: array}."""
+    return {name: part for _, _, name, part in _named(inputs)}
 
 
 def verify(graph, inputs, expected, *, tolerance=TOLERANCE_BW):
-    """Run a graph on inputs {name: array} with ONNX Runtime and compare its output with `expected`; returns the largest difference.
+    """Run a graph on inputs {name: array} with ONNX Runtime, and compare its output with `expected`.
 
-    Raises ValueError where shapes differ, or a value by more than `tolerance`.
+    Returns the largest difference. Raises ValueError where shapes differ, or a value by more than `tolerance`.
     """
     import onnxruntime
 
@@ -153,14 +82,15 @@ def verify(graph, inputs, expected, *, tolerance=TOLERANCE_BW):
     (found,) = session.run(None, {name: np.asarray(array, np.float32) for name, array in inputs.items()})
     if found.shape != np.shape(expected):
         raise ValueError(
-            f"An exported graph gives what the estimator gives: {graph.graph.name} gives {found.shape} for {np.shape(expected)}. "
-            "Give both the same stances."
+            f"An exported graph gives what the estimator gives: {graph.graph.name} gives "
+            f"{found.shape} for {np.shape(expected)}. Give both the same stances."
         )
     largest = float(np.abs(found - expected).max(initial=0))
     if not largest <= tolerance:  # nor where it is NaN
         raise ValueError(
-            f"An exported graph gives what the estimator gives, to {tolerance:g}: {graph.graph.name} differs by {largest:.2g}. "
-            "Do not save it: were both given the same inputs, and is the estimator the one that was exported?"
+            f"An exported graph gives what the estimator gives, to {tolerance:g}: {graph.graph.name} differs by "
+            f"{largest:.2g}. Do not save it: were both given the same inputs, and is the estimator the one that was "
+            "exported?"
         )
     return largest
 
@@ -206,29 +136,41 @@ def value_info(name, kind, shape, about):
     return helper.make_tensor_value_info(name, kind, shape, doc_string=about)
 
 
-def _words(kind, ending):
-    return UNITS[kind] if kind == "times" else f"{UNITS[kind]}, {MOMENTS[ending]}"
+def _named(inputs):
+    """List the inputs that hold numbers: kind, whether it is the padding, name in the graph, array."""
+    return [
+        (kind, padding, f"{kind}{'_padding' * padding}", part)
+        for kind, pair in inputs.items()
+        for padding, part in zip((False, True), pair, strict=True)
+        if part.size
+    ]
 
 
-def _measured(graph, name, known, centre, shape):
-    """Compare the stances of an input with those that were trained on, as kernel.Alike does; returns (S, S'), summed and not yet averaged."""
-    known, middle = known.reshape(len(known), -1), graph.constant(centre.astype(float))
-    stored = graph.constant(known)  # lies in the file in half or single precision, as it was fitted
-    rows, mine = (
-        graph.add("Sub", graph.add("Cast", part, to=TensorProto.DOUBLE), middle)
+def _words(kind, padding):
+    return UNITS[kind] if kind == "times" else f"{UNITS[kind]}, {MOMENTS[padding]}"
+
+
+def _compared(graph, name, trained_on, shape):
+    """Compare an input with the training stances as kernel_matrix does: sums (S, S'), and the factor that makes means."""
+    rows = trained_on.reshape(len(trained_on), -1)
+    centre = rows.astype(np.promote_types(rows.dtype, np.float32)).mean(axis=0)
+    mean, share = graph.constant(centre.astype(float)), 1.0 / rows.shape[1]
+    stored = graph.constant(rows)  # lies in the file in half or single precision, as it was fitted
+    theirs, mine = (
+        graph.add("Sub", graph.add("Cast", part, to=TensorProto.DOUBLE), mean)
         for part in (stored, graph.add("Flatten", name, axis=1))
     )
     if shape == "linear":
-        return graph.add("Gemm", mine, rows, transB=1)
+        return graph.add("Gemm", mine, theirs, transB=1), share
     squared = graph.add("ReduceSum", graph.add("Mul", mine, mine), graph.constant(np.array([1])), keepdims=1)
-    both = graph.add("Add", squared, graph.constant(((known.astype(float) - centre) ** 2).sum(axis=1)))
-    return graph.add("Add", both, graph.add("Gemm", mine, rows, transB=1, alpha=-2.0))
+    both = graph.add("Add", squared, graph.constant(((rows.astype(float) - centre) ** 2).sum(axis=1)))
+    return graph.add("Add", both, graph.add("Gemm", mine, theirs, transB=1, alpha=-2.0)), share
 
 
-def _alike(graph, parts, candidate, shape):
+def _kernel(graph, parts, candidate, shape):
     """Weigh the kinds as a candidate does; returns the kernel (S, S') without its intercept."""
     weights = {
-        part: share * candidate[kernel_regression.SCALES[part[0]]] ** -2 * (candidate["edges"] if part[1] else 1)
+        part: share * candidate[SCALES[part[0]]] ** -2 * (candidate["edges"] if part[1] else 1)
         for part, (_, share) in parts.items()
     }
     factor = -0.5 if shape == "gaussian" else 1.0
@@ -243,42 +185,12 @@ def _alike(graph, parts, candidate, shape):
     return graph.add("Exp", total) if shape == "gaussian" else total
 
 
-def _component(graph, alike, duals, number, chosen):
+def _component(graph, kernels, duals, number, chosen):
     """Average one component over the candidates {candidate: how often} that were chosen for it; returns (S, 101)."""
     weighed = {
         candidate: duals[candidate][..., number].astype(float) * (times / chosen.total())
         for candidate, times in chosen.items()
     }
-    intercept = kernel_regression.INTERCEPT * sum(
-        dual.sum(axis=0) for dual in weighed.values()
-    )  # the same for all stances
-    curves = [graph.add("MatMul", alike[candidate], graph.constant(dual)) for candidate, dual in weighed.items()]
+    intercept = INTERCEPT * sum(dual.sum(axis=0) for dual in weighed.values())  # the same for all stances
+    curves = [graph.add("MatMul", kernels[candidate], graph.constant(dual)) for candidate, dual in weighed.items()]
     return graph.add("Add", graph.add("Sum", *curves), graph.constant(intercept))
-
-
-def _layer(graph, steps, lstm, layer):
-    """Add one layer of a torch.nn.LSTM: (L, S, inputs) to (L, S, units for each direction)."""
-    ends = [f"_l{layer}", f"_l{layer}_reverse"][: 1 + lstm.bidirectional]
-    weights, recurrent = (
-        np.stack([_gates(getattr(lstm, f"weight_{kind}{end}")) for end in ends]) for kind in ("ih", "hh")
-    )
-    biases = np.stack(
-        [np.concatenate([_gates(getattr(lstm, f"bias_{kind}{end}")) for kind in ("ih", "hh")]) for end in ends]
-    )
-    both = graph.add(
-        "LSTM",
-        steps,
-        *map(graph.single, (weights, recurrent, biases)),
-        hidden_size=lstm.hidden_size,
-        direction="bidirectional" if lstm.bidirectional else "forward",
-    )  # (L, directions, S, units)
-    return graph.add("Reshape", graph.add("Transpose", both, perm=[0, 2, 1, 3]), graph.constant(np.array([0, 0, -1])))
-
-
-def _gates(parameter):
-    array = _array(parameter)
-    return np.concatenate([array.reshape(4, -1, *array.shape[1:])[gate] for gate in GATES])
-
-
-def _array(parameter):
-    return parameter.detach().cpu().numpy()

@@ -1,4 +1,9 @@
-"""What an estimator is given: the stances that a recipe asks for, in its unit, mirrored, with derivatives, as frames or as whole curves."""
+"""What an estimator is given: the stances that a recipe trains on or estimates, as frames or as whole curves.
+
+In: the tables of stances and frames that 01_preprocess saves, and a recipe. Out: Samples in the recipe's unit of force,
+mirrored where the recipe mirrors; their inputs with derivatives; estimates turned back and balanced. N frames, S
+stances.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -9,17 +14,22 @@ from scipy.interpolate import CubicSpline
 from grfkit import metrics, transform
 from grfkit.metrics import TOLERANCE_S
 from grfkit.points import COMPONENTS, FORCES, INPUTS, MIRROR, POINTS, mirrored
+from grfkit.study import store
 
 KINDS = ("positions", "velocities", "accelerations")
 NODES = 101  # of a force curve over stance: our choice, one a per cent
 CORE_NODES, EDGE_NODES = 51, 3  # of the points over stance, and over the padding at either end: our choice, 5 ms apart
-SPEED_STEP = 0.5  # m/s: other speeds than the study's are told apart to this: our choice
+SPEED_STEP = 0.5  # m/s: other speeds than the study's are rounded to this: our choice
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Stances as a recipe wants them: their table (S rows), the table of all their frames (N rows: time, and force of the measured side in the
-    recipe's unit), points (N, 11, 3) m and forces (N, 3) BW, mirrored where the recipe mirrors, lengths (S,) and `inside` (N,) stance."""
+    """Stances as a recipe wants them: their table `stances` (S rows), and all their frames one after the other.
+
+    `frames` (N rows) holds time, and the force of the measured side in the recipe's unit. `points` (N, 11, 3) m and
+    `forces` (N, 3) BW are mirrored where `mirrored` (S,) says so. `lengths` (S,) counts frames, `inside` (N,) marks
+    stance.
+    """
 
     stances: pd.DataFrame
     frames: pd.DataFrame
@@ -32,13 +42,41 @@ class Samples:
     def __len__(self):
         return len(self.stances)
 
+    @property
+    def runners(self):
+        """The runner (S,) of each stance."""
+        return self.stances["runner"].to_numpy()
+
+    @property
+    def at_study_speed(self):
+        """Marks (S,) of the stances that are not of another speed than the study's."""
+        return (self.stances["split"] != "other_speed").to_numpy()
+
+
+def training_stances(stances, recipe):
+    """Give the rows of stances.csv that a recipe trains on.
+
+    These are those of split `train`, and with `speeds: all` other speeds of the same runners.
+    """
+    train = stances["split"] == "train"
+    if recipe.speeds == "all":
+        train |= (stances["split"] == "other_speed") & stances["runner"].isin(stances["runner"][train])
+    return stances[train]
+
+
+def read_training(results, recipe):
+    """Read the Samples that a recipe trains on from what 01_preprocess saved in the folder `results`."""
+    stances, frames = (store.read(results, f"01_preprocess/{name}") for name in ("stances.csv", "stances.parquet"))
+    return prepare(frames, training_stances(stances, recipe), recipe)
+
 
 def prepare(frames, stances, recipe):
-    """Take stances out of the tidy tables as a recipes.Recipe asks; returns Samples.
+    """Take stances out of the tidy tables as a recipes.Recipe says; returns Samples.
 
-    `frames` as in stances.parquet, `stances` as in stances.csv. The padding is cut to the recipe's, as far as it was recorded;
-    with `body_weight: weighed` force is in units of the weighed mass. Missing flight times are those of the runner's other
-    stances at that speed. Raises ValueError where a stance has no frames, or a weighed mass is asked for that is not known.
+    `frames` as in stances.parquet, `stances` as in stances.csv. The padding is cut to the recipe's, as far as it was
+    recorded. With `body_weight: weighed`, force is in units of the weighed mass. A missing flight time is the mean of
+    the runner's other stances at that speed. Raises ValueError where a stance has no frames, or no weighed mass though
+    the recipe needs it.
     """
     ends = stances["toeoff_s"] - stances["touchdown_s"]
     beyond = frames["time_s"] - frames["stance"].map(ends.set_axis(stances["stance"]))
@@ -47,17 +85,16 @@ def prepare(frames, stances, recipe):
     if recipe.body_weight == "weighed":
         forces = forces * np.repeat(_unit(stances), lengths)[:, None]
         rows = rows.assign(**dict(zip(FORCES, np.float32(forces.T), strict=True)))
-    of_left_legs = (stances["side"] == "l").to_numpy() & recipe.mirror
-    left = np.repeat(of_left_legs, lengths)
+    left_legs = (stances["side"] == "l").to_numpy() & recipe.mirror
+    left = np.repeat(left_legs, lengths)
     points, forces = points.reshape(-1, len(POINTS), 3), forces.astype(float)
     points[left], forces[left] = mirrored(points[left]), forces[left] * MIRROR
     speed = speed_names(stances)
     groups = stances["flight_s"].groupby([stances["runner"], speed])
     flight = stances["flight_s"].fillna(groups.transform("mean")).fillna(stances["flight_s"].mean())
     table = stances.assign(stance_s=ends, flight_s=flight, speed=speed, group=stances["runner"] + " at " + speed)
-    return Samples(
-        table.reset_index(drop=True), rows, points, forces, lengths, metrics.in_stance(rows, stances), of_left_legs
-    )
+    inside = metrics.in_stance(rows, stances)
+    return Samples(table.reset_index(drop=True), rows, points, forces, lengths, inside, left_legs)
 
 
 def take(samples, index):
@@ -76,7 +113,10 @@ def take(samples, index):
 
 
 def frame_inputs(samples, kinds):
-    """Lay the inputs of each frame side by side, (N, 33 for each of `kinds`): positions m, velocities m/s, accelerations m/s^2."""
+    """Lay the inputs of each frame side by side, (N, 33 for each of `kinds`).
+
+    Positions are in m, velocities in m/s, accelerations in m/s^2.
+    """
     if list(kinds) == ["positions"]:
         return samples.points.reshape(-1, len(INPUTS))
     inputs, times = (
@@ -92,8 +132,8 @@ def frame_inputs(samples, kinds):
 def curve_inputs(samples, kinds):
     """Bring the inputs of each stance to equally spaced nodes; returns {kind: (stance, padding)}.
 
-    Of each kind of motion `stance` is (S, 51, 11, 3) and `padding` (S, 6, 11, 3), three nodes before touchdown and three after
-    toe-off; of "times" `stance` is (S, 2), stance and flight time in s, and `padding` has no columns.
+    Of each kind of motion `stance` is (S, 51, 11, 3) and `padding` (S, 6, 11, 3), three nodes before touchdown and
+    three after toe-off. Of "times" `stance` is (S, 2), stance and flight time in s, and `padding` has no columns.
     """
     motions, times = [kind for kind in kinds if kind in KINDS], samples.frames["time_s"].to_numpy(float)
     inputs = {
@@ -141,12 +181,18 @@ def unmirror(samples, estimated):
     return np.where(np.repeat(samples.mirrored, samples.lengths)[:, None], estimated * MIRROR, estimated)
 
 
+def finish(samples, estimated, recipe):
+    """Turn estimates (N, 3) of mirrored legs back, and balance them where the recipe balances."""
+    estimated = unmirror(samples, estimated)
+    return balance(samples, estimated) if recipe.balance else estimated
+
+
 def balance(samples, estimated):
     """Correct estimates (N, 3) BW so that they balance over each runner's stances at one speed; returns (N, 3).
 
     Over whole strides of steady running on level ground the mean vertical force is one body weight, and the mean
-    anterior-posterior force zero (Newton): the vertical force is scaled, and a share of it is taken from the anterior-posterior
-    force. Components that were not estimated (NaN) are left as they are.
+    anterior-posterior force is zero (Newton). So the vertical force is scaled, and a share of it is taken from the
+    anterior-posterior force. Components that were not estimated (NaN) are left as they are.
     """
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
     contact = np.array(
@@ -161,8 +207,11 @@ def balance(samples, estimated):
 
 
 def corrections(impulses, steps_s, groups):
-    """Give for each stance what its group's estimates miss to balance: a factor (S,) of the vertical force, and the share (S,) of the
-    factored vertical force that is taken from the anterior-posterior one; from impulses (S, 3) BW s and the times of steps (S,) s."""
+    """Give what makes the estimates of each group balance, from impulses (S, 3) BW s and the times of steps (S,) s.
+
+    Returns a factor (S,) of the vertical force, and the share (S,) of the factored vertical force that is taken from
+    the anterior-posterior one.
+    """
     factors, slopes = np.ones(len(groups)), np.zeros(len(groups))
     for group in np.unique(groups):
         mine = groups == group
@@ -179,7 +228,7 @@ def speed_names(stances):
 
 
 def _unit(stances):
-    """Give for each stance what turns its force, in weights of `unit_kg`, into weights of the weighed mass."""
+    """Give for each stance the factor from weights of `unit_kg` to weights of the weighed mass."""
     unknown = stances["weighed_kg"].isna().sum()
     if unknown:
         raise ValueError(

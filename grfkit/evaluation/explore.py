@@ -13,6 +13,8 @@ import pandas as pd
 
 from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators.kernel_matrix import KernelMatrix
+from grfkit.estimators.mean_curve import MeanCurve
 from grfkit.points import DIRECTIONS, ESTIMATES, FEET, FORCES, INPUTS, POINTS
 from grfkit.study import store
 
@@ -52,7 +54,7 @@ def sources(results, frames, stances, recipes):
 def left_out(frames, stances, recipe):
     """Estimate each runner from all others by a recipe without anything chosen: its hyper-parameters are the middle of their limits.
 
-    One factorisation gives the estimates of every runner as if that runner had not been there (kernel.left_out).
+    One factorisation gives the estimates of every runner as if that runner had not been there (kernel_ridge.leave_groups_out).
     """
     taken = samples.prepare(
         frames, stances if recipe.speeds == "all" else stances[stances["split"] != "other_speed"], recipe
@@ -66,9 +68,9 @@ def left_out(frames, stances, recipe):
             partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))),
         )
     candidate = _middle(recipe)
-    alike = kernel_ridge.Alike(samples.curve_inputs(taken, recipe.inputs), shape=recipe.kernel.shape)
-    curves = kernel_ridge.left_out(alike, samples.curve_targets(taken), runners, candidate)
-    estimated = registry.finish(taken, samples.spread(taken, curves), recipe)
+    matrix = KernelMatrix.of_samples(taken, recipe)
+    curves = kernel_ridge.leave_groups_out(matrix, samples.curve_targets(taken), runners, candidate)
+    estimated = samples.finish(taken, samples.spread(taken, curves), recipe)
     table = metrics.predictions(taken.frames, {recipe.name: estimated})
     rows = dict(zip(taken.stances["stance"], samples.each(taken), strict=True))
     return Source(
@@ -84,18 +86,16 @@ def _middle(recipe):
             f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind {recipe.estimator}. "
             "Leave it out of `fitted`; `make beyond` leaves each runner out by it."
         )
-    return kernel_ridge.middle(recipe.kernel, recipe.inputs)
+    return kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
 
 
 def _mean_of_others(taken, runner):
-    return registry.mean_curve(samples.take(taken, np.flatnonzero(taken.stances["runner"] != runner)))
+    return MeanCurve.fit(samples.take(taken, np.flatnonzero(taken.stances["runner"] != runner)))
 
 
 def _of_mean_curve(taken, curves_without, stance):
     mine = samples.take(taken, np.flatnonzero(taken.stances["stance"] == stance))
-    return metrics.predictions(
-        mine.frames, {"mean_curve": registry.predict_mean_curve(curves_without(mine.stances["runner"][0]), mine)}
-    )
+    return metrics.predictions(mine.frames, {"mean_curve": curves_without(mine.stances["runner"][0]).predict(mine)})
 
 
 def _saved_by_03(results, stances):
@@ -181,17 +181,17 @@ def fitted(frames, stances, recipe):
 
     Its `of` takes the tables of frames and of stances, as 01_preprocess saves them, and gives predictions.
     """
-    training = samples.prepare(frames, registry.training(stances, recipe), recipe)
+    training = samples.prepare(frames, samples.training_stances(stances, recipe), recipe)
     best = (
         {}
         if recipe.estimator == "mean_curve"
         else {"candidates": [_middle(recipe)], "chosen": {name: [0] for name in DIRECTIONS}}
     )
-    model = registry.fit(training, recipe, best, seed=0, epochs=0)
+    model = registry.class_of(recipe).fit(training, recipe, best)
 
     def of(frames, stances):
         tested = samples.prepare(frames, stances, recipe)
-        return metrics.predictions(tested.frames, {recipe.name: registry.predict(model, tested, recipe)})
+        return metrics.predictions(tested.frames, {recipe.name: model.predict(tested)})
 
     speeds = training.stances["speed_m_s"]
     return Source(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import solve
 from tqdm import tqdm
 
 from grfkit import metrics
-from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators import kernel_ridge, samples
+from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES, KernelMatrix
 from grfkit.evaluation import left_out_runners
 from grfkit.points import COMPONENTS, DIRECTIONS, POINTS
 
@@ -57,9 +57,9 @@ def leave_out(frames, stances, recipe):
             "Change `examined` in the study file."
         )
     runners = left_out_runners.prepare(frames, stances, recipe)
-    ours = np.flatnonzero(registry.at_study_speed(runners))
+    ours = np.flatnonzero(runners.at_study_speed)
     inputs, targets = samples.curve_inputs(runners, recipe.inputs), samples.curve_targets(runners)
-    candidate = kernel_ridge.middle(recipe.kernel, recipe.inputs)
+    candidate = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
     fitted = fit(inputs, targets, runners.stances, ours, candidate, shape=recipe.kernel.shape)
     core, _ = samples.curve_inputs(samples.take(runners, ours), ["positions"])["positions"]
     return fitted, core[:, core.shape[1] // 2].mean(axis=0)
@@ -74,7 +74,7 @@ def fit(inputs, targets, stances, ours, candidate, *, shape):
     runners = stances["runner"].to_numpy()
     if len(np.unique(runners)) < 2:
         raise ValueError("A runner is left out and others are trained on; found 1 runner. Add recordings of others.")
-    kernel_matrix = kernel_ridge.Alike(inputs, shape=shape).kernel(candidate)
+    kernel_matrix = KernelMatrix(inputs, shape=shape).weighed(candidate)
     duals = duals_left_out(kernel_matrix, targets, runners, noise=candidate["noise"])
     features, columns = lay_out(inputs, candidate)
     total = _distances(features[ours], features, shape)
@@ -86,18 +86,13 @@ def fit(inputs, targets, stances, ours, candidate, *, shape):
 def duals_left_out(kernel_matrix, targets, runners, *, noise):
     """Solve for the weight of all other stances in each runner's estimate: {runner: (S, Q, C)}, 0 for the runner's own.
 
-    Exact, by one factorisation of the kernel matrix (S, S), which is overwritten: with A the inverse of the ridged one, the dual
-    of all, A Y, less A_:g A_gg^-1 (A Y)_g.
+    Exact, by one factorisation of the kernel matrix (S, S), which is overwritten.
     """
-    inverse, duals = kernel_ridge.inverted(kernel_matrix, noise), {}
-    dual = inverse @ targets.reshape(len(targets), -1)
-    for runner in np.unique(runners):
-        mine = np.flatnonzero(runners == runner)
-        own = solve(inverse[np.ix_(mine, mine)], dual[mine], assume_a="pos", check_finite=False)
-        rest = dual - inverse[:, mine] @ own
-        rest[mine] = 0  # but for rounding it is
-        duals[runner] = rest.reshape(targets.shape)
-    return duals
+    inverse, dual, _ = kernel_ridge.solve_ridged(kernel_matrix, targets, noise)
+    return {
+        runner: kernel_ridge.dual_without(inverse, dual, np.flatnonzero(runners == runner)).reshape(targets.shape)
+        for runner in np.unique(runners)
+    }
 
 
 def lay_out(inputs, candidate):
@@ -109,7 +104,7 @@ def lay_out(inputs, candidate):
     for kind, parts in inputs.items():
         for part, weight in zip(parts, (1.0, candidate["edges"]), strict=True):
             flat, of_points = part.reshape(len(part), -1), part.ndim == 4
-            scale = np.sqrt(weight / max(flat.shape[1], 1)) / candidate[kernel_ridge.SCALES[kind]]
+            scale = np.sqrt(weight / max(flat.shape[1], 1)) / candidate[SCALES[kind]]
             blocks.append(flat * np.float32(scale))
             percent = np.full(part.shape[1], np.nan)
             if part is parts[0] and of_points:
@@ -193,7 +188,7 @@ def _estimate(fitted, old, new, places):
         mine = np.flatnonzero(fitted.stances["runner"] == runner)
         total = fitted.total[mine] + (new[places[mine]] - old[mine])  # exactly as before where nothing is replaced
         kernel_matrix = (np.exp(-total / 2) if fitted.shape == "gaussian" else total).astype(float)
-        kernel_matrix += kernel_ridge.INTERCEPT
+        kernel_matrix += INTERCEPT
         estimated[mine] = (kernel_matrix @ dual.reshape(len(dual), -1)).reshape(len(mine), *dual.shape[1:])
     return estimated
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.points import ESTIMATES
 from grfkit.study import file as study_file
 from grfkit.study import recipes as recipe_file
@@ -136,29 +137,29 @@ class KernelExperiment:
 
     def __init__(self, prepared, recipe):
         self.samples, self.recipe = prepared, recipe
-        self.runners, self.targets = prepared.stances["runner"].to_numpy(), samples.curve_targets(prepared)
-        self.candidate = kernel_ridge.middle(recipe.kernel, recipe.inputs)
-        self.alike = kernel_ridge.Alike(samples.curve_inputs(prepared, recipe.inputs), shape=recipe.kernel.shape)
+        self.runners, self.targets = prepared.runners, samples.curve_targets(prepared)
+        self.candidate = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
+        self.compared = KernelMatrix.of_samples(prepared, recipe)
 
     @cached_property
     def kernel_matrix(self):
         """The kernel matrix (S, S) of all stances."""
-        return self.alike.kernel(self.candidate)
+        return self.compared.weighed(self.candidate)
 
     def leave_out(self, groups=None):
         """Estimate the curves (S, 101, 3) BW of each runner, or each of `groups` (S,), from all others."""
         groups = self.runners if groups is None else groups
-        return kernel_ridge.left_out(self.alike, self.targets, groups, self.candidate)
+        return kernel_ridge.leave_groups_out(self.compared, self.targets, groups, self.candidate)
 
     def estimate(self, tested, training):
         """Estimate the curves of the stances that `tested` (S,) bool marks from those that `training` marks."""
         rows = np.flatnonzero(training), np.flatnonzero(tested)
-        return kernel_ridge.from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
+        return kernel_ridge.estimate_from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
 
     def predictions(self, curves, prepared=None):
         """Lay estimated curves of all stances, or of other Samples, beside the measured forces, finished as the recipe says."""
         prepared = prepared or self.samples
-        estimated = registry.finish(prepared, samples.spread(prepared, curves), self.recipe)
+        estimated = samples.finish(prepared, samples.spread(prepared, curves), self.recipe)
         return metrics.predictions(prepared.frames, {self.recipe.name: estimated})
 
     def score(self, curves, rows=None, *, own_speed=True):
@@ -269,7 +270,7 @@ def _kept(folder, runners, recipe, *, seed, network):
     name = f"kept/{recipe.name}-{digest.hexdigest()[:12]}.parquet"
     if not (Path(folder) / name).is_file():
         start = time.perf_counter()
-        estimated = registry.left_out(runners, recipe, seed=seed, network=network)
+        estimated = registry.class_of(recipe).leave_runners_out(runners, recipe, seed=seed, network=network)
         minutes = (time.perf_counter() - start) / 60
         store.save(folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=minutes))
     table = store.read(folder, name)

@@ -65,7 +65,7 @@ def one(model, name, points, rate_hz, speed_m_s):
     flight_s = field_contacts.usual_flight(contacts, contacts["file"], model.settings["flight_s"])
     inputs = field_contacts.inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
-    curves = field_contacts.finish(contacts, model.curves.weigh(kernel), flight_s, contacts["file"])
+    curves = field_contacts.finish(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
     measured = training_range.measure(motions, contacts, {name: speed_m_s})
     unlike = training_range.unlike(model.known, measured, model.curves.nearest(kernel))
     return (

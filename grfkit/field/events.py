@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.estimators import kernel_ridge
+from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.field import motion
 from grfkit.points import POINTS
 
@@ -42,9 +42,9 @@ def rule(motions, found):
 class Detector(NamedTuple):
     """Three regressions: both events from the whole step, touchdown and toe-off each from close by."""
 
-    wide: kernel_ridge.Regression
-    touchdown: kernel_ridge.Regression
-    toeoff: kernel_ridge.Regression
+    wide: KernelRidge
+    touchdown: KernelRidge
+    toeoff: KernelRidge
 
 
 def fit(motions, known, candidate, *, seed):
@@ -57,13 +57,13 @@ def fit(motions, known, candidate, *, seed):
     truth, mid, runners = known[EVENTS].to_numpy(), known["mid_s"].to_numpy(), known["runner"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)
     closely = [
-        kernel_ridge.Regression(
+        KernelRidge.fit_groups(
             _close(motions, known, shaken[:, i]), (truth - shaken)[:, None, [i]], runners, candidate, shape="gaussian"
         )
         for i in range(2)
     ]
     return Detector(
-        kernel_ridge.Regression(
+        KernelRidge.fit_groups(
             _wide(motions, known), (truth - mid[:, None])[:, None], runners, candidate, shape="gaussian"
         ),
         *closely,

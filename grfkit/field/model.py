@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grfkit.estimators import kernel_ridge, model_folder
+from grfkit.estimators import model_folder
+from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.field import bands as force_bands
 from grfkit.field import events
 
@@ -23,7 +24,7 @@ class FieldModel:
     """
 
     detector: events.Detector
-    curves: kernel_ridge.Regression
+    curves: KernelRidge
     bands: force_bands.Bands
     features: dict
     asymmetry_pct: dict
@@ -75,7 +76,7 @@ def _restored(folder):
     said = model_folder.part(folder, "field")[1]
     arrays, about = model_folder.part(folder, "bands")
     detector = events.Detector(
-        *(kernel_ridge.Regression.restore(*model_folder.part(folder, name)) for name in events.Detector._fields)
+        *(KernelRidge.restore(*model_folder.part(folder, name)) for name in events.Detector._fields)
     )
     one = {
         name: force_bands.Bands(np.array([[pair[0]]]), np.array([pair[1]]), about["level"])
@@ -83,7 +84,7 @@ def _restored(folder):
     }
     return FieldModel(
         detector,
-        kernel_ridge.Regression.restore(*model_folder.part(folder, "curves")),
+        KernelRidge.restore(*model_folder.part(folder, "curves")),
         force_bands.Bands(**arrays, **about),
         one,
         said["asymmetry_pct"],

@@ -105,7 +105,7 @@ def find(motions):
 
 
 def about(motions, steps, centres, *, reach_s, nodes):
-    """Lay out the motion about a moment of each step: {kind: (window, nothing)}, as kernel.Alike takes it.
+    """Lay out the motion about a moment of each step: {kind: (window, nothing)}, as kernel_matrix compares it.
 
     `centres` (S,) s. A window is (S, nodes, 11, 3), from `reach_s` before to after; positions in m from the pelvis at mid-stance on
     the ground; left legs mirrored.

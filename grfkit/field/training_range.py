@@ -73,7 +73,7 @@ def swing_heights(points, sides):
 def learn(measured, swings, nearest):
     """Learn what a model knows: the range of each measure, the least swing height, and how near left-out steps are; numbers that JSON can hold.
 
-    `measured` as `measure` gives for the training steps, `swings` (S,) m, `nearest` (S,) from kernel.Regression.nearest, each step's runner left out.
+    `measured` as `measure` gives for the training steps, `swings` (S,) m, `nearest` (S,) from KernelRidge.nearest, each step's runner left out.
     """
     ranges = {name: [float(measured[name].min()), float(measured[name].max())] for name in MEASURES}
     return {"ranges": ranges, "swing_m": float(np.quantile(swings, 0.01)), "nearest": float(np.quantile(nearest, NEAR))}

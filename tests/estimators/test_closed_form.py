@@ -1,11 +1,15 @@
 """The closed-form estimators against their formulas written out, the laws they keep, another implementation, and real runners."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import preprocessing
 
 from grfkit import metrics, transform
-from grfkit.estimators import closed_form
+from grfkit.estimators import closed_form, samples
+from grfkit.estimators.closed_form import ClosedForm
 from grfkit.points import GRAVITY, POINTS
 from grfkit.recordings import trials as trials_table
 from grfkit.stances import cut
@@ -22,6 +26,19 @@ def middles(contact_s, count):
     return (np.arange(count) + 0.5) * contact_s / count, contact_s / count
 
 
+def samples_of(points, lengths, inside, sides, flight_s, time_s):
+    """Lay out Samples of what a closed form reads."""
+    return samples.Samples(
+        stances=pd.DataFrame({"side": sides, "flight_s": flight_s}),
+        frames=pd.DataFrame({"time_s": time_s}),
+        points=points.reshape(-1, 11, 3),
+        forces=None,
+        lengths=lengths,
+        inside=inside,
+        mirrored=None,
+    )
+
+
 @pytest.fixture
 def stances():
     """Three stances at 1 kHz with 10 frames of padding: the ankle falls at 1 m/s and is at rest after 40 ms, as on a parabola."""
@@ -34,13 +51,8 @@ def stances():
         points.append(pose.reshape(length, 33))
         inside.append((np.arange(length) >= 10) & (np.arange(length) < length - 10))
         times.append(time)
-    return (
-        np.concatenate(points),
-        lengths,
-        np.concatenate(inside),
-        sides,
-        np.array([0.12, 0.1, 0.13]),
-        np.concatenate(times),
+    return samples_of(
+        np.concatenate(points), lengths, np.concatenate(inside), sides, [0.12, 0.1, 0.13], np.concatenate(times)
     )
 
 
@@ -127,43 +139,50 @@ def test_limb_impact_of_an_ankle_that_rises_or_never_rests():
 
 @pytest.mark.parametrize("kind", closed_form.KINDS)
 def test_predict_gives_the_vertical_force_of_stance_alone(stances, kind):
-    points, lengths, inside, sides, flight_s, time_s = stances
-    force = closed_form.predict(kind, *stances)
-    assert force.shape == (len(points), 3) and np.isnan(force[:, :2]).all()
+    force, inside = ClosedForm(kind).predict(stances), stances.inside
+    assert force.shape == (len(inside), 3) and np.isnan(force[:, :2]).all()
     assert (force[~inside, 2] == 0).all() and (force[inside, 2] > 0).all()
-    for first, length, flight in zip(transform.starts(lengths), lengths, flight_s, strict=True):
+    for first, length, flight in zip(
+        transform.starts(stances.lengths), stances.lengths, stances.stances["flight_s"], strict=True
+    ):
         step_s = (length - 20) / RATE + flight  # from touchdown to touchdown
         assert force[first : first + length, 2].sum() / RATE == pytest.approx(step_s, rel=1e-4)
-    alone = closed_form.predict(
-        kind, points[250:470], lengths[1:2], inside[250:470], sides[1:2], flight_s[1:2], time_s[250:470]
+    middle = slice(250, 470)
+    alone = ClosedForm(kind).predict(
+        samples_of(
+            stances.points[middle],
+            stances.lengths[1:2],
+            inside[middle],
+            ["r"],
+            [0.1],
+            stances.frames["time_s"].to_numpy()[middle],
+        )
     )
     np.testing.assert_array_equal(force[250:470], alone)
 
 
 def test_predict_two_mass_reads_the_ankle_of_its_side(stances):
-    points, lengths, inside, sides, flight_s, time_s = stances
-    force = closed_form.predict("two_mass", *stances)
-    time = time_s[:250] + 0.5 / RATE  # contact begins half a frame before its first frame
+    estimator = ClosedForm("two_mass")
+    force = estimator.predict(stances)
+    time = stances.frames["time_s"].to_numpy()[:250] + 0.5 / RATE  # contact begins half a frame before its first frame
     expected = closed_form.two_mass(time, contact_s=0.23, flight_s=0.12, limb_speed=1.0125, limb_time=0.0405)
     np.testing.assert_allclose(force[:250, 2], expected, rtol=1e-6)
-    moved = points.reshape(-1, 11, 3) + [1.0, -2.0, 0.5]
-    np.testing.assert_allclose(closed_form.predict("two_mass", moved.reshape(-1, 33), *stances[1:]), force, atol=1e-9)
-    swapped = points.reshape(-1, 11, 3).copy()
+    moved = replace(stances, points=stances.points + [1.0, -2.0, 0.5])
+    np.testing.assert_allclose(estimator.predict(moved), force, atol=1e-9)
+    swapped = stances.points.copy()
     swapped[:, ANKLES] = swapped[:, ANKLES[::-1]]
-    other = ["lr"[side == "l"] for side in sides]
-    np.testing.assert_array_equal(
-        closed_form.predict("two_mass", swapped.reshape(-1, 33), lengths, inside, other, flight_s, time_s), force
-    )
+    other = stances.stances.assign(side=["r", "l", "r"])
+    np.testing.assert_array_equal(estimator.predict(replace(stances, points=swapped, stances=other)), force)
 
 
 def test_predict_says_what_is_missing_or_wrong(stances):
-    points, lengths, inside, sides, flight_s, time_s = stances
+    unknown = replace(stances, stances=stances.stances.assign(flight_s=[0.1, np.nan, 0.1]))
     with pytest.raises(ValueError, match="flight is unknown: fill in the runner's mean"):
-        closed_form.predict("sine", points, lengths, inside, sides, [0.1, np.nan, 0.1], time_s)
+        ClosedForm("sine").predict(unknown)
     with pytest.raises(ValueError, match="one of two_mass, sine; found 'spring'"):
-        closed_form.predict("spring", *stances)
+        ClosedForm("spring").predict(stances)
     with pytest.raises(ValueError, match="Points are in m"):
-        closed_form.predict("two_mass", 1000 * points, *stances[1:])
+        ClosedForm("two_mass").predict(replace(stances, points=1000 * stances.points))
 
 
 def test_closed_forms_on_real_runners(rbds):
@@ -174,10 +193,8 @@ def test_closed_forms_on_real_runners(rbds):
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))
-    estimates = {
-        kind: closed_form.predict(kind, points, lengths, inside, table["side"], flight_s, rows["time_s"])
-        for kind in closed_form.KINDS
-    }
+    taken = samples_of(points, lengths, inside, table["side"], flight_s, rows["time_s"])
+    estimates = {kind: ClosedForm(kind).predict(taken) for kind in closed_form.KINDS}
     for (
         estimated
     ) in estimates.values():  # nothing of the plates is known but the times, and the impulse is right to 1 %

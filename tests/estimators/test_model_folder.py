@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 from helpers import ROOT
 from safetensors.numpy import save_file
 
-from grfkit import model, transform
-from grfkit.estimators import kernel_ridge, model_check, model_folder, onnx_export, registry, samples
+from grfkit.estimators import kernel_ridge, model_folder, onnx_export, samples
+from grfkit.estimators.kernel_matrix import INTERCEPT
+from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.study import recipes
 
-RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["mean_curve", "ridge", "network", "physics"])
-NETWORK = {"frames_per_step": 20, "layers": 2, "units": 4, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 4}
+RECIPES = recipes.load_all(ROOT / "params" / "recipes", ["ridge", "physics"])
 CARD = {
     "title": "Vertical force",
     "purpose": "To try.",
@@ -65,8 +64,8 @@ def edit(folder, **changes):
     """Change keys of model.json and put its checksums right, as somebody who means harm would."""
     path = folder / "model.json"
     content = json.loads(path.read_text(encoding="utf-8")) | changes
-    content["files"] = content["files"] | {"model.safetensors": model_check.checksum(folder / "model.safetensors")}
-    path.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
+    content["files"] = content["files"] | {"model.safetensors": model_folder.checksum(folder / "model.safetensors")}
+    path.write_text(json.dumps(content | {"checksum": model_folder.seal(content)}), encoding="utf-8")
 
 
 def trained(tidy, name):
@@ -77,13 +76,11 @@ def trained(tidy, name):
     training, tested = (
         samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True)
     )
-    best = NETWORK
-    if recipe.kernel:
-        best = {
-            "candidates": kernel_ridge.draw(recipe.kernel, recipe.inputs, seed=0),
-            "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]},
-        }
-    return registry.fit(training, recipe, best, seed=0, epochs=2), recipe, tested
+    best = {
+        "candidates": kernel_ridge.draw_candidates(recipe.kernel, recipe.inputs, seed=0),
+        "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]},
+    }
+    return KernelRidge.fit(training, recipe, best), recipe, tested
 
 
 def test_load_gives_what_was_saved(folder):
@@ -378,38 +375,11 @@ def test_load_of_any_damage_refuses_or_gives_arrays_of_the_same_shapes(folder, n
     assert refused > 75
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_unpack_gives_the_same_forces_to_the_bit_without_the_study(tidy, tmp_path, name):
-    fitted, recipe, tested = trained(tidy, name)
-    arrays, description = model_folder.join({"force": model_folder.pack(fitted, recipe)})
-    model_folder.save(tmp_path / "model", description=description, arrays=arrays, card=CARD)
-    again, asked = model_folder.unpack(*model_folder.part(model_folder.load(tmp_path / "model"), "force"))
-    assert asked == recipe
-    np.testing.assert_array_equal(registry.predict(again, tested, asked), registry.predict(fitted, tested, recipe))
-
-
-@pytest.mark.parametrize("name", ["network", "physics"])
-def test_unpack_refuses_what_does_not_fit(tidy, name):
-    arrays, description = model_folder.pack(*trained(tidy, name)[:2])
-    fewer = {key: array for key, array in arrays.items() if key != next(iter(arrays))}
-    changes = (
-        {"fitted": {}},
-        {"fitted": []},
-        {"fitted": {"settings": [], "scalers": [], "chosen": [1]}},
-        {"recipe": {"estimator": "eval"}},
-    )
-    for wrong in ((fewer, description), (arrays, {}), *((arrays, description | change) for change in changes)):
-        with pytest.raises(ValueError, match="do not fit"):
-            model_folder.unpack(*wrong)
-
-
 @pytest.mark.parametrize("name", ["physics", "ridge"])
 def test_kernel_graph_gives_the_forces_of_the_estimator(tidy, name):
     fitted, recipe, tested = trained(tidy, name)
     inputs = samples.curve_inputs(tested, recipe.inputs)
-    expected = kernel_ridge.predict(
-        kernel_ridge.Alike(inputs, fitted.known, shape=fitted.shape), fitted.duals, fitted.candidates, fitted.chosen
-    )
+    expected = fitted.estimate(inputs)
     graph = onnx_export.kernel_ridge(fitted)
     assert "pelvis, l_hip" in graph.doc_string and graph.graph.input[0].doc_string.startswith("m, at 51")
     assert onnx_export.verify(graph, onnx_export.curve_feed(inputs), expected) < 1e-4
@@ -449,14 +419,14 @@ def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
         squared = (apart("positions", 0) + candidate["edges"] * apart("positions", 1)) / 0.5**2 + apart(
             "times", 0
         ) / candidate["times_s"] ** 2
-        estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + kernel_ridge.INTERCEPT, duals[number])
+        estimated = np.einsum("ij,jqc->iqc", np.exp(-squared / 2) + INTERCEPT, duals[number])
         literal += estimated * (chosen == number).sum(axis=0) / 2
-    graph = onnx_export.kernel_ridge(registry.Curves(inputs, duals, candidates, chosen, "gaussian"))
+    graph = onnx_export.kernel_ridge(KernelRidge(inputs, duals, candidates, chosen, "gaussian"))
     assert np.abs(literal).max() > 1000  # the output is single, and so right to some 1e-7 of that
     onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-6 * np.abs(literal).max())
 
 
-def test_regression_graph_gives_forces_and_centres_of_pressure():
+def test_kernel_graph_gives_forces_and_centres_of_pressure():
     """Five outputs against the sum in double, written out; it holds its training stances in half precision, as the regression does."""
     rng = np.random.default_rng(4)
     shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "accelerations": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
@@ -468,7 +438,7 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
         for count in (60, 7)
     )
     candidate = {"positions_m": 1.2, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 1e-2, "edges": 0.3}
-    fitted = kernel_ridge.Regression(
+    fitted = KernelRidge.fit_groups(
         inputs, rng.normal(size=(60, 9, 5)), np.repeat(list("abc"), 20), candidate, shape="gaussian"
     )
     squared = np.zeros((7, 60))
@@ -477,8 +447,8 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
             if one.size:
                 apart = one[:, None].astype(float) - trained_on.astype(np.float16).astype(float)
                 squared += weight / scale**2 * (apart**2).reshape(7, 60, -1).mean(axis=2)
-    literal = ((np.exp(-squared / 2) + kernel_ridge.INTERCEPT) @ fitted.dual).reshape(7, 9, 5)
-    graph = onnx_export.regression(fitted)
+    literal = ((np.exp(-squared / 2) + INTERCEPT) @ fitted.duals[0].reshape(60, -1)).reshape(7, 9, 5)
+    graph = onnx_export.kernel_ridge(fitted)
     assert (
         onnx_export.verify(graph, onnx_export.curve_feed(given), literal, tolerance=1e-5)
         < 1e-5
@@ -501,39 +471,15 @@ def test_regression_graph_gives_forces_and_centres_of_pressure():
         if len(one.dims) == 2 and one.dims[0] == 60 and one.dims[1] != 9
     ]  # 9: the weights
     assert held == 5 * [onnx.TensorProto.FLOAT16]
-    forces_alone = onnx_export.regression(
-        kernel_ridge.Regression(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian")
+    forces_alone = onnx_export.kernel_ridge(
+        KernelRidge.fit_groups(inputs, rng.normal(size=(60, 9, 3)), fitted.groups, candidate, shape="gaussian")
     )
     assert "centre of pressure" not in forces_alone.graph.output[0].doc_string
 
 
-@pytest.mark.parametrize("both", [True, False])
-def test_lstm_graph_gives_the_forces_of_the_network(tidy, both):
-    """In one direction too; stances of one length at a time."""
-    fitted, recipe, tested = trained(tidy, "network")
-    if not both:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            fitted.net.lstm = torch.nn.LSTM(99, 4, 2, batch_first=True)
-            fitted.net.head = torch.nn.Linear(4, 60)
-    steps, graph = (
-        transform.middle_frames(samples.frame_inputs(tested, recipe.inputs), tested.lengths, 20),
-        onnx_export.lstm(fitted),
-    )
-    expected = np.stack(
-        [model.predict(fitted, np.repeat(one, 20, axis=0), np.array([20 * len(one)])) for one in steps]
-    )  # none is cut off
-    assert np.ptp(expected, axis=(0, 1)).min() > 0.01
-    expected = expected.reshape(*steps.shape[:2], 20, 3)
-    onnx_export.verify(graph, {"points": steps}, expected, tolerance=1e-5)
-    onnx_export.verify(graph, {"points": steps[:1]}, expected[:1], tolerance=1e-5)
-    shorter = model.predict(fitted, np.repeat(steps[0, :7], 20, axis=0), np.array([140])).reshape(1, 7, 20, 3)
-    onnx_export.verify(graph, {"points": steps[:1, :7]}, shorter, tolerance=1e-5)
-
-
 def test_loading_imports_neither_torch_nor_onnx(folder):
     code = (
-        "import sys; from grfkit import model_folder; "
+        "import sys; from grfkit.estimators import model_folder; "
         f"model_folder.load({str(folder)!r}); print({{'torch', 'onnx', 'onnxruntime'}} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -1,13 +1,18 @@
 """Every estimator by the same verbs: none sees the runner left out, what is saved gives the same forces, baselines are what they say."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT
 from safetensors.numpy import load_file
 
-from grfkit import transform
-from grfkit.estimators import registry, samples
+from grfkit import model, transform
+from grfkit.estimators import lstm, registry, samples
+from grfkit.estimators.kernel_ridge import KernelRidge
+from grfkit.estimators.mean_curve import MeanCurve
 from grfkit.points import MIRROR
 from grfkit.study import recipes, store
 
@@ -23,6 +28,19 @@ NETWORK = {
     "batch_size": 4,
     "epochs": 2,
 }
+SEARCH = {
+    "folds": 2,
+    "trials": 1,
+    "frames_per_step": 20,
+    "epochs": 1,
+    "ranges": {
+        "layers": [1, 1],
+        "units": [4, 4],
+        "dropout": [0.0, 0.1],
+        "learning_rate": [1e-3, 1e-2],
+        "batch_size": [4],
+    },
+}
 TRAINED = ["mean_curve", "ridge", "paper", "network", "physics"]
 
 
@@ -32,24 +50,8 @@ def study(tidy):
     return stances, frames.astype({column: float for column in frames.columns[2:]})
 
 
-def settings(asked):
-    return {
-        "folds": 2,
-        "trials": 1,
-        "frames_per_step": 20,
-        "epochs": 1,
-        "ranges": {
-            "layers": [1, 1],
-            "units": [4, 4],
-            "dropout": [0.0, 0.1],
-            "learning_rate": [1e-3, 1e-2],
-            "batch_size": [4],
-        },
-    }
-
-
 @pytest.mark.parametrize("name", TRAINED)
-def test_left_out_never_looks_at_the_runner_left_out(study, name):
+def test_leave_runners_out_never_looks_at_the_runner_left_out(study, name):
     """Spoil the forces of one runner: the estimates of that runner stay, those of others change."""
     stances, frames = study
     spoiled = frames.copy()
@@ -57,7 +59,7 @@ def test_left_out_never_looks_at_the_runner_left_out(study, name):
     spoiled.loc[theirs, "grf_v"] *= 5
     spoiled.loc[theirs, "grf_ap"] += 0.3 * (spoiled.loc[theirs, "grf_v"] > 0)
     clean, again = (
-        registry.left_out(
+        registry.class_of(RECIPES[name]).leave_runners_out(
             samples.prepare(table, stances, RECIPES[name]), RECIPES[name], seed=1, network=NETWORK, progress=False
         )
         for table in (frames, spoiled)
@@ -75,15 +77,16 @@ def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     training, tested = (
         samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True)
     )
-    table, best = registry.search(training, asked, folder=tmp_path, seed=3, **settings(asked))
-    fitted = registry.fit(training, asked, best, seed=3, epochs=2)
-    arrays, description = registry.describe(fitted, asked)
+    estimator = registry.class_of(asked)
+    table, best = estimator.search(training, asked, folder=tmp_path, seed=3, **SEARCH)
+    fitted = estimator.fit(training, asked, best, seed=3, epochs=2)
+    arrays, description = fitted.describe()
     store.save(tmp_path, "model.safetensors", arrays)
     store.save(tmp_path, "model.json", description)
     store.save(tmp_path, "best.yaml", best)
     assert store.read(tmp_path, "best.yaml") == best
-    again = registry.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
-    first, second = (registry.predict(model, tested, asked) for model in (fitted, again))
+    again = estimator.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
+    first, second = (model.predict(tested) for model in (fitted, again))
     np.testing.assert_array_equal(second, first)
     assert first.shape == tested.forces.shape and (np.nan_to_num(first)[:, 2].max() > 0.1)
     assert {"trial", "fold", "state", "error"} <= set(table)
@@ -94,13 +97,13 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     stances, frames = study
     asked = RECIPES["physics"]
     training = samples.prepare(frames, stances, asked)
-    table, best = registry.search(training, asked, folder=tmp_path, seed=3)
+    table, best = KernelRidge.search(training, asked, folder=tmp_path, seed=3)
     trial, runner = 5, 1
     held = (training.stances["runner"] == "v01").to_numpy()
     others, mine = samples.take(training, np.flatnonzero(~held)), samples.take(training, np.flatnonzero(held))
     alone = {"candidates": best["candidates"], "chosen": dict.fromkeys(["AP", "ML", "V"], [trial])}
     bare = asked.model_copy(update={"balance": False})
-    estimated = registry.predict(registry.fit(others, bare, alone, seed=0, epochs=0), mine, bare)
+    estimated = KernelRidge.fit(others, bare, alone).predict(mine)
     curves = np.stack(
         [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
     )
@@ -118,7 +121,7 @@ def test_training_takes_other_speeds_of_training_runners_alone(study):
     stances, _ = study
     stances["split"] = np.where(stances["runner"] == "v00", "test", "train")
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
-    paper, physics = (registry.training(stances, RECIPES[name]) for name in ("paper", "physics"))
+    paper, physics = (samples.training_stances(stances, RECIPES[name]) for name in ("paper", "physics"))
     assert set(paper["split"]) == {"train"} and not set(physics["runner"]) & {"v00"}
     assert set(physics["split"]) == {"train", "other_speed"} and len(physics) == 8
 
@@ -128,12 +131,12 @@ def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(study):
     asked = RECIPES["mean_curve"]
     taken = samples.prepare(frames, stances, asked)
     first = samples.take(taken, np.array([0]))
-    curve = registry.mean_curve(first, nodes=int(first.inside.sum()))
-    np.testing.assert_allclose(curve["l"], first.forces[first.inside], atol=1e-9)
-    np.testing.assert_allclose(registry.predict_mean_curve(curve, first), first.forces, atol=1e-9)
+    mean = MeanCurve.fit(first, nodes=int(first.inside.sum()))
+    np.testing.assert_allclose(mean.curves["l"], first.forces[first.inside], atol=1e-9)
+    np.testing.assert_allclose(mean.predict(first), first.forces, atol=1e-9)
     right = frames["stance"].map(stances.set_index("stance")["side"]) == "r"
     frames.loc[right, "grf_ml"] *= -1
-    curve = registry.mean_curve(samples.prepare(frames, stances, asked))
+    curve = MeanCurve.fit(samples.prepare(frames, stances, asked)).curves
     assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
 
 
@@ -142,28 +145,26 @@ def test_mean_curve_is_of_the_studys_speed_alone(study):
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
     taken = samples.prepare(frames, stances, RECIPES["physics"])
     own = samples.prepare(frames, stances[stances["stance"] < 6], RECIPES["physics"])
-    for side, curve in registry.mean_curve(own).items():
-        np.testing.assert_allclose(registry.mean_curve(taken)[side], curve)
+    for side, curve in MeanCurve.fit(own).curves.items():
+        np.testing.assert_allclose(MeanCurve.fit(taken).curves[side], curve)
 
 
 def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(study, monkeypatch):
     """A tenth of the runners, one at least, is kept aside whole; of a single runner nobody is left."""
     stances, frames = study
     asked, given = RECIPES["paper"], {}
-    from grfkit import model
-
     monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
     training = samples.prepare(frames, stances, asked)
-    registry.fit(training, asked, {}, seed=3, epochs=5, patience=2)
+    lstm.Lstm.fit(training, asked, {}, seed=3, epochs=5, patience=2)
     points, _, lengths = given["watched"]
-    aside = np.isin(training.stances["runner"], registry.watched_runners(training, seed=3))
+    aside = np.isin(training.stances["runner"], lstm.watched_runners(training, seed=3))
     assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
     np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
-    registry.fit(training, asked, {}, seed=3, epochs=5)
+    lstm.Lstm.fit(training, asked, {}, seed=3, epochs=5)
     assert given["watched"] is None and len(given["fitted_to"][2]) == 12
     alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
     with pytest.raises(ValueError, match="patience: null"):
-        registry.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
+        lstm.Lstm.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
 
 
 @pytest.mark.parametrize("name", ["paper", "physics"])
@@ -175,6 +176,19 @@ def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
     both = []
     for number, table in enumerate((frames, shuffled)):
         training = samples.prepare(table, stances, asked)
-        _, best = registry.search(training, asked, folder=tmp_path / str(number), seed=3, **settings(asked))
-        both.append(registry.predict(registry.fit(training, asked, best, seed=3, epochs=2), training, asked))
+        estimator = registry.class_of(asked)
+        _, best = estimator.search(training, asked, folder=tmp_path / str(number), seed=3, **SEARCH)
+        both.append(estimator.fit(training, asked, best, seed=3, epochs=2).predict(training))
     np.testing.assert_array_equal(*both)
+
+
+def test_only_an_lstm_loads_torch():
+    """Nor do the notebooks' imports: 01 and 04 to 07 start without it."""
+    for recipe, loaded in ((RECIPES["physics"], False), (RECIPES["mean_curve"], False), (RECIPES["paper"], True)):
+        code = (
+            "import sys; from grfkit.estimators import registry, samples, search, shared_search, model_folder\n"
+            "from types import SimpleNamespace\n"
+            f"registry.class_of(SimpleNamespace(estimator={recipe.estimator!r})); print('torch' in sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(loaded)

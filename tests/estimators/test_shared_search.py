@@ -23,7 +23,7 @@ from helpers import ROOT, make
 from optuna.trial import TrialState
 
 from grfkit import cli, model
-from grfkit.estimators import database, registry, search, shared_search
+from grfkit.estimators import lstm, samples, search, shared_search
 from grfkit.study import recipes, store
 
 PASSWORD = "s3cr3t/p@ss"
@@ -32,9 +32,7 @@ RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_ra
 PROCESSES = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
-PROCESSES.set_forkserver_preload(
-    ["grfkit.estimators.shared_search", "grfkit.estimators.search_worker", "grfkit.estimators.registry"]
-)
+PROCESSES.set_forkserver_preload(["grfkit.estimators.shared_search", "grfkit.estimators.lstm", "grfkit.cli"])
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +110,8 @@ def url(server, request):
 @pytest.fixture
 def quick(monkeypatch):
     """No network is fitted: the error of a fold follows from the learning rate, and dead workers are found soon."""
-    for module, name, value in (
-        (database, "HEARTBEAT_S", 1),
-        (database, "GRACE_S", 2),
-        (shared_search, "WAIT_S", 0.05),
-    ):
-        monkeypatch.setattr(module, name, value)
+    for name, value in (("HEARTBEAT_S", 1), ("GRACE_S", 2), ("WAIT_S", 0.05)):
+        monkeypatch.setattr(shared_search, name, value)
     monkeypatch.setattr(
         model,
         "fold_error",
@@ -161,8 +155,8 @@ def start(folder, url, name, how="works"):
 
 def work(folder, url, name, how):
     os.environ["STORAGE"] = url
-    database.HEARTBEAT_S, database.GRACE_S, shared_search.WAIT_S = 1, 3, 0.2
-    searched, fold_error, folds = registry.search, model.fold_error, []
+    shared_search.HEARTBEAT_S, shared_search.GRACE_S, shared_search.WAIT_S = 1, 3, 0.2
+    searched, fold_error, folds = lstm.Lstm.search, model.fold_error, []
 
     def kept(*given, **named):
         table, best = searched(*given, **named)
@@ -175,7 +169,7 @@ def work(folder, url, name, how):
         time.sleep(600 if len(folds) == 2 else 0)
         return fold_error(*given, **named)
 
-    registry.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
+    lstm.Lstm.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         sys.stdout = sys.stderr = log
         status = cli.main(["search-worker", *arguments(folder)])
@@ -282,17 +276,10 @@ def test_workers_killed_over_and_over_lose_no_trial(folder, url):
 
 def run(url, trials=4, name="tiny-paper-1"):
     data = np.zeros((12, 3)), np.zeros((12, 3)), np.full(6, 2)
-    return shared_search.run(
-        *data,
-        url=url,
-        name=name,
-        seed=7,
-        trials=trials,
-        parts=search.folds(6, 2, seed=7),
-        frames_per_step=1,
-        epochs=1,
-        ranges=RANGES,
+    task = search.Task(
+        data, search.folds(6, 2, seed=7), seed=7, trials=trials, frames_per_step=1, epochs=1, ranges=RANGES
     )
+    return shared_search.run(task, url=url, name=name)
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")  # warnings are caught a thread at a time
@@ -389,7 +376,7 @@ def test_what_was_drawn_last_is_tried_again_where_two_asked_for_it(quick, url):
     study.tell(0, state=TrialState.FAIL)
     for _ in range(2):
         study.enqueue_trial(study.trials[0].params, user_attrs={"again": 0})
-    search.suggest(study.ask(), RANGES)
+    search.Task((), [], seed=7, trials=4, frames_per_step=1, epochs=1, ranges=RANGES).draw(study.ask())
     study.tell(1, state=TrialState.FAIL)
     found, trials = run(url), look(url)
     check_whole(trials, 4, 2)
@@ -415,7 +402,7 @@ def test_a_worker_taken_for_dead_drops_its_trial_and_goes_on(quick, url, monkeyp
 
 
 def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsys):
-    training = registry.read_training(folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml"))
+    training = samples.read_training(folder / "reports/tiny/results", recipes.load(ROOT / "params/recipes/paper.yaml"))
     settings = {
         "folder": folder / "reports/tiny/results/02_search",
         "seed": 1,
@@ -427,16 +414,16 @@ def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsy
         "ranges": RANGES,
     }
     asked = recipes.load(ROOT / "params/recipes/paper.yaml")
-    first, _ = registry.search(training, asked, **settings)
+    first, _ = lstm.Lstm.search(training, asked, **settings)
     training.forces[0] += 0.001
-    second, _ = registry.search(training, asked, **settings)
+    second, _ = lstm.Lstm.search(training, asked, **settings)
     shown = capsys.readouterr().out
     assert first["shared_search"][0] != second["shared_search"][0]
     assert (
         f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown
         and shown.count("not reproducible") == 2
     )
-    assert "shared_search" not in registry.search(training, asked, **settings | {"storage": None})[0]
+    assert "shared_search" not in lstm.Lstm.search(training, asked, **settings | {"storage": None})[0]
 
 
 def refused(folder, monkeypatch, capsys, storage, recipe="paper"):
@@ -476,7 +463,7 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_message(folder, monkey
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(folder, monkeypatch, capsys):
-    monkeypatch.setattr(database, "CONNECT_S", 2)
+    monkeypatch.setattr(shared_search, "CONNECT_S", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         message = refused(
             folder, monkeypatch, capsys, f"postgresql+psycopg://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/grf"

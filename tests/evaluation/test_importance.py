@@ -6,7 +6,8 @@ import pytest
 from helpers import ROOT
 from matplotlib.figure import Figure
 
-from grfkit.estimators import kernel_ridge, samples
+from grfkit.estimators import samples
+from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.evaluation import importance
 from grfkit.points import COMPONENTS, DIRECTIONS, INPUTS, POINTS
 from grfkit.reports import run
@@ -56,14 +57,12 @@ def literal(small, replace):
         others = np.flatnonzero(runners != runners[stance])
         known = {kind: tuple(part[others] for part in parts) for kind, parts in inputs.items()}
         chosen = np.zeros((1, 3), int)
-        duals = kernel_ridge.fit(kernel_ridge.Alike(known, shape="gaussian"), targets[others], [CANDIDATE], chosen)
+        fitted = KernelRidge.fit_curves(known, targets[others], [CANDIDATE], chosen, shape="gaussian")
         mine = {kind: tuple(part[[stance]].copy() for part in parts) for kind, parts in inputs.items()}
         for kind, parts in mine.items():
             for place, part in enumerate(parts):
                 replace(part[0], kind, place, stance, [other for other in others if other in ours])
-        (curve,) = kernel_ridge.predict(
-            kernel_ridge.Alike(mine, kernel_ridge.laid_out(known), shape="gaussian"), duals, [CANDIDATE], chosen
-        )
+        (curve,) = fitted.estimate(mine)
         errors.append(np.sqrt(((curve - targets[stance]) ** 2).mean(axis=0)))
     return np.array(errors)
 

@@ -36,14 +36,19 @@ def train(trials, folder):
     """Train a FieldModel on virtual recordings, its bands on runners who are left out."""
     have = cut_virtual(trials, folder)
     contacts, detector = field_accuracy.detect(
-        have.motions, have.found, have.known, kernel_ridge.middle(have.recipe.kernel, samples.KINDS), every=1, seed=1
+        have.motions,
+        have.found,
+        have.known,
+        kernel_ridge.middle_candidate(have.recipe.kernel, samples.KINDS),
+        every=1,
+        seed=1,
     )
     kinds = [*samples.KINDS, "times"]
-    curves = kernel_ridge.Regression(
+    curves = kernel_ridge.KernelRidge.fit_groups(
         samples.curve_inputs(have.taken, kinds),
         samples.curve_targets(have.taken),
         have.taken.stances["runner"].to_numpy(),
-        kernel_ridge.middle(have.recipe.kernel, kinds),
+        kernel_ridge.middle_candidate(have.recipe.kernel, kinds),
         shape="gaussian",
     )
     settings = {

@@ -10,7 +10,7 @@ import pytest
 from helpers import CARD, cut_virtual, record_virtual, virtual_run
 from matplotlib.figure import Figure
 
-from grfkit.estimators import model_check, samples
+from grfkit.estimators import model_folder, samples
 from grfkit.evaluation import left_out_runners, stream_accuracy
 from grfkit.evaluation.field import field_accuracy
 from grfkit.field import stream, stream_model
@@ -245,11 +245,11 @@ def test_load_refuses_another_kind_of_model(model, tmp_path):
     described = tmp_path / "model" / "model.json"
     content = json.loads(described.read_text(encoding="utf-8"))
     del content["description"]["stream"]["window_s"]
-    described.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
+    described.write_text(json.dumps(content | {"checksum": model_folder.seal(content)}), encoding="utf-8")
     with pytest.raises(ValueError, match="does not fit.*window_s"):
         stream.load(tmp_path / "model")
     content["description"] = {"parts": {}}
-    described.write_text(json.dumps(content | {"checksum": model_check.seal(content)}), encoding="utf-8")
+    described.write_text(json.dumps(content | {"checksum": model_folder.seal(content)}), encoding="utf-8")
     with pytest.raises(ValueError, match=f"12_stream saved; found another: {CARD['title']}"):
         stream.load(tmp_path / "model")
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from grfkit import transform
 from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.evaluation.cost.cost import measure
 from grfkit.points import DIRECTIONS
 
@@ -132,35 +133,35 @@ def held_out(training, validation, *, seeds, **settings):
 
 def stopped_early(training, validation, recipe, *, seeds, patience, **settings):
     """Fit to training Samples without and with `patience`, a tenth of the runners watched, and judge on `validation`; a table as of held_out."""
-    aside = np.isin(training.stances["runner"], registry.watched_runners(training, seed=seeds[0]))
-    rest, watched = (
-        registry.of_network(samples.take(training, np.flatnonzero(part)), recipe) for part in (~aside, aside)
-    )
-    whole = held_out(registry.of_network(training, recipe), validation, seeds=seeds, **settings)
+    from grfkit.estimators import lstm
+
+    aside = np.isin(training.runners, lstm.watched_runners(training, seed=seeds[0]))
+    rest, watched = (lstm.arrays(samples.take(training, np.flatnonzero(part)), recipe) for part in (~aside, aside))
+    whole = held_out(lstm.arrays(training, recipe), validation, seeds=seeds, **settings)
     stopped = held_out(rest, validation, seeds=seeds, watched=watched, patience=patience, **settings)
     return pd.concat([whole.assign(patience=None), stopped.assign(patience=patience)], ignore_index=True)
 
 
 def of_kernel(taken, recipe):
-    """Give what kernel.left_out takes of Samples: how alike stances are, their targets, their runners."""
-    alike = kernel_ridge.Alike(samples.curve_inputs(taken, recipe.inputs), shape=recipe.kernel.shape)
-    return alike, samples.curve_targets(taken), taken.stances["runner"].to_numpy()
+    """Give what kernel_ridge.leave_groups_out takes of Samples: their kernel matrix, their targets, their runners."""
+    return KernelMatrix.of_samples(taken, recipe), samples.curve_targets(taken), taken.stances["runner"].to_numpy()
 
 
-def refitted(alike, targets, runners, candidate):
+def refitted(matrix, targets, runners, candidate):
     """Estimate each runner from a kernel ridge regression fitted to the others, the literal way."""
-    matrix, estimated = alike.kernel(candidate), np.empty_like(targets)
+    kernel, estimated = matrix.weighed(candidate), np.empty_like(targets)
     for runner in np.unique(runners):
         mine, others = np.flatnonzero(runners == runner), np.flatnonzero(runners != runner)
-        estimated[mine] = kernel_ridge.from_some(matrix, targets, candidate, others, mine)
+        estimated[mine] = kernel_ridge.estimate_from_some(kernel, targets, candidate, others, mine)
     return estimated
 
 
 def one_by_one(taken, recipe, *, seed, network):
     """Estimate each runner from a network fitted to the others, one fit after the other."""
     from grfkit import model
+    from grfkit.estimators import lstm
 
-    model.hold(*registry.of_network(taken, recipe))
+    model.hold(*lstm.arrays(taken, recipe))
     runners = taken.stances["runner"].to_numpy()
     return [
         model.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
@@ -170,9 +171,12 @@ def one_by_one(taken, recipe, *, seed, network):
 
 def fitted(taken, recipes, *, seed, network):
     """Fit the network of `paper` for one epoch and `physics` with the middle candidate; returns {name: fitted}."""
-    candidate = kernel_ridge.middle(recipes["physics"].kernel, recipes["physics"].inputs)
+    candidate = kernel_ridge.middle_candidate(recipes["physics"].kernel, recipes["physics"].inputs)
     best = {"paper": network, "physics": {"candidates": [candidate], "chosen": {name: [0] for name in DIRECTIONS}}}
-    return {name: registry.fit(taken, recipes[name], best[name], seed=seed, epochs=1) for name in best}
+    return {
+        name: registry.class_of(recipes[name]).fit(taken, recipes[name], best[name], seed=seed, epochs=1)
+        for name in best
+    }
 
 
 def field_model(stances, frames, folder, section, recipe, *, seed):
@@ -188,7 +192,7 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
         motions, ground_truth.match(found, stances)[0], samples.prepare(frames, stances, recipe)
     )
     contacts, detector = field_accuracy.detect(
-        motions, found, known, kernel_ridge.middle(recipe.kernel, samples.KINDS), every=3, seed=seed
+        motions, found, known, kernel_ridge.middle_candidate(recipe.kernel, samples.KINDS), every=3, seed=seed
     )
     curves = field_training.regression(
         taken, field_training.targets(taken, known, recorded, motions, section), known, motions, recipe
@@ -268,7 +272,7 @@ def one_factorisation(points, forces, lengths):
     rows = np.split(np.arange(len(points)), transform.starts(lengths)[1:])
     motion = np.stack([transform.time_normalise(points[own], 51) for own in rows]).astype(np.float32)
     targets = np.stack([transform.time_normalise(forces[own], 101) for own in rows])
-    alike = kernel_ridge.Alike({"positions": (motion, motion[:, :0])}, shape="gaussian")
-    kernel_ridge.left_out(
-        alike, targets, np.arange(len(lengths)) % 20, {"positions_m": 0.1, "noise": 0.01, "edges": 0.0}
+    matrix = KernelMatrix({"positions": (motion, motion[:, :0])}, shape="gaussian")
+    kernel_ridge.leave_groups_out(
+        matrix, targets, np.arange(len(lengths)) % 20, {"positions_m": 0.1, "noise": 0.01, "edges": 0.0}
     )

@@ -57,11 +57,11 @@ def contacts_by_others(detector, motions, found, steps, known):
 
 def left_out(regression, inputs, runners):
     """Estimate curves (S, Q, C) of steps with these inputs, each runner's (S,) by all others; and the distance (S,) to the nearest of them."""
-    curves, nearest = np.empty((len(runners), *regression.curve)), np.empty(len(runners))
+    curves, nearest = np.empty((len(runners), *regression.curve_shape)), np.empty(len(runners))
     for runner in np.unique(runners):
         mine = runners == runner
         kernel = regression.kernel({kind: tuple(part[mine] for part in pair) for kind, pair in inputs.items()})
-        curves[mine], nearest[mine] = regression.weigh(kernel, runner), regression.nearest(kernel, runner)
+        curves[mine], nearest[mine] = regression.estimate_from(kernel, runner), regression.nearest(kernel, runner)
     return curves, nearest
 
 

@@ -37,7 +37,7 @@ def targets(taken, steps, recorded, motions, section):
 
 
 def regression(taken, curves, steps, motions, recipe):
-    """Train a kernel.Regression over measured contacts by the middle candidate of a recipes.Recipe, so that nothing is chosen.
+    """Train a KernelRidge over measured contacts by the middle candidate of a recipes.Recipe, so that nothing is chosen.
 
     Raises ValueError for a recipe that is not a Gaussian kernel on all inputs, that does not mirror, or does not balance: a model for
     the field is that.
@@ -50,11 +50,11 @@ def regression(taken, curves, steps, motions, recipe):
             f"{recipe.name} has {', '.join(other) or f'shape: {recipe.kernel.shape}'}. Change `examined` in the study file."
         )
     inputs = field_contacts.inputs(motions, steps, steps["flight_s"].to_numpy(), padding_s=recipe.padding_s)
-    return kernel_ridge.Regression(
+    return kernel_ridge.KernelRidge.fit_groups(
         inputs,
         curves,
         steps["runner"].to_numpy(),
-        kernel_ridge.middle(recipe.kernel, recipe.inputs),
+        kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs),
         shape=recipe.kernel.shape,
     )
 
@@ -178,7 +178,7 @@ def save(folder, model, inputs, *, card):
     """
     from grfkit.estimators import onnx_export
 
-    graph = onnx_export.regression(model.curves)
+    graph = onnx_export.kernel_ridge(model.curves)
     graph.doc_string += _laid_out(model.settings)
     difference = onnx_export.verify(graph, onnx_export.curve_feed(inputs), model.curves.estimate(inputs))
     arrays, description = model_folder.join(field_model.parts(model))

@@ -6,7 +6,7 @@ import pytest
 from helpers import ROOT
 
 from grfkit import cli, transform
-from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators import kernel_ridge, lstm, samples
 from grfkit.evaluation.cost import cost, cost_cases
 from grfkit.study import recipes
 
@@ -118,16 +118,16 @@ def test_the_floor_multiplies_the_same_batches(taken):
 
 def test_what_is_compared_gives_the_same(taken, tidy):
     asked = recipes.load_all(ROOT / "params" / "recipes", ["paper", "physics"])
-    alike, targets, runners = cost_cases.of_kernel(taken, asked["physics"])
-    candidate = kernel_ridge.middle(asked["physics"].kernel, asked["physics"].inputs)
+    matrix, targets, runners = cost_cases.of_kernel(taken, asked["physics"])
+    candidate = kernel_ridge.middle_candidate(asked["physics"].kernel, asked["physics"].inputs)
     np.testing.assert_allclose(
-        cost_cases.refitted(alike, targets, runners, candidate),
-        kernel_ridge.left_out(alike, targets, runners, candidate),
+        cost_cases.refitted(matrix, targets, runners, candidate),
+        kernel_ridge.leave_groups_out(matrix, targets, runners, candidate),
         atol=1e-4,
     )
     stances, frames = tidy(12, runners=3)
     paper = samples.prepare(frames, stances, asked["paper"])
-    estimated = registry.left_out(paper, asked["paper"], seed=1, network=NETWORK, progress=False)
+    estimated = lstm.Lstm.leave_runners_out(paper, asked["paper"], seed=1, network=NETWORK, progress=False)
     for runner, alone in zip(
         np.unique(runners), cost_cases.one_by_one(paper, asked["paper"], seed=1, network=NETWORK), strict=True
     ):

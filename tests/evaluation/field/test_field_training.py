@@ -237,7 +237,7 @@ def test_some_inputs_are_those_of_contacts_from_the_first_to_the_last(lab, monke
 
 
 def test_a_model_chooses_nothing(lab):
-    assert lab.curves.candidate == kernel_ridge.middle(lab.recipe.kernel, lab.recipe.inputs)
+    assert lab.curves.candidates == [kernel_ridge.middle_candidate(lab.recipe.kernel, lab.recipe.inputs)]
 
 
 def test_by_feature_judges_each_feature(model):
@@ -328,7 +328,7 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
         fed["times"].append([last - first, flight])
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(onnx_export.regression(lab.curves).SerializeToString())
+    session = onnxruntime.InferenceSession(onnx_export.kernel_ridge(lab.curves).SerializeToString())
     (forces,) = session.run(None, {name: np.array(values, np.float32) for name, values in fed.items()})
     forces[(contacts["side"] == "l").to_numpy()] *= [1, -1, 1, 1, -1]
     impulses = np.trapezoid(forces, axis=1) / 100 * contacts[["contact_s"]].to_numpy()
@@ -341,10 +341,10 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
 
 def test_save_refuses_a_graph_that_gives_other_forces(lab, model, tmp_path, monkeypatch):
     arrays, description = model[0].curves.describe()
-    wrong = onnx_export.regression(
-        kernel_ridge.Regression.restore(arrays | {"dual": 1.01 * arrays["dual"]}, description)
+    wrong = onnx_export.kernel_ridge(
+        kernel_ridge.KernelRidge.restore(arrays | {"dual": 1.01 * arrays["dual"]}, description)
     )
-    monkeypatch.setattr(onnx_export, "regression", lambda curves: wrong)
+    monkeypatch.setattr(onnx_export, "kernel_ridge", lambda curves: wrong)
     with pytest.raises(ValueError, match="differs by"):
         field_training.save(
             tmp_path / "model", model[0], field_training.some_inputs(lab.motions, lab.contacts, lab.settings), card={}

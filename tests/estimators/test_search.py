@@ -1,0 +1,107 @@
+"""The search for hyper-parameters: folds, seeds, what it finds, and a search that is interrupted."""
+
+import subprocess
+import sys
+
+import numpy as np
+import optuna
+import pytest
+
+from grfkit import transform
+from grfkit.estimators import search
+
+RANGES = {"layers": [1, 2], "units": [4, 8], "dropout": [0.0, 0.3], "learning_rate": [1e-3, 1e-2], "batch_size": [2, 4]}
+
+
+@pytest.fixture
+def data(tidy):
+    stances, frames = tidy(8)
+    return transform.arrays(frames, stances)[:3]
+
+
+def test_folds_are_disjoint_and_complete():
+    parts = search.folds(23, 5, seed=1)
+    assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(23))
+    assert all(not set(training) & set(validation) for training, validation in parts)
+
+
+def test_folds_of_groups_keep_each_group_on_one_side():
+    groups = np.repeat([f"v{number}" for number in range(7)], 4)
+    parts = search.folds(28, 3, seed=1, groups=groups)
+    assert sorted(np.concatenate([validation for _, validation in parts])) == list(range(28))
+    assert all(not set(groups[training]) & set(groups[validation]) for training, validation in parts)
+
+
+def task(data, trials=4, seed=7):
+    parts = search.folds(len(data[2]), 2, seed=seed)
+    return search.Task(data, parts, seed=seed, trials=trials, frames_per_step=10, epochs=1, ranges=RANGES)
+
+
+def run(data, folder, trials):
+    return search.run(task(data, trials), storage=search.open_journal(folder, "test"))
+
+
+def test_search_interrupted_and_resumed_equals_an_undisturbed_one(data, tmp_path):
+    """Six trials at once, against three, a trial left running by a kill, and three more."""
+    whole = search.table(run(data, tmp_path / "whole", 6))
+    run(data, tmp_path / "parts", 3)
+    half = optuna.load_study(study_name="search", storage=search.open_journal(tmp_path / "parts", "test"))
+    trial = half.ask()  # a kill leaves a running trial behind
+    task(data).draw(trial)
+    trial.set_user_attr("errors", [0.001])
+    trial.report(0.001, 0)
+    with open(tmp_path / "parts" / "search-test.journal", "ab") as file:
+        file.write(b'{"op_code": 5, "wor')  # and half a line
+    resumed = search.table(run(data, tmp_path / "parts", 6))
+    assert whole.equals(resumed) and len(whole["trial"].unique()) == 6
+    assert search.table(run(data, tmp_path / "whole", 6)).equals(whole)  # nothing left to do
+
+
+def test_a_killed_search_leaves_no_process_and_resumes(data, tmp_path):
+    """Kill the searching process outright: its workers end, and the next run ends as an undisturbed one."""
+    np.savez(tmp_path / "data.npz", *data)
+    script = tmp_path / "searcher.py"
+    script.write_text(
+        "import sys, numpy as np\nfrom grfkit.estimators import search\n"
+        "if __name__ == '__main__':\n"
+        "    search.SMALL = 0\n"
+        "    data = list(np.load(sys.argv[1]).values())\n"
+        "    task = search.Task(data, search.folds(len(data[2]), 2, seed=7), seed=7, trials=4, frames_per_step=10,\n"
+        f"                       epochs=1, ranges={RANGES!r})\n"
+        "    search.run(task, storage=search.open_journal(sys.argv[2], 'test'))\n",
+        encoding="utf-8",
+    )
+    searcher = subprocess.Popen(
+        [sys.executable, script, tmp_path / "data.npz", tmp_path / "killed"], stderr=subprocess.PIPE, text=True
+    )
+    for line in searcher.stderr:  # the bar says when the first fit is done: the workers are up
+        if "1/8" in line:
+            break
+    assert searcher.poll() is None  # it is in the middle
+    searcher.kill()
+    searcher.stderr.read()  # ends when the last worker has closed its end of the pipe
+    searcher.wait()
+    assert search.table(run(data, tmp_path / "killed", 4)).equals(search.table(run(data, tmp_path / "whole", 4)))
+
+
+def test_search_in_processes_equals_search_in_a_thread(data, tmp_path, monkeypatch):
+    alone = search.table(run(data, tmp_path / "thread", 2))
+    monkeypatch.setattr(search, "SMALL", 0)
+    assert search.table(run(data, tmp_path / "processes", 2)).equals(alone)
+
+
+def test_search_best_is_the_least_error_and_stays_in_the_ranges(data, tmp_path):
+    found = run(data, tmp_path, 5)
+    table, best = search.table(found), search.best(found)
+    errors = table[table["state"] == "complete"].groupby("trial")["error"].mean()
+    row = table[table["trial"] == errors.idxmin()].iloc[0]
+    assert {name: row[name] for name in best} == best
+    assert best["units"] in range(4, 9) and 1e-3 <= best["learning_rate"] <= 1e-2 and best["batch_size"] in (2, 4)
+
+
+def test_fingerprint_changes_with_data_and_settings(data):
+    points, forces, lengths = data
+    first = task(data).fingerprint()
+    assert first == task((points.copy(), forces, lengths)).fingerprint()
+    assert first != task((points + 1, forces, lengths)).fingerprint()
+    assert first != task(data, seed=2).fingerprint()
