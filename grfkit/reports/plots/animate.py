@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
-from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, skeleton
+from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, legend, skeleton, zero_line
 from grfkit.points import DIRECTIONS
 from grfkit.reports import images
 
@@ -126,7 +126,7 @@ def _figure(milliseconds, points, forces, arrows):
     side.set(xlim=(low[0], high[0]), ylim=(low[2], high[2]), ylabel="V (m)")
     rear.set(xlim=(high[1], low[1]), ylim=(low[2], high[2]), yticklabels=[])  # the runner's left is on the left
     rear.locator_params(axis="x", nbins=3)
-    side.legend(fontsize="small", frameon=False, loc="upper left")
+    legend(side, loc="upper left")
     return fig, movers
 
 
@@ -199,14 +199,14 @@ def _curve(ax, milliseconds, forces, direction, *, last):
     """Draw one component {name: (T,) BW} over time; return what moves the markers."""
     for name, force in forces.items():
         ax.plot(milliseconds, force, STYLES[name][1], color=STYLES[name][0], linewidth=1.2, label=name)
-    ax.axhline(0, color="grey", linewidth=0.5)
+    zero_line(ax)
     rule, dot = ax.axvline(0, color=ALARM, linewidth=1), ax.plot([], [], "o", color=ALARM)[0]
     ax.set(ylabel=f"{direction} (BW)", xlim=(milliseconds[0], milliseconds[-1]))
     ax.tick_params(labelbottom=last)
     if last:
         ax.set_xlabel("time after touchdown (ms)")
     if last and len(forces) > 1:
-        ax.legend(fontsize="small", frameon=False, loc="lower center")
+        legend(ax, loc="lower center")
 
     def move(moments):
         rule.set_xdata([milliseconds[moments[-1]]] * 2)

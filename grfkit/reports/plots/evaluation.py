@@ -9,12 +9,11 @@ from matplotlib.patches import Rectangle
 
 from grfkit.evaluation import moments
 from grfkit.evaluation.importance import ALL_KINDS, NAMES, WHOLE_STANCE
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, mean_band, note, skeleton, spm
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, legend, mean_band, note, skeleton, spm, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 from grfkit.reports.words import FEATURES, feature_name
 
-SMALL = {"fontsize": "small", "frameon": False}  # legends
-BESIDE = SMALL | {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 APART_M = 0.22  # the legs are drawn this far in front of and behind their place, so that no marker hides another
 LARGEST = 600  # points^2, the area of a panel's largest marker
 NUMBER_SIDES = {  # where a point's number stands, across and up; elsewhere on the right
@@ -48,7 +47,7 @@ def recipe_errors(axes, curves, *, published):
             ax.text(0.02, place, "not estimated", **words)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="RMSE (BW)", xlim=(0, None))
         ax.grid(axis="y", linewidth=0.3)
-    axes[2].legend(**SMALL)
+    legend(axes[2])
     return axes
 
 
@@ -74,7 +73,7 @@ def learning_curve(axes, table):
         sns.scatterplot(**where, color=ESTIMATED, alpha=0.5, label="a draw of runners", legend=False)
         sns.lineplot(**where, errorbar=None, color=MEASURED, linestyle="--", label="mean", legend=False)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="training runners", ylabel="RMSE (BW)", ylim=(0, None))
-    axes[0].legend(**SMALL)
+    legend(axes[0])
     return axes
 
 
@@ -100,7 +99,7 @@ def bland_altman(ax, pairs, means, limits):
     ]
     for column, label, color, style in lines:
         ax.axhline(limits[column], color=color, linestyle=style, linewidth=1.2, label=label)
-    ax.axhline(0, color="grey", linewidth=0.5)
+    zero_line(ax)
     furthest = (pairs["estimated"] - pairs["measured"]).abs().max()
     widest = 1.1 * max(abs(limits["low_outer"]), abs(limits["high_outer"]), furthest)
     name, unit = FEATURES[limits["feature"]].split(" / ")
@@ -141,8 +140,7 @@ def equivalence(ax, table):
     ax.plot([], [], "o-", color=ESTIMATED, label="equivalent")
     ax.plot([], [], "x-", color=ALARM, label="not shown equivalent")
     ax.fill_between([], [], color="0.9", label="within the bound")
-    ax.legend(**BESIDE, title=f"{table['runners'].max()} runners")
-    return ax
+    return legend(ax, **BESIDE, title=f"{table['runners'].max()} runners")
 
 
 def spm_levels(axes, pooled, runners, *, n):
@@ -174,11 +172,11 @@ def difference_bands(axes, bands, *, runners):
         ax.plot(percent, band.mean, color=ESTIMATED, label="mean difference")
         for sign in (1, -1):
             ax.axhline(sign * band.bound, color=ALARM, linestyle="--", label="bound" if sign > 0 else None)
-        ax.axhline(0, color="grey", linewidth=0.5)
+        zero_line(ax)
         widest = 1.15 * max(band.bound, np.max(np.abs(band.mean) + band.half))
         ax.set(xlabel="stance (%)", ylabel="estimated - measured (BW)", xlim=(0, 100), ylim=(-widest, widest))
         ax.set_title(f"{DIRECTION_NAMES[direction]}:\nequivalent over {100 * band.inside.mean():.0f} % of stance")
-    axes[-1].legend(**BESIDE, title=f"{runners} runners")
+    legend(axes[-1], **BESIDE, title=f"{runners} runners")
     return axes
 
 
@@ -252,9 +250,9 @@ def importance_of_windows(axes, measured, table):
         axes[1, i].bar((starts + ends) / 2, rows["rise_bw"], color=ESTIMATED, **bars)
         axes[1, i].set(xlabel="hidden window of stance (%)", ylabel="rise of RMSE (BW)", xlim=(0, 100))
         for ax in axes[:, i]:
-            ax.axhline(0, color="grey", linewidth=0.5)
+            zero_line(ax)
     look = {"loc": "lower center", "title_fontsize": "small", "alignment": "left"}
-    axes[0, 2].legend(**SMALL, **look, title=_counts(table))
+    legend(axes[0, 2], **look, title=_counts(table))
     return axes
 
 
@@ -281,10 +279,9 @@ def moment_curves(axes, measured, estimated, *, runners):
     for number, (ax, name) in enumerate(zip(axes, moments.NAMES, strict=True)):
         mean_band(ax, measured[..., number], label="measured", color=MEASURED)
         mean_band(ax, estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
-        ax.axhline(0, color="grey", linewidth=0.5)
-        ax.set(title=MOMENTS[name], ylabel="internal moment (N m/kg)")
+        zero_line(ax).set(title=MOMENTS[name], ylabel="internal moment (N m/kg)")
     axes[0].set_ylim(top=1.45 * axes[0].get_ylim()[1])  # room for the legend
-    axes[0].legend(**SMALL, loc="upper left")
+    legend(axes[0], loc="upper left")
     note(axes[2], f"n = {len(measured)} stances\n{runners} runners")
     return axes
 
@@ -302,7 +299,7 @@ def moment_peaks(axes, table):
         ax.plot(*both.T, "o", color=ESTIMATED, alpha=0.7, markersize=5, label="a runner's mean")
         ax.set(title=f"{MOMENTS[name]}, peak", aspect="equal", xlim=ends, ylim=ends)
         ax.set(xlabel="measured (N m/kg)", ylabel="estimated (N m/kg)")
-    axes[0].legend(**SMALL, loc="lower right")
+    legend(axes[0], loc="lower right")
     note(axes[2], f"{table['runner'].nunique()} runners", "lower right")
     return axes
 

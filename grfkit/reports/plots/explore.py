@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from grfkit.plot import ESTIMATED, MEASURED, SIDE_VIEW, skeleton
+from grfkit.plot import ESTIMATED, MEASURED, SIDE_VIEW, legend, skeleton, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 
@@ -14,11 +14,10 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
     legs, *rest = axes
     for moment in np.flatnonzero(now.inside)[[0, now.inside.sum() // 2, -1]]:
         skeleton(legs, now.points[moment], SIDE_VIEW, linewidth=1.5, label=moment == np.flatnonzero(now.inside)[0])
-    legs.axhline(0, color="grey", linewidth=0.5)
-    legs.set(xlabel="forward (m)", ylabel="up (m)", aspect="equal")
+    zero_line(legs).set(xlabel="forward (m)", ylabel="up (m)", aspect="equal")
     legs.locator_params(nbins=5)
     legs.set_title("touchdown, mid-stance, toe-off", y=1.0)
-    legs.legend(fontsize="small", frameon=False, loc="upper left")
+    legend(legs, loc="upper left")
     legs.set_ylim(top=1.3)
     for ax, i in zip(rest, (2, 0, 1), strict=True):
         if before is not None:
@@ -33,11 +32,10 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
         ax.plot(
             1000 * now.time_s, scale * now.estimated[:, i], "--", color=ESTIMATED, label="estimated from the cameras"
         )
-        ax.axhline(0, color="grey", linewidth=0.5)
-        ax.set(xlabel="time after touchdown (ms)", ylabel=f"force ({unit})")
+        zero_line(ax).set(xlabel="time after touchdown (ms)", ylabel=f"force ({unit})")
         ax.set_title(DIRECTION_NAMES[DIRECTIONS[i]], y=1.0)  # a place of its own choosing costs a third of the drawing
         ax.locator_params(nbins=5)
-    rest[0].legend(fontsize="small", frameon=False, loc="upper right")
+    legend(rest[0], loc="upper right")
     rest[0].set_ylim(top=1.25 * rest[0].get_ylim()[1])
     return axes
 
@@ -65,5 +63,5 @@ def effects(axes, turned, labels):
                 label=f"{word}{value:g}",
             )
         ax.set(title=labels[name], xlabel="time after touchdown (ms)", ylabel="vertical force (N)")
-        ax.legend(fontsize="small", frameon=False)
+        legend(ax)
     return axes

@@ -8,10 +8,9 @@ import numpy as np
 
 from grfkit.evaluation.field.degrade import WAYS
 from grfkit.field.events import EVENT_NAMES
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, mean_band, note
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, legend, mean_band, note, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
-SMALL = {"fontsize": "small", "frameon": False}  # legends
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
 STREAMED = [(":", ALARM), ("--", ESTIMATED)]
 FEET = ["left foot", "right foot"]
@@ -44,11 +43,10 @@ def timing(axes, errors, *, runners):
             values = [table.loc[table["speed"] == speed, event].dropna() for speed in speeds]
             # not seaborn's boxes: its 0.13 calls Matplotlib 3.11 in a way that warns on the page
             ax.boxplot(values, positions=np.arange(len(speeds)) + shift, boxprops=look, label=detector, **box)
-        ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
-        ax.set(title=name, ylabel="detected - measured (ms)")
+        zero_line(ax).set(title=name, ylabel="detected - measured (ms)")
         ax.set_xticks(np.arange(len(speeds)), speeds)
     axes[0].set_ylim(top=axes[0].get_ylim()[1] + 0.4 * np.ptp(axes[0].get_ylim()))  # room for the legend
-    axes[0].legend(**SMALL, loc="upper left")
+    legend(axes[0], loc="upper left")
     note(axes[1], f"n = {len(next(iter(errors.values())))} steps\n{runners} runners", "upper left")
     return axes
 
@@ -62,9 +60,8 @@ def stance_band(axes, measured, estimated, half, *, level):
         ax.fill_between(percent, middle - width, middle + width, **look)
         ax.plot(percent, measured[:, number], color=MEASURED, label="measured")
         ax.plot(percent, middle, "--", color=ESTIMATED, label="estimated")
-        ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="stance (%)", ylabel="force (BW)", xlim=(0, 100))
-    axes[0].legend(**SMALL)
+        zero_line(ax).set(title=DIRECTION_NAMES[direction], xlabel="stance (%)", ylabel="force (BW)", xlim=(0, 100))
+    legend(axes[0])
     return axes
 
 
@@ -79,7 +76,7 @@ def coverage(axes, table, *, level):
         ax.plot(np.arange(len(values)), values, "o", color=ESTIMATED, label="a runner")
         ax.set(xlabel="runners, in order", ylabel="samples in the band (%)", xticks=[])
         ax.set_ylim(min(50, values.min() - 5), 101)
-    axes[0].legend(**SMALL, loc="lower right")
+    legend(axes[0], loc="lower right")
     note(axes[2], f"{len(table)} runners", "lower right")
     return axes
 
@@ -93,9 +90,8 @@ def cop(axes, measured, estimated, *, runners):
     for number, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         mean_band(ax, 1000 * measured[..., number], label="measured", color=MEASURED)
         mean_band(ax, 1000 * estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
-        ax.axhline(0, color="grey", linewidth=0.5)
-        ax.set(title=title, ylabel="centre of pressure (mm)")
-    axes[0].legend(**SMALL, loc="lower right")
+        zero_line(ax).set(title=title, ylabel="centre of pressure (mm)")
+    legend(axes[0], loc="lower right")
     note(axes[1], f"n = {len(measured)} stances\n{runners} runners")
     return axes
 
@@ -125,7 +121,7 @@ def degraded(axes, table):
         ax.set_ylabel(unit)
     axes[2, 0].set_ylim(top=105)
     for ax in axes[:2, 1]:
-        ax.legend(**SMALL, loc="upper left")
+        legend(ax, loc="upper left")
     note(axes[2, 1], f"n = {plain['steps']} steps", "lower left")
     return axes
 
@@ -149,7 +145,7 @@ def cutoffs(axes, tables):
     for ax, label in zip(axes, panels.values(), strict=True):
         ax.set(xlabel=WAYS["noise"].called, ylabel=label)
         ax.set_ylim(bottom=0)
-    axes[0].legend(**SMALL)
+    legend(axes[0])
     note(axes[1], f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps", "upper left")
     return axes
 
@@ -167,15 +163,16 @@ def streamed(axes, times, measured, by_name, *, about):
         for foot in range(2):
             for name, force, look in curves:
                 ax.plot(seconds, force[:, foot, number], label=None if foot else name, **look)
-        ax.axhline(0, color="grey", linewidth=0.5, zorder=0)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1]))
+        zero_line(ax).set(
+            title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1])
+        )
     axes[0].set_ylim(bottom=1.6 * axes[0].get_ylim()[0])  # room for the legend
     axes[1].set_ylim(top=1.3 * axes[1].get_ylim()[1])  # room for whose it is
     top = axes[2].get_ylim()[1]
     axes[2].set_ylim(top=1.25 * top)  # room for the names of the feet
     for name, peak in zip(FEET, np.nanargmax(measured[..., 2], axis=0), strict=True):
         axes[2].text(seconds[peak], 1.03 * top, name, ha="center", fontsize="small")
-    axes[0].legend(**SMALL, loc="lower right", ncols=3, columnspacing=1.0, handlelength=1.6)
+    legend(axes[0], loc="lower right", ncols=3, columnspacing=1.0, handlelength=1.6)
     note(axes[1], f"{about}, left out", "upper left")
     return axes
 
@@ -192,7 +189,7 @@ def errors_by_lag(axes, table, others, *, stances, runners):
             ax.axhline(other[direction], color=MEASURED, linestyle=style, label=name)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="lag (ms)", ylabel="nRMSE (%)")
         ax.set_ylim(0, 1.1 * max([*values, *(other[direction] for other in others.values())]))
-    axes[0].legend(**SMALL)
+    legend(axes[0])
     note(axes[2], f"n = {stances} stances\n{runners} runners", "lower right")
     return axes
 
@@ -208,13 +205,11 @@ def mean_curves(ax, sides, *, weight_n):
         band = {"facecolor": leg["color"], "edgecolor": leg["color"], "hatch": leg["hatch"]}
         ax.fill_between(percent, low, high, alpha=0.2, linewidth=0, **band)
         ax.plot(percent, mean, leg["linestyle"], color=leg["color"], label=f"{leg['name']}, n = {count}")
-    ax.axhline(0, color="grey", linewidth=0.5)
-    ax.set(xlabel="contact (%)", ylabel="force (BW)", xlim=(0, 100))
+    zero_line(ax).set(xlabel="contact (%)", ylabel="force (BW)", xlim=(0, 100))
     if weight_n:
         newtons = (lambda force: force * weight_n), (lambda force: force / weight_n)
         ax.secondary_yaxis("right", functions=newtons).set_ylabel("force (N)")
-    ax.legend(**SMALL)
-    return ax
+    return legend(ax)
 
 
 def step_by_step(ax, seconds, values, left, line, *, label):
@@ -229,5 +224,4 @@ def step_by_step(ax, seconds, values, left, line, *, label):
         ax.plot(seconds[[0, -1]], line, "-", color=MEASURED, linewidth=1.2, label="straight line")
     ax.set(xlabel="time (s)", ylabel=label)
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 1.16), "ncols": 3}
-    ax.legend(**SMALL, **place, columnspacing=1, handletextpad=0.3)
-    return ax
+    return legend(ax, **place, columnspacing=1, handletextpad=0.3)
