@@ -1,7 +1,8 @@
-"""An animation of one stance for a report and for JupyterLab: frames from Matplotlib, a player of a few lines, no network.
+"""An animation of one stance for a report and for JupyterLab.
 
-Matplotlib's own player loads its icons from the network, has no alternative text and is empty on paper (our choice: one
-button, one slider, and without script the middle of the stance).
+In: arrays of a stance. Out: HTML with all frames inside, a player of a few lines, and no network. Matplotlib's own
+player loads its icons from the network, has no alternative text and is empty on paper. Ours has one button, one slider
+and, without script, the middle of the stance.
 """
 
 import hashlib
@@ -27,20 +28,19 @@ MARGIN_M = np.array([0.1, 0.2, 0.1])
 COLOURS = 32  # in a frame: a third of the bytes of all
 FRAME_MS = 100  # each frame is shown for so long: some ten times slower than life
 ALT = (
-    "Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with the force "
-    "arrow {where}, beside the force over time with the moment marked."
+    "Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with "
+    "the force arrow {where}, beside the force over time with the moment marked."
 )
-WHERE = {
-    1: "at the centre of pressure",
-    2: "under the foot, measured black, estimated blue and dashed",
-}  # by the number of arrows
+AT_COP = "at the centre of pressure"
+TWO_ARROWS = "under the foot, measured black, estimated blue and dashed"
 STYLES = {"measured": (MEASURED, "-", "-|>"), "estimated": (ESTIMATED, "--", "->")}  # colour, line, head of the arrow
 # JupyterLab takes the arrow keys for its cells, unless what has the focus says data-lm-suppress-shortcuts
 PLAYER = """<figure id="{name}" class="grf-player" style="margin: 1rem 0">
 <img src="{still}" alt="{alt}" width="{width}" height="{height}" style="max-width: 100%; height: auto">
 <div style="display: flex; gap: .8em; align-items: center; max-width: {width}px">
 <button type="button" style="font: inherit; padding: .2em .8em; min-width: 6.5em">Play</button>
-<input type="range" min="0" max="{last}" value="{middle}" style="flex: 1; min-width: 4em" aria-label="moment of the stance" data-lm-suppress-shortcuts>
+<input type="range" min="0" max="{last}" value="{middle}" style="flex: 1; min-width: 4em"
+ aria-label="moment of the stance" data-lm-suppress-shortcuts>
 <output aria-live="off" style="min-width: 4.5em; text-align: right">{label}</output>
 </div>
 <figcaption>{slower:.0f} times slower than life</figcaption>
@@ -51,7 +51,8 @@ const [image, button, slider, output] = ["img", "button", "input", "output"].map
 let timer = null
 const show = i => {{ slider.value = i; image.src = frames[i].src; output.value = labels[i] }}
 const pause = () => {{ timer = clearInterval(timer); button.textContent = "Play" }}
-const next = () => figure.isConnected ? show((+slider.value + 1) % frames.length) : pause()  // JupyterLab may have put another in its place
+// JupyterLab may have put another in its place
+const next = () => figure.isConnected ? show((+slider.value + 1) % frames.length) : pause()
 const play = () => {{ timer = setInterval(next, {frame_ms}); button.textContent = "Pause" }}
 button.onclick = () => timer ? pause() : play()
 slider.oninput = () => {{ pause(); show(slider.value) }}
@@ -63,15 +64,15 @@ if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play()
 def stance(time_s, points, force, cop, *, estimated=None, count=32):
     """Animate one stance: stick figure and force arrow from two sides, beside the force over time.
 
-    `time_s` (T,) s from touchdown, `points` (T, 11, 3) m, `force` (T, 3) BW, centre of pressure `cop` (T, 3) m. The arrows
-    of the moments before stay as a grey fan. An `estimated` force (T, 3) BW is a second arrow from the same place and a second
-    curve, blue and dashed; NaN where a direction is not estimated. Returns HTML with `count` equally spaced moments, a button and a slider.
+    `time_s` (T,) s from touchdown, `points` (T, 11, 3) m, `force` (T, 3) BW, centre of pressure `cop` (T, 3) m. The
+    arrows of the moments before stay as a grey fan. An `estimated` force (T, 3) BW is a second arrow from the same
+    place and a second curve, blue and dashed; it is NaN where a direction is not estimated. Returns HTML with `count`
+    equally spaced moments, a button and a slider.
     """
     moments = np.linspace(0, len(time_s) - 1, count).round().astype(int)
     forces = {"measured": force} | ({} if estimated is None else {"estimated": estimated})
-    fig, movers = _figure(
-        1000 * time_s, points, forces, {name: arrows_of(cop, values) for name, values in forces.items()}
-    )
+    arrows = {name: arrows_of(cop, values) for name, values in forces.items()}
+    fig, movers = _figure(1000 * time_s, points, forces, arrows)
     frames, (width, height) = list(_frames(fig, movers, moments)), fig.canvas.get_width_height()
     labels, middle, lasts_ms = [f"{1000 * time_s[i]:.0f} ms" for i in moments], count // 2, 1000 * np.ptp(time_s)
     digest = hashlib.sha256("".join(frames).encode()).hexdigest()  # a name of its own on the page
@@ -86,7 +87,7 @@ def stance(time_s, points, force, cop, *, estimated=None, count=32):
             frames=json.dumps(frames),
             frame_ms=FRAME_MS,
             slower=FRAME_MS * count / lasts_ms,
-            alt=escape(ALT.format(ms=lasts_ms, where=WHERE[len(forces)])),
+            alt=escape(ALT.format(ms=lasts_ms, where=AT_COP if estimated is None else TWO_ARROWS)),
             width=width,
             height=height,
         )
@@ -99,11 +100,13 @@ def arrows_of(cop, force):
 
 
 def _figure(milliseconds, points, forces, arrows):
-    """Draw all that stands still; return the figure and, for each axes, what moves the rest to the last of some moments.
+    """Draw all that stands still; return the figure and, for each axes, a function that moves the rest.
 
-    `forces` {name: (T, 3) BW} and `arrows` {name: (T, 2, 3) m}: measured and, where there is one, estimated.
+    `forces` {name: (T, 3) BW} and `arrows` {name: (T, 2, 3) m} are measured and, where there is one, estimated. A
+    function takes the moments up to the one that is shown and returns the artists that it moved.
     """
-    seen = np.concatenate([points.reshape(-1, 3), *(one[_loaded(one)].reshape(-1, 3) for one in arrows.values())])
+    tips = [each[_loaded(each)].reshape(-1, 3) for each in arrows.values()]
+    seen = np.concatenate([points.reshape(-1, 3), *tips])
     low, high = seen.min(axis=0) - MARGIN_M, seen.max(axis=0) + MARGIN_M
     fig = Figure(figsize=(11, 4.2), dpi=100, layout="constrained")
     FigureCanvasAgg(fig)
@@ -113,16 +116,9 @@ def _figure(milliseconds, points, forces, arrows):
         _view(side, points, arrows, SIDE_VIEW, "from the runner's right"),
         _view(rear, points, arrows, REAR_VIEW, "from behind"),
     ]
-    movers += [
-        _curve(
-            fig.add_subplot(grid[i, 2]),
-            milliseconds,
-            {name: force[:, i] for name, force in forces.items()},
-            DIRECTIONS[i],
-            last=i == 2,
-        )
-        for i in range(3)
-    ]
+    for i in range(3):
+        curves = {name: force[:, i] for name, force in forces.items()}
+        movers.append(_curve(fig.add_subplot(grid[i, 2]), milliseconds, curves, DIRECTIONS[i], last=i == 2))
     side.set(xlim=(low[0], high[0]), ylim=(low[2], high[2]), ylabel="V (m)")
     rear.set(xlim=(high[1], low[1]), ylim=(low[2], high[2]), yticklabels=[])  # the runner's left is on the left
     rear.locator_params(axis="x", nbins=3)
@@ -131,7 +127,7 @@ def _figure(milliseconds, points, forces, arrows):
 
 
 def _loaded(arrows):
-    """Tell at which moments (T,) the arrow (T, 2, 3) m, from the centre of pressure to the tip, is long enough to be drawn."""
+    """Find the moments (T,) bool at which the arrow (T, 2, 3) m is long enough to be drawn."""
     return np.linalg.norm(arrows[:, 1] - arrows[:, 0], axis=1) > SMALLEST_BW * METRES_PER_BW  # False where it is NaN
 
 
@@ -153,7 +149,7 @@ def _frames(fig, movers, moments):
 
 
 def _view(ax, points, arrows, view, title):
-    """Draw the ground and the scale of one view; return what moves its legs, its arrows and the fan of earlier measured ones."""
+    """Draw the ground and the scale of one view; return what moves its legs, its arrows and the fan of earlier ones."""
     measured, places = arrows["measured"], points[:, :, view]
     shown = _loaded(measured)
     legs = skeleton(ax, points[0], view, linewidth=2.5, label=True).lines[-2:]
@@ -179,11 +175,8 @@ def _arrow(ax, arrows, view, name):
     """Draw one arrow (T, 2, 3) m, hidden where it is too short; return what moves it to a moment."""
     shown, size = _loaded(arrows), np.linalg.norm(np.diff(arrows, axis=1), axis=2)[:, 0] / METRES_PER_BW
     color, style, head = STYLES[name]
-    arrow = ax.add_patch(
-        FancyArrowPatch(
-            (0, 0), (0, 0), arrowstyle=head, color=color, linestyle=style, linewidth=2, shrinkA=0, shrinkB=0, zorder=3
-        )
-    )
+    look = {"arrowstyle": head, "color": color, "linestyle": style, "linewidth": 2, "zorder": 3}
+    arrow = ax.add_patch(FancyArrowPatch((0, 0), (0, 0), shrinkA=0, shrinkB=0, **look))
 
     def move(moment):
         arrow.set_visible(shown[moment])
@@ -196,7 +189,7 @@ def _arrow(ax, arrows, view, name):
 
 
 def _curve(ax, milliseconds, forces, direction, *, last):
-    """Draw one component {name: (T,) BW} over time; return what moves the markers."""
+    """Draw one component {name: (T,) BW} over time; return what moves the mark of the moment."""
     for name, force in forces.items():
         ax.plot(milliseconds, force, STYLES[name][1], color=STYLES[name][0], linewidth=1.2, label=name)
     zero_line(ax)
