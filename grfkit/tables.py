@@ -38,14 +38,14 @@ def rmse_by_runner(scores, stances):
     )
 
 
-def table2(read, published):
+def table2(by_stance, published):
     """Compare each feature, estimated against measured, by a paired t-test (paper Table 2).
 
-    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out. The test is two-tailed: our
-    reading, because the paper does not say.
+    `by_stance` as features.by_stance returns. Stances without an estimate (NaN) are left out. The test is two-tailed:
+    our reading, because the paper does not say.
     """
     rows = []
-    for (estimator, feature), pairs in read.groupby(["estimator", "feature"], sort=False):
+    for (estimator, feature), pairs in by_stance.groupby(["estimator", "feature"], sort=False):
         pairs = pairs.dropna(subset="estimated")
         estimated, measured = pairs["estimated"], pairs["measured"]
         rows.append(
@@ -63,13 +63,13 @@ def table2(read, published):
     return beside_published(pd.DataFrame(rows), "feature", published)
 
 
-def table3(read, published):
+def table3(by_stance, published):
     """Summarise each feature's absolute error, and its error relative to the measured value in % (paper Table 3).
 
-    `read` as features.by_stance returns. Stances without an estimate (NaN) are left out.
+    `by_stance` as features.by_stance returns. Stances without an estimate (NaN) are left out.
     """
-    error = (read["estimated"] - read["measured"]).abs()
-    errors = read.assign(abs_error=error, rel_error_pct=100 * error / read["measured"].abs())
+    error = (by_stance["estimated"] - by_stance["measured"]).abs()
+    errors = by_stance.assign(abs_error=error, rel_error_pct=100 * error / by_stance["measured"].abs())
     groups = errors.groupby(["estimator", "feature"], sort=False)
     table = _mean_and_sd(groups, ["abs_error", "rel_error_pct"]).assign(n=groups["abs_error"].count())
     return beside_published(table.reset_index(), "feature", published)
@@ -93,8 +93,8 @@ def vlr_by_definition(predictions):
     rows = []
     for estimator, frames in predictions.groupby("estimator", sort=False):
         for definition in features.LOADING_RATES:
-            read = features.by_stance(frames, vlr=definition)
-            pairs = read[read["feature"] == "vlr_bw_s"].dropna(subset="estimated")
+            stance_features = features.by_stance(frames, vlr=definition)
+            pairs = stance_features[stance_features["feature"] == "vlr_bw_s"].dropna(subset="estimated")
             measured, estimated = pairs["measured"], pairs["estimated"]
             rows.append(
                 {
