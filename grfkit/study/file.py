@@ -87,8 +87,8 @@ def published(path):
 def read_yaml(path, kind):
     """Read a YAML file of keys and values. Raises StudyError, about a file of this `kind`, if there is none in it."""
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml") if p.stem != "published")) or "none"
-        raise StudyError(f"A {kind} is a YAML file; {path} does not exist. Those in {path.parent}: {known}.")
+        names = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml") if p.stem != "published")) or "none"
+        raise StudyError(f"A {kind} is a YAML file; {path} does not exist. Those in {path.parent}: {names}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

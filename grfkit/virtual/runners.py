@@ -26,14 +26,14 @@ STYLE = {
     "brake_spike": (0.05, 0.04, 0.005, 0.0, 0.008, 0.006),  # BW for each BW of impact
     "step_width": (0.09, 0.022, 0.004, 0.0, 0.006, 0.0),  # m
     "sway_double": (0.25, 0.35, 0.03, 0.0, 0.04, 0.03),  # share of the medial hump
-    "sway_skew": (0.05, 0.3, 0.02, 0.0, 0.03, 0.02),
+    "sway_skew": (0.05, 0.3, 0.02, 0.0, 0.03, 0.02),  # of the hump, towards its first half
     "sway_spike": (0.04, 0.05, 0.004, 0.0, 0.006, 0.005),  # BW for each BW of impact
     "overstride": (0.285, 0.006, 0.002, 0.0, 0.003, 0.002),  # ankle before centre of mass at touchdown, share of path
     "toe_off": (58.0, 2.5, 0.5, 0.0, 1.0, 0.7),  # degrees, heel up at toe-off
     "heel_off": (0.52, 0.025, 0.004, 0.0, 0.006, 0.004),  # share of contact
     "slide_ahead": (0.15, 0.05, 0.01, 0.0, 0.02, 0.02),  # of the heel at touchdown, over its speed down
     "slide_in": (0.03, 0.05, 0.01, 0.0, 0.02, 0.02),  # inwards
-    "swing_height": (1.0, 0.05, 0.005, -0.003, 0.01, 0.0),
+    "swing_height": (1.0, 0.05, 0.005, -0.003, 0.01, 0.0),  # of the ankle in swing, over that of body.SWING
     "toe_out": (5.0, 3.0, 0.5, 0.0, 0.5, 0.0),  # degrees
     "knee_out": (0.0, 3.0, 0.3, 0.0, 0.4, 0.0),  # degrees, in the frontal plane
     "pelvis_turn": (7.0, 2.0, 0.2, 0.0, 0.4, 0.0),  # degrees, about the vertical, and in the frontal plane

@@ -14,8 +14,8 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_of_the_project_loads_and_has_its_files_name(name):
-    asked = recipes.load(FOLDER / f"{name}.yaml")
-    assert asked.name == name and asked.about and "touchdown" in recipes.needs(asked)[0]
+    recipe = recipes.load(FOLDER / f"{name}.yaml")
+    assert recipe.name == name and recipe.about and "touchdown" in recipes.needs(recipe)[0]
 
 
 def test_the_papers_recipe_is_the_paper():
