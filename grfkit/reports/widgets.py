@@ -1,6 +1,8 @@
-"""The widgets of the notebook explore: they answer in JupyterLab, and a page without a kernel shows the state they start in.
+"""The widgets of the notebook explore.
 
-Each widget has a label and works by keyboard; a class of its own (`grf-...`) names it for a test in a browser.
+In: stances, frames and estimates of grfkit.evaluation.explore, or a simulation. Out: Shown, which answers in
+JupyterLab; a page without a kernel shows the state that it starts in. Each widget has a label and works by keyboard; a
+class of its own (`grf-...`) names it for a test in a browser.
 """
 
 from contextlib import contextmanager
@@ -23,12 +25,9 @@ MOMENTS = 32
 # JupyterLab takes the arrow keys of lists and sliders for its cells, unless what has the focus says that it wants them
 KEYS = """<script>document.addEventListener("focusin", event => {
 if (event.target.closest(".grf-keys")) event.target.setAttribute("data-lm-suppress-shortcuts", "") })</script>"""
-PLACES = [
-    (0.08, 0.56, 0.40, 0.39),
-    (0.58, 0.56, 0.40, 0.39),
-    (0.08, 0.08, 0.40, 0.36),
-    (0.58, 0.08, 0.40, 0.36),
-]  # of axes: found once, not at each turn
+# of axes, found once and not at each turn
+PLACES = [(across, *up) for up in ((0.56, 0.40, 0.39), (0.08, 0.40, 0.36)) for across in (0.08, 0.58)]
+WRAP = {"flex_flow": "wrap"}
 
 
 class Shown:
@@ -44,7 +43,8 @@ class Shown:
 def choose(frames, stances, sources, *, vlr):
     """Let runner, stance and estimate be chosen, and show them: the stance played, features and errors; returns Shown.
 
-    `sources` as explore.sources returns; only those are offered that estimate the stance, and were not trained on its runner.
+    `sources` as explore.sources returns; only those are offered that estimate the stance and were not trained on its
+    runner.
     """
     ours = stances[stances["split"] != "other_speed"].set_index("stance", drop=False)
     runner = _select("Runner", list(ours["runner"].unique()), "grf-runner")
@@ -57,11 +57,10 @@ def choose(frames, stances, sources, *, vlr):
         return play(one), stance_tables(one, vlr=vlr)
 
     def show(_=None):
-        played, told = drawn(
-            stance.value, source.value
-        )  # both first: numbers never stand beside another stance's picture
+        # both are made first: numbers never stand beside another stance's picture
+        played, written = drawn(stance.value, source.value)
         player.outputs = _output(played)
-        about.value, tables.value = _about(sources[source.value]), told
+        about.value, tables.value = _about(sources[source.value]), written
 
     def offer_sources(_=None):
         kept = source.value
@@ -79,25 +78,22 @@ def choose(frames, stances, sources, *, vlr):
     for widget, answer in ((runner, offer), (stance, offer_sources), (source, show)):
         widget.observe(answer, "value")
     offer()
-    choices = ipywidgets.HBox([runner, stance, source], layout={"flex_flow": "wrap"})
-    widget = _named_as(
-        "grf-keys", ipywidgets.VBox([choices, about, player, tables, ipywidgets.Output(outputs=_output(KEYS))])
-    )
+    choices = ipywidgets.HBox([runner, stance, source], layout=WRAP)
+    widget = _named_as("grf-keys", ipywidgets.VBox([choices, about, player, tables, _keys()]))
     chosen = f"<p>Runner {escape(runner.value)}, {escape(stance.label)}.</p>"
     return Shown(widget, chosen + about.value + "".join(drawn(stance.value, source.value)))
 
 
 def play(shown):
-    """Write one stance (explore.One) as a player: the legs with both forces, and the curves."""
-    return animate.stance(
-        shown.time_s, shown.points, shown.measured, shown.foot, estimated=shown.estimated, count=MOMENTS
-    ).data
+    """Write one stance (of explore) as a player: the legs with both forces, and the curves."""
+    where = shown.time_s, shown.points, shown.measured, shown.foot
+    return animate.stance(*where, estimated=shown.estimated, count=MOMENTS).data
 
 
 def stance_tables(shown, *, vlr):
-    """Write the features of one stance (explore.One), measured and estimated, and the errors of its curves as HTML."""
+    """Write the features of one stance (of explore), measured and estimated, and the errors of its curves as HTML."""
     return _side_by_side(
-        _table(_named(explore.feature_errors(shown, vlr=vlr)), "Features of this stance"),
+        _feature_table(explore.feature_errors(shown, vlr=vlr), "Features of this stance"),
         _table(explore.scores(shown), "Estimated against measured curve"),
     )
 
@@ -105,14 +101,13 @@ def stance_tables(shown, *, vlr):
 def laboratory(simulate, knobs, sources, *, vlr):
     """Let the numbers of a simulated runner be turned, and show force and estimate; returns Shown.
 
-    `simulate` takes a value for each of `knobs` {name: with label, low, high, step, value, about} and returns frames, stances, weight_n
-    and facts; `sources` {label: explore.fitted}. What was before the slider in hand was first moved stays in grey.
+    `simulate` takes a value for each of `knobs` {name: with label, low, high, step, value, about} and returns frames,
+    stances, weight_n and facts; `sources` {label: explore.fitted}. The stance from before the slider in hand was first
+    moved stays in grey.
     """
     sliders = {name: _slider(name, knob) for name, knob in knobs.items()}
-    source, unit = (
-        _select("Estimate", list(sources), "grf-laboratory-estimate"),
-        _select("Force in", ["BW", "N"], "grf-unit"),
-    )
+    source = _select("Estimate", list(sources), "grf-laboratory-estimate")
+    unit = _select("Force in", ["BW", "N"], "grf-unit")
     reset = _named_as("grf-reset", ipywidgets.Button(description="Back to the usual runner", layout={"width": "16em"}))
     picture, tables, axes = _html("grf-picture"), _html("grf-laboratory-tables"), laboratory_axes()
     usual = {name: knob.value for name, knob in knobs.items()}
@@ -124,9 +119,8 @@ def laboratory(simulate, knobs, sources, *, vlr):
         return run, explore.simulated(run, sources[label])
 
     def show(_=None):
-        now, before = (
-            settings and simulated(source.value, *settings.items()) for settings in (hand["now"], hand["before"])
-        )
+        states = hand["now"], hand["before"]
+        now, before = (state and simulated(source.value, *state.items()) for state in states)
         picture.value = laboratory_picture(axes, now, before, unit=unit.value)
         tables.value = _about(sources[source.value]) + laboratory_tables(now, before, vlr=vlr)
 
@@ -147,57 +141,58 @@ def laboratory(simulate, knobs, sources, *, vlr):
     for widget, answer in [(source, show), (unit, show), *((slider, turn) for slider in sliders.values())]:
         widget.observe(answer, "value")
     show()
-    explained = [
-        ipywidgets.VBox([slider, ipywidgets.HTML(_small(knobs[name].about))]) for name, slider in sliders.items()
-    ]
-    return Shown(
-        _two_columns([*explained, source, unit, reset], [picture, tables]),
-        _settings(knobs) + picture.value + tables.value,
-    )
+    explained = [ipywidgets.VBox([sliders[name], ipywidgets.HTML(_small(knobs[name].about))]) for name in knobs]
+    widget = _two_columns([*explained, source, unit, reset], [picture, tables])
+    return Shown(widget, _settings(knobs) + picture.value + tables.value)
 
 
 def _two_columns(controls, shown):
     """Put controls beside what they change, below each other on a narrow screen."""
     left = ipywidgets.VBox(controls, layout={"width": "28em"})
-    right = ipywidgets.VBox([*shown, ipywidgets.Output(outputs=_output(KEYS))], layout={"flex": "1 1 30em"})
-    return _named_as("grf-keys", ipywidgets.HBox([left, right], layout={"flex_flow": "wrap"}))
+    right = ipywidgets.VBox([*shown, _keys()], layout={"flex": "1 1 30em"})
+    return _named_as("grf-keys", ipywidgets.HBox([left, right], layout=WRAP))
 
 
 def laboratory_axes():
-    """Make the axes (4,) that laboratory_picture draws on again and again: new ones would cost half of the time of a turn."""
+    """Make the axes (4,) that laboratory_picture draws on each time; new ones would cost half of the time of a turn."""
     fig = Figure(figsize=(8.6, 6.4), dpi=90)
     return [fig.add_axes(place) for place in PLACES]
 
 
 def laboratory_picture(axes, now, before, *, unit):
-    """Draw a simulated stance, a pair (run, explore.One), over the one before, or None, as HTML; forces in `unit`, BW or N."""
+    """Draw a simulated stance over the one before and return it as HTML; forces are in `unit`, BW or N.
+
+    Both are pairs (run, stance as explore.simulated returns it); `before` may be None.
+    """
     for ax in axes:
         for line in [*ax.lines]:
             line.remove()
         ax.relim()
         ax.autoscale()
-    scales = [one[0].weight_n if one and unit == "N" else 1.0 for one in (now, before)]
+    scales = [pair[0].weight_n if pair and unit == "N" else 1.0 for pair in (now, before)]
     explore_plots.laboratory(axes, now[1], before and before[1], scale=scales[0], before_scale=scales[1], unit=unit)
     alt = (
-        f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, anterior-posterior, medial-lateral; true "
-        f"black, estimated blue and dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}."
+        f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, "
+        "anterior-posterior, medial-lateral; true black, estimated blue and "
+        f"dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}."
     )
     return _image(axes[0].figure, alt)
 
 
 def laboratory_tables(now, before, *, vlr):
-    """Write features, errors and facts of a simulated stance, a pair (run, explore.One), and of the one before, or None, as HTML."""
+    """Write features, errors and facts of a simulated stance and of the one before as HTML.
+
+    Both are pairs (run, stance as explore.simulated returns it); `before` may be None.
+    """
     read = explore.feature_errors(now[1], vlr=vlr).rename(columns={"measured": "true"})
-    facts = {name: [value] for name, value in now[0].facts.items()}
+    facts = pd.DataFrame({"now": now[0].facts})
     if before:
         read.insert(0, "before", explore.feature_errors(before[1], vlr=vlr)["measured"])
-        facts = {name: [before[0].facts[name], *value] for name, value in facts.items()}
-    columns = ["before", "now"] if before else ["now"]
-    steps = pd.DataFrame.from_dict(facts, orient="index", columns=columns)
+        facts.insert(0, "before", before[0].facts)
     return _side_by_side(
-        _table(_named(read), "Features"),
+        _feature_table(read, "Features"),
         _table(explore.scores(now[1]), "Estimated against true curve"),
-        _table(steps, "The step", 1),
+        _table(facts, "The step", 1),
     )
 
 
@@ -222,12 +217,8 @@ def _named_as(name, widget):
 
 
 def _select(label, options, name):
-    return _named_as(
-        name,
-        ipywidgets.Dropdown(
-            options=options, description=label, style={"description_width": "5em"}, layout={"width": "26em"}
-        ),
-    )
+    look = {"style": {"description_width": "5em"}, "layout": {"width": "26em"}}
+    return _named_as(name, ipywidgets.Dropdown(options=options, description=label, **look))
 
 
 def _slider(name, knob):
@@ -253,38 +244,36 @@ def _output(html):
     return ({"output_type": "display_data", "data": {"text/html": html, "text/plain": ""}, "metadata": {}},)
 
 
+def _keys():
+    """Give the script that hands the arrow keys to lists and sliders."""
+    return ipywidgets.Output(outputs=_output(KEYS))
+
+
 def _name(row):
-    """Name a stance so that no two of a runner are alike: a treadmill's recording holds many."""
+    """Name a stance so that no two of a runner have one name: a treadmill's recording holds many."""
     return (
-        f"{SIDES[row['side']]} leg at {row['touchdown_s']:.2f} s, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, lap {row['lap']}, "
-        f"trial {row['trial']} ({row['split']})"
+        f"{SIDES[row['side']]} leg at {row['touchdown_s']:.2f} s, {row['speed_m_s']:.2f} m/s, shoe {row['shoe']}, "
+        f"lap {row['lap']}, trial {row['trial']} ({row['split']})"
     )
 
 
-def _named(table):
-    """Write the features' names as people do."""
-    return table.rename(index={key: name.replace(" / ", " (", 1) + ")" for key, name in FEATURES.items()})
+def _feature_table(table, caption):
+    """Write a table of features, whose names stand as in a text."""
+    names = {key: name.replace(" / ", " (", 1) + ")" for key, name in FEATURES.items()}
+    return _table(table.rename(index=names), caption)
 
 
 def _table(table, caption, decimals=3):
     """Write a table of numbers, with one decimal where they are in %, with a caption."""
-    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals))).to_html(
-        border=0
-    )
-    html = (
-        html.replace("<table ", '<table cellpadding="4" ', 1)
-        .replace("<td>", '<td align="right">')
-        .replace("<th></th>", "<td></td>")
-    )  # for JupyterLab: a report has its own style
-    return html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals)))
+    html = html.to_html(border=0).replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+    html = html.replace("<table ", '<table cellpadding="4" ', 1)  # for JupyterLab: a report has its own style
+    return html.replace("<td>", '<td align="right">').replace("<th></th>", "<td></td>")
 
 
 def _side_by_side(*parts):
-    return (
-        '<div style="display: flex; flex-wrap: wrap; gap: 0 2em">'
-        + "".join(f'<div style="overflow-x: auto" tabindex="0">{part}</div>' for part in parts)
-        + "</div>"
-    )
+    parts = "".join(f'<div style="overflow-x: auto" tabindex="0">{part}</div>' for part in parts)
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 0 2em">{parts}</div>'
 
 
 def _small(text):
@@ -293,13 +282,14 @@ def _small(text):
 
 def _settings(knobs):
     rows = "".join(
-        f"<tr><th>{escape(knob.label)}</th><td>{knob.low:g} to {knob.high:g}</td><td>{knob.value:g}</td><td style='text-align: left'>"
-        f"{escape(knob.about)}</td></tr>"
+        f"<tr><th>{escape(knob.label)}</th><td>{knob.low:g} to {knob.high:g}</td><td>{knob.value:g}</td>"
+        f"<td style='text-align: left'>{escape(knob.about)}</td></tr>"
         for knob in knobs.values()
     )
     return (
-        "<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><td></td><th>from, to</th><th>here</th>"
-        f"<th style='text-align: left'>what it changes</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table><caption>The sliders; they move in JupyterLab (make lab)</caption><thead><tr><td></td><th>from, to</th>"
+        "<th>here</th><th style='text-align: left'>what it changes</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
     )
 
 

@@ -1,4 +1,7 @@
-"""Figures of the notebook explore: functions take results and Axes and return the Axes, as in grfkit.plot."""
+"""Figures of the notebook explore.
+
+In: stances and simulations of grfkit.evaluation.explore, and Axes. Out: the Axes.
+"""
 
 import numpy as np
 
@@ -19,19 +22,15 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
     legs.set_title("touchdown, mid-stance, toe-off", y=1.0)
     legend(legs, loc="upper left")
     legs.set_ylim(top=1.3)
+    curves = [(now, "measured", scale, {"color": MEASURED, "label": "true"})]
+    curves.append(
+        (now, "estimated", scale, {"color": ESTIMATED, "linestyle": "--", "label": "estimated from the cameras"})
+    )
+    if before is not None:
+        curves.insert(0, (before, "measured", before_scale, {"color": "0.6", "linewidth": 3, "label": "true, before"}))
     for ax, i in zip(rest, (2, 0, 1), strict=True):
-        if before is not None:
-            ax.plot(
-                1000 * before.time_s,
-                before_scale * before.measured[:, i],
-                color="0.6",
-                linewidth=3,
-                label="true, before",
-            )
-        ax.plot(1000 * now.time_s, scale * now.measured[:, i], color=MEASURED, label="true")
-        ax.plot(
-            1000 * now.time_s, scale * now.estimated[:, i], "--", color=ESTIMATED, label="estimated from the cameras"
-        )
+        for shown, force, factor, look in curves:
+            ax.plot(1000 * shown.time_s, factor * getattr(shown, force)[:, i], **look)
         zero_line(ax).set(xlabel="time after touchdown (ms)", ylabel=f"force ({unit})")
         ax.set_title(DIRECTION_NAMES[DIRECTIONS[i]], y=1.0)  # a place of its own choosing costs a third of the drawing
         ax.locator_params(nbins=5)
@@ -41,9 +40,10 @@ def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"
 
 
 def effects(axes, turned, labels):
-    """Draw the vertical force, N, at the lowest, usual and highest value of each knob on axes (K,); `turned` as explore.effects returns.
+    """Draw the vertical force (N) at the lowest, usual and highest value of each knob on axes (K,).
 
-    Where the true force does not change, the estimated one is drawn over it. `labels` {name: label}.
+    `turned` as explore.effects returns, `labels` {name: label}. Where the true force does not change, the estimated one
+    is drawn over it.
     """
     for ax, (name, several) in zip(axes, turned.items(), strict=True):
         forces = [run.weight_n * shown.measured[:, 2] for _, run, shown in several]
@@ -51,17 +51,9 @@ def effects(axes, turned, labels):
         if still:
             ax.plot(1000 * several[0][2].time_s, forces[0], color=MEASURED, linewidth=2.5, label="true")
         for (value, run, shown), style in zip(several, (":", "-", "--"), strict=True):
-            curve, color, word = (
-                (shown.estimated, ESTIMATED, "estimated, ") if still else (shown.measured, MEASURED, "")
-            )
-            ax.plot(
-                1000 * shown.time_s,
-                run.weight_n * curve[:, 2],
-                style,
-                color=color,
-                linewidth=1.2,
-                label=f"{word}{value:g}",
-            )
+            force, color = (shown.estimated, ESTIMATED) if still else (shown.measured, MEASURED)
+            look = {"color": color, "linewidth": 1.2, "label": f"{'estimated, ' if still else ''}{value:g}"}
+            ax.plot(1000 * shown.time_s, run.weight_n * force[:, 2], style, **look)
         ax.set(title=labels[name], xlabel="time after touchdown (ms)", ylabel="vertical force (N)")
         legend(ax)
     return axes
