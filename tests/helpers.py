@@ -1,7 +1,6 @@
 """What several tests share: where the real recordings lie, how make is called, and builders of runners, studies and
 results."""
 
-import inspect
 import json
 import os
 import re
@@ -66,6 +65,11 @@ GARBAGE = {
     "texts": ["a", "b"],
     "pair": (1.0, "x"),
     "huge": 10**400,
+    "row of nan": np.full(3, np.nan),
+    "square": np.zeros((2, 2)),
+    "pairs of nothing": [(None, None)] * 5,
+    "pairs of ragged": [([0, "a"], [[1], [2, 3]])] * 5,
+    "two": (1, 2),
 }
 
 
@@ -302,23 +306,19 @@ def assert_accessible(html):
     assert all(header.get_text(strip=True) for header in soup.find_all("th")) and not soup.find("script")
 
 
-def answers(notebook):
-    """Run a notebook's imports and its answers, the cells between the marks; returns their names."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+def solutions(session):
+    """Execute the imports and the solution cells of one session's notebook; returns their names as attributes."""
+    notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
     names = {}
-    for cell in cells:
-        if cell["cell_type"] == "code" and (cell["id"] == "imports" or cell["metadata"]["nbgrader"]["solution"]):
-            exec("".join(cell["source"]), names)  # the project's own
-    return names
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and (cell.id == "imports" or cell.metadata.get("nbgrader", {}).get("solution")):
+            exec(cell.source, names)  # the project's own
+    return SimpleNamespace(**names)
 
 
 def exercises(module):
-    """Name the exercises of a module: check_NAME."""
-    return [
-        name.removeprefix("check_")
-        for name, _ in inspect.getmembers(module, inspect.isfunction)
-        if name.startswith("check_")
-    ]
+    """Name the exercises that a session's module checks by a function check_NAME."""
+    return [name.removeprefix("check_") for name in vars(module) if name.startswith("check_")]
 
 
 def refused(check, answer):
@@ -326,25 +326,6 @@ def refused(check, answer):
     with pytest.raises(AssertionError) as caught:
         check(answer)
     return str(caught.value)
-
-
-def solutions(session):
-    """Execute the imports and the solution cells of one session's notebook -> its names, as attributes."""
-    notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
-    names = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and (cell.id == "imports" or cell.metadata.get("nbgrader", {}).get("solution")):
-            exec(cell.source, names)
-    return SimpleNamespace(**names)
-
-
-def checked(module):
-    """List the exercises that a session's module checks: its functions check_NAME."""
-    return sorted(
-        name.removeprefix("check_")
-        for name, value in vars(module).items()
-        if name.startswith("check_") and inspect.isfunction(value)
-    )
 
 
 def steps_by_hand():

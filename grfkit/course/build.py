@@ -1,8 +1,7 @@
-"""Build the course's two books from one source: course/student/, solutions taken out, and course/solution/, solved, with HTML.
+"""Build the course's two books from one source: `grfkit course 1_stance`.
 
-    grfkit course 1_stance
-
-The source is course/source/NAME/NAME.ipynb with nbgrader's marks. A student's own answers are never written over.
+In: course/source/NAME/NAME.ipynb with nbgrader's marks. Out: course/student/, without the solutions, and
+course/solution/, solved and run, with HTML. A student's own answers are never written over.
 """
 
 import hashlib
@@ -29,7 +28,8 @@ BUILT = "built.json"  # in the student's book: the checksum of each notebook as 
 def build(name, *, folder=COURSE):
     """Build one session into both books of a course's folder; returns the path of the solution's HTML.
 
-    Raises ValueError where there is no such session or nbgrader refuses its marks, report.NotebookFailed where a solution does not run.
+    Raises ValueError where there is no such session or nbgrader refuses its marks, run.NotebookFailed where a solution
+    does not run.
     """
     source = folder / "source" / name / f"{name}.ipynb"
     if not source.is_file():
@@ -57,41 +57,37 @@ def solve(source, *, folder):
 
 
 def give_out(name, *, folder):
-    """Take the solutions out with nbgrader and put the session into student/, unless somebody has worked on it there."""
+    """Take the solutions out with nbgrader and put the session into student/, unless it was worked on there."""
     release, target = folder / "~release", folder / "student" / name
     fresh, mine = (place / f"{name}.ipynb" for place in (release / name, target))
-    with FileLock(
-        folder / "~gradebook.lock"
-    ):  # sessions that are built together share nbgrader's database and the checksums
+    with FileLock(folder / "~gradebook.lock"):  # sessions built together share nbgrader's database and the checksums
         try:
             take_out(name, folder=folder, release=release.name)
             book = _built(folder)
             if mine.is_file() and _checksum(mine) not in (book.get(name), _checksum(fresh)):
                 print(
-                    f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept as it is. Move it "
-                    "elsewhere and make the course again to get a new one.",
+                    f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept "
+                    "as it is. Move it elsewhere and make the course again to get a new one.",
                     file=sys.stderr,
                 )
                 return
-            shutil.copytree(
-                release / name, target, dirs_exist_ok=True, copy_function=os.replace
-            )  # whole, or not at all
+            # A file is moved whole, or not at all
+            shutil.copytree(release / name, target, dirs_exist_ok=True, copy_function=os.replace)
             store.save(folder / "student", BUILT, book | {name: _checksum(mine)})
         finally:
             shutil.rmtree(release, ignore_errors=True)
 
 
 def take_out(name, *, folder, release="student"):
-    """Have nbgrader make the student's version of a session; raises ValueError with what nbgrader says where it refuses."""
+    """Have nbgrader make the student's version of a session; raises ValueError with its words where it refuses."""
     done = nbgrader(folder, release=release).generate_assignment(name)
     if not done["success"]:
-        raise ValueError(
-            f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {done.get('log') or done.get('error')}"
-        )
+        words = done.get("log") or done.get("error")
+        raise ValueError(f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {words}")
 
 
 def nbgrader(folder, *, release="student"):
-    """Give nbgrader's own interface (nbgrader.apps.NbGraderAPI) to a course's folder, with the settings of course/nbgrader_config.py."""
+    """Give nbgrader's interface to a course's folder, nbgrader.apps.NbGraderAPI, set by course/nbgrader_config.py."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config.loader import PyFileConfigLoader
 
@@ -104,7 +100,7 @@ def nbgrader(folder, *, release="student"):
 
 
 def write_index(folder=COURSE):
-    """Write the page of the solved book: each session with its aims, and where its two notebooks lie; returns its path."""
+    """Write the page of the solved book, each session with its aims and its two notebooks; returns its path."""
     import nbformat
 
     from grfkit.reports.html import markdown, page

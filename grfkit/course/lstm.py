@@ -1,6 +1,7 @@
-"""Checks of session 3 of the course: scaling, one step of an LSTM, the loss, early stopping, folds by runner, and the mean curve.
+"""Session 3 of the course: the checks of its exercises, from scaling and a step of an LSTM to the mean curve.
 
-Each compares with an independent reference, and with what comes out of the mistakes that are usual, to tell what is wrong.
+In: a student's functions. Out: a sentence where the function is right, AssertionError with a hint where it is not.
+What is right comes from torch or from a slow loop.
 """
 
 from itertools import permutations
@@ -10,194 +11,170 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from grfkit.course.data import call, check
+from grfkit.course.checking import call, check, close, compare, kind, numbers, pair
 
 
 def check_minmax(minmax):
-    """Check scaling by training rows alone, on rows within and beyond their range."""
+    """Check minmax(training, other): scaling by training rows alone, of rows within and beyond their range."""
     rng = np.random.default_rng(31)
     for columns, count in ((3, 20), (1, 5), (33, 1)):
         training = rng.normal(size=(30, columns)) * np.geomspace(0.1, 50, columns) + rng.normal(size=columns)
         other = 1.5 * rng.normal(size=(count, columns)) * np.geomspace(0.1, 50, columns) + 0.5
         low, high, both = training.min(axis=0), training.max(axis=0), np.concatenate([training, other])
         right = (other - low) / (high - low)
-        with np.errstate(all="ignore"):
-            mistakes = {
-                "The limits come from `other`. These are the runners who were never seen: which rows are known when the scaler is fitted?": (
-                    other - other.min(axis=0)
-                )
-                / np.ptp(other, axis=0),
-                "The limits come from `training` and `other` together: the unseen runners have a say in the scaling. That is leakage.": (
-                    other - both.min(axis=0)
-                )
-                / np.ptp(both, axis=0),
-                "There is one pair of limits for all variables: each column has its own (which axis do min and max run along?).": (
-                    other - training.min()
-                )
-                / np.ptp(training),
-                "Values beyond the training range were cut off. They may leave [0, 1]: a taller runner is taller.": right.clip(
-                    0, 1
-                ),
-                "Is this the standard score? Mean and SD are another scaling than [0, 1].": (
-                    other - training.mean(axis=0)
-                )
-                / training.std(axis=0),
-                "What is subtracted is right, but you divide by the maximum: how long is the range?": (other - low)
-                / high,
-                "The minimum is not subtracted: the smallest training value must become 0.": other / (high - low),
-                "The scaling of each variable is upside down: the smallest training value must become 0, not 1.": 1
-                - right,
-            }
+
+        def by(rows, axis=0, other=other):
+            with np.errstate(all="ignore"):
+                return (other - rows.min(axis=axis)) / np.ptp(rows, axis=axis)
+
+        standard = (other - training.mean(axis=0)) / training.std(axis=0)
+        mistakes = {
+            "The limits come from `other`. These are the runners who were never seen: which rows are known when the "
+            "scaler is fitted?": by(other),
+            "The limits come from `training` and `other` together: the unseen runners have a say in the scaling. That "
+            "is leakage.": by(both),
+            "There is one pair of limits for all variables: each column has its own (which axis do min and max run "
+            "along?).": by(training, axis=None),
+            "Values beyond the training range were cut off. They may leave [0, 1]: a taller runner is "
+            "taller.": right.clip(0, 1),
+            "Is this the standard score? Mean and SD are another scaling than [0, 1].": standard,
+            "What is subtracted is right, but you divide by the maximum: how long is the range?": (other - low) / high,
+            "The minimum is not subtracted: the smallest training value must become 0.": other / (high - low),
+            "The scaling of each variable is upside down: the smallest training value must become 0, not 1.": 1 - right,
+        }
         given = training.copy(), other.copy()
-        answer = _numbers(call(minmax, *given), other.shape, "minmax gives the scaled rows of `other`, one array")
+        answer = numbers(call(minmax, *given), "The scaled rows of `other`, one array,", other.shape)
         check(
             np.array_equal(given[0], training) and np.array_equal(given[1], other),
             "The arrays that minmax was given are changed: work on a copy (no `-=` or `/=` on an argument).",
         )
-        _compare(
+        compare(
             answer,
             right,
             mistakes,
-            "The shape is right, the values are not: the smallest training value of each variable "
-            "must become 0, the largest 1, and everything between in proportion.",
+            "The shape is right, the values are not: the smallest training value of each variable must become 0, the "
+            "largest 1, and everything between in proportion.",
         )
     print("Right: each variable is scaled by the training rows alone, and rows beyond their range stay beyond [0, 1].")
 
 
 def _step(x, h, c, weights_x, weights_h, bias, *, order=(0, 1, 2, 3), gate=expit, candidate=np.tanh, squash=np.tanh):
-    """One step of an LSTM, with what students get wrong as options."""
+    """Go one step of an LSTM to the new h and c, (2, U); the options are what students get wrong."""
     rows = (weights_x @ x + weights_h @ h + bias).reshape(4, -1)[list(order)]
     (i, f, o), g = gate(rows[[0, 1, 3]]), candidate(rows[2])
     new = f * c + i * g
-    return o * squash(new), new
+    return np.stack([o * squash(new), new])
 
 
 def _step_mistakes(x, h, c, weights_x, weights_h, bias):
-    """List (hint, h and c that a student who makes this mistake finds)."""
-    given, none = (x, h, c, weights_x, weights_h, bias), np.zeros_like
+    """Give {hint: the new h and c, (2, U), that a student who makes this mistake finds}."""
+    given, weights, none = (x, h, c, weights_x, weights_h, bias), (weights_x, weights_h, bias), np.zeros_like
     hidden, cell = _step(*given)
-    yield (
-        "The candidate g goes through the sigmoid. It may be negative: which function gives values between -1 and 1?",
-        _step(*given, candidate=expit),
-    )
-    yield (
-        "The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and 1?",
-        _step(*given, gate=np.tanh),
-    )
-    yield (
-        "The new cell state is right. On its way to the hidden state it goes through one more function.",
-        _step(*given, squash=lambda state: state),
-    )
-    yield (
-        "The new cell state is right, but the hidden state is made from the old one.",
-        (hidden / np.tanh(cell) * np.tanh(c), cell),
-    )
-    yield (
-        "The hidden state h has no part in the gates: is this still a recurrence?",
-        _step(x, none(h), c, weights_x, weights_h, bias),
-    )
-    yield "The input x has no part in the gates.", _step(none(x), h, c, weights_x, weights_h, bias)
-    yield "The bias is missing.", _step(x, h, c, weights_x, weights_h, none(bias))
-    yield (
-        "The old cell state is forgotten at every step: f has no effect.",
-        _step(x, h, none(c), weights_x, weights_h, bias),
-    )
-    for order in list(permutations(range(4)))[1:]:
-        yield "The four blocks of rows are taken in another order than i, f, g, o.", _step(*given, order=order)
+    orders = list(permutations(range(4)))[1:]
+    return {
+        "Both states are right, but in the other order: the hidden state comes first.": (cell, hidden),
+        "The candidate g goes through the sigmoid. It may be negative: which function gives values between -1 and "
+        "1?": _step(*given, candidate=expit),
+        "The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and "
+        "1?": _step(*given, gate=np.tanh),
+        "The new cell state is right. On its way to the hidden state it goes through one more function.": _step(
+            *given, squash=lambda state: state
+        ),
+        "The new cell state is right, but the hidden state is made from the old one.": (
+            hidden / np.tanh(cell) * np.tanh(c),
+            cell,
+        ),
+        "The hidden state h has no part in the gates: is this still a recurrence?": _step(x, none(h), c, *weights),
+        "The input x has no part in the gates.": _step(none(x), h, c, *weights),
+        "The bias is missing.": _step(x, h, c, weights_x, weights_h, none(bias)),
+        "The old cell state is forgotten at every step: f has no effect.": _step(x, h, none(c), *weights),
+        "The four blocks of rows are taken in another order than i, f, g, o.": [
+            _step(*given, order=order) for order in orders
+        ],
+    }
+
+
+def _step_of_torch(x, h, c, weights_x, weights_h, bias):
+    """Go one step of torch.nn.LSTMCell with these weights: the new h and c, (2, U)."""
+    cell = nn.LSTMCell(len(x), len(h), dtype=torch.float64)
+    parameters = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
+    with torch.no_grad():
+        for parameter, value in zip(parameters, (weights_x, weights_h, bias, np.zeros_like(bias)), strict=True):
+            parameter.copy_(torch.as_tensor(value))
+        return torch.stack(cell(torch.as_tensor(x), (torch.as_tensor(h), torch.as_tensor(c)))).numpy()
 
 
 def check_lstm_step(lstm_step):
-    """Check one step of an LSTM against torch.nn.LSTMCell with the same weights."""
+    """Check lstm_step(x, h, c, weights_x, weights_h, bias) against torch.nn.LSTMCell with the same weights."""
     rng = np.random.default_rng(32)
     for inputs, units in ((3, 2), (33, 8), (1, 1)):
-        cell = nn.LSTMCell(inputs, units, dtype=torch.float64)
         x, h, c = rng.normal(size=inputs), rng.normal(size=units), rng.normal(size=units)
         weights = rng.normal(size=(4 * units, inputs)), rng.normal(size=(4 * units, units)), rng.normal(size=4 * units)
-        names = cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
-        with torch.no_grad():
-            for parameter, value in zip(names, (*weights, np.zeros(4 * units)), strict=True):
-                parameter.copy_(torch.as_tensor(value))
-            right = [state.numpy() for state in cell(torch.as_tensor(x), (torch.as_tensor(h), torch.as_tensor(c)))]
         given = [value.copy() for value in (x, h, c, *weights)]
-        answer = call(lstm_step, *given)
-        check(
-            isinstance(answer, tuple | list) and len(answer) == 2,
-            f"lstm_step gives two arrays: the new hidden state and the new cell state, `return h, c`. Yours gives {_kind(answer)}.",
+        rule = "lstm_step gives two arrays: the new hidden state and the new cell state, `return h, c`"
+        answer = np.stack(
+            [
+                numbers(part, f"The new {name} state, one value a unit,", (units,))
+                for part, name in zip(pair(call(lstm_step, *given), rule), ("hidden", "cell"), strict=True)
+            ]
         )
-        answer = [
-            _numbers(part, (units,), f"the new {name} state has one value a unit")
-            for part, name in zip(answer, ("hidden", "cell"), strict=True)
-        ]
         check(
             all(np.array_equal(new, old) for new, old in zip(given, (x, h, c, *weights), strict=True)),
             "An argument is changed (`c *= ...` writes into the caller's array): make a new one.",
         )
-        if all(map(_close, answer, right)):
-            continue
-        check(
-            not all(map(_close, answer, right[::-1])),
-            "Both states are right, but in the other order: the hidden state comes first.",
-        )
-        for hint, wrong in _step_mistakes(x, h, c, *weights):
-            check(not all(map(_close, answer, wrong)), hint)
-        check(
-            not _close(answer[1], right[1]),
-            "The new cell state is right. Look at how the hidden state is made from it, and at the gate o.",
-        )
-        check(
-            False,
-            "Neither state is right. Begin with the sum `weights_x @ x + weights_h @ h + bias`, cut into four blocks of U rows, "
-            "and print each gate: i, f and o lie between 0 and 1, g between -1 and 1.",
+        right = _step_of_torch(x, h, c, *weights)
+        compare(
+            answer,
+            right,
+            _step_mistakes(x, h, c, *weights),
+            "The new cell state is right. Look at how the hidden state is made from it, and at the gate o."
+            if close(answer[1], right[1])
+            else "Neither state is right. Begin with the sum `weights_x @ x + weights_h @ h + bias`, cut into four "
+            "blocks of U rows, and print each gate: i, f and o lie between 0 and 1, g between -1 and 1.",
         )
     print("Right: your step and torch.nn.LSTMCell agree for three sizes of network, to six digits.")
 
 
 def check_masked_mse(masked_mse):
-    """Check the loss against a slow loop over real samples, its gradient, and a batch without padding."""
+    """Check masked_mse(estimated, target, real) and its gradient against a slow loop, without padding too."""
     rng = np.random.default_rng(33)
     for lengths, longest in (((2, 5, 9), 9), ((4, 4), 4), ((1, 6), 8)):
         real = np.arange(longest) < np.array(lengths)[:, None]
         estimated, target = rng.normal(size=real.shape), rng.normal(size=real.shape)
         squared = (estimated - target) ** 2
         right = sum(squared[s, t] for s, length in enumerate(lengths) for t in range(length)) / sum(lengths)
-        each = np.array([squared[s, :length].mean() for s, length in enumerate(lengths)])
+        each = np.mean([squared[s, :length].mean() for s, length in enumerate(lengths)])
+        absolute, total = np.abs(estimated - target)[real].mean(), squared[real].sum()
         mistakes = {
             "Padding counts: this is the mean over all samples, real or not.": squared.mean(),
-            "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances would seem better.": (
-                squared * real
-            ).mean(),
-            "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than a short one.": each.mean(),
-            "This is the sum over real samples: divide by their number.": (squared * real).sum(),
+            "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances "
+            "would seem better.": total / real.size,
+            "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more "
+            "than a short one.": each,
+            "This is the sum over real samples: divide by their number.": total,
             "This is the root of the mean squared error: take no root.": np.sqrt(right),
-            "This is the mean of absolute errors, not of squared ones.": (np.abs(estimated - target) * real).sum()
-            / real.sum(),
-            "This is the mean over padding: `real` is used the wrong way round.": squared[~real].mean()
-            if (~real).any()
-            else np.nan,
-            "The sum is divided by the number of stances: divide by the number of real samples.": (squared * real).sum()
-            / len(lengths),
+            "This is the mean of absolute errors, not of squared ones.": absolute,
+            "This is the mean over padding: `real` is used the wrong way round.": [squared[~real].mean()]
+            if not real.all()
+            else [],
+            "The sum is divided by the number of stances: divide by the number of real samples.": total / len(lengths),
         }
         tensor = torch.tensor(estimated, requires_grad=True)
         answer = call(masked_mse, tensor, torch.tensor(target), torch.tensor(real))
         check(
             isinstance(answer, torch.Tensor),
-            f"The loss must be a tensor, so that torch can go back through it; yours is {_kind(answer)}. "
-            "Work with torch alone: no float(), .item() or numpy.",
+            f"The loss must be a tensor, so that torch can go back through it; yours is {kind(answer)}. Work with "
+            "torch alone: no float(), .item() or numpy.",
         )
         check(answer.dim() == 0, f"The loss is one number; yours has shape {tuple(answer.shape)}.")
         check(
             answer.requires_grad, "The loss has lost its gradient: no .detach(), .data or torch.no_grad() on the way."
         )
-        _compare(
-            _numbers(answer.detach(), (), "the loss is one number"),
-            right,
-            mistakes,
-            "The value is not the mean squared error over real samples.",
-        )
+        compare(answer.detach(), right, mistakes, "The value is not the mean squared error over real samples.")
         check(
-            _close(call(_gradient, answer, tensor), 2 * (estimated - target) * real / real.sum()),
-            "The value is right, its gradient is not: the loss must be made from `estimated` by torch's own operations, and "
-            "padding must have none.",
+            close(call(_gradient, answer, tensor), 2 * (estimated - target) * real / real.sum()),
+            "The value is right, its gradient is not: the loss must be made from `estimated` by torch's own "
+            "operations, and padding must have none.",
         )
     print(
         "Right: the mean squared error over real samples alone; padding has no gradient, so nothing is learned from it."
@@ -205,10 +182,12 @@ def check_masked_mse(masked_mse):
 
 
 def _gradient(loss, tensor):
+    """Give the gradient of a loss by a tensor, 0 where the loss does not depend on it."""
     return torch.autograd.grad(loss, tensor, materialize_grads=True)[0].numpy()
 
 
 def _early_stop(errors, patience, *, gain=np.less):
+    """Find the epoch that is kept and the last one trained; mistakes change what counts as a gain."""
     kept = 0
     for epoch, error in enumerate(errors):
         if gain(error, errors[kept]):
@@ -219,46 +198,42 @@ def _early_stop(errors, patience, *, gain=np.less):
 
 
 def _early_stop_mistakes(errors, patience):
-    """List (hint, the pair that a student who makes this mistake finds)."""
-    kept, last = _early_stop(errors, patience)
-    total = [epoch for epoch, error in enumerate(errors) if epoch and error >= min(errors[:epoch])]
-    rises = [bool(epoch) and errors[epoch] >= errors[epoch - 1] for epoch in range(len(errors))]
-    run = next(
-        (epoch for epoch in range(patience, len(errors)) if all(rises[epoch - patience + 1 : epoch + 1])),
-        len(errors) - 1,
-    )
-    yield (
-        "The kept epoch comes after the stop: training had ended, nobody has ever seen that epoch.",
-        (int(np.argmin(errors)), last),
-    )
-    yield "Training runs to the end, whatever the patience.", (int(np.argmin(errors)), len(errors) - 1)
-    yield "The pair is the wrong way round: the kept epoch comes first.", (last, kept)
-    yield "The weights of the last epoch are kept: those are already worse.", (last, last)
-    if last < len(errors) - 1:
-        yield (
-            "Training stops one epoch late: count the epochs without a gain up to and with the last one.",
-            (kept, last + 1),
-        )
-    yield "Training stops one epoch early: `patience` epochs without a gain are allowed to pass.", (kept, last - 1)
-    yield (
-        "An epoch that is only as good as the best so far counts as a gain: it must be smaller.",
-        _early_stop(errors, patience, gain=np.less_equal),
-    )
-    yield "Epochs are counted from 0, as Python counts.", (kept + 1, last + 1)
-    if len(total) >= patience:
-        stop = total[patience - 1]
-        yield (
-            "All epochs without a gain are counted together: after a gain the count begins anew.",
-            (int(np.argmin(errors[: stop + 1])), stop),
-        )
-    yield (
-        "Each epoch is compared with the one before it: compare it with the smallest error so far.",
-        (int(np.argmin(errors[: run + 1])), run),
-    )
+    """Give {hint: the pair (kept, last) that a student who makes this mistake finds}."""
+    (kept, last), end = _early_stop(errors, patience), len(errors) - 1
+    no_gain = [epoch for epoch in range(1, end + 1) if errors[epoch] >= min(errors[:epoch])]
+    rises = [bool(epoch) and errors[epoch] >= errors[epoch - 1] for epoch in range(end + 1)]
+    run = next((epoch for epoch in range(patience, end + 1) if all(rises[epoch - patience + 1 : epoch + 1])), end)
+
+    def best_until(epoch):
+        return int(np.argmin(errors[: epoch + 1])), epoch
+
+    return {
+        "The kept epoch comes after the stop: training had ended, nobody has ever seen that epoch.": (
+            best_until(end)[0],
+            last,
+        ),
+        "Training runs to the end, whatever the patience.": best_until(end),
+        "The pair is the wrong way round: the kept epoch comes first.": (last, kept),
+        "The weights of the last epoch are kept: those are already worse.": (last, last),
+        "Training stops one epoch late: count the epochs without a gain up to and with the last one.": [
+            (kept, last + 1)
+        ]
+        if last < end
+        else [],
+        "Training stops one epoch early: `patience` epochs without a gain are allowed to pass.": (kept, last - 1),
+        "An epoch that is only as good as the best so far counts as a gain: it must be smaller.": _early_stop(
+            errors, patience, gain=np.less_equal
+        ),
+        "Epochs are counted from 0, as Python counts.": (kept + 1, last + 1),
+        "All epochs without a gain are counted together: after a gain the count begins anew.": [
+            best_until(epoch) for epoch in no_gain[patience - 1 : patience]
+        ],
+        "Each epoch is compared with the one before it: compare it with the smallest error so far.": best_until(run),
+    }
 
 
 def check_early_stop(early_stop):
-    """Check when training stops and which epoch is kept: made-up errors with ties, a late gain, and patience that never runs out."""
+    """Check early_stop(errors, patience) on made-up errors: ties, a late gain, and patience that never runs out."""
     cases = [
         ([5, 4, 3, 3.5, 3.2, 3.4, 3.6, 3.7, 1], 3),
         ([3, 2, 2, 2.5, 2.6, 1], 2),
@@ -271,26 +246,20 @@ def check_early_stop(early_stop):
     ]
     for errors, patience in cases:
         answer = call(early_stop, np.array(errors, float), patience)
-        check(
-            isinstance(answer, tuple | list | np.ndarray) and len(answer) == 2,
-            f"early_stop gives two numbers, `return kept, last`; yours gives {_kind(answer)}.",
-        )
-        answer = tuple(_numbers(answer, (2,), "early_stop gives two epochs"))
-        if answer == _early_stop(errors, patience):
-            continue
-        told = f" (Errors {errors}, patience {patience}: yours gives {answer[0]:g}, {answer[1]:g}.)"
-        for hint, wrong in _early_stop_mistakes(errors, patience):
-            check(answer != wrong, hint + told)
-        check(
-            False,
-            "The epochs are not right. Go through the errors by hand, with the smallest so far and the epochs since then."
-            + told,
+        answer = numbers(answer, "The answer of early_stop, which gives two numbers, `return kept, last`,", (2,))
+        yours = f" (Errors {errors}, patience {patience}: yours gives {answer[0]:g}, {answer[1]:g}.)"
+        compare(
+            answer,
+            _early_stop(errors, patience),
+            {hint + yours: wrong for hint, wrong in _early_stop_mistakes(errors, patience).items()},
+            "The epochs are not right. Go through the errors by hand, with the smallest so far and the epochs since "
+            f"then.{yours}",
         )
     print("Right: the epoch with the smallest error before patience runs out, ties and late gains included.")
 
 
 def check_runner_folds(runner_folds):
-    """Check that folds keep runners apart, cover all stances once, are balanced, and follow the seed."""
+    """Check runner_folds(runners, k, seed): runners stay apart, each stance is validated once, the seed repeats."""
     rng = np.random.default_rng(34)
     for count, k in ((16, 5), (7, 3), (4, 4)):
         names = np.array([f"v{number:02d}" for number in rng.permutation(count)])
@@ -304,12 +273,14 @@ def check_runner_folds(runner_folds):
             both = np.intersect1d(runners[training], runners[validation])
             check(
                 not len(both),
-                f"{len(both)} of {count} runners stand on both sides of fold {number}: all stances of a runner go together.",
+                f"{len(both)} of {count} runners stand on both sides of fold {number}: all stances of a runner go "
+                "together.",
             )
             neither = len(runners) - len(np.union1d(training, validation))
             check(
                 not neither,
-                f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is trained on.",
+                f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is "
+                "trained on.",
             )
         held = np.concatenate([validation for _, validation in folds])
         twice, never = len(held) - len(np.unique(held)), len(runners) - len(np.unique(held))
@@ -334,6 +305,7 @@ def check_runner_folds(runner_folds):
 
 
 def _held_runners(runner_folds, seed):
+    """Name the runners that each of a student's 4 folds validates."""
     runners = np.repeat([f"v{number:02d}" for number in range(16)], 3)
     folds = _folds(call(runner_folds, runners.copy(), 4, seed), 4, len(runners))
     return [np.unique(runners[validation]).tolist() for _, validation in folds]
@@ -341,24 +313,20 @@ def _held_runners(runner_folds, seed):
 
 def _folds(answer, k, count):
     """Read a student's folds as a list of pairs of arrays of indices below `count`."""
-    check(
-        not hasattr(answer, "__next__"), "runner_folds gives a generator, which can be read only once: make it a list."
-    )
-    check(isinstance(answer, list | tuple), f"runner_folds gives a list of folds; yours is {_kind(answer)}.")
+    once = "runner_folds gives a generator, which can be read only once: make it a list."
+    check(not hasattr(answer, "__next__"), once)
+    check(isinstance(answer, list | tuple), f"runner_folds gives a list of folds; yours is {kind(answer)}.")
     check(len(answer) == k, f"k = {k} folds are asked for; yours gives {len(answer)}.")
-    for fold in answer:
-        check(
-            isinstance(fold, list | tuple) and len(fold) == 2,
-            f"Each fold is a pair (training, validation); found {_kind(fold)}.",
-        )
-    return [tuple(_indices(side, count) for side in fold) for fold in answer]
+    rule = "Each fold is a pair (training, validation)"
+    return [tuple(_indices(side, count) for side in pair(fold, rule)) for fold in answer]
 
 
 def _indices(side, count):
+    """Read one side of a fold as an array of different indices below `count`."""
     try:
         side = np.asarray(side)
     except Exception:
-        raise AssertionError(f"A side of a fold is one row of indices; found {_kind(side)}.") from None
+        raise AssertionError(f"A side of a fold is one row of indices; found {kind(side)}.") from None
     check(
         side.ndim == 1 and side.size,
         f"A side of a fold is one row of indices, and not empty; found shape {side.shape}.",
@@ -374,37 +342,37 @@ def _indices(side, count):
 
 
 def check_mean_curve(mean_curve):
-    """Check the baseline that looks at no points against a slow loop, with runners of different numbers of stances."""
+    """Check mean_curve(curves, sides, runners) against a slow loop, with different numbers of stances a runner."""
     rng = np.random.default_rng(35)
     for nodes, runners in ((5, "aaabbccccdd"), (101, "cabbaccab"), (1, "abab")):
         runners = np.array([f"v_{letter}" for letter in runners])
         sides = np.array(list("lr" * len(runners)))[: len(runners)] if nodes > 1 else np.array(list("llrr"))
         curves = rng.normal(size=(len(runners), nodes)) + 2 * (sides == "l")[:, None]
-        every, same, own = np.ones((len(runners),) * 2, bool), sides[:, None] == sides, runners[:, None] == runners
+        same, own = sides[:, None] == sides, runners[:, None] == runners
         by_runner = [
             np.mean([curves[row & (runners == other)].mean(axis=0) for other in np.unique(runners[row])], axis=0)
             for row in same & ~own
         ]
+        itself = np.eye(len(runners), dtype=bool)
         mistakes = {
-            "The runner's own stances are in the mean: the baseline must not know the runner it is compared on.": _average(
-                curves, same
-            ),
+            "The runner's own stances are in the mean: the baseline must not know the runner it is compared "
+            "on.": _average(curves, same),
             "Only the stance itself is left out: the runner's other stances are still in the mean.": _average(
-                curves, same & ~np.eye(len(runners), dtype=bool)
+                curves, same & ~itself
             ),
             "Left and right stances are averaged together: take the same side alone.": _average(curves, ~own),
-            "Nobody is left out, and sides are averaged together.": _average(curves, every),
+            "Nobody is left out, and sides are averaged together.": _average(curves, np.ones_like(own)),
             "This is the mean of the other side.": _average(curves, ~same & ~own),
             "This is the runner's own mean curve, the very opposite of a baseline.": _average(curves, same & own),
             "Each runner is averaged first, then the runners. Here each stance weighs the same.": np.stack(by_runner),
         }
         given = curves.copy()
         answer = call(mean_curve, given, sides.copy(), runners.copy())
-        answer = _numbers(answer, curves.shape, "mean_curve gives a curve for each stance, (S, Q)")
+        answer = numbers(answer, "What mean_curve gives, a curve for each stance, (S, Q),", curves.shape)
         check(
             np.array_equal(given, curves), "The curves that mean_curve was given are changed: write into a new array."
         )
-        _compare(
+        compare(
             answer,
             _average(curves, same & ~own),
             mistakes,
@@ -414,41 +382,5 @@ def check_mean_curve(mean_curve):
 
 
 def _average(curves, taken):
-    """Average curves (S, Q), for each row of `taken` (S, S) those that it marks."""
+    """Average curves (S, Q): for each row of `taken` (S, S) the curves that it marks."""
     return np.stack([curves[row].mean(axis=0) if row.any() else np.full(curves.shape[1], np.nan) for row in taken])
-
-
-def _numbers(answer, shape, what):
-    """Read an answer as an array of finite numbers of this shape."""
-    try:
-        array = np.asarray(answer, float)
-    except Exception:
-        raise AssertionError(f"{what[0].upper()}{what[1:]}; yours is {_kind(answer)}.") from None
-    check(array.shape == shape, f"{what[0].upper()}{what[1:]}, shape {shape}; yours has shape {array.shape}.")
-    check(
-        np.isfinite(array).all(),
-        "Some values are NaN or infinite: is something divided by zero, or the mean of nothing?",
-    )
-    return array
-
-
-def _compare(answer, right, mistakes, otherwise):
-    """Pass the right answer; a mistake {hint: value} gets its hint, any other wrong answer the last one."""
-    if not _close(answer, right):
-        for hint, wrong in mistakes.items():
-            check(not _close(answer, wrong), hint)
-        check(False, otherwise)
-
-
-def _close(one, other):
-    return np.shape(one) == np.shape(other) and np.allclose(
-        one, other, rtol=1e-6, atol=1e-6
-    )  # single precision is enough
-
-
-def _kind(answer):
-    return (
-        f"{len(answer)} of {type(answer).__name__}"
-        if isinstance(answer, tuple | list)
-        else f"a {type(answer).__name__}"
-    )

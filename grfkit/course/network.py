@@ -1,6 +1,7 @@
-"""What session 3 of the course works with: its stances as steps of a recurrence, a small LSTM of the vertical force, and figures.
+"""Session 3 of the course: its stances as LSTM steps, a small LSTM of the vertical force, its errors, and figures.
 
-One step is one camera frame (100 Hz) of stance. Axis letters: S stances, B stances of a batch, L steps of the longest stance, Q nodes.
+In: the course's stances and estimates. Out: arrays, errors and drawn axes for the notebook. One LSTM step is one camera
+frame (100 Hz) of stance. Axis letters: S stances, B stances of a batch, L steps of the longest stance, Q nodes.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ UNITS, LEARNING_RATE, BATCH = 32, 0.01, 16  # set beforehand, our choice: nothin
 
 @dataclass(frozen=True)
 class Data:
-    """All stances at the cameras' rate: points (S, L, 33) m, vertical force (S, L) BW, what of them is real (S, L), and their table."""
+    """All stances at the cameras' rate: points (S, L, 33) m, vertical force (S, L) BW, and the stances' table.
+
+    `real` (S, L) is False in the padding.
+    """
 
     points: np.ndarray
     vertical: np.ndarray
@@ -31,20 +35,20 @@ class Data:
 
 
 def load():
-    """Give the course's stances as Data: stance alone, left legs mirrored, padded to the longest with copies of their last frame."""
+    """Give the course's stances as Data: without flight, left legs mirrored, padded with copies of the last frame."""
     frames, stances = course_data.stances()
     frames = frames[metrics.in_stance(frames, stances) & (frames["frame"] % FRAMES_PER_STEP == 0)]
     recipe = recipes.load(provenance.ROOT / "params" / "recipes" / "paper.yaml").model_copy(update={"mirror": True})
-    taken = samples.prepare(frames, stances, recipe)
-    points, real = transform.group_frames(taken.points.reshape(-1, len(INPUTS)).astype(np.float32), taken.lengths, 1)
-    vertical, _ = transform.group_frames(taken.forces[:, 2:].astype(np.float32), taken.lengths, 1)
-    return Data(points, vertical[..., 0], real[..., 0], taken.stances)
+    made = samples.prepare(frames, stances, recipe)
+    points, real = transform.group_frames(made.points.reshape(-1, len(INPUTS)).astype(np.float32), made.lengths, 1)
+    vertical, _ = transform.group_frames(made.forces[:, 2:].astype(np.float32), made.lengths, 1)
+    return Data(points, vertical[..., 0], real[..., 0], made.stances)
 
 
 class VerticalLSTM(nn.Module):
     """Points -> vertical force: an LSTM over the steps of a stance, forwards alone, and a linear layer.
 
-    Forwards alone (our choice for the course): what stands behind a stance's last step, its padding, cannot reach a real step.
+    Forwards alone is our choice for the course: padding comes after a stance's last step and cannot reach a real one.
     """
 
     def __init__(self):
@@ -63,7 +67,10 @@ def masked_mse(estimated, target, real):
 
 
 def scaled(data, training):
-    """Scale points and force to [0, 1] by the training stances (indices) alone; returns tensors of all stances, and the force's scaler."""
+    """Scale points and force to [0, 1] by the training stances (indices) alone.
+
+    Returns tensors of all stances, steps (S, L, 33), target (S, L) and real (S, L), and the force's scaler.
+    """
     real = data.real[training]
     of_points = transform.fit_minmax(data.points[training][real])
     of_force = transform.fit_minmax(data.vertical[training][real][:, None])
@@ -78,7 +85,7 @@ def scaled(data, training):
 
 
 def fit(data, training, *, epochs, seed):
-    """Train on some stances (indices); returns what the network estimates for all stances after each epoch, (epochs, S, L) BW."""
+    """Train on some stances (indices); returns the estimates of all stances after each epoch, (epochs, S, L) BW."""
     torch.set_num_threads(1)  # so small a network gains nothing from a second one
     steps, target, real, of_force = scaled(data, training)
     estimated = []
@@ -98,7 +105,7 @@ def fit(data, training, *, epochs, seed):
 
 
 def out_of_fold(data, folds, *, epochs, seed):
-    """Estimate the stances of each fold by a network trained on the other folds, after each epoch; returns (epochs, S, L) BW."""
+    """Estimate each fold's stances by a network trained on the other folds: (epochs, S, L) BW."""
     estimated = np.full((epochs, *data.vertical.shape), np.nan)
     for training, validation in folds:
         estimated[:, validation] = fit(data, training, epochs=epochs, seed=seed)[:, validation]
@@ -130,7 +137,7 @@ def stretch(data, curves):
 
 
 def library_rmse(data):
-    """Give the vertical RMSE (S,) BW of the library's recipes at the same samples, each runner left out: {recipe: (S,)}."""
+    """Give {recipe: vertical RMSE (S,) BW} of the library's recipes at the same frames, each runner left out."""
     estimates = course_data.predictions()
     estimates = estimates[estimates["frame"] % FRAMES_PER_STEP == 0]
     squared = (estimates["est_v"] - estimates["grf_v"]) ** 2
@@ -170,7 +177,7 @@ def draw_padding(ax, data, stances):
 
 
 def draw_folds(ax, folds, runners):
-    """Draw in which fold each stance is estimated, runner by runner: a row a fold, a column a stance, sorted by runner (S,)."""
+    """Draw in which fold each stance is estimated: a row a fold, a column a stance, sorted by runners (S,)."""
     order, names = np.argsort(runners, kind="stable"), np.unique(runners)
     held = np.stack([np.isin(order, validation) for _, validation in folds])
     ax.pcolormesh(held, cmap="Greys", vmin=0, vmax=1.2)
@@ -183,7 +190,7 @@ def draw_folds(ax, folds, runners):
 
 
 def draw_runners(ax, table):
-    """Draw the error (BW) of each runner, the rows of a table, by each way to estimate, its columns; a bar marks their mean."""
+    """Draw a table of errors (BW): a line for each runner (row) over the estimators (columns), and a bar as mean."""
     places = np.arange(table.shape[1])
     ax.plot(places, table.T, "o-", color="0.75", linewidth=0.6, markersize=4)
     ax.hlines(table.mean(), places - 0.25, places + 0.25, color=plot.ESTIMATED, linewidth=3)

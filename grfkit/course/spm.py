@@ -1,16 +1,17 @@
 """Session 4 of the course, SPM by hand: smooth noise to learn from, and the checks of the exercises.
 
-A check recognises typical mistakes by the values that they give, and says what is wrong; what is right it takes from scipy, spm1d
-or grfkit itself, never from a student's earlier answer.
+In: random numbers and differences of curves, a student's functions. Out: curves and studies for the notebook. A check
+prints a sentence where the function is right and raises AssertionError with a hint where it is not. What is right comes
+from scipy, spm1d or grfkit, never from a student's earlier answer.
 """
 
 import itertools
 
 import numpy as np
 from scipy import optimize, stats
-from scipy.ndimage import gaussian_filter1d, label
+from scipy.ndimage import gaussian_filter1d
 
-from grfkit.course.data import call, check
+from grfkit.course.checking import call, check, compare, numbers, runs
 from grfkit.transform import time_normalise
 
 NODES, FLIPS = 100, 4000
@@ -18,13 +19,11 @@ SIGMAS_A_FWHM = np.sqrt(8 * np.log(2))  # of a Gaussian
 
 
 def smooth_noise(rng, *shape, fwhm):
-    """Draw smooth random curves (*shape, Q) of mean 0 and SD 1: white noise under a Gaussian kernel of width `fwhm`, in nodes."""
+    """Draw smooth random curves (*shape, Q), mean 0 and SD 1: white noise through a Gaussian kernel of `fwhm` nodes."""
     sigma = fwhm / SIGMAS_A_FWHM
     margin = int(np.ceil(4 * sigma))  # no edge is smoother than the middle
-    noise = gaussian_filter1d(rng.normal(size=(*shape, NODES + 2 * margin)), sigma, axis=-1)[
-        ..., margin : margin + NODES
-    ]
-    return noise * np.sqrt(2 * sigma * np.sqrt(np.pi))
+    noise = gaussian_filter1d(rng.normal(size=(*shape, NODES + 2 * margin)), sigma, axis=-1)
+    return noise[..., margin : margin + NODES] * np.sqrt(2 * sigma * np.sqrt(np.pi))
 
 
 def t_curves(differences):
@@ -33,10 +32,10 @@ def t_curves(differences):
 
 
 def null_studies(differences, runners, *, studies, seed):
-    """Make studies without a true difference: all curves of a runner turn over together, at random, as often up as down.
+    """Make studies without a true difference: all curves of a runner are turned over together, or not, at random.
 
-    `differences` is (S, Q), `runners` (S,). Returns the share of studies in which SPM finds an interval, with stances as
-    independent and with a mean curve of each runner. Likeness of a runner's stances stays as it was measured.
+    `differences` is (S, Q), `runners` (S,). Stances of a runner stay as alike as they were measured. Returns the share
+    of studies in which SPM finds an interval: with stances as independent, and with a mean curve of each runner.
     """
     rng, (names, codes) = np.random.default_rng(seed), np.unique(runners, return_inverse=True)
     found = []
@@ -52,41 +51,7 @@ def null_studies(differences, runners, *, studies, seed):
     return tuple(np.mean(found, axis=0))
 
 
-def compare(answer, right, mistakes=(), *, what, rtol=1e-6):
-    """Pass where `answer` has the shape and values of `right`; else raise the hint of the mistake that gives the same.
-
-    `mistakes` are pairs (what the mistake gives, hint); `what` names the answer in the hints on type, shape and value.
-    """
-    answer = numbers(answer, what)
-    right, atol = np.asarray(right, dtype=float), rtol * np.max(np.abs(right), initial=0) + 1e-12
-
-    def same(value):
-        return answer.shape == np.shape(value) and np.allclose(answer, value, rtol=rtol, atol=atol, equal_nan=True)
-
-    if same(right):
-        return
-    for value, hint in mistakes:
-        check(not same(value), hint)
-    check(
-        answer.shape == right.shape,
-        f"{what} must have the shape {right.shape or '() of one number'}; yours has {answer.shape}.",
-    )
-    check(
-        np.isfinite(answer).all(),
-        f"{what}: {(~np.isfinite(answer)).sum()} of {answer.size} values are NaN or infinite.",
-    )
-    off = np.unravel_index(np.argmax(np.abs(answer - right)), answer.shape)
-    where = f" at index {', '.join(map(str, off))}" if off else ""
-    said = "the shape is right, the values are not" if off else "the value is not right"
-    check(False, f"{what}: {said}; {_off_by(answer[off], right[off])}{where}. Go through it step by step.")
-
-
-def numbers(answer, what):
-    """Give an answer as an array of floats; raise a hint where it is none."""
-    try:
-        return np.asarray(answer, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        return check(False, f"{what} must be of numbers, in an array; yours is of type {type(answer).__name__}.")
+# The exercises, in their order
 
 
 def check_time_normalise(function):
@@ -94,42 +59,29 @@ def check_time_normalise(function):
     rng = np.random.default_rng(4)
     for length, nodes in ((231, 100), (180, 100), (60, 100), (251, 101)):
         force = np.sin(np.linspace(0, 3, length)) + 0.5 + 0.01 * rng.normal(size=length)
-        old, right = np.linspace(0, 1, length), time_normalise(force[:, None], nodes)[:, 0]
+        right = time_normalise(force[:, None], nodes)[:, 0]
+
+        def at(places, force=force):
+            return np.interp(places, np.arange(len(force)), force)
+
+        def to_end(count, last=length - 1, **options):
+            return at(np.linspace(0, last, count, **options))
+
         places = np.linspace(0, length - 1, nodes)
-        mistakes = [
-            (force, "The curve has as many samples as before: it must have `nodes` of them."),
-            (
-                force[:nodes],
-                "That is the beginning of stance: the whole of it must be brought to the nodes, toe-off too.",
+        beginning, before, nearest = force[:nodes], force[places.astype(int)], force[places.round().astype(int)]
+        mistakes = {
+            "The curve has as many samples as before: it must have `nodes` of them.": force,
+            "That is the beginning of stance: the whole of it must be brought to the nodes, toe-off too.": beginning,
+            "You take the sample before each node: interpolate between the two next to it.": before,
+            "You take the nearest sample: interpolate between the two next to the node.": nearest,
+            "The last node must lie at toe-off: with endpoint=False it lies before it.": to_end(nodes, endpoint=False),
+            "Your last node lies beyond toe-off: T samples are numbered from 0 to T - 1.": to_end(nodes, length),
+            "T samples are numbered from 0 to T - 1, and the last node must lie at the last of them.": to_end(
+                nodes, length, endpoint=False
             ),
-            (
-                force[places.astype(int)],
-                "You take the sample before each node: interpolate between the two next to it.",
-            ),
-            (
-                force[places.round().astype(int)],
-                "You take the nearest sample: interpolate between the two next to the node.",
-            ),
-            (
-                np.interp(np.linspace(0, 1, nodes, endpoint=False), old, force),
-                "The last node must lie at toe-off: with endpoint=False it lies before it.",
-            ),
-            (
-                np.interp(np.arange(nodes) / nodes, old, force),
-                "The last node must lie at toe-off: yours lies before it.",
-            ),
-            (
-                np.interp(np.linspace(0, length, nodes), np.arange(length), force),
-                "Your last node lies beyond toe-off: T samples are numbered from 0 to T - 1.",
-            ),
-            (
-                np.interp(np.arange(nodes) * length / nodes, np.arange(length), force),
-                "T samples are numbered from 0 to T - 1, and the last node must lie at the last of them.",
-            ),
-            (right[:, None], "Give a curve of shape (nodes,), without a second axis."),
-            (time_normalise(force[:, None], 101)[:, 0], "The number of nodes is the function's second argument."),
-            (time_normalise(force[:, None], 100)[:, 0], "The number of nodes is the function's second argument."),
-        ]
+            "Give a curve of shape (nodes,), without a second axis.": right[:, None],
+            "The number of nodes is the function's second argument.": [to_end(100), to_end(101)],
+        }
         compare(call(function, force.copy(), nodes), right, mistakes, what="The curve at its nodes")
     print("Right: stances of 60 to 251 samples were brought to 100 and to 101 nodes, first and last sample kept.")
 
@@ -137,68 +89,53 @@ def check_time_normalise(function):
 def check_paired_t(function):
     """Check paired_t(estimated, measured): two (S, Q) -> (Q,), against scipy.stats.ttest_rel."""
     rng = np.random.default_rng(5)
-    for runners in (16, 5):
-        measured = 2 + smooth_noise(rng, runners, fwhm=20)
-        estimated = measured + 0.2 * smooth_noise(rng, runners, fwhm=15) + 0.1
-        t, n = stats.ttest_rel(estimated, measured).statistic, runners
-        z = (estimated - measured).mean(axis=0) / (estimated - measured).std(axis=0, ddof=1)
-        mistakes = [
-            (-t, "The sign is turned round: the difference is estimated - measured."),
-            (
-                t * np.sqrt(n / (n - 1)),
-                "t is a little too large: numpy's std divides by S; the sample's SD divides by S - 1.",
-            ),
-            (z, "You divide by the SD: t divides by the standard error, SD / sqrt(S)."),
-            (z * np.sqrt(n / (n - 1)), "You divide by the SD: t divides by the standard error, SD / sqrt(S)."),
-            (z * n, "You divide by SD / S: the standard error is SD / sqrt(S)."),
-            (
-                stats.ttest_ind(estimated, measured).statistic,
-                "This is the unpaired test: take the differences of each runner first, then their SD.",
-            ),
-            (np.abs(t), "Keep the sign of t: it tells which of the two is larger."),
-            (
-                stats.ttest_rel(estimated, measured, axis=1).statistic,
-                "There is one t a runner: average over runners (axis 0), so that there is one t a node.",
-            ),
-            (stats.ttest_rel(estimated, measured).pvalue, "These are p values: give t."),
-        ]
+    for n in (16, 5):
+        measured = 2 + smooth_noise(rng, n, fwhm=20)
+        estimated = measured + 0.2 * smooth_noise(rng, n, fwhm=15) + 0.1
+        t, p = stats.ttest_rel(estimated, measured)
+        z, by_runner = t / np.sqrt(n), stats.ttest_rel(estimated, measured, axis=1).statistic
+        unpaired = stats.ttest_ind(estimated, measured).statistic
+        population = np.sqrt(n / (n - 1))  # numpy's SD is so much smaller
+        mistakes = {
+            "The sign is turned round: the difference is estimated - measured.": -t,
+            "t is a little too large: numpy's std divides by S; the sample's SD divides by S - 1.": t * population,
+            "You divide by the SD: t divides by the standard error, SD / sqrt(S).": [z, z * population],
+            "You divide by SD / S: the standard error is SD / sqrt(S).": z * n,
+            "This is the unpaired test: take the differences of each runner first, then their SD.": unpaired,
+            "Keep the sign of t: it tells which of the two is larger.": np.abs(t),
+            "There is one t a runner: average over runners (axis 0), so that there is one t a node.": by_runner,
+            "These are p values: give t.": p,
+        }
         compare(call(function, estimated.copy(), measured.copy()), t, mistakes, what="t")
     print("Right: t at each node equals scipy.stats.ttest_rel, for 16 and for 5 runners.")
 
 
 def check_false_alarms(function):
-    """Check false_alarms(t, df, alpha): t (N, Q) -> the share of studies in which any |t| exceeds the threshold of one test."""
+    """Check false_alarms(t, df, alpha): the share of studies (rows) with any |t| above the threshold of one test."""
     for seed, df, alpha in ((6, 15, 0.05), (7, 5, 0.05), (8, 15, 0.01)):
         t = t_curves(smooth_noise(np.random.default_rng(seed), 400, df + 1, fwhm=12))
-        above = np.abs(t) > stats.t.isf(alpha / 2, df)
-        mistakes = [
-            (
-                above.mean(),
-                "This is the share of nodes: count a study once, where any of its nodes exceeds the threshold.",
+        two_tailed, one_tailed = stats.t.isf([alpha / 2, alpha], df)
+        above = np.abs(t) > two_tailed
+        of_nodes, of_study = above.mean(), above.any(axis=1)
+
+        def share(values, threshold):
+            return (values > threshold).any(axis=1).mean()
+
+        mistakes = {
+            "This is the share of nodes: count a study once, where any of its nodes exceeds the threshold.": of_nodes,
+            "This is the number of studies: give their share.": of_study.sum(),
+            "You asked along studies: ask of each study (row) whether any node exceeds.": above.any(axis=0).mean(),
+            "You ask that all nodes exceed: one is enough for a finding.": above.all(axis=1).mean(),
+            "Only positive t count: two-tailed means |t|.": share(t, two_tailed),
+            "The threshold is too low: a two-tailed test has alpha / 2 in each tail.": share(np.abs(t), one_tailed),
+            "This is a one-tailed test: take |t|, and alpha / 2 in each tail.": share(t, one_tailed),
+            "This is the normal distribution's threshold: t of few runners needs Student's, with df.": share(
+                np.abs(t), stats.norm.isf(alpha / 2)
             ),
-            (above.any(axis=1).sum(), "This is the number of studies: give their share."),
-            (above.any(axis=0).mean(), "You asked along studies: ask of each study (row) whether any node exceeds."),
-            (above.all(axis=1).mean(), "You ask that all nodes exceed: one is enough for a finding."),
-            ((t > stats.t.isf(alpha / 2, df)).any(axis=1).mean(), "Only positive t count: two-tailed means |t|."),
-            (
-                (np.abs(t) > stats.t.isf(alpha, df)).any(axis=1).mean(),
-                "The threshold is too low: a two-tailed test has alpha / 2 in each tail.",
-            ),
-            (
-                (t > stats.t.isf(alpha, df)).any(axis=1).mean(),
-                "This is a one-tailed test: take |t|, and alpha / 2 in each tail.",
-            ),
-            (
-                (np.abs(t) > stats.norm.isf(alpha / 2)).any(axis=1).mean(),
-                "This is the normal distribution's threshold: t of few runners needs Student's, with df.",
-            ),
-            (
-                (np.abs(t) > stats.t.isf(0.025, df)).any(axis=1).mean(),
-                "alpha is an argument: .05 is not always asked for.",
-            ),
-            (1 - above.any(axis=1).mean(), "This is the share of studies that find nothing."),
-        ]
-        compare(call(function, t.copy(), df, alpha), above.any(axis=1).mean(), mistakes, what="The share of studies")
+            "alpha is an argument: .05 is not always asked for.": share(np.abs(t), stats.t.isf(0.025, df)),
+            "This is the share of studies that find nothing.": 1 - of_study.mean(),
+        }
+        compare(call(function, t.copy(), df, alpha), of_study.mean(), mistakes, what="The share of studies")
     print("Right: three sets of 400 studies, of 16 and of 6 runners, at alpha .05 and .01.")
 
 
@@ -207,36 +144,31 @@ def check_fwhm(function):
     for seed, runners, width in ((9, 16, 10), (10, 8, 25), (11, 30, 15)):
         residuals = smooth_noise(np.random.default_rng(seed), runners, fwhm=width)
         residuals = 0.3 * (residuals - residuals.mean(axis=0))
-        squares, k = (residuals**2).sum(axis=0), np.sqrt(4 * np.log(2))
-        right = _fwhm(residuals)
+        squares, k, right = (residuals**2).sum(axis=0), np.sqrt(4 * np.log(2)), _fwhm(residuals)
         v = (np.gradient(residuals, axis=1) ** 2).sum(axis=0) / squares
         steps = (np.diff(residuals, axis=1) ** 2).sum(axis=0) / squares[:-1]
         across = (np.gradient(residuals, axis=0) ** 2).sum(axis=0) / squares
-        mistakes = [
-            (
-                right / k,
-                "The width is too small by sqrt(4 ln 2) = 1.67: it turns a Gaussian's gradient into its full width.",
-            ),
-            (right / np.sqrt(2), "The width is too small by sqrt(2): the constant is 4 ln 2."),
-            (right * np.sqrt(2), "The width is too large by sqrt(2): the constant is 4 ln 2."),
-            (right / SIGMAS_A_FWHM, "This is the SD of the kernel: its full width at half maximum is 2.35 times that."),
-            (1 / right, "This is 1 / FWHM: the steeper the curves, the narrower the kernel."),
-            (k / np.sqrt(v.mean()), "Take the root at each node first, then the mean over nodes."),
-            ((k / np.sqrt(v)).mean(), "Take the mean over nodes first, then its inverse."),
-            (k**2 / v.mean(), "The root is missing: v is a square."),
-            (k / np.sqrt(v), "There is one width for all nodes: take the mean over nodes."),
-            (k / np.sqrt(across).mean(), "The gradient must run along the nodes: np.gradient(residuals, axis=1)."),
-            (
-                k / np.sqrt(steps).mean(),
-                "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.",
-            ),
-        ]
+        mistakes = {
+            "The width is too small by sqrt(4 ln 2) = 1.67: it turns a Gaussian's gradient into its full width.": right
+            / k,
+            "The width is too small by sqrt(2): the constant is 4 ln 2.": right / np.sqrt(2),
+            "The width is too large by sqrt(2): the constant is 4 ln 2.": right * np.sqrt(2),
+            "This is the SD of the kernel: its full width at half maximum is 2.35 times that.": right / SIGMAS_A_FWHM,
+            "This is 1 / FWHM: the steeper the curves, the narrower the kernel.": 1 / right,
+            "Take the root at each node first, then the mean over nodes.": k / np.sqrt(v.mean()),
+            "Take the mean over nodes first, then its inverse.": (k / np.sqrt(v)).mean(),
+            "The root is missing: v is a square.": k**2 / v.mean(),
+            "There is one width for all nodes: take the mean over nodes.": k / np.sqrt(v),
+            "The gradient must run along the nodes: np.gradient(residuals, axis=1).": k / np.sqrt(across).mean(),
+            "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.": k
+            / np.sqrt(steps).mean(),
+        }
         compare(call(function, residuals.copy()), right, mistakes, what="FWHM", rtol=1e-4)
     print("Right: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
 
 
 def check_sign_flip_threshold(function):
-    """Check sign_flip_threshold(differences, rng, flips, alpha): one threshold, against all 1,024 ways to turn 10 curves over."""
+    """Check sign_flip_threshold(differences, rng, flips, alpha) against all 1,024 ways to turn 10 curves over."""
     for seed, width, alpha in ((13, 25, 0.05), (12, 12, 0.05), (14, 15, 0.20)):
         differences = smooth_noise(np.random.default_rng(seed), 10, fwhm=width)
         answer = numbers(call(function, differences.copy(), np.random.default_rng(seed), FLIPS, alpha), "The threshold")
@@ -273,41 +205,27 @@ def check_rft_threshold(function):
     """Check rft_threshold(fwhm, nodes, df, alpha): one threshold, two-tailed, against spm1d's."""
     from spm1d import rft1d
 
-    for fwhm, nodes, df, alpha in (
-        (20.4, 101, 9, 0.05),
-        (10.0, 100, 15, 0.05),
-        (2.0, 11, 30, 0.05),
-        (14.0, 100, 115, 0.01),
-    ):
-        mistakes = [
-            (
-                _threshold(fwhm, nodes, df, 2 * alpha),
-                "The threshold is too low: two-tailed, so that each tail may have half of alpha.",
+    for case in ((20.4, 101, 9, 0.05), (10.0, 100, 15, 0.05), (2.0, 11, 30, 0.05), (14.0, 100, 115, 0.01)):
+        fwhm, nodes, df, alpha = case
+        one_test, bonferroni = stats.t.isf([alpha / 2, alpha / 2 / nodes], df)
+        turned = (nodes - 1) ** 2 / fwhm
+        mistakes = {
+            "The threshold is too low: two-tailed, so that each tail may have half of alpha.": _threshold(
+                fwhm, nodes, df, 2 * alpha
             ),
-            (_threshold(fwhm, nodes, df, alpha / 2), "The threshold is too high: alpha is halved twice."),
-            (
-                _threshold(fwhm, nodes + 1, df, alpha),
-                "The length is that from the first node to the last: Q - 1 steps.",
-            ),
-            (stats.t.isf(alpha / 2, df), "This is the threshold of a single test: how many resels are there?"),
-            (stats.t.isf(alpha / 2 / nodes, df), "This is Bonferroni's threshold: it takes the nodes for independent."),
-            (_threshold(fwhm, nodes, df, alpha, tail=0), "The first term is missing: the t test at one point."),
-            (_threshold(1, nodes, df, alpha), "You count nodes: resels are lengths of one FWHM, (Q - 1) / FWHM."),
-            (
-                _threshold((nodes - 1) ** 2 / fwhm, nodes, df, alpha),
-                "Resels are turned over: (Q - 1) / FWHM, not its inverse.",
-            ),
-            (
-                _threshold(fwhm, nodes, 1e7, alpha),
-                "This is the threshold of a Gaussian field: where do the df come in?",
-            ),
-            (_threshold(fwhm, nodes, df, alpha, power=(df + 1) / 2), "The exponent is -(df - 1) / 2."),
-            (_threshold(fwhm, nodes, df, 0.05), "alpha is an argument: .05 is not always asked for."),
-        ]
-        answer = call(function, fwhm, nodes, df, alpha)
-        compare(
-            answer, rft1d.t.isf(alpha / 2, df, nodes, fwhm), mistakes, what="The threshold", rtol=3e-3
-        )  # its 1 - exp(-E) for E
+            "The threshold is too high: alpha is halved twice.": _threshold(fwhm, nodes, df, alpha / 2),
+            "The length is that from the first node to the last: Q - 1 steps.": _threshold(fwhm, nodes + 1, df, alpha),
+            "This is the threshold of a single test: how many resels are there?": one_test,
+            "This is Bonferroni's threshold: it takes the nodes for independent.": bonferroni,
+            "The first term is missing: the t test at one point.": _threshold(*case, tail=0),
+            "You count nodes: resels are lengths of one FWHM, (Q - 1) / FWHM.": _threshold(1, nodes, df, alpha),
+            "Resels are turned over: (Q - 1) / FWHM, not its inverse.": _threshold(turned, nodes, df, alpha),
+            "This is the threshold of a Gaussian field: where do the df come in?": _threshold(fwhm, nodes, 1e7, alpha),
+            "The exponent is -(df - 1) / 2.": _threshold(*case, power=(df + 1) / 2),
+            "alpha is an argument: .05 is not always asked for.": _threshold(fwhm, nodes, df, 0.05),
+        }
+        right = rft1d.t.isf(alpha / 2, df, nodes, fwhm)
+        compare(call(function, *case), right, mistakes, what="The threshold", rtol=3e-3)  # its 1 - exp(-E) for E
     print("Right: four thresholds, of 10 to 116 curves, that agree with random field theory.")
 
 
@@ -318,60 +236,29 @@ def check_clusters(function):
     negative, edges = middle - 50 * hump(places - 75), 60 * hump(places) + 60 * hump(places - 99)
     single = np.where(places == 20, 5.0, 0.0)
     for t in (middle, negative, edges, single, np.zeros(NODES), np.full(NODES, 5.0)):
-        right = _runs(t, 3.5)
-        answer = call(function, t.copy(), 3.5)
-        check(
-            isinstance(answer, (list, tuple, np.ndarray)),
-            f"Give a list of pairs; yours is of type {type(answer).__name__}.",
+        right, what = runs(np.abs(t) > 3.5), "The clusters, each a pair (first node, last node),"
+        answer = numbers(call(function, t.copy(), 3.5), what, (None, 2))
+        check(len(right) or not len(answer), "Where nothing exceeds the threshold the list must be empty.")
+        joined = [[[right[0, 0], right[-1, 1]]]] if len(right) else []
+        mistakes = {
+            "The last node lies one too far: it is the last above.": right + [0, 1],
+            "The clusters begin and end one node late.": right + 1,
+            "The first node lies one too early: it is the first above.": right - [1, 0],
+            "The first node lies one too late: it is the first above.": right + [1, 0],
+            "Give nodes, from 0 on, and not % of stance.": right * 100 / (NODES - 1),
+            "t below -t* is a cluster too: the test is two-tailed.": runs(t > 3.5),
+            "There are two clusters, and a gap between them.": joined,
+        }
+        missing = len(right) - len(answer)
+        compare(
+            answer,
+            right,
+            mistakes,
+            f"{missing} clusters are missing: what of one that begins at node 0, ends at the last, or is one node long?"
+            if missing > 0
+            else "First and last node of a cluster are the first and the last at which |t| exceeds the threshold.",
         )
-        try:
-            answer = [(float(first), float(last)) for first, last in answer]
-        except (TypeError, ValueError):
-            check(False, "Each cluster is a pair (first node, last node) of numbers.")
-        if answer == right:
-            continue
-        check(
-            answer != [(first, last + 1) for first, last in right],
-            "The last node lies one too far: it is the last above.",
-        )
-        check(answer != [(first + 1, last + 1) for first, last in right], "The clusters begin and end one node late.")
-        check(
-            answer != [(first - 1, last) for first, last in right],
-            "The first node lies one too early: it is the first above.",
-        )
-        check(
-            answer != [(first + 1, last) for first, last in right],
-            "The first node lies one too late: it is the first above.",
-        )
-        percent = 100 / (NODES - 1)
-        check(
-            not (right and answer and np.allclose(np.ravel(answer[0]), np.multiply(right[0], percent))),
-            "Give nodes, from 0 on, and not % of stance.",
-        )
-        check(len(right), "Where nothing exceeds the threshold the list must be empty.")
-        check(answer != _runs(np.maximum(t, 0), 3.5), "t below -t* is a cluster too: the test is two-tailed.")
-        check(answer != [(right[0][0], right[-1][1])], "There are two clusters, and a gap between them.")
-        check(
-            len(answer) >= len(right),
-            f"{len(right) - len(answer)} clusters are missing: what of one that begins at node 0, ends at "
-            "the last, or is one node long?",
-        )
-        check(False, "First and last node of a cluster are the first and the last at which |t| exceeds the threshold.")
     print("Right: above and below, at both edges, one node long, none at all, and the whole of stance.")
-
-
-def _off_by(answer, right):
-    """Say how far off an answer is, without saying what is right."""
-    ratio = answer / right if right else 0
-    return (
-        f"yours is {ratio:.3g} times what it should be" if ratio > 0 else "yours has the wrong sign, or should not be 0"
-    )
-
-
-def _runs(t, threshold):
-    """Find the runs of |t| > threshold as scipy labels them: [(first, last), ...]."""
-    labels, count = label(np.abs(t) > threshold)
-    return [tuple(np.flatnonzero(labels == number)[[0, -1]].astype(float)) for number in range(1, count + 1)]
 
 
 def _fwhm(curves):
@@ -382,7 +269,10 @@ def _fwhm(curves):
 
 
 def _threshold(fwhm, nodes, df, alpha, *, tail=1, power=None):
-    """Solve tail * P(t > u) + resels * density(u) = alpha / 2, two-tailed, by random field theory; mistakes change the rest."""
+    """Solve tail * P(t > u) + resels * density(u) = alpha / 2 by random field theory.
+
+    `tail` and `power` are right by default; mistakes change them.
+    """
     power = (df - 1) / 2 if power is None else power
 
     def excess(u):

@@ -1,38 +1,15 @@
-"""Session 5 of the course: the notebook's own answers pass, and typical mistakes get the hint that names them."""
+"""Session 5 of the course: typical mistakes get the hint that names them; its power, its studies, its verdict."""
 
 import numpy as np
 import pytest
-from helpers import GARBAGE, ROOT, answers, exercises, refused
+from helpers import refused, solutions
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from grfkit.course import agreement as course_agreement
 from grfkit.reports import agreement_words
 
-NOTEBOOK = ROOT / "course" / "source" / "5_agreement" / "5_agreement.ipynb"
-
-
-def test_every_exercise_of_the_notebook_has_its_check_and_passes(capsys):
-    names, source = answers(NOTEBOOK), NOTEBOOK.read_text(encoding="utf-8")
-    assert len(exercises(course_agreement)) == 8
-    for exercise in exercises(course_agreement):
-        assert f"course_agreement.check_{exercise}({exercise})" in source
-        getattr(course_agreement, f"check_{exercise}")(names[exercise])
-        assert capsys.readouterr().out.startswith("Right: ")
-
-
-@pytest.mark.parametrize("exercise", exercises(course_agreement))
-def test_no_answer_stops_a_check_with_anything_but_a_hint(exercise):
-    check = getattr(course_agreement, f"check_{exercise}")
-
-    def unsolved(*arguments):
-        raise NotImplementedError
-
-    assert "not written yet" in refused(check, unsolved)
-    assert "gives nothing back" in refused(check, lambda *arguments: None)
-    assert "stopped with ZeroDivisionError" in refused(check, lambda *arguments: 1 / 0)
-    for value in GARBAGE.values():
-        assert len(refused(check, lambda *arguments, value=value: value)) > 20
+RIGHT = solutions("5_agreement")
 
 
 def t_of(difference, *, ddof=1):
@@ -72,7 +49,7 @@ def by_runner(d, who):
 
 
 def literal_icc(m, e, *, kind="A"):
-    """ICC by a two-way analysis of variance in loops, each sum of squares a double sum (McGraw & Wong 1996, Table 2)."""
+    """ICC by a two-way analysis of variance in loops, each sum of squares a double sum (McGraw & Wong 1996)."""
     x, n, k = np.stack([m, e], axis=1), len(m), 2
     grand = sum(x[i][j] for i in range(n) for j in range(k)) / (n * k)
     row, column = [sum(x[i]) / k for i in range(n)], [sum(x[:, j]) / n for j in range(k)]
@@ -250,7 +227,6 @@ def test_clustered_study_has_the_spread_asked_for():
 
 def test_verdict_of_the_course_is_that_of_a_study():
     """agreement_words judges with more words: equivalent or not, and a difference or not, are the same."""
-    verdict = answers(NOTEBOOK)["verdict"]
     rng = np.random.default_rng(1)
     for low, width, p in zip(
         rng.uniform(-15, 15, 200), rng.uniform(0.5, 15, 200), rng.uniform(0, 0.1, 200), strict=True
@@ -262,5 +238,5 @@ def test_verdict_of_the_course_is_that_of_a_study():
             "differs, too little to matter": "differs, but by less",
             "differs": "differs",
             "undecided": "open",
-        }[verdict(p, low, low + width, 10, 0.05)]
+        }[RIGHT.verdict(p, low, low + width, 10, 0.05)]
         assert study.startswith(begins) and (begins != "differs" or "less than" not in study)

@@ -12,10 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
 from grfkit.course import build as course_build
-from grfkit.course import data as course_data
 from grfkit.reports import run
-from grfkit.study import file as study_file
-from grfkit.study.schema import StudyError
 
 SESSIONS = sorted(path.name for path in (ROOT / "course" / "source").glob("*"))
 FIRST = "1_stance"  # the session that `make test` runs; the others take minutes together
@@ -92,7 +89,7 @@ def lesson(tmp_path):
                 id="double",
             ),
             new_code_cell(
-                "from grfkit import course\ncourse.check(course.call(double, 3) == 6, 'Three and three?')",
+                "from grfkit.course import checking\nchecking.check(checking.call(double, 3) == 6, 'Three and three?')",
                 metadata=mark("double-check", **{"grade": True, "locked": True, "points": 2} | changed),
                 id="double-check",
             ),
@@ -221,7 +218,10 @@ def test_sessions_that_are_built_together_both_know_what_they_gave_out(lesson):
     shutil.copytree(folder / "source" / "0_double", folder / "source" / "1_double")
     (folder / "source" / "1_double" / "0_double.ipynb").rename(folder / "source" / "1_double" / "1_double.ipynb")
     names = ["0_double", "1_double"]
-    command = "import pathlib, sys; from grfkit import course_build; course_build.give_out(sys.argv[1], folder=pathlib.Path(sys.argv[2]))"
+    command = (
+        "import pathlib, sys; from grfkit.course import build; "
+        "build.give_out(sys.argv[1], folder=pathlib.Path(sys.argv[2]))"
+    )
     running = [subprocess.Popen([sys.executable, "-c", command, name, str(folder)]) for name in names]
     assert [process.wait(120) for process in running] == [0, 0]
     assert sorted(course_build._built(folder)) == names and all(
@@ -244,79 +244,3 @@ def test_write_index_links_every_session(lesson):
     folder = lesson()
     text = course_build.write_index(folder).read_text(encoding="utf-8")
     assert '<a href="0_double.html">' in text and "1 exercises with checks" in text and "to double" in text
-
-
-def test_call_says_what_is_wrong_with_a_students_function():
-    def unsolved():
-        raise NotImplementedError()
-
-    def broken(x):
-        return x / 0
-
-    def silent():
-        pass
-
-    for function, arguments, hint in (
-        (unsolved, (), "unsolved is not written yet"),
-        (broken, (1,), "broken stopped with ZeroDivisionError"),
-        (silent, (), "silent gives nothing back"),
-        (broken, (), "broken stopped with TypeError"),
-    ):
-        with pytest.raises(AssertionError, match=hint):
-            course_data.call(function, *arguments)
-    assert course_data.call(len, [1, 2]) == 2
-
-
-def test_course_data_are_those_of_its_study(monkeypatch, tmp_path):
-    frames, stances = course_data.stances()
-    section = study_file.load(course_data.STUDY).laboratory
-    assert stances["runner"].nunique() == section.men + section.women
-    assert len(course_data.predictions()["estimator"].unique()) == len(course_data.ESTIMATORS)
-    assert set(frames["stance"]) == set(stances["stance"])
-    course_data._made.cache_clear()
-    monkeypatch.setattr(course_data, "STUDY", tmp_path / "course.yaml")
-    with pytest.raises(StudyError, match="Clone grfkit"):
-        course_data.results()
-    monkeypatch.undo()
-    course_data._made.cache_clear()
-
-
-@pytest.fixture
-def unmade(monkeypatch, tmp_path):
-    """A course whose data are not made yet, in a folder of its own, with recipes of its own."""
-    shutil.copytree(course_data.RECIPES, tmp_path / "recipes")
-    monkeypatch.setattr(course_data, "REPORTS", tmp_path / "reports" / "course")
-    monkeypatch.setattr(course_data, "RECIPES", tmp_path / "recipes")
-    course_data._made.cache_clear()
-    yield tmp_path
-    course_data._made.cache_clear()
-
-
-def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopped(unmade, monkeypatch):
-    made = []
-    monkeypatch.setattr(course_data, "_make", made.append)
-
-    def again():
-        course_data._made.cache_clear()
-        course_data.results()
-        return len(made)
-
-    assert (again(), again()) == (1, 1)
-    old = (unmade / "recipes" / "ridge.yaml").read_text(encoding="utf-8")
-    (unmade / "recipes" / "ridge.yaml").write_text(old + "# changed\n", encoding="utf-8")
-
-    def stop(_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(course_data, "_make", stop)
-    with pytest.raises(KeyboardInterrupt):
-        again()
-    (unmade / "recipes" / "ridge.yaml").write_text(old, encoding="utf-8")  # back: what lies there is half of the other
-    monkeypatch.setattr(course_data, "_make", made.append)
-    assert again() == 2
-
-
-def test_course_says_where_its_data_cannot_be_written(unmade):
-    (unmade / "reports").write_text("no folder", encoding="utf-8")
-    with pytest.raises(StudyError, match="which cannot be written.*Whoever installed"):
-        course_data.results()

@@ -1,8 +1,8 @@
-"""The checks of session 2: the notebook's own answers pass, typical wrong ones get the hint that says what is wrong."""
+"""Session 2 of the course: typical wrong answers get the hint that says what is wrong; its tables and filters."""
 
 import numpy as np
 import pytest
-from helpers import checked, solutions
+from helpers import refused, solutions
 from scipy.signal import butter, filtfilt, find_peaks, lfilter, sosfiltfilt
 
 from grfkit import features
@@ -143,14 +143,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", checked(course_features))
-def test_check_passes_the_notebooks_own_answer(name, capsys):
-    getattr(course_features, f"check_{name}")(getattr(RIGHT, name))
-    assert (
-        capsys.readouterr().out.splitlines()[-1].startswith("Right: ")
-    )  # before it, perhaps, that the cohort is recorded
-
-
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
@@ -172,18 +164,7 @@ def test_check_passes_another_right_answer(name, answer):
 
 @pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
 def test_check_tells_what_is_wrong(name, answer, hint):
-    with pytest.raises(AssertionError) as caught:
-        getattr(course_features, f"check_{name}")(answer)
-    assert hint in str(caught.value)
-
-
-@pytest.mark.parametrize("name", checked(course_features))
-def test_check_of_an_unsolved_function_says_so(name):
-    def unsolved(*_, **__):
-        raise NotImplementedError
-
-    with pytest.raises(AssertionError, match="not written yet"):
-        getattr(course_features, f"check_{name}")(unsolved)
+    assert hint in refused(getattr(course_features, f"check_{name}"), answer)
 
 
 @pytest.mark.parametrize("hz", [5.0, 20.0, 40.0])
@@ -216,7 +197,7 @@ def test_filtered_sees_the_flight_around_a_stance():
 
 
 def test_answers_agree_with_the_closed_form_of_half_sines():
-    """The area under a half sine of height h and length s is 2 h s / pi; a runner's step of a half sine balances its weight."""
+    """The area under a half sine of height h and length s is 2 h s / pi; over a step its mean is the weight."""
     braking, propulsive = RIGHT.impulses(course_features.made_ap(braking_bw=0.4, propulsive_bw=0.3), 1000.0)
     np.testing.assert_allclose(
         [braking, propulsive], [2 / np.pi * 0.4 * 0.45 * 0.23, 2 / np.pi * 0.3 * 0.55 * 0.23], rtol=1e-3

@@ -1,37 +1,14 @@
-"""Session 4 of the course: the notebook's own answers pass, and typical mistakes get the hint that names them."""
+"""Session 4 of the course: typical mistakes get the hint that names them; its noise, thresholds and studies."""
 
 import numpy as np
 import pytest
 import spm1d
-from helpers import GARBAGE, ROOT, answers, exercises, refused
+from helpers import refused, solutions
 from scipy import stats
 
 from grfkit.course import spm as course_spm
 
-NOTEBOOK = ROOT / "course" / "source" / "4_spm" / "4_spm.ipynb"
-
-
-def test_every_exercise_of_the_notebook_has_its_check_and_passes(capsys):
-    names, source = answers(NOTEBOOK), NOTEBOOK.read_text(encoding="utf-8")
-    assert len(exercises(course_spm)) == 7
-    for exercise in exercises(course_spm):
-        assert f"course_spm.check_{exercise}({exercise})" in source
-        getattr(course_spm, f"check_{exercise}")(names[exercise])
-        assert capsys.readouterr().out.startswith("Right: ")
-
-
-@pytest.mark.parametrize("exercise", exercises(course_spm))
-def test_no_answer_stops_a_check_with_anything_but_a_hint(exercise):
-    check = getattr(course_spm, f"check_{exercise}")
-
-    def unsolved(*arguments):
-        raise NotImplementedError
-
-    assert "not written yet" in refused(check, unsolved)
-    assert "gives nothing back" in refused(check, lambda *arguments: None)
-    assert "stopped with ZeroDivisionError" in refused(check, lambda *arguments: 1 / 0)
-    for value in GARBAGE.values():
-        assert len(refused(check, lambda *arguments, value=value: value)) > 20
+RIGHT = solutions("4_spm")
 
 
 def flips(differences, rng, n, alpha, *, size=None, largest=lambda t: np.abs(t).max()):
@@ -139,13 +116,12 @@ def test_a_typical_mistake_gets_its_hint(exercise, answer, hint):
 
 
 def test_thresholds_of_the_checks_are_those_of_random_field_theory():
-    """One that takes spm1d's form of it, 1 - exp(-E) = alpha / 2, passes too; known: 3.93947 for spm1d's PlantarArchAngle."""
+    """spm1d's form of it, 1 - exp(-E) = alpha / 2, passes too; known: 3.93947 for spm1d's PlantarArchAngle."""
     course_spm.check_rft_threshold(lambda w, q, df, a: field(w, q, df, a / 2))
     course_spm.check_rft_threshold(lambda w, q, df, a: field(w, q, df, -np.log(1 - a / 2)))
     one, other = spm1d.data.uv1d.tpaired.PlantarArchAngle().get_data()
-    names = answers(NOTEBOOK)
-    fwhm = names["fwhm"]((one - other) - (one - other).mean(axis=0))
-    assert names["rft_threshold"](fwhm, 101, 9, -2 * np.log(0.975)) == pytest.approx(3.93947, abs=1e-5)
+    fwhm = RIGHT.fwhm((one - other) - (one - other).mean(axis=0))
+    assert RIGHT.rft_threshold(fwhm, 101, 9, -2 * np.log(0.975)) == pytest.approx(3.93947, abs=1e-5)
 
 
 def test_smooth_noise_has_the_width_and_spread_asked_for():

@@ -1,13 +1,15 @@
-"""The checks of session 1: the notebook's own answers pass, typical wrong ones get the hint that says what is wrong."""
+"""Session 1 of the course: typical wrong answers get the hint that says what is wrong; answers and library agree."""
 
 import numpy as np
 import pytest
-from helpers import checked, solutions
+from helpers import refused, solutions
 from scipy.interpolate import CubicSpline, interp1d
 from scipy.signal import correlate
 
+from grfkit.course import data as course_data
 from grfkit.course import stance as course_stance
 from grfkit.points import POINTS
+from grfkit.recordings import plates
 
 RIGHT = solutions("1_stance")
 ORIGIN = [1, 1, 0]
@@ -154,14 +156,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", checked(course_stance))
-def test_check_passes_the_notebooks_own_answer(name, capsys):
-    getattr(course_stance, f"check_{name}")(getattr(RIGHT, name))
-    assert (
-        capsys.readouterr().out.splitlines()[-1].startswith("Right: ")
-    )  # before it, perhaps, that the cohort is recorded
-
-
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
@@ -177,24 +171,10 @@ def test_check_passes_another_right_answer(name, answer):
 
 @pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
 def test_check_tells_what_is_wrong(name, answer, hint):
-    with pytest.raises(AssertionError) as caught:
-        getattr(course_stance, f"check_{name}")(answer)
-    assert hint in str(caught.value)
-
-
-@pytest.mark.parametrize("name", checked(course_stance))
-def test_check_of_an_unsolved_function_says_so(name):
-    def unsolved(*_, **__):
-        raise NotImplementedError
-
-    with pytest.raises(AssertionError, match="not written yet"):
-        getattr(course_stance, f"check_{name}")(unsolved)
+    assert hint in refused(getattr(course_stance, f"check_{name}"), answer)
 
 
 def test_a_stance_of_the_notebooks_answers_equals_the_librarys():
-    from grfkit.course import data as course_data
-    from grfkit.recordings import plates
-
     row = course_data.stances()[1].iloc[5]
     recording, points = course_stance.read(row.file)
     plate = next(

@@ -1,0 +1,121 @@
+"""The checker of the course's exercises: it calls a student's function and compares its answer with the right one.
+
+In: a function, the right answer, and what typical mistakes give. Out: nothing where the answer is right; otherwise an
+AssertionError with a hint that says what is wrong, and not what is right.
+"""
+
+import numpy as np
+
+
+def check(condition, hint):
+    """Pass where `condition` holds; else raise AssertionError with the hint."""
+    if not condition:
+        raise AssertionError(hint)
+
+
+def call(function, *arguments, **options):
+    """Call a student's function; raise AssertionError where it is not written yet, fails, or returns nothing."""
+    name = getattr(function, "__name__", "Your function")
+    check(
+        callable(function),
+        f"A function is asked for; found {type(function).__name__}. Give its name, without brackets.",
+    )
+    try:
+        answer = function(*arguments, **options)
+    except NotImplementedError:
+        raise AssertionError(f"{name} is not written yet: replace the line `raise NotImplementedError()`.") from None
+    except Exception as error:
+        raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
+    check(
+        answer is not None,
+        f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.",
+    )
+    return answer
+
+
+def kind(answer):
+    """Name the type of an answer, and its length where it is a tuple or a list."""
+    return type(answer).__name__ + (f" of {len(answer)}" if isinstance(answer, tuple | list) else "")
+
+
+def pair(answer, rule):
+    """Give an answer that is a tuple or list of two parts; raise AssertionError with the rule where it is not."""
+    check(isinstance(answer, tuple | list) and len(answer) == 2, f"{rule}; yours gives {kind(answer)}.")
+    return answer
+
+
+def numbers(answer, what, shape=None):
+    """Give an answer as an array of numbers; raise AssertionError where it is none, or not of this shape.
+
+    `what` names the answer in the hint. A length of None in the shape means any length, no shape any shape.
+    """
+    try:
+        values = np.asarray(answer, float)
+    except Exception:  # every type has its own error, and a student's class any
+        raise AssertionError(f"{what} must be numbers; your function gives {kind(answer)}.") from None
+    if shape is None:
+        return values
+    if None in shape and not values.size:
+        return np.empty([length or 0 for length in shape])
+    fits, fits_transposed = (
+        len(found) == len(shape) and all(length in (None, n) for n, length in zip(found, shape, strict=True))
+        for found in (values.shape, values.shape[::-1])
+    )
+    sizes = ", ".join("any number" if length is None else str(length) for length in shape)
+    wanted = f"an array of shape ({sizes}{',' * (len(shape) == 1)})" if shape else "one number"
+    turned = " Is it transposed?" if fits_transposed else ""
+    check(fits, f"{what} must be {wanted}; yours has shape {values.shape}.{turned}")
+    return values
+
+
+def close(one, other, *, rtol=1e-6, atol=1e-6):
+    """Tell whether two answers agree in shape and in value, NaN included."""
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def compare(answer, right, mistakes, otherwise=None, *, what="Your answer", rtol=1e-6, atol=1e-12):
+    """Pass where an answer is right; else raise AssertionError with the hint of the mistake that gives the same.
+
+    `mistakes` is {hint: what the mistake gives}; a list holds several answers that deserve the same hint. Where none
+    fits, the hint is `otherwise`, or else it names the shape or the size of the error. `rtol` is a share of the largest
+    right value.
+    """
+    values, right = numbers(answer, what), np.asarray(right, float)
+    atol += rtol * np.max(np.abs(np.nan_to_num(right)), initial=0)
+    if close(values, right, rtol=rtol, atol=atol):
+        return
+    for hint, wrong in mistakes.items():
+        for each in wrong if isinstance(wrong, list) else [wrong]:
+            check(not close(values, each, rtol=rtol, atol=atol), hint)
+    if otherwise is None:
+        numbers(values, what, right.shape)
+    bad = values.size - np.isfinite(values).sum()
+    check(not bad, f"{what}: {bad} of {values.size} values are NaN or infinite. Is something divided by zero?")
+    raise AssertionError(otherwise or f"{what}: {_off_by(values, right)}. Go through it step by step.")
+
+
+def _off_by(values, right):
+    """Say how far off the worst value is, without saying what is right."""
+    worst = np.unravel_index(np.argmax(np.abs(values - right)), values.shape)
+    ratio = values[worst] / right[worst] if right[worst] else 0
+    size = (
+        f"yours is {ratio:.3g} times what it should be" if ratio > 0 else "yours has the wrong sign, or should not be 0"
+    )
+    if not worst:
+        return f"the value is not right; {size}"
+    return f"the shape is right, the values are not; {size} at index {', '.join(map(str, worst))}"
+
+
+def runs(above, shortest=1):
+    """List the runs of True in a row (T,) that have `shortest` frames or more: (N, 2), first and last frame.
+
+    It goes through the frames one by one, unlike the library and the students' answers.
+    """
+    found, begin = [], None
+    for frame, now in enumerate([*above, False]):
+        if now and begin is None:
+            begin = frame
+        if not now and begin is not None:
+            found += [(begin, frame - 1)] if frame - begin >= shortest else []
+            begin = None
+    return np.array(found, float).reshape(-1, 2)

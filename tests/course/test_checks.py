@@ -1,0 +1,59 @@
+"""What holds for the checks of all sessions: the notebook's own answers pass, and whatever is no answer gets a hint."""
+
+import nbformat
+import pytest
+import torch
+from helpers import GARBAGE, ROOT, exercises, refused, solutions
+
+from grfkit.course import agreement, features, lstm, spm, stance
+
+SESSIONS = {"1_stance": stance, "2_features": features, "3_lstm": lstm, "4_spm": spm, "5_agreement": agreement}
+CHECKS = [(session, name) for session, module in SESSIONS.items() for name in exercises(module)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """Read the course's stances once for all checks: each check reads them for itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = features.curves()
+        patch.setattr(features, "curves", lambda: found)
+        yield
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_each_exercise_is_a_solution_cell_and_then_its_locked_check(session):
+    notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
+    code = [(cell.metadata.get("nbgrader", {}), cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    checked = [code[place + 1] for place, (mark, _) in enumerate(code) if mark.get("solution")]
+    module = SESSIONS[session].__name__.rsplit(".", 1)[-1]
+    assert [source for _, source in checked] == [
+        f"course_{module}.check_{name}({name})" for name in exercises(SESSIONS[session])
+    ]
+    assert all(mark["locked"] and mark["grade"] and mark["points"] for mark, _ in checked)
+
+
+@pytest.mark.parametrize(("session", "name"), CHECKS)
+def test_check_passes_the_notebooks_own_answer(session, name, capsys):
+    getattr(SESSIONS[session], f"check_{name}")(getattr(solutions(session), name))
+    assert capsys.readouterr().out.startswith("Right: ")
+
+
+@pytest.mark.parametrize(("session", "name"), CHECKS)
+def test_check_of_a_function_without_an_answer_says_so(session, name):
+    check = getattr(SESSIONS[session], f"check_{name}")
+
+    def unsolved(*_, **__):
+        raise NotImplementedError
+
+    assert "not written yet" in refused(check, unsolved)
+    assert "gives nothing back" in refused(check, lambda *_, **__: None)
+    assert "stopped with ZeroDivisionError" in refused(check, lambda *_, **__: 1 / 0)
+    assert "stopped with TypeError" in refused(check, lambda: 0.0)
+
+
+@pytest.mark.parametrize(("session", "name"), CHECKS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_answer_stops_a_check_with_anything_but_a_hint(session, name):
+    tensors = {"tensor": torch.tensor(0.0), "with a gradient": torch.ones(2, requires_grad=True)}
+    for value in (GARBAGE | tensors).values():
+        assert len(refused(getattr(SESSIONS[session], f"check_{name}"), lambda *_, value=value, **__: value)) > 20
