@@ -309,14 +309,3 @@ def search(ax, table):
     sns.scatterplot(table, x="trial", y="error", markers=["o", "X"], alpha=0.7, ax=ax, **states)
     ax.set(xlabel="trial", ylabel="validation error (share of range)")
     return legend(ax)
-
-
-def cost(axes, table):
-    """Draw time and memory against the number of stances on axes (2,); `table` has work, n, seconds and peak_gb."""
-    table = table.assign(work=table["work"].str.replace("_", " "))
-    for ax, column, name in zip(axes, ("seconds", "peak_gb"), ("time (s)", "memory (GB)"), strict=True):
-        works = {"hue": "work", "style": "work", "palette": [ESTIMATED, ALARM], "markers": ["o", "s"], "dashes": False}
-        sns.lineplot(table, x="n", y=column, ax=ax, legend=ax is axes[0], **works)
-        ax.set(xscale="log", yscale="log", xlabel="stances", ylabel=name)
-    legend(axes[0])
-    return axes

@@ -202,3 +202,24 @@ def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path)
     for name in ("a.png", "b.png"):
         store.save(tmp_path, name, fig)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_search_draws_each_fold_and_tells_pruned_trials_apart(axes):
+    table = pd.DataFrame(
+        {"trial": [0, 0, 1, 2], "error": [0.3, 0.4, 0.9, 0.2], "state": ["complete"] * 2 + ["pruned", "complete"]}
+    )
+    ax = plot.search(axes(), table)
+    (points,) = ax.collections
+    np.testing.assert_allclose(points.get_offsets(), table[["trial", "error"]])
+    colors = points.get_facecolors()
+    assert (colors[[1, 3]] == colors[0]).all() and (colors[2] != colors[0]).any()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["complete", "pruned"]
+
+
+def test_body_weights_tell_two_masses_of_one_runner_apart(axes):
+    weights = pd.DataFrame(
+        {"runner": ["a", "b", "a"], "mass_kg": [60.0, 70.0, 61.5], "difference_pct": [2.0, -1.0, 0.5]}
+    )
+    ax = plot.body_weights(axes(), weights)
+    assert [bar.get_height() for bar in ax.patches] == [-1.0, 0.5, 2.0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a (61.5 kg)", "a (60.0 kg)"]

@@ -1,4 +1,4 @@
-"""Figures of how good the estimates are (notebooks 08, 09, 11 and 13).
+"""Figures of how good the estimates are (notebooks 08, 09, 11 and 13), and of what they cost (bench).
 
 In: tables and arrays of grfkit.evaluation, and Axes. Out: the Axes. Nothing is computed, shown or saved.
 """
@@ -301,6 +301,17 @@ def moment_peaks(axes, table):
         ax.set(xlabel="measured (N m/kg)", ylabel="estimated (N m/kg)")
     legend(axes[0], loc="lower right")
     note(axes[2], f"{table['runner'].nunique()} runners", "lower right")
+    return axes
+
+
+def cost(axes, table):
+    """Draw time and memory against the number of stances on axes (2,); `table` has work, n, seconds and peak_gb."""
+    table = table.assign(work=table["work"].str.replace("_", " "))
+    for ax, column, name in zip(axes, ("seconds", "peak_gb"), ("time (s)", "memory (GB)"), strict=True):
+        works = {"hue": "work", "style": "work", "palette": [ESTIMATED, ALARM], "markers": ["o", "s"], "dashes": False}
+        sns.lineplot(table, x="n", y=column, ax=ax, legend=ax is axes[0], **works)
+        ax.set(xscale="log", yscale="log", xlabel="stances", ylabel=name)
+    legend(axes[0])
     return axes
 
 
