@@ -19,6 +19,7 @@ from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
 from grfkit.field import motion
 from grfkit.points import POINTS
+from grfkit.recordings import discover
 from grfkit.recordings.read import read_recorded
 from grfkit.recordings.trials import TRIAL_COLUMNS
 from grfkit.reports import words as report_words
@@ -145,6 +146,18 @@ def write_trials(folder, **changes):
     table = pd.DataFrame([[f"{name}.c3d", *row] for name in "ab"], columns=TRIAL_COLUMNS)
     table.assign(**changes).to_csv(folder / "trials.csv", index=False)
     return folder
+
+
+def on_belt(points, speed):
+    """Bring overground points to a treadmill: everything goes backwards with the belt."""
+    return points - speed * (np.arange(len(points)) / HZ)[:, None, None] * [1, 0, 0]
+
+
+def refused_file(path, **options):
+    """Give the message with which discover.read refuses a file."""
+    with pytest.raises(ValueError) as error:
+        discover.read(path, **options)
+    return str(error.value)
 
 
 def record_virtual(folder, *, seed, men=1, women=1, trials=1):

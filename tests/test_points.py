@@ -1,8 +1,10 @@
 """Names and places of points against literal ones; the segments against the published table."""
 
+import pickle
+
 import numpy as np
 
-from grfkit.points import FEET, HEELS, LEGS, POINTS, SEGMENTS, TOES, mirrored
+from grfkit.points import FEET, HEELS, LEGS, POINTS, SEGMENTS, TOES, InputError, mirrored
 
 
 def test_places_are_those_of_the_names():
@@ -37,3 +39,12 @@ def test_segments_are_de_levas():
     }
     for (name, sex), (mass, centre, one, other) in published.items():
         np.testing.assert_allclose(SEGMENTS[sex][name], [mass / 100, centre / 100, (one + other) / 200])
+
+
+def test_an_error_keeps_fact_and_advice_apart_across_processes():
+    error = pickle.loads(pickle.dumps(InputError("A rule; 3 was found.", "Do this.")))
+    assert (str(error), error.fact, error.advice) == (
+        "A rule; 3 was found. Do this.",
+        "A rule; 3 was found.",
+        "Do this.",
+    )

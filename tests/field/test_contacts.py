@@ -1,4 +1,4 @@
-"""From contacts to curves: the verbs of the field, and recordings with plates matched with steps, by closed forms and literal versions."""
+"""From contacts to curves, and recordings with plates matched with steps, by closed forms and literal versions."""
 
 import numpy as np
 import pandas as pd
@@ -99,7 +99,7 @@ def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
 
 
 def test_finish_turns_left_legs_back_and_balances_each_group():
-    """A group's mean vertical force over its steps is one body weight, its anterior-posterior impulse none; centres are only mirrored."""
+    """Over a group's steps the mean vertical force is one body weight, the AP impulse 0; centres are only mirrored."""
     rng = np.random.default_rng(5)
     table = pd.DataFrame({"side": list("lrlr"), "contact_s": [0.25, 0.24, 0.26, 0.25]})
     flight, groups, curves = (

@@ -1,4 +1,4 @@
-"""Reading a C3D file: axes, units, signs and missing points, against files written here and files of other laboratories."""
+"""Reading a C3D file: axes, units, signs and missing points, of files written here and of other laboratories."""
 
 import ezc3d
 import hypothesis
@@ -139,7 +139,9 @@ def test_plate_refuses_forces_that_are_no_numbers():
 
 
 def write_plate(path, kind, axes, middle, force, at, *, sign, up):
-    """Write a plate of type 1 to 4: `axes` columns are its x, y, z in the file, `middle` m; `force` (T, 3) N acts at `at` (3,) m on it.
+    """Write a plate of type 1 to 4, on which a force (T, 3) N acts `at` (3,) m.
+
+    The columns of `axes` are its x, y, z in the file; `middle` is in m.
 
     As the C3D manual says: corner 1 lies at +x +y, 2 at -x +y, 3 at -x -y, 4 at +x -y of the plate's own axes; the
     moments of types 2 and 4 are about its centre, whose depth is 0 here.
@@ -341,7 +343,7 @@ FEW = hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
     seed=strategies.integers(0, 2**32 - 1),
 )
 def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samples, axes, rate, unit, seed):
-    """Any number of points, frames and analog samples, at any whole rate, in any unit and axes, up to single precision."""
+    """Any number of points, frames and samples, at any whole rate, in any unit and axes, up to single precision."""
     values = np.random.default_rng(seed).uniform(-900, 900, (3, points, frames))
     file, path = ezc3d.c3d(), tmp_path_factory.getbasetemp() / "written.c3d"
     for name, value in (
@@ -366,7 +368,7 @@ def test_read_gives_back_what_was_written(tmp_path_factory, points, frames, samp
 @FEW
 @hypothesis.given(axes=AXES, seed=strategies.integers(0, 2**32 - 1))
 def test_read_is_the_same_however_the_laboratory_names_its_axes(tmp_path_factory, axes, seed):
-    """The same run filed by a laboratory with other axes: points and corners of the plates turned, channels as they were."""
+    """A laboratory with other axes files the same run: points and corners are turned, channels as they were."""
     rng, path = np.random.default_rng(seed), tmp_path_factory.getbasetemp() / "turned.c3d"
     cameras_plates.write_c3d(
         path, rng.normal(size=(5, 11, 3)), 100 + rng.normal(size=(24, 10)), camera_hz=100, plate_hz=200

@@ -1,6 +1,7 @@
-"""Damaged C3D files: each is read as its bytes say or refused with a clear message; none crashes, hangs or fills the memory.
+"""Damaged C3D files are read as their bytes say or refused with a clear message; none crashes, hangs or fills the memory.
 
-The files are read in a process of its own, which names each before it reads it: `python tests/test_fuzz.py SEEDS FIRST LAST`.
+The files are read in a process of its own, which names each before it reads it:
+`python tests/recordings/test_c3d_fuzz.py SEEDS FIRST LAST`.
 """
 
 import collections
@@ -27,7 +28,7 @@ FRAMES = 6  # of each seed
 
 
 def write_seeds(folder):
-    """Write small whole C3D files: plates and points, points alone, poses, and short ones of other programs, where they are."""
+    """Write small whole C3D files: plates and points, points alone, poses, and short real ones if they are there."""
     rng = np.random.default_rng(0)
     cameras_plates.write_c3d(
         folder / "0_plates.c3d",
@@ -124,7 +125,7 @@ def literal_header(data):
 
 
 def literal_points(data, header):
-    """Read all points by hand -> (3, P, F) in the unit of the file, and which of them say that they are missing (P, F)."""
+    """Read all points by hand -> (3, P, F) in the unit of the file, and which of them are missing (P, F)."""
     raw = np.frombuffer(data, np.uint8, header.frames * header.frame_bytes, 512 * (header.start - 1)).reshape(
         header.frames, -1
     )
@@ -216,7 +217,7 @@ def damage(data, rng):
 
 
 def read_damaged(folder, first, last):
-    """Read damaged files number first to last - 1, each after its number, and print what came of it: what a process of its own does."""
+    """Read damaged files number first to last - 1, and print each number and what came of it."""
     seeds = [path.read_bytes() for path in sorted(folder.glob("[0-9]_*.c3d"))]
     path = folder / "damaged.c3d"
     for number in range(first, last):
@@ -241,7 +242,7 @@ def read_one(path, data):
 
 
 def read_all(folder, count):
-    """Read `count` damaged files in processes of their own, a new one after each that ends early -> {number: outcome}."""
+    """Read `count` damaged files in other processes, a new one after each that ends early -> {number: outcome}."""
     outcomes, begin = {}, 0
     while begin < count:
         command = [sys.executable, __file__, str(folder), str(begin), str(count)]

@@ -28,7 +28,7 @@ NAMES = [f"R{n:02d}/run#{n}.c3d" for n in range(6)]  # an address is not just th
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serve a folder; `server.faults` says for a name what goes wrong: a status, `drop once`, `drop`, `spoil`, `crawl`."""
+    """Serve a folder; `server.faults` says what goes wrong: a status, `drop once`, `drop`, `spoil`, `crawl`."""
 
     def do_GET(self):
         name = Path(self.translate_path(self.path)).relative_to(self.directory).as_posix()
@@ -244,7 +244,7 @@ def test_fetch_knows_a_table_by_its_columns(run, out, source, server, text, caps
 
 
 def test_two_fetches_into_one_folder_at_once_do_no_harm(source, server, out, monkeypatch):
-    """Each file is asked for by both before either has it, and pooch finds each folder made just before it would make it."""
+    """Both ask for each file before either has it, and each folder is made just before pooch would make it."""
 
     def too_late(path):
         raise FileExistsError(path)
@@ -306,7 +306,7 @@ def test_fetch_says_which_studies_can_be_fetched(tmp_path, capsys, name, message
 
 
 def test_make_fetch_remembers_where_the_files_are(run, source, server, tmp_path):
-    """`make reproduce` then reads there; a fetch that failed is not remembered, and one writes only where it was told to."""
+    """`make reproduce` then reads there; a failed fetch is not remembered; a fetch writes only where it is told to."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     project = tmp_path / "project"
@@ -332,7 +332,7 @@ def test_make_fetch_remembers_where_the_files_are(run, source, server, tmp_path)
 
 
 def test_fetch_reports_the_four_runners_that_are_not_on_a_mirror(rbds, tmp_path, capsys):
-    """A server over the folder of 22 runners: 16 of the 104 published files are not there, and nothing else is wrong."""
+    """A server of 22 runners lacks 16 of the 104 published files, and nothing else is wrong."""
     sums = fetch.read_sums(ROOT / "params" / "rbds.sha256")
     assert sums == fetch.read_sums(rbds / "SHA256SUMS") and len(sums) == 104
     with serving(rbds) as mirror:

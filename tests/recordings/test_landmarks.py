@@ -34,7 +34,7 @@ def test_rigid_fit_agrees_with_scipy_on_noisy_markers():
 
 @pytest.mark.parametrize("kind", ["solid", "flat", "mirrored", "any"])
 def test_nearest_rotation_agrees_with_the_singular_value_decomposition(kind):
-    """Noisy clusters, flat ones, clusters with two labels swapped, and any matrix: the slow way frame by frame gives the same."""
+    """For noisy and flat clusters, swapped labels and any matrix, the slow way frame by frame gives the same."""
     still = RNG.normal(size=(4, 3)) * [0.10, 0.05, 0.0 if kind == "flat" else 0.03]
     moving = np.einsum("fij,mj->fmi", motion(300)[0], still) + 0.003 * RNG.normal(size=(300, 4, 3))
     products = np.einsum("fmi,mj->fij", moving * [1, 1, -1 if kind == "mirrored" else 1], still)

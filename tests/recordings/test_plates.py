@@ -29,7 +29,7 @@ def test_contacts_join_over_a_dropout_and_take_the_first_frame_above():
 
 
 def test_zeroed_gives_the_centre_of_pressure_without_the_plates_offset():
-    """A foot 0.2 m beside the plate's centre, and an offset of 200 N and 30 N m at the centre: pressure is where the foot is."""
+    """A foot is 0.2 m beside the plate's centre, where 200 N and 30 N m are the offset: pressure is under the foot."""
     force = np.zeros((3000, 3))
     force[1000:1240, 2] = 1600 * np.sin(np.pi * (np.arange(240) + 0.5) / 240)
     read = force + [10.0, -5.0, 200.0]
@@ -81,7 +81,7 @@ def test_zero_level_follows_offset_and_drift_but_no_runner():
 
 
 def test_weigh_gives_the_mass_over_whole_strides():
-    """Half sines of 0.24 s every 0.34 s whose impulse carries 70 kg, left legs 10 % stronger: strides count, a rest does not."""
+    """Half sines of 0.24 s every 0.34 s carry 70 kg, left legs 10 % stronger: strides count, a rest does not."""
     vertical, spans = np.zeros(4000), []
     for number, first in enumerate([100, 440, 780, 1120, 1460, 2500, 2840]):
         strength = 1.1 if number % 2 == 0 else 0.9

@@ -8,7 +8,7 @@ from grfkit.recordings import c3d, read, trials
 
 
 def felt(cop, vertical, offset, moments):
-    """A plate as it reads: force (T, 3) N with `offset` (3,) N, and the centre that it makes of its moments (3,) N m; and what it is without."""
+    """Make a plate that reads an offset of force (3,) N and moments (3,) N m; and its true force and moments."""
     force = vertical[:, None] * [0.1, -0.05, 1.0]
     true = np.where(vertical[:, None] > 0, cop, 0.0)
     read = (vertical[:, None] * true + moments) / (vertical + offset[2])[:, None]
@@ -20,7 +20,7 @@ def felt(cop, vertical, offset, moments):
 
 
 def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, tmp_path):
-    """A foot on two plates at once: the centre is that of the sum of their moments, wherever the sum is above the threshold."""
+    """Of a foot on two plates at once the centre is that of their summed moments, wherever the force is large enough."""
     time = np.arange(3000) / 1000
     arch = 700 * np.maximum(np.sin(2 * np.pi * time / 0.6), 0)
     share = np.clip(np.sin(2 * np.pi * time / 1.7), 0, 1)  # on the first plate

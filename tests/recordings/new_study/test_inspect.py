@@ -1,0 +1,65 @@
+"""What one C3D file shows of itself, on motions and forces made by hand and on real files."""
+
+import numpy as np
+import pytest
+
+from grfkit.recordings import c3d
+from grfkit.recordings.new_study import inspect
+from grfkit.recordings.plates import Contact
+
+
+@pytest.mark.parametrize(
+    ("name", "up", "moves", "count"),
+    [
+        ("Running_0002.c3d", "+z", "overground", 2),
+        ("walking5.c3d", "+z", "overground", 2),
+        ("JA1Gait21.c3d", "+z", "overground", 8),
+    ],
+)
+def test_look_sees_up_travel_and_plates_of_real_recordings(plates, name, up, moves, count):
+    seen = inspect.look(plates / name)
+    assert (seen.up, seen.moves, len(seen.plates), seen.bad) == (up, moves, count, {})
+
+
+def test_speed_is_the_bodys_and_not_that_of_a_swinging_foot():
+    times = np.arange(100) / 100
+    body = [np.stack([3.0 * times, 0 * times, 1 + 0 * times], axis=1) for _ in range(4)]
+    body[0][10:90] = np.nan  # lost in the middle
+    foot = np.stack([9.0 * times, 0 * times, 0 * times], axis=1)
+    assert inspect.body_speed([*body, foot], 100) == pytest.approx(3.0)
+    assert np.isnan(inspect.body_speed([np.full((100, 3), np.nan)], 100))
+
+
+@pytest.mark.parametrize("axis", ["+x", "-x", "+y", "-y"])
+def test_find_forward_reads_feet_and_braking(axis):
+    rotation = c3d.axes("found", "+z")
+    ahead = c3d.axes(axis, "+z")[0]
+    wave = np.sin(np.linspace(0, 2 * np.pi, 200))[:, None]
+    force = -300 * wave * ahead + [0, 0, 1000.0]  # brakes, then propels
+    steps = [Contact(0, 200, [(0, 0, 200)], frozenset([0]))]
+    feet = {"l_heel": np.zeros((5, 3)), "l_toe": 0.2 * np.tile(ahead, (5, 1))}
+    for points, forces, contacts in ((feet, [], []), ({}, [force], steps), (feet, [force], steps)):
+        assert inspect.find_forward(points, forces, contacts, rotation) == axis
+    assert inspect.find_forward(feet, [-force], steps, rotation) == ""  # they disagree
+    assert inspect.find_forward({}, [], [], rotation) == ""
+
+
+def parameters(**groups):
+    return {
+        group: {name: {"value": np.atleast_1d(value)} for name, value in entries.items()}
+        for group, entries in groups.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"Bodymass": 71.5, "Height": 1820.0}, {"mass_kg": "71.5", "height_m": "1.82"}),
+        ({"MASS": "68", "BODY_HEIGHT": 175.0, "Sex": "Female"}, {"mass_kg": "68", "height_m": "1.75", "sex": "f"}),
+        ({"Bodymass": 0.0, "Height": 0.0}, {}),  # not filled in
+        ({"Bodymass": 71500.0, "Height": "tall"}, {}),
+        ({"Bodymass": [70.0, 80.0]}, {}),  # two people
+    ],
+)
+def test_body_is_read_where_a_file_says_it(group, expected):
+    assert inspect._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected

@@ -1,0 +1,73 @@
+"""Labels of laboratories, and names of static trials."""
+
+import pytest
+
+from grfkit.points import POINTS
+from grfkit.recordings import labels
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (POINTS, dict(zip(POINTS, POINTS, strict=True))),
+        (
+            ["PELO", "LHJC", "LKJC", "LAJC", "LHEE", "LTOE", "RHEE", "LKNE"],
+            {
+                "pelvis": "PELO",
+                "l_hip": "LHJC",
+                "l_knee": "LKJC",
+                "l_ankle": "LAJC",
+                "l_heel": "LHEE",
+                "l_toe": "LTOE",
+                "r_heel": "RHEE",
+            },
+        ),
+        (["P01:LHEE", "P01:LKNE"], {"l_heel": "P01:LHEE", "l_knee": "P01:LKNE"}),
+        (["L.Heel", "R.Heel", "L.Heel.Top"], {"l_heel": "L.Heel", "r_heel": "R.Heel"}),
+        (
+            ["L_HEEL", "Right Knee Joint Center", "hip_l", "AnkleLeft", "RAnkleLat"],
+            {
+                "l_heel": "L_HEEL",
+                "r_knee": "Right Knee Joint Center",
+                "l_hip": "hip_l",
+                "l_ankle": "AnkleLeft",
+                "r_ankle": "RAnkleLat",
+            },
+        ),
+        (["P1:LHEE", "P2:LHEE", "heel", "Lateral", "LASI", "SACR", "*52"], {}),  # two people; no side; no such point
+    ],
+)
+def test_match_knows_the_labels_of_laboratories(names, expected):
+    assert {point: label for point, (label, _) in labels.match(names).items()} == expected
+
+
+def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
+    assert labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
+    assert labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]
+
+
+def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
+    both = labels.match(["LASI", "RASI", "LPSI", "RPSI", "LLEPI", "LMEPI", "RKNE"])
+    assert both == {
+        "pelvis": (["LASI", "RASI", "LPSI", "RPSI"], True),
+        "l_knee": (["LLEPI", "LMEPI"], True),
+        "r_knee": ("RKNE", False),
+    }
+    assert labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
+    assert labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
+
+
+@pytest.mark.parametrize(
+    ("name", "static"),
+    [
+        ("P1_static", True),
+        ("CAL01", True),
+        ("P1_cal_2", True),
+        ("Calibration", True),
+        ("Pascal_run", False),
+        ("vertical", False),
+        ("Calum_1", False),
+    ],
+)
+def test_static_trials_are_known_by_a_whole_word(name, static):
+    assert bool(labels.STATIC.search(name)) == static
