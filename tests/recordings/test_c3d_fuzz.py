@@ -1,4 +1,4 @@
-"""Damaged C3D files are read as their bytes say or refused with a clear message; none crashes, hangs or fills the memory.
+"""Damaged C3D files are read as their bytes say or refused clearly; none crashes, hangs or fills the memory.
 
 The files are read in a process of its own, which names each before it reads it:
 `python tests/recordings/test_c3d_fuzz.py SEEDS FIRST LAST`.

@@ -20,7 +20,7 @@ def felt(cop, vertical, offset, moments):
 
 
 def test_read_sums_zeroed_plates_and_finds_the_centre_of_them_all(monkeypatch, tmp_path):
-    """Of a foot on two plates at once the centre is that of their summed moments, wherever the force is large enough."""
+    """Of a foot on two plates at once the centre is that of their summed moments, where the force is large."""
     time = np.arange(3000) / 1000
     arch = 700 * np.maximum(np.sin(2 * np.pi * time / 0.6), 0)
     share = np.clip(np.sin(2 * np.pi * time / 1.7), 0, 1)  # on the first plate
