@@ -1,4 +1,8 @@
-"""Put the results of grfkit.evaluation.agreement into words: what may be concluded and what not. No sentence stands but by a result."""
+"""Put the results of grfkit.evaluation.agreement into words: what may be concluded and what not.
+
+In: its tables, tests and bands. Out: a table of verdicts, and a page in Markdown on which each sentence rests on a
+result.
+"""
 
 import numpy as np
 import pandas as pd
@@ -27,6 +31,12 @@ def features(tests, equivalence, *, alpha):
         differs = row["p_runners"] <= alpha
         verdict = judge(differs, row["low_pct"], row["high_pct"], row["bound_pct"], row["equivalent"])
         mixed = differs if missing(row["p_mixed"]) else row["p_mixed"] <= alpha
+        because = (
+            f"runners: {p_value(row['p_runners'])}, mixed model: {p_value(row['p_mixed'])}, stances: "
+            f"{p_value(row['p_stances'])}; {100 * (1 - 2 * alpha):g} % interval "
+            f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % "
+            f"(TOST: {p_value(row['p'])})"
+        )
         rows.append(
             {
                 "about": feature_name(row["feature"]),
@@ -35,17 +45,17 @@ def features(tests, equivalence, *, alpha):
                 "differs_mixed": mixed,
                 "equivalent": row["equivalent"],
                 "verdict": verdict,
-                "because": f"runners: {p_value(row['p_runners'])}, mixed model: {p_value(row['p_mixed'])}, stances: "
-                f"{p_value(row['p_stances'])}; {100 * (1 - 2 * alpha):g} % interval "
-                f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % "
-                f"(TOST: {p_value(row['p'])})",
+                "because": because,
             }
         )
     return pd.DataFrame(rows)
 
 
 def curves(pooled, runners, bands):
-    """Give the verdict of each direction from its tests over stances and over runners and its band, {direction: ...} each."""
+    """Give the verdict of each direction: a row for each.
+
+    `pooled` and `runners` are its tests over stances and over runners, `bands` its band, {direction: ...} each.
+    """
     rows = []
     for direction, band in bands.items():
         differs, inside = bool(runners[direction].clusters), band.inside
@@ -79,35 +89,30 @@ def table(verdicts, by_direction):
 
 def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
     """Write the page of conclusions in Markdown; `verdicts` and `by_direction` as features and curves give them."""
-    names = limits["feature"].map(feature_name).tolist()
-    lines = [
-        "| | differs, over stances | differs, over runners | equivalent | what may be said |",
-        "|:---|:---|:---|:---|:---|",
+    names, every = limits["feature"].map(feature_name).tolist(), table(verdicts, by_direction)
+    rows = [
+        f"| **{row['about']}** | {_yes(row['differs_stances'])} | {_yes(row['differs_runners'])} | "
+        f"{_yes(row['equivalent'])} | {row['verdict']} |"
+        for row in every.to_dict("records")
     ]
-    rows = table(verdicts, by_direction).to_dict("records")
-    lines += [
-        f"| **{row['about']}** | {_yes(row['differs_stances'])} | {_yes(row['differs_runners'])} | {_yes(row['equivalent'])} | "
-        f"{row['verdict']} |"
-        for row in rows
+    sentences = [
+        _unit(every, limits),
+        _mixed(verdicts),
+        _not_agreement(verdicts, alpha),
+        _small(verdicts),
+        _single(names, limits, equivalence, alpha),
+        _individual(verdicts, icc, alpha),
+        _many(verdicts, alpha),
     ]
-    lines += ["", "By these numbers:", "", *(f"- {row['about']}: {row['because']}" for row in rows), "", "And:"]
     return "\n".join(
         [
-            *lines,
-            "",
-            *(
-                f"- {sentence}"
-                for sentence in (
-                    _unit(table(verdicts, by_direction), limits),
-                    _mixed(verdicts),
-                    _not_agreement(verdicts, alpha),
-                    _small(verdicts),
-                    _single(names, limits, equivalence, alpha),
-                    _individual(verdicts, icc, alpha),
-                    _many(verdicts, alpha),
-                )
-                if sentence
-            ),
+            "| | differs, over stances | differs, over runners | equivalent | what may be said |",
+            "|:---|:---|:---|:---|:---|",
+            *rows,
+            *("", "By these numbers:", ""),
+            *(f"- {row['about']}: {row['because']}" for row in every.to_dict("records")),
+            *("", "And:", ""),
+            *(f"- {sentence}" for sentence in sentences if sentence),
         ]
     )
 
@@ -116,59 +121,53 @@ def intervals(inside):
     """Write where nodes (Q,) are True as intervals in % of stance: 0–12, 40–100; a single node by its place."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
     percent = 100 / (len(inside) - 1)
-    return ", ".join(_interval(start * percent, (end - 1) * percent) for start, end in edges.reshape(-1, 2))
+    return ", ".join(_range(start * percent, (end - 1) * percent) for start, end in edges.reshape(-1, 2))
 
 
 def _unit(verdicts, limits):
     """Say where the unit of analysis decides, and how many independent stances the stances are worth."""
-    too_many = _listed(verdicts["about"][verdicts["differs_stances"] & ~verdicts["differs_runners"]])
-    only_runners = _listed(verdicts["about"][~verdicts["differs_stances"] & verdicts["differs_runners"]])
+    stances, runners = verdicts["differs_stances"], verdicts["differs_runners"]
+    too_many, only_runners = _about(verdicts, stances & ~runners), _about(verdicts, ~stances & runners)
     worth = limits["stances"] / (1 + (limits["stances"] / limits["runners"] - 1) * limits["between_share"])
     parts = [
-        f"**The unit is the runner.** {limits['stances'].max()} stances of {limits['runners'].max()} runners tell as much of a "
-        f"mean difference as {_few(worth.min(), worth.max())} independent ones."
+        f"**The unit is the runner.** {limits['stances'].max()} stances of {limits['runners'].max()} runners tell as "
+        f"much of a mean difference as {_range(worth.min(), worth.max(), ' to ')} independent ones."
     ]
-    parts += (
-        [f"Stances taken as independent would report a difference that runners do not bear out: {too_many}."]
-        if too_many
-        else []
-    )
-    parts += [f"Over runners alone differ: {only_runners}."] if only_runners else []
-    parts += [] if too_many or only_runners else ["Here both levels give the same answers."]
-    return " ".join(parts)
+    if too_many:
+        parts.append(
+            f"Stances taken as independent would report a difference that runners do not bear out: {too_many}."
+        )
+    if only_runners:
+        parts.append(f"Over runners alone differ: {only_runners}.")
+    return " ".join(parts if too_many or only_runners else [*parts, "Here both levels give the same answers."])
 
 
 def _mixed(verdicts):
     """Say where the mixed model and the test of runners' means part."""
-    parted = _listed(verdicts["about"][verdicts["differs_mixed"] != verdicts["differs_runners"]])
-    return (
-        f"**The mixed model parts from the test of means**, so that the answer hangs on the method: {parted}."
-        if parted
-        else ""
-    )
+    parted = _about(verdicts, verdicts["differs_mixed"] != verdicts["differs_runners"])
+    words = f"**The mixed model parts from the test of means**, so that the answer hangs on the method: {parted}."
+    return words if parted else ""
 
 
 def _not_agreement(verdicts, alpha):
     """Say of which features a p above alpha is no agreement, and of which agreement is shown."""
-    undecided, shown = (
-        _listed(verdicts["about"][rows]) for rows in (verdicts["verdict"] == OPEN, verdicts["equivalent"])
+    undecided, shown = (_about(verdicts, rows) for rows in (verdicts["verdict"] == OPEN, verdicts["equivalent"]))
+    decided, none = (
+        "Of each feature either a difference or agreement is shown.",
+        "No feature is shown to agree on average.",
     )
     return " ".join(
         [
             f"**p > {number(alpha, 2)} is not agreement.**",
-            f"Neither different nor shown to agree: {undecided}."
-            if undecided
-            else "Of each feature either a difference or agreement is shown.",
-            f"Shown to agree on average within the bound: {shown}."
-            if shown
-            else "No feature is shown to agree on average.",
+            f"Neither different nor shown to agree: {undecided}." if undecided else decided,
+            f"Shown to agree on average within the bound: {shown}." if shown else none,
         ]
     )
 
 
 def _small(verdicts):
     """Say which differences are there but within the bound."""
-    small = _listed(verdicts["about"][verdicts["equivalent"] & verdicts["differs_runners"]])
+    small = _about(verdicts, verdicts["equivalent"] & verdicts["differs_runners"])
     return f"**A difference need not matter.** Different, yet within the bound: {small}." if small else ""
 
 
@@ -180,8 +179,8 @@ def _single(names, limits, equivalence, alpha):
         for name, low, high in zip(names, limits["low"] / unit, limits["high"] / unit, strict=True)
     )
     return (
-        f"**A mean is not a stance.** Of single stances of new runners, {100 * (1 - alpha):g} % are expected within these "
-        f"errors, of the measured mean: {spans}."
+        f"**A mean is not a stance.** Of single stances of new runners, {100 * (1 - alpha):g} % are expected within "
+        f"these errors, of the measured mean: {spans}."
     )
 
 
@@ -192,38 +191,33 @@ def _individual(verdicts, icc, alpha):
         f"{feature_name(row['feature'])} {number(row['icc_a1'], 2)} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
         for row in icc.to_dict("records")
     )
-    good = _listed(low.index[low >= GOOD])
-    apart = _listed(name for name in verdicts["about"][verdicts["equivalent"]] if low[name] < POOR)
-    return (
-        f"**A mean is not a runner.** ICC(A,1) of runners' means with its {100 * (1 - alpha):g} % interval: {values}. "
-        + (
-            f"At least good ({number(GOOD, 2)}) by the lower end: {good}."
-            if good
-            else f"By the lower end none is good ({number(GOOD, 2)})."
-        )
-        + (
-            f" The mean agrees, but runners are not told apart (lower end under {number(POOR, 1)}): {apart}."
-            if apart
-            else ""
-        )
-    )
+    good = ", ".join(low.index[low >= GOOD])
+    apart = ", ".join(name for name in verdicts["about"][verdicts["equivalent"]] if low[name] < POOR)
+    parts = [
+        f"**A mean is not a runner.** ICC(A,1) of runners' means with its {100 * (1 - alpha):g} % interval: {values}.",
+        f"At least good ({number(GOOD, 2)}) by the lower end: {good}."
+        if good
+        else f"By the lower end none is good ({number(GOOD, 2)}).",
+    ]
+    if apart:
+        parts.append(f"The mean agrees, but runners are not told apart (lower end under {number(POOR, 1)}): {apart}.")
+    return " ".join(parts)
 
 
 def _many(verdicts, alpha):
     """Say what several tests at one level mean."""
     n = len(verdicts)
+    if n < 2:
+        return ""
     return (
-        (
-            f"**{n} tests at {number(alpha, 2)} each**, uncorrected as in the paper: if none differed in truth, at least one would be "
-            f"found different in up to {100 * min(1, n * alpha):.0f} % of such studies."
-        )
-        if n > 1
-        else ""
+        f"**{n} tests at {number(alpha, 2)} each**, uncorrected as in the paper: if none differed in truth, at least "
+        f"one would be found different in up to {100 * min(1, n * alpha):.0f} % of such studies."
     )
 
 
-def _listed(names):
-    return ", ".join(names)
+def _about(verdicts, rows):
+    """List what the rows (N,) bool of the verdicts are about."""
+    return ", ".join(verdicts["about"][rows])
 
 
 def _yes(value):
@@ -234,13 +228,10 @@ def _span(low, high, decimals):
     return f"{number(low, decimals)} to {number(high, decimals)}"
 
 
-def _few(low, high):
-    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
-
-
 def _clusters(test):
-    return ", ".join(f"{_interval(start, end)} %" for start, end, _ in test.clusters) or "none"
+    return ", ".join(f"{_range(start, end)} %" for start, end, _ in test.clusters) or "none"
 
 
-def _interval(start, end):
-    return f"{start:.0f}" if round(start) == round(end) else f"{start:.0f}–{end:.0f}"
+def _range(start, end, to="–"):
+    """Write whole numbers from start to end, or the one number that both are."""
+    return f"{start:.0f}" if round(start) == round(end) else f"{start:.0f}{to}{end:.0f}"

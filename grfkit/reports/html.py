@@ -46,14 +46,14 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- endif -%}
 {%- endblock -%}
 {%- block data_svg -%}
-<img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}" alt="{{ output.metadata.alt | escape_html }}">
+<img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"
+ alt="{{ output.metadata.alt | escape_html }}">
 {%- endblock -%}
 {%- block data_html -%}
 {{ super() | focusable }}
 {%- endblock -%}"""
-SCROLLED = (
-    'tabindex="0" role="group" aria-label="{}"'  # what may be wider than a narrow screen, for the keyboard and by name
-)
+# what may be wider than a narrow screen is reached by the keyboard and has a name
+SCROLLED = 'tabindex="0" role="group" aria-label="{}"'
 WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
@@ -118,9 +118,9 @@ def notebook_page(notebook, record):
 
 
 def focusable(html):
-    """Return a table in a div such that the keyboard can scroll it, without header cells that are empty; long names of columns may break.
+    """Return a table in a div that the keyboard can scroll, without empty header cells; long column names may break.
 
-    pandas leaves the corner above the index an empty header, of which a screen reader makes a nameless column.
+    pandas leaves an empty header in the corner above the index, of which a screen reader makes a nameless column.
     """
     if "<table" not in html:
         return html
@@ -174,7 +174,7 @@ def _belongs(output):
 
 
 def clean_text(text):
-    """Return a terminal's text as it reads in the end: no progress bars, no overwritten lines, no paths of the machine."""
+    """Return a terminal's text as it reads in the end: no progress bars, overwritten lines or paths of the machine."""
     lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").replace("\x1b[A", "").split("\n")]
     text = BAR.sub("", "\n".join(lines))
     return INSTALLED.sub("", CELL_FILE.sub("cell", text)).replace(str(Path.home()), "~")

@@ -1,6 +1,7 @@
-"""Write the index page of a study: ours beside the published, the paper's three hypotheses, stances, reports, provenance.
+"""The index page of a study: ours beside the published, the paper's three hypotheses, stances, reports, provenance.
 
-Everything shown is read from what the notebooks saved (reports/STUDY/results, NN_name.json); what is missing is said.
+In: what the notebooks saved (reports/STUDY/results, NN_name.json, NN_name.ipynb). Out: the page, which says what is
+missing.
 """
 
 import base64
@@ -64,6 +65,15 @@ TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of
         {"abs_error": ("absolute error", 3, 2), "rel_error_pct": ("relative error / %", 2, 2)},
     ),
 ]
+PROVENANCE = {  # heading: key of a notebook's record
+    "seed": "seed",
+    "study file": "study_file",
+    "study file SHA-256": "study_sha256",
+    "recipe": "recipe",
+    "data SHA-256": "data_sha256",
+    "commit": "commit",
+}
+UNKNOWN = "not known yet"
 THUMBNAIL = (560, 350)  # pixels, at the most: twice what a card shows, for fine screens
 QUALITY = 55  # of WebP: some 10 kB a picture, its lines still sharp; our choice
 TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), if not the first
@@ -112,11 +122,8 @@ def index_page(study, reports, *, above=None):
 def tested(study, test):
     """Say whose stances were tested; `test` is that row of split_counts, or None."""
     kind = "simulated runner" if study.laboratory else "runner"
-    return (
-        f"{test[2]} {kind}{'s' if test[2] != 1 else ''} left out of training"
-        if test
-        else f"{kind}s left out of training"
-    )
+    who = f"{test[2]} {kind}{'s' if test[2] != 1 else ''}" if test else f"{kind}s"
+    return f"{who} left out of training"
 
 
 def read_table(path):
@@ -145,17 +152,9 @@ def read_notebooks(reports):
         ):
             status = "out of date"
         link = {"failed": f"{stem}.failed.ipynb", "not run": None}.get(status, f"{stem}.html")
-        duration = record.get("duration_s", 0)
-        notebooks.append(
-            {
-                "stem": stem,
-                "status": status,
-                "record": record,
-                "link": link,
-                "duration_s": duration,
-                "duration": seconds(duration or None),
-            }
-        )
+        took = record.get("duration_s", 0)
+        entry = {"stem": stem, "status": status, "record": record, "link": link}
+        notebooks.append(entry | {"duration_s": took, "duration": seconds(took or None)})
     return notebooks
 
 
@@ -166,22 +165,19 @@ def cards(notebooks, reports, table1, table3):
     stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
     shown = []
     for notebook in notebooks:
-        done = notebook["status"] in ("done", "out of date")
+        done, stem = notebook["status"] in ("done", "out of date"), notebook["stem"]
+        numbers = stand_ins.get(stem) if done else None
         shown.append(
-            {
-                "notebook": notebook,
-                **thumbnail(reports / f"{notebook['stem']}.ipynb" if done else None),
-                "numbers": stand_ins.get(notebook["stem"]) if done else None,
-            }
+            {"notebook": notebook, "numbers": numbers, **thumbnail(reports / f"{stem}.ipynb" if done else None)}
         )
     return shown
 
 
 def thumbnail(path):
-    """Return {title, src, alt} of an executed notebook: its first heading, a figure as a data address, the figure's caption.
+    """Return {title, src, alt} of an executed notebook: its first heading, a figure as a data address, its caption.
 
-    `path` is None for a report that is not to be shown. What a notebook lacks, or what cannot be read, is None: an index
-    is written whatever a report holds.
+    `path` is None for a report that is not to be shown. What a notebook lacks, or what cannot be read, is None: an
+    index is written whatever a report holds.
     """
     nothing = {"title": None, "src": None, "alt": None}
     if path is None:
@@ -191,21 +187,17 @@ def thumbnail(path):
     except Exception:  # missing, half a file, another format: the card does without
         return nothing
     describe_images(notebook)
-    figures = [
-        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
-    ]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    found, wanted = nothing | {"title": title(notebook)}, TELLING.get(path.stem, 0)
     if not figures:
-        return nothing | {"title": title(notebook)}
-    wanted = TELLING.get(path.stem, 0)
+        return found
     figure = figures[wanted if wanted < len(figures) else 0]
     try:
-        return {
-            "title": title(notebook),
-            "src": shrink(base64.b64decode(figure["data"]["image/png"])),
-            "alt": figure["metadata"]["alt"],
-        }
+        picture = shrink(base64.b64decode(figure["data"]["image/png"]))
     except (OSError, ValueError):  # no picture: OSError is what Pillow raises
-        return nothing | {"title": title(notebook)}
+        return found
+    return found | {"src": picture, "alt": figure["metadata"]["alt"]}
 
 
 def shrink(png):
@@ -225,9 +217,10 @@ def changed(notebooks, study):
 
 
 def headline(table):
-    """Return for each direction its name, the verdict beside the baseline and lines of ours, the published and the baseline.
+    """Return for each direction its name, the verdict beside the baseline, and lines.
 
-    A line: source, r, RMSE (BW), and the RMSE as a share (%) of the direction's largest.
+    The lines are of ours, the published and the baseline: source, r, RMSE (BW), and the RMSE as a share (%) of the
+    direction's largest.
     """
     ours, baseline = (select(table, name) for name in (None, "mean_curve"))
     shown = []
@@ -239,38 +232,24 @@ def headline(table):
         ]
         errors = [row.get(f"{prefix}rmse_bw_mean") for _, row, prefix in sources]
         largest = max((error for error in errors if not missing(error)), default=1)
-        shown.append(
-            (
-                DIRECTION_NAMES[direction],
-                beside_baseline(table, direction),
-                [
-                    (
-                        source,
-                        number(row.get(f"{prefix}r_mean"), 3),
-                        number(error, 3),
-                        0 if missing(error) else round(100 * error / largest),
-                    )
-                    for (source, row, prefix), error in zip(sources, errors, strict=True)
-                ],
-            )
-        )
+        shares = [0 if missing(error) else round(100 * error / largest) for error in errors]
+        lines = [
+            (source, number(row.get(f"{prefix}r_mean"), 3), number(error, 3), share)
+            for (source, row, prefix), error, share in zip(sources, errors, shares, strict=True)
+        ]
+        shown.append((DIRECTION_NAMES[direction], beside_baseline(table, direction), lines))
     return shown
 
 
 def compare(title, file, key, measures, table):
-    """Return a table for the template: for each direction or feature a row of ours, of the published, of each baseline."""
+    """Return a table for the template: for each direction or feature rows of ours, the published and the baselines."""
     groups, own = [], None if table is None or not len(table) else metrics.ours(table)
     for name in [] if table is None else table[key].unique():
         part = table[table[key] == name].to_dict("records")
         part.sort(key=lambda row: (row["estimator"] != own, row["estimator"] != "mean_curve"))
-        lines = [
-            (
-                "ours" if row["estimator"] == own else row["estimator"].replace("_", " "),
-                _cells(row, name, measures),
-                f"{row['n']:.0f}",
-            )
-            for row in part
-        ]
+        names = ["ours" if row["estimator"] == own else row["estimator"].replace("_", " ") for row in part]
+        cells = [_cells(row, name, measures) for row in part]
+        lines = list(zip(names, cells, [f"{row['n']:.0f}" for row in part], strict=True))
         lines.insert(1, ("published", _cells(part[0], name, measures, "published_"), ""))
         groups.append((FEATURES.get(name, DIRECTION_NAMES.get(name)), lines))
     return {
@@ -297,11 +276,11 @@ def figure4(folder, clusters):
     for name, kind in (("figure4.svg", "svg+xml"), ("figure4.png", "png")):
         if (folder / name).is_file():
             found = "unknown" if clusters is None else len(clusters) or "none"
-            return {
-                "src": images.address((folder / name).read_bytes(), kind),
-                "alt": "Figure 4: SPM{t} of estimated against measured force over "
-                f"stance, with its threshold, for each direction. Significant intervals: {found}.",
-            }
+            alt = (
+                "Figure 4: SPM{t} of estimated against measured force over stance, with its threshold, for each "
+                f"direction. Significant intervals: {found}."
+            )
+            return {"src": images.address((folder / name).read_bytes(), kind), "alt": alt}
     return None
 
 
@@ -309,10 +288,8 @@ def split_counts(stances):
     """Return (split, stances, runners) for each part of the data, the largest first."""
     if stances is None:
         return []
-    return [
-        (split, len(rows), rows["runner"].nunique())
-        for split, rows in sorted(stances.groupby("split"), key=lambda part: -len(part[1]))
-    ]
+    parts = sorted(stances.groupby("split"), key=lambda part: -len(part[1]))
+    return [(split, len(rows), rows["runner"].nunique()) for split, rows in parts]
 
 
 def reasons(excluded):
@@ -323,24 +300,15 @@ def reasons(excluded):
 def provenance_rows(notebooks, study):
     """Return (name, value) of what the reports depend on; where notebooks differ, each value with its notebooks."""
     records = {n["stem"]: n["record"] for n in notebooks if n["record"]}
-    rows = [
-        ("started (UTC)", min((r["started"][:19].replace("T", " ") for r in records.values()), default="not known yet"))
-    ]
-    for name, key in {
-        "seed": "seed",
-        "study file": "study_file",
-        "study file SHA-256": "study_sha256",
-        "recipe": "recipe",
-        "data SHA-256": "data_sha256",
-        "commit": "commit",
-    }.items():
+    first = min((record["started"][:19].replace("T", " ") for record in records.values()), default=UNKNOWN)
+    rows = [("started (UTC)", first)]
+    for name, key in PROVENANCE.items():
         rows.append((name, _distinct({stem: record.get(key) for stem, record in records.items()})))
     if changed(notebooks, study):
         rows.append(("warning", "the study file has changed since these reports were made"))
-    packages = dict.fromkeys(name for record in records.values() for name in record["versions"])
-    return rows + [
-        (name, _distinct({stem: r["versions"].get(name) for stem, r in records.items()})) for name in packages
-    ]
+    for name in dict.fromkeys(name for record in records.values() for name in record["versions"]):
+        rows.append((name, _distinct({stem: record["versions"].get(name) for stem, record in records.items()})))
+    return rows
 
 
 def _distinct(values):
@@ -350,5 +318,5 @@ def _distinct(values):
         if not missing(value):
             grouped.setdefault(str(value), []).append(stem.split("_")[0])
     if len(grouped) < 2:
-        return next(iter(grouped), "not known yet")
+        return next(iter(grouped), UNKNOWN)
     return "; ".join(f"{value} ({', '.join(stems)})" for value, stems in grouped.items())

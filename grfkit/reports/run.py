@@ -1,4 +1,7 @@
-"""Run a notebook, write its report as HTML that needs no network, its provenance, and the index of a study.
+"""Run a notebook and write its report, its provenance and the index of its study.
+
+In: a notebook, a study and, if need be, a folder of recordings and a recipe. Out: NN_name.html, which needs no network,
+NN_name.ipynb and NN_name.json in the study's folder of reports, and index.html.
 
     grfkit run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
     grfkit index --study params/virtual.yaml --reports reports/virtual
@@ -34,10 +37,10 @@ class NotebookFailed(Exception):
 def run(notebook, *, study, reports, data=None, recipe=None):
     """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
 
-    `study` is a study.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a recipe file or
-    None (then the paper's: the study is a reproduction). Raises
-    ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy
-    stays as NN_name.failed.ipynb and no stale report is left.
+    `study` is a study.file.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a
+    recipe file or None (then the paper's: the study is a reproduction). Raises ValueError or OSError before the first
+    cell runs, NotebookFailed after a cell raised; then the executed copy stays as NN_name.failed.ipynb and no stale
+    report is left.
     """
     notebook, reports = Path(notebook), Path(reports)
     parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
@@ -71,8 +74,9 @@ def run(notebook, *, study, reports, data=None, recipe=None):
 def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
-    seed, study, results, data, published, recipe and recipes (the folder of all) are injected where the notebook declares them, paths relative to its folder.
-    Raises ValueError where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
+    seed, study, results, data, published, recipe and recipes (the folder of all) are injected where the notebook
+    declares them, paths relative to its folder. Raises ValueError where the study sets what the notebook's cell
+    `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
     section = study.sections.get(notebook.stem, {})
@@ -211,7 +215,10 @@ def _keep_done(stem, running, executed, record):
 
 
 def write_index(study, reports):
-    """Write index.html of a study from whatever its notebooks have saved so far, then the page of all studies; return its path."""
+    """Write index.html of a study from what its notebooks have saved so far, and the page of all studies.
+
+    Returns the path of the index.
+    """
     from grfkit.reports.index import index_page
     from grfkit.reports.studies import place
 
@@ -223,7 +230,10 @@ def write_index(study, reports):
 
 
 def write_comparison(reports):
-    """Write the page of all studies above `reports`, where it is ours to write; a failure is a warning: no study hangs on it."""
+    """Write the page of all studies above `reports`, where it is ours to write.
+
+    A failure is a warning, because no study depends on the page.
+    """
     from grfkit.reports import studies as studies_page
 
     path = studies_page.place(reports)
@@ -236,7 +246,10 @@ def write_comparison(reports):
 
 
 def remember(reports, data):
-    """Note in `reports` where the recordings lie, for later runs of make; `data.stamp` is new only where that changed."""
+    """Note in `reports` where the recordings lie, for later runs of make, which compares it with its DATA.
+
+    Raises ValueError where there is no such folder.
+    """
     text, reports = f"LAST_DATA := {data}\n", Path(reports)
     if data and not Path(data).is_dir():
         raise ValueError(f"The recordings lie in a folder; {data} does not exist. Give it with DATA=DIR.")

@@ -1,7 +1,7 @@
-"""Write the page of all studies, reports/index.html: studies and recipes side by side, each with its own baseline, and the published.
+"""The page of all studies: studies and recipes side by side, each with its own baseline, and the published.
 
-Everything shown is read from what the notebooks of the neighbouring folders saved. A folder that cannot be read is shown as
-incomplete and stops nobody. The page goes beside the studies' folders, and never over a file that grfkit did not write there.
+In: what the notebooks saved in the folders of reports/. Out: the page, reports/index.html. A folder that cannot be read
+is shown as incomplete and does not stop the rest. The page never replaces a file that grfkit did not write there.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from grfkit.reports.words import missing, number, select
 from grfkit.study import file as study_file
 
 MARK = b'<meta name="generator" content="grfkit studies">'
-OTHERS = {
+OTHERS = {  # pages beside the studies
     "bench/index.html": "What things cost: bench",
     "../course/solution/index.html": "The lab course, solved",
-}  # pages beside the studies
+}
 DATA = "course.*"  # in a folder whose results are the course's, made without a notebook
 MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
 
@@ -29,7 +29,8 @@ MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %
 def place(reports):
     """Return where the page goes for a study whose reports lie in `reports`; None where that is not ours to write.
 
-    It is ours in a folder called `reports` (our choice: as the Makefile has it) that holds no index.html, or one that carries MARK.
+    It is ours in a folder called `reports` (our choice: as the Makefile has it) that holds no index.html, or one with
+    MARK in it.
     """
     path = Path(os.path.abspath(reports)).parent / "index.html"
     if path.parent.name != "reports" or path.is_dir():
@@ -38,7 +39,7 @@ def place(reports):
 
 
 def compare_page(folder):
-    """Return the page of all studies in `folder`, whose parent holds params/published.yaml, as one page that needs no network."""
+    """Return the page of all studies in `folder`, whose parent holds params/published.yaml; it needs no network."""
     found = [read_folder(path) for path in sorted(folder.iterdir()) if is_study(path)]
     found.sort(key=lambda row: (row["study"], row["vertical"], row["recipe"]))
     published = read_published(folder.parent / "params" / "published.yaml")
@@ -91,36 +92,31 @@ def _read_folder(path):
     notebooks = read_notebooks(path)
     status = {n["stem"]: n["status"] for n in notebooks}
     records = [n["record"] for n in notebooks if n["record"]]
-    table1 = None if status["04_table1"] == "failed" else read_table(path / "results/04_table1/table1.csv")
-    curves = (
-        None
-        if status.get("08_generalisation", "failed") == "failed"
-        else read_table(path / "results/08_generalisation/curves.csv")
-    )
-    test = next(
-        (row for row in split_counts(read_table(path / "results/01_preprocess/stances.csv")) if row[0] == "test"), None
-    )
+
+    def read(stem, name):
+        return None if status.get(stem, "failed") == "failed" else read_table(path / "results" / stem / name)
+
+    table1, curves = read("04_table1", "table1.csv"), read("08_generalisation", "curves.csv")
+    splits = split_counts(read_table(path / "results/01_preprocess/stances.csv"))
+    test = next((row for row in splits if row[0] == "test"), None)
     ours, baseline = (select(table1, name) for name in (None, "mean_curve"))
     if status["04_table1"] in ("done", "out of date") and not ours:
         raise ValueError("04 has run, and there is no Table 1")
-    errors = {
-        name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in (("ours", ours), ("baseline", baseline))
-    }
-    study_files, simulated = (
-        {record[key] for record in records if key in record} for key in ("study_file", "simulated")
-    )
+    tables = {"ours": ours, "baseline": baseline}
+    errors = {name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in tables.items()}
+    keys = ("study_file", "simulated")
+    study_files, simulated = ({record[key] for record in records if key in record} for key in keys)
     study = Path(study_files.pop()).stem if len(study_files) == 1 else path.name
     recipe = next((record["recipe"] for record in records if "recipe" in record), "paper")
+    copied = path.name not in (study, f"{study}-{recipe}")  # a copy that was kept goes by its folder's name
     return {
-        "study": study
-        if path.name in (study, f"{study}-{recipe}")
-        else path.name,  # a copy that was kept goes by its folder's name
+        "study": path.name if copied else study,
         "recipe": recipe,
         "simulated": {(True,): "simulated", (False,): "real"}.get(tuple(simulated), "not recorded"),
         **state(status, file_changed(records, path.parent.parent / "params")),
         "made_of": records and (records[0]["study_sha256"], records[0].get("data_sha256")),
         "tested": "" if test is None else f"{test[1]} of {test[2]} runner{'s' if test[2] != 1 else ''}",
-        "lines": best_lines({"ours": ours, "baseline": baseline}, "_mean") if ours else [],
+        "lines": best_lines(tables, "_mean") if ours else [],
         "vertical": np.inf if missing(errors["ours"]) else errors["ours"],
         "errors": errors if ours else None,
         **left_out(curves),
@@ -134,21 +130,19 @@ def state(status, file_has_changed):
         if status[stem] != "done":
             wrong.setdefault(status[stem], []).append(stem[:2])
     word = "incomplete" if set(wrong) - {"out of date"} else "out of date" if wrong or file_has_changed else "complete"
-    why = [f"{status}: {', '.join(stems)}" for status, stems in wrong.items()] + [
-        "the study file has changed"
-    ] * file_has_changed
-    return {"state": word, "why": "; ".join(why)}
+    why = [f"{status}: {', '.join(stems)}" for status, stems in wrong.items()]
+    return {"state": word, "why": "; ".join(why + ["the study file has changed"] * file_has_changed)}
 
 
 def file_changed(records, params):
-    """Say whether the study file, where it lies in the folder `params`, is another than the one a report was made from."""
+    """Say whether the study file in the folder `params`, if it lies there, has changed since a report was made."""
     files = {name: params / name for name in {record["study_file"] for record in records}}
     now = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if path.is_file()}
     return any(now.get(record["study_file"], record["study_sha256"]) != record["study_sha256"] for record in records)
 
 
 def made_of_other_data(found):
-    """Name the studies whose recipes were not run on the same study file and recordings: even they cannot be compared."""
+    """Name the studies whose recipes were not all run on one study file and one set of recordings."""
     made_of = {}
     for row in found:
         made_of.setdefault(row["study"], set()).add(row["made_of"] or None)
@@ -157,11 +151,13 @@ def made_of_other_data(found):
 
 def table_cells(rows, suffix=""):
     """Write {direction: row} as cells: r, RMSE and nRMSE of AP, then of ML, then of V; a list of text."""
-    return [
-        number(rows[d][f"{name}{suffix}"] if d in rows else None, decimals)
-        for d in DIRECTIONS
-        for name, (_, decimals) in MEASURES.items()
-    ]
+    return [number(value, decimals) for value, decimals in _measured(rows, suffix)]
+
+
+def _measured(rows, suffix):
+    """List (value or None, decimals) of {direction: row} in the order of the cells."""
+    measures = [(f"{name}{suffix}", decimals) for name, (_, decimals) in MEASURES.items()]
+    return [(rows.get(d, {}).get(name), decimals) for d in DIRECTIONS for name, decimals in measures]
 
 
 def best_lines(tables, suffix=""):
@@ -170,16 +166,8 @@ def best_lines(tables, suffix=""):
     Lines without any row are left out; the best is that of what is written, so that equal cells look equal.
     """
     tables = {name: rows for name, rows in tables.items() if rows}
-    values = np.array(
-        [
-            [
-                _written(rows[d][f"{measure}{suffix}"] if d in rows else None, decimals)
-                for d in DIRECTIONS
-                for measure, (_, decimals) in MEASURES.items()
-            ]
-            for rows in tables.values()
-        ]
-    )
+    cells = [_measured(rows, suffix) for rows in tables.values()]
+    values = np.array([[np.nan if missing(value) else round(value, to) for value, to in line] for line in cells])
     losses = np.where(np.isnan(values), np.inf, values * np.tile([-1, 1, 1], 3))  # of r the largest is best
     return [
         (name.replace("_", " "), table_cells(rows, suffix), list((loss == losses.min(axis=0)) & np.isfinite(loss)))
@@ -187,12 +175,11 @@ def best_lines(tables, suffix=""):
     ]
 
 
-def _written(value, decimals):
-    return np.nan if missing(value) else round(value, decimals)
-
-
 def left_out(curves):
-    """Lay out 08's comparison (curves.csv, or None), every runner left out, the least vertical RMSE first, and say whose they are."""
+    """Lay out 08's comparison, the least vertical RMSE first, and say whose stances they are.
+
+    `curves` is curves.csv, for which every runner was left out, or None.
+    """
     if curves is None or curves.empty:
         return {"left_out": [], "left_out_of": ""}
     tables = {name: select(curves, name) for name in curves["estimator"].unique()}
@@ -205,7 +192,7 @@ def left_out(curves):
 
 
 def read_published(path):
-    """Return the paper's tables, None where the project's file is not to be read: the page does without."""
+    """Return the paper's tables, None where the project's file cannot be read: the page does without."""
     try:
         return study_file.published(path)
     except (ValueError, OSError):

@@ -174,7 +174,8 @@ def laboratory_picture(axes, now, before, *, unit):
     alt = (
         f"The legs at touchdown, mid-stance and toe-off, and the force over time in {unit}: vertical, "
         "anterior-posterior, medial-lateral; true black, estimated blue and "
-        f"dashed{', before grey' if before else ''}. Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}."
+        f"dashed{', before grey' if before else ''}. "
+        f"Vertical peak {scales[0] * now[1].measured[:, 2].max():.4g} {unit}."
     )
     return _image(axes[0].figure, alt)
 

@@ -85,7 +85,7 @@ def _directions(names, word):
 
 
 def beside_baseline(table, direction):
-    """Say whether ours is better than the mean curve in a direction of table1.csv: by both r and RMSE, by one, by none."""
+    """Say whether ours is better than the mean curve in a direction of table1.csv: by r and RMSE, by one, by none."""
     mine, baseline = (select(table, name).get(direction) for name in (None, "mean_curve"))
     if not mine or not baseline:
         return ""
@@ -132,14 +132,17 @@ def no_feature_differs(table):
 
 
 def verdict(question, good, sentence, rule):
-    """Return a hypothesis for the template; `good` says of each direction or feature whether it agrees, [] if unknown."""
+    """Return a hypothesis for the template.
+
+    `good` says of each direction or feature whether it agrees; it is empty if that is unknown.
+    """
     word = "supported" if all(good) else "partly supported" if any(good) else "not supported"
     shown = (word, sentence) if good else ("not yet run", "")
     return {"question": question, "word": shown[0], "rule": rule, "sentence": shown[1]}
 
 
 def select(table, estimator=None):
-    """Return the rows of one estimator, of ours if none is named, as {direction or feature: row}; {} if there are none."""
+    """Return the rows of one estimator, of ours if none is named, as {direction or feature: row}."""
     if table is None or "estimator" not in table or not len(table):
         return {}
     rows = table[table["estimator"] == (estimator or ours(table))]

@@ -37,7 +37,8 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     notebook = write_notebook(
         project / "notebooks/01_preprocess.ipynb",
         "M With $x_1 = \\alpha^2$ and\n\n$$r = \\frac{a}{b}$$",
-        "import sys, time\nfrom tqdm import tqdm\nimport warnings\nfor _ in tqdm(range(3), desc='reading'): time.sleep(.15)\n"
+        "import sys, time\nfrom tqdm import tqdm\nimport warnings\n"
+        "for _ in tqdm(range(3), desc='reading'): time.sleep(.15)\n"
         "warnings.warn('one file skipped')\nprint('limit', limit, 'seed', seed, results, data, published)",
         "M First paragraph.\n\nForce over **stance**, n = 3.",
         "import base64\nfrom IPython.display import Image\nImage(base64.b64decode('iVBORw0KGgo='), format='png')",

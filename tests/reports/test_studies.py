@@ -1,4 +1,4 @@
-"""The page of all studies: numbers of the result files side by side, what cannot be compared, nobody's file overwritten."""
+"""The page of all studies: numbers of the result files side by side, what cannot be compared, no foreign file lost."""
 
 import os
 from pathlib import Path
@@ -72,8 +72,8 @@ def test_compare_page_shows_each_study_and_recipe_beside_its_own_baseline_and_th
     assert "tiny physics simulated 10 of 2 runners complete" in text
     assert 'href="tiny-physics/index.html"' in html
     assert (
-        "field, paper .200, baseline .046; tiny, physics .062, baseline .046; tiny, paper .091, baseline .046; published .222."
-        in html
+        "field, paper .200, baseline .046; tiny, physics .062, baseline .046; tiny, paper .091, baseline .046; "
+        "published .222." in html
     )
 
 

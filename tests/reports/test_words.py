@@ -20,14 +20,15 @@ TABLE1 = [
     [
         (
             {},
-            "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical direction; no better in the "
-            "medial-lateral direction.",
+            "the estimate is better in the anterior-posterior direction; better by RMSE alone in the vertical "
+            "direction; no better in the medial-lateral direction.",
         ),
         ({2: (0.995, 0.11), 1: (0.951, 0.019)}, "the estimate is better in every direction."),
         ({0: (0.9, 0.07), 2: (0.9, 0.2)}, "the estimate is no better in any direction."),
         (
             {0: (float("nan"), float("nan")), 1: (float("nan"), float("nan"))},
-            "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior and medial-lateral directions.",
+            "the estimate is better by RMSE alone in the vertical direction; not estimated in the anterior-posterior "
+            "and medial-lateral directions.",
         ),
     ],
 )
