@@ -1,5 +1,6 @@
-"""Agreement of estimated and measured forces where stances of one runner are alike: the runner is the unit, not the stance.
+"""Agreement of estimated and measured forces, where the runner is the unit and not the stance.
 
+In: predictions of left-out runners, features and curves. Out: tables of tests, limits and bands.
 `pairs` is features.by_stance of one estimator with the column `runner` (see of_runners); `alpha` is the error rate.
 """
 
@@ -17,7 +18,8 @@ from grfkit.points import DIRECTIONS, MIRROR
 def of_estimator(predictions, estimator, stances):
     """Take one estimator's frames; `predictions` as 08_generalisation saves them, `stances` as in stances.csv.
 
-    Raises ValueError for an unknown estimator, or fewer than three runners or no two stances of one: nothing to compare.
+    Raises ValueError for an unknown estimator, or fewer than three runners or no two stances of one: nothing to
+    compare.
     """
     known = list(predictions["estimator"].unique())
     if estimator not in known:
@@ -36,9 +38,10 @@ def of_estimator(predictions, estimator, stances):
 
 
 def of_runners(features, stances):
-    """Give each row of features.by_stance its runner; features that the estimator does not estimate at all (NaN) are left out.
+    """Give each row of features.by_stance its runner.
 
-    Raises ValueError where it estimates a feature of some stances only.
+    Features that the estimator does not estimate at all (NaN) are left out. Raises ValueError where it estimates a
+    feature of some stances only.
     """
     pairs = features.assign(runner=features["stance"].map(stances.set_index("stance")["runner"]))
     pairs = pairs[pairs.groupby("feature")["estimated"].transform("count") > 0]
@@ -58,8 +61,9 @@ def runner_means(pairs):
 def mixed_model(difference, runners):
     """Fit difference ~ 1 with a random intercept of the runner (REML); returns the mean and its two-tailed p.
 
-    `difference` and `runners` are (S,). Our choice: p from Student's t with runners - 1 degrees of freedom, since the normal
-    distribution of statsmodels rejects some 8 % of true nulls with 12 runners. p is NaN where the fit does not converge.
+    `difference` and `runners` are (S,). Our choice: p from Student's t with runners - 1 degrees of freedom, since the
+    normal distribution of statsmodels rejects some 8 % of true nulls with 12 runners. p is NaN where the fit does not
+    converge.
     """
     from statsmodels.regression.mixed_linear_model import MixedLM  # takes seconds, and nothing else needs it
 
@@ -74,8 +78,8 @@ def mixed_model(difference, runners):
 def tests(pairs):
     """Test whether each feature differs: over stances as published, over runners' means, and by a mixed model.
 
-    Returns a row for each feature: mean differences (estimated - measured) and two-tailed p of both paired t-tests and of
-    mixed_model.
+    Returns a row for each feature: mean differences (estimated - measured) and two-tailed p of both paired t-tests and
+    of mixed_model.
     """
     rows = []
     for feature, group in pairs.groupby("feature", sort=False):
@@ -98,10 +102,11 @@ def tests(pairs):
 
 
 def equivalence(pairs, *, bounds_pct, alpha):
-    """Ask whether each feature agrees within a bound: two one-sided paired t-tests over runners (TOST, Schuirmann 1987).
+    """Test whether each feature agrees within a bound, by two one-sided paired t-tests over runners.
 
-    `bounds_pct` is {feature: % of the runners' mean measured value}. Equivalent is p < alpha, which is that the confidence
-    interval of level 1 - 2 alpha lies within the bound. Differences, interval and bound are in % of that mean.
+    Source: TOST, Schuirmann 1987.     `bounds_pct` is {feature: % of the runners' mean measured value}. Equivalent is p
+    < alpha, which is that the confidence interval of level 1 - 2 alpha lies within the bound. Differences, interval and
+    bound are in % of that mean.
     """
     from statsmodels.stats.weightstats import ttost_paired  # as above
 
@@ -129,9 +134,10 @@ def equivalence(pairs, *, bounds_pct, alpha):
 
 
 def variance_components(difference, runners):
-    """Split the variance of differences (S,) into that between runners and that within one, by one-way analysis of variance.
+    """Split the variance of differences (S,) into that between runners and that within one.
 
-    Returns both and the typical number of stances of a runner, m0 (Bland & Altman 2007, section 3; unequal numbers are allowed).
+    One-way analysis of variance. Returns both and the typical number of stances of a runner, m0 (Bland & Altman 2007,
+    section 3; unequal numbers are allowed).
     """
     groups = pd.Series(np.asarray(difference)).groupby(np.asarray(runners))
     size, mean, n = groups.size(), groups.mean(), len(difference)
@@ -144,8 +150,8 @@ def variance_components(difference, runners):
 def limits_of_agreement(difference, runners, *, alpha=0.05):
     """Give bias and limits within which 1 - alpha of the differences of single stances of new runners lie.
 
-    Source: Bland & Altman 2007, section 3, the true value varies. `low_outer` and `high_outer` bound each limit itself, with
-    confidence 1 - alpha one-sided each, by MOVER (Zou 2013); `naive_*` take stances as independent.
+    Source: Bland & Altman 2007, section 3, the true value varies. `low_outer` and `high_outer` bound each limit itself,
+    with confidence 1 - alpha one-sided each, by MOVER (Zou 2013); `naive_*` take stances as independent.
     """
     between, within, typical = variance_components(difference, runners)
     k, n, z, bias = len(np.unique(runners)), len(difference), stats.norm.isf(alpha / 2), np.mean(difference)
@@ -189,7 +195,8 @@ def bland_altman(pairs, *, alpha):
 def icc(ratings, *, alpha):
     """Intraclass correlation ICC(A,1) of ratings (R, 2): absolute agreement of one rating; returns it and its interval.
 
-    Two-way model: McGraw & Wong 1996, Tables 4 and 7; the same as ICC(2,1) of Shrout & Fleiss 1979. Any number of columns.
+    Two-way model: McGraw & Wong 1996, Tables 4 and 7; the same as ICC(2,1) of Shrout & Fleiss 1979. Any number of
+    columns.
     """
     n, k = np.shape(ratings)
     total, rows, columns = (
@@ -248,8 +255,9 @@ class Band:
 def band(estimated, measured, test, *, bound_pct):
     """Band of the mean difference of paired curves (R, Q), one a runner, that holds the whole true curve at 1 - alpha.
 
-    Mean +- t* SE with the threshold t* of the runners' spm.Test, random field theory's (Pataky 2010); `bound_pct` is a share of
-    the mean range of the measured curves. Our choice: with 12 runners a bootstrap of the maximum covers 75 % where it claims 95.
+    Mean +- t* SE with the threshold t* of the runners' spm.Test, random field theory's (Pataky 2010); `bound_pct` is a
+    share of the mean range of the measured curves. Our choice: with 12 runners a bootstrap of the maximum covers 75 %
+    where it claims 95.
     """
     difference = estimated - measured
     half = test.threshold * difference.std(axis=0, ddof=1) / np.sqrt(len(difference))
@@ -266,7 +274,7 @@ def curve_tests(estimated, measured, *, alpha):
 
 
 def bands(estimated, measured, tests, *, bounds_pct):
-    """Give the band of each direction of tests {direction: spm.Test}, from curves (R, Q, 3); `bounds_pct` is {direction: %}."""
+    """Give the band of each direction of tests {direction: spm.Test}, of curves (R, Q, 3), by bounds {direction: %}."""
     indices = {direction: DIRECTIONS.index(direction) for direction in tests}
     return {
         direction: band(estimated[..., i], measured[..., i], tests[direction], bound_pct=bounds_pct[direction])

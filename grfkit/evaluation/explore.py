@@ -1,6 +1,8 @@
-"""Look around in a study: estimates that no runner's own stances went into, and the numbers and pictures that widgets show of them.
+"""Look around in a study: estimates of runners who were left out of the training, for the widgets of notebook explore.
 
-The widgets themselves are in grfkit.reports.widgets. Where an estimate comes from stands with it, in words.
+In: stances and frames as 01_preprocess saves them, recipes, and what 03 and 08 saved. Out: sources of estimates, single
+stances with an estimate, and their errors. The widgets are in grfkit.reports.widgets. A source says in words where its
+estimates come from.
 """
 
 from collections.abc import Callable
@@ -13,24 +15,30 @@ import pandas as pd
 
 from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
-from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.estimators.mean_curve import MeanCurve
+from grfkit.evaluation import left_out_runners
 from grfkit.points import DIRECTIONS, ESTIMATES, FEET, FORCES, INPUTS, POINTS
 from grfkit.study import store
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where estimates come from: `about`, for which `stances`, and `of`, from a stance's number to its predictions (metrics.predictions)."""
+    """Where estimates come from: `about` in words, for which `stances`.
+
+    `predict` gives the predictions (metrics.predictions) of a stance by its number.
+    """
 
     about: str
     stances: frozenset
-    of: Callable
+    predict: Callable
 
 
 @dataclass(frozen=True)
-class One:
-    """One stance and its estimate: time (T,) s, points (T, 11, 3) m, forces (T, 3) BW, where arrows start (T, 3) m, `inside` stance (T,)."""
+class ShownStance:
+    """A stance and its estimate: times (T,) s, points (T, 11, 3) m, forces (T, 3) BW.
+
+    Arrows start at `foot` (T, 3) m; `inside` (T,) marks the frames of stance.
+    """
 
     time_s: np.ndarray
     points: np.ndarray
@@ -41,65 +49,57 @@ class One:
 
 
 def sources(results, frames, stances, recipes):
-    """Find the estimates that may be shown: `recipes` {name: Recipe} fitted here without the runner, what 03 saved of its test runners,
-    and what 08 saved, each runner left out; returns {label: Source}.
+    """Find the estimates that may be shown, of runners who were not trained on; returns {label: Source}.
 
-    Raises ValueError where 03_train has not run, or for a recipe that takes too long to fit here.
+    These are `recipes` {name: Recipe} fitted here without the runner, what 03 saved of its test runners, and what 08
+    saved with each runner left out. Raises ValueError where 03_train has not run, or for a recipe that takes too long
+    to fit here.
     """
-    ours = stances[stances["split"] != "other_speed"]
-    found = {name: left_out(frames, stances, recipe) for name, recipe in recipes.items()}
+    ours = left_out_runners.at_study_speed(stances)
+    found = {name: source_without_runner(frames, stances, recipe) for name, recipe in recipes.items()}
     return found | _saved_by_03(results, ours) | _saved_by_08(results, ours)
 
 
-def left_out(frames, stances, recipe):
-    """Estimate each runner from all others by a recipe without anything chosen: its hyper-parameters are the middle of their limits.
+def source_without_runner(frames, stances, recipe):
+    """Estimate each runner from all others by a recipe; returns a Source.
 
-    One factorisation gives the estimates of every runner as if that runner had not been there (kernel_ridge.leave_groups_out).
+    Nothing is chosen: the hyper-parameters are the middle of their limits. One factorisation gives the estimates of
+    every runner as if that runner had not been there.
     """
-    taken = samples.prepare(
-        frames, stances if recipe.speeds == "all" else stances[stances["split"] != "other_speed"], recipe
-    )
-    runners = taken.stances["runner"].to_numpy()
-    about = f"{recipe.name}, trained on the {len(np.unique(runners)) - 1} other runners"
+    runners = left_out_runners.prepare(frames, stances, recipe)
+    others = runners.stances["runner"].nunique() - 1
+    about = f"{recipe.name}, trained on the {others} other runners"
+    rows = dict(zip(runners.stances["stance"], samples.each(runners), strict=True))
     if recipe.estimator == "mean_curve":
-        return Source(
-            about,
-            frozenset(taken.stances["stance"]),
-            partial(_of_mean_curve, taken, lru_cache(partial(_mean_of_others, taken))),
-        )
-    candidate = _middle(recipe)
-    matrix = KernelMatrix.of_samples(taken, recipe)
-    curves = kernel_ridge.leave_groups_out(matrix, samples.curve_targets(taken), runners, candidate)
-    estimated = samples.finish(taken, samples.spread(taken, curves), recipe)
-    table = metrics.predictions(taken.frames, {recipe.name: estimated})
-    rows = dict(zip(taken.stances["stance"], samples.each(taken), strict=True))
-    return Source(
-        f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen",
-        frozenset(rows),
-        lambda stance: table.iloc[rows[stance]],
-    )
+        mean_without = lru_cache(partial(_mean_curve_without, runners))
+        return Source(about, frozenset(rows), partial(_predict_mean_curve, runners, mean_without))
+    _check_quick(recipe)
+    experiment = left_out_runners.KernelExperiment(runners, recipe)
+    table = experiment.predictions(experiment.leave_out())
+    about = f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen"
+    return Source(about, frozenset(rows), lambda stance: table.iloc[rows[stance]])
 
 
-def _middle(recipe):
+def _check_quick(recipe):
+    """Raise ValueError for a recipe that takes too long to fit while someone waits."""
     if recipe.estimator != "kernel_ridge":
         raise ValueError(
-            f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind {recipe.estimator}. "
-            "Leave it out of `fitted`; `make beyond` leaves each runner out by it."
+            f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind "
+            f"{recipe.estimator}. Leave it out of `fitted`; `make beyond` leaves each runner out by it."
         )
-    return kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
 
 
-def _mean_of_others(taken, runner):
-    return MeanCurve.fit(samples.take(taken, np.flatnonzero(taken.stances["runner"] != runner)))
+def _mean_curve_without(runners, runner):
+    return MeanCurve.fit(samples.take(runners, np.flatnonzero(runners.runners != runner)))
 
 
-def _of_mean_curve(taken, curves_without, stance):
-    mine = samples.take(taken, np.flatnonzero(taken.stances["stance"] == stance))
-    return metrics.predictions(mine.frames, {"mean_curve": curves_without(mine.stances["runner"][0]).predict(mine)})
+def _predict_mean_curve(runners, mean_without, stance):
+    mine = samples.take(runners, np.flatnonzero(runners.stances["stance"] == stance))
+    return metrics.predictions(mine.frames, {"mean_curve": mean_without(mine.runners[0]).predict(mine)})
 
 
 def _saved_by_03(results, stances):
-    """Offer the estimates of 03_train for what it estimated of runners that its training never saw, where it ran after 01_preprocess."""
+    """Offer what 03_train estimated of runners that it did not train on, if it ran after 01_preprocess."""
     provenance = store.read(results, "03_train/model.json")["provenance"]
     if not _after_01(results, "03_train/predictions.parquet"):
         return {}
@@ -117,7 +117,7 @@ def _saved_by_03(results, stances):
 
 
 def _saved_by_08(results, stances):
-    """Offer the estimates of 08_generalisation, where it ran after 01_preprocess."""
+    """Offer the estimates of 08_generalisation, if it ran after 01_preprocess."""
     file = "08_generalisation/predictions.parquet"
     if not _after_01(results, file):
         return {}
@@ -135,29 +135,27 @@ def _saved_by_08(results, stances):
 
 
 def _after_01(results, name):
-    """Say whether a result is there and newer than the stances that it speaks of: of others, a number means another stance."""
+    """Say whether a result is newer than the table of stances: in an older table a number means another stance."""
     file = Path(results) / name
     return file.is_file() and file.stat().st_mtime >= store.path(results, "01_preprocess/stances.csv").stat().st_mtime
 
 
-def one(frames, row, source):
-    """Lay out one stance, a row of the table of stances, with the estimate of a Source; returns One, in the source's unit of force."""
-    predicted = source.of(row["stance"])
+def show_stance(frames, row, source):
+    """Lay out a stance, a row of stances.csv, with the estimate of a Source, in the source's unit of force.
+
+    Returns a ShownStance.
+    """
+    predicted = source.predict(row["stance"])
     rows = frames[frames["stance"] == row["stance"]].set_index("frame").loc[predicted["frame"]]
     points = rows[INPUTS].to_numpy(float).reshape(-1, len(POINTS), 3)
+    measured, estimated = (predicted[columns].to_numpy(float) for columns in (FORCES, ESTIMATES))
     foot = points[:, FEET[row["side"]]].mean(axis=1) * [1, 1, 0]
     inside = metrics.in_stance(predicted, pd.DataFrame([row]))
-    return One(
-        predicted["time_s"].to_numpy(float),
-        points,
-        *(predicted[columns].to_numpy(float) for columns in (FORCES, ESTIMATES)),
-        foot,
-        inside,
-    )
+    return ShownStance(predicted["time_s"].to_numpy(float), points, measured, estimated, foot, inside)
 
 
-def scores(shown):
-    """Give r, RMSE (BW) and nRMSE (%) of One over stance, a row a direction."""
+def curve_errors(shown):
+    """Give r, RMSE (BW) and nRMSE (%) of a ShownStance over stance, a row for each direction."""
     pair = shown.measured[shown.inside], shown.estimated[shown.inside]
     return pd.DataFrame(
         {"r": metrics.pearson(*pair)[0], "RMSE (BW)": metrics.rmse(*pair), "nRMSE (%)": metrics.nrmse(*pair)},
@@ -166,7 +164,7 @@ def scores(shown):
 
 
 def feature_errors(shown, *, vlr):
-    """Give the five features of One: measured, estimated, error and error in % of the measured, a row a feature."""
+    """Give the five features of a ShownStance: measured, estimated, error, and error in % of the measured value."""
     read = [
         features.extract(force[shown.inside], shown.time_s[shown.inside], vlr=vlr)
         for force in (shown.measured, shown.estimated)
@@ -176,46 +174,47 @@ def feature_errors(shown, *, vlr):
     return table.assign(**{"error (%)": 100 * table["error"] / table["measured"]})
 
 
-def fitted(frames, stances, recipe):
-    """Fit a recipe to the study's training stances, nothing chosen; returns a Source of whoever is in no study.
+def source_of_strangers(frames, stances, recipe):
+    """Fit a recipe to the study's training stances, nothing chosen.
 
-    Its `of` takes the tables of frames and of stances, as 01_preprocess saves them, and gives predictions.
+    Returns a Source of runners who are not in the study. Its `predict` takes the tables of frames and of stances, as
+    01_preprocess saves them.
     """
-    training = samples.prepare(frames, samples.training_stances(stances, recipe), recipe)
-    best = (
-        {}
-        if recipe.estimator == "mean_curve"
-        else {"candidates": [_middle(recipe)], "chosen": {name: [0] for name in DIRECTIONS}}
-    )
+    training, best = samples.prepare(frames, samples.training_stances(stances, recipe), recipe), {}
+    if recipe.estimator != "mean_curve":
+        _check_quick(recipe)
+        middle = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
+        best = {"candidates": [middle], "chosen": {name: [0] for name in DIRECTIONS}}
     model = registry.class_of(recipe).fit(training, recipe, best)
 
-    def of(frames, stances):
+    def predict(frames, stances):
         tested = samples.prepare(frames, stances, recipe)
         return metrics.predictions(tested.frames, {recipe.name: model.predict(tested)})
 
-    speeds = training.stances["speed_m_s"]
-    return Source(
-        f"{recipe.name}, trained on the {training.stances['runner'].nunique()} training runners of the study, who ran at "
-        f"{speeds.min():.1f} to {speeds.max():.1f} m/s; at other speeds it can only guess",
-        frozenset(),
-        of,
+    speeds, count = training.stances["speed_m_s"], training.stances["runner"].nunique()
+    about = (
+        f"{recipe.name}, trained on the {count} training runners of the study, who ran at "
+        f"{speeds.min():.1f} to {speeds.max():.1f} m/s; at other speeds it can only guess"
     )
+    return Source(about, frozenset(), predict)
 
 
-def simulated(run, source):
-    """Lay out a simulated stance (`frames` and `stances` as 01_preprocess saves them) with the estimate of a fitted Source; returns One."""
-    return one(
-        run.frames,
-        run.stances.iloc[0],
-        Source(source.about, source.stances, lambda stance: source.of(run.frames, run.stances)),
-    )
+def show_simulated(run, source):
+    """Lay out a simulated stance with the estimate of source_of_strangers; returns a ShownStance.
+
+    `run` holds `frames` and `stances` as 01_preprocess saves them.
+    """
+    estimates = Source(source.about, source.stances, lambda stance: source.predict(run.frames, run.stances))
+    return show_stance(run.frames, run.stances.iloc[0], estimates)
 
 
 def effects(simulate, knobs, source):
-    """Turn each of `knobs` {name: with low, value, high} alone from its lowest to its highest; returns {name: [(value, run, One)]}."""
-    usual = {name: knob.value for name, knob in knobs.items()}
-    runs = {
-        name: [(value, simulate(**{**usual, name: value})) for value in (knob.low, knob.value, knob.high)]
-        for name, knob in knobs.items()
-    }
-    return {name: [(value, run, simulated(run, source)) for value, run in several] for name, several in runs.items()}
+    """Turn each of `knobs` {name: with low, value, high} alone from its lowest to its highest.
+
+    Returns {name: [(value, run, ShownStance)]}.
+    """
+    usual, turned = {name: knob.value for name, knob in knobs.items()}, {}
+    for name, knob in knobs.items():
+        runs = [(value, simulate(**usual | {name: value})) for value in (knob.low, knob.value, knob.high)]
+        turned[name] = [(value, run, show_simulated(run, source)) for value, run in runs]
+    return turned

@@ -1,7 +1,7 @@
-"""Importance of what a kernel recipe sees: points, kinds of motion and moments of stance are replaced, and the error rises.
+"""Importance of points, kinds of motion and moments of stance: how much the error rises where they are replaced.
 
-In: frames and stances as 01_preprocess saves them, and a recipe. Out: tables of errors and of their rise.
-Each runner is estimated from all others, by the middle candidate, so that nothing is chosen. What is replaced changes only that
+In: frames and stances as 01_preprocess saves them, and a recipe. Out: tables of errors and of their rise. Each runner
+is estimated from all others, by the middle candidate, so that nothing is chosen. What is replaced changes only that
 runner's inputs, never what was fitted. The rise is of the model: points that move together carry the same information.
 Arrays: S stances of all speeds, O of them at the study's own, F input columns, Q nodes, C components.
 """
@@ -28,8 +28,8 @@ ALL_KINDS, WHOLE_STANCE = "everything", "all"  # as the tables name them
 class LeftOutFit:
     """Every runner estimated from all others: `stances` (O rows) and their places `ours` (O,) among all S.
 
-    `columns` has F rows: kind, point, percent of stance. Squared distances between the rows of `features` (S, F) are the
-    kernel's; `total` (O, S) holds them. `duals` {runner: (S, Q, C)}; `measured` and `estimated` are (O, Q, C) BW.
+    `columns` has F rows: kind, point, percent of stance. Squared distances between the rows of `features` (S, F) are
+    the kernel's; `total` (O, S) holds them. `duals` {runner: (S, Q, C)}; `measured` and `estimated` are (O, Q, C) BW.
     """
 
     stances: pd.DataFrame
@@ -44,11 +44,11 @@ class LeftOutFit:
 
 
 def leave_out(frames, stances, recipe):
-    """Estimate each runner's stances at the study's speed from all other runners, by the middle candidate of a recipes.Recipe.
+    """Estimate each runner's stances at the study's speed from all other runners, by the middle candidate of a Recipe.
 
-    The estimates are not balanced, because balance would scale what was replaced back over a recording: our choice. Returns a
-    LeftOutFit, and the mean pose (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or that does not
-    mirror left legs.
+    The estimates are not balanced, because balance would scale what was replaced back over a recording: our choice.
+    Returns a LeftOutFit, and the mean pose (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or
+    that does not mirror left legs.
     """
     if recipe.estimator != "kernel_ridge" or not recipe.mirror:
         raise ValueError(
@@ -68,8 +68,8 @@ def leave_out(frames, stances, recipe):
 def fit(inputs, targets, stances, ours, candidate, *, shape):
     """Solve for each runner left out, and estimate the stances `ours` (O,); returns a LeftOutFit.
 
-    `inputs` as samples.curve_inputs gives, targets (S, Q, C) BW; `stances` (S rows) needs the columns stance and runner.
-    Raises ValueError for fewer than two runners.
+    `inputs` as samples.curve_inputs gives, targets (S, Q, C) BW; `stances` (S rows) needs the columns stance and
+    runner. Raises ValueError for fewer than two runners.
     """
     runners = stances["runner"].to_numpy()
     if len(np.unique(runners)) < 2:
@@ -96,9 +96,10 @@ def duals_left_out(kernel_matrix, targets, runners, *, noise):
 
 
 def lay_out(inputs, candidate):
-    """Lay all inputs side by side, scaled so that plain squared distances (or products) are the candidate's weighted ones.
+    """Lay all inputs side by side, scaled so that plain squared distances (or products) are the weighted ones.
 
-    Returns features (S, F), from their mean, and a table of F rows: kind, point (none of times), percent of stance (NaN beyond it).
+    Returns features (S, F), from their mean, and a table of F rows: kind, point (none of times), percent of stance (NaN
+    beyond it).
     """
     blocks, tables = [], []
     for kind, parts in inputs.items():
@@ -117,7 +118,10 @@ def lay_out(inputs, candidate):
 
 
 def draw_donors(fitted, *, repeats, seed):
-    """Draw for each stance one of another runner, `repeats` times: places (repeats, O) among the stances at the study's speed."""
+    """Draw a stance of another runner for each stance, `repeats` times.
+
+    Returns places (repeats, O) among the stances at the study's speed.
+    """
     runners, rng = fitted.stances["runner"].to_numpy(), np.random.default_rng(seed)
     donors = np.empty((repeats, len(runners)), int)
     for runner in np.unique(runners):
@@ -137,7 +141,10 @@ def by_point(fitted, donors):
 
 
 def by_kind(fitted, donors):
-    """Replace one kind of input of all points by that of the donors; returns a table as by_point, its last rows all kinds together."""
+    """Replace one kind of input of all points by that of the donors.
+
+    Returns a table as by_point; in its last rows all kinds are replaced together.
+    """
     kind = fitted.columns["kind"].to_numpy()
     errors = {
         name: _permuted_rmse(fitted, kind == name, donors)
@@ -148,9 +155,10 @@ def by_kind(fitted, donors):
 
 
 def by_moment(fitted, *, window_pct):
-    """Replace all points' motion within a window of stance by its mean over the other runners' stances at the study's speed.
+    """Replace all points' motion within a window of stance by the mean of the other runners.
 
-    Returns a table as by_point by window, direction and the `part` of stance over which the error is: all of it, or one window's.
+    The mean is over their stances at the study's speed. Returns a table as by_point by window, direction and the `part`
+    of stance over which the error is: all of it, or one window's.
     """
     names = [f"{start}-{start + window_pct}" for start in range(0, 100, window_pct)]
     of_column = _window_of(fitted.columns["percent"].to_numpy(), window_pct)
@@ -176,13 +184,13 @@ def _window_of(percent, window_pct):
 
 
 def _distances(mine, theirs, shape):
-    """Give the squared distances (S, S') between rows, or for the linear shape their products: sums over columns, which add up."""
+    """Give squared distances (S, S') between rows, or products for the linear shape: sums over columns."""
     products = mine @ theirs.T
     return products if shape == "linear" else (mine**2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1) - 2 * products
 
 
 def _estimate(fitted, old, new, places):
-    """Estimate all stances (O, Q, C) with the part `old` (O, S) of their distances replaced by rows `places` (O,) of `new`."""
+    """Estimate all stances (O, Q, C) with rows `places` (O,) of `new` for the part `old` (O, S) of their distances."""
     estimated = np.empty(fitted.measured.shape)
     for runner, dual in fitted.duals.items():
         mine = np.flatnonzero(fitted.stances["runner"] == runner)
@@ -212,7 +220,7 @@ def _rmse(fitted, estimated, nodes=slice(None)):
 
 
 def _rises(fitted, errors, key, nodes=slice(None)):
-    """Average errors {name: (O, C)} BW and their rise over stances, with limits over runners; the names are the column `key`."""
+    """Average errors {name: (O, C)} BW and their rise over stances; `key` names their column."""
     before = _rmse(fitted, fitted.estimated, nodes)
     stance, direction = (
         np.repeat(fitted.stances["stance"].to_numpy(), len(DIRECTIONS)),

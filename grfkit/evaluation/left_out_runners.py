@@ -1,4 +1,4 @@
-"""How well a runner is estimated whom the estimator never saw: every recipe with each runner left out, and what each ingredient gains.
+"""How well runners are estimated who were left out of the training: by every recipe, and without each ingredient.
 
 In: frames and stances as 01_preprocess saves them, and recipes. Out: tables of estimates and of their errors.
 Arrays: S stances, N frames, over 101 nodes of a stance, and three directions.
@@ -42,9 +42,10 @@ BASELINE = "mean of the other runners"
 def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
     """Estimate every runner's stances at the study's speed by each recipe, from all other runners.
 
-    `recipes` is {name: recipes.Recipe}; `network` are the settings of networks (model.fit's); `ensemble` names recipes whose
-    estimates are averaged. What is done is kept in `folder`, so that an interrupted run resumes. Returns predictions, where the
-    estimator is the recipe's name, and a table of what each recipe takes (minutes, stances, what it needs a plate for).
+    `recipes` is {name: recipes.Recipe}; `network` are the settings of networks (model.fit's); `ensemble` names recipes
+    whose estimates are averaged. What is done is kept in `folder`, so that an interrupted run resumes. Returns
+    predictions, where the estimator is the recipe's name, and a table of what each recipe takes (minutes, stances, what
+    it needs a plate for).
     """
     tables, rows = [], []
     for name, recipe in recipes.items():
@@ -66,7 +67,7 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
 
 
 def prepare(frames, stances, recipe):
-    """Take the stances of all runners as a recipe trains on them: of every speed, or of the study's alone; returns Samples."""
+    """Take the stances of all runners of the speeds that a recipe trains on; returns Samples."""
     return samples.prepare(frames, stances if recipe.speeds == "all" else at_study_speed(stances), recipe)
 
 
@@ -78,8 +79,8 @@ def at_study_speed(stances):
 def means_with_limits(scores, stances, *, by, values):
     """Average scores over stances, with limits over runners: a row for each group of the columns `by`.
 
-    Each of the columns `values` gets the mean over all stances and the limits of its 95 % interval: runners, with all their
-    stances, are drawn anew with replacement (percentile bootstrap, scipy). `n` counts stances with a first value.
+    Each of the columns `values` gets the mean over all stances and the limits of its 95 % interval: runners, with all
+    their stances, are drawn anew with replacement (percentile bootstrap, scipy). `n` counts stances with a first value.
     """
     scores, rows = scores.assign(runner=metrics.runner_of(scores, stances)), []
     for names, group in scores.groupby(by, sort=False):
@@ -92,9 +93,10 @@ def means_with_limits(scores, stances, *, by, values):
 
 
 def mean_of_other_runners(curves, stances):
-    """Give each stance the mean curve (S, Q, C) of the other runners at its speed, each runner counting once: the baseline.
+    """Give each stance the mean curve of the other runners at its speed, (S, Q, C): the baseline.
 
-    `stances` (S rows) needs the columns runner and speed. NaN where no other runner ran at that speed.
+    Each runner counts once. `stances` (S rows) needs the columns runner and speed. NaN where no other runner ran at
+    that speed.
     """
     runners, result = stances["runner"].to_numpy(), np.full_like(curves, np.nan)
     for _, rows in stances.groupby("speed").indices.items():
@@ -119,7 +121,7 @@ def published_rmse(path):
 
 
 def beside_published(curves, path, *, estimators):
-    """Lay r, RMSE and nRMSE of some estimators (rows of means_with_limits) beside the published ones (paper Table 1)."""
+    """Lay r, RMSE and nRMSE of some estimators, by means_with_limits, beside the published ones (paper Table 1)."""
     table1 = study_file.published(path)["table1"]
     columns = ["estimator", "direction", *metrics.MEASURES, "n", "runners"]
     table = curves.loc[curves["estimator"].isin(estimators), columns]
@@ -157,15 +159,16 @@ class KernelExperiment:
         return kernel_ridge.estimate_from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
 
     def predictions(self, curves, prepared=None):
-        """Lay estimated curves of all stances, or of other Samples, beside the measured forces, finished as the recipe says."""
+        """Finish estimated curves as the recipe says, and lay them beside the measured forces of the same stances."""
         prepared = prepared or self.samples
         estimated = samples.finish(prepared, samples.spread(prepared, curves), self.recipe)
         return metrics.predictions(prepared.frames, {self.recipe.name: estimated})
 
     def score(self, curves, rows=None, *, own_speed=True):
-        """Average r, RMSE (BW) and nRMSE (%) over stances by direction, of all stances or those that `rows` (S,) bool marks.
+        """Average r, RMSE (BW) and nRMSE (%) over stances by direction.
 
-        `curves` are the estimates of these stances. With `own_speed` stances of other speeds than the study's do not count.
+        `curves` are the estimates of all stances, or of those that `rows` (S,) bool marks. With `own_speed` stances of
+        other speeds than the study's do not count.
         """
         part = self.samples if rows is None else samples.take(self.samples, np.flatnonzero(rows))
         predictions = self.predictions(curves, part)[part.inside]
@@ -177,7 +180,7 @@ class KernelExperiment:
 
 
 def ingredients(frames, stances, recipe):
-    """Take each ingredient of a kernel recipe away in turn: RMSE (BW), nRMSE (%) and r by direction, every runner left out."""
+    """Score a kernel recipe by direction, every runner left out, with each of INGREDIENTS taken away in turn."""
     rows = []
     for name, change in tqdm(INGREDIENTS.items(), desc="taking away", unit="ingredient"):
         change = dict(change)
@@ -201,7 +204,7 @@ def folds(frames, stances, recipe, *, seed):
 
 
 def learning_curve(frames, stances, recipe, *, training_runners, draws, seed):
-    """Score a kernel recipe trained on few runners, drawn at random `draws` times, on all the others; a row for each draw."""
+    """Score a kernel recipe trained on few runners on all the others; a row for each of `draws` random draws."""
     experiment = KernelExperiment(prepare(frames, stances, recipe), recipe)
     names, rng, rows = np.unique(experiment.runners), np.random.default_rng(seed), []
     cases = [(count, draw) for count in training_runners if count < len(names) for draw in range(draws)]
@@ -252,7 +255,8 @@ def _average(predictions, names):
     parts = [predictions[predictions["estimator"] == name].reset_index(drop=True) for name in names]
     if any(not np.allclose(parts[0]["grf_v"], part["grf_v"], atol=1e-4) for part in parts):
         raise ValueError(
-            f"Recipes are averaged in one unit of force; {', '.join(names)} differ in body_weight. Name others in `ensemble`."
+            f"Recipes are averaged in one unit of force; {', '.join(names)} differ in body_weight. "
+            "Name others in `ensemble`."
         )
     estimates = {column: np.mean([part[column] for part in parts], axis=0, dtype=np.float32) for column in ESTIMATES}
     return parts[0].assign(estimator="ensemble", **estimates)

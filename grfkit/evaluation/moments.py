@@ -1,15 +1,17 @@
-"""Net moments of ankle and knee by inverse dynamics: what muscles and ligaments hold against the ground, weight and inertia.
+"""Net moments of ankle and knee by inverse dynamics: what muscles and ligaments hold.
 
 In: points of a leg with their accelerations, force and centre of pressure. Out: moments in N m per kg of body mass.
 
-A foot is a rod from heel to toe, a shank a rod from knee to ankle. Such points do not show how a segment turns about its own
-length. A segment has mass m (a share of the body's), ends p and q, centre c = p + s (q - p) and radius of gyration k |q - p|.
-Its angular momentum about a joint j changes at the rate m k^2 (q - p) x (q'' - p'') + m (c - j) x c''; no angle is needed. A
-joint's moment on the part below it is the sum of these rates, less the moments of weight and ground force (Winter 2009, chapter 5).
+A foot is a rod from heel to toe, a shank a rod from knee to ankle. Such points do not show how a segment turns about
+its own length. A segment has mass m (a share of the body's), ends p and q, centre c = p + s (q - p) and radius of
+gyration k |q - p|. Its angular momentum about a joint j changes at the rate m k^2 (q - p) x (q'' - p'') + m (c - j) x
+c''; no angle is needed. A joint's moment on the part below it is the sum of these rates, less the moments of weight and
+ground force (Winter 2009, chapter 5).
 
-Signs: moments act on the part below the joint, about the axes AP, ML, V through it. Named ones are internal: positive where muscles
-push the toes down, stretch the knee, or move the shank outward. Force and centre of pressure do not say how the ground twists the
-foot about the vertical (the free moment). It enters the vertical moments alone, which have no name here.
+Signs: moments act on the part below the joint, about the axes AP, ML, V through it. Named ones are internal: positive
+where muscles push the toes down, stretch the knee, or move the shank outward. Force and centre of pressure do not say
+how the ground twists the foot about the vertical (the free moment). It enters the vertical moments alone, which have no
+name here.
 """
 
 import numpy as np
@@ -34,9 +36,10 @@ def leg(values, side):
 def moments(points, accelerations, force, cop, *, sex):
     """Compute the net moments of ankle and knee, (..., 3) N m per kg of body mass each, about AP, ML and V.
 
-    `points` (..., 4, 3) m and their `accelerations` (..., 4, 3) m/s^2 as `leg` takes them. `force` (..., 3) is the ground's on this
-    foot in body weights. `cop` (..., 3) m is where it acts, or (..., 2) on a ground at V = 0; it may be NaN where the force is 0.
-    `sex` is "m" or "f" (points.SEGMENTS). Raises ValueError for another shape or unit, or a value that is missing. Source: see above.
+    `points` (..., 4, 3) m and their `accelerations` (..., 4, 3) m/s^2 as `leg` takes them. `force` (..., 3) is the
+    ground's on this foot in body weights. `cop` (..., 3) m is where it acts, or (..., 2) on a ground at V = 0; it may
+    be NaN where the force is 0. `sex` is "m" or "f" (points.SEGMENTS). Raises ValueError for another shape or unit, or
+    a value that is missing. Source: see above.
     """
     points, force, cop = np.asarray(points), np.asarray(force), np.asarray(cop)
     _check_shapes(points, accelerations, force, cop)
@@ -52,7 +55,10 @@ def moments(points, accelerations, force, cop, *, sex):
 
 
 def named(ankle, knee, side):
-    """Name moments (..., 3) of ankle and knee about AP, ML, V: (..., 3) in the order of NAMES, internal; `side` is that of the leg."""
+    """Name moments (..., 3) of ankle and knee about AP, ML, V; `side` is that of the leg.
+
+    Returns internal moments (..., 3) in the order of NAMES.
+    """
     outward = {"l": 1.0, "r": -1.0}[side]
     return np.stack([ankle[..., 1], -knee[..., 1], outward * knee[..., 0]], axis=-1)
 
@@ -75,8 +81,8 @@ def _check_shapes(points, accelerations, force, cop):
         )
     if force.shape != (*shape, 3) or cop.shape not in ((*shape, 2), (*shape, 3)):
         raise ValueError(
-            f"Force is (..., 3) and its centre (..., 2) or (..., 3), a row for each moment of the points {shape}; found "
-            f"{force.shape} and {cop.shape}. Transpose them, or bring them to the same times."
+            f"Force is (..., 3) and its centre (..., 2) or (..., 3), a row for each moment of the points {shape}; "
+            f"found {force.shape} and {cop.shape}. Transpose them, or bring them to the same times."
         )
 
 
@@ -105,7 +111,7 @@ def _check_values(points, accelerations, force, sex):
 
 
 def _filled(cop, force):
-    """Give the centre of pressure (..., 3) m, at V = 0 where only AP and ML are given, and 0 where no force makes it NaN."""
+    """Give the centre of pressure (..., 3) m: at V = 0 if AP and ML alone are given, and 0 where there is no force."""
     cop = cop if cop.shape[-1] == 3 else np.concatenate([cop, np.zeros((*cop.shape[:-1], 1))], axis=-1)
     lost = ~np.isfinite(cop).all(axis=-1)
     without = (lost & (force != 0).any(axis=-1)).sum()

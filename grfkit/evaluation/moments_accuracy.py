@@ -1,8 +1,9 @@
 """How far joint moments from estimated force and centre of pressure are from those by force plates, on the same motion.
 
-In: stances.csv with `weighed_kg`, recordings with plates, and the curves that 10_field estimated with each runner left out.
-Out: moments, and tables of their errors. Times are 101 nodes from measured touchdown to toe-off. A source is a pair of force
-(S, 101, 3) in weighed body weights and centre of pressure (S, 101, 3) m. Moments are (S, 101, 3), in the order of moments.NAMES.
+In: stances.csv with `weighed_kg`, recordings with plates, and the curves that 10_field estimated with each runner left
+out. Out: moments, and tables of their errors. Times are 101 nodes from measured touchdown to toe-off. A source is a
+pair of force (S, 101, 3) in weighed body weights and centre of pressure (S, 101, 3) m. Moments are (S, 101, 3), in the
+order of moments.NAMES.
 """
 
 import numpy as np
@@ -41,7 +42,7 @@ def node_times(stances):
 
 
 def leg_motion(motions, stances):
-    """Read the stance legs' points and accelerations, (S, 101, 4, 3) m and m/s^2, in the laboratory, at the nodes of each stance."""
+    """Read the stance legs' points and accelerations, (S, 101, 4, 3) m and m/s^2, in the laboratory, at the nodes."""
     times = node_times(stances)
     points, accelerations = np.empty((2, *times.shape, len(joint_moments.LEG), 3))
     for number, stance in enumerate(stances.itertuples()):
@@ -54,9 +55,9 @@ def leg_motion(motions, stances):
 def measured_source(recorded, stances, *, cutoff_hz, threshold_n):
     """Read the plates' force and centre of pressure at the nodes of each stance: the first source.
 
-    `recorded` as ground_truth.read gives. Force, and the moments that give the centre, pass the same low-pass (None: none). The
-    centre is their quotient over the frames that are loaded, so that where the laboratory's origin lies does not matter; below
-    `threshold_n` it stays where it was last known.
+    `recorded` as ground_truth.read gives. Force, and the moments that give the centre, pass the same low-pass (None:
+    none). The centre is their quotient over the frames that are loaded, so that where the laboratory's origin lies does
+    not matter; below `threshold_n` it stays where it was last known.
     """
     force, cop = np.empty((2, len(stances), NODES, 3))
     for each in recorded:
@@ -75,10 +76,10 @@ def measured_source(recorded, stances, *, cutoff_hz, threshold_n):
 
 
 def estimated_source(curves, stances, points):
-    """Read estimated force and centre of pressure at the nodes of each measured stance: force is 0 outside the detected contact.
+    """Read estimated force and centre of pressure at the nodes of each measured stance: a source.
 
-    `curves` as 10_field saves them: est_cop_* are from the ankle, (S, 101, 4, 3) `points`; the ground is at V = 0. Raises
-    ValueError for curves without a centre of pressure.
+    Force is 0 outside the detected contact. `curves` as 10_field saves them: est_cop_* are from the ankle, (S, 101, 4,
+    3) `points`; the ground is at V = 0. Raises ValueError for curves without a centre of pressure.
     """
     absent = sorted({"stance", "time_s", *ESTIMATES, *COP} - set(curves))
     if absent:
@@ -98,7 +99,7 @@ def estimated_source(curves, stances, points):
 
 
 def moments_of_sources(points, accelerations, sources, stances):
-    """Compute the moments of each source {name: (force, centre of pressure)} on the same motion: {name: (S, 101, 3)} N m/kg."""
+    """Compute moments {name: (S, 101, 3)} N m/kg of sources {name: (force, centre of pressure)} on the same motion."""
     results = {name: np.empty((*points.shape[:2], len(joint_moments.NAMES))) for name in sources}
     for (side, sex), rows in stances.groupby(["side", "sex"], dropna=False).indices.items():
         for name, (force, cop) in sources.items():
@@ -126,7 +127,10 @@ def correlation(curves, others):
 
 
 def peaks(plates, sources, stances):
-    """Read the largest value over stance of each moment, N m/kg: a row for each source, moment and stance, with the error and its size."""
+    """Read the largest value over stance of each moment, N m/kg, with the error and its size.
+
+    Returns a row for each source, moment and stance.
+    """
     measured = plates.max(axis=1)
     tables = [
         _lay_out(stances, source, {"estimated": values.max(axis=1), "measured": measured})
@@ -138,7 +142,10 @@ def peaks(plates, sources, stances):
 
 
 def means_by_speed(table, stances, values):
-    """Average rows of `scores` or `peaks` over stances, with limits over runners: a row for each source, moment and speed, and all speeds."""
+    """Average rows of `scores` or `peaks` over stances, with limits over runners.
+
+    Returns a row for each source, moment and speed, and for all speeds.
+    """
     parts = {speed: table[table["speed"] == speed] for speed in sorted(table["speed"].unique())} | {ALL: table}
     rows = [
         means_with_limits(part, stances, by=["source", "moment"], values=values).assign(speed=speed)
@@ -150,9 +157,9 @@ def means_by_speed(table, stances, values):
 def peak_table(table, stances):
     """Lay out `peaks`: a row for each source, moment and speed, and all speeds.
 
-    Measured and estimated mean and SD; mean error with limits over runners, and SD; mean size of the error, also in % of the
-    measured mean. `r_of_runners` is the correlation of the runners' estimated and measured means. The baseline has none: a mean
-    of all others is the lower the higher one's own.
+    Measured and estimated mean and SD; mean error with limits over runners, and SD; mean size of the error, also in %
+    of the measured mean. `r_of_runners` is the correlation of the runners' estimated and measured means. The baseline
+    has none: a mean of all others is the lower the higher one's own.
     """
     groups = ["source", "moment", "speed"]
     result = means_by_speed(table, stances, ["measured", "estimated", "error", "abs_error"]).set_index(groups)
@@ -171,7 +178,10 @@ def peak_table(table, stances):
 
 
 def runner_peaks(table, stances, source):
-    """Average the `peaks` of one source over each runner's stances, of those in `stances`: moment, runner, measured and estimated (N m/kg)."""
+    """Average the `peaks` of one source over the stances of each runner, of those in `stances`.
+
+    Returns a row for each moment and runner, with measured and estimated (N m/kg).
+    """
     mine = table[(table["source"] == source) & table["stance"].isin(stances["stance"])]
     return mine.groupby(["moment", metrics.runner_of(mine, stances)])[["measured", "estimated"]].mean().reset_index()
 
@@ -188,5 +198,5 @@ def _lay_out(stances, source, columns):
 
 
 def _interpolate(at, clock, values, outside=None):
-    """Interpolate values (T, C) known at times (T,) at others; beyond the first and the last they stay, or are `outside`."""
+    """Interpolate values (T, C) at times `at`; beyond the first and the last they stay, or are `outside`."""
     return np.stack([np.interp(at, clock, column, left=outside, right=outside) for column in values.T], axis=1)

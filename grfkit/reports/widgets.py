@@ -53,7 +53,7 @@ def choose(frames, stances, sources, *, vlr):
 
     @lru_cache(maxsize=16)
     def drawn(number, label):
-        one = explore.one(frames, ours.loc[number], sources[label])
+        one = explore.show_stance(frames, ours.loc[number], sources[label])
         return play(one), stance_tables(one, vlr=vlr)
 
     def show(_=None):
@@ -94,7 +94,7 @@ def stance_tables(shown, *, vlr):
     """Write the features of one stance (of explore), measured and estimated, and the errors of its curves as HTML."""
     return _side_by_side(
         _feature_table(explore.feature_errors(shown, vlr=vlr), "Features of this stance"),
-        _table(explore.scores(shown), "Estimated against measured curve"),
+        _table(explore.curve_errors(shown), "Estimated against measured curve"),
     )
 
 
@@ -102,7 +102,7 @@ def laboratory(simulate, knobs, sources, *, vlr):
     """Let the numbers of a simulated runner be turned, and show force and estimate; returns Shown.
 
     `simulate` takes a value for each of `knobs` {name: with label, low, high, step, value, about} and returns frames,
-    stances, weight_n and facts; `sources` {label: explore.fitted}. The stance from before the slider in hand was first
+    stances, weight_n and facts; `sources` {label: explore.source_of_strangers}. The stance from before the slider in hand was first
     moved stays in grey.
     """
     sliders = {name: _slider(name, knob) for name, knob in knobs.items()}
@@ -116,7 +116,7 @@ def laboratory(simulate, knobs, sources, *, vlr):
     @lru_cache(maxsize=64)
     def simulated(label, *settings):
         run = simulate(**dict(settings))
-        return run, explore.simulated(run, sources[label])
+        return run, explore.show_simulated(run, sources[label])
 
     def show(_=None):
         states = hand["now"], hand["before"]
@@ -162,7 +162,7 @@ def laboratory_axes():
 def laboratory_picture(axes, now, before, *, unit):
     """Draw a simulated stance over the one before and return it as HTML; forces are in `unit`, BW or N.
 
-    Both are pairs (run, stance as explore.simulated returns it); `before` may be None.
+    Both are pairs (run, stance as explore.show_simulated returns it); `before` may be None.
     """
     for ax in axes:
         for line in [*ax.lines]:
@@ -183,7 +183,7 @@ def laboratory_picture(axes, now, before, *, unit):
 def laboratory_tables(now, before, *, vlr):
     """Write features, errors and facts of a simulated stance and of the one before as HTML.
 
-    Both are pairs (run, stance as explore.simulated returns it); `before` may be None.
+    Both are pairs (run, stance as explore.show_simulated returns it); `before` may be None.
     """
     read = explore.feature_errors(now[1], vlr=vlr).rename(columns={"measured": "true"})
     facts = pd.DataFrame({"now": now[0].facts})
@@ -192,7 +192,7 @@ def laboratory_tables(now, before, *, vlr):
         facts.insert(0, "before", before[0].facts)
     return _side_by_side(
         _feature_table(read, "Features"),
-        _table(explore.scores(now[1]), "Estimated against true curve"),
+        _table(explore.curve_errors(now[1]), "Estimated against true curve"),
         _table(facts, "The step", 1),
     )
 

@@ -79,7 +79,7 @@ def laboratory(asked):
         [run.stances.assign(stance=i, runner=f"t{i}", split="train") for i, run in enumerate(runs)], ignore_index=True
     )
     frames = pd.concat([run.frames.assign(stance=i) for i, run in enumerate(runs)], ignore_index=True)
-    return {name: explore.fitted(frames, stances, recipe) for name, recipe in asked.items()}
+    return {name: explore.source_of_strangers(frames, stances, recipe) for name, recipe in asked.items()}
 
 
 def walk(widget):
@@ -167,14 +167,14 @@ def test_the_runners_own_forces_change_no_estimate_of_that_runner(made, asked, n
     changed = frames.copy()
     mine = stances["stance"][stances["runner"] == "v02"]
     changed.loc[changed["stance"].isin(mine), FORCES] *= np.array([3.0, -2.0, 1.7], np.float32)
-    one, two = (explore.left_out(table, stances, asked[name]) for table in (frames, changed))
+    one, two = (explore.source_without_runner(table, stances, asked[name]) for table in (frames, changed))
     for stance in mine:
-        np.testing.assert_allclose(two.of(stance)[ESTIMATES], one.of(stance)[ESTIMATES], atol=1e-6)
+        np.testing.assert_allclose(two.predict(stance)[ESTIMATES], one.predict(stance)[ESTIMATES], atol=1e-6)
     other = stances["stance"][stances["runner"] == "v00"].iloc[
         0
     ]  # of the same side, which is what a mean curve averages
     assert (
-        np.abs(two.of(other)[ESTIMATES].to_numpy() - one.of(other)[ESTIMATES].to_numpy()).max() > 1e-3
+        np.abs(two.predict(other)[ESTIMATES].to_numpy() - one.predict(other)[ESTIMATES].to_numpy()).max() > 1e-3
     )  # but it went into the others'
 
 
@@ -186,8 +186,8 @@ def test_estimates_saved_by_08_are_offered_while_they_are_newer_than_01(results,
     source = explore.sources(results, frames, stances, {})["network, saved by 08"]
     assert source.stances == set(stances["stance"]) and "the 3 other runners" in source.about
     pd.testing.assert_frame_equal(
-        source.of(5).reset_index(drop=True),
-        table[table["stance"] == 5].reset_index(drop=True)[list(source.of(5).columns)],
+        source.predict(5).reset_index(drop=True),
+        table[table["stance"] == 5].reset_index(drop=True)[list(source.predict(5).columns)],
     )
     os.utime(results / name, (1, 1))
     assert "network, saved by 08" not in explore.sources(results, frames, stances, {})
@@ -213,7 +213,7 @@ def test_stances_of_one_recording_are_told_apart(results, made, asked, monkeypat
         runner=stances["runner"].map({"v00": "9", "v01": "10", "v02": "11", "v03": "12"}),
     )
     shown = widgets.choose(
-        frames, stances, {"mean_curve": explore.left_out(frames, stances, asked["mean_curve"])}, vlr=VLR
+        frames, stances, {"mean_curve": explore.source_without_runner(frames, stances, asked["mean_curve"])}, vlr=VLR
     )
     assert find(shown, "grf-runner").options == ("9", "10", "11", "12")
     labels = [label for label, _ in find(shown, "grf-stance").options]
@@ -229,7 +229,7 @@ def test_without_results_one_error_says_what_to_run(tmp_path, made):
 def test_a_recipe_that_takes_long_is_refused(made):
     stances, frames = made
     with pytest.raises(ValueError, match="paper is of the kind lstm"):
-        explore.left_out(frames, stances, recipes.load(ROOT / "params" / "recipes" / "paper.yaml"))
+        explore.source_without_runner(frames, stances, recipes.load(ROOT / "params" / "recipes" / "paper.yaml"))
 
 
 def true_forces(**changed):
@@ -303,7 +303,7 @@ def test_camera_noise_leaves_the_force_and_spoils_the_estimate(laboratory):
     for _, force in runs[1:]:
         np.testing.assert_array_equal(force, runs[0][1])
     errors = {
-        name: [explore.scores(explore.simulated(run, source))["RMSE (BW)"]["V"] for run, _ in runs]
+        name: [explore.curve_errors(explore.show_simulated(run, source))["RMSE (BW)"]["V"] for run, _ in runs]
         for name, source in laboratory.items()
     }
     assert errors["physics"] == sorted(errors["physics"]) and errors["physics"][2] > 1.5 * errors["physics"][0]

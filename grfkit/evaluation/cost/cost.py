@@ -1,10 +1,8 @@
-"""What things cost: each pair is measured in the same run, one and the other by turns, so that a slow moment slows both.
+"""What things cost on this machine: two ways of a step are timed by turns, so that a slow moment slows both.
 
-    grfkit bench --study params/virtual.yaml --reports reports/bench
-
-runs notebooks/bench.ipynb with one thread for matrix products, as a worker has it, and gives index.html and its tables. Ratios are
-of wall-clock times, medians with quartiles; beside them stands that of processor times, which other programs disturb less. What
-is measured is in grfkit.evaluation.cost.cost_cases.
+In: functions to time. Out: rows of bench.csv and cost.csv. Ratios are of wall-clock times, medians with quartiles.
+Beside them stands the ratio of processor times, which other programs disturb less. What is timed is in
+grfkit.evaluation.cost.cost_cases.
 """
 
 import sys
@@ -16,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 MATRIX = 1024  # rows of the square matrices whose product tells what the machine can do: our choice
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def measure(ours, against, *, repeats):
-    """Time two functions by turns; returns (repeats, 2, 2): ours and the other one, wall-clock and processor time in s."""
+    """Time two functions by turns; returns (repeats, 2, 2) s: ours and the other one, wall-clock and processor time."""
     times = np.empty((repeats, 2, 2))
     for turn in range(repeats):
         for which in (0, 1) if turn % 2 else (1, 0):
@@ -30,14 +27,13 @@ def measure(ours, against, *, repeats):
     return times
 
 
-def row(bench, case, against, times, *, at_most=np.nan, at_least=np.nan, ms_at_most=np.nan):
-    """Summarise `times` (n, 2, 2) s of measure as a row of bench.csv, with the bar for the ratio, or for our own milliseconds."""
+def ratio_row(step, case, against, times, *, at_most=np.nan, at_least=np.nan, ms_at_most=np.nan):
+    """Lay out `times` (n, 2, 2) s of measure as a row of bench.csv, with a bar for ratio or milliseconds."""
     ratios = times[:, 0] / np.maximum(times[:, 1], 1e-9)
     low, middle, high = np.quantile(ratios[:, 0], [0.25, 0.5, 0.75])
     ms, other = 1000 * np.median(times[..., 0], axis=0)
-    bar = _bar(ms, ms_at_most, np.nan, " ms") if np.isfinite(ms_at_most) else _bar(middle, at_most, at_least)
     return {
-        "bench": bench,
+        "bench": step,
         "case": case,
         "against": against,
         "n": len(times),
@@ -47,42 +43,39 @@ def row(bench, case, against, times, *, at_most=np.nan, at_least=np.nan, ms_at_m
         "ratio_low": low,
         "ratio_high": high,
         "cpu_ratio": np.median(ratios[:, 1]),
-        **bar,
+        **(_bar(ms, at_most=ms_at_most, unit=" ms") if np.isfinite(ms_at_most) else _bar(middle, at_most, at_least)),
     }
 
 
-def value(bench, case, against, number, *, at_most=np.nan, at_least=np.nan):
+def number_row(step, case, against, number, *, at_most=np.nan, at_least=np.nan):
     """Lay out a number that is no time as a row of bench.csv."""
-    return {"bench": bench, "case": case, "against": against, "ratio": number, **_bar(number, at_most, at_least)}
+    return {"bench": step, "case": case, "against": against, "ratio": number, **_bar(number, at_most, at_least)}
 
 
-def _bar(number, at_most, at_least, unit=""):
+def _bar(number, at_most=np.nan, at_least=np.nan, unit=""):
     """Say what a number should be, and whether it is; nothing where there is no bar."""
     if np.isnan([at_most, at_least]).all():
         return {"bar": "", "met": ""}
-    named = f"at most {at_most:g}{unit}" if np.isfinite(at_most) else f"at least {at_least:g}{unit}"
-    return {"bar": named, "met": "no" if number > at_most or number < at_least else "yes"}
+    bar = f"at most {at_most:g}{unit}" if np.isfinite(at_most) else f"at least {at_least:g}{unit}"
+    return {"bar": bar, "met": "no" if number > at_most or number < at_least else "yes"}
 
 
-def shown(rows):
+def as_text(rows):
     """Lay rows of bench.csv out for reading: one column of times, ratios with their quartiles."""
-    table = pd.DataFrame(rows).reindex(
-        columns=["case", "against", "ms", "against_ms", "ratio", "ratio_low", "ratio_high", "cpu_ratio", "bar", "met"]
-    )
-    spread = [
+    columns = ["case", "against", "ms", "against_ms", "ratio", "ratio_low", "ratio_high", "cpu_ratio", "bar", "met"]
+    table = pd.DataFrame(rows).reindex(columns=columns)
+    ratios = [
         f"{row.ratio:.2f}" + (f" ({row.ratio_low:.2f} to {row.ratio_high:.2f})" if np.isfinite(row.ratio_low) else "")
         for row in table.itertuples()
     ]
     times = [f"{row.ms:,.1f} : {row.against_ms:,.1f}" if np.isfinite(row.ms) else "" for row in table.itertuples()]
     cpu = [f"{ratio:.2f}" if np.isfinite(ratio) else "" for ratio in table["cpu_ratio"]]
-    laid = table.assign(ms=times, ratio=spread, cpu_ratio=cpu)[
-        ["case", "against", "ms", "ratio", "cpu_ratio", "bar", "met"]
-    ]
-    return laid.set_index("case").rename_axis(None)
+    table = table.assign(ms=times, ratio=ratios, cpu_ratio=cpu).set_index("case").rename_axis(None)
+    return table[["against", "ms", "ratio", "cpu_ratio", "bar", "met"]]
 
 
 def matrix_rate(*, repeats=20):
-    """Measure the floating-point operations a second of a product of two large matrices in single precision, on one thread."""
+    """Measure the floating-point operations a second of a product of large single-precision matrices, on one thread."""
     import torch
 
     torch.set_num_threads(1)
@@ -94,11 +87,12 @@ def matrix_rate(*, repeats=20):
     return 2 * MATRIX**3 / np.median(seconds)
 
 
-def cost_of(work, stances, numbers, *, seed):
-    """Do a work (a function of points, forces and lengths) on so many virtual stances; returns a table n, seconds, peak_gb, exponent.
+def cost_by_number(work, stances, numbers, *, seed):
+    """Do a work on so many virtual stances, for each of `numbers`; returns a table work, n, seconds, peak_gb, exponent.
 
-    Each number has a process of its own; peak_gb is the most that it ever held, stances, Python and torch included. The exponent is that
-    of the time against the row before.
+    `work` is a function of points (N, C), forces (N, 3) and lengths (S,), of which `stances` are some. Each number has
+    a process of its own; `peak_gb` is the most memory that it ever held, stances, Python and torch included. The
+    exponent is that of the time against the row before.
     """
     rows = []
     for n in numbers:
@@ -110,33 +104,35 @@ def cost_of(work, stances, numbers, *, seed):
 
 
 def exponent(table):
-    """Fit the exponent of time against number of stances to a table of cost_of: the slope of the logarithms."""
+    """Fit the exponent of time against number of stances to a table of cost_by_number: the slope of the logarithms."""
     return float(np.polyfit(np.log(table["n"]), np.log(table["seconds"]), 1)[0])
 
 
-def _in_process(work, stances, n, seed):
-    data = grown(*stances, n, seed=seed)
-    work(*grown(*stances, 20, seed=seed))  # imports and first calls are not what grows
-    del stances
-    start = time.perf_counter()
-    work(*data)
-    return time.perf_counter() - start, _peak_gb()
+def grow(points, forces, lengths, n, *, seed):
+    """Make n virtual stances in memory out of some, drawn anew, each some per cent larger or smaller.
 
-
-def grown(points, forces, lengths, n, *, seed):
-    """Make n virtual stances in memory out of some, drawn anew, each some per cent larger or smaller; returns points, forces, lengths."""
+    Returns points (N, C), forces (N, 3) and lengths (n,).
+    """
     from grfkit import transform
 
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(lengths), n)
-    rows, size = (
-        transform.rows_of(lengths, chosen),
-        np.repeat(rng.uniform(0.95, 1.05, n).astype(np.float32), lengths[chosen])[:, None],
-    )
+    rows = transform.rows_of(lengths, chosen)
+    size = np.repeat(rng.uniform(0.95, 1.05, n).astype(np.float32), lengths[chosen])[:, None]
     points, forces = points.astype(np.float32)[rows], forces.astype(np.float32)[rows]
     points *= size
     forces *= size
     return points, forces, lengths[chosen]
+
+
+def _in_process(work, stances, n, seed):
+    """Do the work on n stances: seconds, and the most memory (GB) of this process."""
+    data = grow(*stances, n, seed=seed)
+    work(*grow(*stances, 20, seed=seed))  # imports and first calls are not what grows
+    del stances
+    start = time.perf_counter()
+    work(*data)
+    return time.perf_counter() - start, _peak_gb()
 
 
 def _peak_gb():

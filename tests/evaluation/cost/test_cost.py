@@ -6,7 +6,8 @@ import pytest
 from helpers import ROOT
 
 from grfkit import cli, transform
-from grfkit.estimators import kernel_ridge, lstm, samples
+from grfkit.estimators import lstm, samples
+from grfkit.evaluation import left_out_runners
 from grfkit.evaluation.cost import cost, cost_cases
 from grfkit.study import recipes
 
@@ -22,7 +23,7 @@ NETWORK = {
 
 
 @pytest.fixture
-def taken(tidy):
+def prepared(tidy):
     stances, frames = tidy(12, runners=3)
     return samples.prepare(frames, stances, recipes.load(ROOT / "params" / "recipes" / "physics.yaml"))
 
@@ -36,7 +37,7 @@ def test_measure_goes_by_turns_and_times_both_equally_often():
 
 def test_row_gives_the_median_of_ratios_not_the_ratio_of_medians():
     wall = np.array([[2.0, 1.0], [30.0, 10.0], [4.0, 1.0]])
-    row = cost.row("b", "ours", "floor", np.stack([wall, wall * [1, 2]], axis=-1), at_most=3.5)
+    row = cost.ratio_row("b", "ours", "floor", np.stack([wall, wall * [1, 2]], axis=-1), at_most=3.5)
     assert (row["ratio"], row["ratio_low"], row["ratio_high"], row["cpu_ratio"]) == (3.0, 2.5, 3.5, 1.5)
     assert (row["ms"], row["against_ms"], row["n"]) == (4000.0, 1000.0, 3)
     assert (row["bar"], row["met"]) == ("at most 3.5", "yes")
@@ -53,21 +54,21 @@ def test_row_gives_the_median_of_ratios_not_the_ratio_of_medians():
     ],
 )
 def test_value_says_whether_a_bar_is_met(bars, met):
-    assert cost.value("b", "c", "d", 2.0, **bars)["met"] == met
+    assert cost.number_row("b", "c", "d", 2.0, **bars)["met"] == met
 
 
 def test_a_bar_in_milliseconds_judges_our_own_time():
     slow = np.full((3, 2, 2), 0.006)
     assert (
-        cost.row("b", "c", "d", slow, ms_at_most=5.0)["met"] == "no"
-        and cost.row("b", "c", "d", slow / 2, ms_at_most=5.0)["met"] == "yes"
+        cost.ratio_row("b", "c", "d", slow, ms_at_most=5.0)["met"] == "no"
+        and cost.ratio_row("b", "c", "d", slow / 2, ms_at_most=5.0)["met"] == "yes"
     )
 
 
 def test_shown_gives_times_and_quartiles_where_there_are_any():
     times = np.array([[[2.0, 2.0], [1.0, 1.0]], [[3.0, 3.0], [1.0, 1.0]]])
-    table = cost.shown(
-        [cost.row("b", "ours", "floor", times, at_most=1.0), cost.value("b", "memory", "", 5.0, at_most=8.0)]
+    table = cost.as_text(
+        [cost.ratio_row("b", "ours", "floor", times, at_most=1.0), cost.number_row("b", "memory", "", 5.0, at_most=8.0)]
     )
     assert table.loc["ours"].tolist() == [
         "floor",
@@ -85,24 +86,24 @@ def test_exponent_of_a_power_is_that_power():
     assert cost.exponent(pd.DataFrame({"n": n, "seconds": 3e-4 * n**1.3})) == pytest.approx(1.3)
 
 
-def test_grown_stances_are_the_given_ones_but_for_their_size(taken):
-    points = taken.points.reshape(len(taken.points), -1)
-    more, forces, lengths = cost.grown(points, taken.forces, taken.lengths, 50, seed=1)
+def test_grown_stances_are_the_given_ones_but_for_their_size(prepared):
+    points = prepared.points.reshape(len(prepared.points), -1)
+    more, forces, lengths = cost.grow(points, prepared.forces, prepared.lengths, 50, seed=1)
     assert len(lengths) == 50 and len(more) == len(forces) == lengths.sum() and more.dtype == np.float32
     first = more[: lengths[0]]
     sizes = [
         first / points[start : start + lengths[0]]
-        for start, length in zip(transform.starts(taken.lengths), taken.lengths, strict=True)
+        for start, length in zip(transform.starts(prepared.lengths), prepared.lengths, strict=True)
         if length == lengths[0]
     ]
     assert any(np.ptp(size) < 1e-3 and 0.94 < size.mean() < 1.06 for size in sizes)
 
 
-def test_the_floor_multiplies_the_same_batches(taken):
+def test_the_floor_multiplies_the_same_batches(prepared):
     """What an epoch needs, counted gate by gate, forth and back; and every stance is in one batch of its own length."""
-    given = taken.points.reshape(len(taken.points), -1), taken.forces, taken.lengths
-    epochs = cost_cases.Epochs(*given, **NETWORK | {"layers": 2})
-    assert sum(len(x) for x, _ in epochs.batches) == len(taken)
+    given = prepared.points.reshape(len(prepared.points), -1), prepared.forces, prepared.lengths
+    epochs = cost_cases.Epochs(*given, NETWORK | {"layers": 2})
+    assert sum(len(x) for x, _ in epochs.batches) == len(prepared)
     steps, count = sum(x.shape[0] * x.shape[1] for x, _ in epochs.batches), 0
     for layer in (0, 1):
         for _direction in (0, 1):
@@ -116,20 +117,16 @@ def test_the_floor_multiplies_the_same_batches(taken):
     assert all((one != other).any() for one, other in zip(before, after, strict=True))  # both of them learn
 
 
-def test_what_is_compared_gives_the_same(taken, tidy):
-    asked = recipes.load_all(ROOT / "params" / "recipes", ["paper", "physics"])
-    matrix, targets, runners = cost_cases.of_kernel(taken, asked["physics"])
-    candidate = kernel_ridge.middle_candidate(asked["physics"].kernel, asked["physics"].inputs)
-    np.testing.assert_allclose(
-        cost_cases.refitted(matrix, targets, runners, candidate),
-        kernel_ridge.leave_groups_out(matrix, targets, runners, candidate),
-        atol=1e-4,
-    )
+def test_what_is_compared_gives_the_same(prepared, tidy):
+    both = recipes.load_all(ROOT / "params" / "recipes", ["paper", "physics"])
+    experiment = left_out_runners.KernelExperiment(prepared, both["physics"])
+    np.testing.assert_allclose(cost_cases.refit_each(experiment), experiment.leave_out(), atol=1e-4)
+    runners = experiment.runners
     stances, frames = tidy(12, runners=3)
-    paper = samples.prepare(frames, stances, asked["paper"])
-    estimated = lstm.Lstm.leave_runners_out(paper, asked["paper"], seed=1, network=NETWORK, progress=False)
+    paper = samples.prepare(frames, stances, both["paper"])
+    estimated = lstm.Lstm.leave_runners_out(paper, both["paper"], seed=1, network=NETWORK, progress=False)
     for runner, alone in zip(
-        np.unique(runners), cost_cases.one_by_one(paper, asked["paper"], seed=1, network=NETWORK), strict=True
+        np.unique(runners), cost_cases.networks_one_by_one(paper, both["paper"], seed=1, network=NETWORK), strict=True
     ):
         np.testing.assert_allclose(alone, estimated[np.repeat(runners == runner, paper.lengths)], atol=1e-6)
 
