@@ -15,7 +15,6 @@ from grfkit.points import DIRECTION_NAMES, DIRECTIONS, FEET, HEELS, POINTS
 MEASURED, ESTIMATED, ALARM = "black", "#0072B2", "#D55E00"
 SIDES = [("l", "left", ALARM), ("r", "right", ESTIMATED)]
 SIDE_VIEW, REAR_VIEW, TOP_VIEW = [0, 2], [1, 2], [0, 1]  # the components drawn across and up
-AXIS_NAMES = ["AP, forward", "ML, to the left", "V, up"]
 BONES = [[0, hip, hip + 1, hip + 2, hip + 3, hip + 4, hip + 2] for hip in (1, 6)]  # pelvis to toe to ankle; left, right
 
 
@@ -69,9 +68,8 @@ def spm(ax, test):
     for sign in (1, -1):
         ax.axhline(sign * test.threshold, color=ALARM, linestyle="--")
     ax.text(0.98, 0.97, f"t* = ± {test.threshold:.2f}", ha="right", va="top", color=ALARM, transform=ax.transAxes)
-    last = [-np.inf] * len(
-        test.clusters
-    )  # where the last label of each row stands: near ones stand one above the other
+    # where the last label of each row stands: labels of near clusters stand one above the other
+    last = [-np.inf] * len(test.clusters)
     for start, end, p in test.clusters:
         ax.axvspan(start, end, color="grey", alpha=0.3)
         place = np.clip((start + end) / 2, 14, 86)
@@ -100,7 +98,8 @@ def figure4(axes, measured, estimated, tests, *, runners):
 def curves(ax, curves, *, label, color):
     """Draw every curve (S, Q) thinly over 0-100 % of stance, above them their mean and a band of one SD."""
     lines = np.stack(np.broadcast_arrays(np.linspace(0, 100, curves.shape[1]), curves), axis=2)  # (S, Q, 2)
-    alpha = min(0.5, 60 / len(curves))  # one collection is drawn faster than S lines
+    alpha = min(0.5, 60 / len(curves))
+    # one collection is drawn faster than S lines
     ax.add_collection(LineCollection(lines, color=color, alpha=alpha, linewidth=0.4, zorder=0.5))
     return mean_band(ax, curves, label=label, color=MEASURED)
 
@@ -124,7 +123,7 @@ def forces_by_side(axes, measured, stances):
 def body_weights(ax, weights):
     """Draw by how much (%) the weighed mass of each runner differs from the listed one.
 
-    `weights` has the columns runner, mass_kg and difference_pct, as stances.cut.collect returns it.
+    `weights` has the columns runner, mass_kg and difference_pct, as stances.cohort.collect returns it.
     """
     weights = weights.sort_values("difference_pct")
     twice = weights["runner"].duplicated(keep=False)
