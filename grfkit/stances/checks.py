@@ -7,7 +7,7 @@ import numpy as np
 
 from grfkit import transform
 from grfkit.points import FEET, LEGS, Excluded
-from grfkit.recordings import plates as force_plates
+from grfkit.recordings import plates
 
 MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
 LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this, as an impact reaches the pelvis late: our choice
@@ -34,10 +34,9 @@ def check_stance(stance, step, side, recording, track, settings, speed_m_s):
         check_one_foot(np.concatenate(middles), side, other_foot_m=limits.other_foot_m)
     on, middle = [recording.plates[number] for number in step.plates], (step.first + step.end) // 2
     heel, toe = stance.points[middle - step.first + np.argmin(np.abs(stance.time_s))][FEET[side]]
-    _, cop = force_plates.combined(on, frames=slice(middle, middle + 1))
-    corners = [plate.corners for plate in on]
+    _, cop = plates.combined(on, frames=slice(middle, middle + 1))
     distances = {"foot_distance_m": limits.foot_distance_m, "beyond_plate_m": limits.beyond_plate_m}
-    check_foot(heel, toe, cop[0], corners, **distances)
+    check_foot(heel, toe, cop[0], [plate.corners for plate in on], **distances)
     check_speed(stance.points, side, hz, speed_m_s, treadmill=settings.treadmill, speed_off=limits.speed_off)
 
 
@@ -50,7 +49,7 @@ def check_force(vertical, step, hz, *, threshold_n, unloaded_s):
     margin, first, end = round(MARGIN_S * hz), step.first, step.end
     beside = [vertical[max(first - margin, 0) : first], vertical[end : end + margin]]
     off = any(len(frames) and abs(np.median(frames)) > threshold_n for frames in beside)
-    if off or force_plates.longest_low(vertical[first:end]) > unloaded_s * hz:
+    if off or plates.longest_low(vertical[first:end]) > unloaded_s * hz:
         raise Excluded("force does not return to zero")
 
 
@@ -76,16 +75,14 @@ def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
         raise Excluded(f"speed more than {100 * speed_off:.0f} % off the listed one")
 
 
-def check_foot(heel, toe, cop, plates, *, foot_distance_m, beyond_plate_m):
+def check_foot(heel, toe, cop, corners, *, foot_distance_m, beyond_plate_m):
     """Check that a foot at mid-stance is over the centre of pressure (3,) m and wholly on the plates.
 
-    `heel` and `toe` are (3,) m, `plates` the corners of each plate, (4, 3) m.
+    `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m.
     """
     if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
         raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
-    if not all(
-        any(force_plates.beyond(place, corners) <= beyond_plate_m for corners in plates) for place in (heel, toe)
-    ):
+    if not all(any(plates.beyond(place, plate) <= beyond_plate_m for plate in corners) for place in (heel, toe)):
         raise Excluded("foot not wholly on the plate")
 
 

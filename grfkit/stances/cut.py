@@ -12,7 +12,7 @@ import pandas as pd
 
 from grfkit import transform
 from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
-from grfkit.recordings import plates as force_plates
+from grfkit.recordings import plates
 from grfkit.recordings.read import load_trial
 from grfkit.stances import checks, tracks
 
@@ -114,7 +114,7 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s):
     outcomes = []
     for step in steps:
         raw, force = (sum(kind[number] for number in step.plates) for kind in (forces, smooth))
-        side = track.side((step.first + force_plates.middle(raw[step.first : step.end, 2])) / hz)
+        side = track.side((step.first + plates.middle(raw[step.first : step.end, 2])) / hz)
         later = next((other.first for other in steps if other.first >= step.end), np.inf)
         try:
             checks.check_force(
@@ -132,12 +132,12 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s):
 
 def find_steps(recording, settings):
     """Remove the offset of a Recording's plates and find the steps on them: returns both."""
-    plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
+    zeroed = [plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
     longest_s = settings.checks.stance_s[1]
-    steps = force_plates.steps(
-        plates, threshold_n=settings.contact_threshold_n, rate_hz=recording.force_hz, longest_s=longest_s
+    steps = plates.steps(
+        zeroed, threshold_n=settings.contact_threshold_n, rate_hz=recording.force_hz, longest_s=longest_s
     )
-    return replace(recording, plates=plates), steps
+    return replace(recording, plates=zeroed), steps
 
 
 def check_braking_first(forces):
@@ -176,7 +176,7 @@ def _stance(force, hz, step, later, padding_s, track):
         raise Excluded("stance cut off by the start or the end of the recording")
     frames = np.arange(step.first - pad, step.end + pad)
     in_stance = (frames >= step.first) & (frames < step.end)
-    flight_s = (later - step.end) / hz if later - step.end < force_plates.LONGEST_FLIGHT_S * hz else np.nan
+    flight_s = (later - step.end) / hz if later - step.end < plates.LONGEST_FLIGHT_S * hz else np.nan
     return Stance(
         (frames - step.first) / hz,
         track.at(frames / hz),
@@ -195,7 +195,7 @@ def _check_whole(outcomes, steps, recording, track, lag_s):
     stepped_on = frozenset.union(*(steps[number].plates for number in kept))
     vertical = sum(recording.plates[number].force[:, 2] for number in stepped_on)
     late = abs(checks.lag(vertical, recording.force_hz, track.pelvis_height, spans)) > lag_s
-    impulse, duration = force_plates.weigh(vertical, spans, hz=recording.force_hz)
+    impulse, duration = plates.weigh(vertical, spans, hz=recording.force_hz)
     for number in kept:
         side, touchdown_s, stance = outcomes[number]
         weighed = replace(stance, impulse_n_s=impulse, weighed_s=duration)
@@ -226,7 +226,7 @@ def _weighed(rows, stances, excluded, settings):
     if rows.empty:
         return rows, [], rows
     weights = rows.groupby(["runner", "mass_kg"], as_index=False)[["impulse_n_s", "weighed_s"]].sum()
-    weights["weighed_kg"] = [force_plates.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
+    weights["weighed_kg"] = [plates.mass(*pair) for pair in weights[["impulse_n_s", "weighed_s"]].to_numpy()]
     weights["difference_pct"] = 100 * (weights["weighed_kg"] / weights["mass_kg"] - 1)
     weights, rows = (table.drop(columns=["impulse_n_s", "weighed_s"]) for table in (weights, rows))
     rows = rows.merge(weights.drop(columns="difference_pct"), on=["runner", "mass_kg"], how="left")

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings import c3d, landmarks, speed
-from grfkit.recordings import plates as force_plates
+from grfkit.recordings import c3d, landmarks, plates, speed
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.trials import LIMITS
 
@@ -53,9 +52,9 @@ def look(path):
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
-    plates = [force_plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
-    forces = [plate.force for plate in plates]
-    steps = force_plates.steps(plates, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
+    zeroed = [plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
+    forces = [plate.force for plate in zeroed]
+    steps = plates.steps(zeroed, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
     drift = body_speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
     moves = "overground" if drift > SLOWEST_M_S else ""  # nor where the drift is NaN
     if drift <= SLOWEST_M_S and len(steps) >= FEWEST_STEPS:
@@ -204,18 +203,18 @@ def _noise(forces, hz):
     """Measure the SD (N) of the vertical force of the worst plate while nobody is on any."""
     busy = np.zeros(len(forces[0]) if forces else 0, bool)
     for force in forces:
-        for first, end in force_plates.contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
+        for first, end in plates.contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
             busy[max(0, first - round(MARGIN_S * hz)) : end + round(MARGIN_S * hz)] = True
     return max(float(force[~busy, 2].std()) for force in forces) if (~busy).sum() > MARGIN_S * hz else float("nan")
 
 
-def _describe(content, numbers, plates):
+def _describe(content, numbers, found):
     """Say type and size of each plate; one without frames has no size here."""
-    if not plates:
+    if not found:
         return {}
     types = np.ravel(content["parameters"].get("FORCE_PLATFORM", {}).get("TYPE", {}).get("value", []))
     sizes = [
-        " x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in plates
+        " x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in found
     ]
     known = dict(zip(numbers, sizes, strict=True)) if len(sizes) == len(numbers) else {}
     return {
