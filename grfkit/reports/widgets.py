@@ -102,8 +102,8 @@ def laboratory(simulate, knobs, sources, *, vlr):
     """Let the numbers of a simulated runner be turned, and show force and estimate; returns Shown.
 
     `simulate` takes a value for each of `knobs` {name: with label, low, high, step, value, about} and returns frames,
-    stances, weight_n and facts; `sources` {label: explore.source_of_strangers}. The stance from before the slider in hand was first
-    moved stays in grey.
+    stances, weight_n and facts; `sources` {label: explore.source_of_strangers}. The stance from before the slider in
+    hand was first moved stays in grey.
     """
     sliders = {name: _slider(name, knob) for name, knob in knobs.items()}
     source = _select("Estimate", list(sources), "grf-laboratory-estimate")
