@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from scipy.ndimage import gaussian_filter1d
 
 from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
@@ -357,3 +358,52 @@ def steps_by_hand():
         toeoff_s=steps["toeoff_s"] + [0.001, 0.0, 0.060, -0.002],
     )
     return steps, pd.concat([detected, detected.iloc[:1].assign(stance=np.nan, touchdown_s=5.0)], ignore_index=True)
+
+
+STANDING_LEG = np.array(
+    [[0.02, 0.1, 0.5], [0.0, 0.1, 0.1], [-0.05, 0.1, 0.03], [0.15, 0.1, 0.03]]
+)  # knee, ankle, heel, toe
+
+
+def swinging_leg(times):
+    """Give a leg (T, 4, 3) m that moves every way at once, smoothly, its lengths nearly kept."""
+    phases = np.arange(12).reshape(4, 3)
+    wave = np.sin(7.0 * times[:, None, None] + phases) + 0.3 * np.sin(13.0 * times[:, None, None] + 2 * phases)
+    return STANDING_LEG + 0.03 * wave
+
+
+def force_of_a_step(times):
+    """Give force (T, 3) BW and centre of pressure (T, 3) m of a step of .25 s."""
+    share = times / 0.25
+    force = np.stack([-0.3 * np.sin(2 * np.pi * share), 0.08 * np.sin(3 * share), 2.4 * np.sin(np.pi * share)], axis=1)
+    return force, np.stack([0.02 + 0.1 * share, 0.09 + 0.01 * share, 0 * share], axis=1)
+
+
+def swing_accelerations(times):
+    """Give the accelerations (T, 4, 3) m/s^2 of `swinging_leg`, by its own formula."""
+    phases = np.arange(12).reshape(4, 3)
+    return -0.03 * (
+        49.0 * np.sin(7.0 * times[:, None, None] + phases)
+        + 0.3 * 169.0 * np.sin(13.0 * times[:, None, None] + 2 * phases)
+    )
+
+
+def draw_pairs(rng, *, runners=12, stances=18, shift=0.0, between=0.1, within=0.1):
+    """Draw one feature of 2.5 BW: the difference of a stance is a shift, a runner's own (mean 0) and the stance's."""
+    runner = np.repeat(np.arange(runners), stances)
+    measured = 2.5 + 0.2 * rng.normal(size=runners)[runner] + 0.1 * rng.normal(size=len(runner))
+    difference = shift + between * rng.normal(size=runners)[runner] + within * rng.normal(size=len(runner))
+    return pd.DataFrame(
+        {
+            "feature": "active_peak_bw",
+            "stance": np.arange(len(runner)),
+            "runner": runner,
+            "measured": measured,
+            "estimated": measured + difference,
+        }
+    )
+
+
+def smooth_curves(rng, *shape):
+    """Draw smooth random curves (..., 100)."""
+    return gaussian_filter1d(rng.normal(size=(*shape, 180)), 8, axis=-1)[..., 40:-40]

@@ -1,4 +1,4 @@
-"""What an estimate rests on: found where it was put, equal to a slow literal version, and never from the left-out runner's forces."""
+"""Importance is found where it was put, equals a slow literal version, and never uses the left-out runner's forces."""
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,10 @@ def fit(small, **changed):
 
 
 def literal(small, replace):
-    """Refit without each runner and estimate from inputs that `replace(part, kind, place, stance, others)` changed: RMSE (O, 3)."""
+    """Refit without each runner and estimate from inputs that `replace(part, kind, place, stance, others)` changed.
+
+    Returns RMSE (O, 3).
+    """
     inputs, targets, stances, ours = small
     runners, errors = stances["runner"].to_numpy(), []
     for stance in ours:

@@ -65,8 +65,8 @@ def test_an_ensemble_is_of_one_unit_of_force(study, tmp_path):
         )
 
 
-def test_summary_means_over_stances_and_intervals_over_runners():
-    """Runners' means with a known spread: the interval is that of their mean, far wider than one that takes stances as independent."""
+def test_means_with_limits_are_over_stances_and_intervals_over_runners():
+    """Runners' means have a known spread: the interval is that of their mean, far wider than over stances."""
     rng = np.random.default_rng(0)
     runners, each = 40, 50
     level = rng.normal(10, 2, size=runners)
@@ -87,11 +87,23 @@ def test_summary_means_over_stances_and_intervals_over_runners():
     assert (row["rmse_bw_high"] - row["rmse_bw_low"]) / (2 * 1.96 * error) == pytest.approx(1, abs=0.1)  # 2,000 draws
 
 
-def test_summary_of_what_is_not_estimated_is_nan_without_warning():
+def test_means_with_limits_of_what_is_not_estimated_is_nan_without_warning():
     scores = pd.DataFrame({"estimator": "sine", "direction": "AP", "stance": [0, 1], "rmse_bw": np.nan})
     stances = pd.DataFrame({"stance": [0, 1], "runner": ["a", "b"]})
     row = left_out_runners.means_with_limits(scores, stances, by=["estimator", "direction"], values=["rmse_bw"]).iloc[0]
     assert row[["rmse_bw", "rmse_bw_low", "rmse_bw_high"]].isna().all() and row["n"] == 0
+
+
+def test_mean_of_other_runners_is_at_their_speed_and_never_ones_own():
+    curves = np.random.default_rng(5).normal(size=(24, 101, 3))
+    stances = pd.DataFrame({"runner": np.repeat(["a", "b", "c"], 8), "speed": np.tile(["2.5 m/s", "3.5 m/s"], 12)})
+    base = left_out_runners.mean_of_other_runners(curves, stances)
+    fast = (stances["speed"] == "3.5 m/s").to_numpy()
+    expected = np.mean([curves[fast & (stances["runner"] == name)].mean(axis=0) for name in "bc"], axis=0)
+    np.testing.assert_allclose(base[1], expected)
+    changed = np.where((stances["runner"] == "a").to_numpy()[:, None, None], 1e6, curves)
+    np.testing.assert_array_equal(left_out_runners.mean_of_other_runners(changed, stances)[:8], base[:8])
+    assert np.isnan(left_out_runners.mean_of_other_runners(curves[:8], stances[:8])).all()
 
 
 def test_ingredients_are_taken_away_one_at_a_time(study):

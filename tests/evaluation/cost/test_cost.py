@@ -1,4 +1,4 @@
-"""The benchmark: ratios, bars and operations are counted right, and what is compared does the same work. No time is asserted."""
+"""The benchmark counts ratios, bars and operations right, and compares what does the same work. No time is asserted."""
 
 import numpy as np
 import pandas as pd
