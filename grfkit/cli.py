@@ -114,7 +114,7 @@ def _estimate(options):
     model, card = field_model.load(options.model)
     treadmill = {"yes": True, "no": False}.get(options.treadmill)
     read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
-    steps, curves, table = estimate.everything(model, *read, folder=Path(options.data))
+    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data))
     estimate_page.write(out, steps, curves, table, model=model, card=card)
     for row in table[table["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)

@@ -16,9 +16,10 @@ import pytest
 from bs4 import BeautifulSoup
 from scipy.ndimage import gaussian_filter1d
 
+from grfkit import features
 from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
-from grfkit.field import motion
+from grfkit.field.model import FieldModel
 from grfkit.points import POINTS
 from grfkit.recordings import discover
 from grfkit.recordings.read import read_recorded
@@ -53,6 +54,14 @@ CARD = {
     "scores": [],
     "scored_on": "Each runner left out.",
     "limits": ["No real runner was seen."],
+}
+LIMITS_PCT = {
+    "contact_s": 3.0,
+    "active_peak_bw": 4.0,
+    "vlr_bw_s": 10.0,
+    "impact_peak_bw": 9.0,
+    "braking_peak_bw": 9.0,
+    "propulsive_peak_bw": 6.0,
 }
 GARBAGE = {
     "text": "abc",
@@ -169,33 +178,30 @@ def record_virtual(folder, *, seed, men=1, women=1, trials=1):
 
 
 def cut_virtual(trials, folder):
-    """Cut virtual recordings into stances, measure them by their plates and find them by motion."""
+    """Cut virtual recordings into stances and measure them by their plates: Measured, the section and the recipe."""
     section = preprocessing("smoke", points_cutoff_hz=30.0, padding_s=0.03)
     stances, frames, *_ = cut_stances.collect(trials, folder, section)
     stances = stances.assign(split="train")
-    recorded = read_recorded(stances, folder, section)
-    motions = ground_truth.motions(recorded, section)
-    found = motion.find(motions)
     recipe = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
-    known, taken = field_accuracy.known_steps(
-        motions, ground_truth.match(found, stances)[0], samples.prepare(frames, stances, recipe)
-    )
-    return SimpleNamespace(
-        section=section, recorded=recorded, motions=motions, found=found, recipe=recipe, known=known, taken=taken
-    )
+    recorded = read_recorded(stances, folder, section)
+    measured = ground_truth.measure(recorded, stances, samples.prepare(frames, stances, recipe), section)
+    return SimpleNamespace(measured=measured, section=section, recipe=recipe, stances=stances)
 
 
-def judge(folder, **who):
-    """Leave each of some virtual runners out: steps, contacts, curves with centres of pressure."""
+def leave_each_out(folder, **who):
+    """Leave each of some virtual runners out: contacts, curves with centres of pressure, and their errors."""
     have = cut_virtual(record_virtual(folder, trials=2, **who), folder)
-    have.contacts, have.detector = field_accuracy.detect(
-        have.motions, have.found, have.known, DETECTOR, every=1, seed=1
+    measured = have.measured
+    detector = field_accuracy.fit_detector(measured, DETECTOR, every=1, seed=1)
+    have.contacts = field_accuracy.detect_left_out(
+        detector, measured.motions, measured.found, measured.footsteps, measured.footsteps
     )
-    have.targets = field_training.targets(have.taken, have.known, have.recorded, have.motions, have.section)
-    have.curves = field_training.regression(have.taken, have.targets, have.known, have.motions, have.recipe)
-    have.settings = field_training.settings(have.section, have.recipe, have.known, level=0.9, vlr=VLR)
-    have.estimated, have.nearest = field_accuracy.estimate(have.curves, have.motions, have.contacts, have.settings)
-    have.off = field_uncertainty.residuals(have.taken, have.known, have.contacts, have.estimated)
+    have.targets = field_training.targets(measured, have.section)
+    settings = field_training.settings(have.section, have.recipe, measured.footsteps, level=0.9, vlr=VLR)
+    regression = field_training.regression(measured, have.targets, have.recipe)
+    have.model = FieldModel(detector, regression, settings)
+    have.estimated, have.nearest = field_accuracy.estimate_left_out(have.model, measured.motions, have.contacts)
+    have.off = field_uncertainty.errors(measured, have.contacts, have.estimated, vlr=VLR)
     return have
 
 
@@ -407,3 +413,35 @@ def draw_pairs(rng, *, runners=12, stances=18, shift=0.0, between=0.1, within=0.
 def smooth_curves(rng, *shape):
     """Draw smooth random curves (..., 100)."""
     return gaussian_filter1d(rng.normal(size=(*shape, 180)), 8, axis=-1)[..., 40:-40]
+
+
+def as_csv(path, points, rate_hz, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_points(path, points, times=np.arange(len(points)) / rate_hz, **options)
+
+
+def many_footsteps(count=60, seed=0, *, uneven=0.0, drift=0.0):
+    """Make a table of steps whose contact time is uneven between the sides by so many % and drifts by so many s a minute."""
+    rng, number = np.random.default_rng(seed), np.arange(count)
+    side = np.where(number % 2 == 0, "l", "r")
+    touchdown = 0.35 * number
+    contact = (
+        0.24 * (1 + np.where(side == "l", 0.5, -0.5) * uneven / 100)
+        + drift * touchdown / 60
+        + rng.normal(0, 0.002, count)
+    )
+    table = pd.DataFrame(
+        {
+            "file": "a",
+            "step": number + 1,
+            "side": side,
+            "touchdown_s": touchdown,
+            "toeoff_s": touchdown + contact,
+            "contact_s": contact,
+            "step_s": 0.35,
+            "flight_s": 0.35 - contact,
+            "step_rate_per_min": 60 / 0.35,
+            "speed_m_s": 3.5,
+        }
+    )
+    return table.assign(**{name: 2.0 + rng.normal(0, 0.02, count) for name in features.FEATURES}, unlike="")

@@ -1,4 +1,4 @@
-"""Uncertainty that is calibrated on people: how far estimates were off for runners who were left out, as a band for the next one.
+"""Calibrated uncertainty: errors of runners who were left out -> a band about the estimates of the next runner.
 
 Arrays: S stances, Q nodes, C components; a residual is estimated less measured.
 """
@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-ALIKE = 1e-6  # contact times that differ by a smaller share are the same, and tell of no growth: our choice, far above rounding
+SAME_S = 1e-6  # contact times that differ by a smaller share show no growth: our choice, far above rounding
 
 
 class Bands(NamedTuple):
-    """Half widths (Q, C) of a stance of one second, which grow with contact time to the `powers` (C,); a share `level` of samples lies within."""
+    """Half widths (Q, C) for a contact of one second; they grow with contact time to the `powers` (C,).
+
+    A share `level` of samples lies within.
+    """
 
     half_widths: np.ndarray
     powers: np.ndarray
@@ -19,27 +22,27 @@ class Bands(NamedTuple):
 
     def around(self, contact_s):
         """Give the half widths (S, Q, C) for stances with these contact times (S,) s."""
-        return _spread(contact_s, self.powers)[:, None] * self.half_widths
+        return _growth(contact_s, self.powers)[:, None] * self.half_widths
 
 
 def fit(residuals, contact_s, runners, *, level):
-    """Calibrate Bands on left-out residuals (S, Q, C), with contact times (S,) s and `runners` (S,) names.
+    """Calibrate Bands on left-out residuals (S, Q, C), with contact times (S,) s and names of `runners` (S,).
 
-    Each runner counts the same, however many stances there are: the weighted quantile of split conformal prediction for people with
-    repeated measurements (Lee, Barber & Willett 2023), without the mass at infinity that would make it hold for a runner who is one of
-    few: our choice, so that a band means what it says on average, no more. It is wider for short contacts, whose forces are larger:
-    with one width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 % bands.
+    Each runner counts the same, however many stances there are: the weighted quantile of split conformal prediction for
+    people with repeated measurements (Lee, Barber & Willett 2023). We leave out its mass at infinity, so that a band
+    holds on average over runners: our choice. Bands are wider for short contacts, whose forces are larger: with one
+    width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 % bands.
     """
     weights = runner_weights(runners)
     powers = _powers(np.abs(residuals).mean(axis=1), contact_s, weights)
-    relative = np.abs(residuals) / _spread(contact_s, powers)[:, None]
-    just_below = level - 1e-12  # sums of equal weights are not exact
+    relative = np.abs(residuals) / _growth(contact_s, powers)[:, None]
+    just_below = level - 1e-12  # sums of weights are rounded
     widths = np.quantile(relative, just_below, axis=0, weights=weights, method="inverted_cdf")
     return Bands(widths, powers, level)
 
 
 def covered(residuals, contact_s, runners, *, level):
-    """Tell which left-out residuals (S, Q, C) lie in the band that all other runners give; returns (S, Q, C) bool."""
+    """Mark the left-out residuals (S, Q, C) that lie in the band which all other runners give: (S, Q, C) bool."""
     inside = np.empty(residuals.shape, bool)
     for runner in np.unique(runners):
         mine = runners == runner
@@ -49,7 +52,7 @@ def covered(residuals, contact_s, runners, *, level):
 
 
 def runner_weights(runners):
-    """Weigh stances so that each runner counts the same: (S,), their sum is 1."""
+    """Weigh stances (S,) so that each runner counts the same; the weights (S,) add up to 1."""
     names, index, counts = np.unique(runners, return_inverse=True, return_counts=True)
     return 1 / (counts[index] * len(names))
 
@@ -59,8 +62,8 @@ def _powers(sizes, contact_s, weights):
     centred = np.log(contact_s) - weights @ np.log(contact_s)
     logs = np.log(np.maximum(sizes, np.finfo(float).tiny))
     spread = weights @ centred**2
-    return (weights * centred) @ logs / spread if spread > ALIKE**2 else np.zeros(sizes.shape[1])
+    return (weights * centred) @ logs / spread if spread > SAME_S**2 else np.zeros(sizes.shape[1])
 
 
-def _spread(contact_s, powers):
+def _growth(contact_s, powers):
     return np.asarray(contact_s)[:, None] ** powers

@@ -1,46 +1,53 @@
-"""Estimate what a recording without plates can tell: each step's contact, force curves with a band, features, what is unlike the training data."""
+"""Recordings without plates and a model -> tables: each footstep's contact, curves with a band, features, what is out
+of range.
+
+From Python, for a folder of C3D files or CSV files, and for points of any pose system, an array (F, 11, 3) m in AP, ML,
+V:
+
+    from grfkit.field import estimate, model
+    steps, curves, recordings = estimate.estimate_all("MODEL", "DATA", mass_kg=70)
+    trained, card = model.load("MODEL")
+    steps, curves, warnings = estimate.estimate_recording(trained, "a name", points, 100, 3.5)  # at 100 Hz, 3.5 m/s
+
+Recordings and models are only read, nothing is written. The page of an estimate is made by
+grfkit.reports.estimate_page.
+"""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import contacts as field_contacts
-from grfkit.field import events, training_range
-from grfkit.field import motion as point_motion
-from grfkit.points import DIRECTIONS, GRAVITY, POINTS
-from grfkit.recordings import orientation
+from grfkit.field import events, motion, training_range
+from grfkit.field import model as field_model
+from grfkit.field.contacts import (
+    contact_inputs,
+    curve_features,
+    detect_contacts,
+    finish_curves,
+    seen_wholly,
+    usual_flight,
+)
+from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note
+from grfkit.recordings import discover, orientation, trials
+from grfkit.study import file as study_files
+from grfkit.study.schema import Preprocessing, StudyError
 
-STEP_COLUMNS = [
-    "file",
-    "step",
-    "side",
-    "touchdown_s",
-    "toeoff_s",
-    "contact_s",
-    "step_s",
-    "flight_s",
-    "step_rate_per_min",
-    "speed_m_s",
-]
+DURATIONS = ["contact_s", "step_s", "flight_s"]
+STEP_COLUMNS = ["file", "step", "side", *events.EVENTS, *DURATIONS, "step_rate_per_min", "speed_m_s"]
 BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_high")]
+BAND = {"est": 0, "low": -1, "high": 1}  # the estimate and the edges of its band, in half widths
 CENTRE = ["cop_ap", "cop_ml"]
-RECORDING_COLUMNS = [
-    "file",
-    "duration_s",
-    "rate_hz",
-    "treadmill",
-    "speed_m_s",
-    "mass_kg",
-    "steps",
-    "unlike_steps",
-    "refused",
-    "warnings",
-    "notes",
-]
-SLOW_HZ = 100  # frames a second from which on a slow camera costs nothing: our choice, between 60 and 120 of notebook 10_field
-ADVICE = "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate_command, which finds unit and axes."
-MISSING = 0.02  # share of frames without a point from which on it is a warning: our choice
+FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
+RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "warnings", "notes"]
+SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
+ADVICE = (
+    "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
+    "which finds unit and axes."
+)
+MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
 
 
@@ -48,89 +55,152 @@ class Refused(ValueError):
     """A recording is not estimated; the message says why and what to do."""
 
 
-def one(model, name, points, rate_hz, speed_m_s):
-    """Estimate one recording by a FieldModel: (steps, curves, warnings).
+def estimate_all(model, data, **given):
+    """Estimate all recordings of the folder `data` by a model folder: the tables of estimate_recordings.
 
-    `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.POINTS; `speed_m_s` of the belt, or of the runner overground.
-    `steps` has a row for each step, `curves` one for each step and node, times in s from the first frame or from touchdown, forces in body
-    weights, centres of pressure, where the model knows them, in m from the ankle joint; `warnings` are texts. Raises Refused for walking, or
-    where there is nothing to estimate, and ValueError for other arrays and what is no runner in m.
+    `given` is what read_all takes: mass_kg, speed_m_s, rate_hz, treadmill, study_file. Raises ValueError where the
+    model or no recording can be read; a recording that is not estimated says why in the table of recordings.
     """
-    points = _checked(points, rate_hz, speed_m_s)
-    motions, found = _found(model, name, points, rate_hz)
-    contacts, warnings = _contacts(model.detector, motions, found, points)
-    slow = [f"{rate_hz:g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first"] * (
-        rate_hz < SLOW_HZ
-    )
-    flight_s = field_contacts.usual_flight(contacts, contacts["file"], model.settings["flight_s"])
-    inputs = field_contacts.inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
-    kernel = model.curves.kernel(inputs)
-    curves = field_contacts.finish(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
-    measured = training_range.measure(motions, contacts, {name: speed_m_s})
-    unlike = training_range.unlike(model.known, measured, model.curves.nearest(kernel))
-    return (
-        _steps(model, contacts, curves, speed_m_s, unlike),
-        _curves(model, contacts, curves),
-        slow + warnings + _summed(unlike),
-    )
+    model, _ = field_model.load(model)
+    return estimate_recordings(model, *read_all(data, **given), folder=Path(data))
 
 
-def everything(model, found, masses, unread, *, folder):
-    """Estimate all recordings of a folder, as estimate.read_all gives them: the tables (steps, curves, recordings).
+def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
+    """Read all recordings of a folder: list of discover.Found, list of masses (kg or None), {file: why it was left
+    out}.
 
-    With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is refused has a row in
-    `recordings` that says why.
+    `study_file` says how the 11 points, axes and treadmill are found; its table of trials, where it exists, gives
+    masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Raises ValueError where no recording
+    can be read.
+    """
+    folder = Path(folder)
+    _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    layout, rows = _read_study(study_file, folder) if study_file else (None, {})
+    found, masses, unread, files = [], [], {}, discover.find(folder)
+    statics = {row["static"] for row in rows.values()}
+    for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
+        name = path.relative_to(folder).as_posix()
+        row = rows.get(name, {})
+        if name in statics:
+            continue
+        static = folder / row["static"] if row.get("static") else None
+        speed = speed_m_s or row.get("speed_m_s")
+        try:
+            found.append(
+                discover.read(path, layout=layout, static=static, treadmill=treadmill, speed_m_s=speed, rate_hz=rate_hz)
+            )
+            masses.append(mass_kg or row.get("mass_kg"))
+        except ValueError as error:
+            unread[name] = str(error).removeprefix(f"{path.name}: ")  # it stands beside the name
+    if not found:
+        reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
+        raise StudyError(
+            "Forces are estimated from recordings that can be read; "
+            f"none of {len(files)} of {folder} can be:\n{reasons}"
+        )
+    return found, masses, unread
+
+
+def estimate_recordings(model, found, masses, unread, *, folder):
+    """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
+
+    With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
+    refused has a row in the table of recordings that says why.
     """
     tables, rows = [], []
-    for each, mass in tqdm(
-        list(zip(found, masses, strict=True)), desc="estimating", unit="file", mininterval=1, disable=None
-    ):
-        name = each.file.relative_to(folder).as_posix()
-        doubts = [note.text for note in each.notes if note.is_warning]
+    pairs = list(zip(found, masses, strict=True))
+    for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
+        name, refused, footsteps, warnings = each.file.relative_to(folder).as_posix(), "", _nothing()[0], []
+        try:
+            footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
+            tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
+        except ValueError as error:
+            refused = str(error)
+        notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
         row = {
             "file": name,
             "duration_s": len(each.points) / each.rate_hz,
-            "rate_hz": each.rate_hz,
-            "treadmill": each.treadmill,
-            "speed_m_s": each.speed_m_s,
             "mass_kg": mass,
-            "steps": 0,
-            "unlike_steps": 0,
-            "refused": "",
-            "warnings": BETWEEN.join(doubts),
-            "notes": BETWEEN.join(note.text for note in each.notes if not note.is_warning),
+            "steps": len(footsteps),
+            "unlike_steps": (footsteps["unlike"] != "").sum(),
+            "refused": refused,
+            "warnings": BETWEEN.join(note.text for note in notes if note.is_warning),
+            "notes": BETWEEN.join(note.text for note in notes if not note.is_warning),
         }
-        try:
-            table, curves, warnings = one(model, name, each.points, each.rate_hz, each.speed_m_s)
-            row |= {
-                "steps": len(table),
-                "unlike_steps": int((table["unlike"] != "").sum()),
-                "warnings": BETWEEN.join(warnings + doubts),
-            }
-            tables.append([newtons(part, mass) for part in (table, curves)])
-        except ValueError as error:
-            row["refused"] = str(error)
-        rows.append(row)
-    rows += [
-        {"file": name, "steps": 0, "unlike_steps": 0, "refused": why, "warnings": "", "notes": ""}
-        for name, why in unread.items()
-    ]
-    steps_table, curves = (
-        (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)) if tables else _none()
+        rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
+    none = {"steps": 0, "unlike_steps": 0, "warnings": "", "notes": ""}
+    rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
+    parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] if tables else _nothing()
+    return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
+
+
+def estimate_recording(model, name, points, rate_hz, speed_m_s):
+    """Estimate one recording by a FieldModel: (footsteps, curves, warnings).
+
+    `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.points.POINTS; `speed_m_s` of the
+    belt, or of the runner overground. The first table has a row for each footstep, the second one for each of its
+    nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
+    model gives them, in m from the ankle joint. `warnings` are texts. Raises Refused for walking, or where there is
+    nothing to estimate, and ValueError for other arrays, or points that cannot be a runner's in m.
+    """
+    points = _checked(points, rate_hz, speed_m_s)
+    motions, footsteps = _found(model, name, points, rate_hz)
+    contacts, warnings = _contacts(model.detector, motions, footsteps, points)
+    if rate_hz < SLOW_HZ:
+        warnings = [
+            f"{rate_hz:g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first",
+            *warnings,
+        ]
+    flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
+    inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
+    kernel = model.curves.kernel(inputs)
+    curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
+    measured = training_range.measure(motions, contacts, {name: speed_m_s})
+    unlike = training_range.out_of_range(model.training_range, measured, model.curves.nearest(kernel))
+    return (
+        _footsteps_table(model, contacts.assign(speed_m_s=speed_m_s, unlike=unlike), curves),
+        _curves_table(model, contacts, curves),
+        warnings + _counted(unlike),
     )
-    return steps_table, curves, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
-def newtons(table, mass_kg):
-    """Add to a table of steps or curves its forces in N (and N/s), where the mass is known."""
+def add_newtons(table, mass_kg):
+    """Add to a table of footsteps or curves its forces in N (and N/s), where the mass is known."""
     if mass_kg is None:
         return table
     names = {
         name: name.replace("_bw", "_n") if "_bw" in name else f"{name}_n"
         for name in table
-        if name in BANDED or name.split("_")[0] in ("est", "low", "high")
+        if name in BANDED or name.split("_")[0] in BAND
     }
     return table.assign(**{new: mass_kg * GRAVITY * table[name] for name, new in names.items()})
+
+
+def _check_numbers(**values):
+    """Check that a mass and a speed are a runner's, and a rate a camera's."""
+    for name, value in values.items():
+        low, high = (trials.LIMITS | {"rate_hz": discover.RATES_HZ})[name]
+        if value is not None and not low <= value <= high:
+            raise StudyError(
+                f"{name} must be a number from {low} to {high}; found {value:g}. Correct it, or leave it out."
+            )
+
+
+def _read_study(path, folder):
+    """Read a study file: its section 01_preprocess, and {file: row} of its table of trials where that exists."""
+    path = Path(path)
+    section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
+    table = section.table
+    lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
+    if not lies.is_file():
+        if section.clusters:
+            raise StudyError(
+                f"{path} finds joint centres by static trials, which its table names; {lies} is not there. "
+                "Put it beside the recordings."
+            )
+        return section, {}
+    rows = trials.read_trials(folder, table=table if table in ("rbds", "trials.csv") else lies)
+    return section, {row["file"]: row for row in rows.to_dict("records")}
 
 
 def _checked(points, rate_hz, speed_m_s):
@@ -139,8 +209,8 @@ def _checked(points, rate_hz, speed_m_s):
     points = np.asarray(points, float)
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3) or not numbers or not rate_hz > 0:
         raise ValueError(
-            f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.POINTS in AP, ML, V, at a rate in Hz, of a runner at a speed in m/s; "
-            f"found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}"
+            f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.points.POINTS in AP, ML, V, at a rate in Hz, of a "
+            f"runner at a speed in m/s; found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}"
         )
     if np.isfinite(points).all(axis=(1, 2)).any():
         orientation.check_body(points, advice=ADVICE)
@@ -148,78 +218,71 @@ def _checked(points, rate_hz, speed_m_s):
 
 
 def _found(model, name, points, rate_hz):
-    motions = {
-        name: point_motion.motion(
-            points, rate_hz, cutoff_hz=model.settings["points_cutoff_hz"], max_gap_s=model.settings["max_gap_s"]
-        )
-    }
-    found = point_motion.find(motions)
-    if found.empty:
+    """Find the footsteps of a recording: its motions and their table; raises Refused where it shows no running."""
+    filtering = {"cutoff_hz": model.settings["points_cutoff_hz"], "max_gap_s": model.settings["max_gap_s"]}
+    motions = {name: motion.from_points(points, rate_hz, **filtering)}
+    footsteps = motion.find_footsteps(motions)
+    if footsteps.empty:
         raise Refused(
-            "A recording shows a runner's steps: the pelvis goes up and down. None was found here. Record running, for a second at least."
+            "A recording shows a runner's steps: the pelvis goes up and down. None was found here. "
+            "Record running, for a second at least."
         )
-    if training_range.walks(model.known, training_range.swings(motions, found)):
+    if training_range.walks(model.training_range, training_range.swings(motions, footsteps)):
         raise Refused(
-            "The model knows running; here both feet are low when the pelvis is lowest, as in walking. Nothing was estimated."
+            "The model knows running; here both feet are low when the pelvis is lowest, as in walking. "
+            "Nothing was estimated."
         )
-    return motions, found
+    return motions, footsteps
 
 
-def _contacts(detector, motions, found, points):
-    """Detect the contacts of steps that were found; whole steps that are lost, to gaps or since no contact was seen, are warned of."""
-    kept = field_contacts.contacts(detector, motions, found)
-    if kept.empty:
+def _contacts(detector, motions, footsteps, points):
+    """Detect contacts: their table, and warnings of footsteps that are lost to gaps or show no contact."""
+    contacts = detect_contacts(detector, motions, footsteps)
+    if contacts.empty:
         raise Refused(
-            f"A step is estimated where all points are seen from before touchdown to after toe-off; none of {len(found)} steps is. "
-            "Record longer, or fill the gaps."
+            f"A step is estimated where all points are seen from before touchdown to after toe-off; none of "
+            f"{len(footsteps)} steps is. Record longer, or fill the gaps."
         )
-    spans, (motion,) = events.reach(motions, found), motions.values()
-    hidden = ~field_contacts.seen(motions, found, *spans.T)
-    inside = (spans[:, 0] > motion.first_s) & (spans[:, 1] < motion.last_s)
-    lost = inside & ~hidden & ~found["mid_s"].isin(kept["mid_s"]).to_numpy()
-    missing = np.isnan(points).any(axis=(1, 2)).mean()
+    spans, (moved,) = events.reach(motions, footsteps), motions.values()
+    hidden = ~seen_wholly(motions, footsteps, *spans.T)
+    inside = (spans[:, 0] > moved.first_s) & (spans[:, 1] < moved.last_s)
+    lost = inside & ~hidden & ~footsteps["mid_s"].isin(contacts["mid_s"]).to_numpy()
+    missing, count = np.isnan(points).any(axis=(1, 2)).mean(), len(footsteps)
     warnings = {
         f"a point or more missing in {100 * missing:.0f} % of frames": missing > MISSING,
-        f"{hidden.sum()} of {len(found)} steps not estimated, since points are missing for too long": hidden.any(),
-        f"{lost.sum()} of {len(found)} steps not estimated, since no contact was seen": lost.any(),
+        f"{hidden.sum()} of {count} steps not estimated, since points are missing for too long": hidden.any(),
+        f"{lost.sum()} of {count} steps not estimated, since no contact was seen": lost.any(),
     }
-    return kept, [text for text, there in warnings.items() if there]
+    return contacts, [text for text, there in warnings.items() if there]
 
 
-def _summed(unlike):
-    """Say what is unlike the training runners in how many steps, from the texts of each step."""
+def _counted(unlike):
+    """Say what is out of range in how many footsteps, from the texts of each footstep."""
     kinds = {}
     for part in (part for text in unlike for part in text.split("; ") if part):
         called = next((called for called, *_ in training_range.MEASURES.values() if part.startswith(called)), part)
         kinds.setdefault(called, []).append(part)
-    many = {
-        called: f"in all {len(unlike)} steps"
-        if len(parts) == len(unlike)
-        else f"in {len(parts)} of {len(unlike)} steps"
-        for called, parts in kinds.items()
-    }
-    return [f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} {many[called]}" for called, parts in kinds.items()]
+    texts = []
+    for parts in kinds.values():
+        many = "all" if len(parts) == len(unlike) else f"{len(parts)} of"
+        texts.append(f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} in {many} {len(unlike)} steps")
+    return texts
 
 
-def _steps(model, contacts, curves, speed_m_s, unlike):
-    values = field_contacts.features_of(contacts["contact_s"], curves, vlr=model.settings["vlr"])
-    table = contacts.assign(
-        step=np.arange(1, len(contacts) + 1), step_rate_per_min=60 / contacts["step_s"], speed_m_s=speed_m_s
-    )[STEP_COLUMNS]
+def _footsteps_table(model, contacts, curves):
+    """Lay out contacts, with what is `unlike` of each, and the features of their curves with bands: a row for each."""
+    values = curve_features(contacts["contact_s"], curves, vlr=model.settings["vlr"])
+    numbers = np.arange(1, len(contacts) + 1)
+    table = contacts.assign(step=numbers, step_rate_per_min=60 / contacts["step_s"])[STEP_COLUMNS]
     for name in features.FEATURES:
         half = model.features[name].around(contacts["contact_s"].to_numpy())[:, 0, 0]
-        table = table.assign(
-            **{
-                name: values[name],
-                f"{name}_low": np.maximum(values[name] - half, 0),
-                f"{name}_high": values[name] + half,
-            }
-        )
-    return table.assign(unlike=unlike)
+        low = np.maximum(values[name] - half, 0)
+        table = table.assign(**{name: values[name], f"{name}_low": low, f"{name}_high": values[name] + half})
+    return table.assign(unlike=contacts["unlike"])
 
 
-def _curves(model, contacts, curves):
-    """Lay out curves (S, 101, C) with their bands, a row for each step and node."""
+def _curves_table(model, contacts, curves):
+    """Lay out curves (S, 101, C) with their bands, a row for each footstep and node."""
     count, nodes = curves.shape[:2]
     half = model.bands.around(contacts["contact_s"].to_numpy())
     share = np.linspace(0, 1, nodes)
@@ -231,16 +294,13 @@ def _curves(model, contacts, curves):
     }
     for number, direction in enumerate(DIRECTIONS):
         force, width = curves[..., number], half[..., number]
-        table |= {
-            f"{word}_{direction.lower()}": (force + sign * width).ravel()
-            for word, sign in (("est", 0), ("low", -1), ("high", 1))
-        }
+        table |= {f"{edge}_{direction.lower()}": (force + sign * width).ravel() for edge, sign in BAND.items()}
     table |= {name: curves[..., 3 + number].ravel() for number, name in enumerate(CENTRE) if curves.shape[2] > 3}
     return pd.DataFrame(table)
 
 
-def _none():
-    forces = [f"{word}_{direction.lower()}" for direction in DIRECTIONS for word in ("est", "low", "high")]
-    return pd.DataFrame(columns=[*STEP_COLUMNS, *BANDED, "unlike"]), pd.DataFrame(
-        columns=["file", "step", "node", "time_s", *forces]
-    )
+def _nothing():
+    """Give the tables of no footstep."""
+    forces = [f"{edge}_{direction.lower()}" for direction in DIRECTIONS for edge in BAND]
+    columns = [*STEP_COLUMNS, *BANDED, "unlike"], ["file", "step", "node", "time_s", *forces]
+    return [pd.DataFrame(columns=names) for names in columns]

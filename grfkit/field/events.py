@@ -1,6 +1,7 @@
-"""Touchdown and toe-off from the motion of the 11 points: a published rule, and a detector that is trained on force plates.
+"""Motion of footsteps -> touchdown and toe-off: a published rule, and a detector that is trained on force plates.
 
-The detector looks twice: at the whole step about mid-stance, then closely at the moments it found. Steps are grfkit.field.motion' tables.
+The detector looks twice: at the whole footstep about mid-stance, then closely at the moments it found. Footsteps are
+tables as grfkit.field.motion gives them.
 """
 
 from typing import NamedTuple
@@ -13,24 +14,25 @@ from grfkit.points import POINTS
 
 WIDE, WIDE_NODES = 0.24, 49  # s about mid-stance, a stance and some flight, and nodes 10 ms apart: our choice
 CLOSE, CLOSE_NODES = 0.06, 17  # s about the moment found at first, ten times its error: our choice
-SHAKE_S = 0.006  # how far off the truth the close look is trained, SD: the error of the wide one, about; our choice
+SHAKE_S = 0.006  # SD of the moments that train the close look, about the error of the wide one: our choice
 EVENTS = ["touchdown_s", "toeoff_s"]
 EVENT_NAMES = {"touchdown": "touchdown", "toeoff": "toe-off", "contact": "contact time"}
 RULE_STEP_S = 0.001
+HEEL_S, KNEE_S = (-0.2, 0.06), (0.02, 0.25)  # from mid-stance, in which the rule looks for either event: our choice
 
 
-def rule(motions, found):
-    """Detect (S, 2) s by the rule of Fellin et al. 2010: touchdown where the heel is lowest, toe-off where the knee is most extended.
+def detect_by_rule(motions, footsteps):
+    """Detect touchdown and toe-off (S, 2) s: the heel is lowest at touchdown, the knee most extended at toe-off.
 
-    J Sci Med Sport 13:646. The heel is looked at from 200 ms before mid-stance to 60 ms after, the knee from 20 to 250 ms after: our choice.
+    Source: Fellin et al. 2010, J Sci Med Sport 13:646.
     """
-    events = np.empty((len(found), 2))
-    for row, step in enumerate(found.itertuples()):
+    events = np.empty((len(footsteps), 2))
+    for row, step in enumerate(footsteps.itertuples()):
         moved, first = motions[step.file], POINTS.index(f"{step.side}_hip")
         spline = moved.spline
         before, after = (
             np.clip(step.mid_s + np.arange(*span, RULE_STEP_S), moved.first_s, moved.last_s)
-            for span in ((-0.2, 0.06), (0.02, 0.25))
+            for span in (HEEL_S, KNEE_S)
         )
         hip, knee, ankle = np.moveaxis(spline(after)[:, first : first + 3], 1, 0)
         thigh, shank = hip - knee, ankle - knee
@@ -40,52 +42,50 @@ def rule(motions, found):
 
 
 class Detector(NamedTuple):
-    """Three regressions: both events from the whole step, touchdown and toe-off each from close by."""
+    """Three regressions: both events from the whole footstep, touchdown and toe-off each from close by."""
 
     wide: KernelRidge
     touchdown: KernelRidge
     toeoff: KernelRidge
 
 
-def fit(motions, known, candidate, *, seed):
-    """Train a Detector on steps whose touchdown_s, toeoff_s and mid_s are known; their `runner` may be left out later.
+def fit(motions, measured, candidate, *, seed):
+    """Train a Detector on `measured` footsteps, with touchdown_s, toeoff_s, mid_s, and the `runner` to leave out later.
 
-    `candidate` are the kernel's scales and noise; there is no padding to weigh. The close look is trained off the truth by random times, so that it needs no first
-    look at its own training steps.
+    `candidate` holds the kernel's scales and noise; there is no padding to weigh. Random times about the truth train
+    the close look, so that it needs no first look at its own training rows.
     """
-    candidate = candidate | {"edges": 0.0}
-    truth, mid, runners = known[EVENTS].to_numpy(), known["mid_s"].to_numpy(), known["runner"].to_numpy()
+    truth, mid = measured[EVENTS].to_numpy(), measured["mid_s"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)
-    closely = [
-        KernelRidge.fit_groups(
-            _close(motions, known, shaken[:, i]), (truth - shaken)[:, None, [i]], runners, candidate, shape="gaussian"
-        )
-        for i in range(2)
+
+    def regression(inputs, targets):
+        runners = measured["runner"].to_numpy()
+        return KernelRidge.fit_groups(inputs, targets, runners, candidate | {"edges": 0.0}, shape="gaussian")
+
+    closely = [regression(_close(motions, measured, shaken[:, i]), (truth - shaken)[:, None, [i]]) for i in range(2)]
+    return Detector(regression(_wide(motions, measured), (truth - mid[:, None])[:, None]), *closely)
+
+
+def detect(detector, motions, footsteps, left_out_runner=None):
+    """Detect touchdown and toe-off (S, 2) s of footsteps; training rows of `left_out_runner` have no part."""
+    wide = detector.wide.estimate(_wide(motions, footsteps), left_out_runner)[:, 0]
+    first = footsteps["mid_s"].to_numpy()[:, None] + wide
+    close = [
+        look.estimate(_close(motions, footsteps, first[:, i]), left_out_runner)[:, 0, 0]
+        for i, look in enumerate(detector[1:])
     ]
-    return Detector(
-        KernelRidge.fit_groups(
-            _wide(motions, known), (truth - mid[:, None])[:, None], runners, candidate, shape="gaussian"
-        ),
-        *closely,
-    )
-
-
-def detect(detector, motions, found, runner=None):
-    """Detect touchdown and toe-off (S, 2) s of steps, by all that was trained on but `runner`."""
-    first = found["mid_s"].to_numpy()[:, None] + detector.wide.estimate(_wide(motions, found), runner)[:, 0]
-    close = [look.estimate(_close(motions, found, first[:, i]), runner)[:, 0, 0] for i, look in enumerate(detector[1:])]
     return first + np.stack(close, axis=1)
 
 
-def reach(motions, found):
+def reach(motions, footsteps):
     """Give the spans of time (S, 2) s that a detector looks at: WIDE about mid-stance, as far as it was recorded."""
-    ends = np.array([(motions[file].first_s, motions[file].last_s) for file in found["file"]]).reshape(-1, 2)
-    return np.clip(found["mid_s"].to_numpy()[:, None] + [-WIDE, WIDE], ends[:, :1], ends[:, 1:])
+    ends = np.array([(motions[file].first_s, motions[file].last_s) for file in footsteps["file"]]).reshape(-1, 2)
+    return np.clip(footsteps["mid_s"].to_numpy()[:, None] + [-WIDE, WIDE], ends[:, :1], ends[:, 1:])
 
 
-def _wide(motions, found):
-    return motion.about(motions, found, found["mid_s"].to_numpy(), reach_s=WIDE, nodes=WIDE_NODES)
+def _wide(motions, footsteps):
+    return motion.about(motions, footsteps, footsteps["mid_s"].to_numpy(), reach_s=WIDE, nodes=WIDE_NODES)
 
 
-def _close(motions, found, centres):
-    return motion.about(motions, found, centres, reach_s=CLOSE, nodes=CLOSE_NODES)
+def _close(motions, footsteps, moments):
+    return motion.about(motions, footsteps, moments, reach_s=CLOSE, nodes=CLOSE_NODES)

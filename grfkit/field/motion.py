@@ -1,7 +1,7 @@
-"""The steps of a recording by the motion of its 11 points alone: mid-stances, and the motion about a moment or over a contact.
+"""The motion of 11 points -> footsteps, and what a kernel sees of them: the motion about a moment or over a contact.
 
-A recording is seen as the runner sees it: less the mean way of the pelvis, so that a treadmill and the ground look alike. Steps are rows
-of a table with `file`, `side` and times in s; `motions` maps a file to its Motion.
+A recording is seen as the runner sees it: less the mean way of the pelvis, so that a treadmill and the ground look
+alike. Footsteps are rows of a table with `file`, `side` and times in s; `motions` maps a file to its Motion.
 """
 
 from typing import NamedTuple
@@ -17,13 +17,14 @@ from grfkit.estimators.samples import CORE_NODES, EDGE_NODES, KINDS
 from grfkit.points import HEELS, POINTS, mirrored
 
 PELVIS_HZ = 5.0  # the pelvis goes up and down with each step, some 3 times a second: our choice
-SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # less apart or less deep, and it is no step: our choice
+SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # minima closer than this, or less deep, are no footsteps: our choice
 IMPULSE = 500  # frames either side of an impulse, longer than any low-pass rings: our choice
 MOST_HZ = 0.35  # of the camera rate, a low-pass: a slow camera allows less than the study's cutoff; our choice
 
 
 class Motion(NamedTuple):
-    """The points of one recording as a curve in time: 11 x 3 m at times in s, from `first_s` to `last_s`, but for gaps.
+    """The points of one recording as a curve in time: (11, 3) m at times in s, from `first_s` to `last_s`, except in
+    gaps.
 
     At time t they were measured at spline(t) + t * way_m_s.
     """
@@ -37,60 +38,60 @@ class Motion(NamedTuple):
     noise_m: float  # SD of what jitters from frame to frame, by what the low-pass took away
 
     def seen(self, first, last):
-        """Tell which spans of time, first to last (S,) s, lie in the recording and in no gap."""
+        """Mark the spans of time, first to last (S,) s, that lie in the recording and in no gap: (S,) bool."""
         inside = (first >= self.first_s) & (last <= self.last_s)
         return inside & ~((first[:, None] < self.gaps[:, 1]) & (last[:, None] > self.gaps[:, 0])).any(axis=1)
 
 
-def motion(points, rate_hz, *, cutoff_hz, max_gap_s):
+def from_points(points, rate_hz, *, cutoff_hz, max_gap_s):
     """Turn points (F, 11, 3) m, NaN where missing, into a Motion: gaps bridged, low-passed, less the pelvis' mean way.
 
     The cutoff is lowered where the cameras are slow. Raises ValueError where fewer than 16 frames show all points.
     """
-    known = np.isfinite(points).all(axis=2)
-    seen = np.flatnonzero(known.all(axis=1))
+    there = np.isfinite(points).all(axis=2)
+    seen = np.flatnonzero(there.all(axis=1))
     if len(seen) < 16:
         raise ValueError(
             f"A recording shows all 11 points in 16 frames at least; found {len(seen)}. Export more, or leave it out."
         )
     frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0] : seen[-1] + 1].copy()
-    for point in np.flatnonzero(~known[frames].all(axis=0)):
-        whole[:, point] = CubicSpline(np.flatnonzero(known[:, point]), points[known[:, point], point])(frames)
+    for point in np.flatnonzero(~there[frames].all(axis=0)):
+        whole[:, point] = CubicSpline(np.flatnonzero(there[:, point]), points[there[:, point], point])(frames)
     times = frames / rate_hz
     way = np.append(np.polyfit(times, whole[:, 0, :2], 1)[0], 0.0)
-    whole -= times[:, None, None] * way  # before the filter, which takes the first frames of a way for a jump
+    whole -= times[:, None, None] * way  # before the filter, to which a way begins with a jump
     cutoff_hz = cutoff_hz and min(cutoff_hz, MOST_HZ * rate_hz)
     smooth = transform.lowpass(whole, cutoff_hz=cutoff_hz, rate_hz=rate_hz) if cutoff_hz else whole
     noise = _noise((whole - smooth)[np.isin(frames, seen)], cutoff_hz, rate_hz)
-    gaps = np.concatenate([_gaps(np.flatnonzero(one), max_gap_s * rate_hz) for one in known.T]) / rate_hz
+    gaps = np.concatenate([_gaps(np.flatnonzero(point), max_gap_s * rate_hz) for point in there.T]) / rate_hz
     return Motion(CubicSpline(times, smooth), way, float(rate_hz), times[0], times[-1], gaps, noise)
 
 
-def _noise(taken, cutoff_hz, rate_hz):
-    """Estimate the SD (m) of white noise on points from what a low-pass took away (F, 11, 3) m: the root mean square over coordinates.
+def _noise(removed, cutoff_hz, rate_hz):
+    """Estimate the SD (m) of white noise on points from what a low-pass `removed` (F, 11, 3) m.
 
-    Of each the median size counts, over that of a normal deviate, so that neither impacts of the foot nor a few frames that went wrong are noise.
+    It is the root mean square over coordinates. Each coordinate counts by its median size, over that of a normal
+    deviate: neither impacts of the foot nor a few wrong frames are noise.
     """
     if not cutoff_hz:
         return 0.0
     impulse = np.zeros(2 * IMPULSE + 1)
     impulse[IMPULSE] = 1
-    share = np.linalg.norm(
-        impulse - transform.lowpass(impulse, cutoff_hz=cutoff_hz, rate_hz=rate_hz)
-    )  # of white noise that is taken
-    return float(np.sqrt(np.mean((np.median(np.abs(taken), axis=0) / ndtri(0.75) / share) ** 2)))
+    share = np.linalg.norm(impulse - transform.lowpass(impulse, cutoff_hz=cutoff_hz, rate_hz=rate_hz))  # of white noise
+    return float(np.sqrt(np.mean((np.median(np.abs(removed), axis=0) / ndtri(0.75) / share) ** 2)))
 
 
 def _gaps(seen, most):
-    """Give the gaps (G, 2) between frames in which a point was seen where more than `most` lie between."""
+    """Give the gaps (G, 2) of more than `most` frames between frames (N,) in which a point was seen."""
     wide = np.flatnonzero(np.diff(seen) > most + 1)
     return np.stack([seen[wide], seen[wide + 1]], axis=1)
 
 
-def find(motions):
-    """Find the steps: the pelvis is lowest at mid-stance, on the foot whose heel is lower; a table of file, side, mid_s.
+def find_footsteps(motions):
+    """Find the footsteps: a table of file, side, mid_s.
 
-    Source: our choice; over 66 recordings of running on a treadmill it finds each of 5,629 stances once (notebook 10_field).
+    The pelvis is lowest at mid-stance, on the foot whose heel is lower. Source: our choice; in 66 recordings of running
+    on a treadmill each of 5,629 stances is found once (notebook 10_field).
     """
     rows = []
     for file, moved in motions.items():
@@ -104,43 +105,41 @@ def find(motions):
     return pd.DataFrame(rows, columns=["file", "side", "mid_s"]).astype({"mid_s": float})
 
 
-def about(motions, steps, centres, *, reach_s, nodes):
-    """Lay out the motion about a moment of each step: {kind: (window, nothing)}, as kernel_matrix compares it.
+def about(motions, footsteps, moments, *, reach_s, nodes):
+    """Lay out the motion about one of the `moments` (S,) s of each footstep: {kind: (window, nothing)}.
 
-    `centres` (S,) s. A window is (S, nodes, 11, 3), from `reach_s` before to after; positions in m from the pelvis at mid-stance on
-    the ground; left legs mirrored.
+    A window is (S, nodes, 11, 3), from `reach_s` before to after; positions in m from where the pelvis is above the
+    ground at mid-stance; left legs mirrored.
     """
-    return _laid_out(
-        motions, steps, centres[:, None] + np.linspace(-reach_s, reach_s, nodes), None, steps["mid_s"].to_numpy()
-    )
+    times = moments[:, None] + np.linspace(-reach_s, reach_s, nodes)
+    return _laid_out(motions, footsteps, times, np.empty((len(footsteps), 0)), footsteps["mid_s"].to_numpy())
 
 
-def over(motions, steps, *, padding_s):
+def over(motions, contacts, *, padding_s):
     """Lay out the motion over each contact, as samples.curve_inputs does: {kind: (stance, padding)}.
 
-    `steps` hold touchdown_s and toeoff_s. Positions in m from the pelvis at touchdown on the ground; left legs mirrored.
+    `contacts` hold touchdown_s and toeoff_s. Positions in m from where the pelvis is above the ground at touchdown;
+    left legs mirrored.
     """
-    first, last = (steps[name].to_numpy()[:, None] for name in ("touchdown_s", "toeoff_s"))
+    first, last = (contacts[name].to_numpy()[:, None] for name in ("touchdown_s", "toeoff_s"))
     shares = np.linspace(0, 1, EDGE_NODES, endpoint=False)
     edges = np.concatenate([first - padding_s * (1 - shares), last + padding_s * (1 - shares)], axis=1)
-    return _laid_out(motions, steps, first + (last - first) * np.linspace(0, 1, CORE_NODES), edges, first[:, 0])
+    return _laid_out(motions, contacts, first + (last - first) * np.linspace(0, 1, CORE_NODES), edges, first[:, 0])
 
 
-def _laid_out(motions, steps, core, edges, origins):
-    """Beyond the ends of a recording all is as at its end: a step there is seen in part, and hardly worse."""
-    edges = np.empty((len(steps), 0)) if edges is None else edges
+def _laid_out(motions, footsteps, core, edges, origins):
+    """Read the motion at times core (S, N) and edges (S, M) s; beyond a recording all stays as at its end."""
     inputs = {
         kind: tuple(np.empty((*times.shape, len(POINTS), 3), np.float32) for times in (core, edges)) for kind in KINDS
     }
-    left = (steps["side"] == "l").to_numpy()
-    for file, rows in steps.groupby("file", sort=False).indices.items():
+    left = (footsteps["side"] == "l").to_numpy()
+    for file, rows in footsteps.groupby("file", sort=False).indices.items():
         spline, first, last = motions[file].spline, motions[file].first_s, motions[file].last_s
         ground = spline(origins[rows])[:, 0] * [1, 1, 0]
         for order, kind in enumerate(KINDS):
             for part, times in zip(inputs[kind], (core, edges), strict=True):
-                part[rows] = spline(np.clip(times[rows], first, last), order) - (
-                    ground[:, None, None] if order == 0 else 0
-                )
+                values = spline(np.clip(times[rows], first, last), order)
+                part[rows] = values - ground[:, None, None] if order == 0 else values
     for part in (part for pair in inputs.values() for part in pair):
         part[left] = mirrored(part[left])
     return inputs

@@ -1,7 +1,13 @@
-"""Forces while the stance goes on: points come frame by frame, and the force under each foot is given a fixed lag behind the newest frame.
+"""Forces while the stance goes on: points frame by frame -> the force under each foot, a fixed lag behind the newest
+frame.
 
-Only frames that were seen already are looked at: a window of the motion relative to the pelvis, so that a treadmill and the ground look alike.
-Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in body weights.
+A stream looks only at frames that it has: a window of the motion relative to the pelvis, so that a treadmill and the
+ground look alike. Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in
+body weights.
+
+    from grfkit.field import stream
+    streaming = stream.Stream(stream.load("MODEL"), lag_s=0.02)
+    forces = streaming.push(points, time_s)  # (11, 3) m, s
 """
 
 from typing import NamedTuple
@@ -18,21 +24,21 @@ from grfkit.field.stream_model import (
     Settings,
     estimate,
     load,
-    of_windows,
     save,
     smoother,
+    whole_window_inputs,
 )
 from grfkit.points import MIRROR, POINTS, mirrored
 
 __all__ = ["Forces", "Model", "Settings", "Step", "Stream", "load", "run", "save"]
-SLACK_S = 1e-6  # times are compared to this: theirs are sums of frame times
+SLACK_S = 1e-6  # times are compared to this: they are sums of frame times
 FEWEST = 4  # frames of a window in which a point is seen: our choice, a parabola and one more
 BATCH = 512  # windows that are smoothed at a time, 5 MB: our choice
 TALLEST_M = 3.0  # no pelvis is higher above the ground: our choice
 
 
 class Step(NamedTuple):
-    """One completed contact, known at toe-off: times in s, and the five features that grfkit.features reads off its force."""
+    """One completed contact: times in s, and the five features that grfkit.features reads off its force."""
 
     side: str
     touchdown_s: float
@@ -41,8 +47,11 @@ class Step(NamedTuple):
 
 
 class Forces(NamedTuple):
-    """The force (2, 3) BW under the left and the right foot at `time_s`, 0 off the ground, NaN where it is not known; which is on the ground (2,);
-    and the steps that ended with this frame."""
+    """What is known at `time_s`: the force (2, 3) BW under the left and the right foot, and which is on the ground
+    (2,).
+
+    A force is 0 off the ground and NaN where it is not known. `steps` are the contacts that ended with this frame.
+    """
 
     time_s: float
     force: np.ndarray
@@ -51,14 +60,14 @@ class Forces(NamedTuple):
 
 
 class Stream:
-    """Takes points frame by frame, with what it needs of the frames before; `lag_s` is one of the model's lags."""
+    """Takes points frame by frame and keeps those of one window; `lag_s` is one of the model's lags."""
 
     def __init__(self, model, *, lag_s, vlr="touchdown_to_13"):
         self.model, self.lag_s, self._lag = model, lag_s, _lag(model, lag_s)
         self._times, self._points, self._feet = [], [], [_Foot(side, vlr) for side in "lr"]
 
     def push(self, points, time_s):
-        """Take the next frame: points (11, 3) m, NaN where missing, at time_s (s); returns the Forces of the moment time_s - lag_s.
+        """Take the next frame, points (11, 3) m, NaN where missing, at time_s (s): the Forces at time_s - lag_s.
 
         Raises ValueError for another shape, points that cannot be in m, or a time that is not later than the last.
         """
@@ -69,86 +78,91 @@ class Stream:
         first = _first(np.array(self._times), self.model.settings)
         del self._times[:first], self._points[:first]
         inputs = _inputs(self.model.settings, np.array(self._points), np.array(self._times))
-        return _forces(self._feet, time_s - self.lag_s, both(self.model, inputs[None])[0, self._lag])
+        return _forces(self._feet, time_s - self.lag_s, estimate_feet(self.model, inputs[None])[0, self._lag])
 
     def _check(self, points, time_s):
-        _metres(points, 2)
+        _check_metres(points, 2)
         last = self._times[-1] if self._times else -np.inf
         if not (isinstance(time_s, (int, float, np.number)) and last < time_s < np.inf):
             raise ValueError(
-                f"Frames come in order of time, in s; found {time_s!r} after {last:g} s. Leave out frames that come late, or begin a new Stream."
+                f"Frames come in order of time, in s; found {time_s!r} after {last:g} s. "
+                "Leave out frames that come late, or begin a new Stream."
             )
 
 
 def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
-    """Stream a whole recording, points (F, 11, 3) m, as if it came frame by frame: times (F,) s, forces (F, 2, 3) BW, on_ground (F, 2), steps.
+    """Stream a whole recording, points (F, 11, 3) m: times (F,) s, forces (F, 2, 3) BW, on_ground (F, 2), and steps.
 
-    The same as pushing each frame at frame / rate_hz, and faster: many windows are seen at once.
+    It gives the same as pushing each frame at frame / rate_hz, and is faster: many windows are smoothed at once.
     """
     points = np.asarray(points, float)
     if not rate_hz > 0:
         raise ValueError(f"A recording has a rate in Hz; found {rate_hz!r}. Give that of the cameras.")
-    _metres(points, 3)
+    _check_metres(points, 3)
     times, lag = np.arange(len(points)) / rate_hz, _lag(model, lag_s)
-    return follow(times - lag_s, both(model, motion(model.settings, points, times))[:, lag], vlr=vlr)
+    channels = estimate_feet(model, window_inputs(model.settings, points, times))[:, lag]
+    return decide_contacts(times - lag_s, channels, vlr=vlr)
 
 
-def follow(times, channels, *, vlr="touchdown_to_13"):
-    """Decide frame by frame which foot is on the ground: what `run` gives, of channels (F, 2, C) of the moments `times` (F,) s, as `both` gives."""
+def decide_contacts(times, channels, *, vlr="touchdown_to_13"):
+    """Decide frame by frame which foot is on the ground, from channels (F, 2, C) of times (F,) s: what `run` gives."""
     feet = [_Foot(side, vlr) for side in "lr"]
-    each = [_forces(feet, time, one) for time, one in zip(times, channels, strict=True)]
-    steps = [step for forces in each for step in forces.steps]
-    return times, np.array([one.force for one in each]), np.array([one.on_ground for one in each]), steps
+    frames = [_forces(feet, time, both) for time, both in zip(times, channels, strict=True)]
+    steps = [step for frame in frames for step in frame.steps]
+    return times, np.array([frame.force for frame in frames]), np.array([frame.on_ground for frame in frames]), steps
 
 
-def both(model, inputs):
-    """Estimate the channels (N, K, 2, C) of the left and the right foot from inputs (N, I), before contact is decided."""
-    known, channels = (
-        np.isfinite(inputs).all(axis=1),
-        np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan),
-    )
-    channels[known, :, 0] = estimate(model, as_right_foot(model.settings, inputs[known])) * [*MIRROR, 1.0]
-    channels[known, :, 1] = estimate(model, inputs[known])
+def estimate_feet(model, inputs):
+    """Estimate the channels (N, K, 2, C) of the left and the right foot from inputs (N, I), NaN where inputs are."""
+    channels = np.full((len(inputs), len(model.settings.lags_s), 2, len(CHANNELS)), np.nan)
+    whole = np.isfinite(inputs).all(axis=1)
+    channels[whole, :, 0] = estimate(model, as_right_foot(model.settings, inputs[whole])) * [*MIRROR, 1.0]
+    channels[whole, :, 1] = estimate(model, inputs[whole])
     return channels
 
 
-def motion(settings, points, times, *, every=1):
-    """Lay out what is seen at every so-many-th frame: inputs (F / every, I) from points (F, 11, 3) m at times (F,) s; NaN where the window is not whole."""
-    inputs = np.full((len(range(0, len(points), every)), 3 * settings.nodes * len(POINTS) * 3), np.nan)
-    seen, alike = np.isfinite(points).all(axis=(1, 2)), {}
-    for row, newest in enumerate(range(0, len(points), every)):
-        first = _first(times[: newest + 1], settings)
-        if seen[first : newest + 1].all() and _long(
-            settings, times[first : newest + 1]
-        ):  # of one spacing: they are smoothed alike, all at once
-            alike.setdefault(_micros(times[first : newest + 1]), []).append((row, newest))
+def window_inputs(settings, points, times, *, every=1):
+    """Lay out the window of one frame in `every`: inputs (F / every, I) from points (F, 11, 3) m at times (F,) s.
+
+    NaN where the window is not whole. Windows of the same frame times are smoothed together.
+    """
+    frames = range(0, len(points), every)
+    inputs = np.full((len(frames), settings.size), np.nan)
+    seen, same_times = np.isfinite(points).all(axis=(1, 2)), {}
+    for row, newest in enumerate(frames):
+        window = slice(_first(times[: newest + 1], settings), newest + 1)
+        if seen[window].all() and _long(settings, times[window]):
+            same_times.setdefault(_micros(times[window]), []).append((row, newest))
         else:
-            inputs[row] = _inputs(settings, points[first : newest + 1], times[first : newest + 1])
-    for micros, rows in alike.items():
+            inputs[row] = _inputs(settings, points[window], times[window])
+    for micros, rows in same_times.items():
         if not _whole(settings, np.array(micros), np.ones(len(micros), bool)):
             continue
         (row, newest), reach = np.array(rows).T, np.arange(1 - len(micros), 1)
         for part in np.array_split(np.arange(len(row)), -(-len(row) // BATCH)):
-            inputs[row[part]] = of_windows(settings, points[newest[part, None] + reach], micros)
+            inputs[row[part]] = whole_window_inputs(settings, points[newest[part, None] + reach], micros)
     return inputs
 
 
 def as_right_foot(settings, inputs):
-    """Lay out the inputs (N, I) of a left foot as those of a right one."""
+    """Turn the inputs (N, I) of a left foot into those of a right one."""
     shaped = inputs.reshape(len(inputs), 3 * settings.nodes, len(POINTS), 3)
     return mirrored(shaped).reshape(inputs.shape)
 
 
 def _inputs(settings, points, times):
-    """Lay out one window (W, 11, 3) m, the newest frame last: the motion relative to the pelvis' even way; NaN where it is not whole."""
-    nothing = np.full(3 * settings.nodes * len(POINTS) * 3, np.nan)
+    """Lay out one window (W, 11, 3) m, the newest frame last: motion relative to the pelvis' even way.
+
+    NaN where the window is not whole. Points that were seen in the same frames are smoothed together.
+    """
     if not _long(settings, times):
-        return nothing
+        return np.full(settings.size, np.nan)
     micros, seen = np.array(_micros(times)), np.isfinite(points).all(axis=2)
-    if not all(_whole(settings, micros, one) for one in np.unique(seen, axis=1).T):
-        return nothing
+    patterns = np.unique(seen, axis=1).T
+    if not all(_whole(settings, micros, frames) for frames in patterns):
+        return np.full(settings.size, np.nan)
     moved = np.empty((3 * settings.nodes, len(POINTS), 3))
-    for frames in np.unique(seen, axis=1).T:  # points that were seen in the same frames are smoothed alike
+    for frames in patterns:
         mine = (seen == frames[:, None]).all(axis=0)
         smooth, way = smoother(settings, tuple(micros[frames].tolist()))
         moved[:, mine] = np.tensordot(smooth, points[np.ix_(frames, mine)], axes=1)
@@ -168,7 +182,7 @@ def _micros(times):
 
 
 def _whole(settings, micros, seen):
-    """Tell whether a point that was `seen` (W,) in some frames of a window is missing nowhere for longer than max_gap_s."""
+    """Tell whether a point that was `seen` (W,) in some frames of a window has no gap longer than max_gap_s."""
     spacing = np.median(np.diff(micros))
     edges = np.concatenate([[micros[0] - spacing], micros[seen], [spacing]])
     return seen.sum() >= FEWEST and np.diff(edges).max() - spacing <= 1e6 * (settings.max_gap_s + SLACK_S)
@@ -180,28 +194,29 @@ def _first(times, settings):
 
 
 def _forces(feet, time_s, channels):
-    """Decide which foot is on the ground, from both feet's channels (2, C), and note the steps that end."""
+    """Decide which foot is on the ground, from both feet's channels (2, C), and note the contacts that end."""
     force, on_ground = channels[:, :3], channels[:, 3] > ON
-    ended = [foot.take(time_s, one) for foot, one in zip(feet, channels, strict=True)]
-    return Forces(
-        time_s, np.where(on_ground[:, None] | np.isnan(force), force, 0.0), on_ground, [step for step in ended if step]
-    )
+    force = np.where(on_ground[:, None] | np.isnan(force), force, 0.0)
+    ended = [foot.take(time_s, own) for foot, own in zip(feet, channels, strict=True)]
+    return Forces(time_s, force, on_ground, [step for step in ended if step])
 
 
 def _lag(model, lag_s):
-    if lag_s not in model.settings.lags_s:
+    lags_s = model.settings.lags_s
+    if lag_s not in lags_s:
         raise ValueError(
-            f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in model.settings.lags_s)} s; found {lag_s:g}. "
-            "Choose one of them."
+            f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in lags_s)} s; "
+            f"found {lag_s:g}. Choose one of them."
         )
-    return model.settings.lags_s.index(lag_s)
+    return lags_s.index(lag_s)
 
 
-def _metres(points, dimensions):
+def _check_metres(points, dimensions):
     """Check that a frame (11, 3) or a recording (F, 11, 3) is in m."""
     if points.ndim != dimensions or points.shape[-2:] != (len(POINTS), 3):
         raise ValueError(
-            f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points {', '.join(POINTS)}; found {points.shape}. Lay it out so."
+            f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points "
+            f"{', '.join(POINTS)}; found {points.shape}. Lay it out so."
         )
     highest = np.abs(points[..., 0, 2]).max(initial=0, where=np.isfinite(points[..., 0, 2]))
     if highest > TALLEST_M:
@@ -217,7 +232,10 @@ class _Foot:
         self.side, self.vlr, self.before, self.contact = side, vlr, None, []
 
     def take(self, time_s, channels):
-        """Take the channels (C,) of a moment; returns the Step that ended, or None. What began unseen or was interrupted is no step."""
+        """Take the channels (C,) of a moment: the Step that ended, or None.
+
+        A contact that was interrupted, or whose beginning was not seen, is no step.
+        """
         before, self.before = self.before, (time_s, channels)
         if before is None or not np.isfinite(channels).all() or not np.isfinite(before[1]).all():
             self.contact = []
@@ -233,12 +251,8 @@ class _Foot:
     def _step(self, times, channels):
         if times[-1] - times[0] < SHORTEST_S:
             return None
-        return Step(
-            self.side,
-            float(times[0]),
-            float(times[-1]),
-            features.extract(channels[:, :3], times - times[0], vlr=self.vlr),
-        )
+        found = features.extract(channels[:, :3], times - times[0], vlr=self.vlr)
+        return Step(self.side, float(times[0]), float(times[-1]), found)
 
 
 def _crossing(before, after):

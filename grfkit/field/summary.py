@@ -1,6 +1,6 @@
-"""A recording in few numbers: left and right, whether they differ by more than can be told, and how steps change over time.
+"""Tables of footsteps -> left against right, and change over time, each beside what the estimate cannot tell from none.
 
-Tables of steps are those of field_estimate.one, those of several recordings below each other.
+Tables are those of estimate.estimate_recording, of several recordings one below the other.
 """
 
 import numpy as np
@@ -10,131 +10,115 @@ from scipy.stats import t as student
 from grfkit import features
 
 QUANTITIES = ["contact_s", "flight_s", "step_rate_per_min", *features.FEATURES]
-FEWEST_STEPS = 5  # of a side, to speak of an asymmetry: as field_doubt.asymmetry_errors judges it
-FEWEST_OF_TREND = 20  # steps, or pairs of a left and a right one: our choice, some seven seconds of steps
+FEWEST_STEPS = 5  # of a side, for an asymmetry: our choice
+FEWEST_OF_TREND = 20  # footsteps, or pairs of a left and a right one: our choice, some seven seconds of running
 TREND_LEVEL = 0.95  # of the interval of a trend
-MOST_UNLIKE = 0.5  # share of a recording's steps that are unlike the training runners' from which on nothing is told of it: our choice
+MOST_OUT_OF_RANGE = 0.5  # share of a recording's footsteps, above which differences and trends are not told: our choice
+ASYMMETRY_COLUMNS = [
+    *("file", "quantity", "left", "right", "left_steps", "right_steps"),
+    *("asymmetry_pct", "model_pct", "steps_pct", "limit_pct", "told"),
+]
+TREND_COLUMNS = ["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"]
 
 
-def asymmetry(steps, limits_pct, *, level):
-    """Compare left and right steps: a row for each recording and quantity.
+def asymmetry_pct(left, right):
+    """Give the asymmetry of left and right values: 100 (L - R) / ((L + R) / 2) (Robinson, Herzog & Nigg 1987)."""
+    return 200 * (left - right) / (left + right)
 
-    asymmetry_pct is 100 (L - R) / ((L + R) / 2) of the means `left` and `right` (Robinson, Herzog & Nigg 1987). model_pct is how far the
-    model's estimate of it is off at most for a share `level` of runners it never saw, `limits_pct` {quantity: half width} of a FieldModel;
-    steps_pct how far it is off since steps vary; limit_pct both, as independent errors add (our choice). `told` is the side with more where
-    the difference is larger than limit_pct, "none" where not, "" where that is not known: few steps, most of them unlike those of the training
-    runners, or a quantity that the model was not judged on.
+
+def asymmetry(footsteps, limits_pct, *, level):
+    """Compare left and right footsteps: a row for each recording and quantity.
+
+    asymmetry_pct is that of the means `left` and `right`. model_pct is how far the model's estimate of it is off at
+    most, for a share `level` of runners it was not trained on: `limits_pct` {quantity: half width} of a FieldModel.
+    steps_pct is how far it is off because footsteps vary. limit_pct is both, added as independent errors: our choice.
+    `told` is the side with more where the difference is larger than limit_pct, "none" where it is not, and "" where
+    that is not known: few footsteps, most of them out of the training range, or a quantity that the model was not
+    evaluated on.
     """
     rows = []
-    for file, table in steps.groupby("file", sort=False):
-        for name in QUANTITIES:
-            left, right = (table.loc[table["side"] == side, name].dropna().to_numpy(float) for side in "lr")
+    for file, table in footsteps.groupby("file", sort=False):
+        for quantity in QUANTITIES:
+            left, right = (table.loc[table["side"] == side, quantity].dropna().to_numpy(float) for side in "lr")
             means = [side.mean() if len(side) else np.nan for side in (left, right)]
-            difference, varied = 200 * (means[0] - means[1]) / sum(means), _varied_pct(left, right, level)
-            model = limits_pct.get(name, np.nan)
+            difference, model = asymmetry_pct(*means), limits_pct.get(quantity, np.nan)
+            varied = _varied_pct(left, right, level)
             limit = np.hypot(model, varied)
-            told = (
-                ""
-                if np.isnan(limit) or _unlike(table)
-                else "none"
-                if abs(difference) <= limit
-                else "left"
-                if difference > 0
-                else "right"
-            )
-            rows.append((file, name, *means, len(left), len(right), difference, model, varied, limit, told))
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "file",
-            "quantity",
-            "left",
-            "right",
-            "left_steps",
-            "right_steps",
-            "asymmetry_pct",
-            "model_pct",
-            "steps_pct",
-            "limit_pct",
-            "told",
-        ],
-    )
+            told = "" if np.isnan(limit) or _out_of_range(table) else _larger_side(difference, limit)
+            rows.append((file, quantity, *means, len(left), len(right), difference, model, varied, limit, told))
+    return pd.DataFrame(rows, columns=ASYMMETRY_COLUMNS)
 
 
-def trends(steps):
+def trends(footsteps):
     """Fit a straight line over time to each quantity of each recording, and to its asymmetry: a row for each.
 
-    `of` is steps (left and right together, each with its own level) or asymmetry (of each left step and the right one after it, %).
-    per_min is the slope a minute with its 95 % interval, at_start and at_end the line at the first and last step; `told` where the interval
-    leaves 0 out, and most steps are like those of the training runners. Too few steps have no line (NaN).
+    `of` is steps (left and right together, each with its own level) or asymmetry (of each left footstep and the right
+    one after it, %). per_min is the slope a minute with its 95 % interval, at_start and at_end are the line at the
+    first and last footstep. `told` marks intervals without 0, where most footsteps are in the training range. Too few
+    footsteps have no line (NaN).
     """
-    rows, unlike = [], [file for file, table in steps.groupby("file") if _unlike(table)]
-    for file, table in steps.groupby("file", sort=False):
+    rows, unsure = [], [file for file, table in footsteps.groupby("file") if _out_of_range(table)]
+    for file, table in footsteps.groupby("file", sort=False):
         minutes, left = table["touchdown_s"].to_numpy() / 60, (table["side"] == "l").to_numpy()
         pairs = np.flatnonzero(left[:-1] & ~left[1:] & table["step_s"].notna().to_numpy()[:-1])
-        for name in QUANTITIES:
-            values = table[name].to_numpy(float)
-            uneven = 200 * (values[pairs] - values[pairs + 1]) / (values[pairs] + values[pairs + 1])
-            rows += [
-                (file, name, "steps", *line(minutes, values, left)),
-                (file, name, "asymmetry", *line(minutes[pairs], uneven, np.zeros(len(pairs), bool))),
-            ]
-    table = pd.DataFrame(
-        rows, columns=["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"]
-    )
-    return table.assign(told=((table["low_per_min"] > 0) | (table["high_per_min"] < 0)) & ~table["file"].isin(unlike))
+        for quantity in QUANTITIES:
+            values = table[quantity].to_numpy(float)
+            uneven, one_level = asymmetry_pct(values[pairs], values[pairs + 1]), np.zeros(len(pairs), bool)
+            rows.append((file, quantity, "steps", *trend_line(minutes, values, left)))
+            rows.append((file, quantity, "asymmetry", *trend_line(minutes[pairs], uneven, one_level)))
+    table = pd.DataFrame(rows, columns=TREND_COLUMNS)
+    return table.assign(told=((table["low_per_min"] > 0) | (table["high_per_min"] < 0)) & ~table["file"].isin(unsure))
 
 
-def line(minutes, values, left):
-    """Fit a line to values (S,) at times (S,) min, left steps (S,) bool with a level of their own: n, slope, low, high, at start, at end.
+def trend_line(minutes, values, left):
+    """Fit a line to values (S,) at times (S,) min, left footsteps (S,) bool with a level of their own.
 
-    Steps that follow one another are alike, and so count for fewer: n (1 - r) / (1 + r), with r the correlation of one step's
-    distance from the line with the next one's, where that is positive (Santer et al. 2000, J Geophys Res 105:7337, for the standard error and its
-    degrees of freedom). NaN is left out.
+    Returns n, slope, low, high, at start, at end. Neighbouring footsteps resemble each other, and so count for fewer:
+    n (1 - r) / (1 + r), with r the correlation of a distance from the line with the next one, where that is positive
+    (Santer et al. 2000, J Geophys Res 105:7337, for the standard error and its degrees of freedom). NaN is left out.
     """
-    known = np.isfinite(values)
-    minutes, values, left = minutes[known], values[known], left[known]
+    finite = np.isfinite(values)
+    minutes, values, left = minutes[finite], values[finite], left[finite]
     if len(values) < FEWEST_OF_TREND:
         return len(values), *[np.nan] * 5
     levels = np.stack([~left, left], axis=1)[:, [not left.all(), left.any()]].astype(float)
     design = np.column_stack([minutes, levels])
-    found, *_ = np.linalg.lstsq(design, values, rcond=None)
-    off = values - design @ found
+    fitted = np.linalg.lstsq(design, values, rcond=None)[0]
+    slope = fitted[0]
+    off = values - design @ fitted
     across = minutes - levels @ np.linalg.lstsq(levels, minutes, rcond=None)[0]
-    freedom = _alone(off) - design.shape[1]
-    half = (
-        student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across))
-        if freedom > 0
-        else np.inf
-    )
-    middle = values.mean() - found[0] * minutes.mean()
-    return (
-        len(values),
-        found[0],
-        found[0] - half,
-        found[0] + half,
-        middle + found[0] * minutes[0],
-        middle + found[0] * minutes[-1],
-    )
+    freedom, half = _effective_count(off) - design.shape[1], np.inf
+    if freedom > 0:
+        half = student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across))
+    middle = values.mean() - slope * minutes.mean()
+    return len(values), slope, slope - half, slope + half, middle + slope * minutes[0], middle + slope * minutes[-1]
 
 
-def _unlike(steps):
-    """Tell whether most steps of a recording are unlike those of the training runners: what they show may be the model's error."""
-    return (steps["unlike"] != "").mean() > MOST_UNLIKE
+def _larger_side(difference, limit):
+    return "none" if abs(difference) <= limit else "left" if difference > 0 else "right"
+
+
+def _out_of_range(footsteps):
+    """Tell whether most footsteps are out of the training range: what they show may be the model's error."""
+    return (footsteps["unlike"] != "").mean() > MOST_OUT_OF_RANGE
 
 
 def _varied_pct(left, right, level):
-    """Give how far (points) an asymmetry of means is off for a share `level` of recordings, since steps (S,) vary; NaN for few steps."""
+    """Give how far (points) an asymmetry of means is off for a share `level` of recordings, because footsteps (S,)
+    vary.
+
+    NaN for few footsteps.
+    """
     if min(len(left), len(right)) < FEWEST_STEPS:
         return np.nan
-    errors = [side.std(ddof=1) / np.sqrt(_alone(side - side.mean())) for side in (left, right)]
+    errors = [side.std(ddof=1) / np.sqrt(_effective_count(side - side.mean())) for side in (left, right)]
     means = left.mean(), right.mean()
     spread = 400 * np.hypot(errors[0] * means[1], errors[1] * means[0]) / sum(means) ** 2
     return student.ppf((1 + level) / 2, min(len(left), len(right)) - 1) * spread
 
 
-def _alone(off):
+def _effective_count(off):
     """Give for how many independent ones values (S,), less their mean or line, count."""
     power = off @ off
-    alike = np.clip(off[:-1] @ off[1:] / power, 0, 0.99) if power > 0 else 0.0
-    return len(off) * (1 - alike) / (1 + alike)
+    similar = np.clip(off[:-1] @ off[1:] / power, 0, 0.99) if power > 0 else 0.0
+    return len(off) * (1 - similar) / (1 + similar)

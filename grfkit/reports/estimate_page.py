@@ -1,6 +1,6 @@
 """Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read.
 
-In: the tables of field.estimate.everything. Out: a folder of index.html, recordings.csv, steps.csv, curves.csv,
+In: the tables of field.estimate.estimate_recordings. Out: a folder of index.html, recordings.csv, steps.csv, curves.csv,
 asymmetry.csv and trend.csv, all of them or none.
 """
 
@@ -64,7 +64,7 @@ def check_out(out, data):
 
 
 def write(out, steps, curves, recordings, *, model, card):
-    """Write the tables of field.estimate.everything, what they come to, and their page to the folder `out`.
+    """Write the tables of field.estimate.estimate_recordings, what they come to, and their page to the folder `out`.
 
     `model` is the field.model.FieldModel that made them, `card` its card.
     """

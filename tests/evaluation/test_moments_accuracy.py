@@ -57,7 +57,7 @@ def laboratory():
             points[:, [POINTS.index(f"{side}_{name}") for name in LEG]] = swinging_leg(times) + [2.0, -1.0, 0.0]
         points[:, 0, 2] += 1
         recorded.append(Recorded(file, f"v{number}", 3.5, points, 150.0, force, cop, 300.0))
-        motions[file] = point_motion.motion(points, 150.0, **FILTER)
+        motions[file] = point_motion.from_points(points, 150.0, **FILTER)
     stances = pd.DataFrame(rows).assign(sex="m", speed="3.5 m/s")
     return stances, recorded, motions
 
@@ -93,7 +93,7 @@ def test_measured_gives_back_force_and_centre_wherever_the_origin_lies(laborator
 def test_legs_are_where_they_were_measured_and_accelerate_as_they_do(laboratory):
     stances, recorded, motions = laboratory
     way = np.arange(450)[:, None, None] / 150 * [3.5, 0.2, 0.0]  # overground
-    motions["b.c3d"] = point_motion.motion(recorded[1].points + way, 150.0, **FILTER)
+    motions["b.c3d"] = point_motion.from_points(recorded[1].points + way, 150.0, **FILTER)
     points, accelerations = moments_accuracy.leg_motion(motions, stances)
     for row, at in enumerate(moments_accuracy.node_times(stances)):
         on = at[:, None, None] * [3.5, 0.2, 0.0] if stances["file"][row] == "b.c3d" else 0

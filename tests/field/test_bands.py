@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from grfkit.field import bands as force_bands
+from grfkit.field.bands import covered, fit, runner_weights
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def test_fit_of_one_stance_a_runner_is_the_quantile_of_the_residuals():
     """Contact times all the same: the k-th smallest of n, k = ceil(level n)."""
     residuals = np.random.default_rng(1).normal(size=(37, 4, 3))
     for level in (0.5, 0.9, 1.0):
-        bands = force_bands.fit(residuals, np.full(37, 0.25), np.arange(37), level=level)
+        bands = fit(residuals, np.full(37, 0.25), np.arange(37), level=level)
         np.testing.assert_array_equal(bands.powers, 0)
         np.testing.assert_array_equal(bands.half_widths, np.sort(np.abs(residuals), axis=0)[math.ceil(level * 37) - 1])
 
 
 def test_fit_equals_the_literal_version(data):
     residuals, contact, runners = data
-    bands = force_bands.fit(residuals, contact, runners, level=0.9)
+    bands = fit(residuals, contact, runners, level=0.9)
     for c in range(3):
         scaled = residuals[..., c] / contact[:, None] ** bands.powers[c]
         expected = [literal(scaled[:, q], contact, runners, 0.9) for q in range(7)]
@@ -55,7 +55,7 @@ def test_fit_of_equal_runners_equals_the_literal_version_where_votes_add_up_to_t
     names = np.repeat(np.arange(runners), 5)
     residuals = np.random.default_rng(runners).normal(size=(len(names), 2, 1))
     for level in (0.5, 0.8, 0.9):
-        bands = force_bands.fit(residuals, np.full(len(names), 0.25), names, level=level)
+        bands = fit(residuals, np.full(len(names), 0.25), names, level=level)
         expected = [literal(residuals[:, q, 0], None, names, level) for q in range(2)]
         np.testing.assert_array_equal(bands.half_widths[:, 0], expected)
 
@@ -65,7 +65,7 @@ def test_fit_finds_the_power_with_which_errors_grow():
     contact, signs = rng.uniform(0.15, 0.35, 60), rng.choice([-1.0, 1.0], (60, 5, 3))
     powers, sizes = np.array([-1.3, 0.0, 0.7]), rng.uniform(0.01, 0.1, (5, 3))
     residuals = signs * sizes * contact[:, None, None] ** powers
-    bands = force_bands.fit(residuals, contact, np.arange(60) % 9, level=0.9)
+    bands = fit(residuals, contact, np.arange(60) % 9, level=0.9)
     np.testing.assert_allclose(bands.powers, powers, atol=1e-10)
     np.testing.assert_allclose(bands.half_widths, sizes, rtol=1e-8)
     np.testing.assert_allclose(bands.around(contact), np.abs(residuals), rtol=1e-8)
@@ -81,7 +81,7 @@ def test_fit_weighs_the_power_by_runner():
     expected = np.polyfit(
         np.log(contact), np.log(np.abs(residuals).mean(axis=1)), 1, w=[weights[runner] ** 0.5 for runner in runners]
     )[0]
-    np.testing.assert_allclose(force_bands.fit(residuals, contact, runners, level=0.9).powers, expected)
+    np.testing.assert_allclose(fit(residuals, contact, runners, level=0.9).powers, expected)
 
 
 @pytest.mark.parametrize("contact_s", [0.25, 0.3, 0.1 + 0.2, 1.0])
@@ -89,50 +89,50 @@ def test_fit_takes_stances_that_take_equally_long(contact_s):
     """Logarithms of equal times differ from their mean by rounding alone: no power follows from that."""
     residuals = np.random.default_rng(4).normal(size=(33, 2, 3))
     for runners in (np.arange(33), np.arange(33) % 7, np.zeros(33)):
-        assert (force_bands.fit(residuals, np.full(33, contact_s), runners, level=0.9).powers == 0).all()
+        assert (fit(residuals, np.full(33, contact_s), runners, level=0.9).powers == 0).all()
 
 
 def test_fit_does_not_depend_on_sign_order_or_how_often_a_runner_is_measured(data):
     residuals, contact, runners = data
     plain, order = (
-        force_bands.fit(residuals, contact, runners, level=0.9),
+        fit(residuals, contact, runners, level=0.9),
         np.random.default_rng(5).permutation(len(runners)),
     )
     often = np.concatenate(
         [np.arange(len(runners)), *[np.flatnonzero(runners == "r3")] * 4]
     )  # measured five times over
     for one in (
-        force_bands.fit(-residuals, contact, runners, level=0.9),
-        force_bands.fit(residuals[order], contact[order], runners[order], level=0.9),
-        force_bands.fit(residuals[often], contact[often], runners[often], level=0.9),
+        fit(-residuals, contact, runners, level=0.9),
+        fit(residuals[order], contact[order], runners[order], level=0.9),
+        fit(residuals[often], contact[often], runners[often], level=0.9),
     ):
         np.testing.assert_allclose(one.half_widths, plain.half_widths)
         np.testing.assert_allclose(one.powers, plain.powers)
-    scaled = force_bands.fit(10 * residuals, contact, runners, level=0.9)
+    scaled = fit(10 * residuals, contact, runners, level=0.9)
     np.testing.assert_allclose(scaled.half_widths, 10 * plain.half_widths)
-    assert (force_bands.fit(residuals, contact, runners, level=0.8).half_widths <= plain.half_widths).all()
+    assert (fit(residuals, contact, runners, level=0.8).half_widths <= plain.half_widths).all()
 
 
 def test_runner_weights_give_each_runner_the_same():
-    weights = force_bands.runner_weights(np.array(["b", "a", "b", "b", "c", "c"]))
+    weights = runner_weights(np.array(["b", "a", "b", "b", "c", "c"]))
     np.testing.assert_allclose(weights, [1 / 9, 1 / 3, 1 / 9, 1 / 9, 1 / 6, 1 / 6])
 
 
 def test_covered_tells_by_the_bands_of_all_others(data):
     residuals, contact, runners = data
-    inside = force_bands.covered(residuals, contact, runners, level=0.9)
+    inside = covered(residuals, contact, runners, level=0.9)
     mine = runners == "r5"
-    others = force_bands.fit(residuals[~mine], contact[~mine], runners[~mine], level=0.9)
+    others = fit(residuals[~mine], contact[~mine], runners[~mine], level=0.9)
     np.testing.assert_array_equal(inside[mine], np.abs(residuals[mine]) <= others.around(contact[mine]))
 
 
 def test_covered_never_uses_a_runners_own_residuals(data):
     """Spoil one stance of a runner: that runner's other stances are judged as before, other runners are not."""
     residuals, contact, runners = data
-    clean, spoiled = force_bands.covered(residuals, contact, runners, level=0.9), residuals.copy()
+    clean, spoiled = covered(residuals, contact, runners, level=0.9), residuals.copy()
     mine = np.flatnonzero(runners == "r7")
     spoiled[mine[1:]] *= 50
-    again = force_bands.covered(spoiled, contact, runners, level=0.9)
+    again = covered(spoiled, contact, runners, level=0.9)
     np.testing.assert_array_equal(again[mine[0]], clean[mine[0]])
     assert not again[mine[1:]].all() and (again[runners != "r7"] != clean[runners != "r7"]).any()
     assert (
@@ -145,6 +145,6 @@ def test_covered_is_near_the_level_for_exchangeable_runners():
     rng, runners = np.random.default_rng(6), np.repeat(np.arange(400), 4)
     sizes = rng.gamma(4, 1, 400)[runners]
     residuals = rng.normal(size=(1600, 10, 3)) * sizes[:, None, None]
-    inside = force_bands.covered(residuals, rng.uniform(0.2, 0.3, 1600), runners, level=0.9)
+    inside = covered(residuals, rng.uniform(0.2, 0.3, 1600), runners, level=0.9)
     # runners differ: their own coverage spreads by some .1, the mean of 400 by .005; three times that
     assert inside.mean() == pytest.approx(0.9, abs=0.015)

@@ -1,23 +1,29 @@
-"""From contacts to curves, and recordings with plates matched with steps, by closed forms and literal versions."""
+"""From footsteps to contacts and curves, by closed forms and literal versions."""
 
 import numpy as np
 import pandas as pd
-import pytest
-from helpers import preprocessing, virtual_run
+from helpers import virtual_run
 from scipy.interpolate import CubicSpline
 
 from grfkit import features
 from grfkit.estimators import samples
-from grfkit.evaluation.field import ground_truth
-from grfkit.field import contacts as field_contacts
 from grfkit.field import events, motion
+from grfkit.field.contacts import (
+    contact_inputs,
+    curve_features,
+    curves_at,
+    detect_contacts,
+    finish_curves,
+    seen_wholly,
+    usual_flight,
+    with_durations,
+)
 from grfkit.points import mirrored
-from grfkit.recordings import read
 
 CUT = {"cutoff_hz": None, "max_gap_s": 0.04}
 
 
-def contacts(*rows):
+def contact_rows(*rows):
     """Contacts of one file: (side, touchdown_s, toeoff_s)."""
     return pd.DataFrame(rows, columns=["side", "touchdown_s", "toeoff_s"]).assign(file="a")
 
@@ -37,24 +43,26 @@ def still(last_s=10.0, gaps=()):
 
 
 def test_timed_gives_step_and_flight_to_the_next_touchdown():
-    table = field_contacts.timed(contacts(("l", 1.0, 1.25), ("r", 1.37, 1.60), ("l", 1.72, 1.95)))
+    table = with_durations(contact_rows(("l", 1.0, 1.25), ("r", 1.37, 1.60), ("l", 1.72, 1.95)))
     np.testing.assert_allclose(table["contact_s"], [0.25, 0.23, 0.23])
     np.testing.assert_allclose(table["step_s"], [0.37, 0.35, np.nan])
     np.testing.assert_allclose(table["flight_s"], [0.12, 0.12, np.nan])
 
 
 def test_timed_knows_no_step_over_one_that_is_not_there_nor_over_a_rest_nor_to_another_file():
-    rows = contacts(
+    rows = contact_rows(
         ("l", 1.0, 1.25), ("l", 1.6, 1.85), ("r", 2.31, 2.56), ("l", 3.0, 3.25)
     )  # the same foot; .71 s, .69 s: the longest are .7
-    np.testing.assert_allclose(field_contacts.timed(rows)["step_s"], [np.nan, np.nan, 0.69, np.nan])
-    two = pd.concat([contacts(("l", 1.0, 1.25)), contacts(("r", 1.37, 1.60)).assign(file="b")], ignore_index=True)
-    assert field_contacts.timed(two)["step_s"].isna().all()
+    np.testing.assert_allclose(with_durations(rows)["step_s"], [np.nan, np.nan, 0.69, np.nan])
+    two = pd.concat(
+        [contact_rows(("l", 1.0, 1.25)), contact_rows(("r", 1.37, 1.60)).assign(file="b")], ignore_index=True
+    )
+    assert with_durations(two)["step_s"].isna().all()
 
 
 def test_usual_flight_is_ones_own_else_the_groups_else_the_given():
     table = pd.DataFrame({"flight_s": [0.10, np.nan, 0.14, np.nan]})
-    np.testing.assert_allclose(field_contacts.usual_flight(table, ["a", "a", "a", "b"], 0.2), [0.10, 0.12, 0.14, 0.2])
+    np.testing.assert_allclose(usual_flight(table, ["a", "a", "a", "b"], 0.2), [0.10, 0.12, 0.14, 0.2])
 
 
 def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
@@ -66,9 +74,9 @@ def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
         return kept[["mid_s"]].to_numpy() + [-1, 1] * half[np.searchsorted(found["mid_s"], kept["mid_s"])][:, None]
 
     monkeypatch.setattr(events, "detect", detect)
-    kept = field_contacts.contacts(None, {"a": still(gaps=[(5.1, 5.2)])}, found)
+    kept = detect_contacts(None, {"a": still(gaps=[(5.1, 5.2)])}, found)
     assert list(kept["mid_s"]) == [0.5, 9.0]  # cut off, seen, in a gap, 40 ms long, seen, cut off
-    none = field_contacts.contacts(None, {"a": still(gaps=[(0.0, 10.0)])}, found)
+    none = detect_contacts(None, {"a": still(gaps=[(0.0, 10.0)])}, found)
     assert none.empty and list(none) == list(kept) == [
         *found,
         "touchdown_s",
@@ -82,7 +90,7 @@ def test_contacts_at_the_ends_and_in_gaps_are_left_out(monkeypatch):
 def test_seen_wants_the_whole_span():
     motions, table = {"a": still(gaps=[(2.0, 2.1)])}, pd.DataFrame({"file": ["a"] * 5})
     first, last = np.array([-0.1, 1.0, 1.95, 2.05, 9.9]), np.array([0.2, 1.9, 2.05, 2.06, 10.1])
-    np.testing.assert_array_equal(field_contacts.seen(motions, table, first, last), [False, True, False, False, False])
+    np.testing.assert_array_equal(seen_wholly(motions, table, first, last), [False, True, False, False, False])
 
 
 def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
@@ -95,7 +103,7 @@ def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
     )  # some by a quarter of a node
     share = np.array([np.nan, np.nan, 0.25, 1, 0, 0.4, np.nan, np.nan])[:, None]
     expected = np.nan_to_num((share * [1.0, -2.0, 3.0] + 0.5) * (1 + rows)[:, None])
-    np.testing.assert_allclose(field_contacts.at_times(table, curves, rows, times), expected, atol=1e-9)
+    np.testing.assert_allclose(curves_at(table, curves, rows, times), expected, atol=1e-9)
 
 
 def test_finish_turns_left_legs_back_and_balances_each_group():
@@ -107,7 +115,7 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
         np.array(["a", "a", "b", "b"]),
         rng.uniform(0.5, 1.5, (4, 101, 5)),
     )
-    own = field_contacts.finish(table, curves, flight, groups)
+    own = finish_curves(table, curves, flight, groups)
     contact, step = table["contact_s"].to_numpy(), table["contact_s"].to_numpy() + flight
     for group in "ab":
         mine = groups == group
@@ -118,14 +126,8 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
     np.testing.assert_array_equal(own[..., 3], curves[..., 3])
     np.testing.assert_array_equal(own[..., 4], signs * curves[..., 4])
     np.testing.assert_array_equal(
-        field_contacts.finish(table, curves[..., :3], flight, groups), own[..., :3]
+        finish_curves(table, curves[..., :3], flight, groups), own[..., :3]
     )  # with or without centres
-
-
-def test_asymmetry_is_half_the_difference_over_the_mean_doubled():
-    table = pd.DataFrame({"group": list("aaab"), "side": list("llrr"), "x": [1.2, 1.0, 0.9, 2.0]})
-    found = field_contacts.asymmetry_pct(table, "x")
-    assert found["a"] == pytest.approx(100 * (1.1 - 0.9) / 1.0) and np.isnan(found["b"])
 
 
 def test_features_are_those_of_the_same_curve_by_frames():
@@ -136,7 +138,7 @@ def test_features_are_those_of_the_same_curve_by_frames():
         return np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=-1)
 
     curve = force(np.linspace(0, 1, 101))
-    ours = field_contacts.features_of(
+    ours = curve_features(
         pd.Series([0.25]), np.concatenate([curve, curve[:, :2]], axis=1)[None], vlr="touchdown_to_13"
     ).iloc[0]
     literal = features.extract(force(time / 0.25), time, vlr="touchdown_to_13")
@@ -150,8 +152,8 @@ def test_inputs_of_a_mirrored_runner_are_the_same():
     table = pd.DataFrame(real, columns=["side", "touchdown_s", "toeoff_s"]).assign(file="a")
     other = table.assign(side=table["side"].map({"l": "r", "r": "l"}))
     laid = [
-        field_contacts.inputs(
-            {"a": motion.motion(seen, 200, **CUT)}, field_contacts.timed(rows), np.full(len(rows), 0.1), padding_s=0.03
+        contact_inputs(
+            {"a": motion.from_points(seen, 200, **CUT)}, with_durations(rows), np.full(len(rows), 0.1), padding_s=0.03
         )
         for seen, rows in ((points, table), (mirrored(points), other))
     ]
@@ -166,54 +168,15 @@ def test_inputs_of_a_mirrored_runner_are_the_same():
     assert laid[0]["times"][1].shape == (len(table), 0)  # nothing before and after a time
 
 
-STANCES = pd.DataFrame(
-    [("a", "l", 1.0, 1.25), ("a", "r", 1.4, 1.65), ("a", "l", 1.8, 2.05), ("a", "r", 2.2, 2.45), ("b", "l", 1.0, 1.25)],
-    columns=["file", "side", "touchdown_s", "toeoff_s"],
-).assign(stance=range(5))
-
-
-def found(*rows):
-    return pd.DataFrame(rows, columns=["file", "side", "mid_s"])
-
-
-def test_match_wants_one_step_of_that_foot_in_a_stance():
-    by_motion = found(
-        ("a", "l", 1.1), ("a", "l", 1.5), ("a", "l", 1.9), ("a", "l", 1.95), ("b", "l", 1.2), ("c", "l", 1.1)
+def test_timed_gives_no_step_time_across_a_step_that_is_not_there():
+    table = with_durations(
+        pd.DataFrame(
+            {
+                "file": "a",
+                "side": list("lrllr"),
+                "touchdown_s": [0, 0.34, 0.68, 1.36, 1.7],
+                "toeoff_s": [0.2, 0.54, 0.88, 1.56, 1.9],
+            }
+        )
     )
-    known, missed = ground_truth.match(by_motion, STANCES)
-    assert list(known["stance"]) == [0, 4] and list(known["mid_s"]) == [1.1, 1.2]
-    assert list(missed["stance"]) == [1, 2, 3]  # the wrong foot, two steps, none
-
-
-def test_false_steps_are_those_that_no_plate_felt_between_measured_ones():
-    """Not before the first stance or after the last, nor where a contact was measured and left out for a reason."""
-    excluded = pd.DataFrame(
-        {"file": list("aaaab"), "touchdown_s": [2.08, np.nan, 1.11, 1.33, 1.3]}
-    )  # two before and after, one of another file
-    steps_found = found(
-        ("a", "l", 0.5),
-        ("a", "l", 1.1),
-        ("a", "r", 1.32),
-        ("a", "l", 2.12),
-        ("a", "r", 2.3),
-        ("a", "l", 2.9),
-        ("b", "r", 1.4),
-    )
-    assert list(ground_truth.false_steps(steps_found, STANCES, excluded).index) == [2]
-    assert list(ground_truth.false_steps(steps_found, STANCES, excluded[:0]).index) == [2, 3]
-
-
-def test_motions_are_filtered_and_bridged_as_the_study_says():
-    points, _ = virtual_run(3)
-    points = points.copy()
-    points[100:110, 4] = np.nan  # 50 ms
-    each = read.Recorded("a", "one", 3.0, points, 200.0, None, None, 1000.0)
-    rough, smooth = (
-        ground_truth.motions([each], preprocessing(points_cutoff_hz=cutoff, checks={"max_gap_s": gap}))["a"]
-        for cutoff, gap in ((None, 0.06), (8.0, 0.04))
-    )
-    assert rough.noise_m == 0 < smooth.noise_m and len(rough.gaps) == 0 and len(smooth.gaps) == 1
-    np.testing.assert_allclose(smooth.gaps, [[99 / 200, 110 / 200]])
-    seen = np.isfinite(points).all(axis=(1, 2))
-    times = np.flatnonzero(seen) / 200
-    np.testing.assert_allclose(rough.spline(times) + times[:, None, None] * rough.way_m_s, points[seen], atol=1e-9)
+    np.testing.assert_allclose(table["step_s"], [0.34, 0.34, np.nan, 0.34, np.nan])

@@ -24,10 +24,10 @@ CANDIDATE = {
 def runners():
     """Motions of virtual runners, a file each, and their simulated contacts with the mid-stances that were found."""
     runs = {f"{number}.c3d": virtual_run(number) for number in range(RUNNERS)}
-    motions = {file: motion.motion(points, HZ, **CUT) for file, (points, _) in runs.items()}
+    motions = {file: motion.from_points(points, HZ, **CUT) for file, (points, _) in runs.items()}
     rows = [(file, f"v{file[:-4]}", *contact) for file, (_, contacts) in runs.items() for contact in contacts]
     table = pd.DataFrame(rows, columns=["file", "runner", "side", *events.EVENTS])
-    return motions, table.assign(mid_s=motion.find(motions)["mid_s"])
+    return motions, table.assign(mid_s=motion.find_footsteps(motions)["mid_s"])
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_detect_sees_a_mirrored_runner_at_the_same_times(runners, detector):
     motions, table = runners
     rows, points = table[table["file"] == "4.c3d"], mirrored(virtual_run(4)[0])
     other = rows.assign(side=rows["side"].map({"l": "r", "r": "l"}))
-    there = events.detect(detector, {"4.c3d": motion.motion(points, HZ, **CUT)}, other)
+    there = events.detect(detector, {"4.c3d": motion.from_points(points, HZ, **CUT)}, other)
     np.testing.assert_allclose(there, events.detect(detector, motions, rows), atol=1e-6)  # single precision
 
 
@@ -140,14 +140,14 @@ def made_by_hand(lowest, straightest, side):
         np.cos(bend)[:, None] * thigh + np.sin(bend)[:, None] * back
     )
     points[:, at["heel"], 2] = 0.05 + 2 * (times - lowest) ** 2
-    return motion.motion(points, HZ, cutoff_hz=None, max_gap_s=0.04)
+    return motion.from_points(points, HZ, cutoff_hz=None, max_gap_s=0.04)
 
 
 @pytest.mark.parametrize("side", ["l", "r"])
 @pytest.mark.parametrize(("lowest", "straightest"), [(0.40, 0.61), (0.4333, 0.5667)])
 def test_rule_takes_the_lowest_heel_and_the_straightest_knee(side, lowest, straightest):
     found = pd.DataFrame({"file": ["a"], "side": [side], "mid_s": [0.5]})
-    detected = events.rule({"a": made_by_hand(lowest, straightest, side)}, found)
+    detected = events.detect_by_rule({"a": made_by_hand(lowest, straightest, side)}, found)
     np.testing.assert_allclose(
         detected, [[lowest, straightest]], atol=0.6 * events.RULE_STEP_S
     )  # its steps, and the spline
@@ -157,6 +157,6 @@ def test_rule_looks_only_where_a_stance_may_be_and_at_what_was_recorded():
     """A heel that sinks and a knee that opens beyond the ends of where it looks, and beyond the ends of the recording."""
     motions = {"a": made_by_hand(0.0, 1.0, "r")}
     found = pd.DataFrame({"file": "a", "side": "r", "mid_s": [0.5, 0.1, 0.9]})
-    before, after = events.rule(motions, found).T
+    before, after = events.detect_by_rule(motions, found).T
     np.testing.assert_allclose(before, [0.3, 0.0, 0.7], atol=0.0011)
     assert after[0] == pytest.approx(0.75, abs=0.0011) and after[2] <= motions["a"].last_s + 1e-9

@@ -7,10 +7,10 @@ from helpers import virtual_run
 
 from grfkit import features
 from grfkit.estimators import kernel_ridge, model_folder
-from grfkit.field import bands as force_bands
-from grfkit.field import contacts as field_contacts
 from grfkit.field import events, motion
 from grfkit.field import model as field_model
+from grfkit.field.bands import Bands
+from grfkit.field.contacts import contact_inputs, with_durations
 
 CARD = {
     "title": "x",
@@ -33,7 +33,7 @@ def seen():
     """What a model looks at: the motions of two virtual runners, and their contacts."""
     runs = [virtual_run(number) for number in range(2)]
     motions = {
-        f"{number}.c3d": motion.motion(points, 200, cutoff_hz=40.0, max_gap_s=0.04)
+        f"{number}.c3d": motion.from_points(points, 200, cutoff_hz=40.0, max_gap_s=0.04)
         for number, (points, _) in enumerate(runs)
     }
     rows = [
@@ -42,11 +42,11 @@ def seen():
         for contact in contacts
     ]
     table = pd.DataFrame(rows, columns=["file", "runner", "side", *events.EVENTS])
-    return motions, field_contacts.timed(table.assign(mid_s=motion.find(motions)["mid_s"]))
+    return motions, with_durations(table.assign(mid_s=motion.find_footsteps(motions)["mid_s"]))
 
 
 def inputs(seen):
-    return field_contacts.inputs(*seen, np.full(len(seen[1]), 0.1), padding_s=0.03)
+    return contact_inputs(*seen, np.full(len(seen[1]), 0.1), padding_s=0.03)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +60,8 @@ def model(seen):
         SCALES | {"times_s": 0.1, "edges": 0.3},
         shape="gaussian",
     )
-    bands = force_bands.Bands(rng.uniform(0.1, 0.3, (101, 3)), rng.normal(size=3), 0.85)
-    one = {
-        name: force_bands.Bands(rng.uniform(0.1, 0.3, (1, 1)), rng.normal(size=1), 0.85) for name in features.FEATURES
-    }
+    bands = Bands(rng.uniform(0.1, 0.3, (101, 3)), rng.normal(size=3), 0.85)
+    one = {name: Bands(rng.uniform(0.1, 0.3, (1, 1)), rng.normal(size=1), 0.85) for name in features.FEATURES}
     known = {
         "ranges": {name: rng.uniform(size=2).tolist() for name in ("speed_m_s", "leg_m")},
         "swing_m": rng.uniform(),
@@ -78,7 +76,7 @@ def model(seen):
         "flight_s": 1 / 3,
     }
     return field_model.FieldModel(
-        events.fit(motions, table, SCALES, seed=2), curves, bands, one, {"contact_s": rng.uniform()}, known, settings
+        events.fit(motions, table, SCALES, seed=2), curves, settings, bands, one, {"contact_s": rng.uniform()}, known
     )
 
 
@@ -105,7 +103,8 @@ def test_load_gives_bands_limits_and_settings_to_the_bit(tmp_path, model):
     """Through JSON and safetensors; a third, which no short decimal is, and a setting that is none."""
     again, _ = field_model.load(save(tmp_path / "model", field_model.parts(model)))
     contact_s = np.array([0.17, 0.31])
-    assert (again.settings, again.known, again.asymmetry_pct) == (model.settings, model.known, model.asymmetry_pct)
+    assert (again.settings, again.training_range) == (model.settings, model.training_range)
+    assert again.asymmetry_pct == model.asymmetry_pct
     assert list(again.features) == list(model.features)
     for one, two in [
         (again.bands, model.bands),

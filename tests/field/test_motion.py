@@ -32,7 +32,7 @@ def table(*rows):
 
 def test_motion_keeps_where_points_were_measured():
     points, _ = virtual_run(0)
-    moved, times = motion.motion(points, HZ, **PLAIN), np.arange(len(points)) / HZ
+    moved, times = motion.from_points(points, HZ, **PLAIN), np.arange(len(points)) / HZ
     np.testing.assert_allclose(moved.spline(times) + times[:, None, None] * moved.way_m_s, points, atol=1e-12)
     assert (moved.first_s, moved.last_s, moved.noise_m, len(moved.gaps)) == (0.0, times[-1], 0.0, 0)
     ways = np.polyfit(times, moved.spline(times)[:, 0, :2], 1)[0]
@@ -45,9 +45,9 @@ def test_motion_is_the_same_on_a_belt_as_overground():
     points, _ = virtual_run(1)
     points[40:44, 3] = np.nan
     times = np.arange(len(points)) / HZ
-    still = motion.motion(points, HZ, **CUT)
+    still = motion.from_points(points, HZ, **CUT)
     for velocity in ([-3.6, 0.0, 0.0], [1.0, -2.0, 0.0]):
-        moved = motion.motion(points + times[:, None, None] * velocity, HZ, **CUT)
+        moved = motion.from_points(points + times[:, None, None] * velocity, HZ, **CUT)
         for order in range(3):
             np.testing.assert_allclose(
                 moved.spline(times, order), still.spline(times, order), atol=1e-8
@@ -62,7 +62,7 @@ def test_motion_knows_the_gaps_of_each_point():
     points[20:28, 3] = np.nan  # eight frames, 40 ms: may be bridged
     points[60:69, 4] = np.nan  # nine: too long
     points[100:107, 5] = points[107:114, 6] = np.nan  # one after the other, each short
-    moved = motion.motion(points, HZ, **CUT)
+    moved = motion.from_points(points, HZ, **CUT)
     np.testing.assert_allclose(moved.gaps, [[59 / HZ, 69 / HZ]])  # from the last frame that was seen to the next
     assert moved.first_s == 5 / HZ and moved.last_s == (len(points) - 4) / HZ
     first = np.array([0.0, 0.03, 0.2, 0.29, 0.31, 0.34, 0.345, 0.2, 1.0])
@@ -74,7 +74,7 @@ def test_motion_bridges_what_is_missing_along_the_points_own_curve():
     curve, times = cubic(), np.arange(60) / HZ
     points = curve(times)
     points[10:16, 2] = points[30, 7] = points[14:18, 9] = np.nan
-    moved = motion.motion(points, HZ, **PLAIN)
+    moved = motion.from_points(points, HZ, **PLAIN)
     np.testing.assert_allclose(moved.spline(times) + times[:, None, None] * moved.way_m_s, curve(times), atol=1e-10)
 
 
@@ -82,9 +82,9 @@ def test_motion_refuses_what_is_hardly_seen():
     points = virtual_run(0)[0]
     points[15:, 4] = np.nan
     with pytest.raises(ValueError, match="in 16 frames at least; found 15"):
-        motion.motion(points, HZ, **CUT)
+        motion.from_points(points, HZ, **CUT)
     with pytest.raises(ValueError, match="found 0"):
-        motion.motion(np.full((40, 11, 3), np.nan), HZ, **CUT)
+        motion.from_points(np.full((40, 11, 3), np.nan), HZ, **CUT)
 
 
 @pytest.mark.parametrize(("rate", "cutoff"), [(200, 25.0), (200, 5.0), (40, 14.0), (40, 50.0)])
@@ -92,10 +92,10 @@ def test_motion_says_the_noise_of_points_at_any_rate_and_cutoff(rate, cutoff):
     """White noise on points that stand, some more than others; a few frames that went wrong hardly count."""
     sizes = 0.001 * (1 + np.arange(33).reshape(11, 3) % 4)
     points = np.random.default_rng(0).normal(0, sizes, (4000, 11, 3))
-    moved = motion.motion(points, rate, cutoff_hz=cutoff, max_gap_s=0.04)
+    moved = motion.from_points(points, rate, cutoff_hz=cutoff, max_gap_s=0.04)
     assert moved.noise_m == pytest.approx(np.sqrt(np.mean(sizes**2)), rel=0.02)  # 132,000 numbers, and ends
     points[1000:1020, 5] += 0.3
-    assert motion.motion(points, rate, cutoff_hz=cutoff, max_gap_s=0.04).noise_m == pytest.approx(
+    assert motion.from_points(points, rate, cutoff_hz=cutoff, max_gap_s=0.04).noise_m == pytest.approx(
         moved.noise_m, rel=0.03
     )
 
@@ -103,7 +103,7 @@ def test_motion_says_the_noise_of_points_at_any_rate_and_cutoff(rate, cutoff):
 def test_find_finds_each_simulated_stance_once_on_its_side():
     for number in range(8):
         points, contacts = virtual_run(number)
-        found = motion.find({"a": motion.motion(points, HZ, **CUT)})
+        found = motion.find_footsteps({"a": motion.from_points(points, HZ, **CUT)})
         assert found["side"].tolist() == [side for side, _, _ in contacts]
         assert all(first < mid < last for mid, (_, first, last) in zip(found["mid_s"], contacts, strict=True))
 
@@ -111,13 +111,13 @@ def test_find_finds_each_simulated_stance_once_on_its_side():
 def test_find_sees_the_mirrored_runner_on_the_other_foot_and_stays_in_each_file():
     motions, (points, _) = {}, virtual_run(2)
     for name, run in {"b": points, "a": mirrored(points), "c": points * [1, 1, 0] + [0, 0, 1]}.items():
-        motions[name] = motion.motion(run, HZ, **CUT)
-    found = motion.find(motions)
+        motions[name] = motion.from_points(run, HZ, **CUT)
+    found = motion.find_footsteps(motions)
     assert found["file"].tolist() == ["b"] * 4 + ["a"] * 4  # who glides makes no step
     one, other = (found[found["file"] == name].reset_index(drop=True) for name in "ba")
     np.testing.assert_allclose(one["mid_s"], other["mid_s"])
     assert all({left, right} == {"l", "r"} for left, right in zip(one["side"], other["side"], strict=True))
-    nobody = motion.find({"c": motions["c"]})
+    nobody = motion.find_footsteps({"c": motions["c"]})
     assert nobody.empty and nobody.columns.tolist() == ["file", "side", "mid_s"]
 
 
@@ -125,7 +125,7 @@ def test_over_lays_out_what_curve_inputs_lays_out_of_the_same_contacts():
     """Points that are cubics: the spline of a whole recording and that of a stance are the same curve. A left and a right contact."""
     curve, padding = cubic(3), 0.03
     rate, times = 1000, np.arange(1500) / 1000
-    moved = motion.motion(curve(times), rate, **PLAIN)
+    moved = motion.from_points(curve(times), rate, **PLAIN)
     contacts = table(("a", "r", 0.3, 0.2, 0.45), ("a", "l", 0.9, 0.8, 1.0))
     ours = motion.over({"a": moved}, contacts, padding_s=padding)
     assert list(ours) == list(samples.KINDS)
@@ -159,7 +159,7 @@ def test_over_lays_out_what_curve_inputs_lays_out_of_the_same_contacts():
 
 def test_about_looks_at_equal_times_before_and_after_from_the_pelvis_at_mid_stance():
     curve, times = cubic(5), np.arange(300) / HZ
-    moved = motion.motion(curve(times), HZ, **PLAIN)
+    moved = motion.from_points(curve(times), HZ, **PLAIN)
     steps_here = table(("a", "r", 0.5, 0, 0), ("a", "l", 0.9, 0, 0))
     centres = np.array([0.42, 1.0])
     laid = motion.about({"a": moved}, steps_here, centres, reach_s=0.2, nodes=5)
@@ -176,8 +176,8 @@ def test_about_looks_at_equal_times_before_and_after_from_the_pelvis_at_mid_stan
 
 def test_the_left_leg_of_a_mirrored_runner_is_laid_out_as_the_right_one():
     points, _ = virtual_run(3)
-    motions = {"a": motion.motion(points, HZ, **CUT), "b": motion.motion(mirrored(points), HZ, **CUT)}
-    found = motion.find(motions)
+    motions = {"a": motion.from_points(points, HZ, **CUT), "b": motion.from_points(mirrored(points), HZ, **CUT)}
+    found = motion.find_footsteps(motions)
     found = found.assign(touchdown_s=found["mid_s"] - 0.1, toeoff_s=found["mid_s"] + 0.12).groupby("file").nth([1, 2])
     one, other = (found[found["file"] == name].reset_index(drop=True) for name in "ab")
     assert sorted(one["side"]) == ["l", "r"] and (one["side"] != other["side"]).all()
@@ -191,8 +191,8 @@ def test_the_left_leg_of_a_mirrored_runner_is_laid_out_as_the_right_one():
 
 
 def test_laying_out_does_not_depend_on_the_order_of_rows_or_files():
-    motions = {name: motion.motion(virtual_run(number)[0], HZ, **CUT) for number, name in enumerate("ab")}
-    found = motion.find(motions)
+    motions = {name: motion.from_points(virtual_run(number)[0], HZ, **CUT) for number, name in enumerate("ab")}
+    found = motion.find_footsteps(motions)
     found = found.assign(touchdown_s=found["mid_s"] - 0.1, toeoff_s=found["mid_s"] + 0.1)
     order = np.random.default_rng(0).permutation(len(found))
     plain, shuffled = (

@@ -12,7 +12,6 @@ from helpers import HZ, ROOT, on_belt, preprocessing, record_virtual, write_poin
 from helpers import refused_file as refused
 
 from grfkit.field import estimate as field_estimate
-from grfkit.field import estimate_command
 from grfkit.points import POINTS, SWAPPED, Note
 from grfkit.recordings import c3d, discover, landmarks, orientation
 from grfkit.recordings import trials as recordings
@@ -209,15 +208,15 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     content["study"]["data"] = None
     del content["laboratory"]
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    found, masses, unread = estimate_command.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
+    found, masses, unread = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
     assert not unread and masses == list(trials.sort_values("file")["mass_kg"])
     assert [each.speed_m_s for each in found] == list(trials.sort_values("file")["speed_m_s"])
     assert all("as the study file says" in each.notes[0].text for each in found)
     (tmp_path / "data" / "trials.csv").unlink()
-    found, masses, _ = estimate_command.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
+    found, masses, _ = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-1].text for each in found)
     with pytest.raises(StudyError, match=r"static trials, which its table names; .*participantInfo\.csv is not there"):
-        estimate_command.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
+        field_estimate.read_all(tmp_path / "data", study_file=ROOT / "params" / "rbds.yaml")
 
 
 def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
@@ -231,7 +230,7 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
     def refuse(*_):
         raise ValueError("not estimated here")
 
-    monkeypatch.setattr(field_estimate, "one", refuse)
-    _, _, recordings = field_estimate.everything(None, [plain, warned], [None, None], {}, folder=Path())
+    monkeypatch.setattr(field_estimate, "estimate_recording", refuse)
+    _, _, recordings = field_estimate.estimate_recordings(None, [plain, warned], [None, None], {}, folder=Path())
     assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
     assert recordings["notes"].tolist() == [plain.notes[0].text, ""]

@@ -192,41 +192,23 @@ def fit_both(prepared, recipes, *, seed, network):
 
 
 def field_model(stances, frames, folder, section, recipe, *, seed):
-    """Train a field.model.FieldModel on recordings as notebook 10_field does, with one detector set beforehand.
-
-    Returns it and the recordings.
-    """
+    """Train a FieldModel on recordings as notebook 10_field does, with one detector; returns it and the recordings."""
     from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
-    from grfkit.field import motion as steps
+    from grfkit.field.model import FieldModel
+    from grfkit.recordings.read import read_recorded
 
-    recorded = ground_truth.read(stances, folder, section)
-    motions = ground_truth.motions(recorded, section)
-    found = steps.find(motions)
-    known, taken = field_accuracy.known_steps(
-        motions, ground_truth.match(found, stances)[0], samples.prepare(frames, stances, recipe)
-    )
-    contacts, detector = field_accuracy.detect(
-        motions, found, known, kernel_ridge.middle(recipe.kernel, samples.KINDS), every=3, seed=seed
-    )
-    curves = field_training.regression(
-        taken, field_training.targets(taken, known, recorded, motions, section), known, motions, recipe
-    )
-    settings = field_training.settings(section, recipe, known, level=0.9, vlr=section["vlr"])
-    estimated, nearest = field_accuracy.estimate(curves, motions, contacts, settings)
-    of_features = field_uncertainty.feature_residuals(taken, contacts, estimated, vlr=settings["vlr"])
-    return field_training.model(
-        detector,
-        curves,
-        motions,
-        contacts,
-        estimated,
-        nearest,
-        off=field_uncertainty.residuals(taken, known, contacts, estimated),
-        of_features=of_features,
-        of_asymmetry=field_uncertainty.asymmetry_errors(of_features, known),
-        speeds={each.file: each.speed_m_s for each in recorded},
-        settings=settings,
-    ), recorded
+    recorded = read_recorded(stances, folder, section)
+    measured = ground_truth.measure(recorded, stances, samples.prepare(frames, stances, recipe), section)
+    motions, footsteps = measured.motions, measured.footsteps
+    candidate = kernel_ridge.middle_candidate(recipe.kernel, samples.KINDS)
+    detector = field_accuracy.fit_detector(measured, candidate, every=3, seed=seed)
+    contacts = field_accuracy.detect_left_out(detector, motions, measured.found, footsteps, footsteps)
+    curves = field_training.regression(measured, field_training.targets(measured, section), recipe)
+    settings = field_training.settings(section, recipe, footsteps, level=0.9, vlr=section.vlr)
+    model = FieldModel(detector, curves, settings)
+    estimated, nearest = field_accuracy.estimate_left_out(model, motions, contacts)
+    off = field_uncertainty.errors(measured, contacts, estimated, vlr=settings["vlr"])
+    return field_training.calibrate(model, measured, contacts, nearest, off), recorded
 
 
 def first_minute(recorded):
@@ -248,7 +230,7 @@ def estimate_all(model, recorded):
 
     for each in recorded:
         with contextlib.suppress(estimate.Refused):
-            estimate.one(model, each.file, each.points, each.point_hz, each.speed_m_s)
+            estimate.estimate_recording(model, each.file, each.points, each.point_hz, each.speed_m_s)
 
 
 def read_bare(files, folder):

@@ -1,62 +1,49 @@
-"""How good a model for the field is for runners it never saw: each runner's steps found, timed and estimated by all others.
+"""How good a model for the field is on runners who were left out: tables of errors of contacts, forces and cop.
 
-Tables of steps are those of grfkit.field.contacts, with the `runner`, the `group` (a runner at a speed) and the `speed` of each; where plates measured the
-step, `stance` is its name in stances.csv.
+Each runner's footsteps are timed and estimated by all others. In: ground_truth.Measured, and contacts (tables of
+grfkit.field.contacts) with `runner`, `group` and `speed`; where plates measured the contact, `stance` is its name in
+stances.csv. The centre of pressure (cop) is in m from the ankle joint at the same moment, so that it does not depend on
+where the laboratory is: (S, 101, 2), AP and ML over stance, the last two of curves (S, 101, 5).
 """
 
 import numpy as np
 import pandas as pd
 
 from grfkit import metrics
-from grfkit.estimators import samples
+from grfkit.evaluation import left_out_runners, moments, moments_accuracy
 from grfkit.field import bands, events
-from grfkit.field import contacts as field_contacts
+from grfkit.field.contacts import contact_inputs, curves_at, detect_contacts, finish_curves, mirror_signs, usual_flight
 
 FAR_S = 0.05  # an event further off is a miss: our choice, a third of a short contact
+LOADED_BW = 0.1  # below this vertical force the cop is a quotient of two small numbers: our choice
 ALL = "all"
 
 
-def known_steps(motions, known, taken):
-    """Keep the measured steps that a detector can look at, with `group`, `speed` and flight_s as a recipe's Samples `taken` have them.
+def fit_detector(measured, candidate, *, every, seed):
+    """Train a Detector on one in `every` measured footstep, drawn at random."""
+    some = np.sort(np.random.default_rng(seed).permutation(len(measured.footsteps))[::every])
+    return events.fit(measured.motions, measured.footsteps.iloc[some].reset_index(drop=True), candidate, seed=seed)
 
-    `known` as field_known.match gives. Returns the steps and the Samples, in the same order.
+
+def detect_left_out(detector, motions, found, footsteps, matched):
+    """Detect the contacts of `found` footsteps in the recordings of measured `footsteps`, each runner's by all others.
+
+    Those of which `matched` has the file and mid_s carry its `stance`.
     """
-    index = pd.Series(range(len(taken)), index=taken.stances["stance"])
-    steps = known[field_contacts.seen(motions, known, *events.reach(motions, known).T)].reset_index(drop=True)
-    mine = samples.take(taken, index[steps["stance"]].to_numpy())
-    contact_s = steps["toeoff_s"] - steps["touchdown_s"]
-    return steps.assign(
-        contact_s=contact_s, **{name: mine.stances[name] for name in ("flight_s", "group", "speed")}
-    ), mine
-
-
-def detect(motions, found, steps, candidate, *, every, seed):
-    """Detect the contacts of all steps that were found, each runner's by a detector trained on the others' measured `steps`.
-
-    Of those one in `every` trains, drawn at random. Returns the contacts and the Detector, which knows all runners.
-    """
-    some = np.sort(np.random.default_rng(seed).permutation(len(steps))[::every])
-    detector = events.fit(motions, steps.iloc[some].reset_index(drop=True), candidate, seed=seed)
-    return contacts_by_others(detector, motions, found, steps, steps), detector
-
-
-def contacts_by_others(detector, motions, found, steps, known):
-    """Detect the contacts of found steps in the recordings of `steps`, each runner's by all others.
-
-    Those of which `known` has the file and mid_s carry its `stance`.
-    """
-    files = steps.groupby("file")[["runner", "group", "speed"]].first()
+    files = footsteps.groupby("file")[["runner", "group", "speed"]].first()
     here = found[found["file"].isin(files.index)]
-    runners = here["file"].map(files["runner"])
-    each = [
-        field_contacts.contacts(detector, motions, group, runner) for runner, group in here.groupby(runners, sort=False)
-    ]
-    contacts = pd.concat(each or [field_contacts.contacts(detector, motions, here)], ignore_index=True)
-    return contacts.join(files, on="file").merge(known[["file", "mid_s", "stance"]], on=["file", "mid_s"], how="left")
+    groups = here.groupby(here["file"].map(files["runner"]), sort=False)
+    tables = [detect_contacts(detector, motions, group, runner) for runner, group in groups]
+    contacts = pd.concat(tables or [detect_contacts(detector, motions, here)], ignore_index=True)
+    stances = matched[["file", "mid_s", "stance"]]
+    return contacts.join(files, on="file").merge(stances, on=["file", "mid_s"], how="left")
 
 
-def left_out(regression, inputs, runners):
-    """Estimate curves (S, Q, C) of steps with these inputs, each runner's (S,) by all others; and the distance (S,) to the nearest of them."""
+def curves_left_out(regression, inputs, runners):
+    """Estimate curves (S, Q, C) of contacts with these inputs, each runner's (S,) by all others.
+
+    Returns the distance (S,) to the nearest footstep of another runner, too.
+    """
     curves, nearest = np.empty((len(runners), *regression.curve_shape)), np.empty(len(runners))
     for runner in np.unique(runners):
         mine = runners == runner
@@ -65,104 +52,97 @@ def left_out(regression, inputs, runners):
     return curves, nearest
 
 
-def estimate(regression, motions, contacts, settings):
-    """Estimate the curves (S, 101, C) of contacts, each runner's by all others', finished for both legs; and the distance (S,) to the nearest step.
+def estimate_left_out(model, motions, contacts):
+    """Estimate the curves (S, 101, C) of contacts by a FieldModel, each runner's by all others, finished for both legs.
 
-    `settings` hold padding_s and flight_s, for steps whose flight is not known and not that of their group either.
+    Returns the distance (S,) to the nearest footstep of another runner, too.
     """
-    flight_s = field_contacts.usual_flight(contacts, contacts["group"], settings["flight_s"])
-    inputs = field_contacts.inputs(motions, contacts, flight_s, padding_s=settings["padding_s"])
-    curves, nearest = left_out(regression, inputs, contacts["runner"].to_numpy())
-    return field_contacts.finish(contacts, curves, flight_s, contacts["group"]), nearest
+    flight_s = usual_flight(contacts, contacts["group"], model.settings["flight_s"])
+    inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
+    curves, nearest = curves_left_out(model.curves, inputs, contacts["runner"].to_numpy())
+    return finish_curves(contacts, curves, flight_s, contacts["group"]), nearest
 
 
-def timing_errors(detected, steps):
-    """Give the errors (ms) of detected touchdown_s and toeoff_s (rows of `detected`, S rows or fewer) against measured `steps`, by their stance."""
-    pairs = detected.dropna(subset="stance").merge(
-        steps[["stance", *events.EVENTS]], on="stance", suffixes=("", "_measured")
-    )
+def timing_errors(contacts, footsteps):
+    """Give the errors (ms) of touchdown, toe-off and contact time of contacts against measured footsteps, by stance."""
+    truth = footsteps[["stance", *events.EVENTS]]
+    pairs = contacts.dropna(subset="stance").merge(truth, on="stance", suffixes=("", "_measured"))
     errors = {name: 1000 * (pairs[f"{name}_s"] - pairs[f"{name}_s_measured"]) for name in ("touchdown", "toeoff")}
     return pairs[["stance", "runner", "speed"]].assign(**errors, contact=errors["toeoff"] - errors["touchdown"])
 
 
-def by_rule(motions, steps):
-    """Detect the measured steps by events.rule: (as published, and with the mean error of all other runners taken away)."""
-    plain = steps.assign(**dict(zip(events.EVENTS, events.rule(motions, steps).T, strict=True)))
-    errors = plain[events.EVENTS] - steps[events.EVENTS]
-    runners, moved = steps["runner"].to_numpy(), plain.copy()
+def near(errors):
+    """Keep the timing_errors whose two events are less than FAR_S off."""
+    return errors[(errors[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)]
+
+
+def by_rule(measured):
+    """Detect the measured footsteps by the published rule: (as it is, and less the mean error of all other runners)."""
+    footsteps = measured.footsteps
+    found = events.detect_by_rule(measured.motions, footsteps)
+    plain = footsteps.assign(**dict(zip(events.EVENTS, found.T, strict=True)))
+    errors = plain[events.EVENTS] - footsteps[events.EVENTS]
+    runners, moved = footsteps["runner"].to_numpy(), plain.copy()
     for runner in np.unique(runners):
         others = runners != runner
-        weights = bands.runner_weights(runners[others])
-        moved.loc[~others, events.EVENTS] -= weights @ errors[others].to_numpy()
+        moved.loc[~others, events.EVENTS] -= bands.runner_weights(runners[others]) @ errors[others].to_numpy()
     return plain, moved
 
 
-def timing(detected, steps, missed, false):
-    """Summarise the detectors {name: contacts}: a row for each detector and speed, and for all speeds.
+def timing(detected, footsteps, missed, false):
+    """Summarise detectors {name: contacts}: a row for each detector and speed, and for all speeds.
 
-    Root mean square and mean errors (ms) of touchdown, toe-off and contact time, the steps measured, those `missed` (not found, or an event
-    FAR_S off), those `false` (found where no plate felt one; None overground, where a step may miss the plates), and the share (%) of steps
-    without either.
+    Root mean square and mean errors (ms) of touchdown, toe-off and contact time; the measured footsteps; those `missed`
+    (not found, or an event FAR_S off); those `false` (found where no plate felt one; None overground, where a footstep
+    may miss the plates); and the share (%) of footsteps without either.
     """
-    speed_of, rows = steps.groupby("file")["speed"].first(), []
+    speed_of, rows = footsteps.groupby("file")["speed"].first(), []
     lost, extra = (None if table is None else table["file"].map(speed_of) for table in (missed, false))
     for name, contacts in detected.items():
-        errors = timing_errors(contacts, steps)
-        for speed in [*sorted(steps["speed"].unique()), ALL]:
+        errors = timing_errors(contacts, footsteps)
+        for speed in [*sorted(footsteps["speed"].unique()), ALL]:
             mine, count, misses, more = (
                 part if speed == ALL or part is None else part[part == speed]
-                for part in (errors["speed"], steps["speed"], lost, extra)
+                for part in (errors["speed"], footsteps["speed"], lost, extra)
             )
-            near = errors.loc[mine.index][
-                lambda table: (table[["touchdown", "toeoff"]].abs() < 1000 * FAR_S).all(axis=1)
-            ]
-            missing, wrong = len(misses) + len(count) - len(near), np.nan if more is None else len(more)
-            rows.append(
-                {
-                    "detector": name,
-                    "speed": speed,
-                    "steps": len(count) + len(misses),
-                    "missed": missing,
-                    "false": wrong,
-                    "right_pct": 100 * (1 - (missing + np.nan_to_num(wrong)) / (len(count) + len(misses))),
-                    **{
-                        f"{event}_{word}_ms": figure(near[event])
-                        for event in ("touchdown", "toeoff", "contact")
-                        for word, figure in (("rmse", rms), ("mean", np.mean))
-                    },
-                }
-            )
+            close, total = near(errors.loc[mine.index]), len(count) + len(misses)
+            missing, wrong = total - len(close), np.nan if more is None else len(more)
+            row = {"detector": name, "speed": speed, "steps": total, "missed": missing, "false": wrong}
+            row["right_pct"] = 100 * (1 - (missing + np.nan_to_num(wrong)) / total)
+            for event in events.EVENT_NAMES:
+                row |= {f"{event}_rmse_ms": rms(close[event]), f"{event}_mean_ms": np.mean(close[event])}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
-def forces(taken, steps, estimated):
-    """Score estimates {name: (contacts, curves (S, 101, C))} against the measured force of the same stances: (a row for each estimator,
-    stance and direction as metrics.by_stance, the predictions that they are read from).
+def score_forces(measured, estimated):
+    """Score estimates {name: (contacts, curves (S, 101, C))} against the measured force of the same stances.
 
-    A contact that was detected too short or too long leaves force where there is none, or none where there is some: that counts.
+    Returns a row for each estimator, stance and direction as metrics.by_stance, and the predictions that they are read
+    from. A contact that was detected too short or too long leaves force where there is none, or none where there is
+    some: that counts. All estimators are scored on the stances that each of them has.
     """
-    rows = np.repeat(np.arange(len(steps)), taken.lengths)
-    times = np.repeat(steps["touchdown_s"].to_numpy(), taken.lengths) + taken.frames["time_s"].to_numpy(float)
-    read, common = {}, np.ones(len(steps), bool)
+    truth, footsteps = measured.samples, measured.footsteps
+    rows = np.repeat(np.arange(len(footsteps)), truth.lengths)
+    times = np.repeat(footsteps["touchdown_s"].to_numpy(), truth.lengths) + truth.frames["time_s"].to_numpy(float)
+    read, common = {}, np.ones(len(footsteps), bool)
     for name, (contacts, curves) in estimated.items():
-        place = pd.Series(range(len(contacts)), index=contacts["stance"])[lambda found: found.index.notna()].reindex(
-            steps["stance"]
-        )
-        common &= place.notna().to_numpy()
-        read[name] = field_contacts.at_times(
-            contacts, curves[..., :3], place.fillna(0).astype(int).to_numpy()[rows], times
-        )
-    kept = taken.inside & common[rows]
-    predictions = metrics.predictions(taken.frames[kept], {name: force[kept] for name, force in read.items()})
+        place = measured.rows(contacts)
+        common &= np.isfinite(place)
+        read[name] = curves_at(contacts, curves[..., :3], np.nan_to_num(place).astype(int)[rows], times)
+    kept = truth.inside & common[rows]
+    predictions = metrics.predictions(truth.frames[kept], {name: force[kept] for name, force in read.items()})
     return metrics.by_stance(predictions), predictions
 
 
-def summary(scores, steps):
-    """Average scores (of `forces`) over stances: a row for each estimator, direction and speed, and for all speeds; `ratio` to the first estimator's nRMSE."""
-    scores = scores.assign(speed=scores["stance"].map(steps.set_index("stance")["speed"]))
-    both = pd.concat([scores, scores.assign(speed=ALL)])
-    table = both.groupby(["estimator", "direction", "speed"], sort=False)[metrics.MEASURES].mean()
-    table["n"] = both.groupby(["estimator", "direction", "speed"], sort=False).size()
+def mean_scores(scores, footsteps):
+    """Average scores (of score_forces) over stances: a row for each estimator, direction and speed, and for all speeds.
+
+    `ratio` is to the first estimator's nRMSE.
+    """
+    scores = scores.assign(speed=scores["stance"].map(footsteps.set_index("stance")["speed"]))
+    groups = pd.concat([scores, scores.assign(speed=ALL)]).groupby(["estimator", "direction", "speed"], sort=False)
+    table = groups[metrics.MEASURES].mean().assign(n=groups.size())
     first = table["nrmse_pct"].xs(scores["estimator"].iloc[0])
     ratio = table["nrmse_pct"] / first.reindex(table.index.droplevel("estimator")).to_numpy()
     return table.assign(ratio=ratio).reset_index()
@@ -171,3 +151,60 @@ def summary(scores, steps):
 def rms(values):
     """Give the root mean square of values (N,)."""
     return np.sqrt(np.mean(np.square(values)))
+
+
+def measured_cop(measured, section):
+    """Measure the cop (S, 101, 2) m, AP and ML from the ankle joint, of measured footsteps."""
+    _, cop = moments_accuracy.measured_source(
+        measured.recorded,
+        measured.footsteps,
+        cutoff_hz=section.force_cutoff_hz,
+        threshold_n=section.contact_threshold_n,
+    )
+    points, _ = moments_accuracy.leg_motion(measured.motions, measured.footsteps)
+    return (cop - points[:, :, moments.LEG.index("ankle")])[..., :2]
+
+
+def mirrored_cop(footsteps, cop):
+    """Turn the cop (S, 101, 2) of left legs into that of right ones; done twice, it is as it was."""
+    left = (footsteps["side"] == "l").to_numpy()[:, None, None]
+    return np.where(left, mirror_signs(2), 1.0) * cop
+
+
+def with_mean_cop(footsteps, cop, curves):
+    """Replace the cop in curves (S, 101, 5) by the mean measured one of the other runners at each one's speed.
+
+    It is the baseline.
+    """
+    mean = left_out_runners.mean_of_other_runners(mirrored_cop(footsteps, cop), footsteps)
+    return np.concatenate([curves[..., :3], mirrored_cop(footsteps, mean)], axis=2)
+
+
+def paired_cop(measured, cop, contacts, curves):
+    """Lay the measured cop beside that of contacts of the same stances, left legs mirrored: two arrays (N, 101, 2)."""
+    rows = contacts["stance"].notna().to_numpy()
+    place = pd.Series(range(len(cop)), index=measured.footsteps["stance"])[contacts["stance"][rows]].to_numpy()
+    return mirrored_cop(measured.footsteps, cop)[place], mirrored_cop(contacts[rows], curves[rows][..., 3:])
+
+
+def cop_errors(measured, cop, estimated):
+    """Summarise the errors (mm) of estimates {name: (contacts, curves (S, 101, 5))} against the cop (S, 101, 2) m.
+
+    Root mean square over the moments at which the estimated vertical force is above LOADED_BW, mean over stances; a row
+    for each name, direction and speed.
+    """
+    rows, at, speed = [], moments_accuracy.node_times(measured.footsteps), measured.footsteps["speed"].to_numpy()
+    for name, (contacts, curves) in estimated.items():
+        place = measured.rows(contacts)
+        kept = np.isfinite(place)
+        times = at[kept]
+        values = curves_at(contacts, curves, np.repeat(place[kept].astype(int), times.shape[1]), times.ravel())
+        values = values.reshape(*times.shape, -1)
+        loaded = (values[..., 2] > LOADED_BW)[..., None]
+        squares = np.where(loaded, (values[..., 3:] - cop[kept]) ** 2, 0.0).sum(axis=1) / loaded.sum(axis=1)
+        errors = pd.DataFrame(1000 * np.sqrt(squares), columns=["AP", "ML"]).assign(speed=speed[kept])
+        both = pd.concat([errors, errors.assign(speed=ALL)]).melt("speed", var_name="direction", value_name="rmse_mm")
+        table = both.groupby(["direction", "speed"])["rmse_mm"].agg(["mean", "size"]).reset_index()
+        rows.append(table.assign(estimator=name))
+    table = pd.concat(rows, ignore_index=True).rename(columns={"mean": "rmse_mm", "size": "n"})
+    return table[["estimator", "direction", "speed", "rmse_mm", "n"]]

@@ -6,7 +6,7 @@ saved.
 
 import numpy as np
 
-from grfkit.evaluation.field.degrade import WAYS
+from grfkit.evaluation.field.robustness import WAYS
 from grfkit.field.events import EVENT_NAMES
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, legend, mean_band, note, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS

@@ -1,17 +1,22 @@
-"""Recordings made worse: as much as was asked, in the way that was asked, and the same again from the same seed."""
+"""Degraded recordings: by the amount, in the way and from the seed that was asked for, and what they cost."""
 
 import numpy as np
 import pytest
+from helpers import DETECTOR
 
-from grfkit.evaluation.field import degrade
+from grfkit.evaluation.field import field_accuracy, field_training, ground_truth, robustness
 
 HZ = 150
+
+
 STILL = np.zeros((6000, 11, 3))
+
+
 AMOUNTS = {"noise": 0.01, "bias": 0.02, "rate": 60.0, "missing": 0.1}
 
 
 def make(way, points, amount, *, seed=0, hz=HZ):
-    return degrade.WAYS[way].make(points, hz, amount, np.random.default_rng(seed))
+    return robustness.WAYS[way].make(points, hz, amount, np.random.default_rng(seed))
 
 
 def runs(hidden):
@@ -77,7 +82,7 @@ def test_missing_hides_the_share_that_was_asked_in_gaps_of_the_length_that_it_sa
     lengths = np.concatenate([runs(column) for column in hidden.all(axis=2).T])
     # n gaps whose lengths spread as much as their mean: both are known to 1 / sqrt(n), the share to twice that
     tolerance = 6 / np.sqrt(len(lengths))
-    assert lengths.mean() == pytest.approx(degrade.GAP_S * HZ, rel=tolerance)
+    assert lengths.mean() == pytest.approx(robustness.GAP_S * HZ, rel=tolerance)
     assert hidden.mean() == pytest.approx(amount, rel=tolerance)
     assert tolerance < 0.2 and lengths.min() == 1
 
@@ -102,4 +107,40 @@ def test_a_way_follows_its_seed_and_leaves_its_input_and_what_was_missing(way):
         assert not np.array_equal(one[0], other[0], equal_nan=True)
         assert np.isnan(one[0][30:60, 3]).all() and one[0].shape == points.shape
     assert np.isfinite(one[0][:, 5 if way != "missing" else 3]).any()
-    assert degrade.WAYS[way].called and degrade.WAYS[way].factor > 0
+    assert robustness.WAYS[way].called and robustness.WAYS[way].factor > 0
+
+
+def test_degraded_recordings_err_more_and_what_is_not_seen_is_not_estimated(lab):
+    cases = {"noise": [0.004], "rate": [200.0], "missing": [0.01, 0.9]}
+    table = robustness.evaluate_degraded(lab.measured, lab.model, cases, seconds=5.0, seed=1)
+    assert list(table["way"]) == ["none", "noise", "rate", "missing", "missing"] and set(table["steps"]) == {
+        len(lab.measured.footsteps)
+    }
+    plain, noise, rate, few, none = (row for _, row in table.iterrows())
+    scores, _ = field_accuracy.score_forces(lab.measured, {"as they are": (lab.contacts, lab.estimated)})
+    assert plain["rmse_bw_v"] == pytest.approx(scores[scores["direction"] == "V"]["rmse_bw"].mean())
+    assert plain["estimated_pct"] == rate["estimated_pct"] == 100 and noise["rmse_bw_v"] > 1.1 * plain["rmse_bw_v"]
+    assert rate["touchdown_rmse_ms"] == pytest.approx(
+        plain["touchdown_rmse_ms"], abs=1.0
+    )  # more frames of the same motion
+    assert few["estimated_pct"] < 100 and none["estimated_pct"] == 0 and np.isnan(none["rmse_bw_v"])
+
+
+def test_a_model_of_another_low_pass_is_another_model(lab):
+    """With the study's own low-pass it is the same model, and the same table; with another it is not."""
+    case = {"noise": [0.002]}
+    plain = robustness.evaluate_degraded(lab.measured, lab.model, case, seconds=5.0, seed=1)
+    tables = []
+    for cutoff_hz in (lab.section.points_cutoff_hz, 8.0):
+        filtered = {"points_cutoff_hz": cutoff_hz}
+        again = ground_truth.measure(
+            lab.measured.recorded, lab.stances, lab.measured.samples, lab.section.model_copy(update=filtered)
+        )
+        settings = lab.model.settings | filtered
+        model = field_training.train_forces(again, DETECTOR, lab.recipe, settings, every=1, seed=1)
+        tables.append(robustness.evaluate_degraded(again, model, case, seconds=5.0, seed=1))
+    same, other = tables
+    np.testing.assert_allclose(
+        same.drop(columns="way").to_numpy(float), plain.drop(columns="way").to_numpy(float), rtol=1e-6
+    )
+    assert other["rmse_bw_v"].iloc[0] != pytest.approx(plain["rmse_bw_v"].iloc[0], rel=1e-3)

@@ -117,7 +117,7 @@ def test_centres_are_mean_and_sd_in_millimetres(axes):
 
 
 def worse():
-    """A table as field_worse.degraded gives, in which no two numbers are alike."""
+    """A table as robustness.evaluate_degraded gives, in which no two numbers are alike."""
     ways = [("none", 0.0), ("noise", 0.001), ("noise", 0.005), ("rate", 30.0), ("rate", 120.0), ("missing", 0.02)]
     names = [
         "estimated_pct",

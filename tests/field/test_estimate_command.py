@@ -1,0 +1,161 @@
+"""The command that estimates recordings without plates: what its page says, what it replaces, what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from helpers import as_csv, assert_accessible, make
+
+from grfkit import cli
+from grfkit.field import estimate
+from grfkit.points import GRAVITY
+from grfkit.reports import estimate_page
+from grfkit.reports import html as html_page
+
+
+def run(lab, data, out, *more):
+    return cli.main(["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
+
+
+def read(out):
+    return {
+        name: pd.read_csv(out / name, keep_default_na=False, na_values={"left": [""], "right": [""]})
+        for name in estimate_page.TABLES
+    }
+
+
+def words(path):
+    return " ".join(BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").get_text(" ").split())
+
+
+def test_walking_and_standing_are_refused_with_their_reason(lab, model, points, tmp_path, capsys):
+    with pytest.raises(estimate.Refused, match="goes up and down"):
+        estimate.estimate_recording(model, "a", np.repeat(points[:1], 200, axis=0), 100, 0.0)
+    with pytest.raises(ValueError, match="Points are"):
+        estimate.estimate_recording(model, "a", points.reshape(len(points), 33), 100, 3.6)
+    low = points.copy()
+    low[:, :, 2] *= np.where(np.isin(np.arange(11), (4, 5, 9, 10)), 0.05, 1)  # feet that hardly leave the ground
+    as_csv(tmp_path / "data" / "a walk.csv", low, lab.rate_hz)
+    assert run(lab, tmp_path / "data", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "left out: a walk.csv: The model knows running" in error and "of these none could be" in error
+    assert "Not estimated: a walk.csv : The model knows running" in words(tmp_path / "out" / "index.html")
+    assert len(read(tmp_path / "out")["steps.csv"]) == 0
+
+
+def test_a_real_walk_is_refused(lab, theia_export, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "walk.c3d").write_bytes(theia_export.read_bytes())
+    assert run(lab, tmp_path / "data", tmp_path / "out") == 1
+    (row,) = read(tmp_path / "out")["recordings.csv"].to_dict("records")
+    assert row["steps"] == 0 and "walking" in row["refused"]
+
+
+def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
+    data = tmp_path / "data"
+    as_csv(data / "easy.csv", points, lab.rate_hz)
+    as_csv(data / "giant <b>.csv", 1.3 * points, lab.rate_hz)
+    assert run(lab, data, tmp_path / "out", "--mass", "61,5") == 0
+    said = capsys.readouterr()
+    assert "steps of 2 recordings -> " in said.out and "leg length" in said.err.split("warning: giant <b>.csv: ")[1]
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert_accessible(html)
+    assert html_page.needs_network(html) == []
+    text, tables = words(tmp_path / "out" / "index.html"), read(tmp_path / "out")
+    table = tables["steps.csv"][tables["steps.csv"]["file"] == "easy.csv"]
+    for side in "lr":
+        mine = table[table["side"] == side]
+        peak, half = mine["active_peak_bw"].mean(), (mine["active_peak_bw_high"] - mine["active_peak_bw"]).mean()
+        assert f"{peak:.2f}\u00a0±\u00a0{half:.2f}\u00a0BW".replace("\u00a0", " ") in text
+        assert f"{61.5 * GRAVITY * peak:,.0f} ± {61.5 * GRAVITY * half:,.0f} N" in text
+        assert f"{1000 * mine['contact_s'].mean():.0f} ms" in text
+    assert "N at 61.5 kg" in text and "MASS=kg" not in text and "<b>" not in html.replace("&lt;b&gt;", "")
+    assert "unlike training data" in text and "No real runner was seen." in text and "With care: speed 4." in text
+    assert list(tables["recordings.csv"]["file"]) == ["easy.csv", "giant <b>.csv"]
+    assert len(tables["curves.csv"]) == 101 * len(tables["steps.csv"]) and "est_v_n" in tables["curves.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        [estimate_page.PAGE, *estimate_page.TABLES]
+    )
+
+
+def test_page_without_a_mass_asks_for_it(lab, points, tmp_path):
+    as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
+    assert run(lab, tmp_path / "data", tmp_path / "out") == 0
+    assert "MASS=kg" in words(tmp_path / "out" / "index.html")
+    assert not [name for name in read(tmp_path / "out")["steps.csv"] if "_n_" in f"{name}_"]
+
+
+def test_a_report_replaces_an_earlier_one_and_nothing_else(lab, points, tmp_path, capsys, monkeypatch):
+    data, out = tmp_path / "data", tmp_path / "out"
+    as_csv(data / "a.csv", points, lab.rate_hz)
+    before = {path: path.read_bytes() for path in data.iterdir()}
+    (tmp_path / "note.txt").touch()
+    for foreign, text in (
+        (data, "lies among them"),
+        (data / "sub", "lies among them"),
+        (tmp_path, "holds data, note.txt"),
+        (data / "a.csv", "among them"),
+        (tmp_path / "note.txt" / "sub", "sub cannot: "),
+    ):
+        assert run(lab, data, foreign) == 1 and text in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "index.html").write_text("<p>mine</p>", encoding="utf-8")
+    assert run(lab, data, tmp_path / "other") == 1 and "holds index.html" in capsys.readouterr().err
+    assert run(lab, data, out) == 0 and run(lab, data, out) == 0
+    page = (out / "index.html").read_bytes()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(estimate_page, "report_page", interrupted)
+        assert run(lab, data, out, "--mass", "70") == 130 and run(lab, data, tmp_path / "never") == 130
+    assert (out / "index.html").read_bytes() == page and not (tmp_path / "never").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "note.txt", "other", "out"]
+    (out / "notes.txt").write_text("x", encoding="utf-8")
+    assert run(lab, data, out) == 1 and "holds notes.txt" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in data.iterdir()}
+
+
+def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
+    data = as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz).parent
+
+    def error(*arguments):
+        assert (
+            cli.main(
+                ["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments]
+            )
+            == 1
+        )
+        return capsys.readouterr().err
+
+    assert "MASS is a number; found '70kg'" in error("--mass", "70kg")
+    assert "from 20 to 250; found 700" in error("--mass", "700")
+    assert "from 20 to 2000; found 0" in error("--rate", "0")
+    assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
+    assert "make field STUDY=" in error("--model", "")
+    assert "DATA=DIR" in error("--data", "")
+    assert "model" in error("--model", str(data))
+    assert "does not exist" in error("--data", str(tmp_path / "nowhere"))
+    as_csv(tmp_path / "short" / "short.csv", points[:20], lab.rate_hz)
+    assert "\n  short.csv: A recording shows" in error("--data", str(tmp_path / "short"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):
+    as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
+    done = make(project, "estimate", f"DATA={(tmp_path / 'data').as_posix()}")
+    assert done.returncode != 0 and "make field STUDY=" in done.stderr
+    done = make(
+        project,
+        "estimate",
+        f"MODEL={lab.model.as_posix()}",
+        f"DATA={(tmp_path / 'data').as_posix()}/",
+        "MASS=70",
+        "TREADMILL=no",
+        "SPEED=3.6",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("reports/estimate/data/index.html")
+    (row,) = read(project / "reports" / "estimate" / "data")["recordings.csv"].to_dict("records")
+    assert row["mass_kg"] == 70 and row["speed_m_s"] == 3.6 and row["refused"] == ""
