@@ -157,7 +157,7 @@ def table_cells(rows, suffix=""):
 def _measured(rows, suffix):
     """List (value or None, decimals) of {direction: row} in the order of the cells."""
     measures = [(f"{name}{suffix}", decimals) for name, (_, decimals) in MEASURES.items()]
-    return [(rows.get(d, {}).get(name), decimals) for d in DIRECTIONS for name, decimals in measures]
+    return [(rows[d][name] if d in rows else None, decimals) for d in DIRECTIONS for name, decimals in measures]
 
 
 def best_lines(tables, suffix=""):

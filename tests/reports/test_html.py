@@ -31,7 +31,8 @@ def test_needs_network_finds_what_a_browser_would_fetch(loads):
 def test_needs_network_allows_links_and_embedded_images():
     html = (
         '<a href="https://doi.org/10.1">paper</a><img src="data:image/svg+xml;base64,PHN2Zz4//AAA==">'
-        '<style>a { color: red }</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math><p>see https://a.org and @import</p>'
+        '<style>a { color: red }</style><math xmlns="http://www.w3.org/1998/Math/MathML"></math>'
+        "<p>see https://a.org and @import</p>"
     )
     assert html_page.needs_network(html) == []
 

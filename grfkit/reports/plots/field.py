@@ -52,7 +52,7 @@ def timing(axes, errors, *, runners):
 
 
 def stance_band(axes, measured, estimated, half, *, level):
-    """Draw one stance's curves (101, 3) BW, measured and estimated, with a band of half widths (101, 3), on axes (3,)."""
+    """Draw one stance's measured and estimated curves (101, 3) BW with a band of half widths (101, 3) on axes (3,)."""
     percent = np.linspace(0, 100, len(measured))
     for number, (ax, direction) in enumerate(zip(axes, DIRECTIONS, strict=True)):
         middle, width = estimated[:, number], half[:, number]
