@@ -421,7 +421,7 @@ def as_csv(path, points, rate_hz, **options):
 
 
 def many_footsteps(count=60, seed=0, *, uneven=0.0, drift=0.0):
-    """Make a table of steps whose contact time is uneven between the sides by so many % and drifts by so many s a minute."""
+    """Make a table of footsteps whose contact time differs between sides by so many %, and drifts (s a minute)."""
     rng, number = np.random.default_rng(seed), np.arange(count)
     side = np.where(number % 2 == 0, "l", "r")
     touchdown = 0.35 * number

@@ -14,10 +14,8 @@ FEWEST_STEPS = 5  # of a side, for an asymmetry: our choice
 FEWEST_OF_TREND = 20  # footsteps, or pairs of a left and a right one: our choice, some seven seconds of running
 TREND_LEVEL = 0.95  # of the interval of a trend
 MOST_OUT_OF_RANGE = 0.5  # share of a recording's footsteps, above which differences and trends are not told: our choice
-ASYMMETRY_COLUMNS = [
-    *("file", "quantity", "left", "right", "left_steps", "right_steps"),
-    *("asymmetry_pct", "model_pct", "steps_pct", "limit_pct", "told"),
-]
+SIDES = ["left", "right", "left_steps", "right_steps"]
+ASYMMETRY_COLUMNS = ["file", "quantity", *SIDES, "asymmetry_pct", "model_pct", "steps_pct", "limit_pct", "told"]
 TREND_COLUMNS = ["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"]
 
 

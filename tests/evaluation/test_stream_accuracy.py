@@ -1,4 +1,4 @@
-"""Training and evaluating a causal estimator: runners who are left out stay out, and each figure against a literal version."""
+"""A causal estimator: runners who are left out stay out, and each figure against a literal version."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ NOISE = 1.2e-3
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Virtual recordings with plates of eight runners, their measured steps, sums of each runner's frames, and streams of each by all others."""
+    """Eight virtual runners on plates: measured footsteps, sums of each runner's frames, streams by all others."""
     folder = tmp_path_factory.mktemp("stream")
     have = cut_virtual(record_virtual(folder, seed=3, men=4, women=4, trials=3), folder)
     recorded, have.drawn = have.measured.recorded, stream_model.draw(SETTINGS, SCALES, 800, seed=0)
@@ -104,7 +104,7 @@ def test_a_runner_left_out_has_no_part_in_its_estimates(lab):
 
 
 def test_streams_of_runners_left_out_beat_the_mean_curve(lab):
-    """Vertical only: virtual runners differ little otherwise. The mean curve is told by the plates when the foot is on the ground."""
+    """Vertical only: virtual runners differ little otherwise. The mean curve has contacts by plates."""
     summary = field_accuracy.mean_scores(
         stream_accuracy.score_forces(lab.streamed, lab.evaluated), lab.evaluated.footsteps
     )

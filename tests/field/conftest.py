@@ -1,4 +1,4 @@
-"""A model for the field that was trained on virtual runners, and recordings of others without a model."""
+"""A model for the field that was trained on virtual runners, and recordings of other runners."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -43,7 +43,7 @@ def train(trials, folder):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """A model folder trained on six virtual runners, and recordings of two others: C3D files, points (F, 11, 3) m and rate."""
+    """A model folder trained on six virtual runners, and recordings of two others: C3D files, points, rate."""
     folder = tmp_path_factory.mktemp("lab")
     model = train(record_virtual(folder / "training", seed=7, men=3, women=3, trials=3), folder / "training")
     arrays, description = model_folder.join(field_model.parts(model))

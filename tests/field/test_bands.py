@@ -1,4 +1,4 @@
-"""Bands that are calibrated on people: the closed-form quantile, a literal version, and that nobody's band has seen them."""
+"""Bands against the closed-form quantile and a literal version, and that no runner is in their own band."""
 
 import math
 
@@ -10,7 +10,7 @@ from grfkit.field.bands import covered, fit, runner_weights
 
 @pytest.fixture
 def data():
-    """Residuals (S, Q, C) of 12 runners with 5 to 16 stances each, which grow with short contacts; contact times; names."""
+    """Residuals (S, Q, C) of 12 runners with 5 to 16 stances, which grow with short contacts; contact times; names."""
     rng = np.random.default_rng(0)
     runners = np.repeat([f"r{number}" for number in range(12)], np.arange(5, 17))
     contact = rng.uniform(0.18, 0.32, len(runners))
@@ -21,7 +21,7 @@ def data():
 
 
 def literal(residuals, contact_s, runners, level):
-    """The slow version of one node and component: a runner's stances share one vote; go up until the votes reach the level."""
+    """The slow version: each runner's stances share one vote; go up until the votes reach the level."""
     votes = {runner: 1 / len(set(runners)) / sum(runners == runner) for runner in set(runners)}
     reached, sizes = 0.0, sorted(zip(np.abs(residuals), runners, strict=True))
     for size, runner in sizes:
@@ -141,7 +141,7 @@ def test_covered_never_uses_a_runners_own_residuals(data):
 
 
 def test_covered_is_near_the_level_for_exchangeable_runners():
-    """400 runners who are drawn alike: coverage is the level, but for 1 / 400 that the missing mass at infinity costs, and chance."""
+    """Of 400 runners drawn alike coverage is the level, less 1 / 400 for the missing mass at infinity, and chance."""
     rng, runners = np.random.default_rng(6), np.repeat(np.arange(400), 4)
     sizes = rng.gamma(4, 1, 400)[runners]
     residuals = rng.normal(size=(1600, 10, 3)) * sizes[:, None, None]

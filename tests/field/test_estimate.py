@@ -1,4 +1,4 @@
-"""Estimates of recordings without plates: what is refused, what is out of the training range, and what the numbers mean."""
+"""Estimates of recordings without plates: what is refused or out of range, and what the numbers mean."""
 
 import numpy as np
 import pandas as pd

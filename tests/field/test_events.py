@@ -44,7 +44,7 @@ def detect_left_out(detector, motions, table):
 
 
 def test_detector_finds_the_events_of_runners_it_never_saw(runners, detector):
-    """The bars of issue 7: 4 and 5 ms; who knows only when mid-stance is, from the other runners, is off by twice that."""
+    """Errors are under 4 and 5 ms; the mean time from mid-stance of the other runners is off by twice that."""
     motions, table = runners
     truth = table[events.EVENTS].to_numpy()
     errors = detect_left_out(detector, motions, table) - truth
@@ -68,7 +68,7 @@ def test_detector_looks_closer_the_second_time(runners, detector):
 
 
 def test_a_runner_who_is_left_out_was_not_trained_on(runners, detector):
-    """Spoil what is known of one runner: that runner's events stay, those of others do not. And leaving out is training without."""
+    """Spoil the truth of one runner: that runner's events stay, others' do not. Leaving out is training without."""
     motions, table = runners
     mine = (table["runner"] == "v3").to_numpy()
     spoiled = table.copy()
@@ -127,7 +127,7 @@ def test_fit_follows_its_seed(runners):
 
 
 def made_by_hand(lowest, straightest, side):
-    """Make a runner of sticks at 200 Hz: the heel of a side is lowest at one time, the knee most extended at another."""
+    """Make a runner of sticks at 200 Hz: a heel is lowest at one time, the knee most extended at another."""
     times = np.arange(0, 1.0, 1 / HZ)
     points = np.zeros((len(times), 11, 3))
     points[:, 0, 2] = 1 + 0.03 * np.cos(2 * np.pi * (times - 0.5))
@@ -154,7 +154,7 @@ def test_rule_takes_the_lowest_heel_and_the_straightest_knee(side, lowest, strai
 
 
 def test_rule_looks_only_where_a_stance_may_be_and_at_what_was_recorded():
-    """A heel that sinks and a knee that opens beyond the ends of where it looks, and beyond the ends of the recording."""
+    """A heel sinks and a knee opens beyond the ends of where the rule looks, and beyond those of the recording."""
     motions = {"a": made_by_hand(0.0, 1.0, "r")}
     found = pd.DataFrame({"file": "a", "side": "r", "mid_s": [0.5, 0.1, 0.9]})
     before, after = events.detect_by_rule(motions, found).T

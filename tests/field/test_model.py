@@ -1,4 +1,4 @@
-"""A model for the field as a folder: what comes back is what was saved, to the bit, names nobody, and any other folder is refused."""
+"""A model for the field as a folder: it comes back to the bit, names nobody, and other folders are refused."""
 
 import numpy as np
 import pandas as pd

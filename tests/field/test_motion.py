@@ -1,4 +1,4 @@
-"""Steps by the motion of the points alone: what a motion keeps of what was measured, and that each simulated stance is found once."""
+"""What a motion keeps of the measured points, and that each simulated stance is found once."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ ORDERS = dict(zip(samples.KINDS, range(3), strict=True))
 
 
 def cubic(seed=0):
-    """Points that are a cubic of time each, which every cubic spline gives back exactly: function (times, order) -> (T, 11, 3)."""
+    """Points that are cubics of time, which a cubic spline gives back: function (times, order) -> (T, 11, 3)."""
     held = np.random.default_rng(seed).normal(size=(4, 33)) * [[1.0], [3.0], [2.0], [4.0]]
 
     def points(times, order=0):
@@ -122,7 +122,7 @@ def test_find_sees_the_mirrored_runner_on_the_other_foot_and_stays_in_each_file(
 
 
 def test_over_lays_out_what_curve_inputs_lays_out_of_the_same_contacts():
-    """Points that are cubics: the spline of a whole recording and that of a stance are the same curve. A left and a right contact."""
+    """Points that are cubics: the splines of a recording and of a stance are one curve. A left and a right contact."""
     curve, padding = cubic(3), 0.03
     rate, times = 1000, np.arange(1500) / 1000
     moved = motion.from_points(curve(times), rate, **PLAIN)

@@ -32,7 +32,7 @@ def test_asymmetry_is_told_where_it_is_larger_than_model_and_steps_allow():
 
 
 def test_asymmetry_allows_for_steps_that_vary():
-    """Without any asymmetry and a model that makes no error, the differences lie within the doubt in 90 % of recordings."""
+    """Without asymmetry or error of the model, differences lie within the limit in 90 % of recordings."""
     inside = [
         abs(row["asymmetry_pct"]) <= row["limit_pct"]
         for seed in range(200)
@@ -62,7 +62,7 @@ def test_line_is_the_least_squares_line_and_its_interval_holds():
 
 
 def _slope(rng, alike, count=120):
-    """Give the interval of a slope of 3 in steps that are alike one by one (an autoregressive process), sides apart by 2."""
+    """Give the interval of a slope of 3 in an autoregressive process, sides apart by 2."""
     noise = rng.normal(size=count)
     for number in range(1, count):
         noise[number] += alike * noise[number - 1]

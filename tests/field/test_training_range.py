@@ -1,4 +1,4 @@
-"""What of a recording is out of range: ranges and their ends, distance, walking; and lengths and heights of a body made by hand."""
+"""What is out of range: ends of ranges, distance, walking; lengths and heights of a body made by hand."""
 
 import json
 
@@ -65,7 +65,8 @@ def test_learn_finds_ranges_and_quantiles_and_travels_as_json():
 
 
 def test_in_words_says_each_in_its_unit():
-    said = "speed 2.00 to 4.00 m/s; leg length 0.80 to 0.90 m; contact time 200 to 300 ms; noise of the points 0.50 to 2.00 mm"
+    said = "speed 2.00 to 4.00 m/s; leg length 0.80 to 0.90 m; contact time 200 to 300 ms; "
+    said += "noise of the points 0.50 to 2.00 mm"
     assert training_range.in_words(RANGE_OF_RUNNERS) == said
 
 

@@ -20,7 +20,7 @@ ALL = "all"
 
 
 def fit_detector(measured, candidate, *, every, seed):
-    """Train a Detector on one in `every` measured footstep, drawn at random."""
+    """Train a Detector on one measured footstep in `every`, drawn at random."""
     some = np.sort(np.random.default_rng(seed).permutation(len(measured.footsteps))[::every])
     return events.fit(measured.motions, measured.footsteps.iloc[some].reset_index(drop=True), candidate, seed=seed)
 

@@ -26,7 +26,7 @@ SHOWN = 200  # contacts by which a graph is compared: our choice, a second or so
 def targets(measured, section):
     """Lay out what curves are trained on, (S, 101, 5), left legs mirrored: measured force, and cop from the ankle.
 
-    `section` is 01_preprocess of a study.
+    `section` is a study's Preprocessing.
     """
     cop = field_accuracy.mirrored_cop(measured.footsteps, field_accuracy.measured_cop(measured, section))
     return np.concatenate([samples.curve_targets(measured.samples), cop], axis=2)
@@ -116,7 +116,7 @@ def curves_table(contacts, curves):
 
 
 def settings(section, recipe, footsteps, *, level, vlr):
-    """Give the settings of a FieldModel from a study's 01_preprocess, a recipe and the measured footsteps."""
+    """Give the settings of a FieldModel from a study's Preprocessing, a recipe and the measured footsteps."""
     return {
         "points_cutoff_hz": section.points_cutoff_hz,
         "max_gap_s": section.checks.max_gap_s,

@@ -18,10 +18,10 @@ BESIDE_S = 0.2  # from touchdown, within which the middle of an excluded contact
 class Measured(NamedTuple):
     """Footsteps that plates measured, with the recordings they come from.
 
-    `recorded` are recordings.read.Recorded, `motions` {file: motion.Motion}, `found` the table of footsteps found by motion, `missed` the stances in which
-    none was found. `footsteps` (S rows) are those that a detector can look at: stances.csv with the mid_s of the
-    footstep, contact_s, and flight_s, group (a runner at a speed) and speed as a recipe has them. `samples` are the
-    same stances.
+    `recorded` are recordings.read.Recorded, `motions` {file: motion.Motion}, `found` the table of footsteps found by
+    motion, `missed` the stances in which none was found. `footsteps` (S rows) are those that a detector can look at:
+    stances.csv with the mid_s of the footstep, contact_s, and flight_s, group (a runner at a speed) and speed as a
+    recipe has them. `samples` are the same stances.
     """
 
     recorded: list
@@ -45,7 +45,7 @@ class Measured(NamedTuple):
 def measure(recorded, stances, prepared, section):
     """Find the footsteps of recordings and match them with stances (stances.csv): Measured.
 
-    `prepared` are the samples.Samples of the stances by a recipe, `section` is 01_preprocess of a study, whose filter
+    `prepared` are the samples.Samples of the stances by a recipe, `section` is a study's Preprocessing, whose filter
     and longest gap hold.
     """
     moved = motions(recorded, section)

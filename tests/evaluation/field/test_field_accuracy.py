@@ -61,7 +61,7 @@ def test_fit_detector_draws_one_in_every_so_many_by_its_seed(lab):
 
 
 def test_timing_counts_misses_false_steps_and_errors():
-    """By hand: an event 60 ms off is a miss and in no RMSE; a stance without a step, and a step without a stance, count too."""
+    """By hand: an event 60 ms off is a miss and in no RMSE; stances without footsteps, and the reverse, count too."""
     steps, detected = steps_by_hand()
     missed, false = pd.DataFrame({"file": ["a"]}), pd.DataFrame({"file": ["b", "b"]})
     table = field_accuracy.timing({"mine": detected}, steps, missed, false).set_index("speed")

@@ -19,10 +19,10 @@ from grfkit.recordings.read import read_recorded
 
 @pytest.fixture
 def two_plates(monkeypatch):
-    """A runner overground at 3 m/s whose feet press two plates, made by hand: Measured, section, cop (S, 101, 2) m.
+    """A runner at 3 m/s whose feet press two plates, made by hand: Measured, section, cop (S, 101, 2) m.
 
-    A foot of 800 N takes a place that moves at .8 m/s; its weight passes from one plate to the other, 80 mm further and 15 mm to the left. Plates
-    are never silent: 5 N and 3 N in their middle. The ankle moves at .6 m/s.
+    A foot of 800 N takes a place that moves at .8 m/s; its weight passes from one plate to the other, 80 mm further
+    and 15 mm to the left. Plates are never silent: 5 N and 3 N in their middle. The ankle moves at .6 m/s.
     """
     clock, times, sides = np.arange(2500) / 1000, np.arange(250) / 100, {"l": 0.5, "r": 1.2}
     loads, moments = (
@@ -103,7 +103,7 @@ def test_a_centre_of_pressure_does_not_know_where_the_laboratory_is(two_plates):
 
 
 def test_a_centre_of_pressure_is_measured_from_the_ankle_and_mirrored_for_left_legs(lab):
-    """Of a virtual runner the plates measure where the simulation puts it: under the foot, in front of the heel's side of the ankle."""
+    """The plates measure it where the simulation of a virtual runner puts it: under the foot."""
     centres = field_accuracy.measured_cop(lab.measured, lab.section)
     _, cop = moments_accuracy.measured_source(
         lab.measured.recorded, lab.measured.footsteps, cutoff_hz=None, threshold_n=lab.section.contact_threshold_n

@@ -24,7 +24,7 @@ def test_curve_errors_are_estimated_less_measured_at_the_same_moments(lab):
 
 
 def measured_at(lab, stance, times):
-    """A stance's measured force at times of the recording, the slow way; as mirrored as it is in the table: not at all."""
+    """A stance's measured force at times of the recording, the slow way; it is not mirrored."""
     frames = lab.measured.samples.frames[lab.measured.samples.frames["stance"] == stance]
     first = lab.measured.footsteps.set_index("stance").loc[stance, "touchdown_s"]
     return np.stack(
