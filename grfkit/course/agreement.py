@@ -259,13 +259,13 @@ def check_skill(function):
     print("Right: skill of a good estimate, of one worse than the baseline, and of a perfect one.")
 
 
-def check_verdict(function):
-    """Check verdict(p, low, high, bound, alpha): one of VERDICTS, from p and the 1 - 2 alpha interval."""
+def _verdict_cases():
+    """List the cases of a verdict: ((p, low, high, bound, alpha), the right word, the hint)."""
     nan = float("nan")
     equivalent, small, differs, undecided = VERDICTS
     above = "The upper end is above +bound: look at both ends of the interval."
     below = "The lower end is below -bound: look at both ends of the interval."
-    cases = [
+    return [
         (
             (0.40, -3, 4, 10, 0.05),
             equivalent,
@@ -303,7 +303,12 @@ def check_verdict(function):
         ((0.03, 1, 4, 10, 0.01), equivalent, "alpha is an argument: .05 is not always asked for."),
         ((nan, nan, nan, 10, 0.05), undecided, "What cannot be computed (NaN) decides nothing."),
     ]
-    for arguments, right, hint in cases:
+
+
+def check_verdict(function):
+    """Check verdict(p, low, high, bound, alpha): one of VERDICTS, from p and the 1 - 2 alpha interval."""
+    equivalent, *_, undecided = VERDICTS
+    for arguments, right, hint in _verdict_cases():
         answer = call(function, *arguments)
         check(isinstance(answer, str), f"A verdict is a text; yours is of type {kind(answer)}.")
         check(answer in VERDICTS, f"A verdict is one of {VERDICTS}; yours is {answer!r}.")

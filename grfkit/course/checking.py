@@ -62,9 +62,9 @@ def numbers(answer, what, shape=None):
         for found in (values.shape, values.shape[::-1])
     )
     sizes = ", ".join("any number" if length is None else str(length) for length in shape)
-    wanted = f"an array of shape ({sizes}{',' * (len(shape) == 1)})" if shape else "one number"
+    wanted = f"have shape ({sizes}{',' * (len(shape) == 1)})" if shape else "be one number"
     turned = " Is it transposed?" if fits_transposed else ""
-    check(fits, f"{what} must be {wanted}; yours has shape {values.shape}.{turned}")
+    check(fits, f"{what} must {wanted}; yours has shape {values.shape}.{turned}")
     return values
 
 

@@ -231,7 +231,10 @@ def check_local_impact_peak(function):
             none = "This runner has no impact peak, and must get NaN"
             mistakes = {f"{none}: {hint}": wrong for hint, wrong in _no_peak_mistakes(vertical, early).items()}
             compare(value, np.nan, mistakes, f"{none}; you read {value:.2f} BW.")
-    print("Right: four runners with an impact peak, and three without: with noise, with a dip after the active peak.")
+    print(
+        "Right: four runners with an impact peak, and three without: one with noise, one with a dip after the active "
+        "peak."
+    )
 
 
 def _at_13(vertical):

@@ -143,22 +143,7 @@ def check_masked_mse(masked_mse):
         estimated, target = rng.normal(size=real.shape), rng.normal(size=real.shape)
         squared = (estimated - target) ** 2
         right = sum(squared[s, t] for s, length in enumerate(lengths) for t in range(length)) / sum(lengths)
-        each = np.mean([squared[s, :length].mean() for s, length in enumerate(lengths)])
-        absolute, total = np.abs(estimated - target)[real].mean(), squared[real].sum()
-        mistakes = {
-            "Padding counts: this is the mean over all samples, real or not.": squared.mean(),
-            "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances "
-            "would seem better.": total / real.size,
-            "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more "
-            "than a short one.": each,
-            "This is the sum over real samples: divide by their number.": total,
-            "This is the root of the mean squared error: take no root.": np.sqrt(right),
-            "This is the mean of absolute errors, not of squared ones.": absolute,
-            "This is the mean over padding: `real` is used the wrong way round.": [squared[~real].mean()]
-            if not real.all()
-            else [],
-            "The sum is divided by the number of stances: divide by the number of real samples.": total / len(lengths),
-        }
+        mistakes = _mse_mistakes(estimated - target, real)
         tensor = torch.tensor(estimated, requires_grad=True)
         answer = call(masked_mse, tensor, torch.tensor(target), torch.tensor(real))
         check(
@@ -179,6 +164,26 @@ def check_masked_mse(masked_mse):
     print(
         "Right: the mean squared error over real samples alone; padding has no gradient, so nothing is learned from it."
     )
+
+
+def _mse_mistakes(error, real):
+    """Give {hint: the loss that a student who makes this mistake finds} for errors (B, L)."""
+    squared = error**2
+    total, lengths = squared[real].sum(), real.sum(axis=1)
+    by_stance = np.mean((squared * real).sum(axis=1) / lengths)
+    of_padding = [squared[~real].mean()] if not real.all() else []
+    return {
+        "Padding counts: this is the mean over all samples, real or not.": squared.mean(),
+        "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances "
+        "would seem better.": total / real.size,
+        "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than "
+        "a short one.": by_stance,
+        "This is the sum over real samples: divide by their number.": total,
+        "This is the root of the mean squared error: take no root.": np.sqrt(squared[real].mean()),
+        "This is the mean of absolute errors, not of squared ones.": np.abs(error[real]).mean(),
+        "This is the mean over padding: `real` is used the wrong way round.": of_padding,
+        "The sum is divided by the number of stances: divide by the number of real samples.": total / len(real),
+    }
 
 
 def _gradient(loss, tensor):
@@ -270,18 +275,7 @@ def check_runner_folds(runner_folds):
             "The two sides are exchanged: a fold is (training, validation), and the larger part is trained on.",
         )
         for number, (training, validation) in enumerate(folds, 1):
-            both = np.intersect1d(runners[training], runners[validation])
-            check(
-                not len(both),
-                f"{len(both)} of {count} runners stand on both sides of fold {number}: all stances of a runner go "
-                "together.",
-            )
-            neither = len(runners) - len(np.union1d(training, validation))
-            check(
-                not neither,
-                f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is "
-                "trained on.",
-            )
+            _check_apart(runners, number, training, validation)
         held = np.concatenate([validation for _, validation in folds])
         twice, never = len(held) - len(np.unique(held)), len(runners) - len(np.unique(held))
         check(not twice, f"{twice} stances are validated more than once: each runner belongs to one fold.")
@@ -302,6 +296,22 @@ def check_runner_folds(runner_folds):
         "Four seeds give the same folds: the seed has no effect. Are the runners shuffled?",
     )
     print("Right: no runner on two sides, every stance validated once, folds of equal size, and the seed repeats them.")
+
+
+def _check_apart(runners, number, training, validation):
+    """Check that a fold's two sides share no runner, and hold every stance."""
+    both = np.intersect1d(runners[training], runners[validation])
+    check(
+        not len(both),
+        f"{len(both)} of {len(np.unique(runners))} runners stand on both sides of fold {number}: all stances of a "
+        "runner go together.",
+    )
+    neither = len(runners) - len(np.union1d(training, validation))
+    check(
+        not neither,
+        f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is "
+        "trained on.",
+    )
 
 
 def _held_runners(runner_folds, seed):

@@ -196,8 +196,8 @@ def _contact_mistakes(force, threshold, shortest):
     }
 
 
-def check_foot(function):
-    """Check foot(points, time_s, rate_hz): the side whose heel is lower at a time, "" where a heel was not seen."""
+def _foot_cases():
+    """Make the heels and toes of a runner: [(points (F, 11, 3) m, time s, rate Hz)], and points with a lost heel."""
     points, left, right = np.zeros((60, len(POINTS), 3)), POINTS.index("l_heel"), POINTS.index("r_heel")
     times = np.arange(60) / 100
     ahead, above = 0.3 * np.sin(9 * times + 1), 0.1 * np.cos(9 * times)
@@ -210,7 +210,12 @@ def check_foot(function):
     slow, lost = points[::2], points.copy()
     lost[28:34, right] = np.nan
     cases = [(points, t, 100.0) for t in (0.02, 0.08, 0.25, 0.41, 0.55, *turn)]
-    cases += [(slow, t, 50.0) for t in (0.04, 0.13, 0.28)]
+    return cases + [(slow, t, 50.0) for t in (0.04, 0.13, 0.28)], lost
+
+
+def check_foot(function):
+    """Check foot(points, time_s, rate_hz): the side whose heel is lower at a time, "" where a heel was not seen."""
+    cases, lost = _foot_cases()
     answers = [call(function, each.copy(), *rest) for each, *rest in cases]
     other = [type(answer).__name__ for answer in answers if not isinstance(answer, str)]
     check(not other, f'The side is a text, "l" or "r"; yours is {"".join(other[:1])}.')

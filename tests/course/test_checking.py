@@ -71,7 +71,7 @@ RIGHT = np.array([1.0, 4.0, 200.0])
         ([1.0, 4.0, -3.0], {}, "wrong sign, or should not be 0 at index 2"),
         ([1.0, np.inf, 200.0], {}, "The curve: 1 of 3 values are NaN or infinite"),
         ([np.nan] * 3, {"otherwise": "something else"}, "The curve: 3 of 3 values"),
-        ([1.0], {}, "The curve must be an array of shape (3,)"),
+        ([1.0], {}, "The curve must have shape (3,)"),
         ([1.0], {"otherwise": "something else"}, "something else"),
         ([3.0, 4.0, 5.0], {"otherwise": "something else"}, "something else"),
     ],
