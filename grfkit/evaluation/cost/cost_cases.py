@@ -54,9 +54,7 @@ def on_workers(trials, folder, results, settings, *, repeats):
         LocalCluster(n_workers=2, **start) as two,
     ):
         runs = [
-            lambda cluster=cluster: cohort.collect(
-                trials, folder, results, engine=cluster.scheduler_address, **settings
-            )
+            lambda cluster=cluster: cohort.collect(trials, folder, results, settings, engine=cluster.scheduler_address)
             for cluster in (one, two)
         ]
         for warm in runs:  # each worker imports what it needs
