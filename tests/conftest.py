@@ -143,3 +143,13 @@ def vertical_only(predictions):
     stances, table = predictions
     ours = table[table["estimator"] == "lstm"].assign(estimator="vertical_only", est_ap=np.nan, est_ml=np.nan)
     return stances, pd.concat([table, ours], ignore_index=True)
+
+
+@pytest.fixture
+def made_up():
+    """One made-up stance of 60 frames: times s, points m, force BW and centre of pressure m."""
+    time_s, share = (np.arange(60) - 5) / 250, np.clip((np.arange(60) - 5) / 50, 0, 1)
+    force = np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=1)
+    points = np.random.default_rng(4).uniform(0, 1, (11, 3)) + 0.5 * share[:, None, None]
+    cop = np.where(force[:, 2:] > 0.01, np.stack([0.3 + 0.2 * share, 0 * share, 0 * share], axis=1), np.nan)
+    return time_s, points, force, cop

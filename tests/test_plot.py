@@ -1,19 +1,12 @@
-"""Figures draw what they are given; the animation plays without network; what was left out is counted by hand."""
-
-import base64
-import io
-import re
+"""Figures draw what they are given; what was left out is counted by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 
 from grfkit import plot, spm
 from grfkit.points import POINTS
-from grfkit.reports.html import needs_network
-from grfkit.reports.plots import animate
 from grfkit.stances import closeup, cut
 from grfkit.study import store
 
@@ -24,76 +17,6 @@ RNG = np.random.default_rng(4)
 def axes():
     """Make axes without a window: a function of rows and columns."""
     return lambda *shape: Figure().subplots(*shape)
-
-
-@pytest.fixture
-def one():
-    """One made-up stance of 60 frames: times s, points m, force BW and centre of pressure m."""
-    time_s, share = (np.arange(60) - 5) / 250, np.clip((np.arange(60) - 5) / 50, 0, 1)
-    force = np.stack([-0.3 * np.sin(2 * np.pi * share), 0 * share, 2.5 * np.sin(np.pi * share)], axis=1)
-    points = RNG.uniform(0, 1, (11, 3)) + 0.5 * share[:, None, None]
-    cop = np.where(force[:, 2:] > 0.01, np.stack([0.3 + 0.2 * share, 0 * share, 0 * share], axis=1), np.nan)
-    return time_s, points, force, cop
-
-
-def pictures(html):
-    """Decode the pictures of an animation: the still one and the list of frames."""
-    still, *frames = re.findall(r'data:image/png;base64,([\w+/=]+)"', html)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")) for data in (still, *frames)]
-
-
-def test_stance_animation_holds_its_frames_and_needs_no_network(one):
-    html = animate.stance(*one, count=7).data
-    still, *frames = pictures(html)
-    assert len(frames) == 7 and len({frame.tobytes() for frame in frames}) == 7
-    np.testing.assert_array_equal(still, frames[3])
-    assert needs_network(html) == [] and "http" not in html
-    assert 'type="range" min="0" max="6" value="3"' in html and html.count("<button") == 1
-    assert f'width="{still.shape[1]}" height="{still.shape[0]}"' in html
-    assert 'alt="Animation of one stance of 236 ms: ' in html
-    for label in ("-20 ms", "216 ms"):
-        assert f'"{label}"' in html
-
-
-def test_stance_animation_is_the_same_bytes_again(one):
-    assert animate.stance(*one, count=3).data == animate.stance(*one, count=3).data
-
-
-def test_stance_animation_draws_legs_and_arrows_where_they_are(one):
-    time_s, points, force, cop = one
-    arrows = np.stack([cop, cop + animate.METRES_PER_BW * force], axis=1)
-    fig, movers = animate._figure(1000 * time_s, points, {"measured": force}, {"measured": arrows})
-    for mover, view, ax in zip(movers, ([0, 2], [1, 2]), fig.axes, strict=False):
-        fan, left, right, arrow = mover(np.array([0, 20, 30]))  # in flight, then twice on the ground
-        np.testing.assert_allclose(fan.get_segments(), arrows[[20, 30]][:, :, view])
-        np.testing.assert_allclose(left.get_xydata()[2], points[30, POINTS.index("l_knee"), view])
-        np.testing.assert_allclose(right.get_xydata()[-2], points[30, POINTS.index("r_toe"), view])
-        assert arrow.get_visible()
-        assert ax.dataLim.width > 0 and (ax.viewLim.min <= points.reshape(-1, 3)[:, view].min(axis=0)).all()
-        assert not mover(np.array([0]))[3].get_visible()
-    rule, dot = movers[-1](np.array([0, 20, 30]))
-    np.testing.assert_allclose(dot.get_xydata(), [[1000 * time_s[30], force[30, 2]]])
-    assert fig.axes[1].xaxis_inverted()  # from behind, the runner's left is on the left
-
-
-def test_stance_animation_draws_an_estimated_force_from_the_same_place(one):
-    time_s, points, force, cop = one
-    estimated = 0.8 * force + [0.05, 0.0, 0.0]
-    forces = {"measured": force, "estimated": estimated}
-    fig, movers = animate._figure(
-        1000 * time_s, points, forces, {name: animate.arrows_of(cop, values) for name, values in forces.items()}
-    )
-    for mover, view in zip(movers[:2], ([0, 2], [1, 2]), strict=True):
-        *_, measured, ours = mover(np.array([0, 20, 30]))
-        for arrow, values in ((measured, force), (ours, estimated)):
-            np.testing.assert_allclose(arrow._posA_posB, [cop[30, view], cop[30, view] + 0.3 * values[30, view]])
-        assert measured.get_linestyle() != ours.get_linestyle()  # told apart in grey print
-    np.testing.assert_allclose(fig.axes[4].lines[1].get_ydata(), estimated[:, 2])
-    html = animate.stance(*one, estimated=estimated, count=3).data
-    assert "estimated blue and dashed" in html and needs_network(html) == []
-    assert (
-        len(animate.stance(*one, estimated=np.full_like(force, np.nan), count=3).data) > 0
-    )  # a direction that is not estimated
 
 
 def test_forces_by_side_draws_every_curve_and_one_sd(axes):
@@ -135,8 +58,8 @@ def test_touchdown_frame_shows_every_point_from_both_sides(axes):
         (50.0, 40.0, ["raw", "low-pass 50 Hz: used", "low-pass 40 Hz, spline: used"]),
     ],
 )
-def test_raw_and_filtered_says_what_is_used(one, axes, force_hz, points_hz, said):
-    time_s, points, force, cop = one
+def test_raw_and_filtered_says_what_is_used(made_up, axes, force_hz, points_hz, said):
+    time_s, points, force, cop = made_up
     recorded = closeup.Signals(time_s, 700 * force, 690 * force, 50.0, cop, points, time_s[::2], points[::2])
     five = dict(zip(("V", "AP", "heel", "-V", "-AP"), axes(1, 5), strict=True))
     assert plot.raw_and_filtered(five, recorded, side="r", force_cutoff_hz=force_hz, points_cutoff_hz=points_hz) is five
