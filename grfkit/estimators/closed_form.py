@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grfkit.estimators.registry import Estimator
-from grfkit.estimators.samples import each
+from grfkit.estimators.samples import rows_of_stances
 from grfkit.points import COMPONENTS, GRAVITY, POINTS
 
 KINDS = ("two_mass", "sine")
@@ -34,9 +34,9 @@ def sine(time_s, *, contact_s, flight_s):
 def two_mass(time_s, *, contact_s, flight_s, limb_speed, limb_time):
     """Give the vertical force (T,) BW at times (T,) s after touchdown: two raised cosines, each twice its mean high.
 
-    The lower limb falls at `limb_speed` m/s at touchdown and rests `limb_time` s later: a mean force m1 (v / t + g) for
-    twice that time. The rest of the step's impulse is spread over contact. Raises ValueError where the limb takes more
-    than all of it. Source: Clark 2017.
+    The lower limb falls at `limb_speed` m/s at touchdown and rests `limb_time` s later: a mean force m1 (v / t + g)
+    for twice that time. The rest of the step's impulse is spread over contact. Raises ValueError where the limb takes
+    more than all of it. Source: Clark 2017.
     """
     stop = min(limb_time, contact_s / 2)  # our choice: an ankle that sinks for longer ends its impact with contact
     limb = LIMB_SHARE * (limb_speed / stop / GRAVITY + 1) if stop else 0.0
@@ -63,9 +63,9 @@ def raised_cosine(time_s, peak_s, end_s):
 def limb_impact(ankle_m, time_s):
     """Read from the ankle's height (T,) m how fast it falls at touchdown, m/s, and how many s later it comes to rest.
 
-    Its velocity is that of central differences, linear between frames. An ankle that does not fall has no impact: 0, 0.
-    One that never comes to rest has an infinite time. Source: Clark 2017; the ankle joint's centre for their marker is
-    our choice.
+    Its velocity is that of central differences, linear between frames. An ankle that does not fall has no impact: 0,
+    0. One that never comes to rest has an infinite time. Source: Clark 2017; the ankle joint's centre for their marker
+    is our choice.
     """
     velocity = np.gradient(ankle_m, time_s)
     speed = -np.interp(0, time_s, velocity)
@@ -121,7 +121,7 @@ class ClosedForm(Estimator):
         """
         times, estimated = samples.frames["time_s"].to_numpy(float), np.empty((len(samples.points), len(COMPONENTS)))
         stances = samples.stances
-        for rows, side, flight_s in zip(each(samples), stances["side"], stances["flight_s"], strict=True):
+        for rows, side, flight_s in zip(rows_of_stances(samples), stances["side"], stances["flight_s"], strict=True):
             time, inside = times[rows], samples.inside[rows]
             interval = (time[-1] - time[0]) / (len(rows) - 1)
             estimated[rows] = estimate(

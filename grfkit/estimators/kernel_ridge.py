@@ -1,10 +1,10 @@
 """Kernel ridge regression from the motion of a whole stance to its force curves, with runners left out exactly.
 
 In: stances with their inputs at equally spaced nodes (samples.curve_inputs) and their curves. Out: estimated curves.
-Stances that move similarly have similar forces. One factorisation of all stances gives the estimates of every runner as
-if that runner had not been there, and of every pair of runners, so that the hyper-parameters for a runner who is left
-out can be chosen on the others alone. Arrays: S training stances, S' other stances, Q nodes, C components, G groups
-(runners).
+Stances that move similarly have similar forces. One factorisation of all stances gives the estimates of every runner
+as if that runner had not been there, and of every pair of runners, so that the hyper-parameters for a runner who is
+left out can be chosen on the others alone. Arrays: S training stances, S' other stances, Q nodes, C components, G
+groups (runners).
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,8 +29,8 @@ class KernelRidge(Estimator):
 
     `inputs` {kind: (stance, padding)} are those of the training stances, `duals` {number of a candidate: (S, Q, C)}
     what each training stance is weighed with, `candidates` a list of hyper-parameters {name: value}, `chosen`
-    (averaged, C) their numbers. `groups` (S,) names and `inverse` (S, S) are there where a group can be left out of the
-    training stances.
+    (averaged, C) their numbers. `groups` (S,) names and `inverse` (S, S) are there where a group can be left out of
+    the training stances.
     """
 
     inputs: dict
@@ -91,9 +91,9 @@ class KernelRidge(Estimator):
         """Fit to curves `targets` (S, Q, C) by one candidate, so that any of the `groups` (S,) can be left out later.
 
         Leaving out is exact, not a refit: the weights of all others follow from the one inverse. The training stances
-        are held in half precision, .5 mm at 1 m: half the size, and they are those that it is fitted to. It computes in
-        double: in single precision, estimates of one stance differ by 1e-4 BW with the order in which a machine adds
-        up.
+        are held in half precision, .5 mm at 1 m: half the size, and they are those that it is fitted to. It computes
+        in double: in single precision, estimates of one stance differ by 1e-4 BW with the order in which a machine
+        adds up.
         """
         inputs = {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
         kernel = weigh(compare(inputs, lay_out(inputs), shape), candidate, shape)
@@ -236,8 +236,8 @@ def choose(errors, *, averaged):
 def leave_groups_out(matrix, targets, groups, candidate):
     """Estimate the targets (S, Q, C) of each group from all others, by one candidate; returns (S, Q, C).
 
-    `matrix` is the KernelMatrix of all stances. Exact, not a refit: with A the inverse of the ridged kernel matrix, the
-    residuals of a group g are A_gg^-1 (A Y)_g.
+    `matrix` is the KernelMatrix of all stances. Exact, not a refit: with A the inverse of the ridged kernel matrix,
+    the residuals of a group g are A_gg^-1 (A Y)_g.
     """
     inverse, dual, flat = solve_ridged(matrix.weighed(candidate), targets, candidate["noise"])
     estimated = flat.copy()
@@ -289,8 +289,8 @@ def estimate_from_some(kernel, targets, candidate, training, tested):
     """Estimate the curves of some stances (indices) from those of others; `kernel` (S, S) is that of all stances."""
     ridged = kernel[np.ix_(training, training)]
     ridged[np.diag_indices_from(ridged)] += candidate["noise"]
-    known = targets[training].reshape(len(training), -1)
-    dual = solve(ridged, known, assume_a="pos", check_finite=False, overwrite_a=True)
+    measured = targets[training].reshape(len(training), -1)
+    dual = solve(ridged, measured, assume_a="pos", check_finite=False, overwrite_a=True)
     return (kernel[np.ix_(tested, training)] @ dual).reshape(len(tested), *targets.shape[1:])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from grfkit import transform
 from grfkit.estimators.registry import Estimator
-from grfkit.estimators.samples import each, spread, unmirror
+from grfkit.estimators.samples import rows_of_stances, spread, unmirror
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class MeanCurve(Estimator):
         forces, sides = unmirror(training, training.forces), training.stances["side"].to_numpy()
         curves = {
             stance: transform.time_normalise(forces[rows][training.inside[rows]], nodes)
-            for stance, rows in enumerate(each(training))
+            for stance, rows in enumerate(rows_of_stances(training))
             if training.at_study_speed[stance]
         }
         return cls(

@@ -69,10 +69,10 @@ class Model:
 def save(folder, *, description, arrays, card, graphs=None):
     """Save a model as one folder: all of it, or nothing.
 
-    `description` is a dict of what JSON holds, `arrays` {name: array} are finite (double, single, half, int64, int32 or
-    bool), `card` is what model_card.Card needs, `graphs` {name: onnx.ModelProto} are those that onnx_export.verify has
-    compared. An older model folder is replaced. Any other folder is refused with a ValueError, and so is what `load`
-    would refuse.
+    `description` is a dict of what JSON holds, `arrays` {name: array} are finite (double, single, half, int64, int32
+    or bool), `card` is what model_card.Card needs, `graphs` {name: onnx.ModelProto} are those that onnx_export.verify
+    has compared. An older model folder is replaced. Any other folder is refused with a ValueError, and so is what
+    `load` would refuse.
     """
     folder, graphs = Path(folder), graphs or {}
     _replaceable(folder)

@@ -33,9 +33,9 @@ def kernel_ridge(fitted):
     """Write a fitted KernelRidge as a graph; returns an onnx.ModelProto.
 
     Its inputs are those of samples.curve_inputs: `positions` (S, 51, 11, 3) m and `positions_padding` (S, 6, 11, 3) m,
-    and so on for each kind, `times` (S, 2) s. Its output is `forces` (S, Q, C) BW; a fourth and fifth component are the
-    centre of pressure. It computes in double: a few thousand training stances with large weights of both signs nearly
-    cancel, and single precision leaves 1e-3 BW.
+    and so on for each kind, `times` (S, 2) s. Its output is `forces` (S, Q, C) BW; a fourth and fifth component are
+    the centre of pressure. It computes in double: a few thousand training stances with large weights of both signs
+    nearly cancel, and single precision leaves 1e-3 BW.
     """
     graph, (nodes, components) = Graph(), fitted.curve_shape
     parts = {
@@ -151,7 +151,7 @@ def _words(kind, padding):
 
 
 def _compared(graph, name, trained_on, shape):
-    """Compare an input with the training stances as kernel_matrix does: sums (S, S'), and the factor that makes means."""
+    """Compare an input with the training stances as kernel_matrix does: sums (S, S'), and the factor to their means."""
     rows = trained_on.reshape(len(trained_on), -1)
     centre = rows.astype(np.promote_types(rows.dtype, np.float32)).mean(axis=0)
     mean, share = graph.constant(centre.astype(float)), 1.0 / rows.shape[1]

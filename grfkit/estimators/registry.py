@@ -1,7 +1,7 @@
 """What every estimator can do, and the class that a recipe names.
 
-In: a recipes.Recipe and Samples that were prepared for it. Out: a fitted estimator, which estimates the forces of other
-Samples.
+In: a recipes.Recipe and Samples that were prepared for it. Out: a fitted estimator, which estimates the forces of
+other Samples.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ from grfkit.estimators.samples import take
 class Estimator:
     """What every fitted estimator can do.
 
-    Each class adds `fit(training, recipe, best)`, which fits it to training Samples with the hyper-parameters `best` that
-    `search` chose, and `predict(samples)`, which estimates the forces (N, 3) BW of Samples: each leg on its own side, and
-    balanced where the recipe balances.
+    Each class adds `fit(training, recipe, best)`, which fits it to training Samples with the hyper-parameters `best`
+    that `search` chose, and `predict(samples)`, which estimates the forces (N, 3) BW of Samples: each leg on its own
+    side, and balanced where the recipe balances.
     """
 
     @classmethod

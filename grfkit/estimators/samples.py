@@ -1,8 +1,8 @@
 """What an estimator is given: the stances that a recipe trains on or estimates, as frames or as whole curves.
 
-In: the tables of stances and frames that 01_preprocess saves, and a recipe. Out: Samples in the recipe's unit of force,
-mirrored where the recipe mirrors; their inputs with derivatives; estimates turned back and balanced. N frames, S
-stances.
+In: the tables of stances and frames that 01_preprocess saves, and a recipe. Out: Samples in the recipe's unit of
+force, mirrored where the recipe mirrors; their inputs with derivatives; estimates turned back and balanced. N frames,
+S stances.
 """
 
 from dataclasses import dataclass, replace
@@ -163,14 +163,17 @@ def curve_inputs(samples, kinds):
 def curve_targets(samples):
     """Bring the force of each stance to equally spaced nodes, (S, 101, 3) BW."""
     return np.stack(
-        [transform.time_normalise(samples.forces[rows][samples.inside[rows]], NODES) for rows in each(samples)]
+        [
+            transform.time_normalise(samples.forces[rows][samples.inside[rows]], NODES)
+            for rows in rows_of_stances(samples)
+        ]
     )
 
 
 def spread(samples, curves):
     """Stretch estimated curves (S, 101, 3) BW over the frames of their stances, 0 in the padding; returns (N, 3) BW."""
     estimated = np.zeros((len(samples.points), len(COMPONENTS)))
-    for rows, curve in zip(each(samples), curves, strict=True):
+    for rows, curve in zip(rows_of_stances(samples), curves, strict=True):
         inside = rows[samples.inside[rows]]
         estimated[inside] = transform.time_normalise(curve, len(inside))
     return estimated
@@ -196,9 +199,9 @@ def balance(samples, estimated):
     """
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
     contact = np.array(
-        [samples.inside[rows].sum() * (times[rows[1]] - times[rows[0]]) for rows in each(samples)]
+        [samples.inside[rows].sum() * (times[rows[1]] - times[rows[0]]) for rows in rows_of_stances(samples)]
     )  # a frame is an interval
-    means = np.stack([estimated[rows][samples.inside[rows]].mean(axis=0) for rows in each(samples)])
+    means = np.stack([estimated[rows][samples.inside[rows]].mean(axis=0) for rows in rows_of_stances(samples)])
     factors, slopes = corrections(contact[:, None] * means, contact + flight, samples.stances["group"].to_numpy())
     balanced = estimated.copy()
     balanced[:, 2] *= np.repeat(factors, samples.lengths)
@@ -238,7 +241,7 @@ def _unit(stances):
     return (stances["unit_kg"] / stances["weighed_kg"]).to_numpy()
 
 
-def each(samples):
+def rows_of_stances(samples):
     """List the rows (frames) of each stance."""
     return [
         np.arange(first, first + length)
@@ -248,5 +251,5 @@ def each(samples):
 
 def _splines(samples):
     times = samples.frames["time_s"].to_numpy(float)
-    for rows in each(samples):
+    for rows in rows_of_stances(samples):
         yield rows, CubicSpline(times[rows], samples.points[rows])

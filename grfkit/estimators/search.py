@@ -1,8 +1,8 @@
 """The search for an LSTM's hyper-parameters: Optuna, on folds of the training stances (paper section 1.4.3).
 
-In: a Task, which holds training stances, their folds and ranges. Out: the finished trials.
-The ranges are ours: the paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of
-a fold, so that the validation error is lower than the error on runners never seen.
+In: a Task, which holds training stances, their folds and ranges. Out: the finished trials. The ranges are ours: the
+paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of a fold, so that the
+validation error is lower than the error on runners never seen.
 """
 
 import hashlib
@@ -128,9 +128,9 @@ def open_journal(folder, key):
 def run(task, *, storage):
     """Search until the task's trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
 
-    Each trial has a sampler seeded by the number of finished ones, so that an interrupted search ends as an undisturbed
-    one; a trial that was left running is failed and run again. Trials run one after the other, the folds of a trial
-    side by side, in as many processes as there are processors; the result does not depend on their number.
+    Each trial has a sampler seeded by the number of finished ones, so that an interrupted search ends as an
+    undisturbed one; a trial that was left running is failed and run again. Trials run one after the other, the folds
+    of a trial side by side, in as many processes as there are processors; the result does not depend on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = task.create_study("search", storage)

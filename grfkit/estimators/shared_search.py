@@ -3,9 +3,9 @@
 In: a search.Task and the URL of a database. Out: the finished trials, the same to every worker.
 
 A budget of N trials is N slots: the first N trials that any worker asked for. A trial that failed (its worker was
-killed, interrupted or cut off) is tried again in its slot by any other worker, with the same hyper-parameters. What was
-started beyond the budget is given back. So each slot is finished once, whichever workers come and go. What a worker
-tries next depends on what others have finished by then: such a search is not reproducible.
+killed, interrupted or cut off) is tried again in its slot by any other worker, with the same hyper-parameters. What
+was started beyond the budget is given back. So each slot is finished once, whichever workers come and go. What a
+worker tries next depends on what others have finished by then: such a search is not reproducible.
 
 The database's URL may hold a password, which no message shows.
 """

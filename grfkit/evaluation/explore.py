@@ -69,7 +69,7 @@ def source_without_runner(frames, stances, recipe):
     runners = left_out_runners.prepare(frames, stances, recipe)
     others = runners.stances["runner"].nunique() - 1
     about = f"{recipe.name}, trained on the {others} other runners"
-    rows = dict(zip(runners.stances["stance"], samples.each(runners), strict=True))
+    rows = dict(zip(runners.stances["stance"], samples.rows_of_stances(runners), strict=True))
     if recipe.estimator == "mean_curve":
         mean_without = lru_cache(partial(_mean_curve_without, runners))
         return Source(about, frozenset(rows), partial(_predict_mean_curve, runners, mean_without))

@@ -178,7 +178,7 @@ def score_forces(streamed, measured):
     """
     footsteps, truth = measured.footsteps, measured.samples
     at = np.repeat(footsteps["touchdown_s"].to_numpy(), truth.lengths) + truth.frames["time_s"].to_numpy(float)
-    own, streams = samples.each(truth), {}
+    own, streams = samples.rows_of_stances(truth), {}
     for lag, files in streamed.items():
         streams[lag_name(lag)] = values = np.empty((len(at), 3))
         for footstep, rows in zip(footsteps.itertuples(), own, strict=True):

@@ -1,4 +1,4 @@
-"""The closed-form estimators against their formulas written out, the laws they keep, another implementation, and real runners."""
+"""The closed-form estimators against their formulas written out, laws, another implementation, and real runners."""
 
 from dataclasses import replace
 
@@ -41,7 +41,10 @@ def samples_of(points, lengths, inside, sides, flight_s, time_s):
 
 @pytest.fixture
 def stances():
-    """Three stances at 1 kHz with 10 frames of padding: the ankle falls at 1 m/s and is at rest after 40 ms, as on a parabola."""
+    """Three stances at 1 kHz with 10 frames of padding.
+
+    The ankle falls at 1 m/s and is at rest after 40 ms, as on a parabola.
+    """
     lengths, sides = np.array([250, 220, 240]), ["l", "r", "l"]
     points, inside, times = [], [], []
     for length, side in zip(lengths, sides, strict=True):
@@ -186,15 +189,18 @@ def test_predict_says_what_is_missing_or_wrong(stances):
 
 
 def test_closed_forms_on_real_runners(rbds):
-    """Three runners at 3.5 m/s. Clark's published R2 is .95 (sd .04) from their own markers and plates; ours over all 22 is .87."""
+    """Three runners at 3.5 m/s.
+
+    Clark's published R2 is .95 (sd .04) from their own markers and plates; ours over all 22 is .87.
+    """
     settings = preprocessing("rbds", body_weight="weighed", other_speeds_m_s=None)
     trials = trials_table.read_trials(rbds, table="rbds")
     table, frames, _, _ = cut.collect(trials[trials["runner"].isin(["002", "011", "018"])], rbds, settings)
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))
-    taken = samples_of(points, lengths, inside, table["side"], flight_s, rows["time_s"])
-    estimates = {kind: ClosedForm(kind).predict(taken) for kind in closed_form.KINDS}
+    prepared = samples_of(points, lengths, inside, table["side"], flight_s, rows["time_s"])
+    estimates = {kind: ClosedForm(kind).predict(prepared) for kind in closed_form.KINDS}
     for (
         estimated
     ) in estimates.values():  # nothing of the plates is known but the times, and the impulse is right to 1 %

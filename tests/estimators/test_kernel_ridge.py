@@ -201,7 +201,7 @@ def test_estimate_without_a_group_equals_fitting_anew_without_it(data):
 
 
 def test_fit_groups_computes_in_double_from_inputs_in_single_precision():
-    """As steps gives them: accelerations of 60 m/s2, a small ridge and so large weights, of which the sum is what scikit-learn's is."""
+    """As steps have them: accelerations of 60 m/s2, a small ridge and so large weights; the sum is scikit-learn's."""
     rng, groups = np.random.default_rng(0), np.repeat(list("abcd"), 30)
     inputs = {"accelerations": tuple(rng.normal(20, 60, (124, nodes, 11, 3)).astype(np.float32) for nodes in (51, 6))}
     candidate, targets = {"accelerations_m_s2": 60.0, "noise": 1e-3, "edges": 0.3}, rng.normal(size=(124, 20, 3))

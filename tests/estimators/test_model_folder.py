@@ -1,4 +1,4 @@
-"""A model folder: what is saved is what loads, nothing else loads, nothing is executed; graphs give what the estimators give."""
+"""A model folder: what is saved loads, nothing else does, nothing is executed; graphs give what the estimators give."""
 
 import json
 import pickle
@@ -427,7 +427,7 @@ def test_kernel_graph_keeps_its_digits_with_large_weights_of_both_signs():
 
 
 def test_kernel_graph_gives_forces_and_centres_of_pressure():
-    """Five outputs against the sum in double, written out; it holds its training stances in half precision, as the regression does."""
+    """Five outputs against the sum in double, written out; the training stances are held in half precision."""
     rng = np.random.default_rng(4)
     shapes = {"positions": ((8, 11, 3), (2, 11, 3)), "accelerations": ((8, 11, 3), (2, 11, 3)), "times": ((2,), (0,))}
     inputs, given = (

@@ -1,4 +1,4 @@
-"""Every estimator by the same verbs: none sees the runner left out, what is saved gives the same forces, baselines are what they say."""
+"""Every estimator: none sees the runner left out, what is saved gives the same forces, baselines are what they say."""
 
 import subprocess
 import sys
@@ -64,8 +64,8 @@ def test_leave_runners_out_never_looks_at_the_runner_left_out(study, name):
         )
         for table in (frames, spoiled)
     )
-    taken = samples.prepare(frames, stances, RECIPES[name])
-    mine = np.repeat((taken.stances["runner"] == "v01").to_numpy(), taken.lengths)
+    prepared = samples.prepare(frames, stances, RECIPES[name])
+    mine = np.repeat((prepared.stances["runner"] == "v01").to_numpy(), prepared.lengths)
     np.testing.assert_allclose(again[mine], clean[mine], atol=1e-6)
     assert np.abs(again[~mine] - clean[~mine]).max() > 0.01
 
@@ -73,19 +73,19 @@ def test_leave_runners_out_never_looks_at_the_runner_left_out(study, name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     stances, frames = study
-    asked = RECIPES[name]
+    recipe = RECIPES[name]
     training, tested = (
-        samples.prepare(frames, stances[(stances["runner"] == "v02") == held], asked) for held in (False, True)
+        samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True)
     )
-    estimator = registry.class_of(asked)
-    table, best = estimator.search(training, asked, folder=tmp_path, seed=3, **SEARCH)
-    fitted = estimator.fit(training, asked, best, seed=3, epochs=2)
+    estimator = registry.class_of(recipe)
+    table, best = estimator.search(training, recipe, folder=tmp_path, seed=3, **SEARCH)
+    fitted = estimator.fit(training, recipe, best, seed=3, epochs=2)
     arrays, description = fitted.describe()
     store.save(tmp_path, "model.safetensors", arrays)
     store.save(tmp_path, "model.json", description)
     store.save(tmp_path, "best.yaml", best)
     assert store.read(tmp_path, "best.yaml") == best
-    again = estimator.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), asked)
+    again = estimator.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), recipe)
     first, second = (model.predict(tested) for model in (fitted, again))
     np.testing.assert_array_equal(second, first)
     assert first.shape == tested.forces.shape and (np.nan_to_num(first)[:, 2].max() > 0.1)
@@ -95,17 +95,20 @@ def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
 def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     """The errors of search.csv are those of refitting without the runner, and the chosen have the least."""
     stances, frames = study
-    asked = RECIPES["physics"]
-    training = samples.prepare(frames, stances, asked)
-    table, best = KernelRidge.search(training, asked, folder=tmp_path, seed=3)
+    recipe = RECIPES["physics"]
+    training = samples.prepare(frames, stances, recipe)
+    table, best = KernelRidge.search(training, recipe, folder=tmp_path, seed=3)
     trial, runner = 5, 1
     held = (training.stances["runner"] == "v01").to_numpy()
     others, mine = samples.take(training, np.flatnonzero(~held)), samples.take(training, np.flatnonzero(held))
     alone = {"candidates": best["candidates"], "chosen": dict.fromkeys(["AP", "ML", "V"], [trial])}
-    bare = asked.model_copy(update={"balance": False})
+    bare = recipe.model_copy(update={"balance": False})
     estimated = KernelRidge.fit(others, bare, alone).predict(mine)
     curves = np.stack(
-        [transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES) for rows in samples.each(mine)]
+        [
+            transform.time_normalise(estimated[rows][mine.inside[rows]], samples.NODES)
+            for rows in samples.rows_of_stances(mine)
+        ]
     )
     turned = np.where(mine.mirrored[:, None, None], curves * MIRROR, curves)
     literal = np.sqrt(((turned - samples.curve_targets(mine)) ** 2).mean(axis=(0, 1)))
@@ -114,7 +117,7 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
         row[["rmse_ap_bw", "rmse_ml_bw", "rmse_v_bw"]].to_numpy(float), literal, rtol=0.02
     )  # interpolated to and fro
     mean = table.groupby("trial")["rmse_v_bw"].mean()
-    assert set(best["chosen"]["V"]) == set(mean.nsmallest(asked.kernel.averaged).index)
+    assert set(best["chosen"]["V"]) == set(mean.nsmallest(recipe.kernel.averaged).index)
 
 
 def test_training_takes_other_speeds_of_training_runners_alone(study):
@@ -128,57 +131,57 @@ def test_training_takes_other_speeds_of_training_runners_alone(study):
 
 def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(study):
     stances, frames = study
-    asked = RECIPES["mean_curve"]
-    taken = samples.prepare(frames, stances, asked)
-    first = samples.take(taken, np.array([0]))
+    recipe = RECIPES["mean_curve"]
+    prepared = samples.prepare(frames, stances, recipe)
+    first = samples.take(prepared, np.array([0]))
     mean = MeanCurve.fit(first, nodes=int(first.inside.sum()))
     np.testing.assert_allclose(mean.curves["l"], first.forces[first.inside], atol=1e-9)
     np.testing.assert_allclose(mean.predict(first), first.forces, atol=1e-9)
     right = frames["stance"].map(stances.set_index("stance")["side"]) == "r"
     frames.loc[right, "grf_ml"] *= -1
-    curve = MeanCurve.fit(samples.prepare(frames, stances, asked)).curves
+    curve = MeanCurve.fit(samples.prepare(frames, stances, recipe)).curves
     assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
 
 
 def test_mean_curve_is_of_the_studys_speed_alone(study):
     stances, frames = study
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"
-    taken = samples.prepare(frames, stances, RECIPES["physics"])
+    prepared = samples.prepare(frames, stances, RECIPES["physics"])
     own = samples.prepare(frames, stances[stances["stance"] < 6], RECIPES["physics"])
     for side, curve in MeanCurve.fit(own).curves.items():
-        np.testing.assert_allclose(MeanCurve.fit(taken).curves[side], curve)
+        np.testing.assert_allclose(MeanCurve.fit(prepared).curves[side], curve)
 
 
 def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(study, monkeypatch):
     """A tenth of the runners, one at least, is kept aside whole; of a single runner nobody is left."""
     stances, frames = study
-    asked, given = RECIPES["paper"], {}
+    recipe, given = RECIPES["paper"], {}
     monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
-    training = samples.prepare(frames, stances, asked)
-    lstm.Lstm.fit(training, asked, {}, seed=3, epochs=5, patience=2)
+    training = samples.prepare(frames, stances, recipe)
+    lstm.Lstm.fit(training, recipe, {}, seed=3, epochs=5, patience=2)
     points, _, lengths = given["watched"]
     aside = np.isin(training.stances["runner"], lstm.watched_runners(training, seed=3))
     assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
     np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
-    lstm.Lstm.fit(training, asked, {}, seed=3, epochs=5)
+    lstm.Lstm.fit(training, recipe, {}, seed=3, epochs=5)
     assert given["watched"] is None and len(given["fitted_to"][2]) == 12
     alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
     with pytest.raises(ValueError, match="patience: null"):
-        lstm.Lstm.fit(alone, asked, {}, seed=3, epochs=5, patience=2)
+        lstm.Lstm.fit(alone, recipe, {}, seed=3, epochs=5, patience=2)
 
 
 @pytest.mark.parametrize("name", ["paper", "physics"])
 def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
-    """The tables of 01 come in one order whatever the order of files; frames of other stances between them change nothing."""
+    """Frames of other stances between those of a stance change nothing."""
     stances, frames = study
-    asked = RECIPES[name]
+    recipe = RECIPES[name]
     shuffled = pd.concat([group for _, group in sorted(frames.groupby("stance"), key=lambda item: -item[0])])
     both = []
     for number, table in enumerate((frames, shuffled)):
-        training = samples.prepare(table, stances, asked)
-        estimator = registry.class_of(asked)
-        _, best = estimator.search(training, asked, folder=tmp_path / str(number), seed=3, **SEARCH)
-        both.append(estimator.fit(training, asked, best, seed=3, epochs=2).predict(training))
+        training = samples.prepare(table, stances, recipe)
+        estimator = registry.class_of(recipe)
+        _, best = estimator.search(training, recipe, folder=tmp_path / str(number), seed=3, **SEARCH)
+        both.append(estimator.fit(training, recipe, best, seed=3, epochs=2).predict(training))
     np.testing.assert_array_equal(*both)
 
 

@@ -1,4 +1,4 @@
-"""What a recipe makes of stances: mirror, unit, derivatives, nodes and balance, against closed forms and round trips."""
+"""What a recipe makes of stances: mirror, unit, derivatives, nodes, balance, against closed forms and round trips."""
 
 import numpy as np
 import pandas as pd
@@ -52,13 +52,13 @@ def arch(time):
 
 def test_derivatives_of_a_cubic_are_exact_at_frames_and_at_nodes():
     stances, frames = one(cubic, arch)
-    taken = samples.prepare(frames, stances, PHYSICS)
+    prepared = samples.prepare(frames, stances, PHYSICS)
     slope, bend = (np.polynomial.polynomial.polyder(COEFFICIENTS, order) for order in (1, 2))
-    columns = samples.frame_inputs(taken, ["positions", "velocities", "accelerations"])
-    time = taken.frames["time_s"].to_numpy()
+    columns = samples.frame_inputs(prepared, ["positions", "velocities", "accelerations"])
+    time = prepared.frames["time_s"].to_numpy()
     np.testing.assert_allclose(columns[:, 33:66], np.polynomial.polynomial.polyval(time, slope).T, atol=1e-7)
     np.testing.assert_allclose(columns[:, 66:], np.polynomial.polynomial.polyval(time, bend).T, atol=1e-5)
-    core, padding = samples.curve_inputs(taken, ["accelerations"])["accelerations"]
+    core, padding = samples.curve_inputs(prepared, ["accelerations"])["accelerations"]
     nodes = np.linspace(0, 0.25, samples.CORE_NODES)
     np.testing.assert_allclose(
         core[0].reshape(-1, 33), np.polynomial.polynomial.polyval(nodes, bend).T, rtol=1e-4, atol=1e-4
@@ -108,56 +108,58 @@ def test_missing_flight_is_the_mean_of_the_runners_others_at_that_speed(tidy):
     stances["flight_s"] = [0.1, 0.2, np.nan, 0.2, 0.14, 0.2, 0.3, 0.2]
     stances["split"] = ["train"] * 6 + ["other_speed"] * 2
     stances["speed_m_s"] = [3.6] * 6 + [2.6] * 2
-    taken = samples.prepare(frames, stances, PHYSICS).stances
-    assert taken["flight_s"][2] == pytest.approx(0.12)  # of runner v00 at 3.6 m/s
-    assert list(taken["speed"]) == ["3.6 m/s"] * 6 + ["2.5 m/s"] * 2
-    assert taken["group"].nunique() == 4
+    prepared = samples.prepare(frames, stances, PHYSICS).stances
+    assert prepared["flight_s"][2] == pytest.approx(0.12)  # of runner v00 at 3.6 m/s
+    assert list(prepared["speed"]) == ["3.6 m/s"] * 6 + ["2.5 m/s"] * 2
+    assert prepared["group"].nunique() == 4
 
 
 def test_curve_targets_and_spread_are_inverse_but_for_interpolation(tidy):
     stances, frames = tidy(4)
-    taken = samples.prepare(frames, stances, PHYSICS)
-    curves = samples.curve_targets(taken)
+    prepared = samples.prepare(frames, stances, PHYSICS)
+    curves = samples.curve_targets(prepared)
     assert curves.shape == (4, samples.NODES, 3)
-    back = samples.spread(taken, curves)
-    assert (back[~taken.inside] == 0).all()
+    back = samples.spread(prepared, curves)
+    assert (back[~prepared.inside] == 0).all()
     np.testing.assert_allclose(
-        back, taken.forces, atol=2e-3
+        back, prepared.forces, atol=2e-3
     )  # 101 nodes for some 230 frames of half a sine, 2.5 BW high
 
 
 def test_balance_makes_the_step_carry_the_body_and_leaves_what_balances(tidy):
     stances, frames = tidy(8, runners=2)
-    taken = samples.prepare(frames, stances, PHYSICS)
-    estimated = samples.unmirror(taken, taken.forces) * [1, 1, 0.9] + np.where(taken.inside, 0.02, 0)[:, None] * [
+    prepared = samples.prepare(frames, stances, PHYSICS)
+    estimated = samples.unmirror(prepared, prepared.forces) * [1, 1, 0.9] + np.where(prepared.inside, 0.02, 0)[
+        :, None
+    ] * [
         1,
         0,
         0,
     ]
-    balanced = samples.balance(taken, estimated)
-    for group in taken.stances["group"].unique():
-        mine = np.flatnonzero(taken.stances["group"] == group)
-        rows = np.concatenate([samples.each(taken)[stance] for stance in mine])
+    balanced = samples.balance(prepared, estimated)
+    for group in prepared.stances["group"].unique():
+        mine = np.flatnonzero(prepared.stances["group"] == group)
+        rows = np.concatenate([samples.rows_of_stances(prepared)[stance] for stance in mine])
         impulse = balanced[rows].sum(axis=0) / 1000  # 1 kHz
-        steps = (taken.inside[rows].sum() / 1000) + taken.stances["flight_s"][mine].sum()
+        steps = (prepared.inside[rows].sum() / 1000) + prepared.stances["flight_s"][mine].sum()
         assert impulse[2] == pytest.approx(steps, rel=1e-6) and impulse[0] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(samples.balance(taken, balanced)[:, 2], balanced[:, 2])
+    np.testing.assert_allclose(samples.balance(prepared, balanced)[:, 2], balanced[:, 2])
     np.testing.assert_array_equal(balanced[:, 1], estimated[:, 1])
     np.testing.assert_allclose(
-        samples.balance(taken, estimated * [1, 1, 3])[:, 2], balanced[:, 2]
+        samples.balance(prepared, estimated * [1, 1, 3])[:, 2], balanced[:, 2]
     )  # whatever the scale
 
 
 def test_take_keeps_what_belongs_together(tidy):
-    taken = samples.prepare(*reversed(tidy(6)), PHYSICS)
-    part = samples.take(taken, np.array([4, 1]))
+    prepared = samples.prepare(*reversed(tidy(6)), PHYSICS)
+    part = samples.take(prepared, np.array([4, 1]))
     assert list(part.stances["stance"]) == [4, 1] and len(part) == 2
-    np.testing.assert_array_equal(part.points[: part.lengths[0]], taken.points[samples.each(taken)[4]])
-    np.testing.assert_array_equal(samples.curve_targets(part), samples.curve_targets(taken)[[4, 1]])
+    np.testing.assert_array_equal(part.points[: part.lengths[0]], prepared.points[samples.rows_of_stances(prepared)[4]])
+    np.testing.assert_array_equal(samples.curve_targets(part), samples.curve_targets(prepared)[[4, 1]])
 
 
 def test_corrections_make_each_groups_impulses_balance():
-    """Newton over whole steps: the vertical impulse is body weight times the time of the steps, the horizontal one is none."""
+    """Newton over whole steps: the vertical impulse is body weight times the time of steps, the horizontal is none."""
     rng = np.random.default_rng(3)
     groups, step_s = np.repeat(["a", "b", "c"], [4, 3, 2]), rng.uniform(0.3, 0.4, 9)
     impulses = np.column_stack([rng.normal(0, 0.02, 9), rng.normal(0, 0.02, 9), step_s * rng.uniform(0.9, 1.1, 9)])

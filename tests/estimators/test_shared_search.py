@@ -1,4 +1,4 @@
-"""A search that workers share: with a real PostgreSQL, started here on a free port; killed workers, budgets, passwords, messages."""
+"""A search that workers share, with a real PostgreSQL started here: killed workers, budgets, passwords, messages."""
 
 import functools
 import multiprocessing
@@ -210,7 +210,7 @@ def finished(trials):
 
 
 def check_whole(trials, budget, n_folds):
-    """Nothing lost, nothing counted twice: as many finished as the budget, none twice, each with all its folds, none left open."""
+    """Check that as many are finished as the budget, none twice, each with all its folds, and none is left open."""
     done = finished(trials)
     assert len(done) == budget
     assert {trial.state for trial in trials} <= {*search.FINISHED, TrialState.FAIL}
@@ -228,7 +228,7 @@ def check_whole(trials, budget, n_folds):
 
 
 def test_a_killed_workers_trial_is_tried_again_and_the_budget_is_met(folder, url):
-    """Three workers; one is killed in the middle of a trial, when the two others have nothing left but to wait for it."""
+    """Three workers; one is killed in the middle of a trial, when the two others have nothing left but to wait."""
     victim = start(folder, url, "victim", "hangs")
     until(url, lambda trials: trials and len(trials[0].user_attrs.get("errors", [])) == 1, victim)
     others = [start(folder, url, name) for name in ("one", "two")]
@@ -323,7 +323,7 @@ def test_a_long_fit_is_not_taken_for_dead(quick, url, monkeypatch):
 
 
 def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypatch, capsys):
-    """Ctrl-C in the second fold: the next worker tries the same hyper-parameters, and none of the errors of before is kept."""
+    """Ctrl-C in the second fold: the next worker tries the same hyper-parameters, and keeps no earlier error."""
     fold_error, folds = model.fold_error, []
 
     def interrupted(training, validation, **settings):
@@ -370,7 +370,7 @@ def test_a_trial_killed_before_its_first_heartbeat_is_tried_again(quick, url):
 
 
 def test_what_was_drawn_last_is_tried_again_where_two_asked_for_it(quick, url):
-    """Two workers saw a trial fail that was killed while it drew, and asked for it again; the first of those two failed as well."""
+    """Two workers saw a trial fail that was killed while it drew, and asked for it again; the first of them failed."""
     study = optuna.create_study(study_name="tiny-paper-1", storage=url)
     study.ask().suggest_int("layers", 1, 2)
     study.tell(0, state=TrialState.FAIL)
@@ -413,17 +413,17 @@ def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsy
         "epochs": 1,
         "ranges": RANGES,
     }
-    asked = recipes.load(ROOT / "params/recipes/paper.yaml")
-    first, _ = lstm.Lstm.search(training, asked, **settings)
+    recipe = recipes.load(ROOT / "params/recipes/paper.yaml")
+    first, _ = lstm.Lstm.search(training, recipe, **settings)
     training.forces[0] += 0.001
-    second, _ = lstm.Lstm.search(training, asked, **settings)
+    second, _ = lstm.Lstm.search(training, recipe, **settings)
     shown = capsys.readouterr().out
     assert first["shared_search"][0] != second["shared_search"][0]
     assert (
         f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown
         and shown.count("not reproducible") == 2
     )
-    assert "shared_search" not in lstm.Lstm.search(training, asked, **settings | {"storage": None})[0]
+    assert "shared_search" not in lstm.Lstm.search(training, recipe, **settings | {"storage": None})[0]
 
 
 def refused(folder, monkeypatch, capsys, storage, recipe="paper"):

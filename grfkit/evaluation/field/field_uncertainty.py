@@ -40,7 +40,7 @@ def errors(measured, contacts, curves, *, vlr):
 def curve_errors(measured, contacts, curves):
     """Subtract measured from estimated force, curves (S, 101, C): rows (N,) of contacts, errors (N, 101, 3)."""
     truth, footsteps = measured.samples, measured.footsteps
-    frames, places = samples.each(truth), pd.Series(range(len(footsteps)), index=footsteps["stance"])
+    frames, places = samples.rows_of_stances(truth), pd.Series(range(len(footsteps)), index=footsteps["stance"])
     rows = np.flatnonzero(contacts["stance"].notna())
     off = np.empty((len(rows), *curves.shape[1:2], len(DIRECTIONS)))
     force, times = truth.frames[FORCES].to_numpy(float), truth.frames["time_s"].to_numpy(float)
