@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from grfkit import spm
+from grfkit import metrics, spm
 from grfkit.points import DIRECTIONS, MIRROR
 
 
@@ -21,10 +21,10 @@ def of_estimator(predictions, estimator, stances):
     Raises ValueError for an unknown estimator, or fewer than three runners or no two stances of one: nothing to
     compare.
     """
-    known = list(predictions["estimator"].unique())
-    if estimator not in known:
+    saved = list(predictions["estimator"].unique())
+    if estimator not in saved:
         raise ValueError(
-            f"The estimator is one of those that 08_generalisation saved: {', '.join(known)}; found {estimator}. "
+            f"The estimator is one of those that 08_generalisation saved: {', '.join(saved)}; found {estimator}. "
             "Change `estimator` in the study's section 09_agreement."
         )
     frames = predictions[predictions["estimator"] == estimator]
@@ -43,7 +43,7 @@ def of_runners(features, stances):
     Features that the estimator does not estimate at all (NaN) are left out. Raises ValueError where it estimates a
     feature of some stances only.
     """
-    pairs = features.assign(runner=features["stance"].map(stances.set_index("stance")["runner"]))
+    pairs = features.assign(runner=metrics.runner_of(features, stances))
     pairs = pairs[pairs.groupby("feature")["estimated"].transform("count") > 0]
     if pairs["estimated"].isna().any():
         raise ValueError(
@@ -84,20 +84,12 @@ def tests(pairs):
     rows = []
     for feature, group in pairs.groupby("feature", sort=False):
         runners = runner_means(group)
+        row = {"feature": feature, "stances": len(group), "runners": len(runners)}
+        for name, table in (("stances", group), ("runners", runners)):
+            row[f"difference_{name}"] = (table["estimated"] - table["measured"]).mean()
+            row[f"p_{name}"] = stats.ttest_rel(table["estimated"], table["measured"]).pvalue
         mixed, p_mixed = mixed_model(group["estimated"] - group["measured"], group["runner"])
-        rows.append(
-            {
-                "feature": feature,
-                "stances": len(group),
-                "runners": len(runners),
-                "difference_stances": (group["estimated"] - group["measured"]).mean(),
-                "p_stances": stats.ttest_rel(group["estimated"], group["measured"]).pvalue,
-                "difference_runners": (runners["estimated"] - runners["measured"]).mean(),
-                "p_runners": stats.ttest_rel(runners["estimated"], runners["measured"]).pvalue,
-                "difference_mixed": mixed,
-                "p_mixed": p_mixed,
-            }
-        )
+        rows.append(row | {"difference_mixed": mixed, "p_mixed": p_mixed})
     return pd.DataFrame(rows)
 
 
@@ -193,17 +185,14 @@ def bland_altman(pairs, *, alpha):
 
 
 def icc(ratings, *, alpha):
-    """Intraclass correlation ICC(A,1) of ratings (R, 2): absolute agreement of one rating; returns it and its interval.
+    """Compute ICC(A,1) of ratings (R, 2), the absolute agreement of one rating; returns it and its interval.
 
     Two-way model: McGraw & Wong 1996, Tables 4 and 7; the same as ICC(2,1) of Shrout & Fleiss 1979. Any number of
     columns.
     """
     n, k = np.shape(ratings)
-    total, rows, columns = (
-        np.asarray(ratings) - np.mean(ratings),
-        np.mean(ratings, 1) - np.mean(ratings),
-        np.mean(ratings, 0) - np.mean(ratings),
-    )
+    ratings, mean = np.asarray(ratings), np.mean(ratings)
+    total, rows, columns = ratings - mean, ratings.mean(axis=1) - mean, ratings.mean(axis=0) - mean
     msr, msc = k * (rows**2).sum() / (n - 1), n * (columns**2).sum() / (k - 1)
     mse = ((total**2).sum() - msr * (n - 1) - msc * (k - 1)) / ((n - 1) * (k - 1))
     value = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
