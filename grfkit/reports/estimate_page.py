@@ -1,7 +1,7 @@
 """Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read.
 
-In: the tables of field.estimate.estimate_recordings. Out: a folder of index.html, recordings.csv, steps.csv, curves.csv,
-asymmetry.csv and trend.csv, all of them or none.
+In: the tables of field.estimate.estimate_recordings. Out: a folder of index.html, recordings.csv, steps.csv,
+curves.csv, asymmetry.csv and trend.csv, all of them or none.
 """
 
 import tempfile

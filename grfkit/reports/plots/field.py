@@ -100,7 +100,7 @@ def degraded(axes, table):
     """Draw how errors grow on axes (3, W), a column for each way in which recordings are degraded.
 
     The rows are RMSE of events (ms), nRMSE of forces (%) and the share of steps estimated (%). `table` as
-    robustness.degraded; its first row, nothing degraded, is drawn as thin lines.
+    robustness.evaluate_degraded; its first row, nothing degraded, is drawn as thin lines.
     """
     plain, ways = table.iloc[0], list(dict.fromkeys(table["way"]))[1:]
     rows = [
@@ -129,8 +129,8 @@ def degraded(axes, table):
 def cutoffs(axes, tables):
     """Draw how errors grow with point noise for models trained with different low-passes on axes (3,).
 
-    The panels are toe-off, AP and vertical force. `tables` are {cutoff Hz: table as robustness.degraded}; where nothing
-    is degraded, noise is 0.
+    The panels are toe-off, AP and vertical force. `tables` are {cutoff Hz: table as robustness.evaluate_degraded};
+    where nothing is degraded, noise is 0.
     """
     panels = {
         "toeoff_rmse_ms": "toe-off: RMSE (ms)",
