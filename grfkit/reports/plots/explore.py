@@ -10,7 +10,7 @@ from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 
 def laboratory(axes, now, before=None, *, scale=1.0, before_scale=1.0, unit="BW"):
-    """Draw a simulated stance (explore.ShownStance) on axes (4,): the legs, then each component over time, true and estimated.
+    """Draw a simulated stance (explore.ShownStance) on axes (4,): the legs, then true and estimated force over time.
 
     The true force of the stance `before`, or None, is grey. A `scale` turns BW into `unit`.
     """
