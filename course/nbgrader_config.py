@@ -1,4 +1,5 @@
-# nbgrader's settings for this course: in this folder `nbgrader generate_assignment 1_stance`, `nbgrader autograde 1_stance`, ...
+"""nbgrader's settings for the course; in this folder: `nbgrader generate_assignment 1_stance`, `... autograde 1_stance`."""
+
 from pathlib import Path
 
 c = get_config()  # noqa: F821

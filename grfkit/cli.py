@@ -1,8 +1,10 @@
-"""The command `grfkit`: subcommands that make calls, and that work by hand. Files and folders in, files and one line
-out.
+"""The command `grfkit`: subcommands that make calls and that work by hand.
+
+In: files and folders. Out: files and one line.
 
 Each subcommand imports what it needs itself, so that a typing error and `grfkit --help` are answered at once. Whatever
-a user did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130."""
+a user did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130.
+"""
 
 import argparse
 import os

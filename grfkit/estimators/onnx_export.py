@@ -133,6 +133,7 @@ class Graph:
 
 
 def value_info(name, kind, shape, about):
+    """Describe an input or output of a graph in ONNX's own form."""
     return helper.make_tensor_value_info(name, kind, shape, doc_string=about)
 
 

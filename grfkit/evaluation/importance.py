@@ -179,7 +179,7 @@ def by_moment(fitted, *, window_pct):
 
 
 def _window_of(percent, window_pct):
-    """Number the window of each per cent of stance; the end of stance is in the last one, NaN in none (-1)."""
+    """Give the number of each per cent's window; the end of stance is in the last one, NaN in none (-1)."""
     return np.where(np.isnan(percent), -1, np.minimum(np.round(percent, 6) // window_pct, 100 // window_pct - 1))
 
 

@@ -1,5 +1,4 @@
-"""How good a causal estimator is on runners who were left out: recordings with plates -> training, streams, errors, a
-card.
+"""How good a causal estimator is on runners left out: recordings with plates -> training, streams, errors, a card.
 
 Each recording is streamed frame by frame by a model that all other runners trained. Both feet are known at once where a
 plate felt one: the other is in the air, for in running one foot is on the ground at a time. Axes: F frames, K lags, C
@@ -137,8 +136,9 @@ def evaluated(measured, settings):
 
 
 def completed_contacts(streamed, footsteps):
-    """List the completed contacts of {file: what stream.run gives}: (found, contacts, missed) for
-    field_accuracy.timing.
+    """List the completed contacts of {file: what stream.run gives}: (found, contacts, missed).
+
+    They are what field_accuracy.timing takes.
 
     `found` are all, with file, side, mid_s, touchdown_s and toeoff_s; `contacts` those that are a measured footstep,
     with its stance, runner and speed.
@@ -171,8 +171,9 @@ def timing(streamed, footsteps, stances, excluded):
 
 
 def score_forces(streamed, measured):
-    """Score each lag, and the mean curve of the other runners over the measured contact: a row for each stance and
-    direction.
+    """Score each lag, and the mean curve of the other runners over the measured contact.
+
+    Returns a row for each stance and direction.
 
     Errors are those of field_accuracy.score_forces.
     """

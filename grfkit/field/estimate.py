@@ -1,5 +1,4 @@
-"""Recordings without plates and a model -> tables: each footstep's contact, curves with a band, features, what is out
-of range.
+"""Recordings without plates and a model -> tables: contacts, curves with a band, features, what is out of range.
 
 From Python, for a folder of C3D files or CSV files, and for points of any pose system, an array (F, 11, 3) m in AP, ML,
 V:
@@ -66,8 +65,7 @@ def estimate_all(model, data, **given):
 
 
 def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
-    """Read all recordings of a folder: list of discover.Found, list of masses (kg or None), {file: why it was left
-    out}.
+    """Read all recordings of a folder: list of discover.Found, masses (kg or None), {file: why not}.
 
     `study_file` says how the 11 points, axes and treadmill are found; its table of trials, where it exists, gives
     masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Raises ValueError where no recording

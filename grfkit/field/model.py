@@ -1,5 +1,4 @@
-"""A model for the field: a folder -> the detector of contacts, the regression of curves, their bands and training
-range.
+"""A model for the field: a folder -> detector of contacts, regression of curves, bands, training range.
 
 The notebook 10_field makes it, grfkit.field.estimate uses it. Parts of the folder (grfkit.estimators.model_folder):
 field, wide, touchdown, toeoff, curves, bands, and what else a notebook puts beside them.

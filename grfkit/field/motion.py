@@ -23,10 +23,9 @@ MOST_HZ = 0.35  # of the camera rate, a low-pass: a slow camera allows less than
 
 
 class Motion(NamedTuple):
-    """The points of one recording as a curve in time: (11, 3) m at times in s, from `first_s` to `last_s`, except in
-    gaps.
+    """The points of one recording as a curve in time: (11, 3) m at times in s, from `first_s` to `last_s`.
 
-    At time t they were measured at spline(t) + t * way_m_s.
+    Gaps are excepted. At time t they were measured at spline(t) + t * way_m_s.
     """
 
     spline: CubicSpline

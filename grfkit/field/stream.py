@@ -1,5 +1,4 @@
-"""Forces while the stance goes on: points frame by frame -> the force under each foot, a fixed lag behind the newest
-frame.
+"""Forces while the stance goes on: points frame by frame -> the force under each foot, a fixed lag later.
 
 A stream looks only at frames that it has: a window of the motion relative to the pelvis, so that a treadmill and the
 ground look alike. Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in
@@ -47,8 +46,7 @@ class Step(NamedTuple):
 
 
 class Forces(NamedTuple):
-    """What is known at `time_s`: the force (2, 3) BW under the left and the right foot, and which is on the ground
-    (2,).
+    """What is known at `time_s`: the force (2, 3) BW under left and right foot, and which is on the ground (2,).
 
     A force is 0 off the ground and NaN where it is not known. `steps` are the contacts that ended with this frame.
     """

@@ -55,8 +55,9 @@ class Model:
 
 
 def draw(settings, scales, count, *, seed):
-    """Draw the features of a Gaussian kernel, the same for any recordings: frequencies (I, D), phases (D,), D =
-    `count`.
+    """Draw the features of a Gaussian kernel, the same for any recordings: frequencies (I, D), phases (D,).
+
+    D is `count`.
 
     `scales` are {positions_m, velocities_m_s, accelerations_m_s2, recency_s}: how far motion may differ, as in recipes,
     the mean over points and moments. Moments count less the longer ago they are, by a factor e in recency_s.

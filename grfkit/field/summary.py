@@ -102,8 +102,7 @@ def _out_of_range(footsteps):
 
 
 def _varied_pct(left, right, level):
-    """Give how far (points) an asymmetry of means is off for a share `level` of recordings, because footsteps (S,)
-    vary.
+    """Give how far (points) an asymmetry of means is off at `level`, because footsteps (S,) vary.
 
     NaN for few footsteps.
     """

@@ -195,7 +195,7 @@ def _offsets(parameters):
 def _plates(content, rotation, wanted):
     # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
     platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)
-    raw = {number: plate for number, plate in enumerate(platforms.forcePlatforms(), start=1)}
+    raw = dict(enumerate(platforms.forcePlatforms(), start=1))
     absent = sorted(set(wanted or []) - set(raw))
     if absent:
         raise ValueError(

@@ -18,7 +18,7 @@ import re
 import sys
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from grfkit.study import file as study_file
@@ -49,7 +49,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     record = {
         "notebook": notebook.stem,
         "status": "failed",
-        "started": datetime.now(timezone.utc).isoformat(),
+        "started": datetime.now(UTC).isoformat(),
         **provenance.describe(study, root=notebook.resolve().parent.parent),
         **used,
     }

@@ -141,7 +141,7 @@ class Foot:
     def path(self, frame, com):
         """Return ankle, heel and toe (T, 3) m at increasing whole frames, and whether heel and toe rest (T, 2)."""
         state, planted = np.full((len(frame), 4), np.nan), np.zeros((len(frame), 2), bool)
-        for step, after in zip(self.mine, [*self.mine[1:], None]):
+        for step, after in zip(self.mine, [*self.mine[1:], None], strict=True):
             start, settled, flat, off, end = self.frames(step)
             inside = (frame >= start) & (frame <= end)
             state[inside] = self.stance(step, frame[inside])
@@ -192,7 +192,7 @@ class Body:
         hip, knee = self.joints(pelvis)
         thigh, shank, foot = (
             start + at * (end - start)
-            for at, start, end in zip(self.centre_at, (hip, knee, self.heel), (knee, self.ankle, self.toe))
+            for at, start, end in zip(self.centre_at, (hip, knee, self.heel), (knee, self.ankle, self.toe), strict=True)
         )
         legs = [part for side in (0, 1) for part in (thigh[side], shank[side], foot[side])]
         return np.stack([pelvis + self.trunk_from_pelvis, *legs], axis=1)

@@ -109,7 +109,7 @@ def plan_faults(files, settings, *, seed):
             f"Every planted fault needs a trial of its own; found {len(wanted)} faults and {len(files)} "
             "trials. Plant fewer faults or record more trials."
         )
-    return dict(zip(rng_of(seed, 0).permutation(files), wanted))
+    return dict(zip(rng_of(seed, 0).permutation(files), wanted, strict=False))
 
 
 def record_trial(runner, style, rng, cameras, plates, fault):

@@ -82,7 +82,7 @@ def sources(seed, number, shoe, lap, trial):
 
 def draw_deviates(rng):
     """Draw a standard normal deviate, cut off at 2.2, for each entry of STYLE."""
-    return dict(zip(STYLE, rng.normal(size=len(STYLE)).clip(-2.2, 2.2)))
+    return dict(zip(STYLE, rng.normal(size=len(STYLE)).clip(-2.2, 2.2), strict=True))
 
 
 def draw_runner(rng, sex):

@@ -71,7 +71,7 @@ def edit(folder, **changes):
 def trained(tidy, name):
     """Fit a recipe to two runners; returns (fitted, recipe, Samples of the third)."""
     stances, frames = tidy(12, runners=3)
-    frames = frames.astype({column: float for column in frames.columns[2:]})
+    frames = frames.astype(dict.fromkeys(frames.columns[2:], float))
     recipe = RECIPES[name]
     training, tested = (
         samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True)

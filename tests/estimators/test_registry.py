@@ -47,7 +47,7 @@ TRAINED = ["mean_curve", "ridge", "paper", "network", "physics"]
 @pytest.fixture
 def study(tidy):
     stances, frames = tidy(12, runners=3)
-    return stances, frames.astype({column: float for column in frames.columns[2:]})
+    return stances, frames.astype(dict.fromkeys(frames.columns[2:], float))
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -28,7 +28,7 @@ def results(tmp_path, stances_and_frames):
     stances.loc[stances["runner"] == "v03", "split"] = "test"
     tested = frames[frames["stance"].isin([3, 7])]
     table = tested[["stance", "frame", "time_s", *FORCES]].assign(
-        estimator="lstm", **dict(zip(ESTIMATES, 0.9 * tested[FORCES].to_numpy().T))
+        estimator="lstm", **dict(zip(ESTIMATES, 0.9 * tested[FORCES].to_numpy().T, strict=True))
     )
     store.save(tmp_path, "01_preprocess/stances.csv", stances)
     store.save(tmp_path, "01_preprocess/stances.parquet", frames)

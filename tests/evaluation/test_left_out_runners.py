@@ -19,7 +19,7 @@ PHYSICS = RECIPES["physics"]
 def study(tidy):
     stances, frames = tidy(16, runners=4)
     stances.loc[stances["stance"] % 8 >= 6, ["split", "speed_m_s"]] = ["other_speed", 2.5]
-    frames = frames.astype({column: float for column in frames.columns[2:]})
+    frames = frames.astype(dict.fromkeys(frames.columns[2:], float))
     frames[INPUTS] *= 0.2  # as near to each other as runners are
     return stances, frames
 

@@ -383,7 +383,7 @@ def test_read_is_the_same_however_the_laboratory_names_its_axes(tmp_path_factory
     for name, xyz in plain.points.items():
         np.testing.assert_allclose(other.points[name], xyz, atol=1e-6)
     assert len(other.plates) == len(plain.plates) == 3
-    for one, two in zip(plain.plates, other.plates):
+    for one, two in zip(plain.plates, other.plates, strict=True):
         np.testing.assert_allclose(two.force, one.force, atol=1e-3)  # N; up to single precision
         np.testing.assert_allclose(two.cop, one.cop, atol=1e-5)
         np.testing.assert_allclose(two.corners, one.corners, atol=1e-6)

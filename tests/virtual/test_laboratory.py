@@ -183,7 +183,7 @@ def test_record_plants_faults_of_force_time_mass_and_speed(faulty, tmp_path):
     folder, table = faulty
     right = record(tmp_path, seed=3, laps=4, trials=3).set_index("file")
     planted, table = pd.read_csv(folder / "planted.csv").set_index("file"), table.set_index("file")
-    for file, (fault, side) in planted.iterrows():
+    for file, (fault, _) in planted.iterrows():
         found, truth = read(folder / file)["data"], read(tmp_path / file)["data"]
         vertical, true = (sum(platform["force"][2] for platform in each["platform"]) for each in (found, truth))
         if fault == "stuck_force":

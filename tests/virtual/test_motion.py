@@ -36,7 +36,7 @@ def test_simulate_changes_momentum_by_the_impulse(simulated):
 
 def test_simulate_flies_along_a_parabola(simulated):
     _, motion = simulated
-    for (_, _, toeoff), (_, touchdown, _) in zip(motion.contacts[:-1], motion.contacts[1:]):
+    for (_, _, toeoff), (_, touchdown, _) in zip(motion.contacts[:-1], motion.contacts[1:], strict=True):
         time = np.arange(touchdown - toeoff + 1) / RATE
         flight = weighed(motion)[toeoff : touchdown + 1]
         start = (flight[-1] - flight[0]) / time[-1] + [0, 0, GRAVITY * time[-1] / 2]

@@ -1,5 +1,4 @@
-"""How sure an estimate in the field is: errors of runners who were left out -> bands of curves, features and
-asymmetries.
+"""How sure an estimate without plates is: errors of runners left out -> bands of curves, features, asymmetries.
 
 In: ground_truth.Measured, contacts and their curves as in grfkit.evaluation.field.field_accuracy.
 """
@@ -55,8 +54,7 @@ def curve_errors(measured, contacts, curves):
 
 
 def coverage(inside, contacts):
-    """Give the share (%) of samples in the bands, `inside` (N, 101, 3) bool: a row for each speed and direction, and
-    all.
+    """Give the share (%) of samples `inside` (N, 101, 3) bool the bands: a row for each speed, direction and all.
 
     `least_runner_pct` is the share of the runner with the least. `contacts` (N rows) with `speed` and `runner`.
     """

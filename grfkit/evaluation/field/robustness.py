@@ -1,5 +1,4 @@
-"""What another pose system would see: recordings degraded in a documented way -> errors of the runners who were left
-out.
+"""What another pose system would see: degraded recordings -> errors of the runners who were left out.
 
 Each way takes points (F, 11, 3) m at `rate_hz` and gives points and rate; `amount` is in the way's own unit. All random
 numbers come from `rng`. Sources: our choice; sizes as reported for markerless against marker-based systems (Kanko et
