@@ -1,4 +1,4 @@
-"""nbgrader's settings for the course; in this folder: `nbgrader generate_assignment 1_stance`, `... autograde 1_stance`."""
+"""nbgrader's settings for the course; in this folder: `nbgrader generate_assignment 1_stance`, `... autograde ...`."""
 
 from pathlib import Path
 
