@@ -55,7 +55,7 @@ def leg_motion(motions, stances):
 def measured_source(recorded, stances, *, cutoff_hz, threshold_n):
     """Read the plates' force and centre of pressure at the nodes of each stance: the first source.
 
-    `recorded` as ground_truth.read gives. Force, and the moments that give the centre, pass the same low-pass (None:
+    `recorded` as recordings.read gives. Force, and the moments that give the centre, pass the same low-pass (None:
     none). The centre is their quotient over the frames that are loaded, so that where the laboratory's origin lies does
     not matter; below `threshold_n` it stays where it was last known.
     """
