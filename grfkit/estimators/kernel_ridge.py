@@ -137,7 +137,7 @@ class KernelRidge(Estimator):
         return np.stack(means, axis=-1)
 
     def nearest(self, kernel, group=None):
-        """Give the squared distance (S',) to the nearest training stance that is not of `group`; Gaussian shape."""
+        """Give the squared distance (S',), in scales, to the nearest training stance not of `group`; Gaussian shape."""
         others = np.full(kernel.shape[1], True) if group is None else ~self._is(group)
         return -2 * np.log(np.maximum(kernel[:, others].max(axis=1) - INTERCEPT, np.finfo(float).tiny))
 

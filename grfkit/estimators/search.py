@@ -2,7 +2,7 @@
 
 In: a Task, which holds training stances, their folds and ranges. Out: the finished trials. The ranges are ours: the
 paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of a fold, so that the
-validation error is lower than the error on runners never seen.
+validation error is lower than the error on runners never seen. Kernel ridge regression searches in KernelRidge.search.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Calibrated uncertainty: errors of runners who were left out -> a band about the estimates of the next runner.
 
-Arrays: S stances, Q nodes, C components; a residual is estimated less measured.
-"""
+In: residuals (estimated less measured, in the unit of the estimate), from evaluation.field.field_uncertainty. Out:
+Bands, which field.estimate lays about each curve and feature; `level`, .90 in the studies, is set in the section
+10_field. Axes: S stances, Q nodes, C components."""
 
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ SAME_S = 1e-6  # contact times that differ by a smaller share show no growth: ou
 
 
 class Bands(NamedTuple):
-    """Half widths (Q, C) for a contact of one second; they grow with contact time to the `powers` (C,).
+    """Half widths (Q, C) for a contact of one second, times the contact time in s to the `powers` (C,) for others.
 
-    A share `level` of samples lies within.
+    Powers are negative where short contacts have wider bands. A share `level` of samples lies within.
     """
 
     half_widths: np.ndarray
@@ -29,10 +30,10 @@ def fit(residuals, contact_s, runners, *, level):
     """Calibrate Bands on left-out residuals (S, Q, C), with contact times (S,) s and names of `runners` (S,).
 
     Each runner counts the same, however many stances there are: the weighted quantile of split conformal prediction for
-    people with repeated measurements (Lee, Barber & Willett 2023). We leave out its mass at infinity, so that a band
-    holds on average over runners: our choice. Bands are wider for short contacts, whose forces are larger: with one
-    width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 % bands.
-    """
+    people with repeated measurements (Lee, Barber & Willett 2023). We omit its extra mass at infinity, so that the
+    coverage is `level` on average over runners and not guaranteed: our choice. Bands are wider for short contacts,
+    whose forces are larger: with one width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 %
+    bands."""
     weights = runner_weights(runners)
     powers = _powers(np.abs(residuals).mean(axis=1), contact_s, weights)
     relative = np.abs(residuals) / _growth(contact_s, powers)[:, None]

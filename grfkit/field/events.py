@@ -52,8 +52,8 @@ class Detector(NamedTuple):
 def fit(motions, measured, candidate, *, seed):
     """Train a Detector on `measured` footsteps, with touchdown_s, toeoff_s, mid_s, and the `runner` to leave out later.
 
-    `candidate` holds the kernel's scales and noise; there is no padding to weigh. Random times about the truth train
-    the close look, so that it needs no first look at its own training rows.
+    `candidate` holds the kernel's scales and noise; there is no padding to weigh. The two close regressions are
+    trained at the true times plus random errors (SD SHAKE_S), so that they need no wide estimate of the training rows.
     """
     truth, mid = measured[EVENTS].to_numpy(), measured["mid_s"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)

@@ -1,8 +1,7 @@
 """The motion of 11 points -> footsteps, and what a kernel sees of them: the motion about a moment or over a contact.
 
-A recording is seen as the runner sees it: less the mean way of the pelvis, so that a treadmill and the ground look
-alike. Footsteps are rows of a table with `file`, `side` and times in s; `motions` maps a file to its Motion.
-"""
+The mean travel of the pelvis is subtracted, so that recordings on a treadmill and overground look alike. Footsteps are
+rows of a table with `file`, `side` and times in s; `motions` maps a file to its Motion."""
 
 from typing import NamedTuple
 
@@ -19,13 +18,13 @@ from grfkit.points import HEELS, POINTS, mirrored
 PELVIS_HZ = 5.0  # the pelvis goes up and down with each step, some 3 times a second: our choice
 SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # minima closer than this, or less deep, are no footsteps: our choice
 IMPULSE = 500  # frames either side of an impulse, longer than any low-pass rings: our choice
-MOST_HZ = 0.35  # of the camera rate, a low-pass: a slow camera allows less than the study's cutoff; our choice
+MOST_SHARE = 0.35  # highest cutoff, as a share of the camera rate, for slow cameras: our choice
 
 
 class Motion(NamedTuple):
     """The points of one recording as a curve in time: (11, 3) m at times in s, from `first_s` to `last_s`.
 
-    Gaps are excepted. At time t they were measured at spline(t) + t * way_m_s.
+    Except in gaps, the points were measured at spline(t) + t * way_m_s at time t.
     """
 
     spline: CubicSpline
@@ -58,8 +57,8 @@ def from_points(points, rate_hz, *, cutoff_hz, max_gap_s):
         whole[:, point] = CubicSpline(np.flatnonzero(there[:, point]), points[there[:, point], point])(frames)
     times = frames / rate_hz
     way = np.append(np.polyfit(times, whole[:, 0, :2], 1)[0], 0.0)
-    whole -= times[:, None, None] * way  # before the filter, to which a way begins with a jump
-    cutoff_hz = cutoff_hz and min(cutoff_hz, MOST_HZ * rate_hz)
+    whole -= times[:, None, None] * way  # before the filter, which distorts the ends of a steady travel
+    cutoff_hz = cutoff_hz and min(cutoff_hz, MOST_SHARE * rate_hz)
     smooth = transform.lowpass(whole, cutoff_hz=cutoff_hz, rate_hz=rate_hz) if cutoff_hz else whole
     noise = _noise((whole - smooth)[np.isin(frames, seen)], cutoff_hz, rate_hz)
     gaps = np.concatenate([_gaps(np.flatnonzero(point), max_gap_s * rate_hz) for point in there.T]) / rate_hz

@@ -1,4 +1,4 @@
-"""What a causal estimator is: how it sees the last moments of the points, what it makes of them, and its folder.
+"""A causal estimator: its inputs from the last frames, its regression, and the folder it is saved to.
 
 It is a kernel regression by random Fourier features (Rahimi & Recht 2007): cosines of the motion, weighed by a ridge
 regression (grfkit.evaluation.stream_accuracy trains it). It estimates a right foot only; a left one is mirrored. Axes:
@@ -15,7 +15,7 @@ from grfkit.estimators import model_folder
 from grfkit.points import DIRECTIONS, POINTS
 
 CHANNELS = [*DIRECTIONS, "on the ground"]  # force, BW, and whether the foot is on the ground, 0 to 1
-ON = 0.5  # of that: half way between
+ON = 0.5  # a foot whose fourth channel is larger is on the ground: half way between
 DEGREE, FINE = 4, 200  # of the splines, whose third derivative is penalised, and nodes of that integral: our choice
 HORIZONTAL = np.array([1.0, 1.0, 0.0])
 GRAPH_HZ = 150.0  # camera rate of the exported graph, that of rbds: our choice
@@ -57,8 +57,6 @@ class Model:
 def draw(settings, scales, count, *, seed):
     """Draw the features of a Gaussian kernel, the same for any recordings: frequencies (I, D), phases (D,).
 
-    D is `count`.
-
     `scales` are {positions_m, velocities_m_s, accelerations_m_s2, recency_s}: how far motion may differ, as in recipes,
     the mean over points and moments. Moments count less the longer ago they are, by a factor e in recency_s.
     """
@@ -87,8 +85,8 @@ def smoother(settings, micros):
 
     The W frames are at `micros` (whole us, the newest at 0). smooth @ one coordinate gives positions, velocities and
     accelerations at `nodes` equally spaced moments of the window, by a spline whose third derivative is penalised
-    (Eilers & Marx 1996), so that any camera rate will do. way @ the pelvis gives where the pelvis would be, and how
-    fast, if it had gone on evenly: from the newest place, at the mean velocity.
+    (Eilers & Marx 1996), so that any camera rate will do. way @ the pelvis gives positions and velocities of a
+    pelvis that moves at its mean velocity and ends at the newest place.
     """
     times = np.array(micros) * 1e-6
     first = min(-settings.window_s, times[0])

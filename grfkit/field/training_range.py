@@ -61,8 +61,8 @@ def swing_heights(points, sides):
 def learn(measured, swings, nearest):
     """Learn the training range, as numbers that JSON can hold: range of each measure, swing height, distance.
 
-    `measured` as `measure` gives for the training footsteps; `swings` (S,) m; `nearest` (S,) the distance to the
-    nearest footstep of another runner.
+    `measured` as `measure` gives for the training footsteps; `swings` (S,) m; `nearest` (S,) the squared distance, in
+    scales of the kernel, to the nearest footstep of another runner.
     """
     ranges = {name: [float(measured[name].min()), float(measured[name].max())] for name in MEASURES}
     return {"ranges": ranges, "swing_m": float(np.quantile(swings, 0.01)), "nearest": float(np.quantile(nearest, NEAR))}

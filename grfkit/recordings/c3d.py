@@ -1,8 +1,7 @@
-"""Read a C3D file.
+"""Read a C3D file: points, segment poses, and force plates.
 
-In: the path of a file. Out: points, segment poses, forces and centres of pressure in the runner's axes, SI units. Axes
-here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up).
-"""
+In: the path of a file. Out: points, poses, forces and centres of pressure of each plate in the runner's axes, SI units.
+Axes here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up)."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -193,6 +192,7 @@ def _offsets(parameters):
 
 
 def _plates(content, rotation, wanted):
+    """Read the force plates with the `wanted` numbers, from 1 on; None is all: a list of Plate."""
     # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
     platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)
     raw = dict(enumerate(platforms.forcePlatforms(), start=1))

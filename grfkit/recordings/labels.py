@@ -11,7 +11,7 @@ from grfkit.points import POINTS
 
 STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")  # in the name of a file: a static trial
 CENTRE = ["", "jc", "jointcenter", "jointcentre", "joint", "center", "centre"]
-# a point's names without side and separators, in lower case: those that are the point, and those that lie beside it.
+# labels of each point, without side and separators, in lower case; in BESIDE, labels of markers near the point.
 # Sources: the conventions of Vicon's Plug-in Gait (outputs FEP, FEO, TIO), CGM2, Visual3D, QTM and OpenCap; which of
 # them is our choice
 NAMES = {

@@ -10,7 +10,7 @@ import numpy as np
 from grfkit.points import POINTS
 
 MOST_STEPS = 20  # of Newton's iteration: our choice
-HALF_THE_DIGITS = 1e-7  # a step smaller than this leaves the next one nothing: our choice
+HALF_THE_DIGITS = 1e-7  # Newton's method doubles the digits: after so small a step the next changes nothing
 
 
 def from_markers(markers, names):
@@ -162,10 +162,9 @@ def _nearest_rotation(products):
     """Find the rotations (F, 3, 3) nearest to matrices (F, 3, 3), never a reflection; NaN where markers lie on a line.
 
     Newton's iteration for the orthogonal polar factor (Higham 1986) takes all frames at once and is several times
-    faster than a singular value decomposition of each. With its cofactors added a matrix has the same nearest rotation,
-    and is regular where markers lie in a plane. What still ends as a reflection is a mirror image (two labels swapped);
-    it is decomposed.
-    """
+    faster than a singular value decomposition of each. First the cofactors are added: the nearest rotation stays the
+    same, and the matrix can be inverted where markers lie in a plane. What still ends as a reflection is a mirror image
+    (two labels swapped); it is decomposed."""
     x = np.ascontiguousarray(products.transpose(1, 2, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         x = x + _cofactors(x) / np.sqrt((x**2).sum(axis=(0, 1)))

@@ -22,7 +22,7 @@ ADVICE = (
     "backwards: correct the labels, "
     "or change the sign of one axis."
 )
-ALIGNED_DEG = 10.0  # nearer to an axis of the laboratory than this, that axis is meant, as a pelvis sways: our choice
+ALIGNED_DEG = 10.0  # a direction nearer to an axis is taken as that axis, since a pelvis sways: our choice
 
 
 class Oriented(NamedTuple):
@@ -60,11 +60,10 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
 
     Up is the axis along which the pelvis is above the feet. Overground, forward is the path of the pelvis; on a
     treadmill it is where the pelvis goes as seen from the planted foot; of somebody who stands, it is where the feet
-    point. An axis of the file is taken where forward is nearly along it. `treadmill` None is found: there the planted
-    foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they are only checked.
-    Raises ValueError where up does not show, for a runner who turns, and where what is found contradicts itself.
-    Source: our choice, from physics.
-    """
+    point. An axis of the file is taken where forward is nearly along it. Where `treadmill` is None it is found: on a
+    treadmill the planted foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they
+    are only checked. Raises ValueError where up does not show, for a runner who turns, and where what is found
+    contradicts itself. Source: our choice, from physics."""
     up, above = _find_up(points)
     if declared and up != "+z":
         raise ValueError(

@@ -73,7 +73,7 @@ def _csv(path, columns):
     """Read a CSV file as text and check that it has these columns."""
     if not path.is_file():
         raise StudyError(
-            f"A folder of recordings holds {path.name}; {path.parent} does not. Write it with the columns "
+            f"A folder of recordings needs a table {path.name}; {path.parent} has none. Write it with the columns "
             f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
         )
     try:

@@ -24,7 +24,7 @@ BODY = {
 SOLE = 0.025  # m, heel and toe points above the ground
 EXTENSION = 0.990  # longest hip-ankle distance over thigh + shank: our choice, some 16 degrees of knee flexion
 GIVE = 0.01  # m, by which spine and arms let the trunk's centre sink in the middle of a contact: our choice
-SETTLE_SHARE = 0.6  # of the lower limb's speed at touchdown is the heel's: our choice
+SETTLE_SHARE = 0.6  # the heel's downward speed at touchdown, as a share of the lower limb's: our choice
 # our choice: share of swing; ankle before the centre of mass and above the ground (shares of height); pitch (degrees)
 SWING = np.array(
     [

@@ -35,7 +35,7 @@ def test_read_trials_names_a_missing_column_table_or_folder(tmp_path):
     with pytest.raises(StudyError, match="lacks mass_kg"):
         read_trials(tmp_path, table="trials.csv")
     path.unlink()
-    with pytest.raises(StudyError, match="A folder of recordings holds trials.csv"):
+    with pytest.raises(StudyError, match="A folder of recordings needs a table trials.csv"):
         read_trials(tmp_path, table="trials.csv")
     with pytest.raises(StudyError, match="does not exist. Give it with DATA=DIR"):
         read_trials(tmp_path / "nowhere", table="trials.csv")

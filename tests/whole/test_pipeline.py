@@ -194,7 +194,7 @@ def mass(table):
         ("no_column", lambda folder, table: table.drop(columns="mass_kg"), "lacks mass_kg"),
         ("heavy", lambda folder, table: mass(table), "mass_kg must be a number from 20 to 250; found"),
         ("empty_table", lambda folder, table: table.head(0), "A study needs recordings; found none"),
-        ("no_table", lambda folder, table: None, "A folder of recordings holds trials.csv"),
+        ("no_table", lambda folder, table: None, "A folder of recordings needs a table trials.csv"),
         (
             "missing_file",
             lambda folder, table: (folder / table["file"][0]).unlink() or table,
@@ -245,7 +245,7 @@ def test_bad_settings_stop_before_anything_runs(project, name, change, message):
 def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_path):
     name = edit(project, "nowhere", lambda content: None)
     done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/")
-    assert done.returncode != 0 and "A folder of recordings holds trials.csv" in done.stderr
+    assert done.returncode != 0 and "A folder of recordings needs a table trials.csv" in done.stderr
     done = make(project, "reproduce", f"STUDY={name}", f"DATA={tmp_path.as_posix()}/none")
     assert done.returncode != 0 and "none does not exist. Give it with DATA=DIR" in done.stderr
     remembered = (project / "reports" / name / "data.mk").read_text(encoding="utf-8")
