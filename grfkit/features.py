@@ -1,7 +1,8 @@
 """The five features of a stance that running injury research uses (paper section 1.4.3, Figure 3).
 
 They are propulsive, braking, impact and active peak, and the vertical loading rate (VLR). In: force curves of stances,
-or tables of their frames. Out: features by name, or a table with a row for each stance."""
+or tables of their frames. Out: features by name, or a table with a row for each stance.
+"""
 
 import numpy as np
 import pandas as pd

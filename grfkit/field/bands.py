@@ -2,7 +2,8 @@
 
 In: residuals (estimated less measured, in the unit of the estimate), from evaluation.field.field_uncertainty. Out:
 Bands, which field.estimate lays about each curve and feature; `level`, .90 in the studies, is set in the section
-10_field. Axes: S stances, Q nodes, C components."""
+10_field. Axes: S stances, Q nodes, C components.
+"""
 
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ def fit(residuals, contact_s, runners, *, level):
     people with repeated measurements (Lee, Barber & Willett 2023). We omit its extra mass at infinity, so that the
     coverage is `level` on average over runners and not guaranteed: our choice. Bands are wider for short contacts,
     whose forces are larger: with one width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 %
-    bands."""
+    bands.
+    """
     weights = runner_weights(runners)
     powers = _powers(np.abs(residuals).mean(axis=1), contact_s, weights)
     relative = np.abs(residuals) / _growth(contact_s, powers)[:, None]

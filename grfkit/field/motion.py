@@ -1,7 +1,8 @@
 """The motion of 11 points -> footsteps, and what a kernel sees of them: the motion about a moment or over a contact.
 
 The mean travel of the pelvis is subtracted, so that recordings on a treadmill and overground look alike. Footsteps are
-rows of a table with `file`, `side` and times in s; `motions` maps a file to its Motion."""
+rows of a table with `file`, `side` and times in s; `motions` maps a file to its Motion.
+"""
 
 from typing import NamedTuple
 

@@ -1,7 +1,8 @@
 """Read a C3D file: points, segment poses, and force plates.
 
 In: the path of a file. Out: points, poses, forces and centres of pressure of each plate in the runner's axes, SI units.
-Axes here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up)."""
+Axes here and in the whole library: AP (positive forward), ML (positive to the runner's left), V (positive up).
+"""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -164,7 +164,8 @@ def _nearest_rotation(products):
     Newton's iteration for the orthogonal polar factor (Higham 1986) takes all frames at once and is several times
     faster than a singular value decomposition of each. First the cofactors are added: the nearest rotation stays the
     same, and the matrix can be inverted where markers lie in a plane. What still ends as a reflection is a mirror image
-    (two labels swapped); it is decomposed."""
+    (two labels swapped); it is decomposed.
+    """
     x = np.ascontiguousarray(products.transpose(1, 2, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         x = x + _cofactors(x) / np.sqrt((x**2).sum(axis=(0, 1)))

@@ -63,7 +63,8 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     point. An axis of the file is taken where forward is nearly along it. Where `treadmill` is None it is found: on a
     treadmill the planted foot is faster than the pelvis. `declared` says that the axes are AP, ML, V already, and they
     are only checked. Raises ValueError where up does not show, for a runner who turns, and where what is found
-    contradicts itself. Source: our choice, from physics."""
+    contradicts itself. Source: our choice, from physics.
+    """
     up, above = _find_up(points)
     if declared and up != "+z":
         raise ValueError(
