@@ -253,7 +253,7 @@ class _Worker:
             self.study.optimize(noting, n_trials=1, catch=(GivenBack,))
         except Exception as error:
             if raised:
-                raise raised[0] from None
+                raise raised[0] from raised[0].__cause__  # what the database said
             if not isinstance(
                 error, (ValueError, UpdateFinishedTrialError)
             ):  # Optuna's, where the trial has failed already

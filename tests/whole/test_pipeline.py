@@ -256,7 +256,7 @@ def test_the_command_exits_with_status_1(project):
     command = [
         sys.executable,
         "-m",
-        "grfkit.reports.run",
+        "grfkit",
         "run",
         "notebooks/01_preprocess.ipynb",
         "--reports",
