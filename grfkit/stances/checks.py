@@ -34,7 +34,8 @@ def check_stance(stance, step, side, recording, track, settings, speed_m_s):
         check_one_foot(np.concatenate(middles), side, other_foot_m=limits.other_foot_m)
     on, middle = [recording.plates[number] for number in step.plates], (step.first + step.end) // 2
     heel, toe = stance.points[middle - step.first + np.argmin(np.abs(stance.time_s))][FEET[side]]
-    _, cop = plates.combined(on, frames=slice(middle, middle + 1))
+    loaded = [plate for plate in on if plate.force[middle, 2] > 0] or on
+    _, cop = plates.combined(loaded, frames=slice(middle, middle + 1))
     distances = {"foot_distance_m": limits.foot_distance_m, "beyond_plate_m": limits.beyond_plate_m}
     check_foot(heel, toe, cop[0], [plate.corners for plate in on], **distances)
     check_speed(stance.points, side, hz, speed_m_s, treadmill=settings.treadmill, speed_off=limits.speed_off)
