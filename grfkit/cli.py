@@ -18,6 +18,8 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a be
 def main(arguments=None):
     """Run one subcommand; return the exit status."""
     options = _parser().parse_args(arguments)
+    # jsonschema would build a parser of international URLs, which is not used here: 2 s at each start
+    sys.modules.setdefault("rfc3987_syntax", None)
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar or a label
         stream.reconfigure(errors="replace")
     try:
@@ -26,7 +28,7 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {options.interrupted}", file=sys.stderr)
+        print(f"\ninterrupted: {options.interrupted.format(**vars(options))}", file=sys.stderr)
         return 130
 
 
@@ -45,7 +47,6 @@ def _run(options):
     from grfkit.reports import run
     from grfkit.study import file as study_file
 
-    _without_url_parser()
     study, stem, clock = study_file.load(options.study), options.notebook.stem, time.perf_counter()
     try:
         path = run.run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
@@ -185,7 +186,6 @@ def _bench(options):
     from grfkit.reports import run
     from grfkit.study import file as study_file
 
-    _without_url_parser()
     os.environ.update(dict.fromkeys(THREADS, "1"))
     notebook, study = Path("notebooks") / "bench.ipynb", study_file.load(options.study)
     try:
@@ -195,11 +195,6 @@ def _bench(options):
     index = page.replace(options.reports / "index.html")
     run.write_comparison(options.reports)
     print(index.as_posix())
-
-
-def _without_url_parser():
-    """Keep jsonschema from building a parser of international URLs, which is not used here: 2 s at each start."""
-    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 NOTHING = "nothing was written"
@@ -234,7 +229,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         _run,
         "run a notebook and write its report",
         {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS},
-        "the notebook has no new report; make runs it again",
+        "{notebook.stem} has no new report; make runs it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
     "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),

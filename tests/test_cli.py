@@ -74,6 +74,9 @@ def test_an_interruption_is_one_line_and_status_130(capsys, monkeypatch):
     monkeypatch.setitem(cli.COMMANDS, "index", (interrupt, *cli.COMMANDS["index"][1:]))
     assert cli.main(["index", *ABSENT]) == 130
     assert capsys.readouterr().err == "\ninterrupted: nothing was written\n"
+    monkeypatch.setitem(cli.COMMANDS, "run", (interrupt, *cli.COMMANDS["run"][1:]))
+    assert cli.main(["run", "notebooks/03_train.ipynb", *ABSENT]) == 130
+    assert "interrupted: 03_train has no new report" in capsys.readouterr().err
 
 
 def test_the_script_that_is_installed_is_the_same_command():

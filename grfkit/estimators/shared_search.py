@@ -57,7 +57,7 @@ def check(recipe, url):
 
 
 def join(study, recipe, *, reports, url):
-    """Run trials of the search that notebook 02 of a study.Study makes with a recipes.Recipe, until all are finished.
+    """Run trials of the search that notebook 02 of a study.file.Study makes with a Recipe, until all are finished.
 
     `reports` is the folder in whose `results` notebook 01 has saved the stances, `url` the database's.
     """

@@ -102,7 +102,7 @@ def filled_page(title, kind, **values):
 
 
 def notebook_page(notebook, record):
-    """Return an executed notebook as one page; `record` is its provenance (report.run)."""
+    """Return an executed notebook as one page; `record` is its provenance (reports.run)."""
     clean_outputs(notebook)
     describe_images(notebook)
     exporter = HTMLExporter(
@@ -154,7 +154,7 @@ def title(notebook):
 def clean_outputs(notebook):
     """Remove, in place, what does not belong in a report: progress bars, widgets, paths of the machine.
 
-    A widget that brings a page or a picture with it (explore.Shown) leaves that.
+    A widget that brings a page or a picture with it (widgets.Shown) leaves that.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -80,7 +80,7 @@ TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (a
 
 
 def index_page(study, reports, *, above=None):
-    """Return the index of a study as one page that needs no network; `reports` is its folder, study a study.Study.
+    """Return the index of a study as one page that needs no network; `reports` is its folder, study a study.file.Study.
 
     `above` is the address of the page of all studies, None where there is none.
     """

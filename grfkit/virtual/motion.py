@@ -27,7 +27,7 @@ class Motion:
     rate_hz: int
     force: np.ndarray  # (F, T, 3) N, on the runner
     cop: np.ndarray  # (F, T, 3) m, centre of pressure; in flight it stays where it was
-    points: np.ndarray  # (T, 11, 3) m, in the order of grfkit.POINTS
+    points: np.ndarray  # (T, 11, 3) m, in the order of points.POINTS
     com: np.ndarray  # (T, 3) m, whole-body centre of mass
     segment_com: np.ndarray  # (T, 7, 3) m: trunk with head and arms; left thigh, shank, foot; right ones
     segment_mass: np.ndarray  # (7,) kg
