@@ -90,6 +90,6 @@ def rows(looks, static, runners, notes):
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
     if known:
         notes.check.append(
-            "column runner is a guess: each person must have exactly one name, or the same person is trained on and tested"
+            "column runner is a guess: each person must have exactly one name, or one is trained on and tested"
         )
     return made
