@@ -12,6 +12,7 @@ import numpy as np
 
 from grfkit.points import InputError
 from grfkit.recordings import _c3d_check, _c3d_layout
+from grfkit.recordings.plates import saturated
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
@@ -26,6 +27,8 @@ class Plate:
     force: np.ndarray  # (T, 3) N, at the force rate
     cop: np.ndarray  # (T, 3) m, NaN where the plate is unloaded
     corners: np.ndarray  # (4, 3) m
+    number: int = 0  # in the file, from 1 on; 0 where no file is known
+    saturated: np.ndarray | None = None  # (T,) bool: frames in which a raw channel is clipped; None is not known
 
     def __post_init__(self):
         far = ~(np.abs(self.cop) <= _c3d_check.FARTHEST_M).all(axis=-1)
@@ -104,7 +107,8 @@ def turn(recording, points, ahead):
     ahead = np.array([ahead[0], ahead[1], 0.0]) / np.hypot(ahead[0], ahead[1])
     rotation = np.stack([ahead, np.cross([0.0, 0.0, 1.0], ahead), [0.0, 0.0, 1.0]])
     plates = [
-        Plate(*(each @ rotation.T for each in (plate.force, plate.cop, plate.corners))) for plate in recording.plates
+        replace(plate, **{name: getattr(plate, name) @ rotation.T for name in ("force", "cop", "corners")})
+        for plate in recording.plates
     ]
     return replace(
         recording,
@@ -203,7 +207,7 @@ def _plates(content, rotation, wanted):
             f"The study names the force plates {wanted}; the C3D file has {len(raw)}. "
             "Correct `plates` in the study file."
         )
-    return [
+    found = [
         _plate(
             number,
             plate.forceUnit(),
@@ -216,6 +220,14 @@ def _plates(content, rotation, wanted):
         for number, plate in raw.items()
         if (wanted is None or number in wanted) and plate.nbFrames()
     ]
+    return [replace(each, saturated=saturated(_channels(content, each), each.force[:, 2])) for each in found]
+
+
+def _channels(content, plate):
+    """Take the raw channels (T, C) of a Plate, in their own units."""
+    numbers = np.atleast_2d(content["parameters"]["FORCE_PLATFORM"]["CHANNEL"]["value"])[:, plate.number - 1]
+    analogs = content["data"]["analogs"][0]
+    return analogs[[int(number) - 1 for number in numbers if 0 < number <= len(analogs)]].T
 
 
 def _rows(vectors):
@@ -252,4 +264,4 @@ def _plate(number, force_unit, unit, force, cop, corners, rotation):
     few = min(GLITCH_FRAMES, (len(vertical) - 1) // 2)
     if -vertical[few] > vertical[-1 - few]:  # the file stores what the runner does to the plate
         force = -force
-    return Plate(force, cop @ rotation.T * _scale(unit, f"force plate {number}"), corners)
+    return Plate(force, cop @ rotation.T * _scale(unit, f"force plate {number}"), corners, number)

@@ -18,6 +18,12 @@ NEIGHBOURS_M = 0.1  # a foot may stand on two plates that lie no further apart: 
 STANDING_N = 150.0  # a second that never comes so near to zero is loaded throughout: our choice
 LOW_SHARE = 0.1  # of its peak: below this the vertical force of a stance does not stay for long; our choice
 LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
+CLIPPED_FRAMES = 4  # so many in a row at the same extreme are no chance: our choice
+CLIPPED_COUNTS = (0.5, 2.5, 4.5)  # steps of the converter by which a clipped channel may still tremble: our choice
+# At twice the distance from its middle, the top of a parabola lies 4 times as deep, that of a quartic 16 times; what is
+# cut off falls at once. Our choice: more than either.
+SHOULDER = 20.0
+END_SHARE = 0.05  # of a channel's range: an extreme that near to the unloaded level is rest and noise, our choice
 
 
 class Contact(NamedTuple):
@@ -66,15 +72,57 @@ def zero_level(values, vertical, hz):
     return np.stack([np.interp(np.arange(len(values)), centres, level) for level in np.transpose(levels)], axis=1)
 
 
+def saturated(channels, vertical):
+    """Find the frames in which a raw channel of a loaded plate is clipped: (T,) bool.
+
+    `channels` are (T, C) as recorded, in any units, `vertical` (T,) N is positive. A channel is clipped at its largest
+    or smallest value in the recording if it stays there for CLIPPED_FRAMES and leaves abruptly at both ends: a real
+    peak is round. Its unloaded level is no end of its range. Source: our choice.
+    """
+    if not channels.size:
+        return np.zeros(len(vertical), bool)
+    loaded = vertical > LOW_SHARE * vertical.max()
+    level = np.median(channels[vertical <= np.quantile(vertical, 0.1)], axis=0)
+    ends = [_clipped(sign * values) for values in (channels - level).T for sign in (1, -1)]
+    return loaded & np.any(ends, axis=0)
+
+
+def _clipped(values):
+    """Find the frames (T,) in which values (T,), 0 where unloaded, are cut off at their largest."""
+    none, top, reach = np.zeros(len(values), bool), values.max(), np.ptp(values)
+    few = len(values) - min(CLIPPED_FRAMES, len(values))
+    if top <= END_SHARE * reach or top - np.partition(values, few)[few] > END_SHARE * reach:  # most channels end here
+        return none
+    gaps = np.diff(np.unique(values))
+    count = gaps[gaps > 1e-6 * reach].min()  # a smaller one is the rounding of single precision
+    for slack in CLIPPED_COUNTS:
+        near = values >= top - slack * count
+        if any(_abrupt(values, first, end, SHOULDER * slack * count) for first, end in _runs(near)):
+            return near
+    return none
+
+
+def _abrupt(values, first, end, fall):
+    """Tell whether values fall by more than `fall` within half the length of the run from `first` to `end`."""
+    aside = (end - first - 1) // 2
+    if end - first < CLIPPED_FRAMES or first < aside or end + aside > len(values):
+        return False
+    return values[first:end].max() - max(values[first - aside], values[end + aside - 1]) > fall
+
+
+def _runs(flags):
+    """List the runs of true frames in flags (T,): arrays (N, 2) of first and end, exclusive."""
+    return np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int))).reshape(-1, 2)
+
+
 def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
     """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
 
     A run that stays under `smallest_n` is noise; two that a short dropout parts are one contact. Returns a list of
     (first, end), end exclusive.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], vertical > threshold_n, [False]]).astype(int)))
     runs = []
-    for first, end in edges.reshape(-1, 2):
+    for first, end in _runs(vertical > threshold_n):
         if vertical[first:end].max() <= smallest_n:
             continue
         if runs and first - runs[-1][1] <= LONGEST_DROPOUT_S * rate_hz:

@@ -54,6 +54,14 @@ def check_force(vertical, step, hz, *, threshold_n, unloaded_s):
         raise Excluded("force does not return to zero")
 
 
+def check_range(on, step):
+    """Check that no raw channel of the plates is clipped during one plates.Contact."""
+    for number in sorted(step.plates):
+        clipped = on[number].saturated
+        if clipped is not None and clipped[step.first : step.end].any():
+            raise Excluded(f"plate {on[number].number or number + 1} saturated: a raw channel at the end of its range")
+
+
 def check_person(points, hz, *, max_speed_m_s, segment_change):
     """Check that points (T, 11, 3) m are one person's: the pelvis does not jump, legs keep their length."""
     if np.linalg.norm(np.diff(points[:, 0], axis=0), axis=1).max() * hz > max_speed_m_s:

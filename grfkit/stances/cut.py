@@ -120,6 +120,7 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s):
             checks.check_force(
                 raw[:, 2], step, hz, threshold_n=settings.contact_threshold_n, unloaded_s=limits.unloaded_s
             )
+            checks.check_range(recording.plates, step)
             stance = _stance(force / (mass_kg * GRAVITY), hz, step, later, settings.padding_s, track)
             checks.check_stance(stance, step, side, recording, track, settings, speed_m_s)
             outcome = replace(stance, points=transform.to_touchdown_frame(stance.points, stance.at_touchdown[0]))

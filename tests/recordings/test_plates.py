@@ -1,5 +1,6 @@
 """Force plates, on forces made by hand: contacts, zero level, several plates as one, what a runner weighs."""
 
+import ezc3d
 import numpy as np
 import pytest
 
@@ -108,3 +109,55 @@ def test_beyond_measures_along_the_edges_of_a_turned_plate():
     ):
         for order in (corners, corners[::-1], np.roll(corners, 1, axis=0)):
             assert force_plates.beyond(turn @ place + [3, 4, 0], order @ turn.T + [3, 4, 0]) == pytest.approx(expected)
+
+
+def three_stances(*, peak=1400.0):
+    """Raw channels of a plate at 1000 Hz, in N: forward, sideways and vertical force of three stances."""
+    time = np.arange(2400) / 1000
+    share = [np.clip((time - start) / 0.25, 0, 1) for start in (0.3, 1.0, 1.7)]
+    vertical = sum(peak * (1 + 0.05 * n) * np.sin(np.pi * each) for n, each in enumerate(share))
+    forward = sum(-0.15 * peak * np.sin(2 * np.pi * each) for each in share)
+    sideways = sum(0.05 * peak * np.sin(np.pi * each) ** 2 for each in share)  # only ever to one side
+    return np.stack([forward, sideways, vertical], axis=1)
+
+
+@pytest.mark.parametrize("tremble", [0, 1, 2], ids="noise of {} counts".format)
+@pytest.mark.parametrize("count", [None, 0.05, 2.4], ids=["reals", "16 bits", "12 bits"])
+@pytest.mark.parametrize(("channel", "low", "high"), [(2, -np.inf, 1200), (0, -150, 150), (0, -150, np.inf)])
+def test_saturated_finds_the_frames_beyond_the_range_of_a_channel(channel, low, high, count, tremble):
+    """They are known, since the whole force is."""
+    whole, rng = three_stances(), np.random.default_rng(1)
+    read = whole.copy()
+    read[:, channel] = np.clip(read[:, channel], low, high)
+    beyond = (whole[:, channel] < low) | (whole[:, channel] > high)
+    if count:
+        counts = np.round(read / count)
+        counts[beyond, channel] -= np.sign(counts[beyond, channel]) * rng.integers(0, tremble + 1, beyond.sum())
+        read = count * counts
+    found = force_plates.saturated(read, np.clip(whole[:, 2], None, 1200))
+    assert found[beyond].mean() > 0.99
+    slack = 5 * (count or 0)  # what comes so near to the end may count as clipped
+    near = (whole[:, channel] < low + slack) | (whole[:, channel] > high - slack)
+    assert not found[~near].any()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 10.0])
+@pytest.mark.parametrize("count", [None, 0.05, 2.4, 10.0])
+def test_saturated_finds_nothing_in_round_peaks_rest_and_dead_channels(count, noise):
+    """The unloaded level is an end of many channels' values: exactly 0 where a file was thresholded."""
+    rng, whole = np.random.default_rng(2), three_stances()
+    for seed in range(20):
+        read = whole * rng.uniform(0.9, 1.1) + noise * rng.normal(size=whole.shape)
+        read = np.column_stack([read, np.full(len(read), 7.0), np.zeros(len(read))])
+        if seed % 2:
+            read[whole[:, 2] < 20] = 0
+        read = read if count is None else count * np.round(read / count)
+        assert not force_plates.saturated(read, whole[:, 2]).any()
+
+
+def test_saturated_finds_a_real_amplifier_at_the_end_of_its_range(plates):
+    """MotionMonitor's own file: the vertical channel of an amplifier of 1 V reads .9995 V, its largest count."""
+    content = ezc3d.c3d(str(plates.parent / "c3d" / "MotionMonitorC3D.c3d"))
+    channels = content["data"]["analogs"][0][:6].T
+    found = force_plates.saturated(channels, channels[:, 2])
+    assert found.sum() > 30 and channels[found, 2].min() > 0.997
