@@ -35,6 +35,7 @@ from grfkit.virtual.motion import simulate
 from grfkit.virtual.runners import draw_deviates, draw_runner, draw_style, rng_of
 
 ROOT = Path(__file__).resolve().parents[1]
+CASES = Path(__file__).parent / "cases"  # small files of faults and habits, each with what is right
 REAL = Path(os.environ.get("GRFKIT_DATA", ROOT.parent / "shared" / "data"))
 SMOKE = ROOT / "params" / "smoke.yaml"
 PUBLISHED = study_file.published(ROOT / "params" / "published.yaml")

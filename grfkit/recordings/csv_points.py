@@ -6,13 +6,13 @@ when a row was filmed; where a rate is given instead, a column `frame` shows mis
 commas, semicolons or tabs; with the last two, decimal commas are read too.
 """
 
-import csv
 import re
 
 import numpy as np
 import pandas as pd
 
 from grfkit.points import POINTS
+from grfkit.recordings.formats import cells
 from grfkit.recordings.labels import match
 
 COLUMN = re.compile(r"(?i)^(.+?)[\W_]*(ap|ml|[xyzv])$")  # a point's name and its component
@@ -54,20 +54,10 @@ def read_csv(path, *, rate_hz=None):
 
 def _open(path):
     """Read a CSV file as text -> names of the columns, number of the line of each row, rows."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            separator = max(",;\t", key=first.count)
-            header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-            reader = csv.reader(file, delimiter=separator)
-            found = [(reader.line_num + 1, row) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"A recording as CSV is text in UTF-8; {path.name} cannot be read: {error}. Save it again as `CSV UTF-8`."
-        ) from None
+    header, rows, separator = cells.read_rows(path)
     if separator != ",":
-        found = [(line, [cell.replace(",", ".") for cell in row]) for line, row in found]
-    return header, [line for line, _ in found], [row for _, row in found]
+        rows = {line: [cell.replace(",", ".") for cell in row] for line, row in rows.items()}
+    return header, list(rows), list(rows.values())
 
 
 def _match(header):

@@ -27,6 +27,17 @@ class Recorded:
     force_hz: float
 
 
+def why_unread(error):
+    """Say in one line why a file cannot be used, of any exception that reading it raised."""
+    if isinstance(error, MemoryError):
+        return "The file needs more memory than there is. Cut it into shorter recordings."
+    if isinstance(error, OSError):
+        return f"The file cannot be opened: {error.strerror or error}. Copy it again, or give the right to read it."
+    if isinstance(error, ValueError):
+        return " ".join(str(error).split())
+    return f"The file is not laid out as others are ({type(error).__name__}: {error}). Export it again."
+
+
 def load_trial(trial, folder, statics, settings):
     """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
 

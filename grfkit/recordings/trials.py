@@ -3,14 +3,20 @@
 In: the folder, which is only read. Out: a DataFrame with a row for each running C3D file.
 """
 
+import re
+import unicodedata
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from grfkit.recordings.formats import cells
 from grfkit.study.schema import StudyError
 
 TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
+NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
+THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
 
 
 def read_trials(folder, *, table):
@@ -18,46 +24,38 @@ def read_trials(folder, *, table):
 
     Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
     file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
-    for a missing folder, file, column or value, and for a mass, height or speed that no runner has.
+    for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for names that
+    differ only in case. Warns of names that were written alike or may be one person's.
     """
     folder = check_folder(folder)
     path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
-    trials = _rbds_trials(folder) if table == "rbds" else _csv(path, TRIAL_COLUMNS)
+    trials = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, TRIAL_COLUMNS), folder)
     if trials.empty:
         raise StudyError(
             f"A study needs recordings; found none in {path}. Add a row for each C3D file, or give another folder "
             "with DATA=DIR."
         )
     for column, (low, high) in LIMITS.items():
-        values = pd.to_numeric(trials[column], errors="coerce")
+        values = trials[column].map(_number).astype(float)
         bad = trials[~values.between(low, high)]
         if len(bad):
             row = bad.iloc[0]
             raise StudyError(
                 f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
-                f"({len(bad)} row(s)). Correct it in {path}."
+                f"({len(bad)} row(s)). Correct it in {path}{_separated(row[column])}."
             )
-        trials[column] = values.astype(float)
+        trials[column] = values
     for column in ("file", "runner", "shoe", "lap", "trial"):
-        empty = trials[trials[column].str.strip() == ""]
+        empty = trials[trials[column] == ""]
         if len(empty):
             raise StudyError(
                 f"{column} must not be empty; found {len(empty)} row(s) without it in {path}, "
                 f"the first for {empty.iloc[0]['file'] or 'no file'}. Fill it in."
             )
-    if trials["file"].duplicated().any():
-        raise StudyError(
-            f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
-            f"in {path}. Delete the others."
-        )
-    files = {*trials["file"], *trials["static"]} - {""}
-    absent = sorted(name for name in files if not (folder / name).is_file())
-    if absent:
-        raise StudyError(
-            f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
-            f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows from {path}."
-        )
-    return trials
+    for column in ("runner", "shoe", "lap"):
+        _check_spellings(trials, column, path)
+    _check_files(trials, folder, path)
+    return trials.reset_index(drop=True)
 
 
 def check_folder(folder):
@@ -70,26 +68,116 @@ def check_folder(folder):
 
 
 def _csv(path, columns):
-    """Read a CSV file as text and check that it has these columns."""
+    """Read a table as cleaned text, by the number of each row in the file, and check that it has these columns."""
     if not path.is_file():
         raise StudyError(
             f"A folder of recordings needs a table {path.name}; {path.parent} has none. Write it with the columns "
             f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
         )
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # of encoding, of an empty file, of rows of different lengths
-        raise StudyError(
-            f"{path.name} is a table of comma-separated values in UTF-8; {path} cannot be read: {error}. "
-            "Save it again as `CSV UTF-8`."
-        ) from None
-    absent = [column for column in columns if column not in frame]
+        header, rows, _ = cells.read_rows(path)
+    except ValueError as error:
+        raise StudyError(str(error)) from None
+    absent = [column for column in columns if column not in header]
     if absent:
         raise StudyError(
             f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
-            f"Found: {', '.join(frame.columns)}."
+            f"Found: {', '.join(header) or 'none: it is empty. Save it again as `CSV UTF-8`'}."
         )
-    return frame
+    twice = [column for column in columns if header.count(column) > 1]
+    if twice:
+        raise StudyError(f"Each column has a name of its own; {path} has {twice[0]} more than once. Delete one.")
+    long = next((line for line, row in rows.items() if len(row) > len(header)), None)
+    if long is not None:
+        raise StudyError(
+            f"Each row has a cell for each of the {len(header)} columns; row {long} of {path} has {len(rows[long])}. "
+            "Decimal commas need semicolons or tabs between the cells, or quotes around them: save it again as "
+            "`CSV UTF-8`."
+        )
+    typed = pd.DataFrame(
+        [row + [""] * (len(header) - len(row)) for row in rows.values()], list(rows), header, dtype=object
+    )
+    table = typed.map(cells.clean)
+    _say_what_was_cleaned(typed[columns], table[columns], path)
+    return table
+
+
+def _say_what_was_cleaned(typed, table, path):
+    """Warn of names whose cells were not written alike: one with a blank behind it looks the same and is another."""
+    for column in (column for column in table if column not in LIMITS):
+        changed = typed.index[(typed[column] != table[column]) & (table[column] != "")]
+        if len(changed):
+            first = changed[0]
+            warnings.warn(
+                f"{path.name}: in column {column} blanks or signs that are not seen were left out, in {len(changed)} "
+                f"row(s): {typed[column][first]!r} in row {first} is taken for {table[column][first]!r}.",
+                stacklevel=4,
+            )
+
+
+def _number(text):
+    """Read a number as it is typed, with a decimal point or comma; NaN for anything else, thousands among it."""
+    return float(str(text).replace(",", ".")) if NUMBER.fullmatch(str(text)) else float("nan")
+
+
+def _separated(text):
+    """Add to a message that thousands are not set apart, where a number looks as if they were."""
+    apart = THOUSANDS.fullmatch(str(text)) and not NUMBER.fullmatch(str(text))
+    return ": one decimal point or comma, and nothing between thousands" if apart else ""
+
+
+def _check_spellings(trials, column, path):
+    """Check that no two names of a column differ only in case; warn where they differ only in 0s or a hyphen."""
+    alike, close = {}, {}
+    for name in dict.fromkeys(trials[column]):
+        key = unicodedata.normalize("NFKC", name).casefold()
+        alike.setdefault(key, []).append(name)
+        close.setdefault(re.sub(r"(?<![0-9])0+(?=[0-9])|(?<=[^\W\d_])[ _-]+(?=[0-9])", "", key), []).append(name)
+    for names in (names for names in alike.values() if len(names) > 1):
+        found = " and ".join(f"{name!r} ({_rows(trials, column, name)})" for name in names)
+        raise StudyError(
+            f"One {column} has one spelling, else the same may be trained on and tested; {path} has {found}. "
+            "Write one of them in all rows, or different names for different ones."
+        )
+    for names in (names for names in close.values() if len(names) > 1 and column == "runner"):
+        warnings.warn(
+            f"{path.name}: {' and '.join(map(repr, names))} are taken for different runners. If they are one person, "
+            "write one name in all rows, or the same person is trained on and tested.",
+            stacklevel=3,
+        )
+
+
+def _rows(trials, column, name, most=5):
+    """List the rows of a table that hold a name: row 2, 3."""
+    rows = trials.index[trials[column] == name].tolist()
+    return f"row {', '.join(map(str, rows[:most]))}{', ...' if len(rows) > most else ''}"
+
+
+def _named_files(trials, folder):
+    """Take the names of files as the folder has them, where they differ in blanks or in the form of Unicode only."""
+    names = {*trials["file"], *trials["static"]} - {""}
+    lost = {name for name in names if not (folder / name).is_file()}
+    there = {}
+    for path in folder.rglob("*") if lost else ():
+        there.setdefault(cells.clean(path.relative_to(folder).as_posix()), []).append(path)
+    found = {name: there[name][0].relative_to(folder).as_posix() for name in lost if len(there.get(name, ())) == 1}
+    return trials.replace({"file": found, "static": found}) if found else trials
+
+
+def _check_files(trials, folder, path):
+    """Check that each file has one row and exists."""
+    if trials["file"].duplicated().any():
+        raise StudyError(
+            f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
+            f"in {path}. Delete the others."
+        )
+    files = {*trials["file"], *trials["static"]} - {""}
+    absent = sorted(name for name in files if not (folder / name).is_file())
+    if absent:
+        raise StudyError(
+            f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
+            f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows from {path}."
+        )
 
 
 def _rbds_trials(folder):
@@ -105,7 +193,7 @@ def _rbds_trials(folder):
                     "file": f"{runner}/{path.name}",
                     "runner": runner.removeprefix("RBDS"),
                     "mass_kg": person.Mass,
-                    "height_m": pd.to_numeric(person.Height, errors="coerce") / 100,
+                    "height_m": _number(person.Height) / 100,
                     "sex": person.Gender,
                     "speed_m_s": int(path.stem[-2:]) / 10,
                     "shoe": "own",

@@ -294,7 +294,9 @@ def split_counts(stances):
 
 def reasons(excluded):
     """Return (reason, count) of the excluded contacts, None if the table is missing."""
-    return None if excluded is None else list(excluded["reason"].value_counts().items())
+    if excluded is None:
+        return None
+    return list(excluded["reason"].str.replace(r"^file: .*", "file cannot be used", regex=True).value_counts().items())
 
 
 def provenance_rows(notebooks, study):

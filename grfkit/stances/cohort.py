@@ -21,6 +21,8 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from grfkit.points import FORCES, GRAVITY
+from grfkit.recordings import versions
 from grfkit.stances import cut
 from grfkit.study import store
 from grfkit.study.provenance import hash_code
@@ -29,6 +31,7 @@ FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
 SMALL_MB = 32  # of recordings: less is read here before processes have started (2 to 4 s, measured); our choice
 ANSWER_S = 10  # so long a scheduler may take to answer: our choice
 WORKER_S = 60  # so long a cluster may be without any worker: our choice
+MOST_PAIRS = 5  # of equal files that a message names: our choice
 LIGHT = {  # what Dask watches itself with takes a tenth of a processor
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
@@ -42,15 +45,15 @@ def collect(trials, folder, results, settings, *, engine=None):
     `trials` is read_trials' table; its order does not matter, as runners and files are sorted by name. `settings` is
     the study's Preprocessing. `engine` is threads, processes (as many as there are processors), the address of a Dask
     scheduler (tcp://host:port or tls://host:port) or None, which takes processes where there is work enough for them.
-    Returns DataFrames as in stances.csv and excluded.csv, and that of the weights. Raises ValueError for what cannot be
-    read, for no stance at all, and for an engine that does not answer or does not see the recordings; then the results
-    stay as they were.
+    Returns DataFrames as in stances.csv and excluded.csv, and that of the weights. A file that cannot be used is a row
+    of `excluded`. Raises ValueError where no file can be, for no stance at all, for equal forces in two files, and for
+    an engine that does not answer or does not see the recordings; then the results stay as they were.
     """
     folder, names = Path(folder).resolve(), list(zip(trials["runner"], trials["file"], strict=True))
     trials = trials.iloc[sorted(range(len(trials)), key=lambda row: natural(names[row]))]
     runners = [rows for _, rows in trials.groupby("runner", sort=False)]
     cut_runner = partial(_cut_runner, folder=str(folder), settings=settings, code=fingerprint())
-    tables, count = [], 0
+    tables, marks, count = [], [], 0
     with (
         _engine(engine or _default(folder, trials), len(runners)) as run,
         store.growing(results, FRAMES) as append,
@@ -59,17 +62,42 @@ def collect(trials, folder, results, settings, *, engine=None):
         for rows, (stances, frames, *others) in zip(runners, run(cut_runner, runners), strict=True):
             if len(stances):
                 append(frames.assign(stance=frames["stance"] + count))
+                marks += _marks(stances, frames)
             count += len(stances)
             tables.append((stances, *others))
             bar.update(len(rows))
         stances, excluded, weights = (_stacked(kind) for kind in zip(*tables, strict=True))
+        cut.check_files(excluded, trials)
         if not count:
             raise ValueError(
                 f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "
                 f"{excluded['reason'].value_counts().head(3).to_dict()}. Check axes and thresholds."
             )
+        _check_recorded_once(list(stances["file"]), marks)
         (Path(results) / STANCES).unlink(missing_ok=True)  # of an earlier run: never to be read with these frames
     return stances.assign(stance=range(count)), excluded, weights
+
+
+def _marks(stances, frames):
+    """Give the marks of the force (N) of each stance, by which it is known again in another file."""
+    newtons, marks = dict(zip(stances["stance"], stances["unit_kg"] * GRAVITY, strict=True)), []
+    for stance, rows in frames.groupby("stance", sort=False) if len(stances) else ():
+        marks.append(versions.mark(rows["time_s"].to_numpy(), rows[FORCES].to_numpy() * newtons[stance]))
+    return marks
+
+
+def _check_recorded_once(files, marks):
+    """Check that no two files hold the same stance, given the file and the marks of each stance."""
+    equal = versions.equal_forces(files, marks)
+    if equal:
+        pairs = [f"  {one} and {other}: {count} stance(s)" for (one, other), count in equal.items()]
+        raise ValueError(
+            f"Each recording is in a study once; {len(pairs)} pair(s) of files hold equal forces, so that the same "
+            "step would count twice, or be trained on and tested:\n"
+            + "\n".join(pairs[:MOST_PAIRS])
+            + f"\n{'  ...' * (len(pairs) > MOST_PAIRS)}"
+            "Delete one row of each pair from the table of trials; of Theia3D's, keep pose_filt."
+        )
 
 
 def natural(names):

@@ -13,8 +13,11 @@ import pandas as pd
 from grfkit import transform
 from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
 from grfkit.recordings import plates
-from grfkit.recordings.read import load_trial
+from grfkit.recordings.read import load_trial, why_unread
 from grfkit.stances import checks, tracks
+
+BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
+MOST_FAULTS = 3  # that a message names: our choice
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ def collect(trials, folder, settings):
     `folder` holds the recordings; `settings` is the study's Preprocessing. Returns four DataFrames: stances as in
     stances.csv (`split` is other_speed outside `speed_m_s`, else it is empty until split.draw), frames as in
     stances.parquet, excluded as in excluded.csv, and the weights (runner, mass_kg, weighed_kg, difference_pct). Without
-    a valid stance all but `excluded` have no rows. Raises ValueError, with the file's name, for a file that cannot be
-    read or lacks a marker.
+    a valid stance all but `excluded` have no rows. A file that cannot be used is a row of `excluded`; `check_files`
+    tells whether that is the fault of the files or of the settings.
     """
     rows, stances, excluded, statics = [], [], [], {}
     low, high = settings.speed_m_s
@@ -86,15 +89,36 @@ def _cut_trial(trial, folder, statics, settings):
     ours = settings.speed_m_s[0] <= trial.speed_m_s <= settings.speed_m_s[1]
     try:
         if not ours and not low <= trial.speed_m_s <= high:
-            raise Excluded(f"speed outside {low} to {high} m/s")
+            raise Excluded(f"{OTHER_SPEED} {low} to {high} m/s")
         recording, points = load_trial(trial, folder, statics, settings)
         outcomes = cut(recording, points, settings, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s)
         check_braking_first([outcome.force for _, _, outcome in outcomes if isinstance(outcome, Stance)])
         return outcomes
     except Excluded as reason:
         return [("", np.nan, reason)]
-    except ValueError as error:
-        raise ValueError(f"{trial.file}: {error}") from None
+    except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
+        if not all((folder / name).is_file() for name in (trial.file, trial.static) if name):
+            raise ValueError(f"{trial.file}: {error}") from None  # the table was checked: the folder is gone
+        return [("", np.nan, Excluded(BAD_FILE + why_unread(error).removeprefix(f"{trial.file}: ")))]
+
+
+def check_files(excluded, trials):
+    """Check that a file of the table of trials can be used: a fault that all share is no file's, but of the settings.
+
+    `excluded` is as in excluded.csv. Raises ValueError with the faults where each file that was read has one.
+    """
+    faults, skipped = unread(excluded), excluded[excluded["reason"].str.startswith(OTHER_SPEED)]
+    if faults.empty or {*trials["file"]} - {*faults["file"], *skipped["file"]}:
+        return
+    kinds = faults.assign(kind=faults["reason"].str.split(";").str[0]).drop_duplicates("kind")
+    few = "\n".join(f"{row.file}: {row.reason}" for row in kinds.head(MOST_FAULTS).itertuples())
+    raise ValueError(few + f"\nSo it is in all {len(faults)} files that were read." * (len(faults) > 1))
+
+
+def unread(excluded):
+    """List the files that cannot be used, from a table as excluded.csv: a DataFrame of file and reason."""
+    bad = excluded[excluded["reason"].str.startswith(BAD_FILE)]
+    return bad[["file", "reason"]].assign(reason=bad["reason"].str.removeprefix(BAD_FILE)).reset_index(drop=True)
 
 
 def cut(recording, points, settings, *, mass_kg, speed_m_s):
@@ -166,7 +190,8 @@ def poses(frames, stance, *, count):
 def exclusions(excluded, trials):
     """Count what was left out: a DataFrame of reasons (the most frequent first) by runners with any."""
     runner = excluded["file"].map(trials.set_index("file")["runner"])
-    counts = pd.crosstab(excluded["reason"], runner).rename_axis(columns="runner")
+    reason = excluded["reason"].mask(excluded["reason"].str.startswith(BAD_FILE), "file cannot be used")
+    counts = pd.crosstab(reason, runner).rename_axis(columns="runner")
     return counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
 
 

@@ -117,7 +117,7 @@ def test_read_says_what_is_wrong_with_a_csv_file(run, tmp_path):
     lines[6] = lines[6].rsplit(",", 2)[0]
     file.write_text("\n".join(lines), encoding="utf-8")
     assert "row 7 of run.csv has 32" in refused(file)
-    file.write_bytes("\n".join(lines).encode("utf-16"))
+    file.write_bytes("\n".join([*lines, "größer"]).encode("cp1252"))
     assert "CSV UTF-8" in refused(file)
 
 

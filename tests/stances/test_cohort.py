@@ -23,7 +23,7 @@ import pyarrow.parquet
 import pytest
 from dask.distributed import Client, LocalCluster
 from distributed import WorkerPlugin
-from helpers import ROOT, preprocessing, script_environment
+from helpers import CASES, ROOT, preprocessing, script_environment
 
 from grfkit.recordings import c3d
 from grfkit.recordings import trials as trials_table
@@ -36,6 +36,7 @@ SLOW_FOR = "v02"  # the runner at whom a worker stops and waits
 
 
 SETTINGS = preprocessing("smoke")
+CASE = preprocessing("smoke", points=None, theia=True)  # of the recordings in tests/cases
 
 
 @pytest.fixture(scope="module")
@@ -201,19 +202,65 @@ def check_untouched(results):
     assert not list(results.rglob("~*"))
 
 
-def test_collect_names_a_broken_file_whoever_reads_it_and_keeps_the_earlier_results(
+def test_collect_leaves_out_broken_files_whoever_reads_them_and_names_them(virtual, trials, tmp_path, cluster):
+    folder = tmp_path / "recordings"
+    shutil.copytree(virtual, folder)
+    broken = trials["file"][[5, 9]].tolist()
+    for file in broken:
+        (folder / file).write_bytes(b"no C3D")
+    whole = cohort.collect(trials, virtual, tmp_path / "whole", SETTINGS, engine="here")
+    left = [
+        cohort.collect(trials, folder, tmp_path / str(n), SETTINGS, engine=e) for n, e in enumerate(["here", cluster])
+    ]
+    for one, other in zip(*left, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    stances, excluded, _ = left[0]
+    faults = cut.unread(excluded)
+    assert faults["file"].tolist() == broken and faults["reason"].str.contains("cannot be read").all()
+    rows = excluded[excluded["file"].isin(broken)]
+    assert (
+        (rows["side"] == "").all() and rows["touchdown_s"].isna().all() and not rows["reason"].str.contains("\n").any()
+    )
+    others = whole[0][~whole[0]["file"].isin(broken)]
+    assert stances["touchdown_s"].tolist() == others["touchdown_s"].tolist()
+
+
+def test_collect_ends_where_no_file_can_be_used_and_keeps_the_earlier_results(
     virtual, trials, tmp_path, earlier, cluster
 ):
     folder = tmp_path / "recordings"
     shutil.copytree(virtual, folder)
-    for number in (5, 9):
-        (folder / trials["file"][number]).write_bytes(b"no C3D")
+    for file in trials["file"]:
+        (folder / file).write_bytes(b"no C3D")
     messages = set()
     for engine in ("here", cluster):
-        with pytest.raises(ValueError, match=rf"^{trials['file'][5]}: .* cannot be read") as error:
+        with pytest.raises(ValueError, match=rf"^{trials['file'][0]}: .* cannot be read") as error:
             cohort.collect(trials, folder, earlier, SETTINGS, engine=engine)
         messages.add(str(error.value))
-    assert len(messages) == 1
+    assert len(messages) == 1 and messages.pop().endswith("So it is in all 12 files that were read.")
+    check_untouched(earlier)
+
+
+def test_collect_ends_where_files_are_gone(virtual, trials, tmp_path, earlier):
+    """What a worker does not see is no fault of a file: the results would depend on who worked."""
+    folder = tmp_path / "recordings"
+    shutil.copytree(virtual, folder)
+    (folder / trials["file"][5]).unlink()
+    with pytest.raises(ValueError, match=f"{trials['file'][5]} does not exist"):
+        cohort.collect(trials, folder, earlier, SETTINGS, engine="here")
+    check_untouched(earlier)
+
+
+def test_collect_knows_the_same_forces_in_files_of_two_runners(virtual, trials, tmp_path, earlier):
+    """A copy under another name and runner, of another listed mass."""
+    folder = tmp_path / "recordings"
+    shutil.copytree(virtual, folder)
+    shutil.copy(folder / trials["file"][0], folder / "copy.c3d")
+    copy = trials.iloc[[0]].assign(file="copy.c3d", runner="v07", mass_kg=0.95 * trials["mass_kg"][0])
+    table = pd.concat([trials, copy], ignore_index=True)
+    for engine in ("here", "threads"):
+        with pytest.raises(ValueError, match=rf"once; 1 pair.*\n  {trials['file'][0]} and copy\.c3d: 2 stance"):
+            cohort.collect(table, folder, earlier, SETTINGS, engine=engine)
     check_untouched(earlier)
 
 
@@ -361,3 +408,15 @@ if __name__ == "__main__":
     rows = trials_table.read_trials(sys.argv[1], table="trials.csv")
     repeated = pd.concat([rows.assign(runner=rows["runner"] + f"_{number}") for number in range(100)])
     cohort.collect(repeated, sys.argv[1], sys.argv[2], SETTINGS, engine="processes")
+
+
+def test_collect_names_theias_two_versions_of_a_trial(tmp_path):
+    """Without a word the four files gave eight stances of four."""
+    folder = CASES / "03_two_versions_of_a_trial"
+    files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.c3d"))]
+    body = {"mass_kg": 56.5, "height_m": 1.706, "sex": "f", "speed_m_s": 3.646, "shoe": "own", "lap": "0", "trial": "1"}
+    table = pd.DataFrame([body | {"file": file, "runner": file[:3], "static": ""} for file in files])
+    with pytest.raises(ValueError, match=r"once; 2 pair\(s\)[^P]*P03/Run1/pose_0.c3d and P03/Run1/pose_filt_0.c3d: 2 "):
+        cohort.collect(table, folder, tmp_path, CASE, engine="here")
+    stances, *_ = cohort.collect(table[table["file"].str.contains("filt")], folder, tmp_path, CASE, engine="here")
+    assert len(stances) == 4

@@ -81,10 +81,14 @@ def test_collect_does_not_depend_on_the_order_of_files(virtual):
 
 def test_collect_names_the_file_of_an_absent_marker(virtual):
     trials = trials_table.read_trials(virtual, table="trials.csv")
+    named = preprocessing(points=preprocessing().points | {"l_heel": "LHEE"})
+    stances, _, excluded, _ = cut.collect(trials, virtual, named)
+    assert stances.empty and len(cut.unread(excluded)) + excluded["reason"].str.startswith("speed").sum() == len(trials)
     with pytest.raises(
         ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"
     ):
-        cut.collect(trials, virtual, preprocessing(points=preprocessing().points | {"l_heel": "LHEE"}))
+        cut.check_files(excluded, trials)
+    cut.check_files(excluded[1:], trials)  # a file that could be read: the fault is no more that of the settings
 
 
 def test_collect_finds_any_direction_of_running(virtual, tmp_path):

@@ -1,0 +1,59 @@
+"""Name the files of other programs that are not read, and what to do with them.
+
+In: the path of a file. Out: what it is and what to do, in words. A format is known by its suffix or its first lines.
+"""
+
+import re
+
+from grfkit.points import POINTS
+
+EXPORT = (
+    "export C3D, or a CSV file with a row for each frame and the columns time_s, pelvis_x, pelvis_y, pelvis_z, "
+    f"l_hip_x, ... (points: {', '.join(POINTS)})"
+)
+WORKBOOK = "a workbook: save its sheet as `CSV UTF-8`"
+KINDS = {  # by suffix
+    ".trc": f"a TRC file of markers (OpenSim, OpenCap, Pose2Sim, Cortex), which is not read: {EXPORT}",
+    ".mot": "a file of OpenSim (joint angles or forces), which holds no points: leave it there, or export its markers "
+    "as C3D or CSV",
+    ".sto": "a file of OpenSim (its results), which holds no points: leave it there, or export its markers as C3D or "
+    "CSV",
+    ".xlsx": WORKBOOK,
+    ".xls": WORKBOOK,
+    ".xlsm": WORKBOOK,
+    ".ods": WORKBOOK,
+    ".numbers": WORKBOOK,
+    ".qtm": f"a measurement of Qualisys, which QTM reads alone: {EXPORT}",
+    ".tak": f"a take of OptiTrack, which Motive reads alone: {EXPORT}",
+    ".x2d": f"a capture of Vicon, which Nexus reads alone: {EXPORT}",
+    ".bvh": f"a BVH file (angles of a skeleton), which is not read: {EXPORT}",
+    ".fbx": f"an FBX file (a skeleton), which is not read: {EXPORT}",
+    ".mat": f"a file of MATLAB, which is not read: {EXPORT}",
+}
+TEXT = (".csv", ".tsv", ".txt")  # whose kind shows in the first lines
+HEADS = {  # of a text file without its quotes: whose export begins so
+    r"(Trajectories|Devices|Joints|Segments|Model Outputs)[,;\t]*\r?\n": "Vicon Nexus",
+    r"Format Version[,;\t]": "OptiTrack Motive",
+    r"NO_OF_FRAMES[,;\t]": "Qualisys Track Manager",
+    r"PathFileType[,;\t]": "TRC (OpenSim, OpenCap, Pose2Sim)",
+    r"scorer[,;\t]": "DeepLabCut",
+    r"(?s)[^\n]*\n[^\n]*\n[,;\t]*(LINK_MODEL_BASED|TARGET|FRAME_NUMBERS|ANALOG|DERIVED)\b": "Visual3D",
+    r"General information:|Segment Orientation": "Xsens MVN",
+    r"TYPE[,;\t]|#|\s*name\s+\S+\s*\r?\n\s*datacolumns": "another program, with lines above its columns",
+}
+HEAD_BYTES = 4096  # in which a format shows: our choice
+
+
+def describe(path):
+    """Say what a file of another program is and what to do with it; "" for a file that is not known.
+
+    Raises OSError for a file that cannot be opened.
+    """
+    kind, suffix = "", path.suffix.lower()
+    if suffix in TEXT:
+        with path.open("rb") as file:
+            content = file.read(HEAD_BYTES)
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        head = content.decode(encoding, errors="replace").replace('"', "")
+        kind = next((program for pattern, program in HEADS.items() if re.match(pattern, head)), "")
+    return f"an export of {kind}, which is not read as it is: {EXPORT}" if kind else KINDS.get(suffix, "")
