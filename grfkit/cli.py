@@ -105,6 +105,7 @@ def _estimate(options):
     """Read, estimate and write; the exit status is 1 where no recording was estimated, which the report says too."""
     from grfkit.field import estimate
     from grfkit.field import model as field_model
+    from grfkit.recordings import discover
     from grfkit.reports import estimate_page
 
     _check_estimate(options)
@@ -123,6 +124,9 @@ def _estimate(options):
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for row in table[table["warnings"] != ""].itertuples():
         print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
+    others = [path.name for path in discover.find(options.data).others]
+    if others:
+        print(f"no recordings, but static trials and tables of studies: {', '.join(others)}")
     print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(

@@ -30,7 +30,8 @@ from grfkit.field.contacts import (
     usual_flight,
 )
 from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note
-from grfkit.recordings import discover, orientation, trials
+from grfkit.recordings import discover, orientation, trials, versions
+from grfkit.recordings.read import why_unread
 from grfkit.study import file as study_files
 from grfkit.study.schema import Preprocessing, StudyError
 
@@ -68,13 +69,14 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     """Read all recordings of a folder: list of discover.Found, masses (kg or None), {file: why not}.
 
     `study_file` says how the 11 points, axes and treadmill are found; its table of trials, where it exists, gives
-    masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Raises ValueError where no recording
-    can be read.
+    masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Files that may have been meant as
+    recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
     """
     folder = Path(folder)
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     layout, rows = _read_study(study_file, folder) if study_file else (None, {})
-    found, masses, unread, files = [], [], {}, discover.find(folder)
+    found, masses, listing = [], [], discover.find(folder)
+    files, unread = listing.recordings, {}
     statics = {row["static"] for row in rows.values()}
     for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
         name = path.relative_to(folder).as_posix()
@@ -88,15 +90,29 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
                 discover.read(path, layout=layout, static=static, treadmill=treadmill, speed_m_s=speed, rate_hz=rate_hz)
             )
             masses.append(mass_kg or row.get("mass_kg"))
-        except ValueError as error:
-            unread[name] = str(error).removeprefix(f"{path.name}: ")  # it stands beside the name
+        except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
+            unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
             f"none of {len(files)} of {folder} can be:\n{reasons}"
         )
-    return found, masses, unread
+    _say_versions(found, folder)
+    left_out = {path.relative_to(folder).as_posix(): what for path, what in listing.left_out.items()}
+    return found, masses, unread | left_out
+
+
+def _say_versions(found, folder):
+    """Note of recordings (discover.Found) which are of several persons of one trial, and which are the same twice."""
+    by_path = {each.file: each for each in found}
+    for path, others in versions.find_persons(by_path).items():
+        names = ", ".join(other.name for other in others)
+        by_path[path].notes.append(Note(f"one of several persons in this trial: another is {names}"))
+    for one, other in versions.equal_points([(each.points, each.rate_hz) for each in found]):
+        for each, twin in ((found[one], found[other]), (found[other], found[one])):
+            name = twin.file.relative_to(folder).as_posix()
+            each.notes.append(Note(f"the same recording as {name}: its steps count twice", is_warning=True))
 
 
 def estimate_recordings(model, found, masses, unread, *, folder):
@@ -112,8 +128,8 @@ def estimate_recordings(model, found, masses, unread, *, folder):
         try:
             footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
             tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
-        except ValueError as error:
-            refused = str(error)
+        except Exception as error:  # as of reading: the other recordings go on
+            refused = why_unread(error)
         notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
         row = {
             "file": name,

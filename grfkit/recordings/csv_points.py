@@ -23,6 +23,7 @@ JITTER = 0.3  # of a frame, by which a time may be off an even one: our choice; 
 SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
 LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
+HEADER_BYTES = 2**18  # in which the names of the columns lie: our choice
 EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".join(POINTS) + ")"
 
 
@@ -31,7 +32,8 @@ def holds_points(path):
 
     Raises ValueError for a file that is no text.
     """
-    return sum(name is not None for name in _match(_open(path)[0]).values()) >= FEWEST_COLUMNS
+    header, *_ = cells.read_rows(path, most_bytes=HEADER_BYTES)
+    return sum(name is not None for name in _match(header).values()) >= FEWEST_COLUMNS
 
 
 def read_csv(path, *, rate_hz=None):

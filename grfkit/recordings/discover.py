@@ -7,19 +7,29 @@ Where no study file says how a laboratory records, everything is found from the 
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
 from grfkit.points import POINTS, Excluded, Note
-from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed
+from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed, versions
+from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, plain
 from grfkit.recordings.read import load_trial
-from grfkit.recordings.trials import check_folder
+from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
 SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params
+CSV = (".csv", ".tsv")  # files that are tables by their names
+TABLES = (  # of studies, by their columns: trials, participants of the public set, results of this program
+    {*TRIAL_COLUMNS},
+    {"FileName", "Height", "Mass", "Gender"},
+    {"file", "side"},
+    {"file", "steps", "refused"},
+)
+MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
 MOST_LABELS = 60  # that a message lists: our choice
 TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
 
@@ -36,32 +46,77 @@ class Found:
     notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
 
 
+class Listing(NamedTuple):
+    """What a folder and its folders hold."""
+
+    recordings: list  # paths
+    left_out: dict  # path -> what it is and what to do, where somebody may have meant it as a recording
+    others: dict  # path -> what it is, where it belongs there and is none
+
+
 def find(folder):
     """List the recordings of a folder and its folders: C3D files, and CSV files of points, known by their columns.
 
-    Static trials, which are known by their names, and hidden files are left out. Raises ValueError where nothing is
-    left.
+    Returns a Listing. Static trials, which are known by their names, and tables of studies are others; of Theia3D's two
+    files of one person the filtered one is taken; what other programs wrote is left out, with what to do. Hidden files
+    do not count. Raises ValueError where no recording is left.
     """
     folder = check_folder(folder)
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in (".c3d", ".csv") and path.is_file() and path.name[0] not in ".~"
-    )
-    kept = [
-        path
-        for path in files
-        if (not STATIC.search(path.stem) if path.suffix.lower() == ".c3d" else _is_recording(path))
-    ]
-    if not kept:
-        others = ", ".join(path.relative_to(folder).as_posix() for path in files[:5])
+    found = Listing([], {}, {})
+    for path in sorted(path for path in folder.rglob("*") if path.name[0] not in ".~" and path.is_file()):
+        what, meant = _describe(path)
+        if what is None:
+            found.recordings.append(path)
+        elif what:
+            (found.left_out if meant else found.others)[path] = what
+    for path, filtered in versions.find_unfiltered(found.recordings).items():
+        found.recordings.remove(path)
+        found.left_out[path] = f"the same recording as {filtered.name}, unfiltered: the filtered one was taken"
+    _gather(found.left_out)
+    if not found.recordings:
+        lines = [f"  {path.relative_to(folder).as_posix()}: {what}" for path, what in found.left_out.items()]
+        lines += [f"  {path.relative_to(folder).as_posix()} is {what}" for path, what in found.others.items()]
         raise ValueError(
             f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and "
-            "its folders hold none"
-            f"{f': {others} are tables or static trials' if files else ''}. Export recordings there, or give another "
-            "folder: DATA=DIR."
+            "its folders hold none. Export recordings there, or give another folder: DATA=DIR."
+            + "".join(f"\n{line}" for line in lines[:MOST_FILES])
+            + f"\n  and {len(lines) - MOST_FILES} more" * (len(lines) > MOST_FILES)
         )
-    return kept
+    return found
+
+
+def _describe(path):
+    """Tell what a file is, None for a recording and "" for what nobody would mean, and whether it may be meant as one.
+
+    A file that cannot be opened, or is no text, is left to `read`, which says so.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".c3d":
+        return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
+    try:
+        if suffix in foreign.TEXT and csv_points.holds_points(path):
+            return None, True
+        what = foreign.describe(path)
+        if what or suffix not in CSV:
+            return what, True
+        header, *_ = cells.read_rows(path, most_bytes=csv_points.HEADER_BYTES)
+    except (ValueError, OSError):
+        return (None if suffix in CSV else "", True)
+    if any(names <= {*header} for names in TABLES):
+        return "a table of a study", False
+    few = ", ".join(header[:FEW_COLUMNS]) or "none: it is empty"
+    return f"no recording of points: its columns are {few}{', ...' * (len(header) > FEW_COLUMNS)}", True
+
+
+def _gather(left_out):
+    """Name one JSON file of each folder alone, since pose estimators write one for each frame."""
+    folders = {}
+    for path in (path for path in left_out if path.suffix.lower() == ".json"):
+        folders.setdefault(path.parent, []).append(path)
+    for first, *more in folders.values():
+        for path in more:
+            del left_out[path]
+        left_out[first] += f" (and {len(more)} more in its folder)" * bool(more)
 
 
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
@@ -74,7 +129,9 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     """
     path = Path(path)
     try:
-        if path.suffix.lower() == ".csv":
+        if path.suffix.lower() != ".c3d" and (what := foreign.describe(path)):
+            raise ValueError(f"{path.name} is {what}.")
+        if path.suffix.lower() in foreign.TEXT:
             points, rate_hz, declared, notes = _read_csv(path, rate_hz)
             notes += [
                 Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")
@@ -88,14 +145,6 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
     return _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
-
-
-def _is_recording(path):
-    """Tell whether a CSV file holds points; one that is no text is left to `read`, which says so."""
-    try:
-        return csv_points.holds_points(path)
-    except ValueError:
-        return True
 
 
 def _read_csv(path, rate_hz):

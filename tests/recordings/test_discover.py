@@ -1,6 +1,7 @@
 """Recordings without force plates: unit, axes, direction, belt, and what a message says of a file that is none."""
 
 import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import ezc3d
 import numpy as np
 import pytest
 import yaml
-from helpers import HZ, ROOT, on_belt, preprocessing, record_virtual, write_points
+from helpers import CASES, HZ, ROOT, on_belt, preprocessing, record_virtual, write_points
 from helpers import refused_file as refused
 
 from grfkit.field import estimate as field_estimate
@@ -175,6 +176,10 @@ def test_belt_speeds_of_the_public_set_are_found(rbds):
     assert len(errors) == 66 and np.mean(errors) < 0.01 and max(errors) < 0.03
 
 
+def within(folder, paths):
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
 def test_find_takes_recordings_and_leaves_tables_out(run, tmp_path):
     for name in ("a/one.c3d", "a/b/TWO.C3D", "a/static01.c3d"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -183,18 +188,18 @@ def test_find_takes_recordings_and_leaves_tables_out(run, tmp_path):
     tables = {
         "trials.csv": ",".join(recordings.TRIAL_COLUMNS),
         "participantInfo.csv": "FileName,Height,Mass,Gender",
-        "curves.csv": "file,step,side,time_s,est_ap,est_ml,est_v,low_v,high_v",
-        "steps.csv": "file;step;contact_s;pelvis_v",
+        "curves.csv": "number,time_s,est_ap,est_ml,est_v,low_v,high_v",
+        "steps.csv": "file;step;side;contact_s;pelvis_v",
     }
     for name, header in tables.items():
         (tmp_path / name).write_text(header + "\n", encoding="utf-8")
     (tmp_path / "._one.c3d").write_bytes(b"")
-    assert [path.relative_to(tmp_path).as_posix() for path in discover.find(tmp_path)] == [
-        "a/b/TWO.C3D",
-        "a/one.c3d",
-        "a/three.CSV",
-    ]
-    with pytest.raises(ValueError, match="hold none: .* are tables"):
+    (tmp_path / "README.txt").write_text("How the recordings were made: see file", encoding="utf-8")
+    found = discover.find(tmp_path)
+    assert within(tmp_path, found.recordings) == ["a/b/TWO.C3D", "a/one.c3d", "a/three.CSV"]
+    assert within(tmp_path, found.others) == ["a/static01.c3d", "participantInfo.csv", "steps.csv", "trials.csv"]
+    assert within(tmp_path, found.left_out) == ["curves.csv"]  # of another program: it has no rows of files and sides
+    with pytest.raises(ValueError, match="hold none[^$]*trials.csv is a table of a study"):
         for path in tmp_path.glob("a/**/*.[cC][3sS]*"):
             path.unlink()
         discover.find(tmp_path)
@@ -234,3 +239,108 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
     _, _, recordings = field_estimate.estimate_recordings(None, [plain, warned], [None, None], {}, folder=Path())
     assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
     assert recordings["notes"].tolist() == [plain.notes[0].text, ""]
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "said"),
+    [
+        ("18_trc", "run.trc", "TRC file of markers .OpenSim, OpenCap"),
+        ("19_vendor_csv", "vicon.csv", "export of Vicon Nexus"),
+        ("19_vendor_csv", "motive.csv", "export of OptiTrack Motive"),
+        ("19_vendor_csv", "qtm.tsv", "export of Qualisys Track Manager"),
+    ],
+)
+def test_a_file_of_another_program_is_refused_by_its_name(tmp_path, case, file, said):
+    shutil.copy(CASES / case / file, tmp_path)
+    message = rf"hold none[^$]*{file}: .*{said}.*export C3D, or a CSV file with .* columns time_s"
+    with pytest.raises(ValueError, match=message) as error:
+        discover.find(tmp_path)
+    assert "static trial" not in str(error.value)
+    with pytest.raises(ValueError, match=rf"^{file} is an? .*{said}"):
+        discover.read(tmp_path / file)
+    (tmp_path / file).write_bytes((tmp_path / file).read_text(encoding="utf-8").encode("utf-16"))
+    with pytest.raises(ValueError, match=said):
+        discover.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("results.xlsx", "PK", "workbook: save its sheet"),
+        ("run.mot", "run\nversion=1\n", "OpenSim"),
+        ("v3d.txt", "\tRun.c3d\tRun.c3d\n\tLHIP\tLHIP\n\tLINK_MODEL_BASED\tLINK_MODEL_BASED\n", "Visual3D"),
+        ("dlc.csv", "scorer,net,net\nbodyparts,hip,hip\n", "DeepLabCut"),
+        ("lap times.csv", "lap;seconds\n1;80,2\n", "no recording of points: its columns are lap, seconds"),
+        ("empty.csv", "", "it is empty"),
+        ("plain.tsv", "time\tl_hip_x\n0\t1\n", "its columns are time, l_hip_x"),
+        ("frame.json", "{}", "JSON"),
+    ],
+)
+def test_files_that_are_passed_over_are_named(run, tmp_path, name, text, said):
+    write_points(tmp_path / "good.csv", run[0])
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found, _, unread = field_estimate.read_all(tmp_path)
+    assert [each.file.name for each in found] == ["good.csv"] and list(unread) == [name] and said in unread[name]
+
+
+def test_frames_of_a_pose_estimator_are_named_once(run, tmp_path):
+    write_points(tmp_path / "good.csv", run[0])
+    for number in range(30):
+        (tmp_path / f"run_{number:03d}_keypoints.json").write_text("{}", encoding="utf-8")
+    (only,) = discover.find(tmp_path).left_out.values()
+    assert only.endswith("(and 29 more in its folder)")
+
+
+def test_a_folder_of_several_formats_is_estimated_and_the_others_are_named():
+    found, _, unread = field_estimate.read_all(CASES / "20_skipped_in_silence")
+    assert [each.file.name for each in found] == ["good.csv"] and set(unread) == {"run.trc", "vicon.csv"}
+
+
+def test_one_bad_file_never_takes_the_others_with_it(run, tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        write_points(tmp_path / f"{name}.csv", run[0] if name == "a" else run[0][:-1] + float(name == "c"))
+    whole = discover.read
+    errors = [TypeError("of lists"), KeyError("RATE"), IndexError("0"), MemoryError(), RecursionError("deep")]
+    for error in (*errors, PermissionError(13, "Permission denied"), OverflowError("1e400"), ValueError("two\nlines")):
+
+        def read(path, error=error, **given):
+            if path.name == "b.csv":
+                raise error
+            return whole(path, **given)
+
+        monkeypatch.setattr(discover, "read", read)
+        found, _, unread = field_estimate.read_all(tmp_path)
+        assert [each.file.name for each in found] == ["a.csv", "c.csv"]
+        assert list(unread) == ["b.csv"] and len(unread["b.csv"].splitlines()) == 1
+    found, _, unread = field_estimate.read_all(CASES / "13_rate_1x1_in_a_batch")
+    assert {"good.csv"} <= {each.file.name for each in found} | set(unread) and len(found) + len(unread) == 2
+
+
+def test_theias_filtered_file_is_taken_and_the_other_named():
+    found, _, unread = field_estimate.read_all(CASES / "03_two_versions_of_a_trial")
+    assert [each.file.stem for each in found] == ["pose_filt_0"] * 2
+    assert list(unread) == ["P03/Run1/pose_0.c3d", "P04/Run1/pose_0.c3d"]
+    assert all(why.startswith("the same recording as pose_filt_0.c3d, unfiltered") for why in unread.values())
+
+
+def test_two_persons_of_a_trial_are_estimated_and_named(tmp_path):
+    trial = CASES / "03_two_versions_of_a_trial" / "P03" / "Run1" / "pose_filt_0.c3d"
+    for name in ("pose_filt_0", "pose_filt_1"):
+        shutil.copy(trial, tmp_path / f"{name}.c3d")
+    found, _, unread = field_estimate.read_all(tmp_path)
+    said = [[note.text for note in each.notes if "persons" in note.text] for each in found]
+    assert not unread and [text for (text,) in said] == [
+        "one of several persons in this trial: another is pose_filt_1.c3d",
+        "one of several persons in this trial: another is pose_filt_0.c3d",
+    ]
+
+
+def test_a_copy_under_another_name_is_said(run, tmp_path):
+    points, _ = run
+    write_points(tmp_path / "a.csv", points)
+    write_points(tmp_path / "copy of a.csv", 1000 * points, separator=";")  # in mm
+    write_points(tmp_path / "other.csv", points[: len(points) - 20])
+    found, *_ = field_estimate.read_all(tmp_path)
+    said = {each.file.name: [note.text for note in each.notes if note.is_warning] for each in found}
+    assert said["a.csv"] == ["the same recording as copy of a.csv: its steps count twice"]
+    assert said["copy of a.csv"] == ["the same recording as a.csv: its steps count twice"] and not said["other.csv"]

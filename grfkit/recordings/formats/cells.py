@@ -15,13 +15,17 @@ SAID = re.compile(r"(?i)\s*\"?sep=(.)\"?[,;\t\s]*")  # a first line by which spr
 UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 
 
-def read_rows(path):
+def read_rows(path, *, most_bytes=-1):
     """Read a table -> its header, {number of the line: cells} of each row below it, and the separator of the cells.
 
-    The header is without its trailing empty cells, and so are rows below these. Raises ValueError for a file that is no
-    such text.
+    The header is without its trailing empty cells, and so are rows below these. `most_bytes` are read, of whole lines;
+    -1 is all. Raises ValueError for a file that is no such text.
     """
-    text = _decoded(path.read_bytes(), path)
+    with path.open("rb") as file:
+        content = file.read(most_bytes)
+    if len(content) == most_bytes:
+        content = content[: content.rfind(b"\n") + 1 or None]
+    text = _decoded(content, path)
     first = next((line for line in io.StringIO(text) if line.strip(SEPARATORS + " \r\n")), "")
     said = SAID.fullmatch(first.rstrip("\r\n"))
     separator = said[1] if said else max(SEPARATORS, key=first.count)
@@ -60,7 +64,8 @@ def _shortened(row, header, names, separator):
 def _decoded(content, path):
     """Decode a file's bytes; raises ValueError where they are no text in UTF-8, or in UTF-16 with its mark."""
     try:
-        text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+        wide = content.startswith(UTF_16)
+        text = content[: len(content) // 2 * 2].decode("utf-16") if wide else content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(_not_text(path, error)) from None
     if "\0" in text:

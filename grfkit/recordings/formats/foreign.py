@@ -28,6 +28,8 @@ KINDS = {  # by suffix
     ".x2d": f"a capture of Vicon, which Nexus reads alone: {EXPORT}",
     ".bvh": f"a BVH file (angles of a skeleton), which is not read: {EXPORT}",
     ".fbx": f"an FBX file (a skeleton), which is not read: {EXPORT}",
+    ".zip": "an archive: unpack it",
+    ".json": f"a JSON file (as OpenPose and others write), which is not read: {EXPORT}",
     ".mat": f"a file of MATLAB, which is not read: {EXPORT}",
 }
 TEXT = (".csv", ".tsv", ".txt")  # whose kind shows in the first lines
@@ -49,11 +51,11 @@ def describe(path):
 
     Raises OSError for a file that cannot be opened.
     """
-    kind, suffix = "", path.suffix.lower()
-    if suffix in TEXT:
-        with path.open("rb") as file:
-            content = file.read(HEAD_BYTES)
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        head = content.decode(encoding, errors="replace").replace('"', "")
-        kind = next((program for pattern, program in HEADS.items() if re.match(pattern, head)), "")
-    return f"an export of {kind}, which is not read as it is: {EXPORT}" if kind else KINDS.get(suffix, "")
+    if path.suffix.lower() not in TEXT:
+        return KINDS.get(path.suffix.lower(), "")
+    with path.open("rb") as file:
+        content = file.read(HEAD_BYTES)
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    head = content.decode("utf-16" if wide else "utf-8-sig", errors="replace").replace('"', "")
+    program = next((program for pattern, program in HEADS.items() if re.match(pattern, head)), "")
+    return f"an export of {program}, which is not read as it is: {EXPORT}" if program else ""
