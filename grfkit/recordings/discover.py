@@ -64,7 +64,7 @@ def find(folder):
     folder = check_folder(folder)
     found = Listing([], {}, {})
     for path in sorted(path for path in folder.rglob("*") if path.name[0] not in ".~" and path.is_file()):
-        what, meant = _describe(path)
+        what, meant = describe(path)
         if what is None:
             found.recordings.append(path)
         elif what:
@@ -85,10 +85,11 @@ def find(folder):
     return found
 
 
-def _describe(path):
-    """Tell what a file is, None for a recording and "" for what nobody would mean, and whether it may be meant as one.
+def describe(path):
+    """Tell what a file is: text, and whether it may be meant as a recording.
 
-    A file that cannot be opened, or is no text, is left to `read`, which says so.
+    The text is None for a recording, and "" for what nobody would mean. A file that cannot be opened, or is no text, is
+    left to `read`, which says so.
     """
     suffix = path.suffix.lower()
     if suffix == ".c3d":

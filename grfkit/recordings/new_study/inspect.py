@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings import c3d, landmarks, plates, speed
+from grfkit.recordings import c3d, landmarks, plates, speed, versions
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.trials import LIMITS
 
@@ -40,6 +40,8 @@ class Look:
     speed_m_s: float  # of the pelvis, overground
     noise_n: float  # SD of the vertical force of the worst plate while nobody is on it
     body: dict = field(default_factory=dict)  # mass_kg, height_m, sex, as far as the file says
+    marks: list = field(default_factory=list)  # of each step's force, as versions.mark gives them
+    foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
 
 
 def look(path):
@@ -76,7 +78,27 @@ def look(path):
         measured,
         _noise(forces, recording.force_hz),
         _body(content["parameters"]),
+        _marks(forces, steps, recording.force_hz),
+        _foot_distance(points, hz, zeroed, steps, recording.force_hz),
     )
+
+
+def _marks(forces, steps, hz):
+    """Give the marks of the force (N) of each step, by which it is known again in another file."""
+    total = sum(forces)
+    return [versions.mark(np.arange(step.first, step.end) / hz, total[step.first : step.end]) for step in steps]
+
+
+def _foot_distance(points, hz, zeroed, steps, force_hz):
+    """Measure how far (m) the feet are from the centre of pressure in the middle of the steps; NaN without either."""
+    feet = [points[name] for name in ("l_heel", "l_toe", "r_heel", "r_toe") if name in points]
+    distances = []
+    for step in steps if feet else ():
+        middle = (step.first + step.end) // 2
+        _, cop = plates.combined([zeroed[number] for number, *_ in step.parts], frames=slice(middle, middle + 1))
+        frame = min(round(middle / force_hz * hz), len(feet[0]) - 1)
+        distances.append(np.min([np.hypot(*(foot[frame] - cop[0])[:2]) for foot in feet]))
+    return float(np.nanmedian(distances)) if np.isfinite(distances).any() else float("nan")
 
 
 def _read(content, name, up):

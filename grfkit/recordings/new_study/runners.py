@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from grfkit.recordings import versions
+
 # of a file's name: P01, sub-01, or all before a separator
 BEGINNING = re.compile(r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])")
 NO_RUNNER = re.compile(
@@ -49,6 +51,34 @@ def guess_runners(files):
     if len({*by_name}) == len(by_name):
         guess = {file: name if name == first[file] else "" for file, name in guess.items()}
     return guess
+
+
+def leave_out_versions(looks, notes):
+    """Leave one file of each recording: {file: Look}; notes which were left out, and why.
+
+    Of Theia3D's two files of one person it is the filtered one. Of the persons in one trial the runner is the one whose
+    feet are over the centre of pressure. Of other files with equal forces it is the first.
+    """
+    out = {
+        file: f"the same recording as {filtered.name}, unfiltered: the filtered one was taken"
+        for file, filtered in versions.find_unfiltered(looks).items()
+    }
+    left = {file: each for file, each in looks.items() if file not in out}
+    marks = [(file, mark) for file, each in left.items() for mark in each.marks]
+    persons = versions.find_persons(left)
+    for one, other in versions.equal_forces([file for file, _ in marks], [mark for _, mark in marks]):
+        if one in out or other in out:
+            continue
+        if other not in persons.get(one, ()):
+            out[other] = f"the same forces as in {one.as_posix()}: a copy under another name"
+        elif left[one].foot_m != left[other].foot_m:  # both NaN, they differ too: then neither shows a foot
+            runner, stranger = sorted((one, other), key=lambda file: np.nan_to_num(left[file].foot_m, nan=np.inf))
+            out[stranger] = f"another person than {runner.name}, whose feet are over the centre of pressure"
+    for file in (file for file in left if file not in out and set(persons.get(file, ())) - set(out)):
+        names = ", ".join(other.name for other in persons[file] if other not in out)
+        notes.check.append(f"{file.as_posix()}: one of several persons in this trial, beside {names}: name each runner")
+    notes.out += [f"{file.as_posix()}: {why}" for file, why in out.items()]
+    return {file: each for file, each in looks.items() if file not in out}
 
 
 def rows(looks, static, runners, notes):

@@ -16,10 +16,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from grfkit.recordings.discover import describe
 from grfkit.recordings.labels import STATIC
 from grfkit.recordings.new_study import propose
 from grfkit.recordings.new_study.inspect import look
-from grfkit.recordings.new_study.runners import Notes, guess_runners, rows
+from grfkit.recordings.new_study.runners import Notes, guess_runners, leave_out_versions, rows
+from grfkit.recordings.read import why_unread
 from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
 from grfkit.study import store
 from grfkit.study.schema import StudyError
@@ -45,7 +47,7 @@ def scaffold(name, folder, *, params):
             f"A study needs recordings that can be read; of {len(files)} C3D file(s) of {folder} none of running "
             "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
         )
-    notes = Notes([f"{file.as_posix()}: {why}" for file, why in unread.items()])
+    notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()])
     found = len(looks)
     if any(
         each.plates for each in looks.values()
@@ -56,6 +58,7 @@ def scaffold(name, folder, *, params):
         notes.check.append(
             "no file has a force plate that can be read: a study needs them, so export forces with the points"
         )
+    looks = leave_out_versions(looks, notes)
     trials = rows(looks, static, guess_runners(files), notes)
     pattern = (params / "virtual.yaml").read_text(encoding="utf-8")
     text = propose.fill(pattern, propose.values(name, looks, static, trials, notes), name=name)
@@ -74,11 +77,24 @@ def find_files(folder):
     paths = [path for path in check_folder(folder).rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()]
     files = sorted(path.relative_to(folder) for path in paths)
     if all(STATIC.search(file.stem) for file in files):
+        others = [f"\n  {file.as_posix()}: {what}" for file, what in list(find_others(folder).items())[:FEW]]
         raise StudyError(
             f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
             f"{', all named static or cal' if files else ''}. Export them there, or give another folder with DATA=DIR."
+            + "".join(others)
         )
     return files
+
+
+def find_others(folder):
+    """List what else of a folder may be meant as a recording: {path within it: what it is}."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() != ".c3d" and path.name[0] not in ".~")
+    kinds = {path: describe(path) for path in paths if path.is_file()}
+    return {
+        path.relative_to(folder): what or "points without forces, for `make estimate`; a study needs C3D files"
+        for path, (what, meant) in kinds.items()
+        if meant and what != ""
+    }
 
 
 def _check(name, study, table):
@@ -107,7 +123,7 @@ def _look_at_all(folder, files):
         except ValueError as error:
             unread[file] = getattr(error, "fact", str(error))
         except Exception as error:  # a file that breaks the format can fail anywhere; the others go on
-            unread[file] = f"not a C3D file as others are ({type(error).__name__}: {error}). Export it again"
+            unread[file] = why_unread(error)
     return looks, unread
 
 

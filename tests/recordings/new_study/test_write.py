@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import ezc3d
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import ROOT, preprocessing, record_virtual
+from helpers import CASES, ROOT, preprocessing, record_virtual
 
 from grfkit import cli
 from grfkit.points import POINTS
@@ -375,3 +376,53 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     assert "grfkit run" not in make(*plan).stdout
     os.utime(table, (later + 10, later + 10))
     assert "grfkit run notebooks/01_preprocess.ipynb" in make(*plan).stdout
+
+
+def theia_trials(tmp_path, names):
+    """Lay Theia3D's folders out: {file: case's file}."""
+    for name, source in names.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CASES / "03_two_versions_of_a_trial" / "P03" / "Run1" / source, tmp_path / name)
+    return tmp_path
+
+
+def test_of_theias_two_files_the_filtered_one_gets_a_row(params, capsys):
+    said, _, table = new(params, CASES / "03_two_versions_of_a_trial", capsys)
+    assert table["file"].tolist() == [f"{runner}/Run1/pose_filt_0.c3d" for runner in ("P03", "P04")]
+    assert "P03/Run1/pose_0.c3d: the same recording as pose_filt_0.c3d, unfiltered" in said
+    assert table["runner"].tolist() == ["P03", "P04"]
+
+
+def test_of_copies_under_other_names_one_gets_a_row(laboratory, params, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(laboratory[0], data)
+    shutil.copy(data / "v01" / "v01_A_0_1.c3d", data / "v02" / "copy.c3d")
+    said, _, table = new(params, data, capsys)
+    assert len(table) == 6 and "v02/copy.c3d" not in set(table["file"])
+    assert "v02/copy.c3d: the same forces as in v01/v01_A_0_1.c3d: a copy" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_persons_the_one_who_loads_the_plates_gets_a_row(params, tmp_path, capsys, first):
+    """The other stands a metre beside, in a file of the same forces."""
+    runner, stranger = f"P03/Run1/pose_filt_{first}.c3d", f"P03/Run1/pose_filt_{1 - first}.c3d"
+    folder = theia_trials(tmp_path / "data", {runner: "pose_filt_0.c3d", stranger: "pose_filt_0.c3d"})
+    moved = ezc3d.c3d(str(folder / stranger))
+    moved["data"]["rotations"][1, 3] += 1000.0  # mm
+    del moved["data"]["meta_points"]
+    moved.write(str(folder / stranger))
+    said, _, table = new(params, folder, capsys)
+    assert table["file"].tolist() == [runner]
+    assert f"{stranger}: another person than {Path(runner).name}, whose feet" in " ".join(said.split())
+
+
+def test_files_of_other_programs_are_named(laboratory, params, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(laboratory[0], data)
+    for path in (CASES / "20_skipped_in_silence").glob("[!R]*"):
+        shutil.copy(path, data)
+    said, _, table = new(params, data, capsys)
+    said = " ".join(said.split())
+    assert len(table) == 6 and "run.trc: a TRC file" in said and "vicon.csv: an export of Vicon Nexus" in said
+    assert "good.csv: points without forces" in said
+    assert "run.trc: a TRC file of markers" in refuse(params, CASES / "18_trc", capsys, name="other")
