@@ -23,6 +23,7 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar or a label
         stream.reconfigure(errors="replace")
     try:
+        _check_folders(options)
         return options.command(options) or 0
     except (ValueError, OSError) as error:  # StudyError and InputError are ValueErrors
         print(f"error: {error}", file=sys.stderr)
@@ -41,6 +42,17 @@ def _parser():
         for argument, settings in arguments.items():
             one.add_argument(argument, **settings)
     return parser
+
+
+def _check_folders(options):
+    """Check that what a subcommand writes to is a folder, or can become one; estimate has a check of its own."""
+    for name in ("reports", "out"):
+        given = getattr(options, name, None)
+        for path in (given, *given.parents) if isinstance(given, Path) else ():
+            if path.exists() and not path.is_dir():
+                raise ValueError(
+                    f"What is written goes to a folder; {path} is a file. Give another folder: --{name} FOLDER."
+                )
 
 
 def _run(options):

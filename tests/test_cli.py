@@ -4,6 +4,7 @@ a module."""
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from helpers import ROOT
@@ -23,6 +24,7 @@ SUBCOMMANDS = [
     "course",
     "bench",
 ]
+VIRTUAL = ROOT / "params" / "virtual.yaml"
 ABSENT = ["--study", "params/absent.yaml", "--reports", "reports/x"]
 
 
@@ -65,6 +67,35 @@ def test_what_a_user_did_wrong_is_one_message_and_status_1(command, capsys, tmp_
     said = capsys.readouterr()
     assert said.err.startswith("error: ") and "Traceback" not in said.err and not said.out
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("into", ["taken", "taken/below"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "notebooks/01_preprocess.ipynb", "--study", str(VIRTUAL), "--reports"],
+        ["index", "--study", str(VIRTUAL), "--reports"],
+        ["remember", "--reports"],
+        ["record", "--study", str(VIRTUAL), "--out"],
+        ["fetch", "--study", str(VIRTUAL.with_name("rbds.yaml")), "--out"],
+        ["bench", "--study", str(VIRTUAL), "--reports"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_file_in_place_of_the_folder_to_write_to_is_named(command, into, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_text("my work", encoding="utf-8")
+    assert cli.main([*command, into]) == 1
+    assert capsys.readouterr().err.startswith("error: What is written goes to a folder; taken is a file. Give another")
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["my work"]
+
+
+def test_a_file_in_place_of_the_recordings_is_called_a_file(capsys, tmp_path):
+    (tmp_path / "a.c3d").touch()
+    for command in (["remember"], ["run", str(ROOT / "notebooks" / "01_preprocess.ipynb"), "--study", str(VIRTUAL)]):
+        assert cli.main([*command, "--data", str(tmp_path / "a.c3d"), "--reports", str(tmp_path / "reports")]) == 1
+        assert "a.c3d is a file. Give it with DATA=DIR" in capsys.readouterr().err
+    assert not (tmp_path / "reports").exists()
 
 
 def test_an_interruption_is_one_line_and_status_130(capsys, monkeypatch):

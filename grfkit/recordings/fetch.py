@@ -78,6 +78,8 @@ def fetch(sums, *, url, folder, tables=None):
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise ValueError(f"A server has an address that starts with http:// or https://; found {url}. Correct it.")
     registry = dict.fromkeys(tables) | sums
+    parents = {above for name in registry for above in (folder / name).parents}
+    new = sorted((above for above in parents if not above.exists()), reverse=True)
     for name in registry:  # here, because pooch's own way fails where two make the same folder
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     addresses = {name: f"{url.rstrip('/')}/{quote(name)}" for name in registry}
@@ -105,6 +107,10 @@ def fetch(sums, *, url, folder, tables=None):
             halt.append("interrupted")
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if all(failed.values()):
+        for above in new:  # the deepest first; nothing arrived, so nothing is left behind
+            with contextlib.suppress(OSError):
+                above.rmdir()
     return {name: failed[name] for name in registry if failed[name]}
 
 

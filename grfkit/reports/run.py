@@ -134,9 +134,13 @@ def data_folder(study, *, reports, data=None):
             f"A study needs recordings; {study.path} names no folder (study.data is null). "
             "Give it: make reproduce STUDY=... DATA=DIR."
         )
-    if not folder.is_dir():
-        raise ValueError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
-    return folder
+    return _check_folder(folder)
+
+
+def _check_folder(folder):
+    from grfkit.recordings.trials import check_folder  # it loads pandas
+
+    return check_folder(folder)
 
 
 def _relative(path, start):
@@ -251,8 +255,8 @@ def remember(reports, data):
     Raises ValueError where there is no such folder.
     """
     text, reports = f"LAST_DATA := {data}\n", Path(reports)
-    if data and not Path(data).is_dir():
-        raise ValueError(f"The recordings lie in a folder; {data} does not exist. Give it with DATA=DIR.")
+    if data:
+        _check_folder(data)
     reports.mkdir(parents=True, exist_ok=True)
     for name in ("data.stamp", "data.mk"):  # data.mk last: a kill in between must not hide that DATA moved
         write_text(reports / name, text)
