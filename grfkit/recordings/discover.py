@@ -95,11 +95,13 @@ def describe(path):
     if suffix == ".c3d":
         return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
     try:
-        if suffix in foreign.TEXT and csv_points.holds_points(path):
-            return None, True
         what = foreign.describe(path)
-        if what or suffix not in CSV:
+        if what or suffix not in foreign.TEXT:
             return what, True
+        if csv_points.holds_points(path):
+            return None, True
+        if suffix not in CSV:
+            return "", True
         header, *_ = cells.read_rows(path, most_bytes=csv_points.HEADER_BYTES)
     except (ValueError, OSError):
         return (None if suffix in CSV else "", True)

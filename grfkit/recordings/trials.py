@@ -70,8 +70,10 @@ def check_folder(folder):
 def _csv(path, columns):
     """Read a table as cleaned text, by the number of each row in the file, and check that it has these columns."""
     if not path.is_file():
+        near = [other.name for other in path.parent.glob("*.*") if other.stem.casefold() == path.stem.casefold()]
+        there = f"has {near[0]}: save it as `CSV UTF-8` under that name" if near else "has none"
         raise StudyError(
-            f"A folder of recordings needs a table {path.name}; {path.parent} has none. Write it with the columns "
+            f"A folder of recordings needs a table {path.name}; {path.parent} {there}. Write it with the columns "
             f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
         )
     try:

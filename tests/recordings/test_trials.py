@@ -41,6 +41,9 @@ def test_read_trials_names_a_missing_column_table_or_folder(tmp_path):
     path.unlink()
     with pytest.raises(StudyError, match="A folder of recordings needs a table trials.csv"):
         read_trials(tmp_path, table="trials.csv")
+    (tmp_path / "Trials.xlsx").touch()
+    with pytest.raises(StudyError, match=r"has Trials\.xlsx: save it as `CSV UTF-8` under that name"):
+        read_trials(tmp_path, table="trials.csv")
     with pytest.raises(StudyError, match="does not exist. Give it with DATA=DIR"):
         read_trials(tmp_path / "nowhere", table="trials.csv")
 

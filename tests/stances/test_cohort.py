@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import dask
+import ezc3d
 import pandas as pd
 import psutil
 import pyarrow.parquet
@@ -420,3 +421,20 @@ def test_collect_names_theias_two_versions_of_a_trial(tmp_path):
         cohort.collect(table, folder, tmp_path, CASE, engine="here")
     stances, *_ = cohort.collect(table[table["file"].str.contains("filt")], folder, tmp_path, CASE, engine="here")
     assert len(stances) == 4
+
+
+def test_of_two_persons_in_a_trial_the_one_who_loads_the_plates_is_cut(tmp_path):
+    """The other, in a file of the same forces, stands a metre beside."""
+    trial = CASES / "03_two_versions_of_a_trial" / "P03" / "Run1" / "pose_filt_0.c3d"
+    shutil.copy(trial, tmp_path / "pose_filt_1.c3d")
+    content = ezc3d.c3d(str(trial))
+    content["data"]["rotations"][1, 3] += 1000.0  # mm
+    del content["data"]["meta_points"]
+    content.write(str(tmp_path / "pose_filt_0.c3d"))
+    body = {"mass_kg": 56.5, "height_m": 1.706, "sex": "f", "speed_m_s": 3.646, "shoe": "own", "lap": "0", "trial": "1"}
+    files = ["pose_filt_0.c3d", "pose_filt_1.c3d"]
+    table = pd.DataFrame([body | {"file": file, "runner": "P03", "static": ""} for file in files])
+    stances, excluded, _ = cohort.collect(table, tmp_path, tmp_path / "results", CASE, engine="here")
+    assert stances["file"].tolist() == ["pose_filt_1.c3d"] * 2
+    assert set(excluded["file"]) == {"pose_filt_0.c3d"}
+    assert (excluded["reason"] == "foot far from the centre of pressure: missed plate or wrong person").sum() == 2

@@ -41,7 +41,7 @@ HEADS = {  # of a text file without its quotes: whose export begins so
     r"scorer[,;\t]": "DeepLabCut",
     r"(?s)[^\n]*\n[^\n]*\n[,;\t]*(LINK_MODEL_BASED|TARGET|FRAME_NUMBERS|ANALOG|DERIVED)\b": "Visual3D",
     r"General information:|Segment Orientation": "Xsens MVN",
-    r"TYPE[,;\t]|#|\s*name\s+\S+\s*\r?\n\s*datacolumns": "another program, with lines above its columns",
+    r"#|\s*name\s+\S+\s*\r?\n\s*datacolumns": "another program, with lines above its columns",
 }
 HEAD_BYTES = 4096  # in which a format shows: our choice
 
