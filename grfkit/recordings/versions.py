@@ -14,7 +14,7 @@ POSE = re.compile(r"(?i)(.*?)pose(_filt)?_(\d+)")  # Theia3D's export: pose_0.c3
 AROUND_S = np.arange(-0.08, 0.0801, 0.004)  # of the peak, most of a stance: our choice
 SAME_N = 1.0  # RMS of equal forces, more than 16 bits round off: our choice; 5,626 stances of rbds: 12 N at least
 FLAT_N = 5.0  # RMS below which a force has no shape by which it can be known: our choice
-SAME_M = 0.005  # median distance of points of versions, filtered or not: our choice; see tests for what others are
+SAME_M = 0.005  # median distance of points of versions, filtered or not: our choice; other steps of rbds: 7 mm at least
 FRAMES = 50  # by which points are compared: our choice
 
 

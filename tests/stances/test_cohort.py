@@ -28,6 +28,7 @@ from helpers import CASES, ROOT, preprocessing, script_environment
 
 from grfkit.recordings import c3d
 from grfkit.recordings import trials as trials_table
+from grfkit.reports import index
 from grfkit.stances import cohort, cut
 from grfkit.study import file as study_file
 from grfkit.study import store
@@ -222,6 +223,9 @@ def test_collect_leaves_out_broken_files_whoever_reads_them_and_names_them(virtu
     assert (
         (rows["side"] == "").all() and rows["touchdown_s"].isna().all() and not rows["reason"].str.contains("\n").any()
     )
+    counts = cut.exclusions(excluded, trials)
+    assert counts.loc["file cannot be used"].sum() == 2 and not counts.index.str.startswith("file: ").any()
+    assert dict(index.reasons(excluded))["file cannot be used"] == 2
     others = whole[0][~whole[0]["file"].isin(broken)]
     assert stances["touchdown_s"].tolist() == others["touchdown_s"].tolist()
 

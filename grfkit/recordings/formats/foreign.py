@@ -5,11 +5,9 @@ In: the path of a file. Out: what it is and what to do, in words. A format is kn
 
 import re
 
-from grfkit.points import POINTS
-
 EXPORT = (
     "export C3D, or a CSV file with a row for each frame and the columns time_s, pelvis_x, pelvis_y, pelvis_z, "
-    f"l_hip_x, ... (points: {', '.join(POINTS)})"
+    "l_hip_x, ..., of all 11 points"
 )
 WORKBOOK = "a workbook: save its sheet as `CSV UTF-8`"
 KINDS = {  # by suffix
