@@ -44,7 +44,7 @@ def mass(table):
         ),
         (
             "no_c3d",
-            lambda folder, table: (folder / table["file"][0]).write_bytes(b"no C3D") and table,
+            lambda folder, table: [(folder / file).write_bytes(b"no C3D") for file in table["file"]] and table,
             "cannot be read",
         ),
     ],
