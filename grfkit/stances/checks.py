@@ -14,6 +14,7 @@ LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this, as an impact r
 LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
 LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
 FLANK_S = 0.04  # of flight at either end of a stance that is compared too, for touchdown and toe-off: our choice
+FAR = "foot far from the centre of pressure: missed plate or wrong person"
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 
@@ -90,7 +91,7 @@ def check_foot(heel, toe, cop, corners, *, foot_distance_m, beyond_plate_m):
     `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m.
     """
     if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
-        raise Excluded("foot far from the centre of pressure: missed plate or wrong person")
+        raise Excluded(FAR)
     if not all(any(plates.beyond(place, plate) <= beyond_plate_m for plate in corners) for place in (heel, toe)):
         raise Excluded("foot not wholly on the plate")
 

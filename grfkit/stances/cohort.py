@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from grfkit.points import FORCES, GRAVITY
 from grfkit.recordings import versions
-from grfkit.stances import cut
+from grfkit.stances import cut, plate_signs
 from grfkit.study import store
 from grfkit.study.provenance import hash_code
 
@@ -46,8 +46,9 @@ def collect(trials, folder, results, settings, *, engine=None):
     the study's Preprocessing. `engine` is threads, processes (as many as there are processors), the address of a Dask
     scheduler (tcp://host:port or tls://host:port) or None, which takes processes where there is work enough for them.
     Returns DataFrames as in stances.csv and excluded.csv, and that of the weights. A file that cannot be used is a row
-    of `excluded`. Raises ValueError where no file can be, for no stance at all, for equal forces in two files, and for
-    an engine that does not answer or does not see the recordings; then the results stay as they were.
+    of `excluded`. Raises ValueError where no file can be, for no stance at all, for equal forces in two files, for a
+    plate whose axes are wrong, and for an engine that does not answer or does not see the recordings; then the results
+    stay as they were.
     """
     folder, names = Path(folder).resolve(), list(zip(trials["runner"], trials["file"], strict=True))
     trials = trials.iloc[sorted(range(len(trials)), key=lambda row: natural(names[row]))]
@@ -66,8 +67,10 @@ def collect(trials, folder, results, settings, *, engine=None):
             count += len(stances)
             tables.append((stances, *others))
             bar.update(len(rows))
-        stances, excluded, weights = (_stacked(kind) for kind in zip(*tables, strict=True))
+        stances, excluded, weights, felt = (_stacked(kind) for kind in zip(*tables, strict=True))
         cut.check_files(excluded, trials)
+        plate_signs.check_study(felt)
+        excluded = plate_signs.name_far(excluded, felt)
         if not count:
             raise ValueError(
                 f"A study needs stances; none of {len(trials)} trials holds a valid one. Reasons: "

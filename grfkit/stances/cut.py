@@ -14,7 +14,7 @@ from grfkit import transform
 from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
 from grfkit.recordings import plates
 from grfkit.recordings.read import load_trial, why_unread
-from grfkit.stances import checks, tracks
+from grfkit.stances import checks, plate_signs, tracks
 
 BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
 MOST_FAULTS = 3  # that a message names: our choice
@@ -46,16 +46,19 @@ def collect(trials, folder, settings):
     """Read trials one after the other, cut them into stances and weigh the runners.
 
     cohort.collect does this runner by runner. `trials` are rows of read_trials' table, all of a runner's among them;
-    `folder` holds the recordings; `settings` is the study's Preprocessing. Returns four DataFrames: stances as in
+    `folder` holds the recordings; `settings` is the study's Preprocessing. Returns five DataFrames: stances as in
     stances.csv (`split` is other_speed outside `speed_m_s`, else it is empty until split.draw), frames as in
-    stances.parquet, excluded as in excluded.csv, and the weights (runner, mass_kg, weighed_kg, difference_pct). Without
-    a valid stance all but `excluded` have no rows. A file that cannot be used is a row of `excluded`; `check_files`
-    tells whether that is the fault of the files or of the settings.
+    stances.parquet, excluded as in excluded.csv, the weights (runner, mass_kg, weighed_kg, difference_pct), and what
+    each plate felt (plate_signs.COLUMNS). Without a valid stance the first two and the weights have no rows. A
+    file that cannot be used is a row of `excluded`; `check_files` tells whether that is the fault of the files or of
+    the settings.
     """
-    rows, stances, excluded, statics = [], [], [], {}
+    rows, stances, excluded, statics, felt = [], [], [], {}, []
     low, high = settings.speed_m_s
     for trial in trials.itertuples():
-        for side, touchdown_s, outcome in _cut_trial(trial, Path(folder), statics, settings):
+        outcomes, loads = _cut_trial(trial, Path(folder), statics, settings)
+        felt += [(trial.runner, trial.file, *load) for load in loads]
+        for side, touchdown_s, outcome in outcomes:
             if isinstance(outcome, Excluded):
                 excluded.append((trial.file, side, touchdown_s, str(outcome)))
                 continue
@@ -80,26 +83,31 @@ def collect(trials, folder, settings):
             )
             stances.append(outcome)
     kept, stances, weights = _weighed(pd.DataFrame(rows), stances, excluded, settings)
-    return kept, _tidy(stances), pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"]), weights
+    excluded = pd.DataFrame(excluded, columns=["file", "side", "touchdown_s", "reason"])
+    return kept, _tidy(stances), excluded, weights, pd.DataFrame(felt, columns=plate_signs.COLUMNS)
 
 
 def _cut_trial(trial, folder, statics, settings):
-    """Read and cut one trial -> outcomes as `cut` gives them; one without a side where the whole trial is excluded."""
+    """Read and cut one trial -> outcomes as `cut` gives them, and what the plates felt, (touchdown_s, reason, *Load).
+
+    There is one outcome without a side where the whole trial is excluded.
+    """
     low, high = settings.other_speeds_m_s or settings.speed_m_s
     ours = settings.speed_m_s[0] <= trial.speed_m_s <= settings.speed_m_s[1]
     try:
         if not ours and not low <= trial.speed_m_s <= high:
             raise Excluded(f"{OTHER_SPEED} {low} to {high} m/s")
         recording, points = load_trial(trial, folder, statics, settings)
-        outcomes = cut(recording, points, settings, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s)
-        check_braking_first([outcome.force for _, _, outcome in outcomes if isinstance(outcome, Stance)])
-        return outcomes
+        loads = []
+        outcomes = cut(recording, points, settings, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s, loads=loads)
+        reasons = {at: str(outcome) if isinstance(outcome, Excluded) else "" for _, at, outcome in outcomes}
+        return outcomes, [(at, reasons[at], *load) for at, load in loads]
     except Excluded as reason:
-        return [("", np.nan, reason)]
+        return [("", np.nan, reason)], []
     except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
         if not all((folder / name).is_file() for name in (trial.file, trial.static) if name):
             raise ValueError(f"{trial.file}: {error}") from None  # the table was checked: the folder is gone
-        return [("", np.nan, Excluded(BAD_FILE + why_unread(error).removeprefix(f"{trial.file}: ")))]
+        return [("", np.nan, Excluded(BAD_FILE + why_unread(error).removeprefix(f"{trial.file}: ")))], []
 
 
 def check_files(excluded, trials):
@@ -121,10 +129,11 @@ def unread(excluded):
     return bad[["file", "reason"]].assign(reason=bad["reason"].str.removeprefix(BAD_FILE)).reset_index(drop=True)
 
 
-def cut(recording, points, settings, *, mass_kg, speed_m_s):
+def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
     """Cut one recording with its points (F, 11, 3) m into stances.
 
-    Returns a list of (side, touchdown_s, outcome), in which an outcome is a Stance or Excluded. Raises ValueError for a
+    Returns a list of (side, touchdown_s, outcome), in which an outcome is a Stance or Excluded. To a list `loads` it
+    adds (touchdown_s, plate_signs.Load) of what each plate felt, as far as that shows. Raises ValueError for a
     recording without force plates.
     """
     if not recording.plates:
@@ -146,7 +155,11 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s):
             )
             checks.check_range(recording.plates, step)
             stance = _stance(force / (mass_kg * GRAVITY), hz, step, later, settings.padding_s, track)
+            felt = plate_signs.loads(stance, step, side, recording.plates)
+            if loads is not None:
+                loads += [(step.first / hz, load) for load in felt]
             checks.check_stance(stance, step, side, recording, track, settings, speed_m_s)
+            plate_signs.check_stance(felt)
             outcome = replace(stance, points=transform.to_touchdown_frame(stance.points, stance.at_touchdown[0]))
         except Excluded as reason:
             outcome = reason
@@ -163,21 +176,6 @@ def find_steps(recording, settings):
         zeroed, threshold_n=settings.contact_threshold_n, rate_hz=recording.force_hz, longest_s=longest_s
     )
     return replace(recording, plates=zeroed), steps
-
-
-def check_braking_first(forces):
-    """Check over the stances of one recording that braking comes before propulsion, so that `forward` is right.
-
-    `forces` are (T, 3) BW each, 0 in flight. Raises ValueError where the mean of the first halves is not backwards.
-    """
-    halves = [[part[:, 0].mean() for part in np.array_split(force[force[:, 2] > 0], 2)] for force in forces]
-    first, second = np.mean(halves, axis=0) if halves else (-1, 1)
-    if not first < 0 < second:
-        raise ValueError(
-            f"Running brakes before it propels; over {len(forces)} stances the anterior-posterior force is "
-            f"{first:+.3f} BW in the first half and {second:+.3f} BW in the second. "
-            "Turn the sign of `forward` in the study file, or name the right axis."
-        )
 
 
 def poses(frames, stance, *, count):

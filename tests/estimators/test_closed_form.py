@@ -195,7 +195,7 @@ def test_closed_forms_on_real_runners(rbds):
     """
     settings = preprocessing("rbds", body_weight="weighed", other_speeds_m_s=None)
     trials = trials_table.read_trials(rbds, table="rbds")
-    table, frames, _, _ = cut.collect(trials[trials["runner"].isin(["002", "011", "018"])], rbds, settings)
+    table, frames, *_ = cut.collect(trials[trials["runner"].isin(["002", "011", "018"])], rbds, settings)
     points, force, lengths, rows = transform.arrays(frames, table)
     inside = metrics.in_stance(rows, table)
     flight_s = table["flight_s"].fillna(table.groupby("runner")["flight_s"].transform("mean"))

@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from helpers import ROOT, preprocessing
 
 from grfkit.recordings import read
-from grfkit.stances import cut
+from grfkit.recordings.trials import TRIAL_COLUMNS
+from grfkit.stances import cohort, cut
 
 CASES = ROOT / "tests" / "cases"
 RUNNER = {"mass_kg": 56.5, "speed_m_s": 3.646}
@@ -29,3 +31,23 @@ def test_cut_leaves_out_what_a_saturated_plate_measured():
         ("l", "plate 1 saturated: a raw channel at the end of its range"),
         ("r", "plate 2 saturated: a raw channel at the end of its range"),
     ]
+
+
+def collected(file, results):
+    """Take a folder with one recording as a study of its own."""
+    rows = [(file, "v03", 56.5, 1.7, "f", 3.646, "A", 0, 1, "")]
+    return cohort.collect(
+        pd.DataFrame(rows, columns=TRIAL_COLUMNS), CASES, results, preprocessing("smoke"), engine="here"
+    )
+
+
+def test_collect_leaves_out_what_a_reversed_plate_measured(tmp_path):
+    stances, excluded, _ = collected("04_one_plate_reversed/run.c3d", tmp_path)
+    assert stances["side"].tolist() == ["l"]
+    assert excluded[["side", "reason"]].to_numpy().tolist() == [["r", "plate 2: anterior-posterior force reversed"]]
+
+
+def test_collect_stops_at_left_handed_plates(tmp_path):
+    with pytest.raises(ValueError, match="found force plate 1, 2: medial-lateral force reversed. Correct the corners"):
+        collected("05_left_handed_plates/run.c3d", tmp_path)
+    assert not list(tmp_path.glob("*/*"))

@@ -80,7 +80,7 @@ def leave(trials, folder, results, engine):
 
 def test_collect_leaves_the_rows_that_all_runners_at_once_leave(virtual, trials, here, tmp_path):
     tables = cohort.collect(trials, virtual, tmp_path, SETTINGS)
-    stances, frames, excluded, weights = cut.collect(trials, virtual, SETTINGS)
+    stances, frames, excluded, weights, _ = cut.collect(trials, virtual, SETTINGS)
     for one, other in zip(tables, (stances, excluded, weights), strict=True):
         pd.testing.assert_frame_equal(one, other)  # the recordings' own order is that of runners and files
     pd.testing.assert_frame_equal(store.read(tmp_path, cohort.FRAMES), frames)

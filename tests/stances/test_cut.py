@@ -290,11 +290,3 @@ def test_cut_refuses_a_recording_without_plates():
     record, points = recording()
     with pytest.raises(ValueError, match="needs a force plate"):
         cut.cut(c3d.Recording({}, 100.0, [], 1000.0), points, SETTINGS, **RUNNER)
-
-
-def test_check_braking_first_catches_a_reversed_direction():
-    force = np.stack([-np.sin(np.linspace(0, 2 * np.pi, 50)), np.zeros(50), np.ones(50)], axis=1)
-    cut.check_braking_first([force, force])
-    cut.check_braking_first([])
-    with pytest.raises(ValueError, match="Turn the sign of `forward`"):
-        cut.check_braking_first([force * [-1, -1, 1]])

@@ -40,7 +40,7 @@ def test_collect_catches_every_planted_fault_among_two_thousand_stances(tmp_path
 def check_faults(virtual):
     """Check stances kept and the reasons of the others against what was planted; count those kept."""
     trials = trials_table.read_trials(virtual, table="trials.csv")
-    stances, frames, excluded, _ = cut.collect(trials, virtual, preprocessing())
+    stances, frames, excluded, *_ = cut.collect(trials, virtual, preprocessing())
     planted = pd.read_csv(virtual / "planted.csv").set_index("file")["side"]
     expected = {(file, side) for file in trials["file"] for side in "lr"}
     expected -= {
@@ -82,7 +82,7 @@ def test_collect_does_not_depend_on_the_order_of_files(virtual):
 def test_collect_names_the_file_of_an_absent_marker(virtual):
     trials = trials_table.read_trials(virtual, table="trials.csv")
     named = preprocessing(points=preprocessing().points | {"l_heel": "LHEE"})
-    stances, _, excluded, _ = cut.collect(trials, virtual, named)
+    stances, _, excluded, *_ = cut.collect(trials, virtual, named)
     assert stances.empty and len(cut.unread(excluded)) + excluded["reason"].str.startswith("speed").sum() == len(trials)
     with pytest.raises(
         ValueError, match=r"v01/.*\.c3d: Each of the 11 points needs its marker; 'LHEE' is not in the file"
@@ -119,7 +119,7 @@ def test_collect_excludes_a_trial_without_a_running_direction_and_goes_on(virtua
             points[:3] = points[:3, :, :1]  # somebody who stands by
             content["data"]["points"] = points
         content.write(str(tmp_path / file))
-    stances, _, excluded, _ = cut.collect(trials, tmp_path, preprocessing(forward="found"))
+    stances, _, excluded, *_ = cut.collect(trials, tmp_path, preprocessing(forward="found"))
     assert set(stances["file"]) == {trials["file"].iloc[0]}
     assert excluded[["file", "reason"]].to_numpy().tolist() == [
         [
@@ -204,7 +204,7 @@ def test_collect_weighs_and_divides_by_the_weighed_mass(virtual):
     ratio = stances["mass_kg"].iloc[0] / stances["weighed_kg"].iloc[0]
     np.testing.assert_allclose(weighed["grf_v"], frames["grf_v"] * ratio, rtol=1e-5)
     wrong = trials.assign(mass_kg=0.85 * trials["mass_kg"])
-    stances, frames, excluded, weights = cut.collect(wrong, virtual, preprocessing())
+    stances, frames, excluded, weights, _ = cut.collect(wrong, virtual, preprocessing())
     assert (
         len(stances) == len(frames) == 0
         and len(weights) == 1

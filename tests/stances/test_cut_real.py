@@ -95,7 +95,7 @@ def test_collect_reads_real_running(rbds):
     """Two real runners at 3.5 m/s are within the ranges of all 22. The static trial of 001 has no force."""
     trials = trials_table.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["001", "010"])]
-    stances, frames, excluded, weights = cut.collect(trials, rbds, preprocessing("rbds"))
+    stances, frames, excluded, weights, _ = cut.collect(trials, rbds, preprocessing("rbds"))
     other = stances["split"] == "other_speed"  # the belt's two other speeds, read because the study file names them
     assert (stances["speed_m_s"][~other] == 3.5).all() and set(stances["speed_m_s"][other]) == {2.5, 4.5}
     assert not excluded["reason"].str.startswith("speed outside").any() and 300 < other.sum() < 400
