@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+MOST_NAMES = 5  # of files that need no care: our choice
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a bench has one thread, as a worker has
 
 
@@ -138,7 +139,8 @@ def _estimate(options):
         print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
     others = [path.name for path in discover.find(options.data).others]
     if others:
-        print(f"no recordings, but static trials and tables of studies: {', '.join(others)}")
+        more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
+        print(f"no recordings, but static trials and tables of studies: {', '.join(others[:MOST_NAMES])}{more}")
     print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(
