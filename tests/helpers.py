@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from scipy.ndimage import gaussian_filter1d
+from scipy.interpolate import make_smoothing_spline
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.signal import butter, savgol_filter, sosfiltfilt
 
 from grfkit import features
 from grfkit.estimators import samples
@@ -120,6 +122,39 @@ def preprocessing(study="virtual", *, checks=None, **changes):
     """Give the Preprocessing of a study of params/ with some values changed, those of `checks` by their own names."""
     section = study_file.load(ROOT / "params" / f"{study}.yaml").sections["01_preprocess"]
     return Preprocessing.of(section | {"checks": section["checks"] | (checks or {})} | changes)
+
+
+def _butterworth(cutoff_hz, order):
+    """Low-pass as scripts do: twice, uncorrected, so that it is 6 dB down at the cutoff."""
+    return lambda points, rate_hz: sosfiltfilt(butter(order, cutoff_hz, fs=rate_hz, output="sos"), points, axis=0)
+
+
+def _spline(points, rate_hz):
+    """A smoothing spline, 6 dB down at 8 Hz."""
+    return make_smoothing_spline(np.arange(len(points)) / rate_hz, points, lam=(2 * np.pi * 8) ** -4 * rate_hz)(
+        np.arange(len(points)) / rate_hz
+    )
+
+
+# What people do to points (F, 11, 3) m: what raises no alarm, and what does, whatever made them smooth.
+SMOOTH = {
+    "12 Hz": _butterworth(12, 2),
+    "15 Hz, steep": _butterworth(15, 4),
+    "20 Hz": _butterworth(20, 2),
+    "mm": lambda points, rate_hz: np.round(points, 3),
+    "3 frames": lambda points, rate_hz: uniform_filter1d(points, 3, axis=0),
+}
+SMOOTHED = {
+    "10 Hz": _butterworth(10, 2),
+    "10 Hz, steep": _butterworth(10, 4),
+    "8 Hz": _butterworth(8, 2),
+    "6 Hz": _butterworth(6, 2),
+    "6 Hz, mm": lambda points, rate_hz: np.round(_butterworth(6, 2)(points, rate_hz), 3),
+    "moving average": lambda points, rate_hz: uniform_filter1d(points, round(0.08 * rate_hz), axis=0),
+    "spline": _spline,
+    "Savitzky-Golay": lambda points, rate_hz: savgol_filter(points, round(0.2 * rate_hz) // 2 * 2 + 1, 3, axis=0),
+    "Gaussian": lambda points, rate_hz: gaussian_filter1d(points, 0.025 * rate_hz, axis=0),
+}
 
 
 def virtual_run(number, *, hz=200):

@@ -47,6 +47,7 @@ ADVICE = (
     "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
     "which finds unit and axes."
 )
+UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alarm: see training_range.SMOOTHER
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
 
@@ -154,12 +155,15 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.points.POINTS; `speed_m_s` of the
     belt, or of the runner overground. The first table has a row for each footstep, the second one for each of its
     nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
-    model gives them, in m from the ankle joint. `warnings` are texts. Raises Refused for walking, or where there is
-    nothing to estimate, and ValueError for other arrays, or points that cannot be a runner's in m.
+    model gives them, in m from the ankle joint. `warnings` are texts. Raises Refused for walking, for points that were
+    smoothed too strongly, or where there is nothing to estimate, and ValueError for other arrays, or points that cannot
+    be a runner's in m.
     """
     points = _checked(points, rate_hz, speed_m_s)
     motions, footsteps = _found(model, name, points, rate_hz)
     contacts, warnings = _contacts(model.detector, motions, footsteps, points)
+    measured = training_range.measure(motions, contacts, {name: speed_m_s})
+    warnings += _check_smoothness(model.training_range, measured)
     if rate_hz < SLOW_HZ:
         warnings = [
             f"{rate_hz:g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first",
@@ -169,7 +173,6 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
     curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
-    measured = training_range.measure(motions, contacts, {name: speed_m_s})
     unlike = training_range.out_of_range(model.training_range, measured, model.curves.nearest(kernel))
     return (
         _footsteps_table(model, contacts.assign(speed_m_s=speed_m_s, unlike=unlike), curves),
@@ -268,6 +271,21 @@ def _contacts(detector, motions, footsteps, points):
         f"{lost.sum()} of {count} steps not estimated, since no contact was seen": lost.any(),
     }
     return contacts, [text for text, there in warnings.items() if there]
+
+
+def _check_smoothness(known, measured):
+    """Check by a training range that points were not smoothed too strongly; warn of those that were, by what to do."""
+    share = training_range.share_of_quick_motion(known, measured)
+    if np.isnan(share):
+        return ["whether the points were smoothed more than those that trained the model was not checked"]
+    if share < training_range.TOO_SMOOTH:
+        raise Refused(
+            "Impact and braking show in motion of 9 to 15 Hz. A model needs "
+            f"{100 * training_range.TOO_SMOOTH:g} % of the power that it has in the training runner with the least; "
+            f"here there is {100 * share:.2g} %: the points were smoothed too strongly. Export them {UNFILTERED}."
+        )
+    smoother = share < training_range.SMOOTHER[0]
+    return [f"forces err by more where points are smoothed: export them {UNFILTERED}"] if smoother else []
 
 
 def _counted(unlike):

@@ -1,9 +1,11 @@
 """Estimates of recordings without plates: what is refused or out of range, and what the numbers mean."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import LIMITS_PCT, as_csv, cut_virtual
+from helpers import CASES, LIMITS_PCT, SMOOTH, SMOOTHED, as_csv, cut_virtual
 
 from grfkit import features
 from grfkit.evaluation.field import robustness
@@ -103,6 +105,45 @@ def test_what_is_out_of_range_is_said_of_each_step(model, points, lab):
     assert flags == {True} and "noise of the points" in text
     slow = robustness.rate(points, lab.rate_hz, 50.0, rng)
     assert "50 frames a second" in said(*slow, 3.6)[1] and "frames a second" not in said(points, lab.rate_hz, 3.6)[1]
+
+
+@pytest.mark.parametrize("name", SMOOTHED)
+def test_smoothed_points_are_said_of_each_step_or_refused_whatever_smoothed_them(model, points, lab, name):
+    try:
+        table, _, warnings = estimate.estimate_recording(
+            model, "a", SMOOTHED[name](points, lab.rate_hz), lab.rate_hz, 3.6
+        )
+    except estimate.Refused as refused:
+        assert "smoothed too strongly. Export them unfiltered" in str(refused) and "10 Hz" not in name
+        return
+    assert table["unlike"].str.contains("smoothed points: motion of 9 to 15 Hz").all()
+    assert "Hz or more" in warnings[0] and any("Hz" in text and "in all" in text for text in warnings[1:])
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_points_that_are_hardly_smoothed_raise_no_alarm(model, points, lab, name):
+    made = SMOOTH[name](points, lab.rate_hz)
+    table, _, warnings = estimate.estimate_recording(model, "a", made, lab.rate_hz, 3.6)
+    assert len(table) and not table["unlike"].str.contains("smooth").any() and "smooth" not in " ".join(warnings)
+    slower = robustness.rate(points, lab.rate_hz, 60.0, None)
+    assert not estimate.estimate_recording(model, "a", *slower, 3.6)[0]["unlike"].str.contains("smooth").any()
+
+
+def test_the_case_low_passed_at_6_hz_is_not_estimated_and_its_reference_is(lab):
+    """Vertical forces of the first err by .192 BW, four times those of the second."""
+    for case, refused in (("00_reference", ""), ("01_low_passed_6Hz", "smoothed too strongly")):
+        steps, _, recordings = estimate.estimate_all(lab.model, CASES / case)
+        assert recordings["refused"].str.contains(refused).all() and (steps.empty == bool(refused))
+        assert not steps["unlike"].astype(str).str.contains("smooth").any()
+
+
+def test_a_model_without_quick_motion_estimates_and_says_what_was_not_checked(model, points, lab):
+    known = model.training_range
+    ranges = {name: ends for name, ends in known["ranges"].items() if name != "quick"}
+    older = replace(model, training_range=known | {"ranges": ranges})
+    given = "a", SMOOTHED["6 Hz"](points, lab.rate_hz), lab.rate_hz, 3.6
+    table, _, warnings = estimate.estimate_recording(older, *given)
+    assert len(table) and any("smoothed" in text and "was not checked" in text for text in warnings)
 
 
 def test_estimate_recording_refuses_points_that_are_no_runner_in_metres_and_in_order(model, points, lab):
