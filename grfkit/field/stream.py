@@ -2,7 +2,8 @@
 
 A stream looks only at frames that it has: a window of the motion relative to the pelvis, so that a treadmill and the
 ground look alike. Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in
-body weights.
+body weights. A stream does not judge the points: grfkit.field.estimate says of a recording of the same cameras whether
+they are smoother or noisier than those that train models.
 
     from grfkit.field import stream
     streaming = stream.Stream(stream.load("MODEL"), lag_s=0.02)

@@ -261,6 +261,7 @@ class Degraded(Section):
     bias: Some[Positive]
     rate: Some[Positive]
     missing: Some[Share]
+    smoothed: Some[Positive] = None  # not in study files of before
 
 
 class About(Section):

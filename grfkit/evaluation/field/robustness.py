@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 
+from grfkit import transform
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import events, motion
 from grfkit.points import DIRECTIONS
 
+FEWEST = 16  # frames, of which a low-pass makes anything; of fewer nothing is estimated anyway
 GAP_S = 0.03  # mean length of a gap: our choice, some frames; longer ones are not estimated anyway
 
 
@@ -55,6 +57,20 @@ def missing(points, rate_hz, amount, rng):
     return np.where(hidden[:, :, None], np.nan, points), rate_hz
 
 
+def smoothed(points, rate_hz, amount, rng):
+    """Low-pass at amount Hz without lag, as other software may have done before; a gap is bridged and stays a gap."""
+    values = np.full(points.shape, np.nan)
+    for point in range(points.shape[1]):
+        seen = np.flatnonzero(np.isfinite(points[:, point]).all(axis=1))
+        if len(seen) < FEWEST:
+            continue
+        frames = np.arange(seen[0], seen[-1] + 1)
+        whole = CubicSpline(seen, points[seen, point])(frames)
+        cutoff_hz = min(amount, motion.MOST_SHARE * rate_hz)
+        values[seen, point] = transform.lowpass(whole, cutoff_hz=cutoff_hz, rate_hz=rate_hz)[seen - seen[0]]
+    return values, rate_hz
+
+
 class Way(NamedTuple):
     """One way to degrade: its function, what its amount is called, and what turns it into that unit."""
 
@@ -68,6 +84,7 @@ WAYS = {
     "bias": Way(bias, "bias of each point, SD (mm)", 1000),
     "rate": Way(rate, "frame rate (Hz)", 1),
     "missing": Way(missing, "missing points (%)", 100),
+    "smoothed": Way(smoothed, "low-pass of the points (Hz)", 1),
 }
 
 
