@@ -6,17 +6,21 @@ Axes here and in the whole library: AP (positive forward), ML (positive to the r
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import ezc3d
 import numpy as np
 
-from grfkit.points import InputError
-from grfkit.recordings import _c3d_check, _c3d_layout
+from grfkit.points import InputError, Note
+from grfkit.recordings.formats import c3d_check, c3d_layout, c3d_units, reader_process
 from grfkit.recordings.plates import saturated
 
-METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
 GLITCH_FRAMES = 5  # so many frames at either end do not tell the sign of a force: our choice
+FARTHEST_M = 1e3  # a place beyond any laboratory: our choice
+SENTINEL_M = 1e6  # beyond any unit's mistake, so that it stands for a missing point: our choice
+GHOSTS = 0.5  # share of places that may be too far; more, and the unit is wrong: our choice
+COUNTS_JUMP = 32768  # from frame to frame, of an integer of 16 bits that has run over
 PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
 
 
@@ -31,7 +35,7 @@ class Plate:
     saturated: np.ndarray | None = None  # (T,) bool: frames in which a raw channel is clipped; None is not known
 
     def __post_init__(self):
-        far = ~(np.abs(self.cop) <= _c3d_check.FARTHEST_M).all(axis=-1)
+        far = ~(np.abs(self.cop) <= FARTHEST_M).all(axis=-1)
         self.cop[far] = np.nan  # the noise of an unloaded plate divided by itself
 
 
@@ -48,6 +52,7 @@ class Recording:
     pose_hz: float = float("nan")
     # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
     offsets: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)  # a Note each: what was read past, or taken for missing
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -75,31 +80,83 @@ def axes(forward, up):
 def read(path, *, forward, up, plates=None):
     """Read one C3D file.
 
-    Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN or as a
-    negative residual), forces in N as the ground exerts them on the runner (vertical force positive, whatever the
-    file's own sign), centres of pressure in m; a plate without a single frame, as in some static trials, is left out.
-    `plates` numbers the plates to read, from 1 on; None is all of them. Raises ValueError for a file that cannot be
-    read, a unit that is not known, a plate whose corners no plate has, or force axes that break a rule.
+    Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN, as a
+    negative residual or as a place beyond every laboratory), forces in N as the ground exerts them on the runner
+    (vertical force positive, whatever the file's own sign), centres of pressure in m; a plate without a single frame,
+    as in some static trials, is left out. `plates` numbers the plates to read, from 1 on; None is all of them. Raises
+    InputError for a file that cannot be read, or that two readers read differently in what is asked for, a unit that
+    is not known, a plate whose corners no plate has, or force axes that break a rule.
     """
-    return convert(open_file(Path(path)), Path(path).name, forward=forward, up=up, plates=plates)
+    return isolated(_read, path, forward=forward, up=up, plates=plates)
 
 
-def convert(content, name, *, forward, up, plates=None):
-    """Turn what `open_file` gave, of the file `name`, into a Recording, as `read` says."""
-    rotation = axes(forward, up)
-    parameters = content["parameters"]
-    # a file without units is in metres, by ezc3d's reading
-    units = parameters["POINT"].get("UNITS", {}).get("value") or ["m"]
-    scale = _scale(units[0], name)
+def isolated(function, path, **options):
+    """Call a function of this package for the C3D file at `path` in the reader process, where no crash does harm."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"A recording is a C3D file; {path} does not exist.")
+    try:
+        return reader_process.call(function, path, size=path.stat().st_size, **options)
+    except (reader_process.ReaderDied, MemoryError) as error:
+        raise InputError(
+            f"A recording is a C3D file that can be read in some seconds and some MB; {path.name} cannot: it ended the "
+            "process that read it.",
+            c3d_layout.ADVICE,
+        ) from error
+
+
+def _read(path, *, forward, up, plates):
+    return convert(open_file(path), forward=forward, up=up, plates=plates)
+
+
+class Content(NamedTuple):
+    """One file as ezc3d reads it, in its own units, and as its bytes say; the two agree."""
+
+    layout: c3d_layout.Layout
+    points: np.ndarray  # (3, P, F)
+    residuals: np.ndarray  # (P, F), negative where missing
+    rotations: np.ndarray  # (4, 4, segments, F)
+    swig: object  # ezc3d's own
+
+
+def open_file(path):
+    """Open a C3D file with ezc3d -> Content; runs in the reader process.
+
+    Raises InputError where it cannot be read, or where ezc3d reads other points or poses than its bytes say.
+    """
+    layout = c3d_layout.read_layout(path)
+    c3d_check.check_rate(layout)
+    try:
+        swig = ezc3d.ezc3d.c3d(str(path))  # ezc3d.c3d also lays out what nobody here asks for
+    except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
+        raise InputError(
+            f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE
+        ) from error
+    content = Content(layout, swig.get_points()[:3], swig.get_point_residuals()[0], swig.get_rotations(), swig)
+    c3d_check.check_points(layout, content.points, content.residuals)
+    c3d_check.check_poses(layout, content.rotations)
+    return content
+
+
+def convert(content, *, forward, up, plates=None):
+    """Turn the Content of a file into a Recording, as `read` says."""
+    layout, rotation = content.layout, axes(forward, up)
+    scale = c3d_units.metres(_length_unit(layout), layout.name)
+    points, notes = _points(content, rotation, scale)
     found = _plates(content, rotation, plates)
     return Recording(
-        _points(content, rotation, scale),
-        float(parameters["POINT"]["RATE"]["value"][0]),
+        points,
+        layout.rate_hz,
         found,
-        float(parameters["ANALOG"]["RATE"]["value"][0]) if found else float("nan"),
+        layout.samples * layout.rate_hz if found else float("nan"),
         *_poses(content, rotation, scale),
-        _offsets(parameters),
+        _offsets(layout),
+        [Note(text) for text in dict.fromkeys(layout.notes)] + notes,
     )
+
+
+def _length_unit(layout):
+    return layout.first("POINT", "UNITS", "") or "m"  # a file without units is in metres, by ezc3d's reading
 
 
 def turn(recording, points, ahead):
@@ -118,24 +175,6 @@ def turn(recording, points, ahead):
     ), points @ rotation.T
 
 
-def open_file(path):
-    """Open a C3D file with ezc3d: its parameters and data as they are stored.
-
-    Raises ValueError where it cannot be read.
-    """
-    if not path.is_file():
-        raise ValueError(f"A recording is a C3D file; {path} does not exist.")
-    _c3d_check.check_layout(path)
-    try:
-        content = ezc3d.c3d(str(path))
-    except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
-        raise InputError(
-            f"A recording is a C3D file; {path.name} cannot be read: {error}.", _c3d_layout.ADVICE
-        ) from error
-    _c3d_check.check_values(content, path)
-    return content
-
-
 def axis_name(number, sign):
     """Name an axis of a file, 0 to 2, by the sign of a value along it: "+x"."""
     return ("+" if sign > 0 else "-") + "xyz"[number]
@@ -145,102 +184,109 @@ def _axis(name):
     return AXES[name[1]] * (1 if name[0] == "+" else -1)
 
 
-def _scale(unit, name):
-    if unit not in METRES:
-        raise InputError(f"Lengths in a C3D file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
-    return METRES[unit]
-
-
 def _points(content, rotation, scale):
-    raw = content["data"]["points"][:3]  # (3, P, F)
-    missing = np.isnan(raw).any(0) | (raw == 0).all(0) | (content["data"]["meta_points"]["residuals"][0] < 0)
+    """Gather the points -> {name: (F, 3) m, NaN where missing}, notes."""
+    raw, layout = content.points, content.layout
     metres = np.moveaxis(np.tensordot(rotation * scale, raw, axes=1), 0, 2)
-    metres[missing] = np.nan
-    labels = _labels(content["parameters"]["POINT"])[: len(metres)]  # some files name more than they hold
-    twice = {label for label in labels if labels.count(label) > 1}  # which one is meant, the study file says: LHEE#2
-    numbered = [
-        f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)
-    ]
-    return dict(zip(numbered, metres, strict=True))
+    metres[np.isnan(raw).any(0) | (raw == 0).all(0) | (content.residuals < 0)] = np.nan
+    notes, jump = [], COUNTS_JUMP * scale * layout.header.scale
+    if jump > 0 and np.fmax.reduce(np.abs(np.diff(metres, axis=1)), axis=None, initial=0) > jump:
+        text = f"points jump by {2 * jump:.2f} m, as far as their 16 bits reach: export them as reals, or in cm"
+        notes.append(Note(text, is_warning=True))
+    if not np.fmax.reduce(np.abs(metres), axis=None, initial=0) <= FARTHEST_M:
+        farthest = np.fmax.reduce(np.abs(metres), axis=2)
+        far, beyond_any_unit = farthest > FARTHEST_M, farthest > SENTINEL_M
+        layout.require(
+            np.count_nonzero(far & ~beyond_any_unit) <= GHOSTS * np.count_nonzero(farthest <= SENTINEL_M),
+            f"has its points within {FARTHEST_M:,.0f} m",
+            f"has most of them further away, in {_length_unit(layout)}",
+            "Export it again, with the unit of its points in POINT:UNITS.",
+        )
+        metres[far] = np.nan
+        notes.append(Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m were taken for missing"))
+    return dict(zip(_labels(layout, "POINT", len(metres)), metres, strict=True)), notes
 
 
-def _labels(group):
-    """Gather the names of all points; a file with more than 255 goes on in LABELS2, LABELS3, ..."""
-    more = sorted(
-        (name for name in group if name.startswith("LABELS") and name[6:].isdigit()), key=lambda name: int(name[6:])
-    )
-    return [label for name in ("LABELS", *more) for label in group[name]["value"]]
+def _labels(layout, group, count):
+    """Name `count` points or segments; of those of one name, which one is meant, the study file says: LHEE#2.
+
+    Some files name more than they hold, some fewer.
+    """
+    labels = layout.all_values(group, "LABELS")[:count]
+    labels += [f"unnamed_{number + 1}" for number in range(len(labels), count)]
+    twice = {label for label in labels if labels.count(label) > 1}
+    return [f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
 
 
 def _poses(content, rotation, scale):
     """Gather the 4x4 poses of segments (Theia3D), and their rate; a segment that was not tracked is NaN."""
-    group = content["parameters"].get("ROTATION", {})
-    if "LABELS" not in group:
+    layout, raw = content.layout, content.rotations
+    used, ratio, _ = layout.poses
+    if not used:
         return {}, float("nan")
-    raw = content["data"]["rotations"]  # (4, 4, segments, F)
     poses = np.einsum("ij,jcsf->sfic", rotation, raw[:3])
     poses[..., 3] *= scale
-    poses[~np.isfinite(poses).all(axis=(2, 3)) | (poses[..., :3] == 0).all(axis=(2, 3))] = np.nan
-    return dict(zip(_labels(group), poses, strict=False)), float(group["RATE"]["value"][0])
+    far = ~(np.abs(poses[..., 3]) <= FARTHEST_M).all(axis=2)
+    poses[~np.isfinite(poses).all(axis=(2, 3)) | (poses[..., :3] == 0).all(axis=(2, 3)) | far] = np.nan
+    return dict(zip(_labels(layout, "ROTATION", used), poses, strict=True)), ratio * layout.rate_hz
 
 
-def _offsets(parameters):
+def _offsets(layout):
     """Gather the vectors (3,) m of the group THEIA3D, such as the heels' in the axes of the feet."""
-    values = {
-        name.lower(): np.ravel(entry["value"])
-        for name, entry in parameters.get("THEIA3D", {}).items()
-        if "value" in entry
-    }
-    return {
-        name: value.astype(float) for name, value in values.items() if value.shape == (3,) and value.dtype.kind == "f"
-    }
+    values = layout.groups.get("THEIA3D", {}).items()
+    return {name.lower(): entry.values() for name, entry in values if entry.type == 4 and entry.count == 3}
 
 
 def _plates(content, rotation, wanted):
     """Read the force plates with the `wanted` numbers, from 1 on; None is all: a list of Plate."""
-    # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
-    platforms = ezc3d.ezc3d.ForcePlatforms(content.c3d_swig)
-    raw = dict(enumerate(platforms.forcePlatforms(), start=1))
-    absent = sorted(set(wanted or []) - set(raw))
+    layout = content.layout
+    count = max(0, int(layout.first("FORCE_PLATFORM", "USED")))
+    absent = sorted(set(wanted or []) - set(range(1, count + 1)))
     if absent:
         raise ValueError(
-            f"The study names the force plates {wanted}; the C3D file has {len(raw)}. "
-            "Correct `plates` in the study file."
+            f"The study names the force plates {wanted}; the C3D file has {count}. Correct `plates` in the study file."
         )
-    found = [
-        _plate(
-            number,
-            plate.forceUnit(),
-            plate.positionUnit(),
-            _rows(plate.forces()),
-            _rows(plate.CoP()),
-            _rows(plate.corners()),
-            rotation,
-        )
-        for number, plate in raw.items()
-        if (wanted is None or number in wanted) and plate.nbFrames()
-    ]
-    return [replace(each, saturated=saturated(_channels(content, each), each.force[:, 2])) for each in found]
+    numbers = [number for number in range(1, count + 1) if wanted is None or number in wanted]
+    if not numbers or not layout.shape.analog_values:  # a static trial may have plates and no channels
+        return []
+    analogs = content.swig.get_analogs()[0]
+    return [_read_plate(content, analogs, number, rotation) for number in numbers]
 
 
-def _channels(content, plate):
-    """Take the raw channels (T, C) of a Plate, in their own units."""
-    numbers = np.atleast_2d(content["parameters"]["FORCE_PLATFORM"]["CHANNEL"]["value"])[:, plate.number - 1]
-    analogs = content["data"]["analogs"][0]
-    return analogs[[int(number) - 1 for number in numbers if 0 < number <= len(analogs)]].T
+def _read_plate(content, analogs, number, rotation):
+    """Read one plate in the axes and units of the file, whose channels are (C, T), and bring it into the runner's."""
+    layout = content.layout
+    channels = c3d_check.plate_channels(layout, number)
+    c3d_check.check_channels(layout, channels, analogs[channels], number)
+    correct = c3d_units.corrected(layout, channels, number)
+    if not np.allclose(correct, analogs[channels], rtol=c3d_check.SAME, atol=1e-9, equal_nan=True):
+        _put(content.swig, channels, correct)
+    try:
+        # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
+        found = ezc3d.ezc3d.ForcePlatform(number - 1, content.swig)
+    except RuntimeError as error:
+        layout.require(False, f"describes force plate {number}", f"does not: {error}", c3d_check.OTHER_PLATES)
+    vectors = map(_rows, (found.forces(), found.CoP(), found.corners()))
+    plate = _plate(number, c3d_units.metres(_length_unit(layout), f"force plate {number}"), *vectors, rotation)
+    return replace(plate, saturated=saturated(correct.T, plate.force[:, 2]))
 
 
 def _rows(vectors):
     return np.array([vector.to_array() for vector in vectors]).reshape(-1, 3)
 
 
-def _plate(number, force_unit, unit, force, cop, corners, rotation):
-    """Check one plate, given (T, 3), (T, 3) and (4, 3) in file axes and units, and bring it into the runner's."""
-    if force_unit != "N":
-        raise InputError(
-            f"Forces in a C3D file are in N; force plate {number} says {force_unit!r}.", "Export it again."
-        )
-    corners = corners @ rotation.T * _scale(unit, f"force plate {number}")
+def _put(swig, channels, values):
+    """Put values (C, T) into some channels of what ezc3d read, for its force plates."""
+    samples = values.shape[1] // swig.data().nbFrames()
+    for row, moment in enumerate(values.T):
+        subframe = swig.data().frame(row // samples).analogs().subframe(row % samples)
+        for channel, value in zip(channels, moment, strict=True):
+            subframe.channel(int(channel)).data(float(value))
+
+
+def _plate(number, scale, force, cop, corners, rotation):
+    """Check one plate, given (T, 3) N, (T, 3) and (4, 3) in file axes and units of `scale` m, and turn it."""
+    corners = corners @ rotation.T * scale
     edges = np.diff(corners, axis=0, append=corners[:1])
     lengths = np.linalg.norm(edges, axis=1)
     slant = np.abs(np.einsum("ij,ij->i", edges, np.roll(edges, 1, axis=0))) / np.maximum(
@@ -251,17 +297,17 @@ def _plate(number, force_unit, unit, force, cop, corners, rotation):
         raise InputError(
             f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
             f"force plate {number} are {apart} m apart.",
-            "Export the file with the right corners, or name the other plates under `plates` in the study file.",
+            f"Its corners may be wrong. {c3d_check.OTHER_PLATES}",
         )
-    wrong = np.count_nonzero(~(np.abs(force) <= _c3d_check.STRONGEST_N))  # NaN is wrong too
+    wrong = np.count_nonzero(~(np.abs(force) <= c3d_check.STRONGEST_N))  # NaN is wrong too
     if wrong:
         raise InputError(
-            f"Forces are numbers up to {_c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
-            "Export it again, or name the other plates under `plates` in the study file.",
+            f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
+            c3d_check.OTHER_PLATES,
         )
     force = force @ rotation.T
     vertical = np.sort(force[:, 2])
     few = min(GLITCH_FRAMES, (len(vertical) - 1) // 2)
     if -vertical[few] > vertical[-1 - few]:  # the file stores what the runner does to the plate
         force = -force
-    return Plate(force, cop @ rotation.T * _scale(unit, f"force plate {number}"), corners, number)
+    return Plate(force, cop @ rotation.T * scale, corners, number)

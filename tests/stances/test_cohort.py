@@ -176,8 +176,10 @@ def test_collect_holds_a_runner_and_not_the_cohort(virtual, trials, tmp_path, mo
 
 def test_collect_opens_each_file_once(rbds, virtual, trials, tmp_path, monkeypatch):
     """A trial, and a static trial that is of three trials."""
-    opened, whole = Counter(), c3d.open_file
-    monkeypatch.setattr(c3d, "open_file", lambda path: opened.update([path.name]) or whole(path))
+    opened, whole = Counter(), c3d.isolated
+    monkeypatch.setattr(
+        c3d, "isolated", lambda of, path, **given: opened.update([path.name]) or whole(of, path, **given)
+    )
     cohort.collect(trials, virtual, tmp_path, SETTINGS, engine="here")
     table = trials_table.read_trials(rbds, table="rbds")
     cohort.collect(table[table["runner"] == "002"], rbds, tmp_path, preprocessing("rbds"), engine="here")

@@ -1,4 +1,5 @@
-"""Files as other programs write them: the cells of typed tables, and the names of formats that are not read.
+"""Files as other programs write them: the bytes of C3D files, the cells of typed tables, formats that are not read.
 
-In: the path of a file, which is only read. Out: cells as text, or what the file is and what to do with it.
+In: the path of a file, which is only read. Out: what stands in it, checked, or what the file is and what to do with it.
+What it means for a runner is not in here: that is in `recordings`.
 """

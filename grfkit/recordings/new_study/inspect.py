@@ -46,11 +46,15 @@ class Look:
 
 def look(path):
     """Look at one C3D file; returns a Look. Raises ValueError for a file that cannot be read."""
+    return c3d.isolated(_look, path)
+
+
+def _look(path):
     content = c3d.open_file(path)
-    recording, good, bad = _read(content, path.name, "+z")
+    recording, good, bad = _read(content, "+z")
     up = find_up(recording)
     if up[1:] not in ("", "z") or up == "-z":
-        recording, good, bad = _read(content, path.name, up)
+        recording, good, bad = _read(content, up)
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
@@ -77,7 +81,7 @@ def look(path):
         forward,
         measured,
         _noise(forces, recording.force_hz),
-        _body(content["parameters"]),
+        _body(content.layout),
         _marks(forces, steps, recording.force_hz),
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
     )
@@ -101,22 +105,17 @@ def _foot_distance(points, hz, zeroed, steps, force_hz):
     return float(np.nanmedian(distances)) if np.isfinite(distances).any() else float("nan")
 
 
-def _read(content, name, up):
+def _read(content, up):
     """Read a file, without those plates that cannot be read -> recording, numbers of its plates, {number: why}."""
-    used = content["parameters"].get("FORCE_PLATFORM", {}).get("USED", {}).get("value", [0])
-    count = int(used[0]) if len(used) else 0
-    try:
-        return c3d.convert(content, name, forward="found", up=up), list(range(1, count + 1)), {}
-    except ValueError:
-        c3d.convert(content, name, forward="found", up=up, plates=[])  # if this fails, it is not a plate
-    bad = {}
+    count, bad = max(0, int(content.layout.first("FORCE_PLATFORM", "USED"))), {}
+    recording = c3d.convert(content, forward="found", up=up, plates=[])  # if this fails, it is not a plate
     for number in range(1, count + 1):
         try:
-            c3d.convert(content, name, forward="found", up=up, plates=[number])
+            c3d.convert(content, forward="found", up=up, plates=[number])
         except ValueError as error:
             bad[number] = getattr(error, "fact", str(error))
     good = [number for number in range(1, count + 1) if number not in bad]
-    return c3d.convert(content, name, forward="found", up=up, plates=good), good, bad
+    return (c3d.convert(content, forward="found", up=up, plates=good) if good else recording), good, bad
 
 
 def find_up(recording):
@@ -234,30 +233,23 @@ def _describe(content, numbers, found):
     """Say type and size of each plate; one without frames has no size here."""
     if not found:
         return {}
-    types = np.ravel(content["parameters"].get("FORCE_PLATFORM", {}).get("TYPE", {}).get("value", []))
+    types = content.layout.all_values("FORCE_PLATFORM", "TYPE")
     sizes = [
         " x ".join(f"{np.linalg.norm(edge):.2f}" for edge in np.diff(plate.corners[:3], axis=0)) for plate in found
     ]
-    known = dict(zip(numbers, sizes, strict=True)) if len(sizes) == len(numbers) else {}
-    return {
-        number: f"type {types[number - 1] if number <= len(types) else '?'}, {known.get(number, '?')} m"
-        for number in numbers
-    }
+    return {number: f"type {types[number - 1]}, {size} m" for number, size in zip(numbers, sizes, strict=True)}
 
 
-def _body(parameters):
+def _body(layout):
     """Find mass (kg), height (m) and sex among a file's parameters, as texts.
 
     A number is taken in the first unit in which a runner can have it.
     """
     body = {}
-    for group in parameters.values():
-        for name, entry in group.items():
-            values = np.ravel(entry.get("value", [])) if isinstance(entry, dict) else []
-            key, value = (
-                name.lower().replace("_", "").replace(" ", ""),
-                str(values[0]).strip() if len(values) == 1 else "",
-            )
+    for group, there in layout.groups.items():
+        for name, entry in there.items():
+            key = name.lower().replace("_", "").replace(" ", "")
+            value = str(layout.first(group, name, "")).strip() if entry.count == 1 else ""
             if key in MASSES:
                 body |= _number("mass_kg", value, (1,))
             elif key in HEIGHTS:

@@ -1,0 +1,152 @@
+"""Two readings of one C3D file are held against each other: that of `ezc3d`, and that of its bytes in `c3d_layout`.
+
+In: a Layout, and the arrays that `ezc3d` read. Out: nothing, or an error that says in what they differ.
+
+`ezc3d` trusts what a file says of itself. A damaged file makes it read frames out of step, where a marker's place
+stands for its neighbour's. Equal counts are no proof, so all coordinates are compared that are used, and all channels
+of the plates that are asked for. What nobody uses may contradict itself: it is read past, with a note.
+"""
+
+import math
+
+import numpy as np
+
+RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
+STRONGEST_N = 1e5
+FOOT_M = 1.0  # longer than any foot: our choice
+CLOSE = 1e-3  # relative, between two notes of one number: our choice, above the rounding of single precision
+RIGHT_ANGLE = 1e-2  # what the products of a pose's axes may differ by: our choice, above the same rounding
+SAME = 1e-5  # relative, between two readings of one integer and its scale in single precision: our choice
+PLATE_VALUES = {"CORNERS": 12, "ORIGIN": 3}  # of each plate
+TYPES = (1, 2, 3, 4)  # of force plates; ezc3d computes no other
+OTHER_PLATES = "Export it again, or name the other plates under `plates` in the study file."
+WHOLE = "Export it at rates that are whole numbers."
+
+
+def check_rate(layout):
+    """Check that the frames a second are a laboratory's, and the same wherever the file says them."""
+    rate, shown = layout.rate_hz, layout.header.rate
+    says = math.isfinite(shown) and shown > 0
+    layout.require(
+        RATES_HZ[0] <= rate <= RATES_HZ[1], "has {} to {:,.0f} frames a second".format(*RATES_HZ), f"has {rate:g}"
+    )
+    layout.require(
+        not says or math.isclose(rate, shown, rel_tol=CLOSE),
+        "says the same of its frames a second wherever it says it",
+        f"says {shown:g} and {rate:g}",
+    )
+
+
+def check_points(layout, points, residuals):
+    """Check the points (3, P, F) and residuals (P, F) that ezc3d read against the bytes."""
+    places, missing = layout.points()
+    layout.require(
+        points.shape == places.shape,
+        "holds the same points and frames for two readers",
+        f"holds {places.shape[1]} points in {places.shape[2]} frames, or {points.shape[1]} in {points.shape[2]}",
+    )
+    if np.array_equal(points, places) and np.array_equal(residuals < 0, missing):
+        return
+    gone = [
+        marked | np.isnan(values).any(axis=0) | (values == 0).all(axis=0)
+        for values, marked in ((places, missing), (points, residuals < 0))
+    ]
+    same = (np.isclose(points, places, rtol=0 if layout.header.scale < 0 else SAME, atol=0)).all(axis=0)
+    differ = np.count_nonzero((gone[0] != gone[1]) | ~(same | gone[0]))
+    layout.require(
+        not differ,
+        "gives the same coordinates to two readers",
+        f"gives others in {differ} of {same.size} places, since its rates or counts contradict each other",
+    )
+
+
+def check_poses(layout, rotations):
+    """Check the poses (4, 4, S, F) that ezc3d read: those of the bytes, with axes at right angles."""
+    used, ratio, begin = layout.poses
+    if not used:
+        return
+    found = len(layout.all_values("ROTATION", "LABELS"))
+    layout.require(found == used, "gives each segment a name", f"gives {found} for {used} segments")
+    rate = layout.first("ROTATION", "RATE")
+    layout.require(
+        ratio > 0 and math.isclose(rate, ratio * layout.rate_hz, rel_tol=CLOSE),
+        "says the same of its poses a second wherever it says it",
+        f"says {rate:g} and {ratio * layout.rate_hz:g}",
+    )
+    size = begin + layout.shape.frames * ratio * used * 17 * 4
+    layout.require(
+        begin >= layout.end and size <= len(layout.data),
+        "has its poses after its points",
+        f"has them from byte {begin} to {size}, points up to {layout.end} and {len(layout.data)} bytes",
+    )
+    layout.require(
+        np.array_equal(rotations, layout.rotations(), equal_nan=True),
+        "gives the same poses to two readers",
+        "gives others",
+    )
+    known = np.isfinite(rotations[:3]).all(axis=(0, 1)) & rotations[:3, :3].any(axis=(0, 1))
+    products = np.einsum("iksf,jksf->sfij", rotations[:3, :3], rotations[:3, :3])[known]
+    off = np.abs(products - np.eye(3)).max(initial=0)
+    layout.require(
+        off < RIGHT_ANGLE,
+        "has segments whose axes are unit vectors at right angles",
+        f"has one that is off by {off:.3g}",
+    )
+    offsets = [
+        np.abs(parameter.values()).max(initial=0)
+        for parameter in layout.groups.get("THEIA3D", {}).values()
+        if parameter.type == 4 and parameter.count == 3
+    ]
+    layout.require(
+        all(offset <= FOOT_M for offset in offsets),
+        f"has the heels within {FOOT_M} m of the feet's origins",
+        f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m",
+    )
+
+
+def plate_channels(layout, number):
+    """Find the channels of a force plate, numbered from 1 on -> their numbers from 0 on.
+
+    Raises InputError, which names the plate, where its description lacks what ezc3d takes without looking.
+    """
+    types, there = layout.all_values("FORCE_PLATFORM", "TYPE"), layout.groups["FORCE_PLATFORM"]
+    kind = int(types[number - 1]) if number <= len(types) else None
+
+    def need(fact, rule, found):
+        layout.require(fact, f"{rule} force plate {number}", found, OTHER_PLATES)
+
+    need(kind in TYPES, f"has a type from {TYPES[0]} to {TYPES[-1]} for", f"has type {kind}")
+    for name, count in PLATE_VALUES.items():
+        found = len(layout.all_values("FORCE_PLATFORM", name))
+        need(found >= count * number, f"has FORCE_PLATFORM:{name} of", f"has {found} values")
+    size = there["CHANNEL"].size if "CHANNEL" in there else ()
+    most = 8 if kind == 3 else 6
+    need(len(size) == 2 and size[0] >= most and size[1] >= number, f"names the {most} channels of", f"has size {size}")
+    channels = there["CHANNEL"].values().reshape(size, order="F")[:most, number - 1] - 1
+    used = int(layout.first("ANALOG", "USED"))
+    need(((0 <= channels) & (channels < used)).all(), "has the channels of", f"has {used} channels, not {channels + 1}")
+    for name in ("SCALE", "OFFSET"):
+        found = len(layout.all_values("ANALOG", name))
+        need(found > channels.max(), f"has ANALOG:{name} of each channel of", f"has {found} for {used} channels")
+    matrix = there["CAL_MATRIX"].size if "CAL_MATRIX" in there else ()
+    there_is = len(matrix) == 3 and matrix[2] >= number  # the other types do without
+    whole = math.prod(matrix[:2]) == 36 if there_is and math.prod(matrix) else kind != 4
+    need(whole, "has FORCE_PLATFORM:CAL_MATRIX of 6 x 6 for", f"has size {matrix}")
+    found = len(layout.all_values("FORCE_PLATFORM", "FPCOPPOLY"))
+    need(kind != 3 or not found or found >= 12 * number, "has FORCE_PLATFORM:FPCOPPOLY of", f"has {found} values")
+    return channels
+
+
+def check_channels(layout, channels, analogs, number):
+    """Check the channels of a plate that ezc3d read (C, T) against the bytes, and their rate against the points'."""
+    says, rate = layout.first("ANALOG", "RATE"), layout.samples * layout.rate_hz
+    layout.require(
+        math.isclose(says, rate, rel_tol=CLOSE),
+        "says the same of its analog samples a second wherever it says it",
+        f"says {says:g} and {rate:g}",
+        f"{WHOLE} {OTHER_PLATES}",
+    )
+    own = layout.channels(channels, as_ezc3d=True)
+    same = own.shape == analogs.shape and np.allclose(analogs, own, rtol=SAME, atol=1e-9, equal_nan=True)
+    rule = f"gives the same channels of force plate {number} to two readers"
+    layout.require(same, rule, "gives others", OTHER_PLATES)

@@ -1,0 +1,81 @@
+"""Units of a C3D file: of its points, and of the channels of its force plates.
+
+In: the texts of POINT:UNITS and ANALOG:UNITS. Out: factors, and channels in N and the unit of the points, in which
+`ezc3d` computes forces and centres of pressure whatever ANALOG:UNITS says.
+"""
+
+import re
+
+import numpy as np
+
+from grfkit.points import InputError
+from grfkit.recordings.formats.c3d_check import OTHER_PLATES
+
+METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
+WORDS = {"millimet": "mm", "centimet": "cm", "met": "m"}  # beginnings of words, as some programs cut them off
+NEWTONS = {"n": 1.0, "kn": 1e3}
+NEWTON_METRES = {"nm": 1.0, "nmm": 1e-3, "ncm": 1e-2, "knm": 1e3, "knmm": 1.0}
+RAW = re.compile(r"|m?v(olts?)?|uv|µv|pc|adc|bits?|counts?|digits?|[-?]")  # what the scales turn into N, unsaid
+SPELT = (("newtons", "n"), ("newton", "n"), ("millimeter", "mm"), ("millimetre", "mm"), ("meter", "m"), ("metre", "m"))
+KINDS = {1: "fffllm", 2: "fffmmm", 3: "ffffffff", 4: "fffmmm"}  # forces, lengths, moments: channels of each type
+
+
+def metres(unit, name):
+    """Give the metres of a unit of length, such as mm, Meters or `mete`; `name` says whose it is.
+
+    Raises InputError for a unit that is not known.
+    """
+    short = unit.strip().lower()
+    for word, stands_for in WORDS.items():
+        if short.startswith(word) or len(short) > 3 and word.startswith(short):
+            short = stands_for
+            break
+    if short not in METRES:
+        raise InputError(f"Lengths in a C3D file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
+    return METRES[short]
+
+
+def corrected(layout, channels, number):
+    """Give the channels of plate `number` (C, T) in N, and in the unit of the points and N times it.
+
+    `channels` are numbers from 0 on. Raises InputError for a unit that is not known, which it names.
+    """
+    kind = int(layout.all_values("FORCE_PLATFORM", "TYPE")[number - 1])
+    length = metres(layout.first("POINT", "UNITS", "") or "m", layout.name)
+    names = layout.all_values("ANALOG", "UNITS")
+    texts = [names[channel] if channel < len(names) else "" for channel in channels]
+    forces = layout.first("FORCE_PLATFORM", "UNITS", "") or "N"
+    factors = [_factor(text, kind_of, length, number) for text, kind_of in zip(texts, KINDS[kind], strict=True)]
+    factors = np.array(factors) * _factor(forces, "f", length, number)
+    if any(RAW.fullmatch(text.strip().lower()) and text for text in texts):
+        layout.notes.append(f"channels of force plate {number} are in {texts[0]}, and were taken for N")
+    if kind == 4 and _mixes(layout, number, factors):
+        _refuse(", ".join(dict.fromkeys(texts)), number, " for a matrix of calibration that mixes them")
+    return layout.channels(channels) * factors[:, None]
+
+
+def _factor(text, kind, length, number):
+    """Give what a channel is multiplied with, by its unit and what it is: a force, a length or a moment."""
+    plain = text.strip().lower()
+    if RAW.fullmatch(plain):
+        return 1.0
+    plain = re.sub(r"[\s.*·_-]", "", plain)
+    for word, short in SPELT:
+        plain = plain.replace(word, short)
+    known = {"f": NEWTONS, "l": METRES, "m": NEWTON_METRES}[kind]
+    if plain not in known:
+        _refuse(text, number, f" where {', '.join(known)} is known")
+    return known[plain] / (1 if kind == "f" else length)
+
+
+def _mixes(layout, number, factors):
+    """Tell whether a plate's matrix of calibration mixes channels of different factors."""
+    matrix = np.reshape(layout.all_values("FORCE_PLATFORM", "CAL_MATRIX"), (-1, 6, 6))[number - 1]
+    return ((matrix != 0) & (factors[:, None] != factors)).any()
+
+
+def _refuse(text, number, more):
+    raise InputError(
+        f"Channels of a force plate are in N or kN, and N m or N mm; force plate {number} says {text!r}{more}.",
+        OTHER_PLATES,
+    )

@@ -1,0 +1,102 @@
+"""Calls in a process of its own, which may crash, hang or run out of memory without harm to this one.
+
+In: a function of a module and its arguments. Out: what it returns or raises. `ezc3d` trusts a damaged file: it may read
+beyond the end of a list, for ever, or fill the memory, and no check foresees all of that. So files are read in a
+process beside this one. It starts with the first file, serves many, ends with this one, and is started anew after a
+crash. Each thread has its own.
+"""
+
+import contextlib
+import faulthandler
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+PATIENCE_S, PATIENCE_S_MB = 60, 2  # a file is read in a tenth of a second for each MB: our choice, twenty times more
+MEMORY_MB, MEMORY_SHARE = 4000, 200  # of addresses: for Python, and for each MB of a file; ezc3d takes some 60 times it
+_own = threading.local()
+
+
+class ReaderDied(Exception):
+    """The process ended before it answered: a crash, too much time, or too much memory."""
+
+
+def call(function, *arguments, size=0, **options):
+    """Call a function in the reader process, for a file of `size` bytes; returns or raises what it does.
+
+    Raises ReaderDied where the process ends before it answers.
+    """
+    if getattr(_own, "owner", None) != os.getpid() or _own.reader.process.poll() is not None:
+        _own.reader, _own.owner = _Reader(), os.getpid()  # a process that was forked off has none of its own
+    process, answer = _own.reader.process, None
+    try:
+        pickle.dump((function, arguments, options, size), process.stdin)
+        process.stdin.flush()
+        answer = pickle.load(process.stdout)
+    except (OSError, EOFError, pickle.UnpicklingError):
+        pass
+    finally:
+        if answer is None:  # also after Ctrl-C: what it still answers belongs to no later call
+            process.kill()
+            process.wait()
+    if answer is None:
+        raise ReaderDied
+    done, value = answer
+    if done:
+        return value
+    raise value
+
+
+class _Reader:
+    """The process of one thread, which ends with the thread."""
+
+    def __init__(self):
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+        weakref.finalize(self, _stop, self.process)
+
+
+def _stop(process):
+    """End a reader process: it ends where its input does."""
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            pipe.close()
+    process.wait()
+
+
+def serve():
+    """Answer calls from the standard input until it ends; runs in the reader process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the process that asks, and so this one
+    calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    while True:
+        try:
+            function, arguments, options, size = pickle.load(calls)
+        except EOFError:
+            return
+        _limit(size / 1e6)
+        try:
+            answer = True, function(*arguments, **options)
+        except Exception as error:
+            answer = False, error.with_traceback(None)
+        faulthandler.cancel_dump_traceback_later()
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def _limit(size_mb):
+    """Limit the time and, where the system can, the memory of the next call."""
+    faulthandler.dump_traceback_later(PATIENCE_S + PATIENCE_S_MB * size_mb, exit=True)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    most = int((MEMORY_MB + MEMORY_SHARE * size_mb) * 1e6)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(ValueError, OSError):  # a system that knows no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
