@@ -125,7 +125,7 @@ def open_file(path):
     Raises InputError where it cannot be read, or where ezc3d reads other points or poses than its bytes say.
     """
     layout = c3d_layout.read_layout(path)
-    c3d_check.check_rate(layout)
+    c3d_check.check_layout(layout)
     try:
         swig = ezc3d.ezc3d.c3d(str(path))  # ezc3d.c3d also lays out what nobody here asks for
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file

@@ -10,6 +10,7 @@ import numpy as np
 
 from grfkit.points import HEELS, LEGS, POINTS, TOES, Excluded, Note
 from grfkit.recordings import c3d, speed
+from grfkit.recordings.formats.c3d_units import METRES
 
 LEG_M = (0.5, 1.3)  # thigh and shank together, children and adults; the ranges in m, cm and mm do not meet: our choice
 HEIGHT_M = (0.5, 1.4)  # of the pelvis above the feet: our choice
@@ -40,7 +41,7 @@ def find_unit(points):
     Raises ValueError where no unit fits.
     """
     leg = leg_length(points)
-    for name, metres in c3d.METRES.items():
+    for name, metres in METRES.items():
         if LEG_M[0] <= leg * metres <= LEG_M[1]:
             return metres, name
     raise ValueError(

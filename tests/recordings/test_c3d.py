@@ -91,8 +91,8 @@ def test_read_gives_the_forces_of_another_tool(plates):
         np.testing.assert_allclose(plate.force[frames], expected, atol=1e-4 * np.abs(expected).max())
 
 
-def plate(force, cop, corners, unit="mm", force_unit="N"):
-    return c3d._plate(1, force_unit, unit, force, cop, corners, np.eye(3))
+def plate(force, cop, corners):
+    return c3d._plate(1, 0.001, force, cop, corners, np.eye(3))
 
 
 SQUARE = np.array([[500.0, 400, 0], [0, 400, 0], [0, 0, 0], [500, 0, 0]])
@@ -396,5 +396,7 @@ def test_read_refuses_rates_that_ezc3d_divides_wrongly(tmp_path):
     file["parameters"]["POINT"]["LABELS"]["value"], file["parameters"]["ANALOG"]["LABELS"]["value"] = ["a"], ["emg"]
     file["data"]["points"], file["data"]["analogs"] = np.ones((4, 1, 6)), np.zeros((1, 1, 30))
     file.write(str(tmp_path / "a.c3d"))
-    with pytest.raises(ValueError, match="has a whole number of analog samples .* at rates that are whole numbers"):
+    with pytest.raises(
+        ValueError, match="same coordinates to two readers.* others in 5 of 6 places.* at rates that are whole numbers"
+    ):
         c3d.read(tmp_path / "a.c3d", forward="+x", up="+z")

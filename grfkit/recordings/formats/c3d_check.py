@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from grfkit.recordings.formats import c3d_layout
+
 RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
 STRONGEST_N = 1e5
 FOOT_M = 1.0  # longer than any foot: our choice
@@ -23,8 +25,8 @@ OTHER_PLATES = "Export it again, or name the other plates under `plates` in the 
 WHOLE = "Export it at rates that are whole numbers."
 
 
-def check_rate(layout):
-    """Check that the frames a second are a laboratory's, and the same wherever the file says them."""
+def check_layout(layout):
+    """Check what ezc3d takes without looking: rates, the scales of channels, the place of the poses."""
     rate, shown = layout.rate_hz, layout.header.rate
     says = math.isfinite(shown) and shown > 0
     layout.require(
@@ -34,6 +36,30 @@ def check_rate(layout):
         not says or math.isclose(rate, shown, rel_tol=CLOSE),
         "says the same of its frames a second wherever it says it",
         f"says {shown:g} and {rate:g}",
+    )
+    used = int(layout.first("ANALOG", "USED")) if layout.shape.analog_values else 0
+    for name in ("SCALE", "OFFSET"):
+        found = len(layout.all_values("ANALOG", name))
+        layout.require(found >= used, f"has ANALOG:{name} for each channel", f"has {found} for {used} channels")
+    if layout.poses[0]:
+        _check_pose_layout(layout)
+
+
+def _check_pose_layout(layout):
+    used, ratio, begin = layout.poses
+    found = len(layout.all_values("ROTATION", "LABELS"))
+    layout.require(found == used, "gives each segment a name", f"gives {found} for {used} segments")
+    rate = layout.first("ROTATION", "RATE")
+    layout.require(
+        ratio > 0 and math.isclose(rate, ratio * layout.rate_hz, rel_tol=CLOSE),
+        "says the same of its poses a second wherever it says it",
+        f"says {rate:g} and {ratio * layout.rate_hz:g}",
+    )
+    size = begin + layout.shape.frames * ratio * used * c3d_layout.POSE_VALUES * 4
+    layout.require(
+        begin >= layout.end and size <= len(layout.data),
+        "has its poses after its points",
+        f"has them from byte {begin} to {size}, points up to {layout.end} and {len(layout.data)} bytes",
     )
 
 
@@ -57,28 +83,14 @@ def check_points(layout, points, residuals):
         not differ,
         "gives the same coordinates to two readers",
         f"gives others in {differ} of {same.size} places, since its rates or counts contradict each other",
+        f"{WHOLE[:-1]}, {c3d_layout.LEAVE_OUT}.",
     )
 
 
 def check_poses(layout, rotations):
     """Check the poses (4, 4, S, F) that ezc3d read: those of the bytes, with axes at right angles."""
-    used, ratio, begin = layout.poses
-    if not used:
+    if not layout.poses[0]:
         return
-    found = len(layout.all_values("ROTATION", "LABELS"))
-    layout.require(found == used, "gives each segment a name", f"gives {found} for {used} segments")
-    rate = layout.first("ROTATION", "RATE")
-    layout.require(
-        ratio > 0 and math.isclose(rate, ratio * layout.rate_hz, rel_tol=CLOSE),
-        "says the same of its poses a second wherever it says it",
-        f"says {rate:g} and {ratio * layout.rate_hz:g}",
-    )
-    size = begin + layout.shape.frames * ratio * used * 17 * 4
-    layout.require(
-        begin >= layout.end and size <= len(layout.data),
-        "has its poses after its points",
-        f"has them from byte {begin} to {size}, points up to {layout.end} and {len(layout.data)} bytes",
-    )
     layout.require(
         np.array_equal(rotations, layout.rotations(), equal_nan=True),
         "gives the same poses to two readers",
@@ -125,9 +137,6 @@ def plate_channels(layout, number):
     channels = there["CHANNEL"].values().reshape(size, order="F")[:most, number - 1] - 1
     used = int(layout.first("ANALOG", "USED"))
     need(((0 <= channels) & (channels < used)).all(), "has the channels of", f"has {used} channels, not {channels + 1}")
-    for name in ("SCALE", "OFFSET"):
-        found = len(layout.all_values("ANALOG", name))
-        need(found > channels.max(), f"has ANALOG:{name} of each channel of", f"has {found} for {used} channels")
     matrix = there["CAL_MATRIX"].size if "CAL_MATRIX" in there else ()
     there_is = len(matrix) == 3 and matrix[2] >= number  # the other types do without
     whole = math.prod(matrix[:2]) == 36 if there_is and math.prod(matrix) else kind != 4

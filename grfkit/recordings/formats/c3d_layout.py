@@ -315,7 +315,7 @@ def _shape(layout):
         (one,) = fits
     layout.require(one.frames > 0, "holds a frame at least", f"says frames {header.first} to {header.last}")
     needed = _end(layout, one)
-    advice = f"Copy or export it again, {LEAVE_OUT}."
+    advice = f"Export or copy it again, {LEAVE_OUT}."
     layout.require(needed <= size, f"of {one.frames} frames has {needed} bytes", f"is torn, with {size}", advice)
     if size - needed > BLOCK and not layout.first("ROTATION", "USED"):
         layout.notes.append(f"{size - needed} bytes stand after the data, and are not needed")

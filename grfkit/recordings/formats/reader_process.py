@@ -16,7 +16,7 @@ import sys
 import threading
 import weakref
 
-PATIENCE_S, PATIENCE_S_MB = 60, 2  # a file is read in a tenth of a second for each MB: our choice, twenty times more
+PATIENCE_S, PATIENCE_S_MB = 10, 2  # a file is read in .05 s for each MB: our choice, forty times more
 MEMORY_MB, MEMORY_SHARE = 4000, 200  # of addresses: for Python, and for each MB of a file; ezc3d takes some 60 times it
 _own = threading.local()
 

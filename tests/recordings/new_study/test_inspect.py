@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from grfkit.recordings import c3d
+from grfkit.recordings.formats.c3d_layout import Layout, Parameter
 from grfkit.recordings.new_study import inspect
 from grfkit.recordings.plates import Contact
 
@@ -44,11 +45,16 @@ def test_find_forward_reads_feet_and_braking(axis):
     assert inspect.find_forward({}, [], [], rotation) == ""
 
 
-def parameters(**groups):
-    return {
-        group: {name: {"value": np.atleast_1d(value)} for name, value in entries.items()}
-        for group, entries in groups.items()
-    }
+def layout(**groups):
+    """What stands in a file with these parameters, texts or reals."""
+
+    def parameter(value):
+        if isinstance(value, str):
+            return Parameter(-1, (len(value),), value.encode(), 84)
+        return Parameter(4, np.shape(value), np.asarray(value, "<f4").tobytes(), 84)
+
+    named = {group: {name: parameter(value) for name, value in there.items()} for group, there in groups.items()}
+    return Layout("a.c3d", b"", None, 84, named)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +68,4 @@ def parameters(**groups):
     ],
 )
 def test_body_is_read_where_a_file_says_it(group, expected):
-    assert inspect._body(parameters(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
+    assert inspect._body(layout(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
