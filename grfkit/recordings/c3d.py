@@ -247,6 +247,8 @@ def _plates(content, rotation, wanted):
             f"The study names the force plates {wanted}; the C3D file has {count}. Correct `plates` in the study file."
         )
     numbers = [number for number in range(1, count + 1) if wanted is None or number in wanted]
+    for number in numbers:
+        c3d_check.plate_type(layout, number)
     if not numbers or not layout.shape.analog_values:  # a static trial may have plates and no channels
         return []
     analogs = content.swig.get_analogs()[0]

@@ -26,7 +26,7 @@ WHOLE = "Export it at rates that are whole numbers."
 
 
 def check_layout(layout):
-    """Check what ezc3d takes without looking: rates, the scales of channels, the place of the poses."""
+    """Check what ezc3d takes without looking: rates, and the place of the poses."""
     rate, shown = layout.rate_hz, layout.header.rate
     says = math.isfinite(shown) and shown > 0
     layout.require(
@@ -37,10 +37,6 @@ def check_layout(layout):
         "says the same of its frames a second wherever it says it",
         f"says {shown:g} and {rate:g}",
     )
-    used = int(layout.first("ANALOG", "USED")) if layout.shape.analog_values else 0
-    for name in ("SCALE", "OFFSET"):
-        found = len(layout.all_values("ANALOG", name))
-        layout.require(found >= used, f"has ANALOG:{name} for each channel", f"has {found} for {used} channels")
     if layout.poses[0]:
         _check_pose_layout(layout)
 
@@ -116,18 +112,25 @@ def check_poses(layout, rotations):
     )
 
 
+def plate_type(layout, number):
+    """Give the type of a force plate, numbered from 1 on; raises InputError where ezc3d does not compute it."""
+    types = layout.all_values("FORCE_PLATFORM", "TYPE")
+    kind = int(types[number - 1]) if number <= len(types) else None
+    rule = f"has force plates of types {TYPES[0]} to {TYPES[-1]}, where they are asked for"
+    layout.require(kind in TYPES, rule, f"has force plate {number} of type {kind}", OTHER_PLATES)
+    return kind
+
+
 def plate_channels(layout, number):
     """Find the channels of a force plate, numbered from 1 on -> their numbers from 0 on.
 
     Raises InputError, which names the plate, where its description lacks what ezc3d takes without looking.
     """
-    types, there = layout.all_values("FORCE_PLATFORM", "TYPE"), layout.groups["FORCE_PLATFORM"]
-    kind = int(types[number - 1]) if number <= len(types) else None
+    kind, there = plate_type(layout, number), layout.groups["FORCE_PLATFORM"]
 
     def need(fact, rule, found):
         layout.require(fact, f"{rule} force plate {number}", found, OTHER_PLATES)
 
-    need(kind in TYPES, f"has a type from {TYPES[0]} to {TYPES[-1]} for", f"has type {kind}")
     for name, count in PLATE_VALUES.items():
         found = len(layout.all_values("FORCE_PLATFORM", name))
         need(found >= count * number, f"has FORCE_PLATFORM:{name} of", f"has {found} values")
@@ -137,6 +140,9 @@ def plate_channels(layout, number):
     channels = there["CHANNEL"].values().reshape(size, order="F")[:most, number - 1] - 1
     used = int(layout.first("ANALOG", "USED"))
     need(((0 <= channels) & (channels < used)).all(), "has the channels of", f"has {used} channels, not {channels + 1}")
+    for name in ("SCALE", "OFFSET"):
+        found = len(layout.all_values("ANALOG", name))
+        need(found > channels.max(), f"has ANALOG:{name} of each channel of", f"has {found} for {used} channels")
     matrix = there["CAL_MATRIX"].size if "CAL_MATRIX" in there else ()
     there_is = len(matrix) == 3 and matrix[2] >= number  # the other types do without
     whole = math.prod(matrix[:2]) == 36 if there_is and math.prod(matrix) else kind != 4

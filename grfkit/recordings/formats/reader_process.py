@@ -79,7 +79,7 @@ def serve():
             function, arguments, options, size = pickle.load(calls)
         except EOFError:
             return
-        _limit(size / 1e6)
+        _limit(PATIENCE_S + PATIENCE_S_MB * size / 1e6, MEMORY_MB + MEMORY_SHARE * size / 1e6)
         try:
             answer = True, function(*arguments, **options)
         except Exception as error:
@@ -89,14 +89,14 @@ def serve():
         answers.flush()
 
 
-def _limit(size_mb):
+def _limit(time_s, memory_mb):
     """Limit the time and, where the system can, the memory of the next call."""
-    faulthandler.dump_traceback_later(PATIENCE_S + PATIENCE_S_MB * size_mb, exit=True)
+    faulthandler.dump_traceback_later(time_s, exit=True)
     try:
         import resource
     except ImportError:  # Windows
         return
-    most = int((MEMORY_MB + MEMORY_SHARE * size_mb) * 1e6)
+    most = int(memory_mb * 1e6)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     with contextlib.suppress(ValueError, OSError):  # a system that knows no such limit
         resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
