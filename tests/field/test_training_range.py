@@ -41,8 +41,8 @@ def text(nearest=1.0, **other):
         ("noise_m", 0.0049, 0.0051, "noise of the points 5.10 mm (training runners: 0.50 to 2.00)"),
         (
             "quick",
-            0.055,
-            0.053,
+            0.0531,
+            0.0529,
             "smoothed points: motion of 9 to 15 Hz 5.3 % of slower motion (training runners: 20.0 to 40.0)",
         ),
     ],
