@@ -71,7 +71,7 @@ def find(folder):
             (found.left_out if meant else found.others)[path] = what
     for path, filtered in versions.find_unfiltered(found.recordings).items():
         found.recordings.remove(path)
-        found.left_out[path] = f"the same recording as {filtered.name}, unfiltered: the filtered one was taken"
+        found.left_out[path] = f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
     _gather(found.left_out)
     if not found.recordings:
         lines = [f"  {path.relative_to(folder).as_posix()}: {what}" for path, what in found.left_out.items()]

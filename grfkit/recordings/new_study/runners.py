@@ -60,7 +60,7 @@ def leave_out_versions(looks, notes):
     feet are over the centre of pressure. Of other files with equal forces it is the first.
     """
     out = {
-        file: f"the same recording as {filtered.name}, unfiltered: the filtered one was taken"
+        file: f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
         for file, filtered in versions.find_unfiltered(looks).items()
     }
     left = {file: each for file, each in looks.items() if file not in out}
