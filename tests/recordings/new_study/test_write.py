@@ -426,3 +426,8 @@ def test_files_of_other_programs_are_named(laboratory, params, tmp_path, capsys)
     assert len(table) == 6 and "run.trc: a TRC file" in said and "vicon.csv: an export of Vicon Nexus" in said
     assert "good.csv: points without forces" in said
     assert "run.trc: a TRC file of markers" in refuse(params, CASES / "18_trc", capsys, name="other")
+
+
+def test_a_plate_of_a_treadmill_is_left_out_and_named(params, capsys):
+    said, _, table = new(params, CASES / "15_plate_type_6", capsys)
+    assert "plate 1 is left out: " in said and "force plate 1 of type 6" in " ".join(said.split()) and len(table) == 1
