@@ -267,7 +267,10 @@ def _read_plate(content, analogs, number, rotation):
         # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
         found = ezc3d.ezc3d.ForcePlatform(number - 1, content.swig)
     except RuntimeError as error:
-        layout.require(False, f"describes force plate {number}", f"does not: {error}", c3d_check.OTHER_PLATES)
+        raise InputError(
+            f"Force plates are read as ezc3d computes them; in {layout.name} force plate {number} is not: {error}.",
+            c3d_check.OTHER_PLATES,
+        ) from error
     vectors = map(_rows, (found.forces(), found.CoP(), found.corners()))
     plate = _plate(number, c3d_units.metres(_length_unit(layout), f"force plate {number}"), *vectors, rotation)
     return replace(plate, saturated=saturated(correct.T, plate.force[:, 2]))

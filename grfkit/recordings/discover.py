@@ -166,7 +166,7 @@ def _read_c3d(path):
     recording = c3d.read(path, forward="+x", up="+z", plates=[])
     points, why_not = landmarks.find_theia(recording)
     if points is not None:
-        return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT]
+        return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT, *recording.notes]
     labels = list(recording.points)
     names = {point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)}
     absent = [point for point in POINTS if point not in names]
@@ -179,7 +179,8 @@ def _read_c3d(path):
             f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
         )
-    return landmarks.from_markers(recording.points, names), recording.point_hz, False, [_names(names), UNIT]
+    notes = [_names(names), UNIT, *recording.notes]
+    return landmarks.from_markers(recording.points, names), recording.point_hz, False, notes
 
 
 def _follow(path, layout, static, treadmill, speed_m_s):
@@ -202,6 +203,7 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         Note(f"forward: {layout.forward}, {says}"),
         Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
         *speed.slope_note(points, recording.point_hz, treadmill=belt),
+        *recording.notes,
     ]
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
     return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)

@@ -127,7 +127,7 @@ def test_read_takes_a_sentinel_for_a_missing_point(reference):
 def test_read_needs_no_plate_that_nobody_asked_for(reference):
     recording = read(CASES / "15_plate_type_6" / "run.c3d", plates=[])
     assert all(np.array_equal(recording.points[name], points) for name, points in reference.points.items())
-    with pytest.raises(InputError, match="has force plate 1 of type 6. .* name the other plates"):
+    with pytest.raises(InputError, match="in run.c3d force plate 1 is of type 6. .* name the other plates"):
         case("15_plate_type_6")
 
 

@@ -42,6 +42,7 @@ class Look:
     body: dict = field(default_factory=dict)  # mass_kg, height_m, sex, as far as the file says
     marks: list = field(default_factory=list)  # of each step's force, as versions.mark gives them
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
+    notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
 
 
 def look(path):
@@ -84,6 +85,7 @@ def _look(path):
         _body(content.layout),
         _marks(forces, steps, recording.force_hz),
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
+        [note.text for note in recording.notes],
     )
 
 

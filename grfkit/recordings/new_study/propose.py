@@ -41,6 +41,8 @@ def values(name, looks, static, rows, notes):
             ),
         },
     )
+    said = Counter(text for each in looks.values() for text in each.notes)
+    notes.check += [f"{text} ({count} of {len(looks)} files)" for text, count in said.items()]
     found |= _axes(looks, notes)
     found[first, "plates"] = _plates(looks, notes)
     found |= _rates(looks, theia, notes)
