@@ -99,8 +99,8 @@ def isolated(function, path, **options):
         return reader_process.call(function, path, size=path.stat().st_size, **options)
     except (reader_process.ReaderDied, MemoryError) as error:
         raise InputError(
-            f"A recording is a C3D file that can be read in some seconds and some MB; {path.name} cannot: it ended the "
-            "process that read it.",
+            f"A C3D file is read in seconds, with little memory; {path.name} cannot be read: it is damaged, so that "
+            "its reader crashed, did not end, or filled the memory.",
             c3d_layout.ADVICE,
         ) from error
 
@@ -129,6 +129,8 @@ def open_file(path):
     try:
         swig = ezc3d.ezc3d.c3d(str(path))  # ezc3d.c3d also lays out what nobody here asks for
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
+        if "bad_alloc" in str(error):
+            raise MemoryError from error
         raise InputError(
             f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE
         ) from error

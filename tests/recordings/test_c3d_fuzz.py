@@ -259,7 +259,7 @@ def read_one(path, data, seed):
         text = str(error)
         return (
             "died"
-            if "ended the process" in text
+            if "its reader crashed" in text
             else "refused"
             if CLEAR.match(text) and not re.search("alloc|Memory", text)
             else f"unclear: {text!r}"

@@ -55,7 +55,7 @@ def test_each_thread_has_a_process_of_its_own():
 
 
 def test_read_says_which_file_ended_its_process():
-    with pytest.raises(InputError, match="reference.c3d cannot: it ended the process that read it. Export it again"):
+    with pytest.raises(InputError, match="reference.c3d cannot be read: .* reader crashed, .* Export it again"):
         c3d.isolated(_crash, CASES / "00_reference" / "reference.c3d")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from grfkit.points import InputError
 
 BLOCK = 512
-INTEL, DEC = 84, 85  # processor types; ezc3d reads no other
+INTEL, DEC, SGI = 84, 85, 86  # processor types; ezc3d reads no other than the first two
 BYTES = {-1: 1, 1: 1, 2: 2, 4: 4}  # of a value, for each type of a parameter: text, byte, integer, real
 MOST_FRAMES = 65535  # that header and POINT:FRAMES can count
 USED = {  # what is read of each group, None for all: it must not contradict itself
@@ -122,6 +122,8 @@ class Layout:
     def poses(self):
         """Give segments, poses of each in a frame, and the first byte of the poses."""
         used, rate = int(self.first("ROTATION", "USED")), self.first("ROTATION", "RATE")
+        if not rate or not self.first("ROTATION", "DATA_START"):
+            return 0, 0, 0  # a group of that name that holds no poses
         ratio = rate / self.rate_hz if used > 0 and _says(self.rate_hz) else 0
         ratio = self.first("ROTATION", "RATIO", round(ratio) if math.isfinite(ratio) else 0)
         return used, int(ratio), BLOCK * (int(self.first("ROTATION", "DATA_START")) - 1)
@@ -186,14 +188,21 @@ def read_layout(path):
         f"begins with {list(data[:2])}",
     )
     start = BLOCK * (data[0] - 1)
+    there = list(data[start : start + 4])
     layout.require(
-        len(data) > start + 4 and data[start + 3] in (INTEL, DEC),
-        "has parameters where its header says, written by a processor of type 84 or 85",
-        f"has {list(data[start : start + 4])} there",
+        there[3:] in ([INTEL], [DEC]),
+        "has parameters where its header says, of a processor of type 84 or 85",
+        "was saved by an SGI workstation, type 86" if there[3:] == [SGI] else f"has {there} there",
     )
     layout.processor = data[start + 3]
-    layout.header = _header(data, layout.processor)
+    header = _header(data, layout.processor)
+    layout.header = header
     _parameters(layout, start + 4)
+    if not header.data_start:
+        layout.header = header._replace(data_start=int(layout.first("POINT", "DATA_START")))
+    if not math.isfinite(header.scale) or not header.scale:
+        layout.header = layout.header._replace(scale=float(layout.first("POINT", "SCALE", -1.0)))
+    layout.require(layout.header.data_start > 1, "says where its data begin", f"says block {layout.header.data_start}")
     layout.shape = _shape(layout)
     return layout
 
@@ -260,7 +269,7 @@ def _take(layout, group, name, parameter, end):
     used = group in USED and (USED[group] is None or name.rstrip("0123456789") in USED[group])
     other = there.get(name, parameter)
     layout.require(not used or other == parameter, "gives each parameter once", f"gives two of {group}:{name}")
-    beyond = end > BLOCK * (layout.header.data_start - 1)
+    beyond = 0 < BLOCK * (layout.header.data_start - 1) < end
     if beyond:
         layout.require(not used, "has its parameters before its data", f"has {group}:{name} in them")
         layout.notes.append(f"the parameter {group}:{name} runs into the data, and is not needed")
@@ -278,13 +287,9 @@ def _name(section, at):
 def _parameter(section, at, processor):
     """Read the rest of a parameter's record -> Parameter, where the record ends."""
     kind, dimensions = struct.unpack_from("<2b", section, at)
-    if dimensions < (kind == -1):  # a text has a length; ezc3d would look for it beyond its list
-        raise KeyError(dimensions)
     begin = at + 2 + dimensions
     size = tuple(section[at + 2 : begin]) or (1,)
     end = begin + math.prod(size) * BYTES[kind]
-    if section[end] > 127:  # bytes of the description; ezc3d takes them for a negative number
-        raise KeyError(section[end])
     return Parameter(kind, size, section[begin:end], processor), end + 1 + section[end]
 
 
@@ -298,6 +303,8 @@ def _shape(layout):
     values, frames = int(first("ANALOG", "USED")) * _samples(layout), int(first("POINT", "FRAMES"))
     frames = (frames % 65536 if frames < 0 else frames) or one.frames  # 16 bits, some count them without a sign
     two = Shape(int(first("POINT", "USED", one.points)), values if values > 0 else one.analog_values, frames)
+    if one.frames <= 0:
+        one = one._replace(frames=frames)
     fits = {one}
     if one != two:
         fits = {shape for shape in map(Shape._make, product(*zip(one, two, strict=True))) if _fills(layout, shape)}
@@ -317,7 +324,7 @@ def _shape(layout):
     needed = _end(layout, one)
     advice = f"Export or copy it again, {LEAVE_OUT}."
     layout.require(needed <= size, f"of {one.frames} frames has {needed} bytes", f"is torn, with {size}", advice)
-    if size - needed > BLOCK and not layout.first("ROTATION", "USED"):
+    if size - needed > BLOCK and not layout.poses[0]:
         layout.notes.append(f"{size - needed} bytes stand after the data, and are not needed")
     return one
 
@@ -340,5 +347,5 @@ def _end(layout, shape):
 
 def _fills(layout, shape):
     """Tell whether data of a shape fill the file, or what stands before the poses, up to the last block."""
-    size = layout.poses[2] if layout.first("ROTATION", "USED") else len(layout.data)
+    size = layout.poses[2] or len(layout.data)
     return shape.frames > 0 and 0 <= size - _end(layout, shape) <= BLOCK
