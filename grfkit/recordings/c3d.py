@@ -206,7 +206,8 @@ def _points(content, rotation, scale):
         )
         metres[far] = np.nan
         notes.append(Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m were taken for missing"))
-    return dict(zip(_labels(layout, "POINT", len(metres)), metres, strict=True)), notes
+    # frames lie side by side: sums over them round alike before and after the way between the processes
+    return dict(zip(_labels(layout, "POINT", len(metres)), map(np.asfortranarray, metres), strict=True)), notes
 
 
 def _labels(layout, group, count):
@@ -230,7 +231,9 @@ def _poses(content, rotation, scale):
     poses[..., 3] *= scale
     far = ~(np.abs(poses[..., 3]) <= FARTHEST_M).all(axis=2)
     poses[~np.isfinite(poses).all(axis=(2, 3)) | (poses[..., :3] == 0).all(axis=(2, 3)) | far] = np.nan
-    return dict(zip(_labels(layout, "ROTATION", used), poses, strict=True)), ratio * layout.rate_hz
+    return dict(
+        zip(_labels(layout, "ROTATION", used), map(np.asfortranarray, poses), strict=True)
+    ), ratio * layout.rate_hz
 
 
 def _offsets(layout):

@@ -91,6 +91,7 @@ def test_what_is_read_survives_the_way_between_the_processes():
     here, there = c3d._read(path, forward="+x", up="+z", plates=None), c3d.read(path, forward="+x", up="+z")
     for name in here.points:
         np.testing.assert_array_equal(here.points[name], there.points[name])
+        assert here.points[name].strides == there.points[name].strides  # so that means round alike
     for one, two in zip(here.plates, there.plates, strict=True):
         np.testing.assert_array_equal(one.force, two.force)
         np.testing.assert_array_equal(one.cop, two.cop)
