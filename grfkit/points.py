@@ -49,6 +49,13 @@ def mirrored(points):
     return points[..., SWAPPED, :] * MIRROR
 
 
+def number(value):
+    """Give a number of numpy, or an array of one without dimensions, as Python's own; anything else as it is."""
+    if not isinstance(value, (np.generic, np.ndarray)) or np.ndim(value) or value.dtype.kind not in "fiu":
+        return value
+    return float(str(value)) if value.dtype.kind == "f" else int(value)  # 3.6 of single precision is 3.6
+
+
 class Excluded(Exception):
     """A stance breaks a check; the message is the reason."""
 

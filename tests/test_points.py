@@ -3,8 +3,9 @@
 import pickle
 
 import numpy as np
+import pytest
 
-from grfkit.points import FEET, HEELS, LEGS, POINTS, SEGMENTS, TOES, InputError, mirrored
+from grfkit.points import FEET, HEELS, LEGS, POINTS, SEGMENTS, TOES, InputError, mirrored, number
 
 
 def test_places_are_those_of_the_names():
@@ -48,3 +49,15 @@ def test_an_error_keeps_fact_and_advice_apart_across_processes():
         "A rule; 3 was found.",
         "Do this.",
     )
+
+
+@pytest.mark.parametrize("value", [3.6, np.float64(3.6), np.float32(3.6), np.array(3.6), np.array(3.6, np.float32)])
+def test_number_gives_a_float_whatever_its_precision(value):
+    assert number(value) == 3.6 and type(number(value)) is float
+
+
+def test_number_leaves_what_is_no_number():
+    assert number(np.int64(100)) == 100 and type(number(np.array(100))) is int
+    for value in (None, "100", [100.0], np.array([100.0]), np.array("a"), True, np.bool_(True)):
+        assert number(value) is value
+    assert np.isnan(number(np.float32("nan")))

@@ -29,8 +29,9 @@ from grfkit.field.contacts import (
     seen_wholly,
     usual_flight,
 )
-from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note
+from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note, number
 from grfkit.recordings import discover, orientation, trials, versions
+from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.read import why_unread
 from grfkit.study import file as study_files
 from grfkit.study.schema import Preprocessing, StudyError
@@ -74,6 +75,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
     """
     folder = Path(folder)
+    mass_kg, speed_m_s, rate_hz = map(number, (mass_kg, speed_m_s, rate_hz))
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     layout, rows = _read_study(study_file, folder) if study_file else (None, {})
     found, masses, listing = [], [], discover.find(folder)
@@ -159,14 +161,14 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     smoothed too strongly, or where there is nothing to estimate, and ValueError for other arrays, or points that cannot
     be a runner's in m.
     """
-    points = _checked(points, rate_hz, speed_m_s)
+    points, rate_hz, speed_m_s = _checked(points, number(rate_hz), number(speed_m_s))
     motions, footsteps = _found(model, name, points, rate_hz)
     contacts, warnings = _contacts(model.detector, motions, footsteps, points)
     measured = training_range.measure(motions, contacts, {name: speed_m_s})
     warnings += _check_smoothness(model.training_range, measured)
-    if rate_hz < SLOW_HZ:
+    if round(rate_hz, 1) < SLOW_HZ:
         warnings = [
-            f"{rate_hz:g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first",
+            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first",
             *warnings,
         ]
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
@@ -183,6 +185,7 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
 
 def add_newtons(table, mass_kg):
     """Add to a table of footsteps or curves its forces in N (and N/s), where the mass is known."""
+    mass_kg = number(mass_kg)
     if mass_kg is None:
         return table
     names = {
@@ -199,7 +202,7 @@ def _check_numbers(**values):
         low, high = (trials.LIMITS | {"rate_hz": discover.RATES_HZ})[name]
         if value is not None and not low <= value <= high:
             raise StudyError(
-                f"{name} must be a number from {low} to {high}; found {value:g}. Correct it, or leave it out."
+                f"{name} must be a number from {low} to {high}; found {value}. Correct it, or leave it out."
             )
 
 
@@ -221,7 +224,7 @@ def _read_study(path, folder):
 
 
 def _checked(points, rate_hz, speed_m_s):
-    """Give points as an array (F, 11, 3), where they can be those of a runner."""
+    """Give points as an array (F, 11, 3), NaN where missing, rate and speed, where they can be a runner's."""
     numbers = all(isinstance(value, (int, float, np.number)) and np.isfinite(value) for value in (rate_hz, speed_m_s))
     points = np.asarray(points, float)
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3) or not numbers or not rate_hz > 0:
@@ -229,9 +232,11 @@ def _checked(points, rate_hz, speed_m_s):
             f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.points.POINTS in AP, ML, V, at a rate in Hz, of a "
             f"runner at a speed in m/s; found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}"
         )
+    points = gaps.blank_zeros(points)
+    places.check(points)
     if np.isfinite(points).all(axis=(1, 2)).any():
         orientation.check_body(points, advice=ADVICE)
-    return points
+    return gaps.blank_fills(points, rate_hz), rate_hz, speed_m_s
 
 
 def _found(model, name, points, rate_hz):
@@ -324,8 +329,8 @@ def _curves_table(model, contacts, curves):
         "node": np.tile(100 * share, count),
         "time_s": (contacts[["contact_s"]].to_numpy() * share).ravel(),
     }
-    for number, direction in enumerate(DIRECTIONS):
-        force, width = curves[..., number], half[..., number]
+    for place, direction in enumerate(DIRECTIONS):
+        force, width = curves[..., place], half[..., place]
         table |= {f"{edge}_{direction.lower()}": (force + sign * width).ravel() for edge, sign in BAND.items()}
     table |= {name: curves[..., 3 + number].ravel() for number, name in enumerate(CENTRE) if curves.shape[2] > 3}
     return pd.DataFrame(table)

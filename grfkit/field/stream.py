@@ -28,7 +28,7 @@ from grfkit.field.stream_model import (
     smoother,
     whole_window_inputs,
 )
-from grfkit.points import MIRROR, POINTS, mirrored
+from grfkit.points import MIRROR, POINTS, mirrored, number
 
 __all__ = ["Forces", "Model", "Settings", "Step", "Stream", "load", "run", "save"]
 SLACK_S = 1e-6  # times are compared to this: they are sums of frame times
@@ -62,7 +62,7 @@ class Stream:
     """Takes points frame by frame and keeps those of one window; `lag_s` is one of the model's lags."""
 
     def __init__(self, model, *, lag_s, vlr="touchdown_to_13"):
-        self.model, self.lag_s, self._lag = model, lag_s, _lag(model, lag_s)
+        self.model, self.lag_s, self._lag = model, number(lag_s), _lag(model, lag_s)
         self._times, self._points, self._feet = [], [], [_Foot(side, vlr) for side in "lr"]
 
     def push(self, points, time_s):
@@ -70,7 +70,7 @@ class Stream:
 
         Raises ValueError for another shape, points that cannot be in m, or a time that is not later than the last.
         """
-        points = np.array(points, float)
+        points, time_s = np.array(points, float), number(time_s)
         self._check(points, time_s)
         self._times.append(time_s)
         self._points.append(points)
@@ -94,11 +94,12 @@ def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
 
     It gives the same as pushing each frame at frame / rate_hz, and is faster: many windows are smoothed at once.
     """
-    points = np.asarray(points, float)
+    points, rate_hz = np.asarray(points, float), number(rate_hz)
     if not rate_hz > 0:
         raise ValueError(f"A recording has a rate in Hz; found {rate_hz!r}. Give that of the cameras.")
     _check_metres(points, 3)
-    times, lag = np.arange(len(points)) / rate_hz, _lag(model, lag_s)
+    lag_s, times = number(lag_s), np.arange(len(points)) / rate_hz
+    lag = _lag(model, lag_s)
     channels = estimate_feet(model, window_inputs(model.settings, points, times))[:, lag]
     return decide_contacts(times - lag_s, channels, vlr=vlr)
 
@@ -201,7 +202,7 @@ def _forces(feet, time_s, channels):
 
 
 def _lag(model, lag_s):
-    lags_s = model.settings.lags_s
+    lags_s, lag_s = model.settings.lags_s, number(lag_s)
     if lag_s not in lags_s:
         raise ValueError(
             f"A stream lags by what its model was trained for: {', '.join(f'{lag:g}' for lag in lags_s)} s; "

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.points import POINTS, Excluded, Note
+from grfkit.points import POINTS, Excluded, Note, number
 from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed, versions
+from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, plain
 from grfkit.recordings.read import load_trial
@@ -130,7 +131,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that cannot be
     read, lacks a point, is too short, or contradicts itself.
     """
-    path = Path(path)
+    path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
     try:
         if path.suffix.lower() != ".c3d" and (what := foreign.describe(path)):
             raise ValueError(f"{path.name} is {what}.")
@@ -143,8 +144,11 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
             return _follow(path, layout, static, treadmill, speed_m_s)
         else:
             points, rate_hz, declared, notes = _read_c3d(path)
-        _check_whole(points, rate_hz)
-        turned = orientation.orient(points, rate_hz, treadmill=treadmill, declared=declared)
+        places.check(points)
+        blanked = gaps.blank_fills(points, rate_hz)
+        notes += gaps.note(points, blanked)
+        _check_whole(blanked, rate_hz)
+        turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
     return _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
@@ -153,7 +157,8 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
 def _read_csv(path, rate_hz):
     """Read a CSV file -> points (F, 11, 3) m in its own axes, rate (Hz), whether they are AP, ML, V, notes."""
     points, rate_hz, letters, names = csv_points.read_csv(path, rate_hz=rate_hz)
-    points = _blanked(points)
+    points = gaps.blank_zeros(points)
+    places.check(points)
     _check_whole(points, rate_hz)
     metres, unit = orientation.find_unit(points)
     points = points * metres
@@ -190,7 +195,7 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         recording, points = load_trial(trial, path.parent, {}, layout.model_copy(update={"plates": []}))
     except Excluded as reason:
         raise ValueError(f"{reason}. Name the axis `forward` in the study file.") from None
-    points = _blanked(points)
+    points = gaps.blank_zeros(points)
     _check_whole(points, recording.point_hz)
     orientation.check_body(
         points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers."
@@ -223,15 +228,9 @@ def _found(path, points, rate_hz, treadmill, measured, given, notes):
     return Found(path, points, float(rate_hz), treadmill, float(measured if given is None else given), [*notes, note])
 
 
-def _blanked(points):
-    """Set a point to NaN where a coordinate is missing or all are 0, as an occlusion may be stored."""
-    missing = ~np.isfinite(points).all(axis=2) | (points == 0).all(axis=2)
-    return np.where(missing[..., None], np.nan, points)
-
-
 def _check_whole(points, rate_hz):
     """Check that points (F, 11, 3) at a rate (Hz) are some steps of all points."""
-    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+    if not RATES_HZ[0] <= round(rate_hz, 1) <= RATES_HZ[1]:
         raise ValueError(
             f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here {rate_hz:g}. Times are in seconds: "
             "divide milliseconds by 1000."

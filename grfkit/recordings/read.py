@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from grfkit.recordings import c3d, landmarks, orientation, plates
+from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.trials import read_trials
 
 
@@ -47,9 +48,9 @@ def load_trial(trial, folder, statics, settings):
     forward, up = settings.forward, settings.up
     recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=settings.plates)
     if settings.points:
-        points = landmarks.from_markers(recording.points, settings.points)
+        points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
     elif settings.theia:
-        points = landmarks.from_theia(recording.poses, recording.offsets)
+        points = gaps.blank_fills(landmarks.from_theia(recording.poses, recording.offsets), recording.pose_hz)
         recording = replace(recording, point_hz=recording.pose_hz)
     else:
         if not trial.static:
@@ -58,7 +59,9 @@ def load_trial(trial, folder, statics, settings):
             statics.clear()  # trials of a runner follow each other: memory holds one static trial
             statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
         clusters = settings.clusters.model_dump()
-        points = landmarks.from_clusters(recording.points, statics[trial.static], **clusters)
+        markers = gaps.in_markers(recording.points, recording.point_hz)
+        points = landmarks.from_clusters(markers, statics[trial.static], **clusters)
+    places.check(points)
     return c3d.turn(recording, points, orientation.heading(points)) if forward == "found" else (recording, points)
 
 

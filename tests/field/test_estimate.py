@@ -11,6 +11,7 @@ from grfkit import features
 from grfkit.evaluation.field import robustness
 from grfkit.field import estimate, summary
 from grfkit.points import GRAVITY, mirrored
+from grfkit.recordings import discover
 
 
 def test_estimates_of_virtual_runners_are_near_what_their_plates_measure(lab, model):
@@ -195,3 +196,69 @@ def test_read_all_takes_what_is_given_and_says_what_was_left_out(points, lab, tm
     )
     _, _, recordings = estimate.estimate_all(lab.model, tmp_path)
     assert recordings.set_index("file").loc["bad.csv", "refused"] == unread["bad.csv"]
+
+
+def test_numbers_of_numpy_are_taken_as_floats(model, points, lab):
+    expected = estimate.estimate_recording(model, "a", points, 100.0, 3.6)
+    for kind in (np.float64, np.float32, np.array, lambda value: np.array(value, np.float32)):
+        table, curves, warnings = estimate.estimate_recording(model, "a", points, kind(100.0), kind(3.6))
+        pd.testing.assert_frame_equal(table, expected[0])
+        pd.testing.assert_frame_equal(curves, expected[1])
+        assert warnings == expected[2]
+        pd.testing.assert_frame_equal(
+            estimate.add_newtons(table, kind(61.5)), estimate.add_newtons(expected[0], 61.5), check_exact=True
+        )
+    table, *_ = estimate.estimate_recording(model, "a", points, np.int64(100), 3.6)
+    pd.testing.assert_frame_equal(table, expected[0])
+
+
+def test_read_all_takes_numbers_of_numpy(points, lab, tmp_path):
+    as_csv(tmp_path / "a.csv", points, lab.rate_hz)
+    plain = estimate.read_all(tmp_path, mass_kg=61.5, speed_m_s=3.5, rate_hz=lab.rate_hz)
+    for kind in (np.float64, np.float32, np.array):
+        found, masses, unread = estimate.read_all(
+            tmp_path, mass_kg=kind(61.5), speed_m_s=kind(3.5), rate_hz=kind(lab.rate_hz)
+        )
+        assert masses == plain[1] and unread == plain[2] and found[0].notes == plain[0][0].notes
+        assert (found[0].speed_m_s, found[0].rate_hz) == (plain[0][0].speed_m_s, plain[0][0].rate_hz)
+    with pytest.raises(ValueError, match="mass_kg must be a number"):
+        estimate.read_all(tmp_path, mass_kg=np.float32(1))
+
+
+@pytest.mark.parametrize("rate_hz", [1 / np.median(np.diff(np.arange(50) / 100)), 99.9996, 99.96, np.float64(100)])
+def test_a_rate_that_reads_as_the_limit_is_not_below_it(model, points, rate_hz):
+    assert not [text for text in estimate.estimate_recording(model, "a", points, rate_hz, 3.6)[2] if "below" in text]
+
+
+def test_a_rate_below_the_limit_is_said_as_it_is(model, points):
+    warnings = estimate.estimate_recording(model, "a", points, 99.5, 3.6)[2]
+    assert [text for text in warnings if text.startswith("99.5 frames a second: below 100")]
+
+
+def test_a_held_gap_gives_what_an_empty_one_gives(model):
+    tables = []
+    for name in ("held", "empty"):
+        found = discover.read(CASES / "02_held_gap" / f"{name}.csv")
+        tables.append(estimate.estimate_recording(model, "a", found.points, found.rate_hz, found.speed_m_s))
+        again = estimate.estimate_recording(model, "a", found.points * [1, 1, 1], found.rate_hz, found.speed_m_s)
+        pd.testing.assert_frame_equal(tables[-1][0], again[0])
+    for ours, theirs in zip(*(each[:2] for each in tables), strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+    assert tables[0][2] == tables[1][2] and any("missing for too long" in text for text in tables[0][2])
+    whole = discover.read(CASES / "00_reference" / "reference.csv")
+    steps = estimate.estimate_recording(model, "a", whole.points, whole.rate_hz, whole.speed_m_s)[0]
+    assert list(steps["side"]) == ["l", "r"] and list(tables[0][0]["side"]) == ["r"]
+
+
+def test_points_held_in_an_array_or_at_the_origin_hide_their_steps(model, points, lab):
+    whole, *_ = estimate.estimate_recording(model, "a", points, lab.rate_hz, 3.6)
+    first = round(whole["touchdown_s"].iloc[0] * lab.rate_hz)
+    empty, held, zero = (points.copy() for _ in range(3))
+    empty[first : first + 20, 3], zero[first : first + 20, 3] = np.nan, 0.0
+    held[first : first + 20, 3] = held[first - 1, 3]
+    expected = estimate.estimate_recording(model, "a", empty, lab.rate_hz, 3.6)
+    assert len(expected[0]) < len(whole)
+    for broken in (held, zero):
+        table, _, warnings = estimate.estimate_recording(model, "a", broken, lab.rate_hz, 3.6)
+        pd.testing.assert_frame_equal(table, expected[0])
+        assert warnings == expected[2]

@@ -202,6 +202,19 @@ def test_run_refuses_what_is_no_recording(model, points):
     )
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.array])
+def test_run_and_push_take_numbers_of_numpy(model, points, kind):
+    lag_s = model.settings.lags_s[0]
+    expected, ours = (stream.run(model, points[:60], each(HZ), lag_s=each(lag_s)) for each in (float, kind))
+    for one, other in zip(expected[:3], ours[:3], strict=True):
+        np.testing.assert_array_equal(one, other)
+    streams = [stream.Stream(model, lag_s=each(lag_s)) for each in (float, kind)]
+    for frame, each in enumerate(points[:40]):
+        plain, other = streams[0].push(each, round(frame / HZ, 3)), streams[1].push(each, kind(round(frame / HZ, 3)))
+        np.testing.assert_array_equal(plain.force, other.force)
+        assert plain.time_s == other.time_s
+
+
 def test_a_lag_that_was_not_trained_is_refused(model, points):
     for use in (lambda: stream.Stream(model, lag_s=0.03), lambda: stream.run(model, points, HZ, lag_s=0.03)):
         with pytest.raises(ValueError, match=r"0, 0\.02, 0\.04 s; found 0\.03"):

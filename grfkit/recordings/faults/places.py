@@ -1,0 +1,66 @@
+"""Points that are not where a runner's are: two of them in one place, or all of them relative to the hips.
+
+In: points (F, 11, 3) in any unit and axes. Out: nothing, or an error that names what was found.
+"""
+
+from itertools import combinations
+
+import numpy as np
+
+from grfkit.points import HEELS, POINTS, InputError
+
+FRAMES = 200  # that are looked at, spread over the recording: our choice
+NEAR = 0.002  # of a runner's extent, 2 mm: no two of the 11 points are so near; our choice
+MOST = 0.5  # share of frames in which they are, above which they are the same: our choice
+STILL = 0.005  # of a runner's extent, by which a pelvis stays in one place: our choice; it bobs by .02 and more, SD
+STILL_UNSEEN = 0.02  # by which the middle of the hips does so where the pelvis never is seen, as it lies at (0, 0, 0)
+MOVING = 0.1  # by which the heels move then: our choice; .2 and more in running
+HIPS = [POINTS.index(f"{side}_hip") for side in "lr"]
+PAIRS = np.array(list(combinations(range(len(POINTS)), 2)))
+
+
+def check(points):
+    """Check that points (F, 11, 3), NaN where missing, have places of their own, and that the pelvis moves.
+
+    Raises InputError for two points in one place in most frames, and for points that are relative to the hips.
+    """
+    some = points[np.unique(np.linspace(0, max(len(points) - 1, 0), FRAMES).astype(int))[: len(points)]]
+    whole = some[np.isfinite(some[:, 1:]).all(axis=(1, 2))]  # but for the pelvis
+    if len(whole):
+        size = float(np.median(np.ptp(whole[:, 1:], axis=1).max(axis=1)))
+        _check_apart(some, size)
+        _check_centred(some, size)
+
+
+def _check_apart(points, size):
+    apart = np.linalg.norm(points[:, PAIRS[:, 0]] - points[:, PAIRS[:, 1]], axis=2)  # (F, pairs)
+    seen = np.isfinite(apart).sum(axis=0)
+    share = (apart <= NEAR * size).sum(axis=0) / np.maximum(seen, 1)
+    same = np.flatnonzero(share > MOST)
+    if len(same):
+        named = "; ".join(f"{POINTS[a]} and {POINTS[b]} are the same" for a, b in PAIRS[same])
+        raise InputError(
+            f"Each of the 11 points has a place of its own; here {named}, in {100 * share[same].min():.0f} % of the "
+            "frames.",
+            "Name another marker or column for one of them, or export the recording again.",
+        )
+
+
+def _check_centred(points, size):
+    unseen = not np.isfinite(points[:, 0]).all(axis=1).any()
+    still = {"pelvis": _spread(points[:, 0]), "middle of the hips": _spread(points[:, HIPS].mean(axis=1))}
+    what = min(still, key=still.get)
+    moving = max(_spread(points[:, heel]) for heel in HEELS)
+    if still[what] <= (STILL_UNSEEN if unseen else STILL) * size and MOVING * size < moving < np.inf:
+        raise InputError(
+            f"Points lie in the laboratory; here they are relative to the hips (hip-centred): the {what} stays in one "
+            "place while the feet move, as pose estimators give their `world landmarks`.",
+            "Export the points with the way of the pelvis, as several calibrated cameras see it: how it goes up and "
+            "down is what forces follow from.",
+        )
+
+
+def _spread(place):
+    """Measure how far a place (F, 3) strays from its mean, SD over frames in which it was seen; inf where never."""
+    seen = place[np.isfinite(place).all(axis=1)]
+    return float(np.linalg.norm(seen.std(axis=0))) if len(seen) else np.inf
