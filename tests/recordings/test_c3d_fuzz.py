@@ -22,7 +22,7 @@ from grfkit.recordings import c3d
 from grfkit.virtual import cameras_plates
 
 PATIENCE_S = 20  # for a file that is read in milliseconds: more is a hang
-CLEAR = re.compile(r"[A-Z][^;]+; .+\. (Export|Correct|Write)", re.S)  # the rule; what was found. What to do
+CLEAR = re.compile(r"[A-Z][^;]+; .+\. (Export|Correct|Write|Cut)", re.S)  # the rule; what was found. What to do
 FRAMES = 6  # of each seed
 
 

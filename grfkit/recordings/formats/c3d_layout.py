@@ -310,7 +310,7 @@ def _shape(layout):
         fits = {shape for shape in map(Shape._make, product(*zip(one, two, strict=True))) if _fills(layout, shape)}
     if MOST_FRAMES == header.last and frames <= MOST_FRAMES:
         layout.require(
-            size - _end(layout, max(fits, default=one)) < _width(layout, one),
+            size - _end(layout, one._replace(frames=max(one.frames, frames))) < _width(layout, one),
             f"has {MOST_FRAMES:,} frames at most, as it counts them in 16 bits",
             "has more",
             "Cut the recording in two, and export each part.",
