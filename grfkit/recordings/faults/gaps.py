@@ -49,6 +49,8 @@ def blank_fills(points, rate_hz):
     longer in smooth or rounded data: a stretch that begins and ends softly stays where another point rests so too at
     another time. Returns `points` themselves where nothing was filled in. Source: our choice, from physics.
     """
+    if _plainly_none(points, _count(rate_hz, 0)):
+        return points
     steps = np.diff(points, axis=0)
     sizes = np.abs(steps)
     finest = np.min(sizes, where=sizes > 0, initial=np.inf)
@@ -83,7 +85,7 @@ def in_markers(markers, rate_hz):
     """Blank the fills of markers {name: (F, 3) m}: the same dictionary where there are none."""
     if not markers:
         return markers
-    points = np.stack(list(markers.values()), axis=1)
+    points = np.stack([xyz.T for xyz in markers.values()], axis=1).T  # as c3d lays them out: no time for turning them
     blanked = blank_fills(points, rate_hz)
     return markers if blanked is points else dict(zip(markers, np.moveaxis(blanked, 1, 0), strict=True))
 
@@ -98,6 +100,16 @@ def note(before, after):
 def _count(rate_hz, within):
     """Give the steps of the longest stretch that may be a slow point's own, at a resolution `within` (m)."""
     return max(FEWEST, int(np.ceil(rate_hz * max(SHORTEST_S, np.sqrt(8 * within / SLOW_M_S2)) - 1e-6)))
+
+
+def _plainly_none(points, count):
+    """Tell at a glance that fine points (F, P, 3) hold no stretch of `count` steps, by one frame in count - 1."""
+    every = slice(None, None, max(count - 1, 1))
+    before = points[1:-1][every] - points[:-2][every]
+    sizes = np.abs(before)
+    fine = np.min(sizes, where=sizes > 0, initial=np.inf) <= FINEST_M / 2
+    bend = points[2:][every] - points[1:-1][every] - before
+    return fine and not (np.abs(bend) <= 2 * FINEST_M).all(axis=2).any()
 
 
 def _straight(steps, points, count, within, *, held=False):
