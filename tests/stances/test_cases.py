@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import ezc3d
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT, preprocessing
@@ -51,3 +53,20 @@ def test_collect_stops_at_left_handed_plates(tmp_path):
     with pytest.raises(ValueError, match="found force plate 1, 2: medial-lateral force reversed. Correct the corners"):
         collected("05_left_handed_plates/run.c3d", tmp_path)
     assert not list(tmp_path.glob("*/*"))
+
+
+@pytest.mark.parametrize("how", ["held", "straight"])
+def test_cut_leaves_out_a_stance_in_which_a_point_was_filled_in(tmp_path, how):
+    """As with (0, 0, 0): the left stance lacks the ankle for .15 s, and the right one stays bit for bit."""
+    content = ezc3d.c3d(str(CASES / "00_reference" / "reference.c3d"))
+    ankle, points = content["parameters"]["POINT"]["LABELS"]["value"].index("l_ankle"), content["data"]["points"]
+    first, last = points[:3, ankle, 35].copy(), points[:3, ankle, 51].copy()
+    share = np.linspace(0, 1, 17)[1:-1] * (how == "straight")
+    found = {}
+    for name, places in (("filled", first[:, None] + (last - first)[:, None] * share), ("zero", np.zeros((3, 15)))):
+        points[:3, ankle, 36:51] = places
+        content.write(str(tmp_path / f"{name}.c3d"))
+        found[name] = outcomes(tmp_path / f"{name}.c3d")
+    for (_, reason), (_, right) in found.values():
+        assert str(reason) == "points missing for more than 40 ms"
+        np.testing.assert_array_equal(right.points, found["zero"][1][1].points)
