@@ -12,12 +12,12 @@ import ezc3d
 import numpy as np
 
 from grfkit.points import InputError, Note
-from grfkit.recordings.formats import c3d_check, c3d_layout, c3d_units, reader_process
+from grfkit.recordings.formats import c3d_check, c3d_layout, c3d_plates, c3d_units, reader_process
 from grfkit.recordings.plates import saturated
 
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
 GLITCH_FRAMES = 5  # so many frames at either end do not tell the sign of a force: our choice
-FARTHEST_M = 1e3  # a place beyond any laboratory: our choice
+FARTHEST_M, STRONGEST_N = 1e3, 1e5  # a place and a force beyond any laboratory: our choice
 SENTINEL_M = 1e6  # beyond any unit's mistake, so that it stands for a missing point: our choice
 GHOSTS = 0.5  # share of places that may be too far; more, and the unit is wrong: our choice
 COUNTS_JUMP = 32768  # from frame to frame, of an integer of 16 bits that has run over
@@ -189,7 +189,9 @@ def _axis(name):
 def _points(content, rotation, scale):
     """Gather the points -> {name: (F, 3) m, NaN where missing}, notes."""
     raw, layout = content.points, content.layout
-    metres = np.moveaxis(np.tensordot(rotation * scale, raw, axes=1), 0, 2)
+    turned = rotation * scale  # of each row one number is not 0
+    metres = np.stack([row[row != 0] * raw[np.flatnonzero(row)[0]] for row in turned])
+    metres = np.moveaxis(metres, 0, 2)
     metres[np.isnan(raw).any(0) | (raw == 0).all(0) | (content.residuals < 0)] = np.nan
     notes, jump = [], COUNTS_JUMP * scale * layout.header.scale
     if jump > 0 and np.fmax.reduce(np.abs(np.diff(metres, axis=1)), axis=None, initial=0) > jump:
@@ -253,7 +255,7 @@ def _plates(content, rotation, wanted):
         )
     numbers = [number for number in range(1, count + 1) if wanted is None or number in wanted]
     for number in numbers:
-        c3d_check.plate_type(layout, number)
+        c3d_plates.plate_type(layout, number)
     if not numbers or not layout.shape.analog_values:  # a static trial may have plates and no channels
         return []
     analogs = content.swig.get_analogs()[0]
@@ -261,37 +263,11 @@ def _plates(content, rotation, wanted):
 
 
 def _read_plate(content, analogs, number, rotation):
-    """Read one plate in the axes and units of the file, whose channels are (C, T), and bring it into the runner's."""
-    layout = content.layout
-    channels = c3d_check.plate_channels(layout, number)
-    c3d_check.check_channels(layout, channels, analogs[channels], number)
-    correct = c3d_units.corrected(layout, channels, number)
-    if not np.allclose(correct, analogs[channels], rtol=c3d_check.SAME, atol=1e-9, equal_nan=True):
-        _put(content.swig, channels, correct)
-    try:
-        # c3d(extract_forceplat_data=True) also lays out moments, which takes twice as long
-        found = ezc3d.ezc3d.ForcePlatform(number - 1, content.swig)
-    except RuntimeError as error:
-        raise InputError(
-            f"Force plates are read as ezc3d computes them; in {layout.name} force plate {number} is not: {error}.",
-            c3d_check.OTHER_PLATES,
-        ) from error
-    vectors = map(_rows, (found.forces(), found.CoP(), found.corners()))
-    plate = _plate(number, c3d_units.metres(_length_unit(layout), f"force plate {number}"), *vectors, rotation)
-    return replace(plate, saturated=saturated(correct.T, plate.force[:, 2]))
-
-
-def _rows(vectors):
-    return np.array([vector.to_array() for vector in vectors]).reshape(-1, 3)
-
-
-def _put(swig, channels, values):
-    """Put values (C, T) into some channels of what ezc3d read, for its force plates."""
-    samples = values.shape[1] // swig.data().nbFrames()
-    for row, moment in enumerate(values.T):
-        subframe = swig.data().frame(row // samples).analogs().subframe(row % samples)
-        for channel, value in zip(channels, moment, strict=True):
-            subframe.channel(int(channel)).data(float(value))
+    """Read one plate in the axes and the unit of the file, and bring it into the runner's."""
+    *vectors, channels = c3d_plates.read_plate(content.layout, analogs, number)
+    scale = c3d_units.metres(_length_unit(content.layout), content.layout.name)
+    plate = _plate(number, scale, *vectors, rotation)
+    return replace(plate, saturated=saturated(channels.T, plate.force[:, 2]))
 
 
 def _plate(number, scale, force, cop, corners, rotation):
@@ -307,13 +283,13 @@ def _plate(number, scale, force, cop, corners, rotation):
         raise InputError(
             f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
             f"force plate {number} are {apart} m apart.",
-            f"Its corners may be wrong. {c3d_check.OTHER_PLATES}",
+            f"Its corners may be wrong. {c3d_units.OTHER_PLATES}",
         )
-    wrong = np.count_nonzero(~(np.abs(force) <= c3d_check.STRONGEST_N))  # NaN is wrong too
+    wrong = np.count_nonzero(~(np.abs(force) <= STRONGEST_N))  # NaN is wrong too
     if wrong:
         raise InputError(
-            f"Forces are numbers up to {c3d_check.STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
-            c3d_check.OTHER_PLATES,
+            f"Forces are numbers up to {STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
+            c3d_units.OTHER_PLATES,
         )
     force = force @ rotation.T
     vertical = np.sort(force[:, 2])

@@ -10,7 +10,7 @@ from helpers import CASES, REAL
 
 from grfkit.points import InputError
 from grfkit.recordings import c3d
-from grfkit.recordings.formats import c3d_units
+from grfkit.recordings.formats import c3d_plates, c3d_units
 
 PUBLIC = REAL / "c3d"
 EXPECTED = json.loads((PUBLIC / "expected.json").read_text("utf-8")) if PUBLIC.is_dir() else {}
@@ -190,3 +190,16 @@ def test_read_refuses_a_unit_in_which_nobody_can_be_there(tmp_path):
     file.write(str(tmp_path / "a.c3d"))
     with pytest.raises(InputError, match="within 1,000 m; .* most of them further away, in m.* the unit of its points"):
         read(tmp_path / "a.c3d")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["FP_Type1", "FP_Type3", "TYPE-2", "TYPE-4", "JA1Gait21", "Running_0002", "walking5"],  # of all four types
+)
+def test_read_plate_computes_what_ezc3d_computes_to_the_bit(name, plates):
+    content = c3d.open_file(plates / f"{name}.c3d")
+    for number in range(1, int(content.layout.first("FORCE_PLATFORM", "USED")) + 1):
+        found = c3d_plates.read_plate(content.layout, content.swig.get_analogs()[0], number)
+        right = ezc3d.ezc3d.ForcePlatform(number - 1, content.swig)
+        for values, vectors in zip(found, (right.forces(), right.CoP(), right.corners()), strict=False):
+            np.testing.assert_array_equal(values, np.reshape([each.to_array() for each in vectors], (-1, 3)))

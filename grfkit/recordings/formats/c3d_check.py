@@ -11,18 +11,13 @@ import math
 
 import numpy as np
 
-from grfkit.points import InputError
 from grfkit.recordings.formats import c3d_layout
 
 RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
-STRONGEST_N = 1e5
 FOOT_M = 1.0  # longer than any foot: our choice
 CLOSE = 1e-3  # relative, between two notes of one number: our choice, above the rounding of single precision
 RIGHT_ANGLE = 1e-2  # what the products of a pose's axes may differ by: our choice, above the same rounding
 SAME = 1e-5  # relative, between two readings of one integer and its scale in single precision: our choice
-PLATE_VALUES = {"CORNERS": 12, "ORIGIN": 3}  # of each plate
-TYPES = (1, 2, 3, 4)  # of force plates; ezc3d computes no other
-OTHER_PLATES = "Export it again, or name the other plates under `plates` in the study file."
 WHOLE = "Export it at rates that are whole numbers."
 
 
@@ -111,63 +106,3 @@ def check_poses(layout, rotations):
         f"has the heels within {FOOT_M} m of the feet's origins",
         f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m",
     )
-
-
-def plate_type(layout, number):
-    """Give the type of a force plate, numbered from 1 on; raises InputError where ezc3d does not compute it."""
-    types = layout.all_values("FORCE_PLATFORM", "TYPE")
-    kind = int(types[number - 1]) if number <= len(types) else None
-    _need(
-        layout, number, kind in TYPES, f"Force plates of types {TYPES[0]} to {TYPES[-1]} are read", f"is of type {kind}"
-    )
-    return kind
-
-
-def plate_channels(layout, number):
-    """Find the channels of a force plate, numbered from 1 on -> their numbers from 0 on.
-
-    Raises InputError, which names the plate, where its description lacks what ezc3d takes without looking.
-    """
-    kind, there = plate_type(layout, number), layout.groups["FORCE_PLATFORM"]
-    for name, count in PLATE_VALUES.items():
-        found = len(layout.all_values("FORCE_PLATFORM", name)) - count * (number - 1)
-        rule = f"FORCE_PLATFORM:{name} has {count} values of each force plate"
-        _need(layout, number, found >= count, rule, f"has {max(found, 0)}")
-    size = there["CHANNEL"].size if "CHANNEL" in there else ()
-    most = 8 if kind == 3 else 6
-    fits = len(size) == 2 and size[0] >= most and size[1] >= number
-    rule = f"FORCE_PLATFORM:CHANNEL names {most} channels of a force plate of type {kind}"
-    _need(layout, number, fits, rule, f"finds none in its size {size}")
-    channels = there["CHANNEL"].values().reshape(size, order="F")[:most, number - 1] - 1
-    used = int(layout.first("ANALOG", "USED"))
-    for name, count in (
-        ("USED", used),
-        *((each, len(layout.all_values("ANALOG", each))) for each in ("SCALE", "OFFSET")),
-    ):
-        fits = channels.min() >= 0 and channels.max() < count
-        rule = f"ANALOG:{name} knows the channels of each force plate"
-        _need(layout, number, fits, rule, f"has channels {', '.join(map(str, channels + 1))} of {count}")
-    matrix = there["CAL_MATRIX"].size if "CAL_MATRIX" in there else ()
-    there_is = len(matrix) == 3 and matrix[2] >= number  # the other types do without
-    whole = math.prod(matrix[:2]) == 36 if there_is and math.prod(matrix) else kind != 4
-    _need(layout, number, whole, "FORCE_PLATFORM:CAL_MATRIX is 6 x 6 for each force plate", f"finds size {matrix}")
-    found = len(layout.all_values("FORCE_PLATFORM", "FPCOPPOLY"))
-    fits = kind != 3 or not found or found >= 12 * number
-    _need(layout, number, fits, "FORCE_PLATFORM:FPCOPPOLY has 12 values of each force plate", f"finds {found} in all")
-    return channels
-
-
-def check_channels(layout, channels, analogs, number):
-    """Check the channels of a plate that ezc3d read (C, T) against the bytes, and their rate against the points'."""
-    says, rate = layout.first("ANALOG", "RATE"), layout.samples * layout.rate_hz
-    rule = "The rate of the channels is the same wherever a C3D file says it"
-    _need(layout, number, math.isclose(says, rate, rel_tol=CLOSE), rule, f"has {says:g} and {rate:g} samples a second")
-    own = layout.channels(channels, as_ezc3d=True)
-    same = own.shape == analogs.shape and np.allclose(analogs, own, rtol=SAME, atol=1e-9, equal_nan=True)
-    _need(layout, number, same, "Two readers read the same channels in a C3D file", "has others for each of them")
-
-
-def _need(layout, number, fact, rule, found):
-    """Raise InputError where a fact about a force plate does not hold; it names file and plate."""
-    if not fact:
-        raise InputError(f"{rule}; in {layout.name} force plate {number} {found}.", OTHER_PLATES)

@@ -133,6 +133,11 @@ class Layout:
         """Count the bytes of the file up to the end of its points and channels."""
         return _end(self, self.shape)
 
+    @property
+    def unsigned(self):
+        """Tell whether the file says that its channels are unsigned."""
+        return self.first("ANALOG", "FORMAT", "").upper().startswith("UNSIGNED")
+
     def points(self):
         """Decode the points -> (3, P, F) in the unit of the file, and which of them are marked as missing (P, F)."""
         reals = self.header.scale < 0
@@ -150,7 +155,7 @@ class Layout:
         used, count = int(self.first("ANALOG", "USED")), self.shape.frames * self.samples
         raw = self._frames(4 * self.shape.points, self.shape.analog_values).reshape(count, used)[:, numbers].T
         offset, scale = (np.asarray(self.all_values("ANALOG", name), float)[numbers] for name in ("OFFSET", "SCALE"))
-        if self.first("ANALOG", "FORMAT", "").upper().startswith("UNSIGNED"):
+        if self.unsigned:
             offset = np.abs(offset) if as_ezc3d else offset % 65536
             if raw.dtype.kind == "i" and not as_ezc3d:
                 bits, counts = int(self.first("ANALOG", "BITS", 16)), raw.astype(int) % 65536

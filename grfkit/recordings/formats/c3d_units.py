@@ -1,7 +1,6 @@
 """Units of a C3D file: of its points, and of the channels of its force plates.
 
-In: the texts of POINT:UNITS and ANALOG:UNITS. Out: factors, and channels in N and the unit of the points, in which
-`ezc3d` computes forces and centres of pressure whatever ANALOG:UNITS says.
+In: the texts of POINT:UNITS and ANALOG:UNITS. Out: factors.
 """
 
 import re
@@ -9,7 +8,8 @@ import re
 import numpy as np
 
 from grfkit.points import InputError
-from grfkit.recordings.formats.c3d_check import OTHER_PLATES
+
+OTHER_PLATES = "Export it again, or name the other plates under `plates` in the study file."
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 WORDS = {"millimet": "mm", "centimet": "cm", "met": "m"}  # beginnings of words, as some programs cut them off
@@ -35,23 +35,21 @@ def metres(unit, name):
     return METRES[short]
 
 
-def corrected(layout, channels, number):
-    """Give the channels of plate `number` (C, T) in N, and in the unit of the points and N times it.
+def plate_factors(layout, channels, kind, number):
+    """Give what each channel of plate `number` of a type is multiplied with, (C,), to be in N or the points' unit.
 
     `channels` are numbers from 0 on. Raises InputError for a unit that is not known, which it names.
     """
-    kind = int(layout.all_values("FORCE_PLATFORM", "TYPE")[number - 1])
-    length = metres(layout.first("POINT", "UNITS", "") or "m", layout.name)
     names = layout.all_values("ANALOG", "UNITS")
     texts = [names[channel] if channel < len(names) else "" for channel in channels]
-    forces = layout.first("FORCE_PLATFORM", "UNITS", "") or "N"
-    factors = [_factor(text, kind_of, length, number) for text, kind_of in zip(texts, KINDS[kind], strict=True)]
-    factors = np.array(factors) * _factor(forces, "f", length, number)
+    length = metres(layout.first("POINT", "UNITS", "") or "m", layout.name)
+    forces = _factor(layout.first("FORCE_PLATFORM", "UNITS", "") or "N", "f", length, number)
+    factors = [forces * _factor(text, what, length, number) for text, what in zip(texts, KINDS[kind], strict=True)]
     if any(RAW.fullmatch(text.strip().lower()) and text for text in texts):
         layout.notes.append(f"channels of force plate {number} are in {texts[0]}, and were taken for N")
-    if kind == 4 and _mixes(layout, number, factors):
+    if kind == 4 and _mixes(layout, number, np.array(factors)):
         _refuse(", ".join(dict.fromkeys(texts)), number, " for a matrix of calibration that mixes them")
-    return layout.channels(channels) * factors[:, None]
+    return np.array(factors)
 
 
 def _factor(text, kind, length, number):
