@@ -20,7 +20,8 @@ GLITCH_FRAMES = 5  # so many frames at either end do not tell the sign of a forc
 FARTHEST_M, STRONGEST_N = 1e3, 1e5  # a place and a force beyond any laboratory: our choice
 SENTINEL_M = 1e6  # beyond any unit's mistake, so that it stands for a missing point: our choice
 GHOSTS = 0.5  # share of places that may be too far; more, and the unit is wrong: our choice
-COUNTS_JUMP = 32768  # from frame to frame, of an integer of 16 bits that has run over
+COUNTS = 65536  # that an integer of 16 bits can hold
+ACROSS = 0.9  # share of them that a place crosses from frame to frame when it runs over: our choice
 PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
 
 
@@ -193,10 +194,7 @@ def _points(content, rotation, scale):
     metres = np.stack([row[row != 0] * raw[np.flatnonzero(row)[0]] for row in turned])
     metres = np.moveaxis(metres, 0, 2)
     metres[np.isnan(raw).any(0) | (raw == 0).all(0) | (content.residuals < 0)] = np.nan
-    notes, jump = [], COUNTS_JUMP * scale * layout.header.scale
-    if jump > 0 and np.fmax.reduce(np.abs(np.diff(metres, axis=1)), axis=None, initial=0) > jump:
-        text = f"points jump by {2 * jump:.2f} m, as far as their 16 bits reach: export them as reals, or in cm"
-        notes.append(Note(text, is_warning=True))
+    notes = _continued(metres, COUNTS * scale * layout.header.scale)
     if not np.fmax.reduce(np.abs(metres), axis=None, initial=0) <= FARTHEST_M:
         farthest = np.fmax.reduce(np.abs(metres), axis=2)
         far, beyond_any_unit = farthest > FARTHEST_M, farthest > SENTINEL_M
@@ -210,6 +208,25 @@ def _points(content, rotation, scale):
         notes.append(Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m were taken for missing"))
     # frames lie side by side: sums over them round alike before and after the way between the processes
     return dict(zip(_labels(layout, "POINT", len(metres)), map(np.asfortranarray, metres), strict=True)), notes
+
+
+def _continued(metres, reach):
+    """Continue coordinates (P, F, 3) m that ran over the `reach` (m) of their integers, in place: a list of Note.
+
+    A place that goes on at the other end of what 16 bits can hold has left it: nobody crosses that in a frame.
+    """
+    ran_over = []
+    for number, place in enumerate(metres if reach > 0 else ()):
+        seen = np.flatnonzero(np.isfinite(place).all(axis=1))
+        steps = np.diff(place[seen], axis=0)
+        over = np.abs(steps) > ACROSS * reach
+        if over.any():
+            place[seen[1:]] -= reach * np.cumsum(np.round(steps / reach) * over, axis=0)
+            ran_over.append(number)
+    text = (
+        f"{len(ran_over)} points ran over the {reach:.2f} m that their 16 bits hold, and were continued: export reals"
+    )
+    return [Note(text, is_warning=True)] * bool(ran_over)
 
 
 def _labels(layout, group, count):

@@ -430,4 +430,6 @@ def test_files_of_other_programs_are_named(laboratory, params, tmp_path, capsys)
 
 def test_a_plate_of_a_treadmill_is_left_out_and_named(params, capsys):
     said, _, table = new(params, CASES / "15_plate_type_6", capsys)
-    assert "plate 1 is left out: " in said and "force plate 1 is of type 6" in " ".join(said.split()) and len(table) == 1
+    assert (
+        "plate 1 is left out: " in said and "force plate 1 is of type 6" in " ".join(said.split()) and len(table) == 1
+    )
