@@ -130,6 +130,23 @@ def test_points_that_are_hardly_smoothed_raise_no_alarm(model, points, lab, name
     assert not estimate.estimate_recording(model, "a", *slower, 3.6)[0]["unlike"].str.contains("smooth").any()
 
 
+def test_cases_that_other_programs_wrote_are_estimated_as_their_reference(lab):
+    _, curves, _ = estimate.estimate_all(lab.model, CASES / "00_reference")
+    right = curves[curves["file"] == "reference.c3d"]
+    for case, file, off in (
+        ("09_unsigned_16_bit", "run.c3d", 0.02),  # BW: a place is 0.1 mm of an integer
+        ("13_rate_1x1_in_a_batch", "bad.c3d", 1e-4),
+        ("15_plate_type_6", "run.c3d", 1e-9),
+        ("16_sentinel", "run.c3d", 0.02),  # three frames of a toe are bridged
+        ("17_units_meters", "run.c3d", 1e-4),
+        ("25_last_parameter_runs_into_the_data", "run.c3d", 1e-9),
+    ):
+        _, curves, _ = estimate.estimate_all(lab.model, CASES / case)
+        found = curves[curves["file"] == file]
+        for name in ("time_s", "est_ap", "est_ml", "est_v"):
+            np.testing.assert_allclose(found[name], right[name], atol=off, rtol=0, err_msg=f"{case} {name}")
+
+
 def test_the_case_low_passed_at_6_hz_is_not_estimated_and_its_reference_is(lab):
     """Vertical forces of the first err by .192 BW, four times those of the second."""
     for case, refused in (("00_reference", ""), ("01_low_passed_6Hz", "smoothed too strongly")):

@@ -28,6 +28,21 @@ def test_cut_reads_the_reference_without_a_fault():
     assert right.force[:, 2].max() == pytest.approx(2.544, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["07_moments_in_Nm", "08_forces_in_kN", "09_unsigned_16_bit", "10_saved_again_by_ezc3d", "11_group_twice"]
+    + ["12_used_1x1", "25_last_parameter_runs_into_the_data"],
+)
+def test_cut_gives_the_stances_of_the_reference(name):
+    """To the resolution of a file of integers: 0.1 mm, 0.2 N of 554 N, in points that were continued and filtered."""
+    for (side, found), (other, right) in zip(
+        outcomes(f"{name}/run.c3d"), outcomes("00_reference/reference.c3d"), strict=True
+    ):
+        assert side == other
+        np.testing.assert_allclose(found.force, right.force, atol=4e-4)
+        np.testing.assert_allclose(found.points, right.points, atol=2e-4)
+
+
 def test_cut_leaves_out_what_a_saturated_plate_measured():
     assert [(side, str(reason)) for side, reason in outcomes("06_saturated_plate/run.c3d")] == [
         ("l", "plate 1 saturated: a raw channel at the end of its range"),
