@@ -190,7 +190,7 @@ def read_layout(path):
     layout.require(
         len(data) >= BLOCK and data[0] > 1 and data[1] == 80,
         "begins with the number of another block and with 80",
-        f"begins with {list(data[:2])}",
+        f"begins with {list(data[:2])}" if data else "is empty",
     )
     start = BLOCK * (data[0] - 1)
     there = list(data[start : start + 4])
