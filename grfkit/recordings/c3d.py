@@ -116,7 +116,7 @@ class Content(NamedTuple):
     layout: c3d_layout.Layout
     points: np.ndarray  # (3, P, F)
     residuals: np.ndarray  # (P, F), negative where missing
-    rotations: np.ndarray  # (4, 4, segments, F)
+    rotations: np.ndarray | None  # (4, 4, segments, F); None without
     swig: object  # ezc3d's own
 
 
@@ -135,10 +135,20 @@ def open_file(path):
         raise InputError(
             f"A recording is a C3D file; {path.name} cannot be read: {error}.", c3d_layout.ADVICE
         ) from error
-    content = Content(layout, swig.get_points()[:3], swig.get_point_residuals()[0], swig.get_rotations(), swig)
-    c3d_check.check_points(layout, content.points, content.residuals)
-    c3d_check.check_poses(layout, content.rotations)
-    return content
+    points, residuals = swig.get_points()[:3], swig.get_point_residuals()[0]
+    c3d_check.check_points(layout, points, residuals)
+    return Content(layout, points, residuals, _rotations(layout, swig), swig)
+
+
+def _rotations(layout, swig):
+    """Take the poses that ezc3d read -> (4, 4, segments, F); None without, or where they are wrong beside points."""
+    try:
+        return c3d_check.check_poses(layout, swig.get_rotations)
+    except InputError as error:
+        if not layout.shape.points:
+            raise
+        layout.notes.append(f"segment poses were not read. {error.fact}")
+        return None
 
 
 def convert(content, *, forward, up, plates=None):
@@ -244,7 +254,7 @@ def _poses(content, rotation, scale):
     """Gather the 4x4 poses of segments (Theia3D), and their rate; a segment that was not tracked is NaN."""
     layout, raw = content.layout, content.rotations
     used, ratio, _ = layout.poses
-    if not used:
+    if raw is None:
         return {}, float("nan")
     poses = np.einsum("ij,jcsf->sfic", rotation, raw[:3])
     poses[..., 3] *= scale
@@ -264,13 +274,12 @@ def _offsets(layout):
 def _plates(content, rotation, wanted):
     """Read the force plates with the `wanted` numbers, from 1 on; None is all: a list of Plate."""
     layout = content.layout
-    count = max(0, int(layout.first("FORCE_PLATFORM", "USED")))
-    absent = sorted(set(wanted or []) - set(range(1, count + 1)))
-    if absent:
+    count = c3d_plates.plate_count(layout)
+    if any(not 1 <= number <= count for number in wanted or []):
         raise ValueError(
             f"The study names the force plates {wanted}; the C3D file has {count}. Correct `plates` in the study file."
         )
-    numbers = [number for number in range(1, count + 1) if wanted is None or number in wanted]
+    numbers = range(1, count + 1) if wanted is None else sorted(set(wanted))
     for number in numbers:
         c3d_plates.plate_type(layout, number)
     if not numbers or not layout.shape.analog_values:  # a static trial may have plates and no channels

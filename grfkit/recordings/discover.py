@@ -177,6 +177,7 @@ def _read_c3d(path):
     absent = [point for point in POINTS if point not in names]
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
+        why_not = why_not or " ".join(note.text for note in recording.notes if note.text.startswith("segment poses"))
         why_not = f" Nor has it Theia3D's: {why_not}" if why_not else ""
         raise ValueError(
             f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); "

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import CASES
 
+from grfkit.points import InputError
 from grfkit.recordings import c3d
 
 SEEDS = ("00_reference/reference.c3d", "11_group_twice/run.c3d", "17_units_meters/run.c3d")
@@ -157,6 +158,62 @@ def test_take_apart_and_put_together_gives_a_file_that_says_the_same(tmp_path):
     (tmp_path / "a.c3d").write_bytes(put_together(*take_apart(path.read_bytes())))
     one, two = (c3d.read(each, forward="+x", up="+z") for each in (path, tmp_path / "a.c3d"))
     assert all(np.array_equal(one.points[name], two.points[name]) for name in one.points)
+
+
+def rewrite(folder, *more, change=lambda record: record):
+    """Write the reference anew, each of its parameters' records changed, and with records more."""
+    header, records, data = take_apart((CASES / SEEDS[0]).read_bytes())
+    numbers = {record[2]: -record[1] for record in records if record[1] < 0}
+    more = [[False, numbers.get(number, number), name, rest] for number, name, rest in more]
+    path = folder / "a.c3d"
+    path.write_bytes(put_together(header, [change(record) for record in records] + more, data))
+    return c3d.read(path, forward="+x", up="+z")
+
+
+TEXT, NUMBER, REAL = b"\xff\1\2ab\0", b"\1\0\1\0", b"\4\0\0\0\xc8\x42\0"  # two letters, 1 and 100.0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [(-99, b"POINT", b"\0"), (99, b"MOVIE_ID", NUMBER)],
+        [(-99, b"point", b"\0")],
+        [(b"ANALOG", b"FORMAT", NUMBER)],
+        [(b"FORCE_PLATFORM", b"UNITS", NUMBER)],
+        [(-99, b"ROTATION", b"\0"), (99, b"USED", NUMBER), (99, b"RATE", REAL), (99, b"DATA_START", NUMBER)],
+    ],
+    ids=["POINT twice", "POINT twice, empty", "FORMAT a number", "UNITS a number", "poses nowhere"],
+)
+def test_read_reads_past_what_contradicts_itself_and_is_not_needed(tmp_path, more):
+    right, found = c3d.read(CASES / SEEDS[0], forward="+x", up="+z"), rewrite(tmp_path, *more)
+    for name, points in right.points.items():
+        np.testing.assert_array_equal(found.points[name], points)
+    for plate, other in zip(found.plates, right.plates, strict=True):
+        np.testing.assert_array_equal(plate.force, other.force)
+    assert not found.poses
+    if more[-1][1] == b"DATA_START":
+        assert "segment poses were not read. A C3D file" in found.notes[0].text
+
+
+def test_read_refuses_two_values_of_one_parameter_of_a_group_that_stands_twice(tmp_path):
+    with pytest.raises(InputError, match="two of POINT:UNITS"):
+        rewrite(tmp_path, (-99, b"POINT", b"\0"), (99, b"UNITS", TEXT))
+
+
+def test_read_takes_an_offset_with_its_sign(tmp_path):
+    """The reference has offsets of 0 and scales of 1; ezc3d takes every offset without its sign."""
+
+    def lower(record):
+        number, name, rest = record[1:]
+        begin = 2 + rest[1] if name == b"OFFSET" and number > 0 else len(rest)
+        count = rest[2] if name == b"OFFSET" else 0
+        return [*record[:3], rest[:begin] + struct.pack("<h", -7) * count + rest[begin + 2 * count :]]
+
+    right, found = c3d.read(CASES / SEEDS[0], forward="+x", up="+z"), rewrite(tmp_path, change=lower)
+    for plate, other in zip(found.plates, right.plates, strict=True):
+        one, two = plate.force[:, 2], other.force[:, 2]  # a plate that nobody steps on may be turned over by 7 N
+        off = np.array([one - two, one + two])
+        np.testing.assert_allclose(np.abs(off[off.std(axis=1).argmin()]), 7, atol=1e-3)
 
 
 def test_read_refuses_none_of_100_harmless_changes(tmp_path):

@@ -131,7 +131,7 @@ def test_read_needs_no_plate_that_nobody_asked_for(reference):
 @pytest.mark.parametrize(
     ("unit", "metres"),
     [("mm", 0.001), ("MM ", 0.001), ("millimeters", 0.001), ("Millimetre", 0.001), ("mill", 0.001), ("cm", 0.01)]
-    + [("centimeters", 0.01), ("m", 1.0), ("M", 1.0), ("meters", 1.0), ("mete", 1.0), ("Metres", 1.0)],
+    + [("centimeters", 0.01), ("m", 1.0), ("M", 1.0), ("meters", 1.0), ("mete", 1.0), ("Metres", 1.0), ("[mm]", 0.001)],
 )
 def test_metres_knows_a_unit_however_it_is_spelt(unit, metres):
     assert c3d_units.metres(unit, "a.c3d") == metres
@@ -141,6 +141,16 @@ def test_metres_knows_a_unit_however_it_is_spelt(unit, metres):
 def test_metres_refuses_another_unit_by_name(unit):
     with pytest.raises(InputError, match=f"in mm, cm, m; a.c3d says '{unit}'. Export it again."):
         c3d_units.metres(unit, "a.c3d")
+
+
+@pytest.mark.parametrize(
+    ("unit", "newton_metres"),
+    [("Nm", 1), ("N.m", 1), ("N*m", 1), ("N m", 1), ("NM", 1), ("Newton-meters", 1), ("N-metres", 1), ("N\u22c5m", 1)]
+    + [("Nmm", 1e-3), ("N-mm", 1e-3), ("Newton millimetres", 1e-3), ("kNm", 1e3), ("V", 1e-3), ("", 1e-3)],
+)
+def test_factor_knows_a_moment_however_it_is_spelt(unit, newton_metres):
+    """In a file in mm, where a channel without a unit is in N mm."""
+    assert c3d_units._factor(unit, "m", 0.001, 1) == pytest.approx(newton_metres / 0.001)
 
 
 def rewritten(path, tmp_path, old, new):

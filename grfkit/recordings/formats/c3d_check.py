@@ -22,7 +22,7 @@ WHOLE = "Export it at rates that are whole numbers."
 
 
 def check_layout(layout):
-    """Check what ezc3d takes without looking: rates, and the place of the poses."""
+    """Check the rate, which ezc3d takes without looking."""
     rate, shown = layout.rate_hz, layout.header.rate
     says = math.isfinite(shown) and shown > 0
     layout.require(
@@ -33,8 +33,6 @@ def check_layout(layout):
         "says the same of its frames a second wherever it says it",
         f"says {shown:g} and {rate:g}",
     )
-    if layout.poses[0]:
-        _check_pose_layout(layout)
 
 
 def _check_pose_layout(layout):
@@ -79,10 +77,15 @@ def check_points(layout, points, residuals):
     )
 
 
-def check_poses(layout, rotations):
-    """Check the poses (4, 4, S, F) that ezc3d read: those of the bytes, with axes at right angles."""
+def check_poses(layout, read):
+    """Check the poses that ezc3d read, which `read` gives -> (4, 4, S, F), or None without.
+
+    They are those of the bytes, with axes at right angles. Where the bytes hold fewer, `read` would crash.
+    """
     if not layout.poses[0]:
-        return
+        return None
+    _check_pose_layout(layout)
+    rotations = read()
     layout.require(
         np.array_equal(rotations, layout.rotations(), equal_nan=True),
         "gives the same poses to two readers",
@@ -106,3 +109,4 @@ def check_poses(layout, rotations):
         f"has the heels within {FOOT_M} m of the feet's origins",
         f"has THEIA3D offsets of up to {max(offsets, default=0):.3g} m",
     )
+    return rotations

@@ -25,6 +25,7 @@ USED = {  # what is read of each group, None for all: it must not contradict its
     "ROTATION": None,
     "THEIA3D": None,
 }
+TEXTS = ("LABELS", "UNITS")  # lists of texts; all others are numbers
 SHAPE = ("points", "analog values in a frame", "frames")  # in words
 POSE_VALUES = 17  # a 4x4 matrix and a residual
 LEAVE_OUT = "or leave it out: take its row from the table of trials, or the file from the folder"
@@ -87,19 +88,22 @@ class Layout:
     shape: Shape = None
 
     def first(self, group, name, default=0):
-        """Give the first value of a parameter; `default` where there is none."""
-        parameter = self.groups.get(group, {}).get(name)
-        if not parameter or not parameter.count:
-            return default
-        value = parameter.values()[0]
-        return value if parameter.type == -1 else value.item()
+        """Give the first value of a parameter; `default` where there is none of its kind: a text or a finite number."""
+        for value in self._values(group, name, texts=isinstance(default, str))[:1]:
+            return value if isinstance(value, str) else value.item() if np.isfinite(value) else default
+        return default
 
     def all_values(self, group, name):
         """Gather the values of a parameter and of those that continue it: LABELS, LABELS2, ..."""
         there = self.groups.get(group, {})
         more = sorted(key for key in there if key.startswith(name) and key.removeprefix(name).isdecimal())
         names = [name, *sorted(more, key=lambda key: int(key.removeprefix(name)))]
-        return [value for key in names if key in there for value in there[key].values()]
+        return [value for key in names for value in self._values(group, key, texts=name in TEXTS)]
+
+    def _values(self, group, name, *, texts):
+        """Give the values of a parameter; none where it holds numbers in place of texts, or texts for numbers."""
+        parameter = self.groups.get(group, {}).get(name)
+        return parameter.values() if parameter and (parameter.type == -1) == texts else []
 
     def require(self, fact, rule, found, advice=ADVICE):
         """Raise InputError where a fact about the file does not hold: the rule, what was found and what to do."""
@@ -143,23 +147,26 @@ class Layout:
         reals = self.header.scale < 0
         raw = self._frames(0, 4 * self.shape.points).reshape(self.shape.frames, self.shape.points, 4)
         if reals:
-            return raw[..., :3].transpose(2, 1, 0), np.signbit(raw[..., 3]).T
+            return raw[..., :3].transpose(2, 1, 0), (raw[..., 3] < 0).T
         return raw[..., :3].transpose(2, 1, 0) * self.header.scale, (raw[..., 3] < 0).T
 
     def channels(self, numbers, *, as_ezc3d=False):
         """Decode some channels, `numbers` from 0 on -> (C, F samples) in their units.
 
         Integers of a file that says UNSIGNED are taken as such, where they fit into its bits. ezc3d takes them with
-        their sign, and the offset without: `as_ezc3d` does so too, to be compared.
+        their sign, and every offset without: `as_ezc3d` does so too, to be compared; but -32768 may stand for 32768.
         """
         used, count = int(self.first("ANALOG", "USED")), self.shape.frames * self.samples
         raw = self._frames(4 * self.shape.points, self.shape.analog_values).reshape(count, used)[:, numbers].T
         offset, scale = (np.asarray(self.all_values("ANALOG", name), float)[numbers] for name in ("OFFSET", "SCALE"))
-        if self.unsigned:
-            offset = np.abs(offset) if as_ezc3d else offset % 65536
-            if raw.dtype.kind == "i" and not as_ezc3d:
-                bits, counts = int(self.first("ANALOG", "BITS", 16)), raw.astype(int) % 65536
-                raw = counts if bits > 15 or counts.max(initial=0) < 2**bits else raw
+        if as_ezc3d:
+            offset = np.where(self.unsigned | (offset > -32768), np.abs(offset), offset)
+        elif self.unsigned and raw.dtype.kind != "i":
+            offset %= 65536
+        elif self.unsigned:
+            bits, counts = int(self.first("ANALOG", "BITS", 16)), raw.astype(int) % 65536
+            if bits > 15 or counts.max(initial=0) < 2**bits:
+                raw, offset = counts, offset % 65536
         return (raw - offset[:, None]) * scale[:, None] * self.first("ANALOG", "GEN_SCALE", 1.0)
 
     def rotations(self):
@@ -259,12 +266,12 @@ def _parameters(layout, start):
 
 
 def _name_group(layout, names, number, name):
-    """Note the name of a group; one that is used stands once."""
-    again = number in names or name in names.values()
-    used = name in USED or names.get(number) in USED
-    layout.require(not (again and used), "names each group of parameters that is used once", f"has {name!r} again")
-    if again:
-        layout.notes.append(f"a group {name} stands twice, and is not needed")
+    """Note the name of a group, which may stand twice: a parameter that is used has one value all the same."""
+    other = names.get(number, name)
+    used = other != name and (name in USED or other in USED)
+    layout.require(not used, "gives each group of parameters one name", f"gives {other!r} and {name!r} to one")
+    if number in names or name in names.values():
+        layout.notes.append(f"a group {name} stands twice" + ", and is not needed" * (name not in USED))
     names.setdefault(number, name)
 
 

@@ -28,7 +28,8 @@ def read_plate(layout, analogs, number):
     """
     kind, numbers = plate_type(layout, number), plate_channels(layout, number)
     check_channels(layout, numbers, analogs[numbers], number)
-    channels = layout.channels(numbers) if layout.unsigned else analogs[numbers]
+    signs = layout.unsigned or min(layout.all_values("ANALOG", "OFFSET")) < 0  # which ezc3d takes no notice of
+    channels = layout.channels(numbers) if signs else analogs[numbers]
     channels = channels * c3d_units.plate_factors(layout, numbers, kind, number)[:, None]
     corners, origin = (
         np.reshape(layout.all_values("FORCE_PLATFORM", name), (-1, *size))[number - 1]
@@ -92,6 +93,12 @@ def _type_4(layout, number, channels, origin):
 
 
 _COMPUTE = {1: _type_1, 2: _type_2, 3: _type_3, 4: _type_4}
+
+
+def plate_count(layout):
+    """Count the force plates that a file names; of those without a type, the first is counted, to be refused."""
+    there = len(layout.all_values("FORCE_PLATFORM", "TYPE"))
+    return max(0, min(int(layout.first("FORCE_PLATFORM", "USED")), there + 1))
 
 
 def plate_type(layout, number):

@@ -15,8 +15,8 @@ METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 WORDS = {"millimet": "mm", "centimet": "cm", "met": "m"}  # beginnings of words, as some programs cut them off
 NEWTONS = {"n": 1.0, "kn": 1e3}
 NEWTON_METRES = {"nm": 1.0, "nmm": 1e-3, "ncm": 1e-2, "knm": 1e3, "knmm": 1.0}
-RAW = re.compile(r"|m?v(olts?)?|uv|µv|pc|adc|bits?|counts?|digits?|[-?]")  # what the scales turn into N, unsaid
-SPELT = (("newtons", "n"), ("newton", "n"), ("millimeter", "mm"), ("millimetre", "mm"), ("meter", "m"), ("metre", "m"))
+RAW = re.compile(r"|m?v(olts?)?|[uµμ]v|pc|adc|bits?|counts?|digits?|[-?]|none|n/a")  # what the scales turn into N
+SPELT = {r"[\s.*·⋅∙•×_()\[\]-]": "", "newtons?": "n", "milli(?=met)": "m", "centi(?=met)": "c", "met(er|re)s?": "m"}
 KINDS = {1: "fffllm", 2: "fffmmm", 3: "ffffffff", 4: "fffmmm"}  # forces, lengths, moments: channels of each type
 
 
@@ -25,7 +25,7 @@ def metres(unit, name):
 
     Raises InputError for a unit that is not known.
     """
-    short = unit.strip().lower()
+    short = unit.strip(" ()[]").lower()
     for word, stands_for in WORDS.items():
         if short.startswith(word) or len(short) > 3 and word.startswith(short):
             short = stands_for
@@ -57,9 +57,8 @@ def _factor(text, kind, length, number):
     plain = text.strip().lower()
     if RAW.fullmatch(plain):
         return 1.0
-    plain = re.sub(r"[\s.*·_-]", "", plain)
-    for word, short in SPELT:
-        plain = plain.replace(word, short)
+    for word, short in SPELT.items():
+        plain = re.sub(word, short, plain)
     known = {"f": NEWTONS, "l": METRES, "m": NEWTON_METRES}[kind]
     if plain not in known:
         _refuse(text, number, f" where {', '.join(known)} is known")

@@ -10,6 +10,7 @@ import numpy as np
 
 from grfkit.points import POINTS
 from grfkit.recordings import c3d, landmarks, plates, speed, versions
+from grfkit.recordings.formats import c3d_plates
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.trials import LIMITS
 
@@ -109,7 +110,7 @@ def _foot_distance(points, hz, zeroed, steps, force_hz):
 
 def _read(content, up):
     """Read a file, without those plates that cannot be read -> recording, numbers of its plates, {number: why}."""
-    count, bad = max(0, int(content.layout.first("FORCE_PLATFORM", "USED"))), {}
+    count, bad = c3d_plates.plate_count(content.layout), {}
     recording = c3d.convert(content, forward="found", up=up, plates=[])  # if this fails, it is not a plate
     for number in range(1, count + 1):
         try:
@@ -248,10 +249,10 @@ def _body(layout):
     A number is taken in the first unit in which a runner can have it.
     """
     body = {}
-    for group, there in layout.groups.items():
+    for there in layout.groups.values():
         for name, entry in there.items():
             key = name.lower().replace("_", "").replace(" ", "")
-            value = str(layout.first(group, name, "")).strip() if entry.count == 1 else ""
+            value = str(entry.values()[0]).strip() if entry.count == 1 else ""
             if key in MASSES:
                 body |= _number("mass_kg", value, (1,))
             elif key in HEIGHTS:
