@@ -95,14 +95,14 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
             masses.append(mass_kg or row.get("mass_kg"))
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
+    left_out = {path.relative_to(folder).as_posix(): what for path, what in listing.left_out.items()}
     if not found:
-        reasons = "\n".join(f"  {name}: {why}" for name, why in unread.items())
+        reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
             f"none of {len(files)} of {folder} can be:\n{reasons}"
         )
     _say_versions(found, folder)
-    left_out = {path.relative_to(folder).as_posix(): what for path, what in listing.left_out.items()}
     return found, masses, unread | left_out
 
 

@@ -24,6 +24,7 @@ SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
 SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params
 CSV = (".csv", ".tsv")  # files that are tables by their names
+NO_FILE = "no file, but a folder of that name, or a link to a file that is not there"
 TABLES = (  # of studies, by their columns: trials, participants of the public set, results of this program
     {*TRIAL_COLUMNS},
     {"FileName", "Height", "Mass", "Gender"},
@@ -64,7 +65,7 @@ def find(folder):
     """
     folder = check_folder(folder)
     found = Listing([], {}, {})
-    for path in sorted(path for path in folder.rglob("*") if path.name[0] not in ".~" and path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.name[0] not in ".~"):
         what, meant = describe(path)
         if what is None:
             found.recordings.append(path)
@@ -93,6 +94,8 @@ def describe(path):
     left to `read`, which says so.
     """
     suffix = path.suffix.lower()
+    if not path.is_file():
+        return NO_FILE if suffix in (".c3d", *CSV) else "", True
     if suffix == ".c3d":
         return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
     try:

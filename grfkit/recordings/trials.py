@@ -25,7 +25,7 @@ def read_trials(folder, *, table):
     Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
     file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
     for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for names that
-    differ only in case. Warns of names that were written alike or may be one person's.
+    differ only in case or in a blank before a number. Warns of names that were written alike or may be one person's.
     """
     folder = check_folder(folder)
     path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
@@ -129,10 +129,10 @@ def _separated(text):
 
 
 def _check_spellings(trials, column, path):
-    """Check that no two names of a column differ only in case; warn where they differ only in 0s or a hyphen."""
+    """Check that no two names of a column differ only in case or in a blank before a number; warn of 0s and hyphens."""
     alike, close = {}, {}
     for name in dict.fromkeys(trials[column]):
-        key = unicodedata.normalize("NFKC", name).casefold()
+        key = re.sub(r"(?<=[^\W\d_]) (?=[0-9])", "", unicodedata.normalize("NFKC", name).casefold())
         alike.setdefault(key, []).append(name)
         close.setdefault(re.sub(r"(?<![0-9])0+(?=[0-9])|(?<=[^\W\d_])[ _-]+(?=[0-9])", "", key), []).append(name)
     for names in (names for names in alike.values() if len(names) > 1):

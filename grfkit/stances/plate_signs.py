@@ -26,7 +26,10 @@ FEWEST_REVERSED = 2  # stances: one alone is left out, two or more, and half of 
 # How far below 0 the mean fit of the sideways force must be: for one runner, and for one stance. Real runners' means
 # are .18 to .75, that of RBDS001, whose force is lateral, .22; no two stances of one foot have a mean below -.58.
 RUNNER_DOUBT, STANCE_DOUBT = 0.25, 0.5
-FEWEST_COP, SPREAD_M, MIRRORED = 4, 0.05, -0.5  # stances, how far the feet are from the middle, cosine; our choice
+FEWEST_COP, MIRRORED = 4, -0.5  # stances, and the cosine below which the centre of pressure is mirrored: our choice
+# RMS of the feet's places, from the plate's middle, that tell so: real centres of pressure are .01 to .11 m ahead of
+# the middle of the foot and .07 m at most beside it, so that nearer feet could have them on the other side. Our choice.
+SPREAD_M = {"ap": 0.1, "ml": 0.05}
 FEWEST_FAR, FAR_SHARE = 3, 0.8  # stances, and their share, that make a far foot the plate's fault: our choice
 
 
@@ -124,7 +127,7 @@ def _wrong(rows):
     most = max(FEWEST_REVERSED, len(rows) / 2)
     if _is_crossed(rows).sum() >= most:
         return ("anterior-posterior and medial-lateral force interchanged",)
-    mirrored = [axis for axis in ("ap", "ml") if _is_mirrored(rows[f"foot_{axis}"], rows[f"cop_{axis}"])]
+    mirrored = [axis for axis in ("ap", "ml") if _is_mirrored(rows, axis)]
     found = {
         "anterior-posterior force reversed": (rows["braking"] < REVERSED).sum() >= most,
         "medial-lateral force reversed": _is_outward(rows, mirrored=bool(mirrored)),
@@ -152,11 +155,10 @@ def _is_outward(rows, *, mirrored=False):
     return bool(runners["mean"].mean() < -doubt)
 
 
-def _is_mirrored(foot, cop):
+def _is_mirrored(rows, axis):
     """Tell whether the centre of pressure is on the other side of the plate's middle than the foot, over stances."""
-    seen = foot.notna() & cop.notna()
-    foot, cop = foot[seen].to_numpy(), cop[seen].to_numpy()
-    if len(foot) < FEWEST_COP or np.sqrt(np.mean(foot**2)) < SPREAD_M:
+    foot, cop = rows[[f"foot_{axis}", f"cop_{axis}"]].dropna().to_numpy().T
+    if len(foot) < FEWEST_COP or np.sqrt(np.mean(foot**2)) < SPREAD_M[axis]:
         return False
     return _cosine(foot, cop) < MIRRORED
 

@@ -283,6 +283,22 @@ def test_files_that_are_passed_over_are_named(run, tmp_path, name, text, said):
     assert [each.file.name for each in found] == ["good.csv"] and list(unread) == [name] and said in unread[name]
 
 
+def test_folders_and_broken_links_with_the_name_of_a_recording_are_named(run, tmp_path):
+    write_points(tmp_path / "good.csv", run[0])
+    (tmp_path / "x.c3d").mkdir()
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere")
+    found, _, unread = field_estimate.read_all(tmp_path)
+    assert [each.file.name for each in found] == ["good.csv"] and list(unread) == ["gone.csv", "x.c3d"]
+    assert all("no file, but a folder" in why for why in unread.values())
+
+
+def test_files_that_are_passed_over_are_named_where_none_can_be_read(tmp_path):
+    (tmp_path / "torn.c3d").write_bytes(b"")
+    (tmp_path / "run.trc").write_text("PathFileType\t4\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="none of 1 of .* can be:\n  torn.c3d: [^$]*\n  run.trc: a TRC file"):
+        field_estimate.read_all(tmp_path)
+
+
 def test_frames_of_a_pose_estimator_are_named_once(run, tmp_path):
     write_points(tmp_path / "good.csv", run[0])
     for number in range(30):

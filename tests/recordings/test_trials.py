@@ -159,10 +159,19 @@ def test_read_trials_finds_files_whose_names_are_written_otherwise(tmp_path):
     assert trials["file"].tolist() == [f"{NFD}.c3d", "run  1.c3d"]
 
 
-@pytest.mark.parametrize(("column", "names"), [("runner", "P03 p03"), ("shoe", "Own own"), ("runner", "\uff3003 p03")])
-def test_read_trials_refuses_names_that_differ_in_case(tmp_path, column, names):
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("runner", "P03/p03"),
+        ("shoe", "Own/own"),
+        ("runner", "\uff3003/p03"),
+        ("runner", "R 1/r1"),
+        ("runner", "R 1/R1"),
+    ],
+)
+def test_read_trials_refuses_names_that_differ_in_case_or_a_blank(tmp_path, column, names):
     rows = pd.DataFrame([ROW.split(","), ROW.replace("a.c3d", "b.c3d").split(",")], columns=HEADER.split(","))
-    rows[column] = names.split()
+    rows[column] = names.split("/")
     with pytest.raises(StudyError, match=rf"One {column} has one spelling.* \(row 2\) and .* \(row 3\)"):
         read_trials(table(tmp_path, rows.to_csv(index=False)), table="trials.csv")
 
@@ -174,10 +183,10 @@ def test_read_trials_refuses_a_runner_spelt_in_three_ways():
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [("P03 P3", True), ("P-3 P03", True), ("P03 P30", False), ("11 1-1", False)]
+    ("names", "said"), [("P03/P3", True), ("P-3/P03", True), ("P03/P30", False), ("11/1-1", False), ("P1 1/P11", False)]
 )
 def test_read_trials_says_which_names_may_be_one_person(tmp_path, names, said):
-    one, other = names.split()
+    one, other = names.split("/")
     table(tmp_path, "\n".join([HEADER, ROW.replace("P03", one), ROW.replace("P03", other).replace("a.c3d", "b.c3d")]))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -176,6 +176,17 @@ def test_check_study_does_not_accuse_the_plate_of_a_real_runner_whose_own_force_
     assert felt["braking"].min() > 0.7 and felt["inward"].mean() > 0.15
 
 
+def test_check_study_accuses_no_plate_of_a_few_real_steps_near_its_middle(rbds):
+    """The centre of pressure is ahead of the middle of the foot: a runner a little behind the middle of the plate."""
+    trials = trials_table.read_trials(rbds, table="rbds")
+    trials = trials[trials["file"].isin(["RBDS002/RBDS002runT25.c3d", "RBDS022/RBDS022runT35.c3d"])]
+    felt = cut.collect(trials, rbds, preprocessing("rbds"))[4]
+    for _, steps in felt.groupby("file"):
+        for first in range(len(steps) - 4):
+            for count in (4, 6, 8, 13, 16):
+                plate_signs.check_study(steps[first : first + count])
+
+
 def test_check_study_finds_real_runners_reversed_plate(rbds):
     trials = trials_table.read_trials(rbds, table="rbds")
     trials = trials[trials["runner"].isin(["001", "011", "017", "022"]) & (trials["speed_m_s"] == 3.5)]

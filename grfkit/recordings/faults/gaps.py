@@ -68,7 +68,7 @@ def blank_fills(points, rate_hz):
     fills = [each for each in found if max(each.kinks) > soft]
     rests = [each for each in found if max(each.kinks) <= soft]
     if rests:
-        others = _straight(steps, points, max(FEWEST, -(-count // 2)), within)
+        others = _straight(steps, points, max(FEWEST - 1, -(-count // 2)), within)
         for each in fills:
             others[each.first : each.last, each.point] = False
         others = _stretches(points, steps, others, within, rate_hz)

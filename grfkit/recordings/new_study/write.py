@@ -88,8 +88,8 @@ def find_files(folder):
 
 def find_others(folder):
     """List what else of a folder may be meant as a recording: {path within it: what it is}."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() != ".c3d" and path.name[0] not in ".~")
-    kinds = {path: describe(path) for path in paths if path.is_file()}
+    paths = sorted(path for path in folder.rglob("*") if path.name[0] not in ".~")
+    kinds = {path: describe(path) for path in paths if path.suffix.lower() != ".c3d" or not path.is_file()}
     return {
         path.relative_to(folder): what or "points without forces, for `make estimate`; a study needs C3D files"
         for path, (what, meant) in kinds.items()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import CASES, on_belt, preprocessing, refused_file, virtual_run, write_points
+from scipy.interpolate import CubicSpline
 
 from grfkit.points import POINTS
 from grfkit.recordings import c3d, csv_points, discover, landmarks, read
@@ -133,6 +134,18 @@ def test_blank_fills_finds_nothing_in_real_recordings(rbds, plates, theia_export
     walk = c3d.read(theia_export, forward="+x", up="+z", plates=[])
     points = landmarks.from_theia(walk.poses, walk.offsets)
     assert gaps.blank_fills(points, walk.pose_hz) is points
+
+
+@pytest.mark.parametrize(("name", "hz"), [("RBDS023", 60), ("RBDS018", 60), ("RBDS025", 60), ("RBDS026", 50)])
+def test_blank_fills_leaves_a_real_foot_on_a_belt_that_is_rounded_at_few_frames(rbds, name, hz):
+    """At a tenth of a mm a planted toe goes on a line for three steps, now and then."""
+    settings = preprocessing("rbds")
+    table = recordings.read_trials(rbds, table="rbds")
+    trial = next(table[table["file"] == f"{name}/{name}runT25.c3d"].itertuples())
+    recording, points = read.load_trial(trial, rbds, {}, settings)
+    times = np.arange(1500) / recording.point_hz
+    rounded = np.round(CubicSpline(times, points[:1500])(np.arange(0, times[-1], 1 / hz)), 4)
+    assert gaps.blank_fills(rounded, hz) is rounded
 
 
 def test_blank_zeros_blanks_what_lacks_a_coordinate_or_is_at_the_origin():
