@@ -80,6 +80,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     layout, rows = _read_study(study_file, folder) if study_file else (None, {})
     found, masses, listing = [], [], discover.find(folder)
     files, unread = listing.recordings, {}
+    unfiltered = {other: path for path, other in versions.find_unfiltered([*files, *listing.left_out]).items()}
     statics = {row["static"] for row in rows.values()}
     for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
         name = path.relative_to(folder).as_posix()
@@ -95,6 +96,9 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
             masses.append(mass_kg or row.get("mass_kg"))
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
+            if path in unfiltered:  # then that one is taken after all
+                del listing.left_out[unfiltered[path]]
+                files.append(unfiltered[path])
     left_out = {path.relative_to(folder).as_posix(): what for path, what in listing.left_out.items()}
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())

@@ -332,6 +332,16 @@ def test_one_bad_file_never_takes_the_others_with_it(run, tmp_path, monkeypatch)
     assert [each.file.name for each in found] == ["bad.c3d", "good.csv"] and not unread  # its rate is a 1 x 1 array
 
 
+def test_theias_unfiltered_file_is_taken_where_the_filtered_one_is_damaged(tmp_path):
+    shutil.copytree(CASES / "03_two_versions_of_a_trial" / "P03", tmp_path, dirs_exist_ok=True)
+    torn = tmp_path / "Run1" / "pose_filt_0.c3d"
+    content = torn.read_bytes()
+    torn.chmod(0o600)
+    torn.write_bytes(content[:30000])
+    found, _, unread = field_estimate.read_all(tmp_path)
+    assert [each.file.name for each in found] == ["pose_0.c3d"] and list(unread) == ["Run1/pose_filt_0.c3d"]
+
+
 def test_theias_filtered_file_is_taken_and_the_other_named():
     found, _, unread = field_estimate.read_all(CASES / "03_two_versions_of_a_trial")
     assert [each.file.stem for each in found] == ["pose_filt_0"] * 2

@@ -14,6 +14,7 @@ NEAR = 0.002  # of a runner's extent, 2 mm: no two of the 11 points are so near;
 MOST = 0.5  # share of frames in which they are, above which they are the same: our choice
 STILL = 0.005  # of a runner's extent, by which a pelvis stays in one place: our choice; it bobs by .02 and more, SD
 STILL_UNSEEN = 0.02  # by which the middle of the hips does so where the pelvis never is seen, as it lies at (0, 0, 0)
+LEVEL = 0.002  # by which it stays above one place: our choice; on treadmills it strays by .0068 m and more in .8 s
 MOVING = 0.1  # by which the heels move then: our choice; .2 and more in running
 HIPS = [POINTS.index(f"{side}_hip") for side in "lr"]
 PAIRS = np.array(list(combinations(range(len(POINTS)), 2)))
@@ -51,16 +52,20 @@ def _check_centred(points, size):
     still = {"pelvis": _spread(points[:, 0]), "middle of the hips": _spread(points[:, HIPS].mean(axis=1))}
     what = min(still, key=still.get)
     moving = max(_spread(points[:, heel]) for heel in HEELS)
-    if still[what] <= (STILL_UNSEEN if unseen else STILL) * size and MOVING * size < moving < np.inf:
+    level = _spread(points[:, 0], 2) <= LEVEL * size or _spread(points[:, HIPS].mean(axis=1), 2) <= LEVEL * size
+    if (level or still[what] <= (STILL_UNSEEN if unseen else STILL) * size) and MOVING * size < moving < np.inf:
         raise InputError(
             f"Points lie in the laboratory; here they are relative to the hips (hip-centred): the {what} stays in one "
-            "place while the feet move, as pose estimators give their `world landmarks`.",
+            "place, or above it, while the feet move, as pose estimators give their `world landmarks`.",
             "Export the points with the way of the pelvis, as several calibrated cameras see it: how it goes up and "
             "down is what forces follow from.",
         )
 
 
-def _spread(place):
-    """Measure how far a place (F, 3) strays from its mean, SD over frames in which it was seen; inf where never."""
+def _spread(place, axes=3):
+    """Measure how far a place (F, 3) strays from its mean, SD over frames in which it was seen; inf where never.
+
+    `axes` are taken, those along which it strays least.
+    """
     seen = place[np.isfinite(place).all(axis=1)]
-    return float(np.linalg.norm(seen.std(axis=0))) if len(seen) else np.inf
+    return float(np.linalg.norm(np.sort(seen.std(axis=0))[:axes])) if len(seen) else np.inf

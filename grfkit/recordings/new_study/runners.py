@@ -18,6 +18,7 @@ NO_RUNNER = re.compile(
     r"(?i)(?<![a-z])(run|trial|walk|jog|sprint|dyn|dynamic|test|lap|speed|take|pose|session|measurement|capture|"
     r"recording|data|type)(s|ning|ing)?(?![a-z])"
 )
+FILTERED = re.compile(r"(?i)(?<!un)filt")
 
 
 @dataclass
@@ -57,7 +58,8 @@ def leave_out_versions(looks, notes):
     """Leave one file of each recording: {file: Look}; notes which were left out, and why.
 
     Of Theia3D's two files of one person it is the filtered one. Of the persons in one trial the runner is the one whose
-    feet are over the centre of pressure. Of other files with equal forces it is the first.
+    feet are over the centre of pressure. Of other files with equal forces it is the one that is called filtered, or the
+    first.
     """
     out = {
         file: f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
@@ -70,7 +72,8 @@ def leave_out_versions(looks, notes):
         if one in out or other in out:
             continue
         if other not in persons.get(one, ()):
-            out[other] = f"the same forces as in {one.as_posix()}: a copy under another name"
+            kept, copy = sorted((one, other), key=lambda file: not FILTERED.search(file.stem))
+            out[copy] = f"the same forces as in {kept.as_posix()}: a copy under another name"
         elif left[one].foot_m != left[other].foot_m:  # both NaN, they differ too: then neither shows a foot
             runner, stranger = sorted((one, other), key=lambda file: np.nan_to_num(left[file].foot_m, nan=np.inf))
             out[stranger] = f"another person than {runner.name}, whose feet are over the centre of pressure"

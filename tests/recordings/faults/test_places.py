@@ -8,7 +8,7 @@ from helpers import CASES, on_belt, preprocessing, refused_file, virtual_run, wr
 
 from grfkit.field import estimate
 from grfkit.points import POINTS, InputError
-from grfkit.recordings import c3d, csv_points, landmarks, read
+from grfkit.recordings import c3d, csv_points, landmarks, read, trials
 from grfkit.recordings.faults import places
 from grfkit.virtual.cameras_plates import write_c3d
 
@@ -83,6 +83,25 @@ def test_points_relative_to_the_hips_are_called_that(overground, tmp_path, kind,
     named = points.copy()
     named[:, 0] = 0.0  # the middle of the hips is not quite the pelvis: in every frame it is 0, 0, 0
     assert "hip-centred" in refused_file(write_points(tmp_path / "a.csv", named))
+
+
+@pytest.mark.parametrize("who", [[0], HIPS])
+def test_check_names_points_above_the_place_of_the_hips(overground, who):
+    """Their way is taken away on the ground alone, as some programs do; heights stay."""
+    points = overground - overground[:, who].mean(axis=1, keepdims=True) * [1, 1, 0]
+    for turned in (points, points[:, :, [1, 2, 0]], 1000 * points):
+        with pytest.raises(InputError, match="hip-centred"):
+            places.check(turned)
+
+
+def test_check_takes_short_pieces_of_real_runners_on_a_treadmill(rbds):
+    settings = preprocessing("rbds")
+    for name in ("RBDS002", "RBDS020"):
+        table = trials.read_trials(rbds, table="rbds")
+        for trial in table[table["file"].str.startswith(name)].itertuples():
+            points = read.load_trial(trial, rbds, {}, settings)[1]
+            for first in range(0, len(points) - 120, 60):
+                places.check(points[first : first + 120])
 
 
 def test_check_takes_runners_on_ground_and_belt_and_somebody_who_stands(overground):

@@ -400,6 +400,9 @@ def test_of_copies_under_other_names_one_gets_a_row(laboratory, params, tmp_path
     said, _, table = new(params, data, capsys)
     assert len(table) == 6 and "v02/copy.c3d" not in set(table["file"])
     assert "v02/copy.c3d: the same forces as in v01/v01_A_0_1.c3d: a copy" in " ".join(said.split())
+    (data / "v02" / "copy.c3d").rename(data / "v01" / "v01_A_0_1_filtered.c3d")
+    _, _, table = new(params, data, capsys, name="other")
+    assert len(table) == 6 and {"v01/v01_A_0_1_filtered.c3d"} <= {*table["file"]}
 
 
 @pytest.mark.parametrize("first", [0, 1])
