@@ -95,9 +95,9 @@ def isolated(function, path, **options):
     """Call a function of this package for the C3D file at `path` in the reader process, where no crash does harm."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"A recording is a C3D file; {path} does not exist.")
-    try:
-        return reader_process.call(function, path, size=path.stat().st_size, **options)
+        raise ValueError(f"A recording is a C3D file; {path} {'is no file' if path.exists() else 'does not exist'}.")
+    try:  # the process stays in the folder where it began
+        return reader_process.call(function, path.absolute(), size=path.stat().st_size, **options)
     except (reader_process.ReaderDied, MemoryError) as error:
         raise InputError(
             f"A C3D file is read in seconds, with little memory; {path.name} cannot be read: it is damaged, so that "
@@ -129,6 +129,10 @@ def open_file(path):
     c3d_check.check_layout(layout)
     try:
         swig = ezc3d.ezc3d.c3d(str(path))  # ezc3d.c3d also lays out what nobody here asks for
+    except TypeError as error:
+        raise InputError(
+            f"ezc3d opens files whose names are text; the name {path.name!a} is not.", "Give the file another name."
+        ) from error
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
         if "bad_alloc" in str(error):
             raise MemoryError from error

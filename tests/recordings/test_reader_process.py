@@ -64,6 +64,40 @@ def _crash(path):
     os.abort()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX systems fork")
+def test_a_fork_reads_and_leaves_the_processes_of_its_parent_alone(tmp_path):
+    """The parent reads in a second thread all the while, whose pipes nobody unlocks in the fork."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, threading, time\n"
+        "from grfkit.recordings.formats.reader_process import call\n"
+        "pid = call(os.getpid)\n"
+        "threading.Thread(target=call, args=(time.sleep, 3)).start()\n"
+        "time.sleep(1)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os._exit(call(os.getpid) == pid)\n"
+        "print(os.waitpid(child, 0)[1], call(os.getpid) == pid)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=script_environment(), timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("0 True\n", "", 0)
+
+
+def test_read_finds_a_file_from_the_folder_where_the_program_has_moved(tmp_path, monkeypatch):
+    call(os.getpid)
+    monkeypatch.chdir(CASES / "00_reference")
+    assert len(c3d.read("reference.c3d", forward="+x", up="+z").points) == 11
+
+
+def test_read_names_what_is_no_file(tmp_path):
+    for name, what in (("", "is no file"), ("none.c3d", "does not exist")):
+        with pytest.raises(ValueError, match=what):
+            c3d.read(tmp_path / name, forward="+x", up="+z")
+
+
 def test_a_script_without_a_main_guard_reads_and_ends_and_leaves_no_process(tmp_path):
     script = tmp_path / "script.py"
     file = CASES / "00_reference" / "reference.c3d"

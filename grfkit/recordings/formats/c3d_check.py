@@ -22,7 +22,7 @@ WHOLE = "Export it at rates that are whole numbers."
 
 
 def check_layout(layout):
-    """Check the rate, which ezc3d takes without looking."""
+    """Check what ezc3d takes without looking: the rate, and the place of poses without points."""
     rate, shown = layout.rate_hz, layout.header.rate
     says = math.isfinite(shown) and shown > 0
     layout.require(
@@ -33,6 +33,8 @@ def check_layout(layout):
         "says the same of its frames a second wherever it says it",
         f"says {shown:g} and {rate:g}",
     )
+    if layout.poses[0] and not layout.shape.points:  # beside points, poses may be wrong
+        _check_pose_layout(layout)
 
 
 def _check_pose_layout(layout):

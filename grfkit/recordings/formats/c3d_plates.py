@@ -104,11 +104,11 @@ def plate_count(layout):
 def plate_type(layout, number):
     """Give the type of a force plate, numbered from 1 on; raises InputError where it is another."""
     types = layout.all_values("FORCE_PLATFORM", "TYPE")
-    kind = int(types[number - 1]) if number <= len(types) else None
+    kind = types[number - 1] if number <= len(types) else None
     _need(
         layout, number, kind in TYPES, f"Force plates of types {TYPES[0]} to {TYPES[-1]} are read", f"is of type {kind}"
     )
-    return kind
+    return int(kind)
 
 
 def plate_channels(layout, number):

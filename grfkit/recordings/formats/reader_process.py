@@ -19,6 +19,7 @@ import weakref
 PATIENCE_S, PATIENCE_S_MB = 10, 2  # a file is read in .05 s for each MB: our choice, forty times more
 MEMORY_MB, MEMORY_SHARE = 4000, 200  # of addresses: for Python, and for each MB of a file; ezc3d takes some 60 times it
 _own = threading.local()
+_of_others = []  # processes that another one started, from which this one was forked off
 
 
 class ReaderDied(Exception):
@@ -58,11 +59,18 @@ class _Reader:
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([sys.executable, "-c", code], **pipes)
-        weakref.finalize(self, _stop, self.process)
+        weakref.finalize(self, _stop, self.process, os.getpid())
 
 
-def _stop(process):
-    """End a reader process: it ends where its input does."""
+def _stop(process, owner):
+    """End a reader process, in the process that started it: a fork holds the same pipes, and leaves them alone.
+
+    There, a thread that was not forked along may have locked them, so that to close them would last for ever.
+    """
+    if os.getpid() != owner:
+        _of_others.append(process)
+        return
+    process.kill()
     for pipe in (process.stdin, process.stdout):
         with contextlib.suppress(OSError):
             pipe.close()
