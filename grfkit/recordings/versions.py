@@ -15,6 +15,8 @@ AROUND_S = np.arange(-0.08, 0.0801, 0.004)  # of the peak, most of a stance: our
 SAME_N = 1.0  # RMS of equal forces, more than 16 bits round off: our choice; 5,626 stances of rbds: 12 N at least
 FLAT_N = 5.0  # RMS below which a force has no shape by which it can be known: our choice
 SAME_M = 0.005  # median distance of points of versions, filtered or not: our choice; other steps of rbds: 7 mm at least
+CUT_M = 0.002  # the same of a recording that was cut: our choice; other steps of rbds, nearest in time: 4.5 mm at least
+ALIKE_M = 0.03  # between all points of one frame, relative to the pelvis, and the same noisier: our choice
 FRAMES = 50  # by which points are compared: our choice
 
 
@@ -70,17 +72,43 @@ def equal_forces(names, marks):
 
 
 def equal_points(recordings):
-    """Find recordings whose points are equal but for filtering: pairs of numbers, the earlier first.
+    """Find recordings whose points are equal but for filtering or a cut: pairs of numbers, the earlier first.
 
-    `recordings` are (points (F, 11, 3) m, rate Hz).
+    `recordings` are (points (F, 11, 3) m, rate Hz). The middle of one is looked for in all others.
     """
-    places, found = {}, []
-    for number, (points, rate_hz) in enumerate(recordings):
-        few = points[np.linspace(0, len(points) - 1, min(FRAMES, len(points))).astype(int)]
-        alike = places.setdefault((len(points), round(rate_hz)), {})
-        found += [(other, number) for other, there in alike.items() if _distance(few, there) < SAME_M][:1]
-        alike[number] = few
-    return found
+    seen = [np.flatnonzero(np.isfinite(points).all(axis=(1, 2))) for points, _ in recordings]
+    owner, frame = (
+        np.repeat(np.arange(len(seen)), [len(each) for each in seen]),
+        np.concatenate([[], *seen]).astype(int),
+    )
+    if not len(frame):
+        return []
+    shapes = [
+        (points[at] - points[at, :1]).reshape(len(at), 3 * points.shape[1])
+        for (points, _), at in zip(recordings, seen, strict=True)
+    ]
+    shapes = np.concatenate(shapes)
+    tree, firsts, found = cKDTree(shapes), np.searchsorted(owner, np.arange(len(seen))), {}
+    for number in (number for number, each in enumerate(seen) if len(each)):
+        middle = firsts[number] + len(seen[number]) // 2
+        near = np.array(tree.query_ball_point(shapes[middle], ALIKE_M))
+        near = near[np.argsort(np.linalg.norm(shapes[near] - shapes[middle], axis=1), kind="stable")]
+        others, nearest = np.unique(owner[near], return_index=True)
+        for other, at in zip(others.tolist(), near[nearest], strict=True):
+            pair = min(number, other), max(number, other)
+            if number != other and _is_cut(recordings[other], recordings[number], frame[at] - frame[middle]):
+                found[pair[1]] = min(pair[0], found.get(pair[1], pair[0]))
+    return sorted((one, other) for other, one in found.items())
+
+
+def _is_cut(whole, part, shift):
+    """Tell whether one recording, (points, rate Hz), is a part of another from frame `shift` on, or as long as it."""
+    (whole, rate_hz), (part, other_hz) = whole, part
+    first, last = max(0, -shift), min(len(part), len(whole) - shift)
+    few = np.linspace(first, last - 1, min(FRAMES, last - first)).astype(int)
+    nearest = SAME_M if shift == 0 and len(whole) == len(part) else CUT_M
+    long = 2 * (last - first) >= min(len(whole), len(part)) and round(rate_hz) == round(other_hz)
+    return long and _distance(whole[few + shift], part[few]) < nearest
 
 
 def _distance(one, other):

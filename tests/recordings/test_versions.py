@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from helpers import preprocessing
 
-from grfkit.recordings import versions
+from grfkit.recordings import trials, versions
+from grfkit.recordings.read import load_trial
 
 HZ = 1000
 
@@ -50,7 +52,7 @@ def test_equal_forces_knows_nothing_by_a_force_without_shape():
     assert not versions.equal_forces(["a.c3d", "b.c3d"], [flat, flat])
 
 
-def test_equal_points_finds_copies_and_other_filters_and_no_other_recording():
+def test_equal_points_finds_copies_other_filters_and_cuts_and_no_other_recording():
     rng = np.random.default_rng(0)
     times = np.arange(300) / 100
 
@@ -62,4 +64,18 @@ def test_equal_points_finds_copies_and_other_filters_and_no_other_recording():
     noisy = one + rng.normal(0, 0.001, one.shape) + [0.5, 0.2, 0]
     noisy[40:60, 3] = np.nan
     recordings = [(one, 100), (other, 100), (noisy, 100), (one, 120), (one[:-1], 100), (np.full_like(one, np.nan), 100)]
-    assert versions.equal_points(recordings) == [(0, 2)]
+    recordings += [(np.round(one[20:130], 3), 100), (other[150:] + 1, 100)]
+    assert versions.equal_points(recordings) == [(0, 2), (0, 4), (0, 6), (1, 7)]
+    assert versions.equal_points([(one[:200], 100), (one[60:], 100)]) == [(0, 1)]
+    assert not versions.equal_points([]) and not versions.equal_points([(one[:150], 100), (one[150:], 100)])
+
+
+def test_equal_points_takes_no_stride_of_a_real_runner_for_another(rbds):
+    settings = preprocessing("rbds")
+    table = trials.read_trials(rbds, table="rbds")
+    trial = next(table[table["file"] == "RBDS002/RBDS002runT35.c3d"].itertuples())
+    recording, points = load_trial(trial, rbds, {}, settings)
+    pieces = [(points[first : first + 150], recording.point_hz) for first in range(0, len(points) - 150, 150)]
+    assert not versions.equal_points(pieces)
+    pieces += [(points[310:440], recording.point_hz)]
+    assert versions.equal_points(pieces) == [(2, len(pieces) - 1)]

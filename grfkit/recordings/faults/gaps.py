@@ -17,6 +17,7 @@ SLOW_M_S2 = 0.36  # a planted foot that is rounded accelerates by more than this
 SOFT_M_S2 = 75.0  # a planted foot comes to rest, and leaves, by less: our choice; a simulated one did by 60
 JUMP = 2.0  # times the next step, which is longer where a point comes to rest or leaves by itself: our choice
 SAME_M_S = 0.5  # planted feet move alike, with the ground or the belt, to so much: our choice
+FASTEST_M_S = 30.0  # no point of a runner is faster: our choice, twice a sprinter's foot
 MOVING_M_S = 0.3  # mean speed of the other points from which on somebody moves: our choice, as in orientation
 
 
@@ -198,11 +199,16 @@ def _moving(stretches, straight, points, rate_hz, soft):
 
 
 def _filled(points, stretch, within):
-    """Give the frames of a stretch that were not seen: all but its ends, or but that whose place was held, if any."""
+    """Give the frames of a stretch that were not seen: all but its ends, or but that whose place was held, if any.
+
+    Where a point was held at a place that it could not have come from, no frame was seen.
+    """
     place, first, last = points[:, stretch.point], stretch.first, stretch.last
     if np.abs(place[last] - place[first]).max() > within:
         return slice(first + 1, last)
     if first == 0 and last + 1 == len(points):
         return slice(None)
+    if all(kink > FASTEST_M_S for kink in stretch.kinks if kink):  # a sign for a missing point, such as -999
+        return slice(first, last + 1)
     forward = first > 0 and (last + 1 == len(points) or stretch.kinks[0] <= stretch.kinks[1])
     return slice(first + 1, last + 1) if forward else slice(first, last)

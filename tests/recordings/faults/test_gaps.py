@@ -81,6 +81,15 @@ def test_blank_fills_finds_a_place_held_at_the_start_and_at_the_end(filmed):
     assert_missing(broken, rate_hz, {KNEE: slice(0, 12), 0: slice(110, None)})
 
 
+@pytest.mark.parametrize("value", [-999, -9.999, -1, 1e6])
+@pytest.mark.parametrize("first", [0, 40, 115])
+def test_blank_fills_takes_a_number_that_stands_for_missing_as_missing_in_each_frame(filmed, value, first):
+    points, rate_hz = filmed
+    broken = points.copy()
+    broken[first : first + 10, [0, KNEE]] = value
+    assert_missing(broken, rate_hz, {0: slice(first, first + 10), KNEE: slice(first, first + 10)})
+
+
 def test_blank_fills_finds_several_points_and_a_frozen_stream(filmed):
     points, rate_hz = filmed
     broken = points.copy()
