@@ -83,7 +83,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     unfiltered = {other: path for path, other in versions.find_unfiltered([*files, *listing.left_out]).items()}
     statics = {row["static"] for row in rows.values()}
     for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
-        name = path.relative_to(folder).as_posix()
+        name = discover.name_in(folder, path)
         row = rows.get(name, {})
         if name in statics:
             continue
@@ -99,7 +99,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
             if path in unfiltered:  # then that one is taken after all
                 del listing.left_out[unfiltered[path]]
                 files.append(unfiltered[path])
-    left_out = {path.relative_to(folder).as_posix(): what for path, what in listing.left_out.items()}
+    left_out = {discover.name_in(folder, path): what for path, what in listing.left_out.items()}
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
@@ -118,7 +118,7 @@ def _say_versions(found, folder):
         by_path[path].notes.append(Note(f"one of several persons in this trial: another is {names}"))
     for one, other in versions.equal_points([(each.points, each.rate_hz) for each in found]):
         for each, twin in ((found[one], found[other]), (found[other], found[one])):
-            name = twin.file.relative_to(folder).as_posix()
+            name = discover.name_in(folder, twin.file)
             each.notes.append(Note(f"the same recording as {name}: its steps count twice", is_warning=True))
 
 
@@ -131,7 +131,7 @@ def estimate_recordings(model, found, masses, unread, *, folder):
     tables, rows = [], []
     pairs = list(zip(found, masses, strict=True))
     for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
-        name, refused, footsteps, warnings = each.file.relative_to(folder).as_posix(), "", _nothing()[0], []
+        name, refused, footsteps, warnings = discover.name_in(folder, each.file), "", _nothing()[0], []
         try:
             footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
             tables.append([add_newtons(table, mass) for table in (footsteps, curves)])

@@ -76,8 +76,8 @@ def find(folder):
         found.left_out[path] = f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
     _gather(found.left_out)
     if not found.recordings:
-        lines = [f"  {path.relative_to(folder).as_posix()}: {what}" for path, what in found.left_out.items()]
-        lines += [f"  {path.relative_to(folder).as_posix()} is {what}" for path, what in found.others.items()]
+        lines = [f"  {name_in(folder, path)}: {what}" for path, what in found.left_out.items()]
+        lines += [f"  {name_in(folder, path)} is {what}" for path, what in found.others.items()]
         raise ValueError(
             f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and "
             "its folders hold none. Export recordings there, or give another folder: DATA=DIR."
@@ -85,6 +85,11 @@ def find(folder):
             + f"\n  and {len(lines) - MOST_FILES} more" * (len(lines) > MOST_FILES)
         )
     return found
+
+
+def name_in(folder, path):
+    """Name a file of a folder; letters that are no text, as old archives leave them, are escaped."""
+    return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def describe(path):

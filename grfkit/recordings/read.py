@@ -35,7 +35,7 @@ def why_unread(error):
     if isinstance(error, OSError):
         return f"The file cannot be opened: {error.strerror or error}. Copy it again, or give the right to read it."
     if isinstance(error, ValueError):
-        return " ".join(str(error).split())
+        return " ".join(str(error).encode("utf-8", "backslashreplace").decode("utf-8").split())
     return f"The file is not laid out as others are ({type(error).__name__}: {error}). Export it again."
 
 

@@ -370,3 +370,9 @@ def test_a_copy_under_another_name_is_said(run, tmp_path):
     said = {each.file.name: [note.text for note in each.notes if note.is_warning] for each in found}
     assert said["a.csv"] == ["the same recording as copy of a.csv: its steps count twice"]
     assert said["copy of a.csv"] == ["the same recording as a.csv: its steps count twice"] and not said["other.csv"]
+
+
+def test_name_in_escapes_a_name_that_is_no_text():
+    """As of a file from an archive whose names were written in another code page."""
+    name = discover.name_in(Path("a"), Path("a") / "b" / "l\udce4ufer.c3d")
+    assert name == "b/l\\udce4ufer.c3d" and name.encode("utf-8")
