@@ -137,8 +137,7 @@ def literal_points(data, header):
         values = raw.reshape(*raw.shape[:-1], 2, 2)[..., ::-1, :].reshape(raw.shape).copy().view("<f4")[..., 0] / 4
     else:
         values = raw.copy().view("<f4")[..., 0]
-    sign = raw[..., 3, 1] if header.scale < 0 and header.dec else raw[..., 3, -1]  # of the residual
-    return values[..., :3].transpose(2, 1, 0), (sign > 127).T
+    return values[..., :3].transpose(2, 1, 0), ~(values[..., 3] >= 0).T
 
 
 def pose_start(data):
@@ -177,6 +176,9 @@ def compare_in(unit, header, data, recording):
     missing |= np.isnan(wanted).any(axis=0) | (wanted == 0).all(axis=0) | ~(np.abs(wanted) <= 1e3).all(axis=0)
     if points.shape[1] != header.points or frames > header.frames or not missing[:, frames:].all():
         return [f"{points.shape[1]} points and {frames} frames for {header}"]
+    if header.scale > 0 and any("ran over" in note.text for note in recording.notes):  # what damage looks like, too
+        reach = 65536 * header.scale * unit
+        points -= reach * np.round((points - wanted[..., :frames]) / reach)
     seen, missing = np.isfinite(points).all(axis=0), missing[:, :frames]
     same = np.isclose(points, wanted[..., :frames], rtol=1e-3 if header.scale > 0 else 1e-12, atol=0).all(axis=0)
     if not (same | missing).all() or (seen & missing).any():

@@ -200,6 +200,15 @@ def test_read_refuses_two_values_of_one_parameter_of_a_group_that_stands_twice(t
         rewrite(tmp_path, (-99, b"POINT", b"\0"), (99, b"UNITS", TEXT))
 
 
+@pytest.mark.parametrize(("residual", "gone"), [(b"\0\0\0\x80", 0), (b"\0\0\x80\xbf", 1), (b"\xff" * 4, 1)])
+def test_read_takes_a_negative_residual_for_a_missing_point(tmp_path, residual, gone):
+    """Of -0, -1, and the bytes of a whole -1, which are no number as a real."""
+    header, records, data = take_apart((CASES / SEEDS[0]).read_bytes())
+    (tmp_path / "a.c3d").write_bytes(put_together(header, records, data[:12] + residual + data[16:]))
+    found = c3d.read(tmp_path / "a.c3d", forward="+x", up="+z")
+    assert [np.isnan(points[0]).all() for points in found.points.values()] == [gone] + [False] * 10
+
+
 def test_read_takes_an_offset_with_its_sign(tmp_path):
     """The reference has offsets of 0 and scales of 1; ezc3d takes every offset without its sign."""
 
