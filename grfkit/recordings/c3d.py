@@ -115,7 +115,7 @@ class Content(NamedTuple):
 
     layout: c3d_layout.Layout
     points: np.ndarray  # (3, P, F)
-    residuals: np.ndarray  # (P, F), negative or no number where missing
+    residuals: np.ndarray  # (P, F), negative where missing
     rotations: np.ndarray | None  # (4, 4, segments, F); None without
     swig: object  # ezc3d's own
 
@@ -207,7 +207,7 @@ def _points(content, rotation, scale):
     turned = rotation * scale  # of each row one number is not 0
     metres = np.stack([row[row != 0] * raw[np.flatnonzero(row)[0]] for row in turned])
     metres = np.moveaxis(metres, 0, 2)
-    metres[np.isnan(raw).any(0) | (raw == 0).all(0) | ~(content.residuals >= 0)] = np.nan
+    metres[np.isnan(raw).any(0) | (raw == 0).all(0) | (content.residuals < 0)] = np.nan
     notes = _continued(metres, COUNTS * scale * layout.header.scale)
     if not np.fmax.reduce(np.abs(metres), axis=None, initial=0) <= FARTHEST_M:
         farthest = np.fmax.reduce(np.abs(metres), axis=2)

@@ -137,7 +137,7 @@ def literal_points(data, header):
         values = raw.reshape(*raw.shape[:-1], 2, 2)[..., ::-1, :].reshape(raw.shape).copy().view("<f4")[..., 0] / 4
     else:
         values = raw.copy().view("<f4")[..., 0]
-    return values[..., :3].transpose(2, 1, 0), ~(values[..., 3] >= 0).T
+    return values[..., :3].transpose(2, 1, 0), (values[..., 3] < 0).T
 
 
 def pose_start(data):

@@ -200,9 +200,9 @@ def test_read_refuses_two_values_of_one_parameter_of_a_group_that_stands_twice(t
         rewrite(tmp_path, (-99, b"POINT", b"\0"), (99, b"UNITS", TEXT))
 
 
-@pytest.mark.parametrize(("residual", "gone"), [(b"\0\0\0\x80", 0), (b"\0\0\x80\xbf", 1), (b"\xff" * 4, 1)])
+@pytest.mark.parametrize(("residual", "gone"), [(b"\0\0\0\x80", 0), (b"\0\0\x80\xbf", 1), (b"\xff" * 4, 0)])
 def test_read_takes_a_negative_residual_for_a_missing_point(tmp_path, residual, gone):
-    """Of -0, -1, and the bytes of a whole -1, which are no number as a real."""
+    """Of -0, -1, and what is no number: only -1 is negative."""
     header, records, data = take_apart((CASES / SEEDS[0]).read_bytes())
     (tmp_path / "a.c3d").write_bytes(put_together(header, records, data[:12] + residual + data[16:]))
     found = c3d.read(tmp_path / "a.c3d", forward="+x", up="+z")

@@ -63,11 +63,11 @@ def check_points(layout, points, residuals):
         "holds the same points and frames for two readers",
         f"holds {places.shape[1]} points in {places.shape[2]} frames, or {points.shape[1]} in {points.shape[2]}",
     )
-    if np.array_equal(points, places) and np.array_equal(~(residuals >= 0), missing):
+    if np.array_equal(points, places) and np.array_equal(residuals < 0, missing):
         return
     gone = [
         marked | np.isnan(values).any(axis=0) | (values == 0).all(axis=0)
-        for values, marked in ((places, missing), (points, ~(residuals >= 0)))
+        for values, marked in ((places, missing), (points, residuals < 0))
     ]
     same = (np.isclose(points, places, rtol=0 if layout.header.scale < 0 else SAME, atol=0)).all(axis=0)
     differ = np.count_nonzero((gone[0] != gone[1]) | ~(same | gone[0]))

@@ -147,7 +147,7 @@ class Layout:
         reals = self.header.scale < 0
         raw = self._frames(0, 4 * self.shape.points).reshape(self.shape.frames, self.shape.points, 4)
         if reals:
-            return raw[..., :3].transpose(2, 1, 0), ~(raw[..., 3] >= 0).T  # some write a whole -1, which is no number
+            return raw[..., :3].transpose(2, 1, 0), (raw[..., 3] < 0).T
         return raw[..., :3].transpose(2, 1, 0) * self.header.scale, (raw[..., 3] < 0).T
 
     def channels(self, numbers, *, as_ezc3d=False):
