@@ -58,8 +58,8 @@ def leave_out_versions(looks, notes):
     """Leave one file of each recording: {file: Look}; notes which were left out, and why.
 
     Of Theia3D's two files of one person it is the filtered one. Of the persons in one trial the runner is the one whose
-    feet are over the centre of pressure. Of other files with equal forces it is the one that is called filtered, or the
-    first.
+    feet are over the centre of pressure. Of other files with equal forces it is the one that is called filtered, that
+    with more steps, or the first.
     """
     out = {
         file: f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
@@ -68,12 +68,15 @@ def leave_out_versions(looks, notes):
     left = {file: each for file, each in looks.items() if file not in out}
     marks = [(file, mark) for file, each in left.items() for mark in each.marks]
     persons = versions.find_persons(left)
-    for one, other in versions.equal_forces([file for file, _ in marks], [mark for _, mark in marks]):
+    equal = versions.equal_forces([file for file, _ in marks], [mark for _, mark in marks])
+    for (one, other), count in equal.items():
         if one in out or other in out:
             continue
         if other not in persons.get(one, ()):
-            kept, copy = sorted((one, other), key=lambda file: not FILTERED.search(file.stem))
+            kept, copy = sorted((one, other), key=lambda file: (not FILTERED.search(file.stem), -len(left[file].marks)))
+            steps = len(left[copy].marks)
             out[copy] = f"the same forces as in {kept.as_posix()}: a copy under another name"
+            out[copy] += f", or a cut, in {count} of {steps} steps" * (count < steps)
         elif left[one].foot_m != left[other].foot_m:  # both NaN, they differ too: then neither shows a foot
             runner, stranger = sorted((one, other), key=lambda file: np.nan_to_num(left[file].foot_m, nan=np.inf))
             out[stranger] = f"another person than {runner.name}, whose feet are over the centre of pressure"

@@ -393,6 +393,16 @@ def test_of_theias_two_files_the_filtered_one_gets_a_row(params, capsys):
     assert table["runner"].tolist() == ["P03", "P04"]
 
 
+def cut_frames(source, path, frames):
+    """Write the first frames of a C3D file."""
+    content = ezc3d.c3d(str(source))
+    samples = content["data"]["analogs"].shape[2] // content["data"]["points"].shape[2]
+    content["data"]["points"] = content["data"]["points"][:, :, :frames]
+    content["data"]["analogs"] = content["data"]["analogs"][:, :, : samples * frames]
+    del content["data"]["meta_points"]
+    content.write(str(path))
+
+
 def test_of_copies_under_other_names_one_gets_a_row(laboratory, params, tmp_path, capsys):
     data = tmp_path / "data"
     shutil.copytree(laboratory[0], data)
@@ -403,6 +413,9 @@ def test_of_copies_under_other_names_one_gets_a_row(laboratory, params, tmp_path
     (data / "v02" / "copy.c3d").rename(data / "v01" / "v01_A_0_1_filtered.c3d")
     _, _, table = new(params, data, capsys, name="other")
     assert len(table) == 6 and {"v01/v01_A_0_1_filtered.c3d"} <= {*table["file"]}
+    cut_frames(data / "v02" / "v02_A_0_1.c3d", data / "v02" / "cut.c3d", 64)
+    said, _, table = new(params, data, capsys, name="third")
+    assert len(table) == 6 and "v02/cut.c3d: the same forces as in v02/v02_A_0_1.c3d: a copy" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("first", [0, 1])
