@@ -65,6 +65,7 @@ def blank_fills(points, rate_hz):
     if count > shortest:
         held = _straight(steps, points, shortest, 0.0, held=True) & ~straight
         found += [each for each in _stretches(points, steps, held, 0.0, rate_hz) if _jumps(each, soft)]
+        straight |= held
     found = _moving(found, straight, points, rate_hz, soft)
     fills = [each for each in found if max(each.kinks) > soft]
     rests = [each for each in found if max(each.kinks) <= soft]

@@ -100,6 +100,15 @@ def test_blank_fills_finds_several_points_and_a_frozen_stream(filmed):
     assert_missing(broken, rate_hz, dict.fromkeys(range(11), slice(50, 62)))
 
 
+@pytest.mark.parametrize("first", [30, 50, 80])
+def test_blank_fills_finds_a_frozen_stream_in_mm(filmed, first):
+    """So slow a point could be that rests for .12 s, but not one that jumps then."""
+    broken = np.round(filmed[0], 3)
+    broken[first : first + 12] = broken[first - 1]
+    lost = np.isnan(gaps.blank_fills(broken, filmed[1])).all(axis=2)
+    assert lost[first + 1 : first + 11].any(axis=1).all() and lost[first + 1 : first + 11].sum(axis=1).min() > 5
+
+
 def test_blank_fills_finds_gaps_in_two_dimensions_and_leaves_the_third(filmed):
     points, rate_hz = filmed
     flat = points * [1, 0, 1]
