@@ -9,7 +9,7 @@ import ezc3d
 import numpy as np
 import pytest
 import yaml
-from helpers import CASES, HZ, ROOT, on_belt, preprocessing, record_virtual, write_points
+from helpers import CASES, HZ, ROOT, on_belt, preprocessing, record_virtual, virtual_run, write_points
 from helpers import refused_file as refused
 
 from grfkit.field import estimate as field_estimate
@@ -365,11 +365,15 @@ def test_a_copy_under_another_name_is_said(run, tmp_path):
     points, _ = run
     write_points(tmp_path / "a.csv", points)
     write_points(tmp_path / "copy of a.csv", 1000 * points, separator=";")  # in mm
-    write_points(tmp_path / "other.csv", points[: len(points) - 20])
+    write_points(tmp_path / "cut.csv", points[10 : len(points) - 20])
+    write_points(tmp_path / "other.csv", virtual_run(5, hz=HZ)[0])
     found, *_ = field_estimate.read_all(tmp_path)
     said = {each.file.name: [note.text for note in each.notes if note.is_warning] for each in found}
-    assert said["a.csv"] == ["the same recording as copy of a.csv: its steps count twice"]
-    assert said["copy of a.csv"] == ["the same recording as a.csv: its steps count twice"] and not said["other.csv"]
+    assert said["a.csv"] == [
+        f"the same recording as {name}: its steps count twice" for name in ("copy of a.csv", "cut.csv")
+    ]
+    assert said["copy of a.csv"] == said["cut.csv"] == ["the same recording as a.csv: its steps count twice"]
+    assert not said["other.csv"]
 
 
 def test_name_in_escapes_a_name_that_is_no_text():
