@@ -14,10 +14,8 @@ WIDER = (0.9, 1.1)  # factors that widen the ends of a range before a footstep i
 NEAR = 0.99  # share of left-out footsteps of the training runners that are near enough to another's: our choice
 WALKING = 0.5  # share of swing_m under which feet pass as in walking: our choice
 NOISIER = (0, 2.5)  # factors for the noise: at 60 frames a second motion itself seems as noisy; our choice
-SMOOTHER = (
-    0.265,
-    np.inf,
-)  # factors for quick motion: rbds filtered twice at 12 Hz keeps .27, at 10 Hz mostly less: our choice
+# factors for quick motion: rbds filtered twice at 12 Hz keeps .27, at 10 Hz mostly less: our choice
+SMOOTHER = (0.265, np.inf)
 TOO_SMOOTH = 0.05  # the same, at 6 Hz: AP and ML forces err as the mean curve of others does; our choice
 MEASURES = {  # measure: its name, unit, format, what turns it into the unit, and the factors that widen the ends
     "speed_m_s": ("speed", "m/s", ".2f", 1, WIDER),

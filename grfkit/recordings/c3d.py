@@ -158,7 +158,7 @@ def _rotations(layout, swig):
 def convert(content, *, forward, up, plates=None):
     """Turn the Content of a file into a Recording, as `read` says."""
     layout, rotation = content.layout, axes(forward, up)
-    scale = c3d_units.metres(_length_unit(layout), layout.name)
+    scale = c3d_units.metres(layout.length_unit, layout.name)
     points, notes = _points(content, rotation, scale)
     found = _plates(content, rotation, plates)
     return Recording(
@@ -170,10 +170,6 @@ def convert(content, *, forward, up, plates=None):
         _offsets(layout),
         [Note(text) for text in dict.fromkeys(layout.notes)] + notes,
     )
-
-
-def _length_unit(layout):
-    return layout.first("POINT", "UNITS", "") or "m"  # a file without units is in metres, by ezc3d's reading
 
 
 def turn(recording, points, ahead):
@@ -215,7 +211,7 @@ def _points(content, rotation, scale):
         layout.require(
             np.count_nonzero(far & ~beyond_any_unit) <= GHOSTS * np.count_nonzero(farthest <= SENTINEL_M),
             f"has its points within {FARTHEST_M:,.0f} m",
-            f"has most of them further away, in {_length_unit(layout)}",
+            f"has most of them further away, in {layout.length_unit}",
             "Export it again, with the unit of its points in POINT:UNITS.",
         )
         metres[far] = np.nan
@@ -295,7 +291,7 @@ def _plates(content, rotation, wanted):
 def _read_plate(content, analogs, number, rotation):
     """Read one plate in the axes and the unit of the file, and bring it into the runner's."""
     *vectors, channels = c3d_plates.read_plate(content.layout, analogs, number)
-    scale = c3d_units.metres(_length_unit(content.layout), content.layout.name)
+    scale = c3d_units.metres(content.layout.length_unit, content.layout.name)
     plate = _plate(number, scale, *vectors, rotation)
     return replace(plate, saturated=saturated(channels.T, plate.force[:, 2]))
 

@@ -111,6 +111,11 @@ class Layout:
             raise InputError(f"A C3D file {rule}; {self.name} cannot be read: it {found}.", advice)
 
     @property
+    def length_unit(self):
+        """Give the unit of the points as the file says it; a file without is in metres, by ezc3d's reading."""
+        return self.first("POINT", "UNITS", "") or "m"
+
+    @property
     def rate_hz(self):
         """Give the frames a second: POINT:RATE, or the header's where the parameter says nothing."""
         rate = float(self.first("POINT", "RATE"))

@@ -102,7 +102,7 @@ def plate_count(layout):
 
 
 def plate_type(layout, number):
-    """Give the type of a force plate, numbered from 1 on; raises InputError where it is another."""
+    """Give the type of a force plate, numbered from 1 on; raises InputError for a type that is not read."""
     types = layout.all_values("FORCE_PLATFORM", "TYPE")
     kind = types[number - 1] if number <= len(types) else None
     _need(

@@ -42,7 +42,7 @@ def plate_factors(layout, channels, kind, number):
     """
     names = layout.all_values("ANALOG", "UNITS")
     texts = [names[channel] if channel < len(names) else "" for channel in channels]
-    length = metres(layout.first("POINT", "UNITS", "") or "m", layout.name)
+    length = metres(layout.length_unit, layout.name)
     forces = _factor(layout.first("FORCE_PLATFORM", "UNITS", "") or "N", "f", length, number)
     factors = [forces * _factor(text, what, length, number) for text, what in zip(texts, KINDS[kind], strict=True)]
     if any(RAW.fullmatch(text.strip().lower()) and text for text in texts):
