@@ -43,7 +43,7 @@ class KernelRidge(Estimator):
     inverse: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
-    def search(cls, training, recipe, *, seed, **_):
+    def search(cls, training, recipe, *, seed, progress=True, **_):
         """Draw candidates and leave each training runner out by each of them.
 
         Returns (table as search.csv, best as best.yaml).
@@ -53,7 +53,7 @@ class KernelRidge(Estimator):
         errors = np.stack(
             [
                 _runner_errors(training, targets, leave_groups_out(matrix, targets, training.runners, candidate))
-                for candidate in tqdm(candidates, desc="searching", unit="candidate")
+                for candidate in tqdm(candidates, desc="searching", unit="candidate", disable=not progress)
             ]
         )
         ranges = np.ptp(targets, axis=(0, 1))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from grfkit import model, transform
+from grfkit import model
 from grfkit.estimators import search
 from grfkit.estimators.registry import Estimator
 from grfkit.estimators.samples import finish, frame_inputs, take
@@ -75,25 +75,20 @@ class Lstm(Estimator):
         return cls(model.restore(weights, description), recipe)
 
     @classmethod
-    def leave_runners_out(cls, samples, recipe, *, seed, network, progress=True):
-        """Fit a network for each runner left out, as many at a time as there are processors; returns (N, 3) BW.
+    def leave_out(cls, samples, recipe, parts, *, seed, network, progress=True):
+        """Fit a network for each of `parts`, as many at a time as there are processors; as Estimator.leave_out.
 
-        The hyper-parameters `network` (model.fit's) are set beforehand: to search them anew for each runner takes
-        hours, and to search them once would look at the runner who is left out.
+        Nothing is searched: the hyper-parameters `network` (model.fit's) are set beforehand.
         """
-        runners, estimated = samples.runners, np.zeros_like(samples.forces)
-        names = np.unique(runners)
-        with search.start_workers(len(names), network["epochs"], *arrays(samples, recipe)) as pool:
-            waiting = {}
-            for runner in names:
-                mine, others = np.flatnonzero(runners == runner), np.flatnonzero(runners != runner)
-                waiting[pool.submit(model.fold_estimates, others, mine, seed=seed, **network)] = mine
-            bar = tqdm(
-                as_completed(waiting), total=len(waiting), desc="leaving out", unit="runner", disable=not progress
-            )
+        with search.start_workers(len(parts), network["epochs"], *arrays(samples, recipe)) as pool:
+            waiting = [pool.submit(model.fold_estimates, *part, seed=seed, **network) for part in parts]
+            bar = tqdm(as_completed(waiting), total=len(parts), desc="leaving out", unit="fit", disable=not progress)
             for future in bar:
-                estimated[transform.rows_of(samples.lengths, waiting[future])] = future.result()
-        return finish(samples, estimated, recipe)
+                future.result()  # the first that fails ends it
+        return [
+            finish(take(samples, validation), future.result(), recipe)
+            for (_, validation), future in zip(parts, waiting, strict=True)
+        ]
 
 
 def arrays(samples, recipe):

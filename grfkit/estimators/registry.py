@@ -37,16 +37,34 @@ class Estimator:
         return cls.fit(None, recipe, {})
 
     @classmethod
+    def leave_out(cls, samples, recipe, parts, *, seed, network, progress=True):
+        """Fit to some stances of Samples and estimate others, for each of `parts`: (training, validation) indices.
+
+        Returns a list with the forces (N, 3) BW of each part's validation stances, finished as the recipe says.
+        Whatever is chosen is chosen on the training stances alone; `network` are an LSTM's hyper-parameters
+        (model.fit's), set beforehand.
+        """
+        estimates = []
+        for training, validation in parts:
+            seen = take(samples, training)
+            _, best = cls.search(seen, recipe, folder=None, seed=seed, progress=progress)
+            estimates.append(cls.fit(seen, recipe, best).predict(take(samples, validation)))
+        return estimates
+
+    @classmethod
     def leave_runners_out(cls, samples, recipe, *, seed, network, progress=True):
         """Estimate each runner of Samples from all others, whatever is chosen on those alone; returns (N, 3) BW.
 
-        `network` are an LSTM's hyper-parameters (model.fit's), set beforehand. Here there is nothing to choose.
+        `network` are an LSTM's hyper-parameters (model.fit's), set beforehand. An LSTM's are not searched: to search
+        them anew for each runner takes hours, and to search them once would look at the runner who is left out.
         """
-        estimated = np.zeros_like(samples.forces)
-        for runner in np.unique(samples.runners):
-            mine, others = np.flatnonzero(samples.runners == runner), np.flatnonzero(samples.runners != runner)
-            fitted = cls.fit(take(samples, others), recipe, {})
-            estimated[transform.rows_of(samples.lengths, mine)] = fitted.predict(take(samples, mine))
+        runners, estimated = samples.runners, np.zeros_like(samples.forces)
+        parts = [
+            (np.flatnonzero(runners != runner), np.flatnonzero(runners == runner)) for runner in np.unique(runners)
+        ]
+        estimates = cls.leave_out(samples, recipe, parts, seed=seed, network=network, progress=progress)
+        for (_, mine), forces in zip(parts, estimates, strict=True):
+            estimated[transform.rows_of(samples.lengths, mine)] = forces
         return estimated
 
 

@@ -70,6 +70,26 @@ def test_leave_runners_out_never_looks_at_the_runner_left_out(study, name):
     assert np.abs(again[~mine] - clean[~mine]).max() > 0.01
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_leave_out_fits_to_the_training_stances_of_each_part_alone(study, name):
+    """Taken out of the table altogether, stances outside a part change nothing; and v00's forces are never read."""
+    stances, frames = study
+    recipe, names = RECIPES[name], stances["runner"]
+    parts = [(np.flatnonzero(names == "v01"), np.flatnonzero(names == "v00"))]
+    parts.append((np.flatnonzero(names != "v00"), np.flatnonzero(names == "v00")))
+    both = registry.class_of(recipe).leave_out(
+        samples.prepare(frames, stances, recipe), recipe, parts, seed=1, network=NETWORK, progress=False
+    )
+    assert np.abs(both[0] - both[1]).max() > 1e-3
+    fewer = stances[names != "v02"].reset_index(drop=True)
+    part = tuple(np.flatnonzero(fewer["runner"] == runner) for runner in ("v01", "v00"))
+    frames.loc[frames["stance"].isin(fewer["stance"][part[1]]), ["grf_ap", "grf_ml", "grf_v"]] = 0.5
+    (alone,) = registry.class_of(recipe).leave_out(
+        samples.prepare(frames, fewer, recipe), recipe, [part], seed=1, network=NETWORK, progress=False
+    )
+    np.testing.assert_allclose(alone, both[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     stances, frames = study
