@@ -96,7 +96,7 @@ def _make(study):
     store.save(folder, STANCES, table)
     frames, table = store.read(folder, "01_preprocess/stances.parquet"), store.read(folder, STANCES)
     estimators = recipes.load_all(RECIPES, ESTIMATORS)
-    estimated, _ = left_out_runners.leave_out(
+    estimated, *_ = left_out_runners.leave_out(
         frames, table, estimators, folder=folder / "course", seed=study.seed, network={}, ensemble=[]
     )
     store.save(folder, PREDICTIONS, estimated[metrics.in_stance(estimated, table)])

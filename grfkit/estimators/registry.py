@@ -6,6 +6,7 @@ other Samples.
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from grfkit import transform
 from grfkit.estimators.samples import take
@@ -45,9 +46,9 @@ class Estimator:
         (model.fit's), set beforehand.
         """
         estimates = []
-        for training, validation in parts:
+        for training, validation in tqdm(parts, desc="leaving out", unit="fit", disable=not progress):
             seen = take(samples, training)
-            _, best = cls.search(seen, recipe, folder=None, seed=seed, progress=progress)
+            _, best = cls.search(seen, recipe, folder=None, seed=seed, progress=False)
             estimates.append(cls.fit(seen, recipe, best).predict(take(samples, validation)))
         return estimates
 

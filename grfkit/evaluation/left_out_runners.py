@@ -17,7 +17,8 @@ from tqdm import tqdm
 from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.estimators.kernel_matrix import KernelMatrix
-from grfkit.points import ESTIMATES
+from grfkit.evaluation import ensemble as ensembles
+from grfkit.points import DIRECTIONS, ESTIMATES, FORCES
 from grfkit.study import file as study_file
 from grfkit.study import recipes as recipe_file
 from grfkit.study import store
@@ -36,6 +37,7 @@ INGREDIENTS = {  # what is changed of a recipe, in turn: the rest stays
     "touchdown and toe-off alone from a plate": {"without": "times", "balance": False, "body_weight": "study"},
 }
 RESAMPLES = 2000
+WEIGHTS = ["runner", "direction", "recipe", "weight"]  # columns: the runner is left out
 BASELINE = "mean of the other runners"
 
 
@@ -43,15 +45,16 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
     """Estimate every runner's stances at the study's speed by each recipe, from all other runners.
 
     `recipes` is {name: recipes.Recipe}; `network` are the settings of networks (model.fit's); `ensemble` names recipes
-    whose estimates are averaged. What is done is kept in `folder`, so that an interrupted run resumes. Returns
-    predictions, where the estimator is the recipe's name, and a table of what each recipe takes (minutes, stances, what
-    it needs a plate for).
+    whose estimates are averaged, by weights that were chosen without the runner (grfkit.evaluation.ensemble). What is
+    done is kept in `folder`, so that an interrupted run resumes. Returns predictions, where the estimator is the
+    recipe's name; a table of what each recipe takes (minutes, stances, what it needs a plate for); and the weights: a
+    row for each left-out runner, direction and recipe.
     """
-    tables, rows = [], []
+    tables, rows, settings = [], [], {"folder": folder, "seed": seed, "network": network}
+    groups = ensembles.divide(at_study_speed(stances)["runner"], seed=seed) if ensemble else {}
     for name, recipe in recipes.items():
         runners = prepare(frames, stances, recipe)
-        settings = network if recipe.estimator == "lstm" else {}
-        estimated, minutes = _kept(folder, runners, recipe, seed=seed, network=settings)
+        (estimated,), minutes = _kept(runners, recipe, **settings)
         predictions = metrics.predictions(runners.frames, {name: estimated})
         ours = at_study_speed(stances)["stance"]
         tables.append(predictions[predictions["stance"].isin(ours)])
@@ -59,11 +62,16 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
         rows.append((name, recipe.about, len(runners), minutes, needs))
     fewest = min(tables, key=len)[["stance", "frame"]]  # recipes differ in padding: the frames that all of them have
     predictions = pd.concat([table.merge(fewest, on=["stance", "frame"]) for table in tables], ignore_index=True)
+    weights = pd.DataFrame(columns=WEIGHTS).astype({"weight": float})
     if ensemble:
-        predictions = pd.concat([predictions, _average(predictions, ensemble)], ignore_index=True)
-        minutes = sum(row[3] for row in rows if row[0] in ensemble)
-        rows.append(("ensemble", f"mean of {' and '.join(ensemble)}", np.nan, minutes, "what they need"))
-    return predictions, pd.DataFrame(rows, columns=["recipe", "about", "trained_on", "minutes", "needs"])
+        members = {name: recipes[name] for name in ensemble}
+        averaged, weights, inner_minutes = _average(frames, stances, members, predictions, groups, **settings)
+        predictions = pd.concat([predictions, averaged], ignore_index=True)
+        minutes = sum(row[3] for row in rows if row[0] in ensemble) + inner_minutes
+        about = f"mean of {' and '.join(ensemble)}, weighed by how they estimate other runners"
+        rows.append(("ensemble", about, np.nan, minutes, "what they need"))
+    made = pd.DataFrame(rows, columns=["recipe", "about", "trained_on", "minutes", "needs"])
+    return predictions, made, weights
 
 
 def prepare(frames, stances, recipe):
@@ -250,32 +258,63 @@ def _interval(total, count):
     return mean, limits.low, limits.high
 
 
-def _average(predictions, names):
-    """Average the estimates of several estimators, which must be in the same unit of force."""
-    parts = [predictions[predictions["estimator"] == name].reset_index(drop=True) for name in names]
+def _average(frames, stances, recipes, predictions, groups, **settings):
+    """Average the estimates of several recipes, which must be in the same unit of force.
+
+    `groups` {runner: number} are those of ensemble.divide. Returns predictions, weights, and the minutes that it took
+    to choose these.
+    """
+    parts = [predictions[predictions["estimator"] == name].reset_index(drop=True) for name in recipes]
     if any(not np.allclose(parts[0]["grf_v"], part["grf_v"], atol=1e-4) for part in parts):
         raise ValueError(
-            f"Recipes are averaged in one unit of force; {', '.join(names)} differ in body_weight. "
+            f"Recipes are averaged in one unit of force; {', '.join(recipes)} differ in body_weight. "
             "Name others in `ensemble`."
         )
-    estimates = {column: np.mean([part[column] for part in parts], axis=0, dtype=np.float32) for column in ESTIMATES}
-    return parts[0].assign(estimator="ensemble", **estimates)
+    rows, inner, taken = parts[0], [], 0.0
+    for recipe in recipes.values():
+        runners = prepare(frames, stances, recipe)
+        group = runners.stances["runner"].map(groups).fillna(-1).to_numpy(int)
+        estimated, minutes = _kept(runners, recipe, group=group, **settings)
+        every, wanted = (pd.MultiIndex.from_frame(table[["stance", "frame"]]) for table in (runners.frames, rows))
+        inner.append(estimated[:, every.get_indexer(wanted)])
+        taken += minutes
+    group, inside = metrics.runner_of(rows, stances).map(groups).to_numpy(), metrics.in_stance(rows, stances)
+    chosen = ensembles.choose_weights(np.stack(inner), rows[FORCES].to_numpy(float), group, inside)
+    averaged = ensembles.average(np.stack([part[ESTIMATES] for part in parts]), chosen[group])
+    weights = [
+        (runner, direction, name, chosen[g, m, c])
+        for runner, g in groups.items()
+        for c, direction in enumerate(DIRECTIONS)
+        for m, name in enumerate(recipes)
+    ]
+    estimates = dict(zip(ESTIMATES, np.float32(averaged.T), strict=True))
+    return rows.assign(estimator="ensemble", **estimates), pd.DataFrame(weights, columns=WEIGHTS), taken
 
 
-def _kept(folder, runners, recipe, *, seed, network):
+def _kept(runners, recipe, *, folder, seed, network, group=None):
     """Leave each runner of Samples out, or read what an earlier run kept of the same data, recipe and code.
 
-    Returns estimates (N, 3) BW and minutes.
+    With `group` (S,), pairs of groups of runners are left out (ensemble.leave_pairs_out). Returns estimates (1, N, 3)
+    or (G, N, 3) BW, and minutes.
     """
+    network = network if recipe.estimator == "lstm" else {}
     digest = hashlib.sha256(repr((recipe, seed, sorted(network.items()))).encode())
     for array in (runners.points, runners.forces, runners.lengths, runners.stances["runner"].to_numpy(str)):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(hash_code("points.py", "model.py", "transform.py", "estimators").encode())
-    name = f"kept/{recipe.name}-{digest.hexdigest()[:12]}.parquet"
+    what = recipe.name
+    if group is not None:
+        digest.update(group.tobytes() + hash_code("evaluation/ensemble.py").encode())
+        what += "-pairs"
+    name = f"kept/{what}-{digest.hexdigest()[:12]}.parquet"
     if not (Path(folder) / name).is_file():
         start = time.perf_counter()
-        estimated = registry.class_of(recipe).leave_runners_out(runners, recipe, seed=seed, network=network)
+        if group is None:
+            estimated = registry.class_of(recipe).leave_runners_out(runners, recipe, seed=seed, network=network)
+        else:
+            estimated = ensembles.leave_pairs_out(runners, recipe, group, seed=seed, network=network)
         minutes = (time.perf_counter() - start) / 60
-        store.save(folder, name, pd.DataFrame(estimated, columns=ESTIMATES).assign(minutes=minutes))
+        table = pd.DataFrame(estimated.reshape(-1, len(ESTIMATES)), columns=ESTIMATES)
+        store.save(folder, name, table.assign(minutes=minutes))
     table = store.read(folder, name)
-    return table[ESTIMATES].to_numpy(), float(table["minutes"].iloc[0])
+    return table[ESTIMATES].to_numpy().reshape(-1, *runners.forces.shape), float(table["minutes"].iloc[0])

@@ -214,6 +214,15 @@ class Generalisation(Section):
     draws: Count
     vlr: VLR
 
+    @pydantic.model_validator(mode="after")
+    def _names_what_is_compared(self):
+        unknown = {*self.ensemble, self.examined} - {*self.compared}
+        if unknown:
+            raise ValueError(
+                f"`ensemble` and `examined` name recipes of `compared`; found {', '.join(sorted(unknown))}"
+            )
+        return self
+
 
 class FeatureBounds(Section):
     propulsive_peak_bw: Positive
