@@ -71,6 +71,8 @@ def cluster(content):
             lambda c: c["10_field"].update(other_cutoffs_hz=[6.0, 9.0, 12.0]),
             r"10_field\.other_cutoffs_hz: found",
         ),  # three lines
+        (lambda c: c["08_generalisation"].update(ensemble=["other", "physics"]), "recipes of `compared`; found other"),
+        (lambda c: c["08_generalisation"].update(examined="other"), "recipes of `compared`; found other"),
         (lambda c: c["10_field"]["about"].update(licence=""), r"10_field\.about\.licence: found ''"),
         (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
         (

@@ -106,6 +106,7 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
     for name, columns in {
         "08_generalisation/curves.csv": "estimator direction r",
         "08_generalisation/recipes.csv": "recipe about trained_on",
+        "08_generalisation/ensemble_weights.csv": "runner direction recipe weight",
         "08_generalisation/ingredients.csv": "direction r rmse_bw",
         "09_agreement/verdicts.csv": "",
         "10_field/timing.csv": "detector speed touchdown_rmse_ms toeoff_rmse_ms contact_rmse_ms missed false right_pct",

@@ -235,7 +235,8 @@ def _split(runners, notes):
     count = min(4, max(1, len(runners) // 4))
     if len(runners) == 1:
         notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
-    return {
+    few = {("08_generalisation", "ensemble"): ("[]", "or recipes to average: their weights take three runners")}
+    return (few if 0 < len(runners) < 3 else {}) | {
         ("01_preprocess", "test_runners"): ("null", "drawn by the seed; or a list of runners"),
         ("01_preprocess", "n_test_runners"): (
             str(count),
