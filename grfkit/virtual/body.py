@@ -130,7 +130,8 @@ class Foot:
     def midway(self, step, after, share):
         """Return the ankle's lateral path (T,) m in swing: from one print to the next, a little inward (our choice)."""
         start, end = self.heels[step][1], self.heels[after][1]
-        return start + (end - start) * share - 0.015 * self.outward * np.sin(np.pi * share)
+        out = self.steps.own["swing_out"][step] - 0.015
+        return start + (end - start) * share + self.outward * out * np.sin(np.pi * share)
 
     def to_ankle(self, pitch):
         """Return the vectors (T, 3) m from heel to ankle."""
@@ -156,10 +157,11 @@ class Foot:
 class Body:
     """Legs and trunk over given feet."""
 
-    def __init__(self, runner, steps, feet, phase):
-        """Take ankle, heel and toe of the feet (2, T, 3 points, 3) m and the phase of running (T,) radians.
+    def __init__(self, runner, steps, feet, phase, sway):
+        """Take ankle, heel and toe of the feet (2, T, 3 points, 3) m, the phase of running (T,) and the trunk's sway.
 
-        The phase is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones.
+        The phase (radians) is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones. The
+        sway (T, 3) m moves the trunk's centre over the pelvis.
         """
         self.ankle, self.heel, self.toe = feet[:, :, 0], feet[:, :, 1], feet[:, :, 2]
         self.thigh, self.shank = BODY["thigh"] * runner.height_m, BODY["shank"] * runner.height_m
@@ -173,7 +175,7 @@ class Body:
         aside, below = BODY["hip_half"] * height * left, BODY["pelvis_up"] * height * up
         self.hip_from_pelvis = np.stack([aside - below, -aside - below])
         rise = BODY["trunk_up"] * height - GIVE * np.cos(2 * phase)
-        self.trunk_from_pelvis = np.stack([steps.own["lean"][0] + 0 * phase, 0 * phase, rise], axis=1)
+        self.trunk_from_pelvis = np.stack([steps.own["lean"][0] + 0 * phase, 0 * phase, rise], axis=1) + sway
         self.knee_ahead = np.array([[np.cos(out), sign * np.sin(out), 0] for sign in (1, -1)])[:, None]
 
     def joints(self, pelvis):

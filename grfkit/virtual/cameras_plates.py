@@ -21,6 +21,7 @@ PLATES = 3
 SENSOR_X, SENSOR_Y, SENSOR_DEPTH = 0.21, 0.35, -0.052  # m, Kistler's a, b and az0 for the 9287C
 ROOM = 0.02  # m from a plate's short edges to heel and toe, our choice
 FOOT_HALF_WIDTH = 0.045  # m, our choice: how gradually a foot leaves the plate's long edge
+JITTER_HZ = 5.0  # above it the jitter of accelerations is white, as the pelvis' in rbds; below it that of positions
 # rows: the eight channels; columns: plate-frame Fx, Fy, Fz, and moments Mx, My about the sensors' plane
 CHANNELS = np.zeros((8, 6))
 CHANNELS[:2, 0] = 0.5  # fx12, fx34
@@ -34,7 +35,7 @@ CHANNELS[2:4, 5] = np.array([1, -1]) / (4 * SENSOR_X)
 
 @dataclass(frozen=True)
 class Cameras:
-    """Markerless cameras: constant bias (P, 3) m, white jitter (SD of a component), zero-lag low-pass of order 4."""
+    """Markerless cameras: constant bias (P, 3) m, jitter (SD of a component) and a zero-lag low-pass of order 4."""
 
     rate_hz: int
     bias_m: np.ndarray
@@ -43,9 +44,17 @@ class Cameras:
 
     def film(self, points, rng):
         """Return points (T, P, 3) m as these cameras track them."""
-        tracked = points + self.bias_m + self.jitter_m * rng.standard_normal(points.shape)
+        tracked = points + self.bias_m + self.jitter_m * self.jitter(points.shape, rng)
         b, a = signal.butter(2, self.cutoff_hz, fs=self.rate_hz)
         return signal.filtfilt(b, a, tracked, axis=0)
+
+    def jitter(self, shape, rng):
+        """Draw jitter (T, P, 3) of SD 1 whose spectrum falls from JITTER_HZ on: neighbouring frames err alike."""
+        sos = signal.butter(2, JITTER_HZ, fs=self.rate_hz, output="sos")
+        second = self.rate_hz  # frames after which the filter has forgotten its start
+        size = np.linalg.norm(signal.sosfilt(sos, np.eye(1, second)[0]))
+        white = rng.standard_normal((second + shape[0], *shape[1:]))
+        return signal.sosfilt(sos, white, axis=0)[second:] / size
 
 
 @dataclass(frozen=True)

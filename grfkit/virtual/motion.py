@@ -14,6 +14,8 @@ from grfkit.points import GRAVITY
 from grfkit.virtual.body import BODY, EXTENSION, Body, Foot, segment_masses
 
 STEPS = 6  # virtual steps of a trial; the third and fourth are for the plates, the first and last only bound a swing
+HARMONICS = 6  # of the ripples that make each step different: our choice, up to 13 Hz
+QUARTERS = 4  # of a step, in each of which the trunk's centre has a place of its own: our choice
 LIMB_SHARE = 0.08  # of body mass, of the lower limb: Clark 2017
 COARSE = 6  # frames: the pelvis is found for these first
 ROUNDS = 13  # then for all, to rounding
@@ -70,7 +72,7 @@ def time_steps(runner, style, first, rate_hz, *, plates=True):
     step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
     contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
     frames = np.round(contact * rate_hz).astype(int)
-    middle = step_time * rate_hz * np.arange(STEPS)  # of contacts: evenly spaced
+    middle = (step_time * np.arange(STEPS) + own["timing"]) * rate_hz  # of contacts
     touchdown = np.round(middle - frames / 2).astype(int)
     width, ankle_on = own["step_width"][0], BODY["ankle_on"] * runner.height_m
     return Steps(side, touchdown - touchdown[0], frames, own, speed, width, rate_hz, ankle_on)
@@ -89,7 +91,14 @@ def vertical_force(steps, step, impulse):
     peak = own["peak_time"] * time[-1]
     body = 1 + np.cos(np.pi * (time - peak) / np.where(time < peak, peak, time[-1] - peak))
     body[[0, -1]] = 0
-    return limb + body * (impulse - limb.sum() / rate_hz) / (body.sum() / rate_hz)
+    force = limb + body * (impulse - limb.sum() / rate_hz) / (body.sum() / rate_hz)
+    force = force * (1 + ripple(own, "ripple_v", time / time[-1]))
+    return force * impulse / (force.sum() / rate_hz)
+
+
+def ripple(own, name, phase):
+    """Return a ripple (T,), a share of the vertical force, at the phase (T,) of contact: a sum of cosines."""
+    return sum(own[f"{name}_{k}"] * np.cos(np.pi * (k + 1) * phase) for k in range(HARMONICS))
 
 
 def impact_peak(own):
@@ -97,11 +106,12 @@ def impact_peak(own):
     return 2 * LIMB_SHARE * (own["limb_speed"] / own["limb_time"] / GRAVITY + 1)
 
 
-def horizontal_force(steps, step, impulse):
-    """Return the AP and ML force (T, 2) BW of a step.
+def horizontal_force(steps, step, impulse, vertical):
+    """Return the AP and ML force (T, 2) BW of a step with a vertical force (T,) BW.
 
-    AP has no net impulse. ML has a share of the vertical impulse (BW s) that follows from step width. The shapes are
-    our choice: sums of sines, and a spike while the lower limb stops.
+    The AP impulse only changes the runner's speed after the step before (`surge`, about a steady mean) to that after
+    this one. The ML impulse does the same (`drift`) and besides has a share of the vertical impulse (BW s) that follows
+    from step width. The shapes are our choice: sums of sines, a spike while the lower limb stops, and ripples.
     """
     own, rate_hz = steps.numbers(step), steps.rate_hz
     phase = np.linspace(0, 1, steps.frames[step] + 1)
@@ -115,11 +125,14 @@ def horizontal_force(steps, step, impulse):
         + own["brake_skew"] * (np.cos(turn) - np.cos(2 * turn))
         + own["brake_spike"] * spike
     )
-    along -= hump * along.sum() / hump.sum()
+    along += vertical * ripple(own, "ripple_ap", phase)
+    change = {name: steps.own[name][step] - (steps.own[name][step - 1] if step else 0) for name in ("surge", "drift")}
+    along += hump * (change["surge"] / GRAVITY * rate_hz - along.sum()) / hump.sum()
     inward = 1 if steps.side[step] else -1
     across = hump * (1 + own["sway_skew"] * np.cos(np.pi * phase)) + own["sway_double"] * (1 - np.cos(2 * turn)) / 2
     total = LEAN_OF_FORCE * impulse * steps.width / 2 * rate_hz
-    across = across / across.sum() * total - own["sway_spike"] * spike
+    across = across / across.sum() * total - own["sway_spike"] * spike + vertical * ripple(own, "ripple_ml", phase)
+    total += inward * change["drift"] / GRAVITY * rate_hz
     across += hump * (total - across.sum()) / hump.sum()
     return np.stack([along, inward * across], axis=1)
 
@@ -138,8 +151,9 @@ def foot_forces(runner, steps):
     for step in range(STEPS):
         weight_time = (steps.frames[step] + (flights[step] + flights[step + 1]) / 2) / steps.rate_hz
         rows = slice(steps.touchdown[step], ends[step] + 1)
-        force[steps.side[step], rows, 2] = vertical_force(steps, step, weight_time)
-        force[steps.side[step], rows, :2] = horizontal_force(steps, step, step_time)
+        vertical = vertical_force(steps, step, weight_time)
+        force[steps.side[step], rows, 2] = vertical
+        force[steps.side[step], rows, :2] = horizontal_force(steps, step, step_time, vertical)
     return force * runner.mass_kg * GRAVITY
 
 
@@ -156,10 +170,16 @@ def integrate(acceleration, rate_hz, *, span, mean_velocity):
 
 
 def foot_prints(steps, com):
-    """Return where the heel is planted, (STEPS, 2) m: ahead of the centre of mass, half a step width aside."""
-    path = steps.speed * steps.frames / steps.rate_hz
+    """Return where the heel is planted, (STEPS, 2) m: ahead of the centre of mass, half a step width aside of its path.
+
+    The path is the centre of mass in the middle of each contact, without what a left and a right contact differ in.
+    """
+    path = steps.speed * steps.frames.mean() / steps.rate_hz
     ahead = com[steps.touchdown, 0] + steps.own["overstride"] * path - steps.ankle_on
-    return np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width])
+    wander = com[np.minimum(steps.touchdown + steps.frames // 2, len(com) - 1), 1]
+    for side in (0, 1):
+        wander[steps.side == side] -= wander[steps.side == side].mean()
+    return np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width + wander])
 
 
 def pressure_path(steps, foot, prints, frames):
@@ -192,9 +212,9 @@ def simulate(runner, style, *, first_side, rate_hz, plates=True):
     feet = [Foot(runner, steps, side, prints) for side in (0, 1)]
     paths = [foot.path(kept, com) for foot in feet]
     joints = np.stack([np.stack(path[:3], axis=1) for path in paths])
-    phase = stride_phase(steps)(kept)
-    body = Body(runner, steps, joints, phase)
-    com, pelvis = stand(Body(runner, steps, joints[:, ::COARSE], phase[::COARSE]), com[kept])
+    phase, sway = stride_phase(steps)(kept), trunk_sway(steps)(kept)
+    body = Body(runner, steps, joints, phase, sway)
+    com, pelvis = stand(Body(runner, steps, joints[:, ::COARSE], phase[::COARSE], sway[::COARSE]), com[kept])
     pelvis = body.solve(com, rounds=ROUNDS, start=pelvis)
     cop = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
     starts = steps.touchdown - kept[0]
@@ -218,6 +238,16 @@ def stride_phase(steps):
     It is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones.
     """
     return CubicSpline(steps.touchdown + steps.frames / 2, np.pi * (np.arange(STEPS) + steps.side[0]))
+
+
+def trunk_sway(steps):
+    """Return how far the trunk's centre is from its place over the pelvis, a smooth function of the frame: (T, 3) m."""
+    quarter = np.diff(steps.touchdown).mean() / QUARTERS
+    frames = steps.touchdown[:, None] + quarter * np.arange(QUARTERS)
+    places = [
+        [steps.own[f"{name}_{k}"] for k in range(QUARTERS)] for name in ("trunk_ap", "trunk_ml", "trunk_v")
+    ]  # 3 directions, QUARTERS, STEPS
+    return CubicSpline(frames.ravel(), np.array(places).T.reshape(-1, 3))
 
 
 def stand(body, com):

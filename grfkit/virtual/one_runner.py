@@ -82,8 +82,8 @@ KNOBS = {
         0,
         20,
         1,
-        2,
-        "SD of each coordinate before the cameras' low-pass of 20 Hz (2 mm in the virtual study: our choice). Changes "
+        1,
+        "SD of each coordinate before the cameras' low-pass of 20 Hz (1 mm in the virtual study: our choice). Changes "
         "points and estimate, never the force.",
     ),
 }

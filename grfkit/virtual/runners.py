@@ -8,26 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grfkit.virtual.motion import STEPS
+from grfkit.virtual.motion import QUARTERS, STEPS
 
 SPEEDS = (12.35 / 3.6, 13.65 / 3.6)  # m/s, valid trials (paper section 1.2)
 # our choice, fitted to the published features: mean; SD of runners; of shoes; change a lap; SD of trials; of steps
 STYLE = {
     "speed": (3.61, 0.09, 0.0, 0.0, 0.05, 0.0),  # m/s
     "step_length": (1.24, 0.03, 0.005, 0.0, 0.006, 0.0),  # m
-    "contact": (0.2435, 0.010, 0.001, 0.0006, 0.0015, 0.001),  # s, at 1.70 m and 3.61 m/s
-    "peak_time": (0.47, 0.012, 0.002, 0.0005, 0.003, 0.002),  # share of contact
-    "limb_speed": (1.82, 0.48, 0.10, 0.01, 0.10, 0.08),  # m/s, of the lower limb at touchdown
-    "limb_time": (0.0315, 0.003, 0.0006, 0.0, 0.0007, 0.0005),  # s, until the lower limb has stopped
+    "contact": (0.2435, 0.010, 0.001, 0.0006, 0.002, 0.005),  # s, at 1.70 m and 3.61 m/s
+    "peak_time": (0.47, 0.012, 0.002, 0.0005, 0.004, 0.010),  # share of contact
+    "limb_speed": (1.82, 0.46, 0.10, 0.01, 0.12, 0.15),  # m/s, of the lower limb at touchdown
+    "limb_time": (0.0315, 0.003, 0.0006, 0.0, 0.0007, 0.0015),  # s, until the lower limb has stopped
     "strike": (13.0, 5.0, 0.8, -0.1, 0.8, 0.5),  # degrees, toes up at touchdown
     "brake": (0.325, 0.055, 0.008, 0.0, 0.012, 0.008),  # BW
     "brake_skew": (0.043, 0.016, 0.002, 0.0, 0.003, 0.002),  # BW
     "brake_sharp": (0.0, 0.035, 0.004, 0.0, 0.006, 0.004),  # BW
-    "brake_spike": (0.05, 0.04, 0.005, 0.0, 0.008, 0.006),  # BW for each BW of impact
+    "brake_spike": (0.05, 0.04, 0.005, 0.0, 0.010, 0.040),  # BW for each BW of impact
     "step_width": (0.09, 0.022, 0.004, 0.0, 0.006, 0.0),  # m
     "sway_double": (0.25, 0.35, 0.03, 0.0, 0.04, 0.03),  # share of the medial hump
     "sway_skew": (0.05, 0.3, 0.02, 0.0, 0.03, 0.02),  # of the hump, towards its first half
-    "sway_spike": (0.04, 0.05, 0.004, 0.0, 0.006, 0.005),  # BW for each BW of impact
+    "sway_spike": (-0.04, 0.08, 0.006, 0.0, 0.010, 0.035),  # BW for each BW of impact
     "overstride": (0.285, 0.006, 0.002, 0.0, 0.003, 0.002),  # ankle before centre of mass at touchdown, share of path
     "toe_off": (58.0, 2.5, 0.5, 0.0, 1.0, 0.7),  # degrees, heel up at toe-off
     "heel_off": (0.52, 0.025, 0.004, 0.0, 0.006, 0.004),  # share of contact
@@ -39,6 +39,26 @@ STYLE = {
     "pelvis_turn": (7.0, 2.0, 0.2, 0.0, 0.4, 0.0),  # degrees, about the vertical, and in the frontal plane
     "pelvis_drop": (5.0, 1.5, 0.2, 0.05, 0.3, 0.0),
     "lean": (0.04, 0.012, 0.001, 0.001, 0.003, 0.0),  # m, trunk's centre before the hips
+    "timing": (0.0, 0.0, 0.0, 0.0, 0.0, 0.003),  # s, of the middle of a contact, later than evenly spaced
+    "swing_out": (0.0, 0.008, 0.001, 0.0, 0.003, 0.012),  # m, outwards, of the ankle in mid-swing
+    "surge": (0.0, 0.0, 0.0, 0.0, 0.0, 0.022),  # m/s, of the centre of mass after a step, forward and to the left
+    "drift": (0.0, 0.0, 0.0, 0.0, 0.0, 0.022),
+}
+# What differs and fits no name above, fitted to the spread of force and of pelvis acceleration in rbds, within and
+# between runners: a share of the vertical force for each of motion.HARMONICS, and where the trunk's centre is in each
+# of motion.QUARTERS (m). SD of steps; that of runners is so many times as large, those of shoes and days are smaller.
+RIPPLES = {
+    "ripple_ap": (1.0, (0.006, 0.009, 0.006, 0.005, 0.005, 0.004)),
+    "ripple_ml": (1.5, (0.010, 0.010, 0.008, 0.007, 0.006, 0.006)),
+    "ripple_v": (1.0, (0.028, 0.020, 0.018, 0.012, 0.007, 0.006)),
+    "trunk_ap": (1.0, QUARTERS * (0.0010,)),
+    "trunk_ml": (1.0, QUARTERS * (0.0010,)),
+    "trunk_v": (1.0, QUARTERS * (0.0006,)),
+}
+STYLE |= {
+    f"{name}_{k}": (0.0, times * step, 0.2 * step, 0.0, 0.4 * step, step)
+    for name, (times, steps) in RIPPLES.items()
+    for k, step in enumerate(steps)
 }
 # How the movement follows the force, our choice: target += slope * (source - its mean). A flat landing takes longer to
 # stop, so that some runners have no impact peak; a foot set far ahead brakes more; a strong push-off lifts the heel; a

@@ -45,4 +45,4 @@ def test_simulate_bends_knees_forward_like_a_runner(simulated):
 def test_simulate_moves_points_smoothly(simulated):
     _, motion = simulated
     acceleration = np.diff(motion.points, n=2, axis=0) * RATE**2
-    assert np.abs(np.diff(acceleration, axis=0)).max() < 60  # m/s2 in 1 ms; velocity jumps of 0.06 m/s break it
+    assert np.abs(np.diff(acceleration, axis=0)).max() < 90  # m/s2 in 1 ms; velocity jumps of 0.09 m/s break it

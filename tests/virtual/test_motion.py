@@ -49,7 +49,8 @@ def test_simulate_balances_braking_and_propulsion(simulated):
     runner, motion = simulated
     for side, touchdown, toeoff in motion.contacts:
         force = motion.force[side, touchdown : toeoff + 1]
-        assert abs(force[:, 0].sum()) < 1e-9 * np.abs(force[:, 0]).sum()
+        gained = force[:, 0].sum() / RATE / runner.mass_kg  # m/s, from one flight to the next
+        assert abs(gained) < 2 * 2.2 * 0.022  # two draws of `surge`, which is cut off at 2.2 SD
         assert force[:, 0].argmin() < force[:, 0].argmax()  # braking first
         np.testing.assert_allclose(force[[0, -1]], 0, atol=1e-9)
         assert np.abs(np.diff(force, axis=0)).max() < 0.15 * runner.mass_kg * GRAVITY  # no jumps: BW in a millisecond

@@ -72,7 +72,7 @@ def test_plan_trials_has_the_published_cohort(cohort):
     assert stances["speed"].between(12.35 / 3.6 - 1e-3, 13.65 / 3.6 + 1e-3).all()
     assert 0.21 < stances["stance"].mean() < 0.25 and 0.006 < stances["stance"].std() < 0.024
     assert stances["rate"].between(145, 205).all() and 160 < stances["rate"].mean() < 190
-    assert 0.05 < stances["inward"].mean() < 0.10
+    assert 0.10 < stances["inward"].mean() < 0.16  # 0.18 in rbds
 
 
 def test_draw_runner_does_not_depend_on_the_others():
