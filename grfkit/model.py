@@ -3,6 +3,7 @@
 In: points and forces of stances, ragged: rows (N, C), the frames of all stances one after the other, and lengths
 (S,). Out: a fitted network with its scalers, and forces. A step of the LSTM stands for `frames_per_step` consecutive
 frames: it reads the points of the middle frame and gives the forces of all of them (transform.group_frames says why).
+Before the LSTM stands a fixed layer, Whitening, unless `window` and `shrinkage` are left out.
 """
 
 import multiprocessing
@@ -21,36 +22,98 @@ from grfkit import transform
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FIT_BYTES = 2_000_000_000  # of a GPU's memory for one fit, with what the libraries take: our choice
-LARGEST_BATCH = 4096  # stances estimated at a time, so that memory does not grow with their number: our choice
+AT_ONCE = 2**15  # LSTM steps whitened or estimated at a time, so that memory does not grow with stances: our choice
+WEIGHT_DECAY = 0.01  # AdamW's own default: our choice
+LARGEST_GRADIENT = 1.0  # norm: a larger one is scaled down, so that one odd batch ruins no fit: our choice
+
+
+def windows(steps, window):
+    """Lay `window` LSTM steps about each one side by side: (B, L, C) become (B, L, window * C).
+
+    Beyond the ends of a stance its first or last step is repeated: our choice, because nothing was recorded there.
+    """
+    near = torch.arange(window, device=steps.device) - window // 2
+    places = torch.arange(steps.shape[1], device=steps.device)[:, None] + near
+    return steps[:, places.clamp(0, steps.shape[1] - 1)].flatten(2)
+
+
+class Whitening(nn.Module):
+    """A fixed linear layer: a window of LSTM steps about each step, decorrelated and scaled to unit variance.
+
+    Force is in the second differences of positions: one g over 10 ms is 1 mm, in inputs scaled by a range of a metre. A
+    gradient finds such a direction last, unless all directions are as long (LeCun et al. 1998, section 4.3).
+    It is principal component analysis with all components kept, so that it can be inverted, and adds no input. Each is
+    divided by sqrt(eigenvalue + shrinkage * the largest), so that what is only noise of the points stays small.
+    """
+
+    def __init__(self, inputs, window):
+        super().__init__()
+        self.window = window
+        self.register_buffer("mean", torch.zeros(window * inputs))
+        self.register_buffer("matrix", torch.zeros(window * inputs, window * inputs))
+
+    def fit(self, steps, buckets, shrinkage):
+        """Fit to the real LSTM steps (S, L, C) of training stances, in double precision and on the CPU.
+
+        A GPU would turn the signs of some components, and nothing could be compared.
+        """
+        rows = sum(count * len(stances) for count, stances in buckets)
+        mean = sum(part.sum(dim=0) for part in self._of(steps, buckets)) / rows
+        covariance = torch.zeros(len(mean), len(mean), dtype=torch.double)
+        for part in self._of(steps, buckets):
+            part -= mean
+            covariance += part.T @ part / rows
+        values, vectors = torch.linalg.eigh(covariance)  # ascending
+        self.mean.copy_(mean)
+        self.matrix.copy_(vectors / (values.clamp(min=0) + shrinkage * values[-1]).sqrt())
+
+    def forward(self, steps):
+        """Map the scaled LSTM steps (B, L, C) of B stances to (B, L, window * C); none is padding."""
+        return (windows(steps, self.window) - self.mean) @ self.matrix
+
+    def _of(self, steps, buckets):
+        """Yield the windows (N, window * C) of all stances in double precision, a part at a time."""
+        for count, part in _parts(buckets):
+            yield windows(steps[part.to(steps.device), :count].cpu().double(), self.window).flatten(0, 1)
 
 
 class ForceLSTM(nn.Module):
     """Points -> force: an LSTM that reads a stance in both directions, and a linear layer (paper section 1.4.3).
 
-    Both directions are our choice: the paper does not say, and the whole stance is known when it is estimated.
+    Both directions are our choice: the paper does not say, and the whole stance is known when it is estimated. With a
+    `window`, the fixed layer Whitening stands before the LSTM.
     """
 
-    def __init__(self, inputs, outputs, *, units, layers, dropout):
+    def __init__(self, inputs, outputs, *, units, layers, dropout, window=None):
         super().__init__()
-        self.lstm = nn.LSTM(
-            inputs, units, layers, batch_first=True, bidirectional=True, dropout=dropout if layers > 1 else 0.0
-        )
+        self.whitening = Whitening(inputs, window) if window else nn.Identity()
+        between = {"dropout": dropout if layers > 1 else 0.0}
+        self.lstm = nn.LSTM(inputs * (window or 1), units, layers, batch_first=True, bidirectional=True, **between)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * units, outputs)
 
     def forward(self, steps):
         """Map the LSTM steps (B, L, inputs) of B stances to (B, L, outputs); all have L steps, and none is padding."""
+        return self.read(self.whitening(steps))
+
+    def read(self, steps):
+        """Map LSTM steps that are whitened already, as all are before the first epoch of training."""
         return self.head(self.dropout(self.lstm(steps)[0]))
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network with the scalers that were fitted on the same training rows, and its hyper-parameters."""
+    """A network with the scalers that were fitted on the same training rows, and its hyper-parameters.
+
+    `learning` holds a pair for each epoch: the RMSE of the scaled forces in training, with dropout, and after it on the
+    watched stances (NaN without). It is not saved with the network.
+    """
 
     net: ForceLSTM
     points_scaler: object
     force_scaler: object
     settings: dict
+    learning: tuple = ()
 
 
 def fit(
@@ -66,15 +129,19 @@ def fit(
     learning_rate,
     batch_size,
     epochs,
+    window=None,
+    shrinkage=None,
     watched=None,
     patience=None,
     progress=False,
 ):
     """Fit the LSTM to training stances.
 
-    `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone. The
-    loss is the mean squared error over real frames, never over padding. Adam trains for a fixed number of epochs with a
-    cosine schedule (our choice).
+    `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone.
+    `window` LSTM steps and `shrinkage` are those of Whitening, fitted on the same rows. The loss is the mean squared
+    error over real frames, never over padding. AdamW trains for a fixed number of epochs; the learning rate rises to
+    `learning_rate` and falls in one cycle (Smith & Topin 2019; our choice). Raises InputError
+    where transform.check_whitening does.
 
     `watched` are (points, forces, lengths) of other training runners. Where they are given, training stops after
     `patience` epochs without a smaller error on them, and the weights of the smallest error are kept.
@@ -83,32 +150,27 @@ def fit(
     estimates may be from a CPU's. A GPU does not use half precision: so small a network trains more slowly by it (1.6
     times on an H100).
     """
+    transform.check_whitening(points, lengths, frames_per_step=frames_per_step, window=window, shrinkage=shrinkage)
     scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
-    settings = {"frames_per_step": frames_per_step, "units": units, "layers": layers, "dropout": dropout}
+    shape = {"units": units, "layers": layers, "dropout": dropout, "window": window}
     torch.set_num_threads(1)  # such small matrix products gain little from a second thread, and lose all to a busy core
-    training = tensors(points, forces, lengths, scalers, frames_per_step)
+    stances = tensors(points, forces, lengths, scalers, frames_per_step)
     with _seeded(seed):
-        net = ForceLSTM(
-            points.shape[1], frames_per_step * forces.shape[1], units=units, layers=layers, dropout=dropout
-        ).to(DEVICE)
-        optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-        watch = _Watch(net, tensors(*watched, scalers, frames_per_step), patience) if watched else None
-        for done in tqdm(range(1, epochs + 1), desc="training", unit="epoch", disable=not progress):
-            train_epoch(net, optimiser, training, batch_size)
-            schedule.step()
-            if watch and watch.enough():
-                break
-    if watch:
-        net.load_state_dict(watch.best)
-    return Fitted(net.eval(), *scalers, settings | {"epochs": done})
+        net = ForceLSTM(points.shape[1], frames_per_step * forces.shape[1], **shape).to(DEVICE)
+        if window:
+            net.whitening.fit(stances[0], stances[3], shrinkage)
+        stances = whitened(net, stances)
+        watch = watched and _Watch(net, whitened(net, tensors(*watched, scalers, frames_per_step)), patience)
+        learning = _train(net, stances, watch, epochs, learning_rate, batch_size, progress)
+    settings = {"frames_per_step": frames_per_step, **shape, "shrinkage": shrinkage, "epochs": len(learning)}
+    return Fitted(net.eval(), *scalers, settings, tuple(learning))
 
 
 def predict(fitted, points, lengths):
     """Estimate the forces (N, 3) BW of stances from their points (N, 33) m."""
     frames_per_step, channels = fitted.settings["frames_per_step"], fitted.force_scaler.n_features_in_
     steps = _tensor(_scaled(fitted.points_scaler, transform.middle_frames(points, lengths, frames_per_step)))
-    scaled = _forward(fitted.net.to(steps.device), steps, _buckets(lengths, frames_per_step)).cpu().numpy()
+    scaled = _each(fitted.net.to(steps.device), steps, _buckets(lengths, frames_per_step)).cpu().numpy()
     return fitted.force_scaler.inverse_transform(transform.ungroup_frames(scaled, lengths, channels=channels))
 
 
@@ -119,19 +181,20 @@ def masked_loss(estimated, target, real):
 
 
 class _Watch:
-    """Follows the error on stances that are not trained on, and keeps the weights of the smallest one."""
+    """Follows the error on whitened stances that are not trained on, and keeps the weights of the smallest one."""
 
     def __init__(self, net, watched, patience):
         self.net, self.watched, self.patience = net, watched, patience
-        self.least, self.best, self.since = float("inf"), None, 0
+        self.error, self.least, self.best, self.since = float("nan"), float("inf"), None, 0
 
     def enough(self):
         """Measure the error after an epoch; True where the last `patience` epochs brought no smaller one."""
         steps, targets, real, buckets = self.watched
-        error = float(masked_loss(_forward(self.net.eval(), steps, buckets), targets, real))
+        self.net.eval()
+        self.error = float(masked_loss(_each(self.net.read, steps, buckets), targets, real))
         self.since += 1
-        if error < self.least or self.best is None:
-            self.least, self.since = error, 0
+        if self.error < self.least or self.best is None:
+            self.least, self.since = self.error, 0
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
         return self.since >= self.patience
 
@@ -192,7 +255,7 @@ def restore(weights, description):
     net = ForceLSTM(
         inputs,
         outputs * settings["frames_per_step"],
-        **{name: settings[name] for name in ("units", "layers", "dropout")},
+        **{name: settings.get(name) for name in ("units", "layers", "dropout", "window")},  # older ones have no window
     )
     net.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
     return Fitted(net.eval(), scalers["points"], scalers["forces"], settings)
@@ -227,31 +290,71 @@ def _buckets(lengths, frames_per_step):
     return [(int(count), torch.as_tensor(np.flatnonzero(counts == count))) for count in np.unique(counts)]
 
 
-def _forward(net, steps, buckets):
-    """Estimate scaled forces (S, L, k * C) from LSTM steps (S, L, inputs); 0 beyond a stance's own steps."""
-    scaled = torch.zeros(*steps.shape[:2], net.head.out_features, device=steps.device)
+def _parts(buckets):
+    """Yield (number of LSTM steps, indices of some stances of that many), AT_ONCE steps at the most together."""
+    for count, stances in buckets:
+        for part in stances.split(max(1, AT_ONCE // count)):
+            yield count, part
+
+
+def _each(layer, steps, buckets):
+    """Put LSTM steps (S, L, inputs) through a layer, stances of one length at a time; 0 beyond a stance's own steps."""
+    mapped = None
     with torch.no_grad():
-        for count, stances in buckets:
-            for part in stances.to(steps.device).split(LARGEST_BATCH):
-                scaled[part, :count] = net(steps[part, :count])
-    return scaled
+        for count, part in _parts(buckets):
+            part = part.to(steps.device)
+            values = layer(steps[part, :count])
+            if mapped is None:
+                mapped = steps.new_zeros(*steps.shape[:2], values.shape[-1])
+            mapped[part, :count] = values
+    return mapped
 
 
-def train_epoch(net, optimiser, training, batch_size):
-    """Train once on all stances, as `tensors` lays them out, in batches drawn anew."""
-    steps, targets, real, buckets = training
+def whitened(net, stances):
+    """Whiten all LSTM steps of stances laid out by `tensors`: once, so that an epoch costs what a bare LSTM's does."""
+    steps, targets, real, buckets = stances
+    return _each(net.whitening, steps, buckets), targets, real, buckets
+
+
+def _train(net, stances, watch, epochs, learning_rate, batch_size, progress):
+    """Train for all epochs, or until the watch has enough; returns Fitted.learning."""
+    optimiser, learning = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY, fused=True), []
+    batches = sum(-(-len(bucket) // batch_size) for _, bucket in stances[3])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches)
+    for _ in tqdm(range(epochs), desc="training", unit="epoch", disable=not progress):
+        error = train_epoch(net, optimiser, schedule, stances, batch_size)
+        enough = watch and watch.enough()
+        learning.append((error**0.5, watch.error**0.5 if watch else float("nan")))
+        if enough:
+            break
+    if watch:
+        net.load_state_dict(watch.best)
+    return learning
+
+
+def train_epoch(net, optimiser, schedule, stances, batch_size):
+    """Train once on all whitened stances, in batches drawn anew; returns the mean loss of the batches.
+
+    `stances` are as `whitened` gives them.
+    """
+    steps, targets, real, buckets = stances
     net.train()
     batches = [
         (count, batch)
-        for count, stances in buckets
-        for batch in stances[torch.randperm(len(stances))].to(DEVICE).tensor_split(-(-len(stances) // batch_size))
+        for count, bucket in buckets
+        for batch in bucket[torch.randperm(len(bucket))].to(DEVICE).tensor_split(-(-len(bucket) // batch_size))
     ]
+    total = torch.zeros((), device=steps.device)
     for index in torch.randperm(len(batches)).tolist():
         count, batch = batches[index]
-        loss = masked_loss(net(steps[batch, :count]), targets[batch, :count], real[batch, :count])
+        loss = masked_loss(net.read(steps[batch, :count]), targets[batch, :count], real[batch, :count])
         optimiser.zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)
         optimiser.step()
+        schedule.step()
+        total += loss.detach()
+    return float(total) / len(batches)
 
 
 @contextmanager

@@ -301,6 +301,18 @@ def one_stance(axes, time_s, measured, estimated):
     return axes
 
 
+def learning(ax, table):
+    """Draw training and watched error of each epoch (learning.csv's columns)."""
+    ax.set(xlabel="epoch", ylabel="error (share of range)")
+    if table.empty:
+        return note(ax, "not trained in epochs")
+    ax.plot(table["epoch"], table["training_rmse"], color=MEASURED, label="training runners, with dropout")
+    if table["watched_rmse"].notna().any():
+        ax.plot(table["epoch"], table["watched_rmse"], "--", color=ESTIMATED, label="watched runners")
+    ax.set_yscale("log")
+    return legend(ax)
+
+
 def search(ax, table):
     """Draw the validation error of each trial and fold (search.csv's columns trial, error, state)."""
     colors = {"complete": ESTIMATED, "pruned": ALARM}

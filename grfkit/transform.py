@@ -6,7 +6,7 @@ and the number of frames of each stance, `lengths` (S,).
 
 import numpy as np
 
-from grfkit.points import FORCES, INPUTS
+from grfkit.points import FORCES, INPUTS, InputError
 
 
 def lowpass(values, *, cutoff_hz, rate_hz):
@@ -86,6 +86,45 @@ def ungroup_frames(steps, lengths, *, channels):
     """Invert group_frames: LSTM steps (S, L, frames_per_step * channels) become rows (N, channels) of all stances."""
     frames = steps.reshape(len(steps), -1, channels)
     return frames[np.arange(frames.shape[1]) < lengths[:, None]]
+
+
+def check_whitening(points, lengths, *, frames_per_step, window, shrinkage):
+    """Refuse what model.Whitening cannot be fitted to; raises InputError.
+
+    `points` (N, C) and `lengths` (S,) are those of training stances. Without window and shrinkage all is well.
+    """
+    if window is None and shrinkage is None:
+        return
+    if window is None or window < 1 or window % 2 == 0:
+        raise InputError(
+            f"A window of LSTM steps is odd, as many before a step as after it; found {window}.", "Take 5, 7 or 9."
+        )
+    if shrinkage is None or not 0 < shrinkage < np.inf:
+        raise InputError(
+            f"A shrinkage is a finite number above 0, a share of the largest eigenvalue; found {shrinkage}.",
+            "Take one from 1e-7 to 1e-4.",
+        )
+    steps, inputs = -(-np.asarray(lengths) // frames_per_step), points.shape[1]
+    if steps.min() < window:
+        raise InputError(
+            f"A window is no longer than the shortest training stance; found a window of {window} LSTM steps and a "
+            f"stance of {steps.min()} ({lengths.min()} frames, {frames_per_step} in a step).",
+            "Take a shorter window or fewer frames a step, or leave that stance out.",
+        )
+    constant = np.flatnonzero(np.ptp(points, axis=0) == 0)
+    if len(constant):
+        names = [INPUTS[i] if inputs == len(INPUTS) else f"number {i + 1} of {inputs}" for i in constant]
+        raise InputError(
+            f"An input variable moves, or it cannot be scaled to unit variance; constant in all training stances: "
+            f"{', '.join(names)}.",
+            "Look at that point in the recordings.",
+        )
+    if steps.sum() < window * inputs:
+        raise InputError(
+            f"Whitening takes as many LSTM steps as it has inputs, at least; found {steps.sum()} steps in "
+            f"{len(lengths)} training stances, and {window * inputs} inputs ({window} steps of {inputs} variables).",
+            "Take more stances, a shorter window or fewer frames a step, or a recipe with `whiten: null`.",
+        )
 
 
 def rows_of(lengths, stances):

@@ -116,8 +116,9 @@ def test_early_stopping_keeps_the_weights_of_the_least_error_on_the_watched(data
     epoch, after = model.train_epoch, []
 
     def recorded(net, *others):
-        epoch(net, *others)
+        error = epoch(net, *others)
         after.append({name: value.clone() for name, value in net.state_dict().items()})
+        return error
 
     monkeypatch.setattr(model, "train_epoch", recorded)
     settings = SETTINGS | {"epochs": 40, "learning_rate": 0.05}

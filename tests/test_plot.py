@@ -139,6 +139,16 @@ def test_search_draws_each_fold_and_tells_pruned_trials_apart(axes):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["complete", "pruned"]
 
 
+def test_learning_draws_both_errors_of_each_epoch_and_says_where_there_are_none(axes):
+    table = pd.DataFrame({"epoch": [1, 2, 3], "training_rmse": [0.3, 0.2, 0.1], "watched_rmse": [0.4, 0.3, 0.35]})
+    ax = plot.learning(axes(), table)
+    for line, name in zip(ax.lines, ("training_rmse", "watched_rmse"), strict=True):
+        np.testing.assert_allclose(line.get_xydata(), table[["epoch", name]])
+    assert len(plot.learning(axes(), table.assign(watched_rmse=np.nan)).lines) == 1
+    nothing = plot.learning(axes(), table[:0])
+    assert not nothing.lines and nothing.texts[0].get_text() == "not trained in epochs"
+
+
 def test_body_weights_tell_two_masses_of_one_runner_apart(axes):
     weights = pd.DataFrame(
         {"runner": ["a", "b", "a"], "mass_kg": [60.0, 70.0, 61.5], "difference_pct": [2.0, -1.0, 0.5]}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from grfkit import model
+from grfkit import model, transform
 from grfkit.estimators import search
-from grfkit.estimators.registry import Estimator
+from grfkit.estimators.registry import LEARNING, Estimator
 from grfkit.estimators.samples import finish, frame_inputs, take
 
 
@@ -27,11 +28,14 @@ class Lstm(Estimator):
     def search(cls, training, recipe, *, folder, seed, storage=None, folds, **settings):
         """Search by Optuna on folds of the training Samples; returns (table as search.csv, best as best.yaml).
 
-        `settings` are those of search.Task. It is kept in `folder`, or shared with others in the database at the URL
-        `storage`.
+        `settings` are those of search.Task; where the recipe whitens, its ranges are searched too. The search is kept
+        in `folder`, or shared with others in the database at the URL `storage`.
         """
         groups = training.runners if recipe.folds == "runners" else None
         parts = search.folds(len(training), folds, seed=seed, groups=groups)
+        if recipe.whiten:
+            settings["ranges"] = settings["ranges"] | recipe.whiten.model_dump()
+            _check_widest(training, recipe, parts, settings["frames_per_step"])
         task = search.Task(arrays(training, recipe), parts, seed=seed, **settings)
         if storage:
             from grfkit.estimators import shared_search
@@ -58,7 +62,12 @@ class Lstm(Estimator):
             watched = arrays(take(training, np.flatnonzero(aside)), recipe)
             training = take(training, np.flatnonzero(~aside))
         settings = {"seed": seed, "epochs": epochs, "watched": watched, "patience": patience, "progress": True}
-        return cls(model.fit(*arrays(training, recipe), **settings, **best), recipe)
+        return cls(model.fit(*arrays(training, recipe), **settings, **hyper_parameters(best, recipe)), recipe)
+
+    def learning(self):
+        """Give the learning curves as learning.csv: a row for each epoch, errors as in model.Fitted."""
+        rows = [(epoch, *errors) for epoch, errors in enumerate(self.fitted.learning, 1)]
+        return pd.DataFrame(rows, columns=LEARNING)
 
     def predict(self, samples):
         """Estimate the forces (N, 3) BW of Samples."""
@@ -78,8 +87,10 @@ class Lstm(Estimator):
     def leave_out(cls, samples, recipe, parts, *, seed, network, progress=True):
         """Fit a network for each of `parts`, as many at a time as there are processors; as Estimator.leave_out.
 
-        Nothing is searched: the hyper-parameters `network` (model.fit's) are set beforehand.
+        Nothing is searched: the hyper-parameters `network` (model.fit's) are set beforehand. A recipe that does not
+        whiten leaves out window and shrinkage.
         """
+        network = hyper_parameters(network, recipe)
         with search.start_workers(len(parts), network["epochs"], *arrays(samples, recipe)) as pool:
             waiting = [pool.submit(model.fold_estimates, *part, seed=seed, **network) for part in parts]
             bar = tqdm(as_completed(waiting), total=len(parts), desc="leaving out", unit="fit", disable=not progress)
@@ -94,6 +105,29 @@ class Lstm(Estimator):
 def arrays(samples, recipe):
     """Give what model.fit takes of Samples: points (N, C), forces (N, 3) BW, lengths (S,)."""
     return frame_inputs(samples, recipe.inputs), samples.forces, samples.lengths
+
+
+def _check_widest(training, recipe, parts, frames_per_step):
+    """Refuse training Samples whose smallest fold has too little for the longest window, before hours of work."""
+    points, _, lengths = arrays(training, recipe)
+    fewest = min((part for part, _ in parts), key=lambda part: lengths[part].sum())
+    widest = {"window": recipe.whiten.window[1], "shrinkage": recipe.whiten.shrinkage[0]}
+    rows = transform.rows_of(lengths, fewest)
+    transform.check_whitening(points[rows], lengths[fewest], frames_per_step=frames_per_step, **widest)
+
+
+def hyper_parameters(given, recipe):
+    """Take window and shrinkage out of the hyper-parameters of a recipe that does not whiten.
+
+    Raises ValueError where a recipe whitens and has none.
+    """
+    missing = [name for name in search.WHITENING if name not in given]
+    if recipe.whiten and missing:
+        raise ValueError(
+            f"The recipe {recipe.name} whitens, by a window and a shrinkage; the hyper-parameters given have no "
+            f"{' and no '.join(missing)}. Run 02_search again, or take a recipe with `whiten: null`."
+        )
+    return {name: value for name, value in given.items() if recipe.whiten or name not in search.WHITENING}
 
 
 def watched_runners(training, *, seed):

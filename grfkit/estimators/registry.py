@@ -11,6 +11,8 @@ from tqdm import tqdm
 from grfkit import transform
 from grfkit.estimators.samples import take
 
+LEARNING = ["epoch", "training_rmse", "watched_rmse"]  # columns of learning.csv; errors as shares of the forces' range
+
 
 class Estimator:
     """What every fitted estimator can do.
@@ -27,6 +29,10 @@ class Estimator:
         `folder`, `storage` and `settings` are read by an LSTM. Here there is nothing to choose.
         """
         return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
+
+    def learning(self):
+        """Give the learning curves as learning.csv. Here nothing is trained in epochs."""
+        return pd.DataFrame(columns=LEARNING)
 
     def describe(self):
         """Give what was fitted: arrays {name: array}, and a description that JSON can hold. Here it is nothing."""

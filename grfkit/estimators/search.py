@@ -3,6 +3,10 @@
 In: a Task, which holds training stances, their folds and ranges. Out: the finished trials. The ranges are ours: the
 paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of a fold, so that the
 validation error is lower than the error on runners never seen. Kernel ridge regression searches in KernelRidge.search.
+
+Successive halving (Hyperband, Li et al. 2018) spends the fits on what is promising: a trial fits FIRST_FOLDS folds side
+by side, and only the best of KEPT_OF at that point fit KEPT_OF times as many, and so on to all folds. A bad set of
+hyper-parameters shows on two folds already, and costs no five.
 """
 
 import hashlib
@@ -24,9 +28,11 @@ from tqdm import tqdm
 from grfkit.study.provenance import hash_code
 
 HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
-PRUNED_AFTER = 4  # trials that are never pruned, so that there is something to compare with: our choice
+WHITENING = ["window", "shrinkage"]  # of recipes that whiten
+RANDOM_TRIALS = 4  # drawn at random before the sampler learns from them: our choice
+FIRST_FOLDS = 2  # that every trial fits: as many as the processors of a small machine; one fold is mostly luck
+KEPT_OF = 3  # one of so many goes on, to so many times the folds: Optuna's default, and Hyperband's
 SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our choice
-KEPT_PCT = 33.0  # a later trial goes on while it is in the best third so far: our choice
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 CODE = ("model.py", "transform.py", "estimators/search.py", "estimators/shared_search.py")  # what a search depends on
 
@@ -36,8 +42,9 @@ class Task:
     """What is searched, how far and how.
 
     `training` are points (N, C), forces (N, 3) BW and lengths (S,) of training stances alone, `parts` their folds as
-    `folds` gives them. `ranges` gives for each of HYPER_PARAMETERS [low, high], or the choices of batch_size. Each fit
-    takes `epochs`, with `frames_per_step` frames in an LSTM step. `trials` are to be finished.
+    `folds` gives them. `ranges` gives for each of HYPER_PARAMETERS [low, high], or the choices of batch_size, and for
+    each of WHITENING if the recipe whitens. Each fit takes `epochs`, with `frames_per_step` frames in an LSTM step.
+    `trials` are to be finished.
     """
 
     training: tuple
@@ -58,13 +65,20 @@ class Task:
         digest.update(hash_code(*CODE).encode())
         return digest.hexdigest()[:12]
 
-    def create_study(self, name, storage, **settings):
-        """Begin the Optuna study of this name, or open it where it has begun.
+    def create_study(self, name, storage=None, **settings):
+        """Begin the Optuna study of this name, or open it where it has begun; its pruner counts folds.
 
-        After the first PRUNED_AFTER trials, one goes on only while it is among the best KEPT_PCT % so far.
+        Where there are folds for several brackets of Hyperband, a trial's follows from this name and its number.
         """
-        pruner = optuna.pruners.PercentilePruner(KEPT_PCT, n_startup_trials=PRUNED_AFTER)
+        pruner = optuna.pruners.HyperbandPruner(self.rungs()[0], len(self.parts), KEPT_OF)
         return optuna.create_study(study_name=name, storage=storage, load_if_exists=True, pruner=pruner, **settings)
+
+    def rungs(self):
+        """List after how many folds a trial may be pruned, and last all of them."""
+        rungs = [min(FIRST_FOLDS, max(1, len(self.parts) - 1))]
+        while rungs[-1] * KEPT_OF < len(self.parts):
+            rungs.append(rungs[-1] * KEPT_OF)
+        return [*rungs, len(self.parts)]
 
     @contextmanager
     def start(self):
@@ -82,24 +96,28 @@ class Task:
         trial.suggest_float("dropout", *self.ranges["dropout"])
         trial.suggest_float("learning_rate", *self.ranges["learning_rate"], log=True)
         trial.suggest_categorical("batch_size", self.ranges["batch_size"])
+        if "window" in self.ranges:
+            trial.suggest_int("window", *self.ranges["window"], step=2)
+            trial.suggest_float("shrinkage", *self.ranges["shrinkage"], log=True)
 
     def validate(self, trial, pool, bar):
-        """Fit and validate all folds; returns the mean error, and the trial's state: it may be pruned after any fold.
+        """Fit and validate the folds of one rung after the other; returns the mean error, and the trial's state.
 
-        The error is the mean over folds of the root mean squared error of the scaled forces.
+        It may be pruned after any rung. The error is the mean over folds of the root mean squared error of the scaled
+        forces.
         """
         from grfkit import model
 
         settings = {"frames_per_step": self.frames_per_step, "epochs": self.epochs, "seed": self.seed, **trial.params}
-        errors, waiting = [], [pool.submit(model.fold_error, *part, **settings) for part in self.parts]
-        for fold, future in enumerate(waiting):
-            errors.append(future.result())
-            bar.update()
-            trial.set_user_attr("errors", errors)
-            trial.report(float(np.mean(errors)), fold)
-            if fold + 1 < len(waiting) and trial.should_prune():
-                for later in waiting:
-                    later.cancel()
+        errors = []
+        for rung in self.rungs():
+            waiting = [pool.submit(model.fold_error, *part, **settings) for part in self.parts[len(errors) : rung]]
+            for future in waiting:
+                errors.append(future.result())
+                bar.update()
+                trial.set_user_attr("errors", errors)
+            trial.report(float(np.mean(errors)), rung)
+            if rung < len(self.parts) and trial.should_prune():
                 return float(np.mean(errors)), TrialState.PRUNED
         return float(np.mean(errors)), TrialState.COMPLETE
 
@@ -128,26 +146,27 @@ def open_journal(folder, key):
 def run(task, *, storage):
     """Search until the task's trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
 
-    Each trial has a sampler seeded by the number of finished ones, so that an interrupted search ends as an
-    undisturbed one; a trial that was left running is failed and run again. Trials run one after the other, the folds
-    of a trial side by side, in as many processes as there are processors; the result does not depend on their number.
+    The study stands in memory and `storage` gets what is finished, in order: an interrupted trial leaves nothing, no
+    number and no error that a later one is compared with. Each trial has a sampler seeded by its number. So an
+    interrupted search ends as an undisturbed one. Trials run one after the other, the folds of a rung side by side, in
+    as many processes as there are processors; the result does not depend on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = task.create_study("search", storage)
-    for left in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(left.number, state=TrialState.FAIL)
-    finished = len(_finished(study))
+    kept = task.create_study("search", storage)
+    study = task.create_study("search")
+    study.add_trials(kept.get_trials(states=FINISHED))
     with task.start() as (pool, bar):
-        bar.update(min(finished, task.trials) * len(task.parts))
-        while finished < task.trials:
-            study.sampler = optuna.samplers.TPESampler(seed=task.seed + finished, n_startup_trials=PRUNED_AFTER)
+        while len(study.trials) < task.trials:
+            bar.update(len(study.trials) * len(task.parts) - bar.n)  # of a pruned trial, not all folds were fitted
+            study.sampler = optuna.samplers.TPESampler(
+                seed=task.seed + len(study.trials), n_startup_trials=RANDOM_TRIALS
+            )
             trial = study.ask()
             task.draw(trial)
             error, state = task.validate(trial, pool, bar)
-            study.tell(trial, error if state == TrialState.COMPLETE else None, state=state)
-            finished += 1
-            bar.update(finished * len(task.parts) - bar.n)  # of a pruned trial, not all folds were fitted
-    return _finished(study)[: task.trials]
+            kept.add_trial(study.tell(trial, error if state == TrialState.COMPLETE else None, state=state))
+        bar.update(task.trials * len(task.parts) - bar.n)
+    return study.trials[: task.trials]
 
 
 def table(trials):
@@ -161,9 +180,9 @@ def table(trials):
 
 
 def best(trials):
-    """Give the hyper-parameters of the trial with the least validation error, in plain Python types."""
-    winner = min((trial for trial in trials if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value)
-    return {name: winner.params[name] for name in HYPER_PARAMETERS}
+    """Give the hyper-parameters of the trial with the least validation error over most folds, in plain Python types."""
+    winner = min(trials, key=lambda trial: (-len(trial.user_attrs["errors"]), np.mean(trial.user_attrs["errors"])))
+    return {name: winner.params[name] for name in [*HYPER_PARAMETERS, *WHITENING] if name in winner.params}
 
 
 def start_workers(most, epochs, *training):
@@ -182,7 +201,3 @@ def start_workers(most, epochs, *training):
         initializer=model.hold,
         initargs=training,
     )
-
-
-def _finished(study):
-    return study.get_trials(states=FINISHED)

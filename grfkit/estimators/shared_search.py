@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 from sqlalchemy import exc, make_url
 
 from grfkit.estimators import samples
-from grfkit.estimators.search import FINISHED, HYPER_PARAMETERS, PRUNED_AFTER, Task
+from grfkit.estimators.search import FINISHED, HYPER_PARAMETERS, RANDOM_TRIALS, Task
 
 WAIT_S = 2  # before looking again for what others have finished: our choice
 AGAIN = "again"  # attribute of a trial that is tried again: the number it had first
@@ -159,7 +159,7 @@ def _unusable(url, error):
 def _search(task, storage, name):
     """Open the search or begin it, and work until it is finished; returns (trials, numbers of those run here)."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that is given back is no warning
-    study = task.create_study(name, storage, sampler=optuna.samplers.TPESampler(n_startup_trials=PRUNED_AFTER))
+    study = task.create_study(name, storage, sampler=optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS))
     _announce(study, storage, task.trials)
     with task.start() as (pool, bar):
         try:

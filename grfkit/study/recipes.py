@@ -11,7 +11,7 @@ import pydantic
 from pydantic import NonNegativeFloat
 
 from grfkit.study.file import read_yaml
-from grfkit.study.schema import Count, Positive, Section, check, span
+from grfkit.study.schema import Count, Positive, Section, Shrinkage, Window, check, span
 
 KINDS = ("positions", "velocities", "accelerations", "times")
 
@@ -41,6 +41,16 @@ class Kernel(Section):
         return self
 
 
+class Whiten(Section):
+    """The limits between which the search draws what the layer before an LSTM is fitted with (model.Whitening).
+
+    `window` is in LSTM steps and odd, `shrinkage` a share of the largest eigenvalue.
+    """
+
+    window: span(Window)
+    shrinkage: span(Shrinkage)
+
+
 class Recipe(Section):
     """One way from points to forces. `name` is the name of its file."""
 
@@ -55,11 +65,14 @@ class Recipe(Section):
     speeds: Literal["study", "all"] = "study"
     balance: bool = False
     kernel: Kernel | None = None
+    whiten: Whiten | None = None
 
     @pydantic.model_validator(mode="after")
     def _whole(self):
         if (self.kernel is None) == (self.estimator == "kernel_ridge"):
             raise ValueError("`kernel` belongs to the estimator kernel_ridge, and that one needs it")
+        if self.whiten and self.estimator != "lstm":
+            raise ValueError("`whiten` belongs to the estimator lstm; leave it out, or write `whiten: null`")
         if self.estimator == "lstm" and "times" in self.inputs:
             raise ValueError("an LSTM sees stance time as the length of a stance; leave `times` out")
         if self.estimator in ("lstm", "kernel_ridge") and not self.inputs:

@@ -33,6 +33,7 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Shrinkage = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 VLR = Literal["touchdown_to_13", "20_to_80", "first_25_ms"]
 T = TypeVar("T")
 Some = Annotated[list[T], Field(min_length=1)]
@@ -44,6 +45,15 @@ def _table(name):
             "it is trials.csv (in the data folder), rbds, or the name of another .csv file beside the study file"
         )
     return name
+
+
+def _odd(window):
+    if window % 2 == 0:
+        raise ValueError("a window is odd: as many LSTM steps before a step as after it")
+    return window
+
+
+Window = Annotated[Count, pydantic.AfterValidator(_odd)]
 
 
 def _ordered(limits):
@@ -202,6 +212,8 @@ class Network(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
+    window: Window = 5  # not in study files of before, nor is the next
+    shrinkage: Shrinkage = 1e-5
 
 
 class Generalisation(Section):

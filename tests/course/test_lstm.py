@@ -186,10 +186,11 @@ def test_the_librarys_folds_by_runner_pass_the_check():
 def test_early_stopping_is_the_librarys_own(monkeypatch):
     """model.fit keeps the same epoch and stops after the same one."""
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(model, "_forward", lambda *_: None)
+    monkeypatch.setattr(model, "_each", lambda *_: None)
     for _ in range(50):
         errors, patience = rng.integers(1, 9, 12), int(rng.integers(1, 5))
         net, left = torch.nn.Linear(1, 1), iter(errors)
+        net.read = net.forward
         monkeypatch.setattr(model, "masked_loss", lambda *_: next(left))  # noqa: B023
         watch, epochs = model._Watch(net, (None,) * 4, patience), 0
         for epoch in range(len(errors)):

@@ -17,7 +17,7 @@ from grfkit.points import MIRROR
 from grfkit.study import recipes, store
 
 RECIPES = recipes.load_all(
-    ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics"]
+    ROOT / "params" / "recipes", ["mean_curve", "sine", "two_mass", "ridge", "paper", "plain", "network", "physics"]
 )
 NETWORK = {
     "frames_per_step": 20,
@@ -27,11 +27,13 @@ NETWORK = {
     "learning_rate": 0.01,
     "batch_size": 4,
     "epochs": 2,
+    "window": 1,
+    "shrinkage": 1e-5,
 }
 SEARCH = {
     "folds": 2,
     "trials": 1,
-    "frames_per_step": 20,
+    "frames_per_step": 3,  # as many LSTM steps as a window of 9 has inputs
     "epochs": 1,
     "ranges": {
         "layers": [1, 1],
@@ -41,7 +43,7 @@ SEARCH = {
         "batch_size": [4],
     },
 }
-TRAINED = ["mean_curve", "ridge", "paper", "network", "physics"]
+TRAINED = ["mean_curve", "ridge", "paper", "plain", "network", "physics"]
 
 
 @pytest.fixture
@@ -178,16 +180,17 @@ def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(stud
     recipe, given = RECIPES["paper"], {}
     monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings, fitted_to=fitted_to))
     training = samples.prepare(frames, stances, recipe)
-    lstm.Lstm.fit(training, recipe, {}, seed=3, epochs=5, patience=2)
+    best = {"window": 5, "shrinkage": 1e-5}
+    lstm.Lstm.fit(training, recipe, best, seed=3, epochs=5, patience=2)
     points, _, lengths = given["watched"]
     aside = np.isin(training.stances["runner"], lstm.watched_runners(training, seed=3))
     assert aside.sum() == 4 == len(lengths) and len(given["fitted_to"][2]) == 8
     np.testing.assert_array_equal(points, training.points.reshape(-1, 33)[np.repeat(aside, training.lengths)])
-    lstm.Lstm.fit(training, recipe, {}, seed=3, epochs=5)
+    lstm.Lstm.fit(training, recipe, best, seed=3, epochs=5)
     assert given["watched"] is None and len(given["fitted_to"][2]) == 12
     alone = samples.take(training, np.flatnonzero(training.stances["runner"] == "v01"))
     with pytest.raises(ValueError, match="patience: null"):
-        lstm.Lstm.fit(alone, recipe, {}, seed=3, epochs=5, patience=2)
+        lstm.Lstm.fit(alone, recipe, best, seed=3, epochs=5, patience=2)
 
 
 @pytest.mark.parametrize("name", ["paper", "physics"])
@@ -203,6 +206,28 @@ def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
         _, best = estimator.search(training, recipe, folder=tmp_path / str(number), seed=3, **SEARCH)
         both.append(estimator.fit(training, recipe, best, seed=3, epochs=2).predict(training))
     np.testing.assert_array_equal(*both)
+
+
+def test_a_recipe_that_whitens_needs_what_the_layer_is_fitted_with_and_another_leaves_it_out(study, monkeypatch):
+    stances, frames = study
+    given = {}
+    monkeypatch.setattr(model, "fit", lambda *fitted_to, **settings: given.update(settings))
+    training = samples.prepare(frames, stances, RECIPES["paper"])
+    best = {"units": 4, "window": 5, "shrinkage": 1e-5}
+    lstm.Lstm.fit(training, RECIPES["plain"], best, seed=3, epochs=5)
+    assert given["units"] == 4 and not {"window", "shrinkage"} & set(given)
+    lstm.Lstm.fit(training, RECIPES["paper"], best, seed=3, epochs=5)
+    assert (given["window"], given["shrinkage"]) == (5, 1e-5)
+    with pytest.raises(ValueError, match="no window and no shrinkage. Run 02_search again"):
+        lstm.Lstm.fit(training, RECIPES["paper"], {"units": 4}, seed=3, epochs=5)
+
+
+def test_a_search_for_which_there_is_too_little_is_refused_before_its_first_fit(study, tmp_path):
+    stances, frames = study
+    training = samples.prepare(frames, stances, RECIPES["paper"])
+    with pytest.raises(ValueError, match="6 training stances, and 297 inputs"):
+        lstm.Lstm.search(training, RECIPES["paper"], folder=tmp_path, seed=3, **SEARCH | {"frames_per_step": 20})
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_an_lstm_loads_torch():

@@ -32,9 +32,9 @@ def test_folds_of_groups_keep_each_group_on_one_side():
     assert all(not set(groups[training]) & set(groups[validation]) for training, validation in parts)
 
 
-def task(data, trials=4, seed=7):
-    parts = search.folds(len(data[2]), 2, seed=seed)
-    return search.Task(data, parts, seed=seed, trials=trials, frames_per_step=10, epochs=1, ranges=RANGES)
+def task(data, trials=4, seed=7, k=2, ranges=RANGES):
+    parts = search.folds(len(data[2]), k, seed=seed)
+    return search.Task(data, parts, seed=seed, trials=trials, frames_per_step=10, epochs=1, ranges=ranges)
 
 
 def run(data, folder, trials):
@@ -105,3 +105,72 @@ def test_fingerprint_changes_with_data_and_settings(data):
     assert first == task((points.copy(), forces, lengths)).fingerprint()
     assert first != task((points + 1, forces, lengths)).fingerprint()
     assert first != task(data, seed=2).fingerprint()
+
+
+@pytest.mark.parametrize(("k", "rungs"), [(2, [1, 2]), (3, [2, 3]), (5, [2, 5]), (6, [2, 6]), (10, [2, 6, 10])])
+def test_a_trial_may_be_pruned_after_two_folds_and_three_times_as_many(data, k, rungs):
+    parts = search.folds(20, k, seed=1)
+    assert search.Task(data, parts, 1, 1, 10, 1, RANGES).rungs() == rungs
+
+
+@pytest.fixture
+def errors_drawn(monkeypatch):
+    """No network is fitted: the error of a fold follows from the hyper-parameters; gives the list of fits."""
+    from grfkit import model
+
+    fits = []
+
+    def error(training, validation, **settings):
+        fits.append(settings)
+        return settings["learning_rate"] + len(validation) / 1000
+
+    monkeypatch.setattr(model, "fold_error", error)
+    return fits
+
+
+def test_only_the_best_third_of_the_trials_so_far_fits_the_other_folds(data, tmp_path, errors_drawn):
+    """Optuna's rule for one bracket: of n trials at two folds the best n // 3 go on, one at least."""
+    found = search.run(task(data, 12, k=5), storage=search.open_journal(tmp_path, "test"))
+    first = [float(np.mean(trial.user_attrs["errors"][:2])) for trial in found]
+    for number, trial in enumerate(found):
+        best = sorted(first[: number + 1])[max(0, (number + 1) // 3 - 1)]
+        goes_on = first[number] <= best
+        assert len(trial.user_attrs["errors"]) == (5 if goes_on else 2)
+        assert trial.state == (optuna.trial.TrialState.COMPLETE if goes_on else optuna.trial.TrialState.PRUNED)
+    assert len(errors_drawn) == sum(len(trial.user_attrs["errors"]) for trial in found) < 12 * 5
+    assert search.best(found)["learning_rate"] == min(trial.params["learning_rate"] for trial in found)
+
+
+def test_a_search_interrupted_in_any_fold_ends_as_an_undisturbed_one(data, tmp_path, errors_drawn):
+    """With folds for two brackets, and rungs that a pruner remembers: what an interrupted trial left counts nowhere."""
+    from grfkit import model
+
+    whole = search.table(search.run(task(data, 6, k=8), storage=search.open_journal(tmp_path / "whole", "test")))
+    error, fits = model.fold_error, len(errors_drawn)
+    for kill in range(1, fits):
+        calls = iter(range(fits))
+
+        def killed(*part, calls=calls, kill=kill, **settings):
+            if next(calls) == kill:
+                raise KeyboardInterrupt
+            return error(*part, **settings)
+
+        model.fold_error = killed
+        folder = tmp_path / str(kill)
+        with pytest.raises(KeyboardInterrupt):
+            search.run(task(data, 6, k=8), storage=search.open_journal(folder, "test"))
+        model.fold_error = error
+        resumed = search.run(task(data, 6, k=8), storage=search.open_journal(folder, "test"))
+        assert search.table(resumed).equals(whole)
+
+
+def test_window_and_shrinkage_are_searched_where_the_ranges_have_them(data, tmp_path, errors_drawn):
+    ranges = RANGES | {"window": [3, 7], "shrinkage": [1e-7, 1e-4]}
+    found = search.run(task(data, 12, ranges=ranges), storage=search.open_journal(tmp_path, "test"))
+    assert {settings["window"] for settings in errors_drawn} == {3, 5, 7}
+    shrinkages = [settings["shrinkage"] for settings in errors_drawn]
+    assert min(shrinkages) >= 1e-7 and max(shrinkages) <= 1e-4 and min(shrinkages) < 1e-5  # drawn by its logarithm
+    assert list(search.best(found))[-2:] == ["window", "shrinkage"]
+    assert {"window", "shrinkage"} <= set(search.table(found))
+    plain = search.run(task(data, 2), storage=search.open_journal(tmp_path, "plain"))
+    assert not {"window", "shrinkage"} & {*search.best(plain), *search.table(plain)}

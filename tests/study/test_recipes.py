@@ -34,6 +34,17 @@ def test_the_papers_recipe_is_the_paper():
     assert recipes.needs(paper) == ["touchdown and toe-off"]
 
 
+def test_plain_is_the_papers_recipe_without_the_layer():
+    paper, plain, network, physics = (
+        recipes.load(FOLDER / f"{name}.yaml") for name in ("paper", "plain", "network", "physics")
+    )
+    about = {"name", "about", "whiten"}
+    assert plain.whiten is None and plain.model_dump(exclude=about) == paper.model_dump(exclude=about)
+    assert paper.whiten.window == [5, 9] and paper.whiten.shrinkage == [1e-7, 1e-4]
+    same = {"padding_s", "mirror", "folds", "body_weight", "speeds", "balance"}
+    assert network.whiten and network.model_dump(include=same) == physics.model_dump(include=same)
+
+
 @pytest.mark.parametrize("name", ["virtual", "rbds", "smoke", "paper"])
 def test_every_study_compares_recipes_that_exist(name):
     section = study_file.load(ROOT / "params" / f"{name}.yaml").sections["08_generalisation"]
@@ -51,7 +62,20 @@ def test_every_study_compares_recipes_that_exist(name):
         ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
         ({"inputs": []}, "inputs: at least one"),
         ({"inputs": ["positions", "times"]}, "leave `times` out"),
-        ({"estimator": "kernel_ridge"}, "kernel_ridge, and that one needs it"),
+        (
+            {"whiten": {"window": [5, 8], "shrinkage": [1e-7, 1e-4]}},
+            "whiten.window.1: found 8; value error, a window is",
+        ),
+        (
+            {"whiten": {"window": [-1, 5], "shrinkage": [1e-7, 1e-4]}},
+            "whiten.window.0: found -1; input should be great",
+        ),
+        ({"whiten": {"window": [9, 5], "shrinkage": [1e-7, 1e-4]}}, "the lower limit comes first"),
+        ({"whiten": {"window": [5, 9], "shrinkage": [0.0, 1e-4]}}, "whiten.shrinkage.0: found 0.0; input should be g"),
+        ({"whiten": {"window": [5, 9], "shrinkage": [1e-7, float("inf")]}}, "whiten.shrinkage.1: found inf"),
+        ({"whiten": {"window": [5, 9]}}, "whiten.shrinkage: missing"),
+        ({"estimator": "mean_curve"}, "`whiten` belongs to the estimator lstm"),
+        ({"estimator": "kernel_ridge", "whiten": None}, "kernel_ridge, and that one needs it"),
     ],
 )
 def test_a_wrong_recipe_is_named(tmp_path, change, message):

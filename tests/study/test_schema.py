@@ -52,6 +52,11 @@ def cluster(content):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            lambda c: c["08_generalisation"]["network"].update(window=6),
+            r"network\.window: found 6; value error, a window",
+        ),
+        (lambda c: c["08_generalisation"]["network"].update(shrinkage=0.0), r"network\.shrinkage: found 0\.0"),
         (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
         (lambda c: c["02_search"].update(learning_rate=[0.0, 0.02]), "greater than 0"),
         (lambda c: c["02_search"].update(dropout=[0.0, 1.5]), "less than 1"),

@@ -54,6 +54,7 @@ def test_reproduce_saves_the_columns_of_the_contract(smoke):
         "02_search/search.csv",
         "03_train/model.safetensors",
         "03_train/model.json",
+        "03_train/learning.csv",
         "07_figure4/figure4.png",
         "07_figure4/figure4.svg",
     ):
@@ -100,7 +101,7 @@ def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
     smoke = beyond
     stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
     estimates = pd.read_parquet(smoke / "results" / "08_generalisation" / "predictions.parquet")
-    names = ["mean_curve", "sine", "two_mass", "ridge", "paper", "network", "physics", "ensemble"]
+    names = ["mean_curve", "sine", "two_mass", "ridge", "paper", "plain", "network", "physics", "ensemble"]
     assert list(estimates["estimator"].unique()) == names
     assert (estimates.groupby("estimator")["stance"].nunique() == len(stances)).all()  # every stance of every runner
     for name, columns in {

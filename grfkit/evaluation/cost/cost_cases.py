@@ -65,8 +65,8 @@ def on_workers(trials, folder, results, settings, *, repeats):
 class Epochs:
     """One epoch of training, and its floor, a bare torch.nn.LSTM with Adam.
 
-    The floor takes batches of the same shape, ready in memory.     Made of points (N, C), forces (N, 3) and lengths
-    (S,), and the settings of a network (model.fit's).
+    The floor takes batches of the same shape, ready in memory: whitened already, where the network whitens. Made of
+    points (N, C), forces (N, 3) and lengths (S,), and the settings of a network (model.fit's).
     """
 
     def __init__(self, points, forces, lengths, network):
@@ -77,17 +77,22 @@ class Epochs:
         torch.set_num_threads(1)
         self.model, self.torch, self.batch_size = model, torch, network["batch_size"]
         scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
-        self.training = model.tensors(points, forces, lengths, scalers, network["frames_per_step"])
+        laid_out = model.tensors(points, forces, lengths, scalers, network["frames_per_step"])
+        layers = {name: network[name] for name in ("units", "layers", "dropout")}
+        outputs, window = laid_out[1].shape[-1], network.get("window")
+        self.net = model.ForceLSTM(points.shape[1], outputs, window=window, **layers).to(model.DEVICE)
+        if window:
+            self.net.whitening.fit(laid_out[0], laid_out[3], network["shrinkage"])
+        self.training = model.whitened(self.net, laid_out)
         steps, targets, _, buckets = self.training
         self.batches = [
             (steps[part, :count].contiguous(), targets[part, :count].contiguous())
             for count, stances in buckets
             for part in stances.tensor_split(-(-len(stances) // self.batch_size))
         ]
-        inputs, outputs = steps.shape[-1], targets.shape[-1]
-        layers = {name: network[name] for name in ("units", "layers", "dropout")}
-        self.net = model.ForceLSTM(inputs, outputs, **layers).to(model.DEVICE)
-        self.adam = torch.optim.Adam(self.net.parameters(), fused=True)
+        inputs = steps.shape[-1]
+        self.adam = torch.optim.AdamW(self.net.parameters(), fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.adam, 1e-3, total_steps=10**9)  # of any number
         self.bare = self._bare_network(inputs, outputs, **layers).to(model.DEVICE)
         self.bare_adam = torch.optim.Adam(self.bare.parameters())
         seen = [inputs + layers["units"], *[3 * layers["units"]] * (layers["layers"] - 1)]  # what a gate multiplies
@@ -101,7 +106,7 @@ class Epochs:
         return self.torch.nn.ModuleList([lstm, self.torch.nn.Linear(2 * units, outputs)])
 
     def ours(self):
-        self.model.train_epoch(self.net, self.adam, self.training, self.batch_size)
+        self.model.train_epoch(self.net, self.adam, self.schedule, self.training, self.batch_size)
         self._wait()
 
     def floor(self):
@@ -249,7 +254,7 @@ def one_epoch(points, forces, lengths):
     """Train a network for one epoch, from points and forces in memory to its weights."""
     from grfkit import model
 
-    layers = {"frames_per_step": 10, "units": 64, "layers": 2, "dropout": 0.1}
+    layers = {"frames_per_step": 10, "units": 64, "layers": 2, "dropout": 0.1, "window": 5, "shrinkage": 1e-5}
     model.fit(points, forces, lengths, seed=0, learning_rate=0.005, batch_size=32, epochs=1, **layers)
 
 

@@ -19,6 +19,8 @@ NETWORK = {
     "learning_rate": 0.01,
     "batch_size": 4,
     "epochs": 2,
+    "window": 1,
+    "shrinkage": 1e-5,
 }
 
 
@@ -99,17 +101,19 @@ def test_grown_stances_are_the_given_ones_but_for_their_size(prepared):
     assert any(np.ptp(size) < 1e-3 and 0.94 < size.mean() < 1.06 for size in sizes)
 
 
-def test_the_floor_multiplies_the_same_batches(prepared):
+@pytest.mark.parametrize("window", [None, 3])
+def test_the_floor_multiplies_the_same_batches(prepared, window):
     """What an epoch needs, counted gate by gate, forth and back; and every stance is in one batch of its own length."""
     given = prepared.points.reshape(len(prepared.points), -1), prepared.forces, prepared.lengths
-    epochs = cost_cases.Epochs(*given, NETWORK | {"layers": 2})
+    epochs = cost_cases.Epochs(*given, NETWORK | {"layers": 2, "window": window})
     assert sum(len(x) for x, _ in epochs.batches) == len(prepared)
     steps, count = sum(x.shape[0] * x.shape[1] for x, _ in epochs.batches), 0
     for layer in (0, 1):
         for _direction in (0, 1):
             for _gate in range(4):
-                count += 4 * (33 if layer == 0 else 8) + 4 * 4  # units times inputs, units times units
+                count += 4 * (33 * (window or 1) if layer == 0 else 8) + 4 * 4  # units times inputs, units times units
     assert epochs.flops == 3 * 2 * steps * (count + 8 * 60)  # the head: two directions to 20 frames of three components
+    assert all(x.shape[-1] == 33 * (window or 1) for x, _ in epochs.batches)
     before = [value.clone() for value in (*epochs.net.parameters(), *epochs.bare.parameters())]
     epochs.ours()
     epochs.floor()
@@ -150,7 +154,8 @@ def test_bench_runs_on_few_recordings(smoke, project):
             "patience": 1,
             "numbers": [50, 100],
             "factorised": [50, 100],
-            "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8},
+            "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8}
+            | {"window": 1, "shrinkage": 1e-5},
         },
         kernel_name="python3",
         cwd=project / "notebooks",
