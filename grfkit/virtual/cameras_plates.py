@@ -21,7 +21,7 @@ PLATES = 3
 SENSOR_X, SENSOR_Y, SENSOR_DEPTH = 0.21, 0.35, -0.052  # m, Kistler's a, b and az0 for the 9287C
 ROOM = 0.02  # m from a plate's short edges to heel and toe, our choice
 FOOT_HALF_WIDTH = 0.045  # m, our choice: how gradually a foot leaves the plate's long edge
-JITTER_HZ = 5.0  # above it the jitter of accelerations is white, as the pelvis' in rbds; below it that of positions
+JITTER_HZ = 8.0  # above it the jitter of accelerations is white, as the pelvis' in rbds; below it that of positions
 # rows: the eight channels; columns: plate-frame Fx, Fy, Fz, and moments Mx, My about the sensors' plane
 CHANNELS = np.zeros((8, 6))
 CHANNELS[:2, 0] = 0.5  # fx12, fx34

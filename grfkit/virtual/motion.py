@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
 
 from grfkit.points import GRAVITY
 from grfkit.virtual.body import BODY, EXTENSION, Body, Foot, segment_masses
@@ -19,6 +20,10 @@ QUARTERS = 4  # of a step, in each of which the trunk's centre has a place of it
 LIMB_SHARE = 0.08  # of body mass, of the lower limb: Clark 2017
 COARSE = 6  # frames: the pelvis is found for these first
 ROUNDS = 13  # then for all, to rounding
+# how far foot and shoe give to AP and ML force (m/BW), and the SD of the Gaussian that smooths it (s): fitted to how
+# ankle and foot follow the force in rbds, at each frequency
+SHEAR, SHEAR_S = -np.array([0.018, 0.020]), 0.012
+AIM_M = 1.0  # m: the force of a step points to a place so far above the ground, about the centre of mass
 LEAN_OF_FORCE = 0.6  # ML impulse over that of a line from the foot to the middle of the path, a metre up: our choice
 
 
@@ -53,6 +58,10 @@ class Steps:
     width: float
     rate_hz: int
     ankle_on: float  # m, of the ankle before the heel
+
+    def gained(self, name):
+        """Return by how much a speed differs from that after the step before, (STEPS,) m/s."""
+        return np.diff(self.own[name], prepend=0)
 
     def numbers(self, step):
         """Return the numbers of one step: {name of STYLE: number}."""
@@ -126,13 +135,12 @@ def horizontal_force(steps, step, impulse, vertical):
         + own["brake_spike"] * spike
     )
     along += vertical * ripple(own, "ripple_ap", phase)
-    change = {name: steps.own[name][step] - (steps.own[name][step - 1] if step else 0) for name in ("surge", "drift")}
-    along += hump * (change["surge"] / GRAVITY * rate_hz - along.sum()) / hump.sum()
+    along += hump * (steps.gained("surge")[step] / GRAVITY * rate_hz - along.sum()) / hump.sum()
     inward = 1 if steps.side[step] else -1
     across = hump * (1 + own["sway_skew"] * np.cos(np.pi * phase)) + own["sway_double"] * (1 - np.cos(2 * turn)) / 2
     total = LEAN_OF_FORCE * impulse * steps.width / 2 * rate_hz
     across = across / across.sum() * total - own["sway_spike"] * spike + vertical * ripple(own, "ripple_ml", phase)
-    total += inward * change["drift"] / GRAVITY * rate_hz
+    total += inward * steps.gained("drift")[step] / GRAVITY * rate_hz
     across += hump * (total - across.sum()) / hump.sum()
     return np.stack([along, inward * across], axis=1)
 
@@ -172,14 +180,18 @@ def integrate(acceleration, rate_hz, *, span, mean_velocity):
 def foot_prints(steps, com):
     """Return where the heel is planted, (STEPS, 2) m: ahead of the centre of mass, half a step width aside of its path.
 
-    The path is the centre of mass in the middle of each contact, without what a left and a right contact differ in.
+    The path is the centre of mass in the middle of each contact, without what a left and a right contact differ in. A
+    runner who is to gain speed in a step plants the foot further behind, so that the force goes on pointing to a place
+    AIM_M above the ground.
     """
+    fall = GRAVITY * np.diff(steps.touchdown).mean() / steps.rate_hz  # m/s, that a step makes good
     path = steps.speed * steps.frames.mean() / steps.rate_hz
     ahead = com[steps.touchdown, 0] + steps.own["overstride"] * path - steps.ankle_on
     wander = com[np.minimum(steps.touchdown + steps.frames // 2, len(com) - 1), 1]
     for side in (0, 1):
         wander[steps.side == side] -= wander[steps.side == side].mean()
-    return np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width + wander])
+    prints = np.column_stack([ahead, np.where(steps.side == 0, 0.5, -0.5) * steps.width + wander])
+    return prints - AIM_M * np.stack([steps.gained("surge"), steps.gained("drift")], axis=1) / fall
 
 
 def pressure_path(steps, foot, prints, frames):
@@ -211,7 +223,9 @@ def simulate(runner, style, *, first_side, rate_hz, plates=True):
     prints = foot_prints(steps, com)
     feet = [Foot(runner, steps, side, prints) for side in (0, 1)]
     paths = [foot.path(kept, com) for foot in feet]
+    push = gaussian_filter1d(force[..., :2], SHEAR_S * rate_hz, axis=1)[:, kept] / runner.mass_kg / GRAVITY
     joints = np.stack([np.stack(path[:3], axis=1) for path in paths])
+    joints[..., :2] += (SHEAR * push)[:, :, None]
     phase, sway = stride_phase(steps)(kept), trunk_sway(steps)(kept)
     body = Body(runner, steps, joints, phase, sway)
     com, pelvis = stand(Body(runner, steps, joints[:, ::COARSE], phase[::COARSE], sway[::COARSE]), com[kept])

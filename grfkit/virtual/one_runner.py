@@ -80,11 +80,11 @@ KNOBS = {
     "noise_mm": Knob(
         "Camera noise (mm)",
         0,
-        20,
-        1,
-        1,
-        "SD of each coordinate before the cameras' low-pass of 20 Hz (1 mm in the virtual study: our choice). Changes "
-        "points and estimate, never the force.",
+        5,
+        0.2,
+        0.6,
+        "SD of each coordinate before the cameras' low-pass of 20 Hz (0.6 mm in the virtual study, whose pelvis then "
+        "accelerates as unsteadily as in rbds). Changes points and estimate, never the force.",
     ),
 }
 

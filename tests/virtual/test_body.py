@@ -1,9 +1,11 @@
 """Legs and feet move as a runner's: rigid segments, planted feet, bent knees, no jumps."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
-from grfkit.points import POINTS
+from grfkit.points import GRAVITY, POINTS
 from grfkit.virtual import body
+from grfkit.virtual.motion import SHEAR, SHEAR_S
 
 RATE = 1000
 
@@ -21,12 +23,15 @@ def test_simulate_keeps_segment_lengths(simulated):
         assert np.ptp(np.linalg.norm(at["pelvis"] - at[joint], axis=1)) < 1e-9
 
 
-def test_simulate_holds_planted_feet_still(simulated):
-    _, motion = simulated
-    for side, touchdown, toeoff in motion.contacts:
+def test_simulate_holds_planted_feet_but_for_their_shear(simulated):
+    runner, motion = simulated
+    push = gaussian_filter1d(motion.force[..., :2], SHEAR_S * RATE, axis=1) / runner.mass_kg / GRAVITY
+    for side, touchdown, toeoff in motion.contacts[1:3]:
         for end, point in enumerate((5 * side + 4, 5 * side + 5)):
             held = np.flatnonzero(motion.planted[side, touchdown : toeoff + 1, end]) + touchdown
-            assert np.ptp(motion.points[held, point], axis=0).max() < 1e-9
+            place = motion.points[held, point]
+            assert np.ptp(place[:, :2] - SHEAR * push[side, held], axis=0).max() < 1e-9
+            assert np.ptp(place[:, 2]) < 1e-9 and np.ptp(place[:, :2], axis=0).max() < 0.02  # m, to and fro
             assert len(held) > 0.25 * (toeoff - touchdown)
     assert motion.points[:, :, 2].min() > 0
 

@@ -133,7 +133,7 @@ def test_record_adds_plate_noise_and_no_contacts(tmp_path):
 
 
 def test_record_tracks_with_bias_and_jitter(tmp_path):
-    for name, error in (("true", {}), ("seen", {"joint_bias_m": 0.008, "joint_jitter_m": 0.001})):
+    for name, error in (("true", {}), ("seen", {"joint_bias_m": 0.008, "joint_jitter_m": 0.0006})):
         record(tmp_path / name, seed=1, laps=3, **error)
     paths = sorted((tmp_path / "true").rglob("*.c3d"))
     errors = [tracked(tmp_path / "seen" / path.relative_to(tmp_path / "true")) - tracked(path) for path in paths]
@@ -142,8 +142,8 @@ def test_record_tracks_with_bias_and_jitter(tmp_path):
     assert np.abs(biases[0] - biases[1]).max() < 0.001  # the same in a session
     assert np.abs(biases[0] - biases[3]).max() > 0.005  # another runner's is another
     left = errors[0] - biases[0]
-    assert 0.0008 < np.std(left) < 0.0011  # 1 mm, hardly touched by the low-pass: it is slower than that
-    assert 0.80 < np.corrcoef(left[:-1].ravel(), left[1:].ravel())[0, 1] < 0.98  # neighbouring frames err alike
+    assert 0.0005 < np.std(left) < 0.0007  # 0.6 mm, hardly touched by the low-pass: it is slower than that
+    assert 0.70 < np.corrcoef(left[:-1].ravel(), left[1:].ravel())[0, 1] < 0.98  # neighbouring frames err alike
 
 
 def test_record_plants_the_faults_asked_for(faulty):
