@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import inv, solve
+from scipy.linalg import LinAlgError, inv, solve
 from tqdm import tqdm
 
 from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES, KernelMatrix, compare, lay_out, weigh
@@ -298,12 +298,18 @@ def solve_ridged(kernel, targets, noise):
     """Invert a kernel matrix (S, S) with its ridge: the inverse (S, S), inverse @ targets (S, Q * C), the flat targets.
 
     The matrix is overwritten. Single precision leaves it not quite symmetric, and then a left-out group's own targets
-    would not quite cancel.
+    would not quite cancel. Raises ValueError where the ridge is lost in rounding.
     """
     kernel += kernel.T
     kernel /= 2
     kernel[np.diag_indices_from(kernel)] += noise
-    inverse = inv(kernel, overwrite_a=True, check_finite=False)
+    try:
+        inverse = inv(kernel, assume_a="pos", overwrite_a=True, check_finite=False)
+    except LinAlgError as error:
+        raise ValueError(
+            f"A ridge keeps the kernel matrix positive definite; a noise of {noise:.1e} is lost in its rounding. "
+            "Raise the limits of `noise` in the recipe."
+        ) from error
     flat = targets.reshape(len(targets), -1).astype(float)
     return inverse, inverse @ flat, flat
 

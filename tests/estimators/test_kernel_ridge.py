@@ -58,6 +58,14 @@ def test_leave_groups_out_equals_fitting_anew_without_the_group(data):
         np.testing.assert_allclose(estimated[mine], refit(inputs, targets, others, mine, CANDIDATE), atol=1e-8)
 
 
+def test_a_ridge_that_is_lost_in_rounding_is_refused(data):
+    inputs, targets = data
+    twice = {kind: tuple(np.concatenate([part, part]) for part in pair) for kind, pair in inputs.items()}
+    matrix = KernelMatrix(twice, shape="gaussian").weighed(CANDIDATE)
+    with pytest.raises(ValueError, match=r"a noise of 1\.0e-16 is lost.*Raise the limits of `noise`"):
+        kernel_ridge.solve_ridged(matrix, np.concatenate([targets, targets]), 1e-16)
+
+
 def test_leave_pairs_out_equals_fitting_anew_without_both(data):
     inputs, targets = data
     scored = np.arange(len(GROUPS)) % 2 == 0
