@@ -220,12 +220,27 @@ def fold_error(training, validation, **settings):
     return float(np.sqrt(np.mean((scaler.transform(estimated) - scaler.transform(measured)) ** 2)))
 
 
+def fold_fit(training, watched=None, **settings):
+    """Fit to some of the stances that hold keeps (indices), and watch others; returns a Fitted.
+
+    Its network is on the CPU, so that it can be sent to another process.
+    """
+    fitted = fit(*_some(training), watched=None if watched is None else _some(watched), **settings)
+    fitted.net.cpu()
+    return fitted
+
+
 def fold_estimates(training, validation, **settings):
     """Fit to some of the stances that hold keeps (indices) and estimate others; returns (N, 3) BW of their frames."""
-    points, forces, lengths = _held
-    rows = transform.rows_of(lengths, training)
-    fitted = fit(points[rows], forces[rows], lengths[training], **settings)
+    points, _, lengths = _held
+    fitted = fit(*_some(training), **settings)
     return predict(fitted, points[transform.rows_of(lengths, validation)], lengths[validation])
+
+
+def _some(stances):
+    points, forces, lengths = _held
+    rows = transform.rows_of(lengths, stances)
+    return points[rows], forces[rows], lengths[stances]
 
 
 def at_once():

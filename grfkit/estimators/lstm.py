@@ -19,9 +19,9 @@ from grfkit.estimators.samples import finish, frame_inputs, take
 
 @dataclass(frozen=True)
 class Lstm(Estimator):
-    """A fitted network (model.Fitted), with the recipe that says what it is given."""
+    """Fitted networks (model.Fitted) of different seeds, whose estimates are averaged, and the recipe."""
 
-    fitted: model.Fitted
+    members: tuple
     recipe: object
 
     @classmethod
@@ -50,55 +50,84 @@ class Lstm(Estimator):
         return table, search.best(found) | {"frames_per_step": task.frames_per_step}
 
     @classmethod
-    def fit(cls, training, recipe, best, *, seed, epochs, patience=None):
+    def fit(cls, training, recipe, best, *, seed, epochs, patience=None, seeds=1):
         """Fit to training Samples for a fixed number of epochs.
 
-        With `patience`, a tenth of the training runners are not fitted to but watched, and the training stops after so
-        many epochs without a smaller error on them.
+        With `seeds`, so many networks are fitted side by side, of `seed` and the numbers after it. With `patience`, a
+        tenth of the training runners are not fitted to but watched, and the training stops after so many epochs without
+        a smaller error on them.
         """
-        watched = None
+        settings = {"epochs": epochs, "patience": patience, **hyper_parameters(best, recipe)}
+        aside = np.zeros(len(training), bool)
         if patience:
             aside = np.isin(training.runners, watched_runners(training, seed=seed))
-            watched = arrays(take(training, np.flatnonzero(aside)), recipe)
-            training = take(training, np.flatnonzero(~aside))
-        settings = {"seed": seed, "epochs": epochs, "watched": watched, "patience": patience, "progress": True}
-        return cls(model.fit(*arrays(training, recipe), **settings, **hyper_parameters(best, recipe)), recipe)
+        parts = [np.flatnonzero(~aside), np.flatnonzero(aside)][: 2 if patience else 1]
+        if seeds == 1:
+            fitted_to, watched = [*(arrays(take(training, part), recipe) for part in parts), None][:2]
+            return cls((model.fit(*fitted_to, watched=watched, seed=seed, progress=True, **settings),), recipe)
+        with search.start_workers(seeds, epochs, *arrays(training, recipe)) as pool:
+            waiting = [pool.submit(model.fold_fit, *parts, seed=seed + more, **settings) for more in range(seeds)]
+            return cls(tuple(each.result() for each in tqdm(waiting, desc="training", unit="network")), recipe)
 
     def learning(self):
-        """Give the learning curves as learning.csv: a row for each epoch, errors as in model.Fitted."""
-        rows = [(epoch, *errors) for epoch, errors in enumerate(self.fitted.learning, 1)]
-        return pd.DataFrame(rows, columns=LEARNING)
+        """Give the learning curves as learning.csv: a row for each epoch, errors as in model.Fitted.
+
+        Of several networks it is their mean, of those that still train at an epoch.
+        """
+        rows = [(epoch, *errors) for member in self.members for epoch, errors in enumerate(member.learning, 1)]
+        return pd.DataFrame(rows, columns=LEARNING).groupby("epoch", as_index=False).mean()
 
     def predict(self, samples):
         """Estimate the forces (N, 3) BW of Samples."""
-        estimated = model.predict(self.fitted, frame_inputs(samples, self.recipe.inputs), samples.lengths)
-        return finish(samples, estimated, self.recipe)
+        inputs = frame_inputs(samples, self.recipe.inputs)
+        estimates = [model.predict(member, inputs, samples.lengths) for member in self.members]
+        return finish(samples, np.mean(estimates, axis=0), self.recipe)
 
     def describe(self):
-        """Give the weights {name: array}, and settings and scalers as a description that JSON can hold."""
-        return model.describe(self.fitted)
+        """Give the weights {name: array}, and settings and scalers as a description that JSON can hold.
+
+        Of several networks the names begin with the number of each, and the description lists theirs as `members`.
+        """
+        described = [model.describe(member) for member in self.members]
+        if len(described) == 1:
+            return described[0]
+        weights = {
+            f"{number}/{name}": array for number, (each, _) in enumerate(described) for name, array in each.items()
+        }
+        return weights, {"members": [description for _, description in described]}
 
     @classmethod
     def restore(cls, weights, description, recipe):
         """Invert describe."""
-        return cls(model.restore(weights, description), recipe)
+        if "members" not in description:
+            return cls((model.restore(weights, description),), recipe)
+        members = [
+            model.restore(
+                {name.split("/")[1]: weights[name] for name in weights if name.startswith(f"{number}/")}, each
+            )
+            for number, each in enumerate(description["members"])
+        ]
+        return cls(tuple(members), recipe)
 
     @classmethod
     def leave_out(cls, samples, recipe, parts, *, seed, network, progress=True):
         """Fit a network for each of `parts`, as many at a time as there are processors; as Estimator.leave_out.
 
-        Nothing is searched: the hyper-parameters `network` (model.fit's) are set beforehand. A recipe that does not
-        whiten leaves out window and shrinkage.
+        Nothing is searched: the hyper-parameters `network` (model.fit's, and `seeds` networks to average, 1 where it
+        says nothing) are set beforehand. A recipe that does not whiten leaves out window and shrinkage.
         """
         network = hyper_parameters(network, recipe)
-        with search.start_workers(len(parts), network["epochs"], *arrays(samples, recipe)) as pool:
-            waiting = [pool.submit(model.fold_estimates, *part, seed=seed, **network) for part in parts]
-            bar = tqdm(as_completed(waiting), total=len(parts), desc="leaving out", unit="fit", disable=not progress)
-            for future in bar:
-                future.result()  # the first that fails ends it
+        seeds = range(seed, seed + network.pop("seeds", 1))
+        with search.start_workers(len(parts) * len(seeds), network["epochs"], *arrays(samples, recipe)) as pool:
+            waiting = [
+                [pool.submit(model.fold_estimates, *part, seed=each, **network) for each in seeds] for part in parts
+            ]
+            fits = [fit for part in waiting for fit in part]
+            for fit in tqdm(as_completed(fits), total=len(fits), desc="leaving out", unit="fit", disable=not progress):
+                fit.result()  # the first that fails ends it
         return [
-            finish(take(samples, validation), future.result(), recipe)
-            for (_, validation), future in zip(parts, waiting, strict=True)
+            finish(take(samples, validation), np.mean([fit.result() for fit in part], axis=0), recipe)
+            for (_, validation), part in zip(parts, waiting, strict=True)
         ]
 
 

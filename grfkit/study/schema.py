@@ -194,6 +194,7 @@ class Search(Section):
 class Train(Section):
     epochs: Count
     patience: Count | None
+    seeds: Count = 1  # not in study files of before
 
 
 class Table2(Section):
@@ -212,8 +213,9 @@ class Network(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
-    window: Window = 5  # not in study files of before, nor is the next
+    window: Window = 5  # not in study files of before, nor are the next two
     shrinkage: Shrinkage = 1e-5
+    seeds: Count = 1
 
 
 class Generalisation(Section):

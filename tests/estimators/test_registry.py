@@ -222,6 +222,50 @@ def test_a_recipe_that_whitens_needs_what_the_layer_is_fitted_with_and_another_l
         lstm.Lstm.fit(training, RECIPES["paper"], {"units": 4}, seed=3, epochs=5)
 
 
+@pytest.mark.parametrize("small", [0, 10**9])  # processes, or one thread
+def test_the_estimate_of_several_seeds_is_the_mean_of_the_networks(study, monkeypatch, tmp_path, small):
+    """In a fit, in what is saved of it, and where runners are left out."""
+    monkeypatch.setattr(lstm.search, "SMALL", small)
+    stances, frames = study
+    recipe = RECIPES["network"]
+    training = samples.prepare(frames, stances, recipe)
+    best = {name: value for name, value in NETWORK.items() if name != "epochs"}
+    alone = [lstm.Lstm.fit(training, recipe, best, seed=seed, epochs=2) for seed in (3, 4, 5)]
+    fitted = lstm.Lstm.fit(training, recipe, best, seed=3, epochs=2, seeds=3)
+    raw = [model.predict(one.members[0], *lstm.arrays(training, recipe)[::2]) for one in alone]
+    mean = samples.finish(training, np.mean(raw, axis=0), recipe)
+    np.testing.assert_allclose(fitted.predict(training), mean, atol=1e-6)
+    assert np.abs(alone[0].predict(training) - mean).max() > 1e-3
+    expected = np.mean([one.learning() for one in alone], axis=0)
+    np.testing.assert_allclose(fitted.learning(), expected)
+
+    arrays, description = fitted.describe()
+    store.save(tmp_path, "model.safetensors", arrays)
+    store.save(tmp_path, "model.json", description)
+    again = lstm.Lstm.restore(load_file(tmp_path / "model.safetensors"), store.read(tmp_path, "model.json"), recipe)
+    np.testing.assert_array_equal(again.predict(training), fitted.predict(training))
+
+    out = {"seed": 3, "progress": False}
+    several = lstm.Lstm.leave_out(
+        training, recipe, [(np.arange(8), np.arange(8, 12))], network=NETWORK | {"seeds": 2}, **out
+    )
+    model.hold(*lstm.arrays(training, recipe))
+    raw = [model.fold_estimates(np.arange(8), np.arange(8, 12), seed=seed, **NETWORK) for seed in (3, 4)]
+    mean = samples.finish(samples.take(training, np.arange(8, 12)), np.mean(raw, axis=0), recipe)
+    np.testing.assert_allclose(several[0], mean, atol=1e-6)
+
+
+def test_several_seeds_watch_the_same_runners_and_stop_each_by_itself(study):
+    stances, frames = study
+    training = samples.prepare(frames, stances, RECIPES["paper"])
+    best = {name: value for name, value in NETWORK.items() if name != "epochs"}
+    fitted = lstm.Lstm.fit(training, RECIPES["paper"], best, seed=3, epochs=4, patience=1, seeds=2)
+    first = lstm.Lstm.fit(training, RECIPES["paper"], best, seed=3, epochs=4, patience=1).members[0]
+    assert fitted.members[0].learning == first.learning and fitted.members[1].learning != first.learning
+    np.testing.assert_array_equal(fitted.members[1].points_scaler.data_max_, first.points_scaler.data_max_)
+    assert fitted.learning()["watched_rmse"].notna().all()
+
+
 def test_a_search_for_which_there_is_too_little_is_refused_before_its_first_fit(study, tmp_path):
     stances, frames = study
     training = samples.prepare(frames, stances, RECIPES["paper"])
