@@ -309,7 +309,8 @@ def learning(ax, table):
     ax.plot(table["epoch"], table["training_rmse"], color=MEASURED, label="training runners, with dropout")
     if table["watched_rmse"].notna().any():
         ax.plot(table["epoch"], table["watched_rmse"], "--", color=ESTIMATED, label="watched runners")
-    ax.set_yscale("log")
+    ax.set_ylim(bottom=0)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     return legend(ax)
 
 
