@@ -115,15 +115,14 @@ def test_detect_sees_a_mirrored_runner_at_the_same_times(runners, detector):
 
 def test_fit_follows_its_seed(runners):
     motions, table = runners
-    few = table[table["file"].isin(["0.c3d", "1.c3d", "2.c3d", "3.c3d"])].reset_index(drop=True)
-    rest = table[table["file"] == "9.c3d"]
+    first = table["file"].isin([f"{number}.c3d" for number in range(RUNNERS // 2)])
+    few, rest = table[first].reset_index(drop=True), table[~first]
     one, again, other = (
         events.detect(events.fit(motions, few, CANDIDATE, seed=seed), motions, rest) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
-    assert (
-        0 < np.abs(one - other).max() < events.SHAKE_S
-    )  # other random times; of 16 steps the answer still hangs on them
+    # other random times: of 8 runners the answer still hangs on them, by 2.1 to 2.5 ms for five seeds
+    assert 0 < np.sqrt(((one - other) ** 2).mean()) < events.SHAKE_S / 2
 
 
 def made_by_hand(lowest, straightest, side):
