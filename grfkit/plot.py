@@ -314,6 +314,21 @@ def learning(ax, table):
     return legend(ax)
 
 
+def whitening(ax, table):
+    """Draw the error on runners who are not trained on, with the whitening layer and without it (whitening.csv)."""
+    ax.set(xlabel="epoch", ylabel="error (share of range)")
+    if table.empty:
+        return note(ax, "not compared")
+    ax.plot(
+        table["epoch"], table["plain"], "s-", color=ALARM, markersize=3, fillstyle="none", label="without the layer"
+    )
+    ax.plot(table["epoch"], table["whitened"], "o-", color=ESTIMATED, markersize=3, label="with the layer")
+    ax.plot(table["epoch"], table["mean_curve"], "--", color=MEASURED, label="mean curve")
+    ax.set_ylim(bottom=0)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    return legend(ax)
+
+
 def search(ax, table):
     """Draw the validation error of each trial and fold (search.csv's columns trial, error, state)."""
     colors = {"complete": ESTIMATED, "pruned": ALARM}

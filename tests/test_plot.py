@@ -149,6 +149,18 @@ def test_learning_draws_both_errors_of_each_epoch_and_says_where_there_are_none(
     assert not nothing.lines and nothing.texts[0].get_text() == "not trained in epochs"
 
 
+def test_whitening_draws_both_errors_beside_the_mean_curves_and_says_where_nothing_is_compared(axes):
+    table = pd.DataFrame(
+        {"epoch": [1, 2, 3], "whitened": [0.3, 0.1, 0.05], "plain": [0.3, 0.2, 0.1], "mean_curve": 0.1}
+    )
+    lines = {line.get_label(): line for line in plot.whitening(axes(), table).lines}
+    for label, name in {"with the layer": "whitened", "without the layer": "plain", "mean curve": "mean_curve"}.items():
+        np.testing.assert_allclose(lines.pop(label).get_xydata(), table[["epoch", name]])
+    assert not lines
+    nothing = plot.whitening(axes(), table[:0])
+    assert not nothing.lines and nothing.texts[0].get_text() == "not compared"
+
+
 def test_body_weights_tell_two_masses_of_one_runner_apart(axes):
     weights = pd.DataFrame(
         {"runner": ["a", "b", "a"], "mass_kg": [60.0, 70.0, 61.5], "difference_pct": [2.0, -1.0, 0.5]}

@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from grfkit import model, transform
 from grfkit.estimators import search
-from grfkit.estimators.registry import LEARNING, Estimator
-from grfkit.estimators.samples import finish, frame_inputs, take
+from grfkit.estimators.mean_curve import MeanCurve
+from grfkit.estimators.registry import COMPARED, LEARNING, Estimator
+from grfkit.estimators.samples import finish, frame_inputs, take, unmirror
+from grfkit.points import InputError
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,30 @@ class Lstm(Estimator):
         with search.start_workers(seeds, epochs, *arrays(training, recipe)) as pool:
             waiting = [pool.submit(model.fold_fit, *parts, seed=seed + more, **settings) for more in range(seeds)]
             return cls(tuple(each.result() for each in tqdm(waiting, desc="training", unit="network")), recipe)
+
+    @classmethod
+    def compare_whitening(cls, training, recipe, best, *, seed, epochs):
+        """Train with the layer Whitening and without it, all else equal; returns whitening.csv, a row for each epoch.
+
+        `whitened` and `plain` are the RMSE of the scaled forces of a quarter of the training runners, who are not
+        trained on; `mean_curve` is that of the others' mean curve. The table is empty where the recipe does not whiten,
+        or the other runners have too little for the layer.
+        """
+        if not recipe.whiten or len(np.unique(training.runners)) < 2:
+            return super().compare_whitening(training, recipe, best, seed=seed, epochs=epochs)
+        aside = np.isin(training.runners, watched_runners(training, seed=seed, share=0.25))
+        parts = np.flatnonzero(~aside), np.flatnonzero(aside)
+        # so much patience never stops it
+        settings = {"seed": seed, "epochs": epochs, "patience": epochs, **hyper_parameters(best, recipe)}
+        without = settings | dict.fromkeys(search.WHITENING)
+        try:
+            with search.start_workers(2, epochs, *arrays(training, recipe)) as pool:
+                waiting = [pool.submit(model.fold_fit, *parts, **each) for each in (settings, without)]
+                errors = [[watched for _, watched in each.result().learning] for each in waiting]
+        except InputError:  # the search's folds are larger
+            return super().compare_whitening(training, recipe, best, seed=seed, epochs=epochs)
+        columns = (range(1, epochs + 1), *errors, _mean_curve_error(training, *parts))
+        return pd.DataFrame(dict(zip(COMPARED, columns, strict=True)))
 
     def learning(self):
         """Give the learning curves as learning.csv: a row for each epoch, errors as in model.Fitted.
@@ -159,8 +185,18 @@ def hyper_parameters(given, recipe):
     return {name: value for name, value in given.items() if recipe.whiten or name not in search.WHITENING}
 
 
-def watched_runners(training, *, seed):
-    """Draw a tenth of the training runners, one at least, whose error tells when to stop.
+def _mean_curve_error(training, fitted_to, watched):
+    """Give the RMSE of the mean curve of some stances of Samples on others, scaled as a network that is fitted to them.
+
+    A mirrored leg's force changes a sign of the error, and nothing of its square.
+    """
+    known, others = take(training, fitted_to), take(training, watched)
+    error = MeanCurve.fit(known).predict(others) - unmirror(others, others.forces)
+    return float(np.sqrt(np.mean((error * transform.fit_minmax(known.forces).scale_) ** 2)))
+
+
+def watched_runners(training, *, seed, share=0.1):
+    """Draw a share of the training runners, one at least, whose error is watched; by a tenth one knows when to stop.
 
     Raises ValueError for a single runner.
     """
@@ -170,4 +206,4 @@ def watched_runners(training, *, seed):
             f"To stop early (`patience`), a training runner is watched and another trained on; found {len(runners)}. "
             "Write `patience: null`."
         )
-    return np.random.default_rng(seed).choice(runners, max(1, round(len(runners) / 10)), replace=False)
+    return np.random.default_rng(seed).choice(runners, max(1, round(share * len(runners))), replace=False)

@@ -12,6 +12,7 @@ from grfkit import transform
 from grfkit.estimators.samples import take
 
 LEARNING = ["epoch", "training_rmse", "watched_rmse"]  # columns of learning.csv; errors as shares of the forces' range
+COMPARED = ["epoch", "whitened", "plain", "mean_curve"]  # columns of whitening.csv; errors likewise
 
 
 class Estimator:
@@ -29,6 +30,11 @@ class Estimator:
         `folder`, `storage` and `settings` are read by an LSTM. Here there is nothing to choose.
         """
         return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
+
+    @classmethod
+    def compare_whitening(cls, training, recipe, best, *, seed, epochs):
+        """Train with the layer before an LSTM and without it; returns whitening.csv. Here is no such layer."""
+        return pd.DataFrame(columns=COMPARED)
 
     def learning(self):
         """Give the learning curves as learning.csv. Here nothing is trained in epochs."""

@@ -5,6 +5,8 @@ In: tables that the notebooks saved. Out: text and {question, word, rule, senten
 
 import math
 
+import numpy as np
+
 from grfkit.metrics import ours
 from grfkit.points import DIRECTION_NAMES
 
@@ -139,6 +141,28 @@ def verdict(question, good, sentence, rule):
     word = "supported" if all(good) else "partly supported" if any(good) else "not supported"
     shown = (word, sentence) if good else ("not yet run", "")
     return {"question": question, "word": shown[0], "rule": rule, "sentence": shown[1]}
+
+
+def whitening(table):
+    """Say in a few sentences what the layer before the LSTM is worth; `table` is whitening.csv."""
+    if table.empty:
+        return "Nothing is compared: the recipe does not whiten, or a quarter of the training runners leaves too few."
+    last, baseline = table.iloc[-1], table["mean_curve"].iloc[0]
+    return (
+        f"After {last['epoch']:.0f} epochs the error on training runners who were held out is "
+        f"{number(last['whitened'], 3)} of the range of the forces with the layer and {number(last['plain'], 3)} "
+        f"without it; that of the mean curve is {number(baseline, 3)}. With the layer the network is "
+        f"{_better_from(table, 'whitened')}. Without it the network is {_better_from(table, 'plain')}."
+    )
+
+
+def _better_from(table, name):
+    """Say from which epoch on an error of whitening.csv stays below that of the mean curve."""
+    no_better = np.flatnonzero(~(table[name] < table["mean_curve"]))
+    since = no_better[-1] + 1 if len(no_better) else 0
+    if since == len(table):
+        return "no better than the mean curve in the end"
+    return f"better than the mean curve from epoch {table['epoch'].iloc[since]} on"
 
 
 def select(table, estimator=None):

@@ -193,6 +193,43 @@ def test_fit_with_patience_watches_training_runners_that_are_not_trained_on(stud
         lstm.Lstm.fit(alone, recipe, best, seed=3, epochs=5, patience=2)
 
 
+@pytest.mark.parametrize("name", ["paper", "network"])
+def test_compare_whitening_gives_the_errors_of_two_literal_fits_and_of_the_mean_curve(study, name):
+    """Each fit once more without anyone watched; the runner held out is estimated as any other."""
+    stances, frames = study
+    recipe, best = RECIPES[name], {key: value for key, value in NETWORK.items() if key != "epochs"}
+    training = samples.prepare(frames, stances, recipe)
+    table = lstm.Lstm.compare_whitening(training, recipe, best | {"dropout": 0.3}, seed=3, epochs=4)
+    assert list(table.columns) == ["epoch", "whitened", "plain", "mean_curve"] and list(table["epoch"]) == [1, 2, 3, 4]
+    (held,) = np.unique(lstm.watched_runners(training, seed=3, share=0.25))
+    known, others = (samples.take(training, np.flatnonzero((training.runners == held) == out)) for out in (False, True))
+    scale = transform.fit_minmax(known.forces).transform
+    rmse = lambda forces: np.sqrt(np.mean((scale(forces) - scale(others.forces)) ** 2))  # noqa: E731
+    for column, layer in (("whitened", {}), ("plain", {"window": None, "shrinkage": None})):
+        settings = best | {"dropout": 0.3, "epochs": 4, "seed": 3} | layer
+        fitted = model.fit(*lstm.arrays(known, recipe), **settings)
+        points, _, lengths = lstm.arrays(others, recipe)
+        assert table[column].iloc[-1] == pytest.approx(
+            rmse(model.predict(fitted, points, lengths)), rel=1e-4
+        )  # float32
+    estimated = MeanCurve.fit(known).predict(others)
+    left = np.repeat((others.stances["side"] == "l").to_numpy() & recipe.mirror, others.lengths)
+    estimated[left, 1] *= -1
+    np.testing.assert_allclose(table["mean_curve"], rmse(estimated), rtol=1e-9)
+
+
+def test_compare_whitening_is_empty_where_there_is_nothing_to_compare(study):
+    stances, frames = study
+    training = samples.prepare(frames, stances, RECIPES["paper"])
+    alone = samples.take(training, np.flatnonzero(training.runners == "v01"))
+    wide = NETWORK | {"window": 9}  # more inputs than LSTM steps
+    for name, given, best in (("plain", training, NETWORK), ("physics", training, {}), ("paper", alone, NETWORK)):
+        table = registry.class_of(RECIPES[name]).compare_whitening(given, RECIPES[name], best, seed=3, epochs=2)
+        assert table.empty and list(table.columns) == registry.COMPARED, name
+    best = {key: value for key, value in wide.items() if key != "epochs"}
+    assert lstm.Lstm.compare_whitening(training, RECIPES["paper"], best, seed=3, epochs=2).empty
+
+
 @pytest.mark.parametrize("name", ["paper", "physics"])
 def test_training_does_not_depend_on_the_order_of_rows(study, tmp_path, name):
     """Frames of other stances between those of a stance change nothing."""

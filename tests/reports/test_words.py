@@ -77,3 +77,33 @@ def test_written_rounds_and_marks():
         "–",
         "−1.2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("whitened", "plain", "said"),
+    [
+        (
+            [0.2, 0.099, 0.051],
+            [0.05, 0.2, 0.15],
+            "is .051 of the range of the forces with the layer and .150 without it; that of the mean curve is .100. "
+            "With the layer the network is better than the mean curve from epoch 2 on. Without it the network is no "
+            "better than the mean curve in the end.",
+        ),
+        (
+            [0.1, 0.1, 0.1],  # as good is not better
+            [0.05, 0.05, 0.05],
+            "With the layer the network is no better than the mean curve in the end. Without it the network is better "
+            "than the mean curve from epoch 1 on.",
+        ),
+        ([0.05, float("nan"), 0.05], [1, 1, float("nan")], "is .050 of the range of the forces with the layer and – "),
+    ],
+)
+def test_whitening_says_what_the_numbers_say(whitened, plain, said):
+    table = pd.DataFrame({"epoch": [1, 2, 3], "whitened": whitened, "plain": plain, "mean_curve": 0.1})
+    sentence = report_words.whitening(table)
+    assert sentence.startswith("After 3 epochs the error") and said in sentence
+
+
+def test_whitening_of_nothing_is_one_sentence():
+    table = pd.DataFrame(columns=["epoch", "whitened", "plain", "mean_curve"])
+    assert report_words.whitening(table).startswith("Nothing is compared: the recipe does not whiten")

@@ -17,6 +17,7 @@ COLUMNS = {
     "01_preprocess/stances.csv": "stance file runner side speed_m_s shoe lap trial mass_kg "
     "touchdown_s toeoff_s flight_s split",
     "01_preprocess/excluded.csv": "file side touchdown_s reason",
+    "02_search/whitening.csv": "epoch whitened plain mean_curve",
     "04_table1/table1.csv": "estimator direction r_mean r_sd rmse_bw_mean rmse_bw_sd nrmse_pct_mean nrmse_pct_sd n",
     "05_table2/table2.csv": "estimator feature estimated_mean estimated_sd measured_mean measured_sd p n",
     "05_table2/vlr.csv": "estimator definition measured_mean measured_sd ratio_to_default "
