@@ -5,6 +5,7 @@ force, mirrored where the recipe mirrors; their inputs with derivatives; estimat
 S stances.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from grfkit.study import store
 KINDS = ("positions", "velocities", "accelerations")
 NODES = 101  # of a force curve over stance: our choice, one a per cent
 CORE_NODES, EDGE_NODES = 51, 3  # of the points over stance, and over the padding at either end: our choice, 5 ms apart
+LEAST_BW = 0.5  # mean vertical force that is balanced: recipes that have learnt give .93 to 1.03 in rbds; our choice
 SPEED_STEP = 0.5  # m/s: other speeds than the study's are rounded to this: our choice
 
 
@@ -195,7 +197,8 @@ def balance(samples, estimated):
 
     Over whole strides of steady running on level ground the mean vertical force is one body weight, and the mean
     anterior-posterior force is zero (Newton). So the vertical force is scaled, and a share of it is taken from the
-    anterior-posterior force. Components that were not estimated (NaN) are left as they are.
+    anterior-posterior force. Components that were not estimated (NaN) are left as they are, and so is a group
+    that carries far too little (see corrections).
     """
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
     contact = np.array(
@@ -213,13 +216,24 @@ def corrections(impulses, steps_s, groups):
     """Give what makes the estimates of each group balance, from impulses (S, 3) BW s and the times of steps (S,) s.
 
     Returns a factor (S,) of the vertical force, and the share (S,) of the factored vertical force that is taken from
-    the anterior-posterior one.
+    the anterior-posterior one. A group whose mean vertical force is under LEAST_BW keeps factor 1 and share 0, and a
+    warning says so: a large factor would make any noise look like a force.
     """
-    factors, slopes = np.ones(len(groups)), np.zeros(len(groups))
+    factors, slopes, left = np.ones(len(groups)), np.zeros(len(groups)), {}
     for group in np.unique(groups):
         mine = groups == group
         impulse, step = impulses[mine].sum(axis=0), steps_s[mine].sum()
-        factors[mine], slopes[mine] = step / impulse[2], impulse[0] / step
+        if impulse[2] < LEAST_BW * step:
+            left[group] = impulse[2] / step
+        else:
+            factors[mine], slopes[mine] = step / impulse[2], impulse[0] / step
+    if left:
+        found = ", ".join(f"{mean:.2f} ({group})" for group, mean in left.items())
+        warnings.warn(
+            f"The mean vertical force over whole steps is 1 BW; an estimate gives {found}, too little to be balanced. "
+            "It is left as it is. Train on more stances or for more epochs, or look at the points.",
+            stacklevel=2,
+        )
     return factors, slopes
 
 

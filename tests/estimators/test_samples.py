@@ -1,5 +1,7 @@
 """What a recipe makes of stances: mirror, unit, derivatives, nodes, balance, against closed forms and round trips."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,3 +175,20 @@ def test_corrections_make_each_groups_impulses_balance():
         )
         assert len(set(factors[mine])) == len(set(slopes[mine])) == 1
     assert len(set(factors)) == len(set(slopes)) == 3
+
+
+def test_balance_leaves_what_carries_hardly_anything_as_it_is_and_says_so(tidy):
+    """A network that has learnt nothing gives about 0: a factor of 300 would hide it."""
+    stances, frames = tidy(8, runners=2)
+    prepared = samples.prepare(frames, stances, PHYSICS)
+    estimated = samples.unmirror(prepared, prepared.forces)
+    mine = np.repeat((prepared.stances["runner"] == "v00").to_numpy(), prepared.lengths)
+    for share in (0.003, 0.4, -1.0):
+        poor = np.where(mine[:, None], share * estimated, estimated)
+        with pytest.warns(UserWarning, match=r"is 1 BW; an estimate gives -?\d\.\d\d \(v00 at 3\.6 m/s\), too"):
+            balanced = samples.balance(prepared, poor)
+        np.testing.assert_array_equal(balanced[mine], poor[mine])
+        np.testing.assert_array_equal(balanced[~mine], samples.balance(prepared, estimated)[~mine])
+    with warnings.catch_warnings(action="error"):  # neither what is right nor what is not estimated at all
+        samples.balance(prepared, estimated)
+        samples.balance(prepared, estimated * [1, 1, np.nan])
