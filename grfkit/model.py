@@ -6,9 +6,6 @@ frames: it reads the points of the middle frame and gives the forces of all of t
 Before the LSTM stands a fixed layer, Whitening, unless `window` and `shrinkage` are left out.
 """
 
-import multiprocessing
-import os
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -131,6 +128,7 @@ def fit(
     epochs,
     window=None,
     shrinkage=None,
+    offset_m=0.0,
     watched=None,
     patience=None,
     progress=False,
@@ -142,6 +140,10 @@ def fit(
     error over real frames, never over padding. AdamW trains for a fixed number of epochs; the learning rate rises to
     `learning_rate` and falls in one cycle (Smith & Topin 2019; our choice). Raises InputError
     where transform.check_whitening does.
+
+    With `offset_m` the points of a stance lie elsewhere in each epoch: offsets of this SD (m) stay the same all stance
+    long. Another runner's joints lie elsewhere too, and accelerations do not change, so that the network rests on
+    motion and does not learn runners by heart. Our choice: it helps most where few runners train.
 
     `watched` are (points, forces, lengths) of other training runners. Where they are given, training stops after
     `patience` epochs without a smaller error on them, and the weights of the smallest error are kept.
@@ -161,8 +163,10 @@ def fit(
             net.whitening.fit(stances[0], stances[3], shrinkage)
         stances = whitened(net, stances)
         watch = watched and _Watch(net, whitened(net, tensors(*watched, scalers, frames_per_step)), patience)
-        learning = _train(net, stances, watch, epochs, learning_rate, batch_size, progress)
+        offsets = _offsets(net, offset_m * scalers[0].scale_) if offset_m else None
+        learning = _train(net, stances, offsets, watch, epochs, learning_rate, batch_size, progress)
     settings = {"frames_per_step": frames_per_step, **shape, "shrinkage": shrinkage, "epochs": len(learning)}
+    settings["offset_m"] = offset_m
     return Fitted(net.eval(), *scalers, settings, tuple(learning))
 
 
@@ -197,50 +201,6 @@ class _Watch:
             self.least, self.since = self.error, 0
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
         return self.since >= self.patience
-
-
-_held = ()  # in a process that validates folds: points, forces and lengths of all training stances
-
-
-def hold(*training):
-    """Keep training stances in this process, so that a fold need not send them; the process ends with its parent."""
-    global _held
-    _held = training
-    parent = multiprocessing.parent_process()
-    if parent:  # a killed parent leaves no idle worker behind
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def fold_error(training, validation, **settings):
-    """Fit to some of the stances that hold keeps (indices) and give the RMSE of the scaled forces of others."""
-    forces = _held[1]
-    estimated = fold_estimates(training, validation, **settings)
-    scaler = transform.fit_minmax(forces[transform.rows_of(_held[2], training)])
-    measured = forces[transform.rows_of(_held[2], validation)]
-    return float(np.sqrt(np.mean((scaler.transform(estimated) - scaler.transform(measured)) ** 2)))
-
-
-def fold_fit(training, watched=None, **settings):
-    """Fit to some of the stances that hold keeps (indices), and watch others; returns a Fitted.
-
-    Its network is on the CPU, so that it can be sent to another process.
-    """
-    fitted = fit(*_some(training), watched=None if watched is None else _some(watched), **settings)
-    fitted.net.cpu()
-    return fitted
-
-
-def fold_estimates(training, validation, **settings):
-    """Fit to some of the stances that hold keeps (indices) and estimate others; returns (N, 3) BW of their frames."""
-    points, _, lengths = _held
-    fitted = fit(*_some(training), **settings)
-    return predict(fitted, points[transform.rows_of(lengths, validation)], lengths[validation])
-
-
-def _some(stances):
-    points, forces, lengths = _held
-    rows = transform.rows_of(lengths, stances)
-    return points[rows], forces[rows], lengths[stances]
 
 
 def at_once():
@@ -331,13 +291,20 @@ def whitened(net, stances):
     return _each(net.whitening, steps, buckets), targets, real, buckets
 
 
-def _train(net, stances, watch, epochs, learning_rate, batch_size, progress):
+def _offsets(net, sizes):
+    """Give what a scaled offset of each variable (C,), all stance long, is behind the whitening layer, (C, inputs)."""
+    scaled = torch.diag(_tensor(sizes))[:, None]
+    with torch.no_grad():
+        return (net.whitening(scaled) - net.whitening(torch.zeros_like(scaled)))[:, 0]
+
+
+def _train(net, stances, offsets, watch, epochs, learning_rate, batch_size, progress):
     """Train for all epochs, or until the watch has enough; returns Fitted.learning."""
     optimiser, learning = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY, fused=True), []
     batches = sum(-(-len(bucket) // batch_size) for _, bucket in stances[3])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches)
     for _ in tqdm(range(epochs), desc="training", unit="epoch", disable=not progress):
-        error = train_epoch(net, optimiser, schedule, stances, batch_size)
+        error = train_epoch(net, optimiser, schedule, stances, batch_size, offsets)
         enough = watch and watch.enough()
         learning.append((error**0.5, watch.error**0.5 if watch else float("nan")))
         if enough:
@@ -347,10 +314,11 @@ def _train(net, stances, watch, epochs, learning_rate, batch_size, progress):
     return learning
 
 
-def train_epoch(net, optimiser, schedule, stances, batch_size):
+def train_epoch(net, optimiser, schedule, stances, batch_size, offsets=None):
     """Train once on all whitened stances, in batches drawn anew; returns the mean loss of the batches.
 
-    `stances` are as `whitened` gives them.
+    `stances` are as `whitened` gives them, `offsets` (C, inputs) as `_offsets` does: a multiple of each, drawn anew, is
+    added to the steps of each stance.
     """
     steps, targets, real, buckets = stances
     net.train()
@@ -362,7 +330,10 @@ def train_epoch(net, optimiser, schedule, stances, batch_size):
     total = torch.zeros((), device=steps.device)
     for index in torch.randperm(len(batches)).tolist():
         count, batch = batches[index]
-        loss = masked_loss(net.read(steps[batch, :count]), targets[batch, :count], real[batch, :count])
+        inputs = steps[batch, :count]
+        if offsets is not None:
+            inputs = inputs + torch.randn(len(batch), 1, len(offsets), device=steps.device) @ offsets
+        loss = masked_loss(net.read(inputs), targets[batch, :count], real[batch, :count])
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), LARGEST_GRADIENT)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from grfkit import metrics, model, transform
+from grfkit.estimators import lstm
 from grfkit.study import store
 
 SETTINGS = {
@@ -86,8 +87,8 @@ def test_validation_stances_change_nothing_that_is_fitted(data, monkeypatch):
     monkeypatch.setattr(model, "fit", lambda *args, **settings: fitted.append(fit(*args, **settings)) or fitted[-1])
     errors = []
     for everything in ((points, forces, lengths), (spoiled_points, spoiled_forces, lengths)):
-        model.hold(*everything)
-        errors.append(model.fold_error(np.arange(4), np.arange(4, 8), seed=0, **SETTINGS))
+        lstm.hold(*everything)
+        errors.append(lstm.fold_error(np.arange(4), np.arange(4, 8), seed=0, **SETTINGS))
     clean, spoiled = fitted
     assert errors[1] > 100 * errors[0]  # the validation did see them
     assert all((weights(clean)[name] == weights(spoiled)[name]).all() for name in weights(clean))
@@ -96,9 +97,9 @@ def test_validation_stances_change_nothing_that_is_fitted(data, monkeypatch):
 
 def test_fold_error_is_the_error_on_the_validation_stances(data):
     points, forces, lengths = data
-    model.hold(*data)
+    lstm.hold(*data)
     training, validation = np.arange(6), np.array([6, 7])
-    error = model.fold_error(training, validation, seed=0, **SETTINGS)
+    error = lstm.fold_error(training, validation, seed=0, **SETTINGS)
     rows, others = transform.rows_of(lengths, training), transform.rows_of(lengths, validation)
     fitted = model.fit(points[rows], forces[rows], lengths[:6], seed=0, **SETTINGS)
     difference = model.predict(fitted, points[others], lengths[6:]) - forces[others]

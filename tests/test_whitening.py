@@ -154,6 +154,33 @@ def test_describe_and_restore_keep_the_layer_and_a_model_of_before_has_none(data
     np.testing.assert_array_equal(model.predict(again, points, lengths), model.predict(plain, points, lengths))
 
 
+@pytest.mark.parametrize("window", [None, 3])
+def test_offsets_move_every_step_of_a_stance(data, window):
+    """What is added behind the layer is what the layer makes of points that lie elsewhere, all stance long."""
+    points, forces, lengths = data
+    scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
+    net = model.ForceLSTM(33, 3, units=2, layers=1, dropout=0.0, window=window).to(model.DEVICE)
+    stances = model.tensors(points, forces, lengths, scalers, 1)
+    if window:
+        net.whitening.fit(stances[0], stances[3], 1e-3)
+    offset = RNG.normal(scale=0.02, size=33)
+    moved = model.whitened(net, model.tensors(points + offset, forces, lengths, scalers, 1))[0]
+    added = torch.as_tensor(offset / 0.02, dtype=torch.float32, device=model.DEVICE) @ model._offsets(
+        net, 0.02 * scalers[0].scale_
+    )
+    real = np.arange(moved.shape[1]) < lengths[:, None]
+    np.testing.assert_allclose((model.whitened(net, stances)[0] + added).cpu()[real], moved.cpu()[real], atol=2e-3)
+
+
+def test_no_offsets_are_no_change(data):
+    weights = [model.describe(model.fit(*data, seed=0, **SETTINGS, offset_m=size))[0] for size in (0.0, 0.05)]
+    alone = model.describe(model.fit(*data, seed=0, **SETTINGS))[0]
+    assert all((alone[name] == weights[0][name]).all() for name in alone)
+    assert any(not np.allclose(alone[name], weights[1][name]) for name in alone)
+    for name in ("whitening.mean", "whitening.matrix"):  # they are fitted to the points as they are
+        np.testing.assert_array_equal(weights[1][name], alone[name])
+
+
 def test_a_stance_shorter_than_the_window_is_estimated(data):
     points, _, _ = data
     made = model.fit(*data, seed=0, **SETTINGS)

@@ -3,6 +3,9 @@
 In: Samples. Out: forces in body weights.
 """
 
+import multiprocessing
+import os
+import threading
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +41,7 @@ class Lstm(Estimator):
         if recipe.whiten:
             settings["ranges"] = settings["ranges"] | recipe.whiten.model_dump()
             _check_widest(training, recipe, parts, settings["frames_per_step"])
-        task = search.Task(arrays(training, recipe), parts, seed=seed, **settings)
+        task = search.Task(arrays(training, recipe), parts, seed=seed, fixed={"offset_m": recipe.offset_m}, **settings)
         if storage:
             from grfkit.estimators import shared_search
 
@@ -68,7 +71,7 @@ class Lstm(Estimator):
             fitted_to, watched = [*(arrays(take(training, part), recipe) for part in parts), None][:2]
             return cls((model.fit(*fitted_to, watched=watched, seed=seed, progress=True, **settings),), recipe)
         with search.start_workers(seeds, epochs, *arrays(training, recipe)) as pool:
-            waiting = [pool.submit(model.fold_fit, *parts, seed=seed + more, **settings) for more in range(seeds)]
+            waiting = [pool.submit(fold_fit, *parts, seed=seed + more, **settings) for more in range(seeds)]
             return cls(tuple(each.result() for each in tqdm(waiting, desc="training", unit="network")), recipe)
 
     @classmethod
@@ -88,7 +91,7 @@ class Lstm(Estimator):
         without = settings | dict.fromkeys(search.WHITENING)
         try:
             with search.start_workers(2, epochs, *arrays(training, recipe)) as pool:
-                waiting = [pool.submit(model.fold_fit, *parts, **each) for each in (settings, without)]
+                waiting = [pool.submit(fold_fit, *parts, **each) for each in (settings, without)]
                 errors = [[watched for _, watched in each.result().learning] for each in waiting]
         except InputError:  # the search's folds are larger
             return super().compare_whitening(training, recipe, best, seed=seed, epochs=epochs)
@@ -145,9 +148,7 @@ class Lstm(Estimator):
         network = hyper_parameters(network, recipe)
         seeds = range(seed, seed + network.pop("seeds", 1))
         with search.start_workers(len(parts) * len(seeds), network["epochs"], *arrays(samples, recipe)) as pool:
-            waiting = [
-                [pool.submit(model.fold_estimates, *part, seed=each, **network) for each in seeds] for part in parts
-            ]
+            waiting = [[pool.submit(fold_estimates, *part, seed=each, **network) for each in seeds] for part in parts]
             fits = [fit for part in waiting for fit in part]
             for fit in tqdm(as_completed(fits), total=len(fits), desc="leaving out", unit="fit", disable=not progress):
                 fit.result()  # the first that fails ends it
@@ -172,7 +173,7 @@ def _check_widest(training, recipe, parts, frames_per_step):
 
 
 def hyper_parameters(given, recipe):
-    """Take window and shrinkage out of the hyper-parameters of a recipe that does not whiten.
+    """Take window and shrinkage out of the hyper-parameters of a recipe that does not whiten, and add its offsets.
 
     Raises ValueError where a recipe whitens and has none.
     """
@@ -182,7 +183,8 @@ def hyper_parameters(given, recipe):
             f"The recipe {recipe.name} whitens, by a window and a shrinkage; the hyper-parameters given have no "
             f"{' and no '.join(missing)}. Run 02_search again, or take a recipe with `whiten: null`."
         )
-    return {name: value for name, value in given.items() if recipe.whiten or name not in search.WHITENING}
+    kept = {name: value for name, value in given.items() if recipe.whiten or name not in search.WHITENING}
+    return kept | {"offset_m": recipe.offset_m}
 
 
 def _mean_curve_error(training, fitted_to, watched):
@@ -207,3 +209,47 @@ def watched_runners(training, *, seed, share=0.1):
             "Write `patience: null`."
         )
     return np.random.default_rng(seed).choice(runners, max(1, round(share * len(runners))), replace=False)
+
+
+_held = ()  # in a process that validates folds: points, forces and lengths of all training stances
+
+
+def hold(*training):
+    """Keep training stances in this process, so that a fold need not send them; the process ends with its parent."""
+    global _held
+    _held = training
+    parent = multiprocessing.parent_process()
+    if parent:  # a killed parent leaves no idle worker behind
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def fold_error(training, validation, **settings):
+    """Fit to some of the stances that hold keeps (indices) and give the RMSE of the scaled forces of others."""
+    forces = _held[1]
+    estimated = fold_estimates(training, validation, **settings)
+    scaler = transform.fit_minmax(forces[transform.rows_of(_held[2], training)])
+    measured = forces[transform.rows_of(_held[2], validation)]
+    return float(np.sqrt(np.mean((scaler.transform(estimated) - scaler.transform(measured)) ** 2)))
+
+
+def fold_fit(training, watched=None, **settings):
+    """Fit to some of the stances that hold keeps (indices), and watch others; returns a Fitted.
+
+    Its network is on the CPU, so that it can be sent to another process.
+    """
+    fitted = model.fit(*_some(training), watched=None if watched is None else _some(watched), **settings)
+    fitted.net.cpu()
+    return fitted
+
+
+def fold_estimates(training, validation, **settings):
+    """Fit to some of the stances that hold keeps (indices) and estimate others; returns (N, 3) BW of their frames."""
+    points, _, lengths = _held
+    fitted = model.fit(*_some(training), **settings)
+    return model.predict(fitted, points[transform.rows_of(lengths, validation)], lengths[validation])
+
+
+def _some(stances):
+    points, forces, lengths = _held
+    rows = transform.rows_of(lengths, stances)
+    return points[rows], forces[rows], lengths[stances]

@@ -14,7 +14,7 @@ import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,13 @@ FIRST_FOLDS = 2  # that every trial fits: as many as the processors of a small m
 KEPT_OF = 3  # one of so many goes on, to so many times the folds: Optuna's default, and Hyperband's
 SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our choice
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-CODE = ("model.py", "transform.py", "estimators/search.py", "estimators/shared_search.py")  # what a search depends on
+CODE = (
+    "model.py",
+    "transform.py",
+    "estimators/lstm.py",
+    "estimators/search.py",
+    "estimators/shared_search.py",
+)  # what a search depends on
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Task:
     `training` are points (N, C), forces (N, 3) BW and lengths (S,) of training stances alone, `parts` their folds as
     `folds` gives them. `ranges` gives for each of HYPER_PARAMETERS [low, high], or the choices of batch_size, and for
     each of WHITENING if the recipe whitens. Each fit takes `epochs`, with `frames_per_step` frames in an LSTM step.
-    `trials` are to be finished.
+    `trials` are to be finished. `fixed` are more settings of model.fit, the same in all trials.
     """
 
     training: tuple
@@ -54,10 +60,11 @@ class Task:
     frames_per_step: int
     epochs: int
     ranges: dict
+    fixed: dict = field(default_factory=dict)
 
     def fingerprint(self):
         """Hash inputs, settings and the code that trains: a search resumes only where all of them are the same."""
-        names = ("seed", "frames_per_step", "epochs", "ranges")
+        names = ("seed", "frames_per_step", "epochs", "ranges", "fixed")
         settings = json.dumps({name: getattr(self, name) for name in names}, sort_keys=True)
         digest = hashlib.sha256(settings.encode())
         for array in (*self.training, *(validation for _, validation in self.parts)):
@@ -106,12 +113,13 @@ class Task:
         It may be pruned after any rung. The error is the mean over folds of the root mean squared error of the scaled
         forces.
         """
-        from grfkit import model
+        from grfkit.estimators import lstm
 
-        settings = {"frames_per_step": self.frames_per_step, "epochs": self.epochs, "seed": self.seed, **trial.params}
+        settings = {"frames_per_step": self.frames_per_step, "epochs": self.epochs, "seed": self.seed}
+        settings |= self.fixed | trial.params
         errors = []
         for rung in self.rungs():
-            waiting = [pool.submit(model.fold_error, *part, **settings) for part in self.parts[len(errors) : rung]]
+            waiting = [pool.submit(lstm.fold_error, *part, **settings) for part in self.parts[len(errors) : rung]]
             for future in waiting:
                 errors.append(future.result())
                 bar.update()
@@ -192,12 +200,13 @@ def start_workers(most, epochs, *training):
     longer to start than to work.
     """
     from grfkit import model
+    from grfkit.estimators import lstm
 
     if epochs * len(training[0]) < SMALL:
-        return ThreadPoolExecutor(1, initializer=model.hold, initargs=training)
+        return ThreadPoolExecutor(1, initializer=lstm.hold, initargs=training)
     return ProcessPoolExecutor(
         min(most, model.at_once()),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=model.hold,
+        initializer=lstm.hold,
         initargs=training,
     )

@@ -66,6 +66,7 @@ class Recipe(Section):
     balance: bool = False
     kernel: Kernel | None = None
     whiten: Whiten | None = None
+    offset_m: NonNegativeFloat = 0.0
 
     @pydantic.model_validator(mode="after")
     def _whole(self):
@@ -77,6 +78,8 @@ class Recipe(Section):
             raise ValueError("an LSTM sees stance time as the length of a stance; leave `times` out")
         if self.estimator in ("lstm", "kernel_ridge") and not self.inputs:
             raise ValueError(f"inputs: at least one of {', '.join(KINDS)}")
+        if self.offset_m and (self.estimator != "lstm" or self.inputs != ["positions"]):
+            raise ValueError("`offset_m` belongs to an lstm on positions alone; leave it out")
         return self
 
 

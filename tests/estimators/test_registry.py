@@ -286,8 +286,8 @@ def test_the_estimate_of_several_seeds_is_the_mean_of_the_networks(study, monkey
     several = lstm.Lstm.leave_out(
         training, recipe, [(np.arange(8), np.arange(8, 12))], network=NETWORK | {"seeds": 2}, **out
     )
-    model.hold(*lstm.arrays(training, recipe))
-    raw = [model.fold_estimates(np.arange(8), np.arange(8, 12), seed=seed, **NETWORK) for seed in (3, 4)]
+    lstm.hold(*lstm.arrays(training, recipe))
+    raw = [lstm.fold_estimates(np.arange(8), np.arange(8, 12), seed=seed, **NETWORK) for seed in (3, 4)]
     mean = samples.finish(samples.take(training, np.arange(8, 12)), np.mean(raw, axis=0), recipe)
     np.testing.assert_allclose(several[0], mean, atol=1e-6)
 

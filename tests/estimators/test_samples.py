@@ -12,7 +12,7 @@ from grfkit.points import FORCES, INPUTS, POINTS
 from grfkit.study import recipes
 
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
-PAPER = recipes.load(ROOT / "params" / "recipes" / "paper.yaml")
+PAPER = recipes.load(ROOT / "params" / "recipes" / "plain.yaml")
 T = np.arange(-5, 56) / 200  # 5 frames before and after a contact of 0.25 s
 COEFFICIENTS = np.random.default_rng(2).normal(size=(4, 33))
 

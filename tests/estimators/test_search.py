@@ -116,7 +116,7 @@ def test_a_trial_may_be_pruned_after_two_folds_and_three_times_as_many(data, k, 
 @pytest.fixture
 def errors_drawn(monkeypatch):
     """No network is fitted: the error of a fold follows from the hyper-parameters; gives the list of fits."""
-    from grfkit import model
+    from grfkit.estimators import lstm
 
     fits = []
 
@@ -124,7 +124,7 @@ def errors_drawn(monkeypatch):
         fits.append(settings)
         return settings["learning_rate"] + len(validation) / 1000
 
-    monkeypatch.setattr(model, "fold_error", error)
+    monkeypatch.setattr(lstm, "fold_error", error)
     return fits
 
 
@@ -143,10 +143,10 @@ def test_only_the_best_third_of_the_trials_so_far_fits_the_other_folds(data, tmp
 
 def test_a_search_interrupted_in_any_fold_ends_as_an_undisturbed_one(data, tmp_path, errors_drawn):
     """With folds for two brackets, and rungs that a pruner remembers: what an interrupted trial left counts nowhere."""
-    from grfkit import model
+    from grfkit.estimators import lstm
 
     whole = search.table(search.run(task(data, 6, k=8), storage=search.open_journal(tmp_path / "whole", "test")))
-    error, fits = model.fold_error, len(errors_drawn)
+    error, fits = lstm.fold_error, len(errors_drawn)
     for kill in range(1, fits):
         calls = iter(range(fits))
 
@@ -155,11 +155,11 @@ def test_a_search_interrupted_in_any_fold_ends_as_an_undisturbed_one(data, tmp_p
                 raise KeyboardInterrupt
             return error(*part, **settings)
 
-        model.fold_error = killed
+        lstm.fold_error = killed
         folder = tmp_path / str(kill)
         with pytest.raises(KeyboardInterrupt):
             search.run(task(data, 6, k=8), storage=search.open_journal(folder, "test"))
-        model.fold_error = error
+        lstm.fold_error = error
         resumed = search.run(task(data, 6, k=8), storage=search.open_journal(folder, "test"))
         assert search.table(resumed).equals(whole)
 

@@ -22,7 +22,7 @@ import yaml
 from helpers import ROOT, make
 from optuna.trial import TrialState
 
-from grfkit import cli, model
+from grfkit import cli
 from grfkit.estimators import lstm, samples, search, shared_search
 from grfkit.study import recipes, store
 
@@ -113,7 +113,7 @@ def quick(monkeypatch):
     for name, value in (("HEARTBEAT_S", 1), ("GRACE_S", 2), ("WAIT_S", 0.05)):
         monkeypatch.setattr(shared_search, name, value)
     monkeypatch.setattr(
-        model,
+        lstm,
         "fold_error",
         lambda training, validation, *, learning_rate, **settings: learning_rate + len(validation) / 1000,
     )
@@ -157,7 +157,7 @@ def start(folder, url, name, how="works"):
 def work(folder, url, name, how):
     os.environ["STORAGE"] = url
     shared_search.HEARTBEAT_S, shared_search.GRACE_S, shared_search.WAIT_S = 1, 3, 0.2
-    searched, fold_error, folds = lstm.Lstm.search, model.fold_error, []
+    searched, fold_error, folds = lstm.Lstm.search, lstm.fold_error, []
 
     def kept(*given, **named):
         table, best = searched(*given, **named)
@@ -170,7 +170,7 @@ def work(folder, url, name, how):
         time.sleep(600 if len(folds) == 2 else 0)
         return fold_error(*given, **named)
 
-    lstm.Lstm.search, model.fold_error = kept, hanging if how == "hangs" else fold_error
+    lstm.Lstm.search, lstm.fold_error = kept, hanging if how == "hangs" else fold_error
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         sys.stdout = sys.stderr = log
         status = cli.main(["search-worker", *arguments(folder)])
@@ -304,14 +304,14 @@ def test_many_at_once_keep_the_budget_and_agree(quick, url):
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_long_fit_is_not_taken_for_dead(quick, url, monkeypatch):
     """Its first fold takes longer than the grace, while another worker waits for it."""
-    fold_error, folds = model.fold_error, []
+    fold_error, folds = lstm.fold_error, []
 
     def long(*parts, **settings):
         folds.append(parts)
         time.sleep(3.5 if len(folds) == 1 else 0)
         return fold_error(*parts, **settings)
 
-    monkeypatch.setattr(model, "fold_error", long)
+    monkeypatch.setattr(lstm, "fold_error", long)
     other = threading.Thread(target=run, args=(url, 2))
     other.start()
     run(url, 2)
@@ -325,7 +325,7 @@ def test_a_long_fit_is_not_taken_for_dead(quick, url, monkeypatch):
 
 def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypatch, capsys):
     """Ctrl-C in the second fold: the next worker tries the same hyper-parameters, and keeps no earlier error."""
-    fold_error, folds = model.fold_error, []
+    fold_error, folds = lstm.fold_error, []
 
     def interrupted(training, validation, **settings):
         folds.append(settings["learning_rate"])
@@ -333,7 +333,7 @@ def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypa
             raise KeyboardInterrupt
         return fold_error(training, validation, **settings)
 
-    monkeypatch.setattr(model, "fold_error", interrupted)
+    monkeypatch.setattr(lstm, "fold_error", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(url)
     assert [len(trial.user_attrs["errors"]) for trial in look(url)] == [2, 1, 0]  # the second was pruned
@@ -350,7 +350,7 @@ def test_an_interrupted_worker_leaves_its_trial_to_the_next(quick, url, monkeypa
 
 def test_an_error_in_a_fit_ends_the_worker_and_loses_nothing(quick, url, monkeypatch):
     with monkeypatch.context() as broken, pytest.raises(ValueError, match="no memory"):
-        broken.setattr(model, "fold_error", lambda *parts, **settings: (_ for _ in ()).throw(ValueError("no memory")))
+        broken.setattr(lstm, "fold_error", lambda *parts, **settings: (_ for _ in ()).throw(ValueError("no memory")))
         run(url)
     params = look(url)[0].params
     assert run(url)[0].params == params
@@ -386,7 +386,7 @@ def test_what_was_drawn_last_is_tried_again_where_two_asked_for_it(quick, url):
 
 def test_a_worker_taken_for_dead_drops_its_trial_and_goes_on(quick, url, monkeypatch):
     """Its trial is failed behind its back, as for a computer that slept: in the middle, and after the last fold."""
-    fold_error, folds = model.fold_error, []
+    fold_error, folds = lstm.fold_error, []
 
     def failed_meanwhile(training, validation, **settings):
         folds.append(settings)
@@ -395,7 +395,7 @@ def test_a_worker_taken_for_dead_drops_its_trial_and_goes_on(quick, url, monkeyp
             other.tell(other.get_trials(states=[TrialState.RUNNING])[0].number, state=TrialState.FAIL)
         return fold_error(training, validation, **settings)
 
-    monkeypatch.setattr(model, "fold_error", failed_meanwhile)
+    monkeypatch.setattr(lstm, "fold_error", failed_meanwhile)
     run(url)
     trials = look(url)
     check_whole(trials, 4, 2)
@@ -490,15 +490,15 @@ def test_a_wrong_password_is_not_shown(url, folder, monkeypatch, capsys):
 def test_a_database_that_breaks_off_is_one_message(quick, url, monkeypatch):
     import psycopg
 
-    fold_error = model.fold_error
+    fold_error = lstm.fold_error
 
     def gone(*parts, **settings):
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute("drop table trial_user_attributes cascade")
-        monkeypatch.setattr(model, "fold_error", fold_error)
+        monkeypatch.setattr(lstm, "fold_error", fold_error)
         return 1.0
 
-    monkeypatch.setattr(model, "fold_error", gone)
+    monkeypatch.setattr(lstm, "fold_error", gone)
     with pytest.raises(ValueError, match="trial_user_attributes") as caught:
         run(url)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value)) and "grf:***@" in str(caught.value)

@@ -18,29 +18,31 @@ def test_every_recipe_of_the_project_loads_and_has_its_files_name(name):
     assert recipe.name == name and recipe.about and "touchdown" in recipes.needs(recipe)[0]
 
 
-def test_the_papers_recipe_is_the_paper():
+def test_the_plain_recipe_is_the_paper():
     """Zhou 2025, sections 1.4.2 and 1.4.3: an LSTM on positions, 10 ms of padding, legs not mirrored, random folds."""
-    paper = recipes.load(FOLDER / "paper.yaml")
+    plain = recipes.load(FOLDER / "plain.yaml")
     assert (
-        paper.estimator,
-        paper.inputs,
-        paper.padding_s,
-        paper.mirror,
-        paper.folds,
-        paper.body_weight,
-        paper.speeds,
-        paper.balance,
-    ) == ("lstm", ["positions"], 0.010, False, "stances", "study", "study", False)
-    assert recipes.needs(paper) == ["touchdown and toe-off"]
+        plain.estimator,
+        plain.inputs,
+        plain.padding_s,
+        plain.mirror,
+        plain.folds,
+        plain.body_weight,
+        plain.speeds,
+        plain.balance,
+        plain.whiten,
+        plain.offset_m,
+    ) == ("lstm", ["positions"], 0.010, False, "stances", "study", "study", False, None, 0.0)
+    assert recipes.needs(plain) == ["touchdown and toe-off"]
 
 
-def test_plain_is_the_papers_recipe_without_the_layer():
+def test_the_papers_recipe_is_plain_but_for_what_is_ours():
     paper, plain, network, physics = (
         recipes.load(FOLDER / f"{name}.yaml") for name in ("paper", "plain", "network", "physics")
     )
-    about = {"name", "about", "whiten"}
-    assert plain.whiten is None and plain.model_dump(exclude=about) == paper.model_dump(exclude=about)
-    assert paper.whiten.window == [5, 9] and paper.whiten.shrinkage == [1e-7, 1e-4]
+    ours = {"name", "about", "whiten", "mirror", "offset_m"}
+    assert plain.model_dump(exclude=ours) == paper.model_dump(exclude=ours)
+    assert paper.whiten and paper.mirror and paper.offset_m
     same = {"padding_s", "mirror", "folds", "body_weight", "speeds", "balance"}
     assert network.whiten and network.model_dump(include=same) == physics.model_dump(include=same)
 
@@ -59,6 +61,8 @@ def test_every_study_compares_recipes_that_exist(name):
     [
         ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
         ({"mirror": "yes"}, "mirror: found 'yes'"),
+        ({"offset_m": -0.1}, "offset_m: found -0.1"),
+        ({"offset_m": 0.01, "inputs": ["positions", "velocities"]}, "belongs to an lstm on positions alone"),
         ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
         ({"inputs": []}, "inputs: at least one"),
         ({"inputs": ["positions", "times"]}, "leave `times` out"),

@@ -175,13 +175,12 @@ def refit_each(experiment):
 
 def networks_one_by_one(prepared, recipe, *, seed, network):
     """Estimate each runner from a network fitted to the others, one fit after the other."""
-    from grfkit import model
     from grfkit.estimators import lstm
 
-    model.hold(*lstm.arrays(prepared, recipe))
+    lstm.hold(*lstm.arrays(prepared, recipe))
     runners = prepared.runners
     return [
-        model.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
+        lstm.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
         for runner in np.unique(runners)
     ]
 
