@@ -315,8 +315,11 @@ def learning(ax, table):
 
 
 def whitening(ax, table):
-    """Draw the error on runners who are not trained on, with the whitening layer and without it (whitening.csv)."""
-    ax.set(xlabel="epoch", ylabel="error (share of range)")
+    """Draw the error on runners who are not trained on, with the whitening layer and without it (whitening.csv).
+
+    The scale is logarithmic: the first epochs err by ten times as much as the last.
+    """
+    ax.set(xlabel="epoch", ylabel="error (share of range)", yscale="log")
     if table.empty:
         return note(ax, "not compared")
     ax.plot(
@@ -324,7 +327,9 @@ def whitening(ax, table):
     )
     ax.plot(table["epoch"], table["whitened"], "o-", color=ESTIMATED, markersize=3, label="with the layer")
     ax.plot(table["epoch"], table["mean_curve"], "--", color=MEASURED, label="mean curve")
-    ax.set_ylim(bottom=0)
+    ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    ax.set_yticks(ticks, ticks)
+    ax.set_yticks([], minor=True)
     ax.xaxis.get_major_locator().set_params(integer=True)
     return legend(ax)
 
@@ -332,7 +337,9 @@ def whitening(ax, table):
 def search(ax, table):
     """Draw the validation error of each trial and fold (search.csv's columns trial, error, state)."""
     colors = {"complete": ESTIMATED, "pruned": ALARM}
+    ax.set(xlabel="trial", ylabel="validation error (share of range)")
+    if table.empty:
+        return note(ax, "nothing is searched")
     states = {"hue": "state", "style": "state", "palette": colors, "hue_order": colors, "style_order": colors}
     sns.scatterplot(table, x="trial", y="error", markers=["o", "X"], alpha=0.7, ax=ax, **states)
-    ax.set(xlabel="trial", ylabel="validation error (share of range)")
     return legend(ax)

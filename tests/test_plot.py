@@ -139,6 +139,12 @@ def test_search_draws_each_fold_and_tells_pruned_trials_apart(axes):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["complete", "pruned"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_search_of_nothing_says_so(axes):
+    ax = plot.search(axes(), pd.DataFrame(columns=["trial", "fold", "state", "error"]))
+    assert not ax.collections and ax.texts[0].get_text() == "nothing is searched"
+
+
 def test_learning_draws_both_errors_of_each_epoch_and_says_where_there_are_none(axes):
     table = pd.DataFrame({"epoch": [1, 2, 3], "training_rmse": [0.3, 0.2, 0.1], "watched_rmse": [0.4, 0.3, 0.35]})
     ax = plot.learning(axes(), table)
