@@ -206,7 +206,7 @@ def test_compare_whitening_gives_the_errors_of_two_literal_fits_and_of_the_mean_
     scale = transform.fit_minmax(known.forces).transform
     rmse = lambda forces: np.sqrt(np.mean((scale(forces) - scale(others.forces)) ** 2))  # noqa: E731
     for column, layer in (("whitened", {}), ("plain", {"window": None, "shrinkage": None})):
-        settings = best | {"dropout": 0.3, "epochs": 4, "seed": 3} | layer
+        settings = best | {"dropout": 0.3, "epochs": 4, "seed": 3, "offset_m": recipe.offset_m} | layer
         fitted = model.fit(*lstm.arrays(known, recipe), **settings)
         points, _, lengths = lstm.arrays(others, recipe)
         assert table[column].iloc[-1] == pytest.approx(

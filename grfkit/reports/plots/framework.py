@@ -150,12 +150,11 @@ def _estimator(ax, recipe, forces):
     _arrow(ax, (boxes[-1][0] + boxes[-1][1] / 2, 32.5), (79, 32.5))
     ax.plot([92.5, 92.5, 14], [45.8, 42.75, 42.75], color=LINE, linewidth=1)
     _arrow(ax, (14, 42.75), (14, 37))
-    _write(
-        ax,
-        (16.5, 40.4),
-        "grey: fixed beforehand or scaled to the training stances; blue: searched or trained",
-        ha="left",
-    )
+    key = "grey: fixed beforehand or scaled to the training stances; blue: searched or trained"
+    _write(ax, (16.5, 40.4), key, ha="left")
+    if recipe.offset_m:
+        moved = f"each epoch of training moves every point of a stance by an offset (SD {1000 * recipe.offset_m:g} mm)"
+        _write(ax, (16.5, 38.6), moved, ha="left")
     across, heights = np.linspace(81, 98, len(forces)), 27.2 + 9 * (forces - forces.min()) / np.ptp(forces)
     for i, (name, style) in enumerate(zip(DIRECTIONS, ("--", ":", "-"), strict=True)):
         ax.plot(across, heights[:, i], style, color=MEASURED, linewidth=1.2, label=name)

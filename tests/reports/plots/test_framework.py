@@ -42,6 +42,7 @@ def test_framework_writes_the_ranges_that_are_searched_and_the_design(draw):
     ranges = {"1 to 2", "24 to 65", "0 to 0.35", "0.002 to 0.03", "16 or 33 or 64", "5 to 9, odd", "1e-7 to 1e-4"}
     assert ranges <= set(texts)
     assert {"55 runners", "4 runners", "5 folds", "of stances", "33 inputs", "LSTM", "whitening"} <= set(texts)
+    assert any(text.endswith("by an offset (SD 10 mm)") for text in texts)
     assert any(text.startswith("12 trials") for text in texts) and any("10 ms before and after" in t for t in texts)
     assert texts.count("…") == 7  # nothing is found yet
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
@@ -60,6 +61,7 @@ def test_framework_on_the_same_axes_fills_in_what_was_found(draw):
 def test_framework_without_the_layer_neither_draws_nor_lists_it(draw):
     _, texts = draw("plain", best=BEST)
     assert not {"whitening", "shrinkage", "window (steps)", "3.2e-6"} & set(texts)
+    assert not any("offset" in text or "mirrored" in text for text in texts)
     assert {"LSTM", "MinMax", "41"} <= set(texts)
 
 
