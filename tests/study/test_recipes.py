@@ -40,9 +40,9 @@ def test_the_papers_recipe_is_plain_but_for_what_is_ours():
     paper, plain, network, physics = (
         recipes.load(FOLDER / f"{name}.yaml") for name in ("paper", "plain", "network", "physics")
     )
-    ours = {"name", "about", "whiten", "mirror", "offset_m"}
+    ours = {"name", "about", "whiten", "mirror", "folds", "offset_m"}
     assert plain.model_dump(exclude=ours) == paper.model_dump(exclude=ours)
-    assert paper.whiten and paper.mirror and paper.offset_m
+    assert paper.whiten and paper.mirror and paper.offset_m and paper.folds == "runners"
     same = {"padding_s", "mirror", "folds", "body_weight", "speeds", "balance"}
     assert network.whiten and network.model_dump(include=same) == physics.model_dump(include=same)
 
