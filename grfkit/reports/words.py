@@ -53,7 +53,8 @@ def in_short(table, runners):
     """Say in two plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
 
     `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice:
-    it is the largest force). The second names every direction in which the estimate is no better than the mean curve.
+    it is the largest force). The second says for each direction how much smaller or larger the RMSE is than that of the
+    mean curve, and in which its r is no higher.
     """
     rows = select(table)
     if missing(rows.get("V", {}).get("rmse_bw_mean")):
@@ -63,27 +64,36 @@ def in_short(table, runners):
         f"In {rows['V']['n']:.0f} stances of {runners}, the estimated vertical force is off by {ours_first[0]} "
         f"(published: {ours_first[1]})."
     )
-    words = {}
-    for direction in rows:
-        words.setdefault(beside_baseline(table, direction), []).append(DIRECTION_NAMES[direction])
-    words.pop("", None)
     baseline = "the mean curve of the training runners, which sees no input"
-    if "the baseline itself" in words:
+    if any(beside_baseline(table, direction) == "the baseline itself" for direction in rows):
         return [first, f"This recipe is the baseline itself, {baseline}."]
-    parts = [f"{word} in {_directions(names, word)}" for word, names in sorted(words.items())]
-    return [first] + [f"Beside the baseline, {baseline}, the estimate is {'; '.join(parts)}."] * bool(parts)
+    parts = [_beside(table, direction) for direction in rows if beside_baseline(table, direction)]
+    no_higher = [
+        DIRECTION_NAMES[direction]
+        for direction, row in rows.items()
+        if row["r_mean"] <= select(table, "mean_curve").get(direction, {}).get("r_mean", -1)
+    ]
+    if no_higher:
+        parts[-1] += f"; its r is no higher in the {' and '.join(no_higher)} direction{'s'[: len(no_higher) - 1]}"
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return [first] + [f"Beside the baseline, {baseline}, its RMSE is {listed}."] * bool(parts)
+
+
+def _beside(table, direction):
+    """Say how much smaller or larger the RMSE of a direction of table1.csv is than that of the mean curve."""
+    name = DIRECTION_NAMES[direction]
+    mine, baseline = (select(table, estimator)[direction]["rmse_bw_mean"] for estimator in (None, "mean_curve"))
+    if missing(mine):
+        return f"not there in the {name} direction"
+    percent = round(100 * (mine / baseline - 1))
+    size = f"{abs(percent)}{SPACE}% {'smaller' if percent < 0 else 'larger'}" if percent else "as large"
+    return f"{size} in the {name} direction"
 
 
 def _error(row, prefix):
     """Write RMSE and nRMSE of a row of table1.csv, ours or the published."""
     rmse, nrmse = number(row[f"{prefix}rmse_bw_mean"], 3), number(row[f"{prefix}nrmse_pct_mean"], 1)
     return f"{rmse}{SPACE}BW, {nrmse}{SPACE}% of its range"
-
-
-def _directions(names, word):
-    if len(names) > 2:
-        return f"{'any' if word.startswith('no') else 'every'} direction"
-    return f"the {' and '.join(names)} direction{'s' if len(names) > 1 else ''}"
 
 
 def beside_baseline(table, direction):
