@@ -66,6 +66,10 @@ def test_no_runner_is_trained_on_and_tested(smoke):
     stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")
     assert not set(stances["runner"][stances["split"] == "train"]) & set(stances["runner"][stances["split"] != "train"])
     frames = pd.read_parquet(smoke / "results" / "01_preprocess" / "stances.parquet")
+    left = frames["stance"].isin(stances["stance"][stances["side"] == "l"])
+    other_side = [{"l": "r", "r": "l"}.get(name[0], name[0]) + name[1:] for name in INPUTS]
+    frames.loc[left, INPUTS] = frames.loc[left, other_side].to_numpy()  # the recipe mirrors left legs
+    frames.loc[left, [name for name in INPUTS + FORCES if name.endswith("_ml")]] *= -1
     training = frames[frames["stance"].isin(stances["stance"][stances["split"] == "train"])]
     scalers = json.loads((smoke / "results" / "03_train" / "model.json").read_text(encoding="utf-8"))["scalers"]
     for name, columns in (
