@@ -5,10 +5,21 @@ import pytest
 import torch
 from helpers import GARBAGE, ROOT, exercises, refused, solutions
 
-from grfkit.course import agreement, features, lstm, spm, stance
+from grfkit.course import agreement, features, lstm, spm, stance, whitening
 
-SESSIONS = {"1_stance": stance, "2_features": features, "3_lstm": lstm, "4_spm": spm, "5_agreement": agreement}
-CHECKS = [(session, name) for session, module in SESSIONS.items() for name in exercises(module)]
+SESSIONS = {
+    "1_stance": [stance],
+    "2_features": [features],
+    "3_lstm": [lstm, whitening],
+    "4_spm": [spm],
+    "5_agreement": [agreement],
+}
+CHECKS = [
+    pytest.param(session, getattr(module, f"check_{name}"), name, id=f"{session}-{name}")
+    for session, modules in SESSIONS.items()
+    for module in modules
+    for name in exercises(module)
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,23 +36,22 @@ def test_each_exercise_is_a_solution_cell_and_then_its_locked_check(session):
     notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
     code = [(cell.metadata.get("nbgrader", {}), cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     checked = [code[place + 1] for place, (mark, _) in enumerate(code) if mark.get("solution")]
-    module = SESSIONS[session].__name__.rsplit(".", 1)[-1]
     assert [source for _, source in checked] == [
-        f"course_{module}.check_{name}({name})" for name in exercises(SESSIONS[session])
+        f"course_{module.__name__.rsplit('.', 1)[-1]}.check_{name}({name})"
+        for module in SESSIONS[session]
+        for name in exercises(module)
     ]
     assert all(mark["locked"] and mark["grade"] and mark["points"] for mark, _ in checked)
 
 
-@pytest.mark.parametrize(("session", "name"), CHECKS)
-def test_check_passes_the_notebooks_own_answer(session, name, capsys):
-    getattr(SESSIONS[session], f"check_{name}")(getattr(solutions(session), name))
+@pytest.mark.parametrize(("session", "check", "name"), CHECKS)
+def test_check_passes_the_notebooks_own_answer(session, check, name, capsys):
+    check(getattr(solutions(session), name))
     assert capsys.readouterr().out.startswith("Right: ")
 
 
-@pytest.mark.parametrize(("session", "name"), CHECKS)
-def test_check_of_a_function_without_an_answer_says_so(session, name):
-    check = getattr(SESSIONS[session], f"check_{name}")
-
+@pytest.mark.parametrize(("session", "check", "name"), CHECKS)
+def test_check_of_a_function_without_an_answer_says_so(session, check, name):
     def unsolved(*_, **__):
         raise NotImplementedError
 
@@ -51,9 +61,9 @@ def test_check_of_a_function_without_an_answer_says_so(session, name):
     assert "stopped with TypeError" in refused(check, lambda: 0.0)
 
 
-@pytest.mark.parametrize(("session", "name"), CHECKS)
+@pytest.mark.parametrize(("session", "check", "name"), CHECKS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_no_answer_stops_a_check_with_anything_but_a_hint(session, name):
+def test_no_answer_stops_a_check_with_anything_but_a_hint(session, check, name):
     tensors = {"tensor": torch.tensor(0.0), "with a gradient": torch.ones(2, requires_grad=True)}
     for value in (GARBAGE | tensors).values():
-        assert len(refused(getattr(SESSIONS[session], f"check_{name}"), lambda *_, value=value, **__: value)) > 20
+        assert len(refused(check, lambda *_, value=value, **__: value)) > 20

@@ -10,6 +10,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from grfkit import model
 from grfkit.course import lstm as course_lstm
 from grfkit.course import network as course_network
+from grfkit.course import whitening as course_whitening
 from grfkit.estimators import search
 
 RIGHT = solutions("3_lstm")
@@ -79,7 +80,45 @@ def mean_of(taken):
     )
 
 
+def by_svd(training, other, shrinkage, *, kept=slice(None), turn=None):
+    """Whiten by the singular values of the training rows, in any order of the components and with any signs."""
+    mean = training.mean(axis=0)
+    lengths, vectors = np.linalg.svd(training - mean, full_matrices=False)[1:]
+    variances = lengths**2 / (len(training) - 1)
+    white = (other - mean) @ vectors.T / np.sqrt(variances + shrinkage * variances.max())
+    return white[:, kept] if turn is None else white @ turn(white.shape[1])
+
+
+def whitened_by(matrix, *, rows=lambda training, other: training, centre=True):
+    """Whiten as `matrix` (variances, vectors, shrinkage) says, fitted to some rows."""
+
+    def whiten(training, other, shrinkage):
+        fitted = rows(training, other)
+        variances, vectors = np.linalg.eigh(np.cov(fitted, rowvar=False))
+        return (other - centre * fitted.mean(axis=0)) @ matrix(variances, vectors, shrinkage)
+
+    return whiten
+
+
+def good_matrix(variances, vectors, shrinkage):
+    return vectors / np.sqrt(variances + shrinkage * variances[-1])
+
+
 WRONG = [
+    ("whiten", whitened_by(good_matrix, rows=lambda t, o: o), "come from `other`: which rows"),
+    ("whiten", whitened_by(good_matrix, rows=lambda t, o: np.r_[t, o]), "That is leakage"),
+    ("whiten", whitened_by(good_matrix, centre=False), "is not subtracted"),
+    ("whiten", whitened_by(lambda v, e, s: e / (v + s * v[-1])), "divide by the variances"),
+    ("whiten", whitened_by(lambda v, e, s: e / np.sqrt(v)), "The shrinkage has no effect"),
+    ("whiten", whitened_by(lambda v, e, s: e / np.sqrt(v + s)), "a share of the largest eigenvalue"),
+    ("whiten", whitened_by(lambda v, e, s: e / (np.sqrt(v) + s * np.sqrt(v[-1]))), "under the root"),
+    ("whiten", whitened_by(lambda v, e, s: e.T / np.sqrt(v + s * v[-1])), "not its rows"),
+    ("whiten", whitened_by(lambda v, e, s: good_matrix(v, e, s).T), "not its rows"),
+    ("whiten", whitened_by(lambda v, e, s: e), "but not scaled"),
+    ("whiten", lambda t, o, s: (o - t.mean(axis=0)) / t.std(axis=0, ddof=1), "they stay correlated"),
+    ("whiten", lambda t, o, s: by_svd(t, o, s, kept=slice(1)), "yours has shape (12, 1)"),
+    ("whiten", lambda t, o, s: by_svd(t, o, 2 * s), "must be 1 on the diagonal"),
+    ("whiten", lambda t, o, s: by_svd(np.subtract(t, t.mean(axis=0), out=t), o, s), "work on a copy"),
     ("minmax", lambda t, o: (o - o.min(axis=0)) / (np.ptp(o, axis=0) + 1e-300), "The limits come from `other`"),
     ("minmax", lambda t, o: (o - np.r_[t, o].min(axis=0)) / np.ptp(np.r_[t, o], axis=0), "That is leakage"),
     ("minmax", lambda t, o: (o - t.min()) / np.ptp(t), "each column has its own"),
@@ -176,7 +215,34 @@ WRONG = [
 @pytest.mark.parametrize(("name", "wrong", "hint"), WRONG)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_usual_mistake_gets_its_hint(name, wrong, hint):
-    assert hint in refused(getattr(course_lstm, f"check_{name}"), wrong)
+    module = course_whitening if name == "whiten" else course_lstm
+    assert hint in refused(getattr(module, f"check_{name}"), wrong)
+
+
+def test_whitening_may_turn_its_components_and_divide_by_n_or_n_minus_1():
+    course_whitening.check_whiten(by_svd)
+    course_whitening.check_whiten(lambda *given: by_svd(*given, turn=lambda n: -np.eye(n)[::-1]))
+    course_whitening.check_whiten(
+        lambda t, o, s: by_svd(t, o, s) * np.sqrt(len(t) / (len(t) - 1))  # as a covariance that divides by N gives
+    )
+
+
+def test_the_networks_layer_whitens_as_the_exercise_asks_for():
+    """The library's layer, over windows, is the student's function on the windows of the training rows."""
+    rng = np.random.default_rng(3)
+    lengths = np.repeat([12, 15], 30)
+    real = torch.as_tensor(np.arange(15) < lengths[:, None])
+    steps = torch.as_tensor(rng.normal(size=(60, 15, 33)).cumsum(axis=1), dtype=torch.float32)
+    training = np.arange(5, 60)
+    white = course_network.whitened(steps, real, training)
+    windows = [
+        model.windows(one[None, :count], course_network.WINDOW)[0].numpy()
+        for one, count in zip(steps, lengths, strict=True)
+    ]
+    right = RIGHT.whiten(np.concatenate([windows[stance] for stance in training]), windows[0], course_network.SHRINKAGE)
+    yours = white[0, : lengths[0]].numpy()
+    np.testing.assert_allclose(yours @ yours.T, right @ right.T, rtol=0.003, atol=0.01)  # N or N - 1, single precision
+    assert (white[0, lengths[0] :] == 0).all()
 
 
 def test_the_librarys_folds_by_runner_pass_the_check():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from grfkit import transform
@@ -21,9 +22,10 @@ def data():
     return course_network.Data(points, 1 + points[..., 0], real[..., 0], table)
 
 
-def test_fit_is_the_same_again_learns_and_never_looks_at_other_stances_or_padding(data):
+@pytest.mark.parametrize("whiten", [False, True])
+def test_fit_is_the_same_again_learns_and_never_looks_at_other_stances_or_padding(data, whiten):
     training, others = np.arange(8), np.arange(8, 12)
-    one = course_network.fit(data, training, epochs=60, seed=1)
+    one = course_network.fit(data, training, epochs=60, seed=1, whiten=whiten)
     assert one.shape == (60, *data.vertical.shape)
     error = course_network.rmse(data, one)[:, training].mean(axis=1)
     assert error[-1] < 0.5 * data.vertical[training][data.real[training]].std()  # the best constant errs by the SD
@@ -32,12 +34,12 @@ def test_fit_is_the_same_again_learns_and_never_looks_at_other_stances_or_paddin
     forces[~data.real] -= 100
     points[~data.real] += 1000
     changed = course_network.fit(
-        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1
+        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1, whiten=whiten
     )
     np.testing.assert_array_equal(changed[:, data.real], one[:, data.real])
     points[others] += 1000
     again = course_network.fit(
-        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1
+        course_network.Data(points, forces, data.real, data.stances), training, epochs=60, seed=1, whiten=whiten
     )
     np.testing.assert_array_equal(again[:, training][:, data.real[training]], one[:, training][:, data.real[training]])
 
@@ -54,11 +56,11 @@ def test_rmse_counts_real_samples_alone(data):
 
 def test_out_of_fold_estimates_each_stance_without_its_fold(data):
     folds = search.folds(12, 4, seed=0, groups=data.stances["runner"].to_numpy())
-    every = course_network.out_of_fold(data, folds, epochs=2, seed=1)
+    every = course_network.out_of_fold(data, folds, epochs=2, seed=1, whiten=True)
     assert np.isfinite(every).all()
     for training, validation in folds:
         np.testing.assert_array_equal(
-            every[:, validation], course_network.fit(data, training, epochs=2, seed=1)[:, validation]
+            every[:, validation], course_network.fit(data, training, epochs=2, seed=1, whiten=True)[:, validation]
         )
 
 
@@ -84,3 +86,20 @@ def test_figures_show_what_they_are_given(data):
         data.points[0, :, 2].min(),
         data.points[0, :, 2].max(),
     ]
+    windows = np.random.default_rng(5).normal(size=(50, 3)) * [1, 0.1, 10]
+    ax = course_network.draw_lengths(Figure().subplots(), windows, {0.5: windows[:, [2, 1, 0]]})
+    for line in ax.lines[:2]:
+        np.testing.assert_allclose(
+            line.get_ydata(), windows.std(axis=0)[[2, 0, 1]], rtol=0.15
+        )  # directions turn a little
+
+
+def test_window_rows_lay_out_real_steps_alone(data):
+    steps, real = torch.as_tensor(data.points), torch.as_tensor(data.real)
+    rows = course_network.window_rows(steps, real, [3, 0])
+    slow = []
+    for stance in (3, 0):
+        mine = data.points[stance][data.real[stance]]
+        near = range(-(course_network.WINDOW // 2), course_network.WINDOW // 2 + 1)
+        slow += [np.concatenate([mine[min(max(t + n, 0), len(mine) - 1)] for n in near]) for t in range(len(mine))]
+    np.testing.assert_array_equal(rows, np.array(slow, float))
