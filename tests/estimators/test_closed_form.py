@@ -95,6 +95,7 @@ def test_two_mass_agrees_with_clarks_equations_in_newtons_written_out():
 
 def test_two_mass_agrees_with_the_virtual_laboratorys_own_code():
     own = {"limb_speed": np.array([1.2]), "limb_time": np.array([0.035]), "peak_time": np.array([0.47])}
+    own |= {f"ripple_v_{k}": np.zeros(1) for k in range(motion.HARMONICS)}  # what steps differ in beyond the model
     steps = motion.Steps(
         side=None, touchdown=None, frames=np.array([230]), own=own, speed=None, width=None, rate_hz=RATE, ankle_on=None
     )
