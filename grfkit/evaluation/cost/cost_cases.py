@@ -178,11 +178,12 @@ def networks_one_by_one(prepared, recipe, *, seed, network):
     from grfkit.estimators import lstm
 
     lstm.hold(*lstm.arrays(prepared, recipe))
-    runners = prepared.runners
-    return [
-        lstm.fold_estimates(np.flatnonzero(runners != runner), np.flatnonzero(runners == runner), seed=seed, **network)
-        for runner in np.unique(runners)
-    ]
+    network, estimated = lstm.hyper_parameters(network, recipe), []
+    for runner in np.unique(prepared.runners):
+        mine = prepared.runners == runner
+        forces = lstm.fold_estimates(np.flatnonzero(~mine), np.flatnonzero(mine), seed=seed, **network)
+        estimated.append(samples.finish(samples.take(prepared, np.flatnonzero(mine)), forces, recipe))
+    return estimated
 
 
 def fit_both(prepared, recipes, *, seed, network):
