@@ -39,7 +39,7 @@ class Whitening(nn.Module):
 
     Force is in the second differences of positions: one g over 10 ms is 1 mm, in inputs scaled by a range of a metre. A
     gradient finds such a direction last, unless it has weights of its own and is as long as others (LeCun et al. 1998,
-    section 4.3). With few runners the turning does most of it, and the shrinkage that the search finds is large.
+    section 4.3). With few runners the turning does most of it (session 3 of the course).
     It is principal component analysis with all components kept, so that it can be inverted, and adds no input. Each is
     divided by sqrt(eigenvalue + shrinkage * the largest), so that what is only noise of the points stays small.
     """
