@@ -142,10 +142,16 @@ def beside_published(curves, path, *, estimators):
 class KernelExperiment:
     """A kernel recipe with one set of hyper-parameters, the middle of its limits, so that nothing is chosen.
 
-    Made of Samples of all runners and a recipes.Recipe; `runners` (S,) names, `targets` (S, 101, 3) BW measured.
+    Made of Samples of all runners and a recipes.Recipe; `runners` (S,) names, `targets` (S, 101, 3) BW measured. Raises
+    ValueError for a recipe of another kind.
     """
 
     def __init__(self, prepared, recipe):
+        if recipe.estimator != "kernel_ridge":
+            raise ValueError(
+                f"What is looked into is a kernel recipe; {recipe.name} is of the kind {recipe.estimator}. Change "
+                "`examined` in the study file."
+            )
         self.samples, self.recipe = prepared, recipe
         self.runners, self.targets = prepared.runners, samples.curve_targets(prepared)
         self.candidate = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)

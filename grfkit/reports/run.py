@@ -26,7 +26,7 @@ from grfkit.study import provenance, recipes
 from grfkit.study.store import write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
-OURS = ("ValueError", "StudyError", "FileNotFoundError")
+OURS = ("ValueError", "StudyError", "InputError", "FileNotFoundError")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 

@@ -5,10 +5,10 @@ A recipe holds nothing fitted: hyper-parameters are searched within its ranges, 
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 
 from grfkit.study.file import read_yaml
 from grfkit.study.schema import Count, Positive, Section, Shrinkage, Window, check, span
@@ -54,6 +54,7 @@ class Whiten(Section):
 class Recipe(Section):
     """One way from points to forces. `name` is the name of its file."""
 
+    example: ClassVar[str] = "a file of params/recipes"
     name: str
     about: str
     estimator: Literal["lstm", "kernel_ridge", "mean_curve", "two_mass", "sine"]
@@ -66,20 +67,23 @@ class Recipe(Section):
     balance: bool = False
     kernel: Kernel | None = None
     whiten: Whiten | None = None
-    offset_m: NonNegativeFloat = 0.0
+    offset_m: Annotated[float, Field(ge=0, le=0.1)] = 0.0  # m; joints differ by some cm: our choice
 
     @pydantic.model_validator(mode="after")
     def _whole(self):
         if (self.kernel is None) == (self.estimator == "kernel_ridge"):
-            raise ValueError("`kernel` belongs to the estimator kernel_ridge, and that one needs it")
+            raise ValueError(
+                f"`kernel` belongs to the estimator kernel_ridge, and that one needs it; found {self.estimator}"
+            )
         if self.whiten and self.estimator != "lstm":
-            raise ValueError("`whiten` belongs to the estimator lstm; leave it out, or write `whiten: null`")
+            raise ValueError(f"`whiten` belongs to the estimator lstm; found {self.estimator}. Leave it out")
         if self.estimator == "lstm" and "times" in self.inputs:
             raise ValueError("an LSTM sees stance time as the length of a stance; leave `times` out")
         if self.estimator in ("lstm", "kernel_ridge") and not self.inputs:
             raise ValueError(f"inputs: at least one of {', '.join(KINDS)}")
         if self.offset_m and (self.estimator != "lstm" or self.inputs != ["positions"]):
-            raise ValueError("`offset_m` belongs to an lstm on positions alone; leave it out")
+            found = f"{self.estimator} on {', '.join(self.inputs) or 'nothing'}"
+            raise ValueError(f"`offset_m` belongs to an lstm on positions alone; found {found}. Leave it out")
         return self
 
 

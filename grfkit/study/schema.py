@@ -6,7 +6,7 @@ what it means.
 """
 
 import re
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 import pydantic
 from pydantic import Field, NonNegativeFloat
@@ -26,6 +26,7 @@ class Section(pydantic.BaseModel):
     """A section of a file: every key must be known, present and of its type. Its values do not change."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    example: ClassVar[str] = "params/virtual.yaml"
 
 
 Axis = Literal["+x", "-x", "+y", "-y", "+z", "-z"]
@@ -357,9 +358,13 @@ def _broken_rule(item, model):
     if item["type"] == "extra_forbidden":
         return f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1], model))}."
     if item["type"] == "missing":
-        return f"  {key}: missing. Add it; params/virtual.yaml shows an example."
+        return f"  {key}: missing. Add it; {model.example} shows an example."
+    said = item["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    if isinstance(item["input"], dict) and item["type"] == "value_error":  # of several keys: it says what it found
+        return f"  {key}: {said}." if key else f"  {said}."
     hint = " YAML read it as text: write 1e-3 as 1.0e-3, and no quotes." if _is_number(item["input"]) else ""
-    return f"  {key}: found {item['input']!r}; {item['msg'][0].lower()}{item['msg'][1:]}.{hint}"
+    return f"  {key}: found {item['input']!r}; {said}.{hint}"
 
 
 def _keys(location, model):

@@ -137,6 +137,12 @@ def left_out_rmse(frames, stances, asked):
     return pd.concat(scores).groupby("direction", sort=False)["rmse_bw"].mean().tolist()
 
 
+def test_what_is_looked_into_is_a_kernel_recipe(study):
+    stances, frames = study
+    with pytest.raises(ValueError, match="is a kernel recipe; sine is of the kind sine. Change `examined`"):
+        left_out_runners.ingredients(frames, stances, RECIPES["sine"])
+
+
 def test_folds_by_runner_are_those_of_the_ingredients_and_random_ones_leak(study):
     """With runners who differ in what points do not show, a fold that knows the runner errs less."""
     stances, frames = study

@@ -112,6 +112,16 @@ def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsy
     assert "1.500 ± .100" in words(index)  # the others' results are still there
 
 
+def test_an_input_error_of_a_cell_is_its_message_alone(project, monkeypatch, capsys):
+    notebook = write_notebook(
+        project / "notebooks/04_table1.ipynb",
+        "from grfkit.points import InputError\nraise InputError('A window is odd; found 4.', 'Take 5.')",
+    )
+    assert run_command(notebook, make_study(), monkeypatch) == 1
+    shown = capsys.readouterr().err
+    assert "InputError: A window is odd; found 4. Take 5." in shown and "Cell In" not in shown
+
+
 def test_run_stops_before_the_first_cell_at_an_unknown_parameter(project, monkeypatch, capsys):
     notebook = write_notebook(project / "notebooks/02_search.ipynb", "open('touched', 'w')")
     study = make_study({"02_search": {"limit": 3, "epoch": 1}})

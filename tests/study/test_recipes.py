@@ -62,13 +62,18 @@ def test_every_study_compares_recipes_that_exist(name):
         ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
         ({"mirror": "yes"}, "mirror: found 'yes'"),
         ({"offset_m": -0.1}, "offset_m: found -0.1"),
-        ({"offset_m": 0.01, "inputs": ["positions", "velocities"]}, "belongs to an lstm on positions alone"),
+        (
+            {"offset_m": 0.01, "inputs": ["positions", "velocities"]},
+            "positions alone; found lstm on positions, velocities. Leave it out.",
+        ),
+        ({"offset_m": 10}, "offset_m: found 10; input should be less than or equal to 0.1"),
+        ({"offset_m": float("inf")}, "offset_m: found inf"),
         ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
         ({"inputs": []}, "inputs: at least one"),
         ({"inputs": ["positions", "times"]}, "leave `times` out"),
         (
             {"whiten": {"window": [5, 8], "shrinkage": [1e-7, 1e-4]}},
-            "whiten.window.1: found 8; value error, a window is",
+            "whiten.window.1: found 8; a window is odd: as",
         ),
         (
             {"whiten": {"window": [-1, 5], "shrinkage": [1e-7, 1e-4]}},
@@ -77,8 +82,8 @@ def test_every_study_compares_recipes_that_exist(name):
         ({"whiten": {"window": [9, 5], "shrinkage": [1e-7, 1e-4]}}, "the lower limit comes first"),
         ({"whiten": {"window": [5, 9], "shrinkage": [0.0, 1e-4]}}, "whiten.shrinkage.0: found 0.0; input should be g"),
         ({"whiten": {"window": [5, 9], "shrinkage": [1e-7, float("inf")]}}, "whiten.shrinkage.1: found inf"),
-        ({"whiten": {"window": [5, 9]}}, "whiten.shrinkage: missing"),
-        ({"estimator": "mean_curve"}, "`whiten` belongs to the estimator lstm"),
+        ({"whiten": {"window": [5, 9]}}, "whiten.shrinkage: missing. Add it; a file of params/recipes shows"),
+        ({"estimator": "mean_curve"}, "`whiten` belongs to the estimator lstm; found mean_curve. Leave it out."),
         ({"estimator": "kernel_ridge", "whiten": None}, "kernel_ridge, and that one needs it"),
     ],
 )

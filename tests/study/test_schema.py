@@ -54,7 +54,7 @@ def cluster(content):
     [
         (
             lambda c: c["08_generalisation"]["network"].update(window=6),
-            r"network\.window: found 6; value error, a window",
+            r"network\.window: found 6; a window is odd",
         ),
         (lambda c: c["08_generalisation"]["network"].update(shrinkage=0.0), r"network\.shrinkage: found 0\.0"),
         (lambda c: c["02_search"].update(learning_rate=[0.02, 0.002]), "the lower limit comes first"),
@@ -76,7 +76,10 @@ def cluster(content):
             lambda c: c["10_field"].update(other_cutoffs_hz=[6.0, 9.0, 12.0]),
             r"10_field\.other_cutoffs_hz: found",
         ),  # three lines
-        (lambda c: c["08_generalisation"].update(ensemble=["other", "physics"]), "recipes of `compared`; found other"),
+        (
+            lambda c: c["08_generalisation"].update(ensemble=["other", "physics"]),
+            r"_generalisation: `ensemble` and `examined` name recipes of `compared`; found other\.$",
+        ),
         (lambda c: c["08_generalisation"].update(examined="other"), "recipes of `compared`; found other"),
         (lambda c: c["10_field"]["about"].update(licence=""), r"10_field\.about\.licence: found ''"),
         (lambda c: cluster(c)["pelvis_markers"].pop("l_psis"), r"pelvis_markers\.l_psis: missing"),
