@@ -18,6 +18,7 @@ from grfkit.recordings.trials import LIMITS
 from grfkit.study.schema import BLANK
 
 THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
+FOLDS = 5  # paper, section 1.4.3
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
 CLUSTERS = (
@@ -235,8 +236,17 @@ def _split(runners, notes):
     count = min(4, max(1, len(runners) // 4))
     if len(runners) == 1:
         notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
-    few = {("08_generalisation", "ensemble"): ("[]", "or recipes to average: their weights take three runners")}
-    return (few if 0 < len(runners) < 3 else {}) | {
+    few, training = {}, len(runners) - count
+    if 0 < len(runners) < 3:
+        few["08_generalisation", "ensemble"] = "[]", "or recipes to average: their weights take three runners"
+    if training == 1:
+        notes.check.append(
+            "one runner to train on: the recipe paper is searched on folds of runners, which take two. Add a runner, "
+            "or take a recipe with folds of stances: RECIPE=plain"
+        )
+    elif 1 < training < FOLDS:
+        few["02_search", "folds"] = f"{training}", f"as many as runners to train on; the paper has {FOLDS}"
+    return few | {
         ("01_preprocess", "test_runners"): ("null", "drawn by the seed; or a list of runners"),
         ("01_preprocess", "n_test_runners"): (
             str(count),

@@ -160,6 +160,7 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
     assert content["08_generalisation"]["frames_per_step"] == content["02_search"]["frames_per_step"]
     assert content["01_preprocess"]["n_test_runners"] < 3
     assert content["08_generalisation"]["ensemble"] == pattern["08_generalisation"]["ensemble"]
+    assert content["02_search"]["folds"] == 2  # of whole runners: two of the three train
     assert study_file.load(params / "mine.yaml").name == "mine"
 
 
@@ -188,6 +189,7 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     assert (section["treadmill"], section["forward"], section["up"]) == (True, "+x", "+y")
     assert section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 2
     assert content["08_generalisation"]["ensemble"] == []  # of two runners
+    assert "one runner to train on" in said and "RECIPE=plain" in said
     assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
     assert section["points"].pop("pelvis") == ["L.ASIS", "R.ASIS", "L.PSIS", "R.PSIS"] and set(
