@@ -181,6 +181,23 @@ def test_no_offsets_are_no_change(data):
         np.testing.assert_array_equal(weights[1][name], alone[name])
 
 
+def test_each_epoch_moves_every_stance_by_other_offsets_of_the_given_size_all_stance_long(data, monkeypatch):
+    """Of one stance, sixty times: what the network reads in training, less that stance, are the offsets."""
+    stance, epochs, read, seen = [part[: data[2][0]] for part in data[:2]], SETTINGS["epochs"], model.ForceLSTM.read, []
+    monkeypatch.setattr(
+        model.ForceLSTM, "read", lambda net, steps: seen.append(steps.cpu().numpy()) or read(net, steps)
+    )
+    sixty = [np.tile(part, (60, 1)) for part in stance], np.full(60, len(stance[0]))
+    settings = SETTINGS | {"window": None, "shrinkage": None, "offset_m": 0.02}
+    scaler = model.fit(*sixty[0], sixty[1], seed=0, **settings).points_scaler
+    moved = (np.concatenate(seen) - scaler.transform(stance[0])) / scaler.scale_  # m
+    np.testing.assert_allclose(moved, np.repeat(moved[:, :1], len(stance[0]), axis=1), atol=1e-5)  # single precision
+    offsets = moved[:, 0]
+    assert offsets.shape == (60 * epochs, 33) and len(np.unique(offsets[:, 0].round(4))) > 0.9 * len(offsets)
+    np.testing.assert_allclose(offsets.std(axis=0), 0.02, rtol=0.3)  # 120 draws know an SD to 6 %
+    assert offsets.std() == pytest.approx(0.02, rel=0.05) and np.abs(np.corrcoef(offsets.T) - np.eye(33)).max() < 0.5
+
+
 def test_a_stance_shorter_than_the_window_is_estimated(data):
     points, _, _ = data
     made = model.fit(*data, seed=0, **SETTINGS)
