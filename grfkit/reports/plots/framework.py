@@ -132,7 +132,7 @@ def _sample(ax, recipe, points):
 def _estimator(ax, recipe, forces):
     """Draw the parts of the estimator in a row, and the three forces that come out."""
     if recipe.estimator == "lstm":
-        window = [(28.5, 20, "whitening\na window of steps about each,\ndecorrelated, unit variance", "fixed")]
+        window = [(28.5, 20, "whitening\na window of steps about each,\ndecorrelated and scaled", "fixed")]
         boxes = [
             (8.5, 14, "MinMax\neach variable\nfrom 0 to 1", "fixed"),
             *(window if recipe.whiten else []),
