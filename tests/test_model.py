@@ -45,6 +45,50 @@ def test_fit_learns(data):
     assert (error < 0.5 * forces.std(axis=0)).all()  # the best constant errs by the SD
 
 
+def one_cycle(step, steps, start, middle, end):
+    """Give a value that goes by half cosines from `start` to `middle` over .3 of all steps, and on to `end`."""
+    top = 0.3 * steps - 1
+    first, last, share = (start, middle, step / top) if step <= top else (middle, end, (step - top) / (steps - 1 - top))
+    return last + (first - last) * (1 + np.cos(np.pi * share)) / 2
+
+
+def test_fit_trains_as_a_literal_loop_does(monkeypatch):
+    """Loshchilov & Hutter 2019 (AdamW, weight decay .01), Smith & Topin 2019 (one cycle), gradients of norm .7 at most."""
+    monkeypatch.setattr(model, "LARGEST_GRADIENT", 0.7)
+    monkeypatch.setattr(model, "DEVICE", "cpu")
+    rng, lengths = np.random.default_rng(6), np.full(10, 20)
+    points, forces = (rng.normal(size=(200, count)) for count in (4, 3))
+    layers, peak, epochs = {"units": 5, "layers": 1, "dropout": 0.0}, 0.01, 5
+    settings = layers | {"frames_per_step": 1, "batch_size": 4, "learning_rate": peak, "epochs": epochs}
+    found = model.fit(points, forces, lengths, seed=3, **settings).net.state_dict()
+
+    x, y = ((rows - rows.min(axis=0)) / np.ptp(rows, axis=0) for rows in (points, forces))
+    x, y = (torch.as_tensor(rows.reshape(10, 20, -1), dtype=torch.float32) for rows in (x, y))
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        net, norms = model.ForceLSTM(4, 3, **layers), []
+        weights = list(net.parameters())
+        means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
+        for step in range(3 * epochs):
+            if step % 3 == 0:
+                parts = torch.randperm(10).tensor_split(3)
+                order = torch.randperm(3).tolist()
+            batch = parts[order[step % 3]]
+            gradients = torch.autograd.grad(((net(x[batch]) - y[batch]) ** 2).mean(), weights)
+            norms.append(float(sum((gradient**2).sum() for gradient in gradients) ** 0.5))
+            rate = one_cycle(step, 3 * epochs, peak / 25, peak, peak / 250_000)
+            beta = one_cycle(step, 3 * epochs, 0.95, 0.85, 0.95)
+            for weight, gradient, mean, square in zip(weights, gradients, means, squares, strict=True):
+                clipped = gradient * min(1, 0.7 / norms[-1])
+                mean.mul_(beta).add_((1 - beta) * clipped)
+                square.mul_(0.999).add_(0.001 * clipped**2)
+                size = (square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
+                weight.data = weight * (1 - 0.01 * rate) - rate * mean / (1 - beta ** (step + 1)) / size
+    assert min(norms) < 0.7 < max(norms)
+    for name, value in net.state_dict().items():
+        np.testing.assert_allclose(found[name], value, atol=2e-5)  # single precision; no decay moves them by 3e-4
+
+
 @pytest.mark.parametrize("size", [1, 5, 10])
 def test_predict_of_a_stance_does_not_depend_on_the_others(data, size):
     points, forces, lengths = data

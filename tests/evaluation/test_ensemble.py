@@ -72,6 +72,19 @@ def test_weights_of_estimates_without_error_or_that_are_not_given():
     assert ensemble.least_error_weights(np.zeros((9, 2))).sum() == pytest.approx(1)
 
 
+def test_weights_count_the_frames_in_stance_of_the_other_groups_alone():
+    rng = np.random.default_rng(4)
+    group, inside, measured = rng.integers(0, 3, 400), rng.uniform(size=400) < 0.7, rng.normal(size=(400, 3))
+    errors = rng.normal(size=(2, 3, 400, 3)) * rng.uniform(0.5, 2, size=(2, 3, 1, 3))
+    errors[0, :, ~inside], errors[1, :, ~inside] = 0, 9  # beyond stance one of them is perfect
+    errors[:, group, np.arange(400)] = np.nan  # nobody estimates the own group
+    found = ensemble.choose_weights(measured + errors, measured, group, inside)
+    assert found.shape == (3, 2, 3)
+    for g, c in np.ndindex(3, 3):
+        literal = two_weights(errors[:, g, inside & (group != g), c].T)
+        assert found[g, :, c] == pytest.approx(literal, abs=1e-9)
+
+
 def test_divide_gives_groups_of_equal_size_and_asks_for_three_runners():
     groups = ensemble.divide(np.repeat([f"v{n:02d}" for n in range(22)], 3), seed=1)
     assert sorted(np.bincount(list(groups.values()))) == [5, 5, 6, 6] and len(groups) == 22
