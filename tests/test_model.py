@@ -53,7 +53,7 @@ def one_cycle(step, steps, start, middle, end):
 
 
 def test_fit_trains_as_a_literal_loop_does(monkeypatch):
-    """Loshchilov & Hutter 2019 (AdamW, weight decay .01), Smith & Topin 2019 (one cycle), gradients of norm .7 at most."""
+    """AdamW (Loshchilov & Hutter 2019), one cycle of the rate (Smith & Topin 2019), gradients of norm .7 at most."""
     monkeypatch.setattr(model, "LARGEST_GRADIENT", 0.7)
     monkeypatch.setattr(model, "DEVICE", "cpu")
     rng, lengths = np.random.default_rng(6), np.full(10, 20)
