@@ -304,6 +304,23 @@ def test_several_seeds_watch_the_same_runners_and_stop_each_by_itself(study):
     assert fitted.learning()["watched_rmse"].notna().all()
 
 
+@pytest.mark.parametrize("name", ["paper", "plain"])
+def test_a_search_fits_as_the_recipe_says(study, tmp_path, monkeypatch, name):
+    """With its offsets, layer and folds; what is found is within its limits."""
+    stances, frames = study
+    recipe, fits = RECIPES[name], []
+    monkeypatch.setattr(lstm, "fold_error", lambda *parts, **settings: fits.append((parts, settings)) or 0.1)
+    training = samples.prepare(frames, stances, recipe)
+    _, best = lstm.Lstm.search(training, recipe, folder=tmp_path, seed=3, **SEARCH)
+    for parts, settings in fits:
+        assert settings["offset_m"] == recipe.offset_m and ("window" in settings) == bool(recipe.whiten)
+        of_both = set.intersection(*(set(training.runners[part]) for part in parts))
+        assert bool(of_both) == (recipe.folds == "stances")
+    assert len(fits) == 2 and ("shrinkage" in best) == bool(recipe.whiten)
+    if recipe.whiten:
+        assert best["window"] in (5, 7, 9) and 1e-5 <= best["shrinkage"] <= 0.3
+
+
 def test_a_search_for_which_there_is_too_little_is_refused_before_its_first_fit(study, tmp_path):
     stances, frames = study
     training = samples.prepare(frames, stances, RECIPES["paper"])

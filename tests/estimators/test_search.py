@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -99,12 +101,20 @@ def test_search_best_is_the_least_error_and_stays_in_the_ranges(data, tmp_path):
     assert best["units"] in range(4, 9) and 1e-3 <= best["learning_rate"] <= 1e-2 and best["batch_size"] in (2, 4)
 
 
+def test_search_best_has_fitted_all_folds_though_a_pruned_trial_erred_less_on_the_easy_ones():
+    errors = {8: [0.1, 0.1, 0.3], 9: [0.11, 0.11], 10: [0.1, 0.1, 0.4]}
+    trials = [SimpleNamespace(params={"units": units}, user_attrs={"errors": each}) for units, each in errors.items()]
+    assert search.best(trials) == search.best(trials[::-1]) == {"units": 8}
+
+
 def test_fingerprint_changes_with_data_and_settings(data):
     points, forces, lengths = data
     first = task(data).fingerprint()
     assert first == task((points.copy(), forces, lengths)).fingerprint()
     assert first != task((points + 1, forces, lengths)).fingerprint()
     assert first != task(data, seed=2).fingerprint()
+    assert first != replace(task(data), fixed={"offset_m": 0.01}).fingerprint()
+    assert first == task(data, trials=9).fingerprint()  # more trials go on where fewer have ended
 
 
 @pytest.mark.parametrize(("k", "rungs"), [(2, [1, 2]), (3, [2, 3]), (5, [2, 5]), (6, [2, 6]), (10, [2, 6, 10])])
