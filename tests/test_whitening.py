@@ -263,6 +263,14 @@ def test_as_many_steps_as_inputs_are_enough_and_one_fewer_is_refused():
             assert np.isfinite(model.predict(made, points, np.array([steps]))).all()
 
 
+def test_a_window_may_be_as_long_as_the_shortest_stance_and_no_longer():
+    points, lengths = RNG.normal(size=(45, 2)), np.array([40, 5])
+    transform.check_whitening(points, lengths, frames_per_step=1, window=5, shrinkage=1e-3)
+    transform.check_whitening(points, lengths, frames_per_step=2, window=3, shrinkage=1e-3)  # 20 and 3 steps
+    with pytest.raises(InputError, match=r"a window of 7 LSTM steps and a stance of 5 \(5 frames, 1 in a step\)"):
+        transform.check_whitening(points, lengths, frames_per_step=1, window=7, shrinkage=1e-3)
+
+
 def test_learning_holds_the_errors_of_each_epoch(data):
     """Without dropout, and a learning rate of nearly 0, they are the errors of the network itself."""
     points, forces, lengths = data

@@ -97,8 +97,8 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
         "recipes": _relative(home.parent / "params" / "recipes", home),
         "published": _relative(home.parent / "params" / "published.yaml", home),
     }
-    if "recipe" in declared:
-        recipes.load(home / given["recipe"])
+    if recipe or "recipe" in declared:  # a wrong one is named before 01 has read all recordings
+        recipes.load(recipe or home / given["recipe"])
     table = study_file.table_beside(study) if "table" in section else None
     section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder

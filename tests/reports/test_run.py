@@ -14,6 +14,7 @@ from grfkit.reports import html as html_page
 from grfkit.reports import run
 from grfkit.study import file as study_file
 from grfkit.study import provenance
+from grfkit.study.schema import StudyError
 
 
 def write_notebook(path, *cells, parameters="seed = 1\nlimit = 2\nresults = 'here'"):
@@ -84,6 +85,9 @@ def test_run_gives_the_recipe_to_a_notebook_that_declares_one(project, monkeypat
     recipe.write_text("about: an LSTM\nestimator: magic\n", encoding="utf-8")
     assert run_command(notebook, make_study(), monkeypatch) == 1
     assert "estimator: found 'magic'" in capsys.readouterr().err
+    other = write_notebook(project / "notebooks/01_preprocess.ipynb", "1 + 1")  # 02 would read it, minutes later
+    with pytest.raises(StudyError, match="magic"):
+        run.run(other, study=make_study(), reports=project / "reports/tiny", recipe=recipe)
 
 
 def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsys):
