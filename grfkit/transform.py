@@ -102,7 +102,7 @@ def check_whitening(points, lengths, *, frames_per_step, window, shrinkage):
     if shrinkage is None or not 0 < shrinkage < np.inf:
         raise InputError(
             f"A shrinkage is a finite number above 0, a share of the largest eigenvalue; found {shrinkage}.",
-            "Take one from 1e-5 to 0.3.",
+            "Take one from 1.0e-5 to 0.3.",
         )
     steps, inputs = -(-np.asarray(lengths) // frames_per_step), points.shape[1]
     if steps.min() < window:

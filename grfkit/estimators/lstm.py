@@ -150,8 +150,14 @@ class Lstm(Estimator):
         with search.start_workers(len(parts) * len(seeds), network["epochs"], *arrays(samples, recipe)) as pool:
             waiting = [[pool.submit(fold_estimates, *part, seed=each, **network) for each in seeds] for part in parts]
             fits = [fit for part in waiting for fit in part]
-            for fit in tqdm(as_completed(fits), total=len(fits), desc="leaving out", unit="fit", disable=not progress):
-                fit.result()  # the first that fails ends it
+            try:
+                for fit in tqdm(
+                    as_completed(fits), total=len(fits), desc="leaving out", unit="fit", disable=not progress
+                ):
+                    fit.result()
+            except BaseException:  # the first that fails ends it: what waits is not fitted
+                pool.shutdown(cancel_futures=True)
+                raise
         return [
             finish(take(samples, validation), np.mean([fit.result() for fit in part], axis=0), recipe)
             for (_, validation), part in zip(parts, waiting, strict=True)

@@ -121,7 +121,8 @@ class Task:
         for rung in self.rungs():
             waiting = [pool.submit(lstm.fold_error, *part, **settings) for part in self.parts[len(errors) : rung]]
             for future in waiting:
-                errors.append(future.result())
+                error = future.result()
+                errors.append(error if np.isfinite(error) else float("inf"))  # Optuna takes no NaN
                 bar.update()
                 trial.set_user_attr("errors", errors)
             trial.report(float(np.mean(errors)), rung)
@@ -133,8 +134,15 @@ class Task:
 def folds(n, k, *, seed, groups=None):
     """Divide n training stances into k random folds, of whole `groups` (S,) where given.
 
-    Returns a list of (training, validation) indices.
+    Returns a list of (training, validation) indices. Raises ValueError where there are more folds than that gives.
     """
+    what, most = ("stances", n) if groups is None else ("runners", len(np.unique(groups)))
+    if most < k:
+        raise ValueError(
+            f"A search takes no more folds than there are training {what}; found {most} {what} and {k} folds. Lower "
+            "`folds` in the study file, or train on more runners; a recipe with `folds: stances` (RECIPE=plain) can do "
+            "with one."
+        )
     kind = KFold if groups is None else GroupKFold
     return list(kind(k, shuffle=True, random_state=seed).split(np.arange(n), groups=groups))
 
@@ -188,8 +196,16 @@ def table(trials):
 
 
 def best(trials):
-    """Give the hyper-parameters of the trial with the least validation error over most folds, in plain Python types."""
+    """Give the hyper-parameters of the trial with the least validation error over most folds, in plain Python types.
+
+    Raises ValueError where no trial has a finite error.
+    """
     winner = min(trials, key=lambda trial: (-len(trial.user_attrs["errors"]), np.mean(trial.user_attrs["errors"])))
+    if not np.isfinite(winner.user_attrs["errors"]).all():
+        raise ValueError(
+            f"A search finds hyper-parameters with a finite error; found none in {len(trials)} trials: the training "
+            "diverged. Lower `learning_rate` in the study file, or look at the points."
+        )
     return {name: winner.params[name] for name in [*HYPER_PARAMETERS, *WHITENING] if name in winner.params}
 
 

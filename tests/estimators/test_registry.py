@@ -92,6 +92,20 @@ def test_leave_out_fits_to_the_training_stances_of_each_part_alone(study, name):
     np.testing.assert_allclose(alone, both[0], atol=1e-6)
 
 
+def test_leave_out_ends_with_the_first_fit_that_fails(study, monkeypatch):
+    stances, frames = study
+    prepared, fits = samples.prepare(frames, stances, RECIPES["paper"]), []
+
+    def failing(*part, **settings):
+        fits.append(part)
+        raise ValueError("no memory")
+
+    monkeypatch.setattr(lstm, "fold_estimates", failing)
+    with pytest.raises(ValueError, match="no memory"):
+        lstm.Lstm.leave_out(prepared, RECIPES["paper"], [([0], [1])] * 500, seed=1, network=NETWORK, progress=False)
+    assert len(fits) < 500
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_saved_estimator_gives_the_same_forces(study, tmp_path, name):
     stances, frames = study

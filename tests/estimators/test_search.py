@@ -34,6 +34,14 @@ def test_folds_of_groups_keep_each_group_on_one_side():
     assert all(not set(groups[training]) & set(groups[validation]) for training, validation in parts)
 
 
+@pytest.mark.parametrize("groups", [None, ["a", "a", "b", "b", "b", "b"]])
+def test_more_folds_than_stances_or_runners_are_refused(groups):
+    what, most, n = ("stances", 4, 4) if groups is None else ("runners", 2, 6)
+    assert len(search.folds(n, most, seed=1, groups=groups)) == most
+    with pytest.raises(ValueError, match=f"training {what}; found {most} {what} and {most + 1} folds. Lower `folds`"):
+        search.folds(n, most + 1, seed=1, groups=groups)
+
+
 def task(data, trials=4, seed=7, k=2, ranges=RANGES):
     parts = search.folds(len(data[2]), k, seed=seed)
     return search.Task(data, parts, seed=seed, trials=trials, frames_per_step=10, epochs=1, ranges=ranges)
@@ -172,6 +180,18 @@ def test_a_search_interrupted_in_any_fold_ends_as_an_undisturbed_one(data, tmp_p
         lstm.fold_error = error
         resumed = search.run(task(data, 6, k=8), storage=search.open_journal(folder, "test"))
         assert search.table(resumed).equals(whole)
+
+
+def test_a_trial_that_diverges_loses_and_a_search_of_nothing_else_is_refused(data, tmp_path, monkeypatch):
+    from grfkit.estimators import lstm
+
+    errors = iter([0.1, 0.1, 0.1, 0.05, 0.05, float("nan"), 0.05, float("nan")])
+    monkeypatch.setattr(lstm, "fold_error", lambda *_, **__: next(errors))
+    found = search.run(task(data, 3, k=3), storage=search.open_journal(tmp_path, "test"))
+    assert [len(trial.user_attrs["errors"]) for trial in found] == [3, 3, 2]
+    assert search.best(found)["learning_rate"] == found[0].params["learning_rate"]
+    with pytest.raises(ValueError, match=r"found none in 1 trials.*Lower `learning_rate`"):
+        search.best(found[1:2])
 
 
 def test_window_and_shrinkage_are_searched_where_the_ranges_have_them(data, tmp_path, errors_drawn):
