@@ -215,7 +215,7 @@ class Network(Section):
     batch_size: Count
     epochs: Count
     window: Window = 5  # not in study files of before, nor are the next two
-    shrinkage: Shrinkage = 1e-5
+    shrinkage: Shrinkage = 1e-3
     seeds: Count = 1
 
 

@@ -19,6 +19,7 @@ from grfkit.study.schema import BLANK
 
 THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
 FOLDS = 5  # paper, section 1.4.3
+SHORTEST_STEP_S = 0.010  # of the recurrence: a camera frame of the paper
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
 CLUSTERS = (
@@ -99,7 +100,10 @@ def _axes(looks, notes):
 
 
 def _rates(looks, theia, notes):
-    """Propose how many frames of force a step of the recurrence takes: those of one frame of the points."""
+    """Propose how many frames of force a step of the recurrence takes: those of a frame of the points, 10 ms at least.
+
+    The window of the whitening layer counts steps, and its limits are meant for the paper's 100 Hz.
+    """
     point_hz = _most(looks, "point_hz", "rate of the points (Hz)", notes)
     force_hz = _most(looks, "force_hz", "rate of the forces (Hz)", notes)
     notes.found["points"] = f"{point_hz or 0:g} Hz, " + (
@@ -109,10 +113,14 @@ def _rates(looks, theia, notes):
     first, later = ("02_search", "frames_per_step"), ("08_generalisation", "frames_per_step")
     if not force_hz or not point_hz:
         return {key: _blank(".".join(key), "rate of the forces / rate of the points", notes) for key in (first, later)}
-    step = str(max(1, round(force_hz / point_hz)))
+    step = max(1, round(force_hz * max(1 / point_hz, SHORTEST_STEP_S)))
     return {
-        first: (step, f"one step a frame of the points: {force_hz:g} / {point_hz:g} Hz; 1 is the literal recurrence"),
-        later: (step, ""),
+        first: (
+            str(step),
+            f"a step of {1000 * step / force_hz:.3g} ms: a frame of the points, or 10 ms where that is shorter; "
+            "1 is the literal recurrence",
+        ),
+        later: (str(step), ""),
     }
 
 

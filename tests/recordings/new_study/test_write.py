@@ -187,7 +187,9 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     said, content, table = new(params, tmp_path / "set", capsys)
     section = content["01_preprocess"]
     assert (section["treadmill"], section["forward"], section["up"]) == (True, "+x", "+y")
-    assert section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 2
+    assert (
+        section["contact_threshold_n"] in (20, 30, 40) and content["02_search"]["frames_per_step"] == 3
+    )  # 10 ms at 300 Hz
     assert content["08_generalisation"]["ensemble"] == []  # of two runners
     assert "one runner to train on" in said and "RECIPE=plain" in said
     assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
