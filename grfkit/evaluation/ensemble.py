@@ -79,8 +79,8 @@ def least_error_weights(errors):
     given = np.isfinite(errors).all(axis=0)
     weights = np.full(len(given), 0.0 if given.any() else np.nan)
     if given.any():
-        rows = np.vstack([errors[:, given] / np.sqrt(len(errors)), np.ones(given.sum())])
-        found, _ = nnls(rows, np.eye(len(rows))[-1])
+        triangle = np.linalg.qr(errors[:, given] / np.sqrt(len(errors)), mode="r")  # M rows of the same squared error
+        found, _ = nnls(np.vstack([triangle, np.ones(given.sum())]), np.append(np.zeros(len(triangle)), 1.0))
         weights[given] = found / found.sum()
     return weights
 

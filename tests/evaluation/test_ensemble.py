@@ -63,6 +63,11 @@ def test_least_error_weights_of_three_are_the_best_of_a_grid(bias):
     assert ((errors @ found) ** 2).mean() <= squared.min()
 
 
+def test_weights_of_hundreds_of_thousands_of_frames_are_found_as_those_of_few():
+    errors = np.random.default_rng(3).normal(size=(300, 2)) * [0.05, 0.08]
+    assert ensemble.least_error_weights(np.tile(errors, (1000, 1))) == pytest.approx(two_weights(errors), abs=1e-9)
+
+
 def test_weights_of_estimates_without_error_or_that_are_not_given():
     one, gone = np.full(9, 0.1), np.full(9, np.nan)
     assert ensemble.least_error_weights(np.stack([one, 0 * one], axis=1)).tolist() == [0, 1]
