@@ -76,12 +76,10 @@ def spm(ax, test):
         row = next(row for row, before in enumerate(last) if place - before > 28)
         last[row] = place
         text, where = "p < .001" if p < 0.001 else f"p = {p:.3f}", (place, 0.03 + 0.07 * row)
-        readable = {"bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}}  # above the curve
-        ax.text(
-            *where, text, ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize="small", **readable
-        )
-    highest = 1.5 * max(test.threshold, np.abs(test.t).max())
-    ax.set_ylim(-highest, highest)
+        ax.text(*where, text, ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize="small")
+    highest, lowest = 1.5 * max(test.threshold, np.abs(test.t).max()), min(-test.threshold, test.t.min())
+    labelled = 0.05 + 0.07 * sum(np.isfinite(last))  # this share of the height, the curve stands above
+    ax.set_ylim(min(-highest, (lowest - labelled * highest) / (1 - labelled)), highest)
     return ax
 
 
