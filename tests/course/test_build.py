@@ -166,7 +166,7 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
     }
     for cell in checked(unsolved):
         error = next(output for output in cell.outputs if output.output_type == "error")
-        assert error.ename == "AssertionError" and "is not written yet" in error.evalue
+        assert error.ename == "NotRight" and "is not written yet" in error.evalue
     first = next(cell for cell in unsolved.cells if cell.cell_type == "code")
     assert not any(output.output_type == "error" for output in first.outputs)
 
