@@ -22,7 +22,9 @@ def wrong(right, kind):
         answer = right(*arguments, **options)
         if isinstance(answer, str):
             return "undecided" if answer != "undecided" else "differs"
-        return answer[::-1] if isinstance(answer, (tuple, list)) and len(answer) else 1.3 * answer + 0.01
+        if isinstance(answer, list):
+            return answer[1:] if len(answer) else [(0, 1)]
+        return answer[::-1] if isinstance(answer, tuple) else 1.3 * answer + 0.01
     return {name}
 """
 
