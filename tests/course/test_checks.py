@@ -73,7 +73,7 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(session, check, name):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_no_function_that_students_may_call_is_an_answer(session, check, name):
     for module in (agreement, data, features, lstm, network, spm, stance, whitening):
-        for word, value in vars(module).items():
+        for word, value in list(vars(module).items()):  # a warning adds a name
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and word[0] != "_":
                 if not word.startswith("check_"):
                     assert refused(check, value), (module.__name__, word)
