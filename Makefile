@@ -63,7 +63,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course lint test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course course-zip lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -158,6 +158,9 @@ course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## the lab course's two
 $(foreach name,$(SESSIONS),$(eval course/solution/$(name).html: course/source/$(name)/$(name).ipynb))
 $(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(call room,course) $(wildcard params/recipes/*.yaml) | $(READY)
 	@$(PYTHON) -m grfkit course $*
+
+course-zip: $(READY)  ## what students get, one archive without solutions -> course/grfkit-course.zip
+	@$(PYTHON) -m grfkit course --zip
 
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv

@@ -185,19 +185,23 @@ def _search_worker(options):
 
 
 def _course(options):
-    from grfkit.course import build
+    from grfkit.course import build, handout
     from grfkit.reports import run
     from grfkit.study.provenance import ROOT
 
-    if bool(options.name) == options.index:
-        raise ValueError("The course is built a session at a time, or its index: give a session's name or --index.")
+    if bool(options.name) + options.index + options.zip != 1:
+        raise ValueError(
+            "The course is built a session at a time, or its index, or the students' archive: give a session's name, "
+            "--index or --zip."
+        )
     clock = time.perf_counter()
     try:
-        path = build.write_index() if options.index else build.build(options.name)
+        whole = handout.write_archive if options.zip else build.write_index
+        path = build.build(options.name) if options.name else whole()
     except run.NotebookFailed as error:
         raise ValueError(str(error)) from error
     shown = path.relative_to(ROOT).as_posix()
-    print(shown if options.index else f"{options.name}  {time.perf_counter() - clock:.1f} s  -> {shown}")
+    print(f"{options.name}  {time.perf_counter() - clock:.1f} s  -> {shown}" if options.name else shown)
 
 
 def _bench(options):
@@ -241,6 +245,7 @@ ESTIMATE = {
 SESSION = {
     "name": {"nargs": "?", "help": "a session: a folder of course/source"},
     "--index": {"action": "store_true", "help": "write the page that lists the sessions"},
+    "--zip": {"action": "store_true", "help": "write the archive for students"},
 }
 COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an interruption leaves
     "run": (

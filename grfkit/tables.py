@@ -11,6 +11,8 @@ from scipy.stats import ttest_rel
 from grfkit import features
 from grfkit.metrics import MEASURES, ours, pearson, runner_of
 
+WORST = ["r", "rmse_bw", "nrmse_pct", "p"]  # measures by which a stance is the worst
+
 
 def table1(scores, published):
     """Summarise r, RMSE (BW) and nRMSE (%) over stances (paper Table 1); `scores` as metrics.by_stance returns.
@@ -23,10 +25,19 @@ def table1(scores, published):
 
 
 def worst(scores, published):
-    """Give the least r, the largest errors and the largest P over stances, beside those of the paper's 72 stances."""
-    groups = scores.groupby(["estimator", "direction"], sort=False)
-    table = groups.agg(r=("r", "min"), rmse_bw=("rmse_bw", "max"), nrmse_pct=("nrmse_pct", "max"), p=("p", "max"))
-    return beside_published(table.reset_index(), "direction", published)
+    """Find the worst stance by each measure: a row for each estimator, direction and measure, with all its scores.
+
+    It has the least r, the largest RMSE (BW), nRMSE (%) or P of the correlation. `published` holds the worst of the
+    paper's 72 stances, of which it does not say whether they are one. What was not estimated has no row.
+    """
+    rows, name = [], ours(scores)
+    for (estimator, direction), mine in scores.groupby(["estimator", "direction"], sort=False):
+        for measure in WORST if mine["rmse_bw"].notna().any() else []:
+            place = mine[measure].idxmin() if measure == "r" else mine[measure].idxmax()
+            value = published[direction].get(measure, np.nan) if estimator == name else np.nan
+            own = mine.loc[place, ["stance", *WORST]].to_dict()
+            rows.append({"estimator": estimator, "direction": direction, "worst": measure, **own, "published": value})
+    return pd.DataFrame(rows)
 
 
 def rmse_by_runner(scores, stances):
@@ -113,6 +124,40 @@ def vlr_by_definition(predictions):
     table = pd.DataFrame(rows)
     table["ratio_to_default"] /= table.groupby("estimator")["measured_mean"].transform("first")
     return table
+
+
+def vlr_beside_impact(rates, by_stance, published):
+    """Compare the loading rate of each definition with the impact peak, ours and the paper's.
+
+    `rates` is the table of vlr_by_definition, `by_stance` that of features.by_stance; `published` has table2 and
+    table3. A row for each definition, for our estimator, and one for the paper: the rate over the peak as means (1/s),
+    as SDs relative to the mean, and as errors relative to the measured value. By "touchdown_to_13" the last is 1.
+    """
+    name = ours(rates)
+    peak = by_stance[(by_stance["estimator"] == name) & (by_stance["feature"] == "impact_peak_bw")].dropna()
+    peak = _relative(
+        peak["measured"].mean(),
+        peak["measured"].std(),
+        (100 * (peak["estimated"] - peak["measured"]).abs() / peak["measured"]).mean(),
+    )
+    rows = {
+        row["definition"]: _relative(row["measured_mean"], row["measured_sd"], row["rel_error_pct"]) / peak
+        for row in rates[rates["estimator"] == name].to_dict("records")
+    }
+    rate, theirs = (
+        _relative(
+            published["table2"][feature]["measured_mean"],
+            published["table2"][feature]["measured_sd"],
+            published["table3"][feature]["rel_error_pct_mean"],
+        )
+        for feature in ("vlr_bw_s", "impact_peak_bw")
+    )
+    columns = ["mean_per_s", "relative_sd", "relative_error"]
+    return pd.DataFrame.from_dict(rows | {"published": rate / theirs}, orient="index", columns=columns)
+
+
+def _relative(mean, sd, error_pct):
+    return np.array([mean, sd / mean, error_pct])
 
 
 def beside_published(table, key, published):

@@ -17,8 +17,22 @@ def test_table1_knows_a_constant_error_and_shows_the_published_beside_the_lstm(p
     np.testing.assert_allclose(summary.loc["shifted", "r_mean"], 1, rtol=1e-5)
     assert summary.loc[("lstm", "V"), "published_rmse_bw_mean"] == 0.110
     assert summary.loc["shifted", "published_rmse_bw_mean"].isna().all() and (summary["n"] == len(stances)).all()
-    worst = tables.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
-    assert worst.loc[("lstm", "ML"), "r"] == scores.query("estimator == 'lstm' and direction == 'ML'")["r"].min()
+
+
+def test_a_row_of_the_worst_stances_is_one_stance(predictions):
+    _, table = predictions
+    scores = metrics.by_stance(table)
+    worst = tables.worst(scores, PUBLISHED["worst"])
+    by_stance = scores.set_index(["estimator", "direction", "stance"])
+    for row in worst.to_dict("records"):
+        own = by_stance.loc[(row["estimator"], row["direction"])]
+        assert all(own.loc[row["stance"], measure] == row[measure] for measure in tables.WORST)
+        furthest = own[row["worst"]].min() if row["worst"] == "r" else own[row["worst"]].max()
+        assert row[row["worst"]] == furthest
+    ours = worst.set_index(["estimator", "direction", "worst"])["published"]
+    assert (
+        ours[("lstm", "V", "rmse_bw")] == 0.360 and ours["shifted"].isna().all() and ours.xs("p", level=2).isna().all()
+    )
 
 
 def test_tables_2_and_3_agree_with_literal_versions(predictions):
@@ -35,6 +49,22 @@ def test_tables_2_and_3_agree_with_literal_versions(predictions):
         np.mean([100 * abs(d) / m for d, m in zip(difference, one["measured"], strict=True)])
     )
     assert row["n"] == len(one)
+
+
+def test_vlr_beside_impact_is_one_by_our_definition_and_follows_the_tables(predictions):
+    _, table = predictions
+    read, rates = features.by_stance(table, vlr="touchdown_to_13"), tables.vlr_by_definition(table)
+    found = tables.vlr_beside_impact(rates, read, PUBLISHED)
+    assert list(found.index) == [*features.LOADING_RATES, "published"]
+    assert found.loc["touchdown_to_13", "relative_error"] == pytest.approx(1)  # the same error, over the same time
+    assert found.loc["published"].tolist() == pytest.approx(
+        [51.60 / 1.540, 8.80 / 51.60 / (0.306 / 1.540), 10.39 / 7.29]
+    )
+    peak = read[(read["estimator"] == "lstm") & (read["feature"] == "impact_peak_bw")]["measured"]
+    rate = rates.set_index(["estimator", "definition"]).loc[("lstm", "20_to_80")]
+    assert found.loc["20_to_80", "mean_per_s"] == pytest.approx(rate["measured_mean"] / peak.mean())
+    spread = rate["measured_sd"] / rate["measured_mean"] / (peak.std() / peak.mean())
+    assert found.loc["20_to_80", "relative_sd"] == pytest.approx(spread)
 
 
 def test_vlr_by_definition_agrees_with_a_literal_version(predictions):
@@ -89,8 +119,8 @@ def test_scores_of_a_direction_that_was_not_estimated_are_nan_and_the_others_sta
         summary.loc["vertical_only", "r_mean"].isna().tolist() == [True, True, False]
         and (summary.loc["lstm", "n"] == len(stances)).all()
     )
-    worst = tables.worst(scores, PUBLISHED["worst"]).set_index(["estimator", "direction"])
-    assert worst.loc["vertical_only", "rmse_bw"].isna().tolist() == [True, True, False]
+    worst = tables.worst(scores, PUBLISHED["worst"]).set_index("estimator")
+    assert set(worst.loc["vertical_only", "direction"]) == {"V"}
     runners = tables.rmse_by_runner(scores, stances).loc["vertical_only"]
     assert runners[["AP", "ML"]].isna().all(axis=None) and runners["V"].notna().all()
 

@@ -1,21 +1,59 @@
-"""Session 5 of the course, does it agree: studies to simulate, and the checks of the exercises.
+"""Session 5 of the course, does it agree: its features, studies to simulate, and the checks of the exercises.
 
-In: random numbers, a student's functions. Out: made-up studies for the notebook. A check prints a sentence where the
-function is right and raises AssertionError with a hint where it is not. What is right comes from scipy, statsmodels or
-grfkit.evaluation.agreement.
+In: the course's estimates, random numbers, a student's functions. Out: tables and made-up studies for the notebook. A
+check prints a sentence where the function is right and raises NotRight with a hint where it is not. What is right comes
+from scipy, statsmodels or grfkit.evaluation.agreement.
 """
 
 import numpy as np
 from scipy import stats
 
+from grfkit import features, metrics
+from grfkit.course import data
 from grfkit.course.checking import call, check, compare, kind, numbers
 from grfkit.evaluation import agreement
+from grfkit.reports.plots import evaluation as evaluation_plots
 
 STUDIES = 4000
 VERDICTS = ("equivalent", "differs, too little to matter", "differs", "undecided")
 
 
-def power(runners, difference, sd, *, alpha=0.05):
+def features_of(estimator):
+    """Read the five features off the course's curves: tables of all stances, and of the runners' means."""
+    predictions = data.predictions()
+    own = predictions[predictions["estimator"] == estimator]
+    pairs = agreement.of_runners(features.by_stance(own, vlr="touchdown_to_13"), data.stances()[1])
+    return pairs, agreement.runner_means(pairs)
+
+
+def draw_equivalence(ax, estimator, bounds):
+    """Draw the 90 % interval of each feature's mean difference (%) over the course's runners beside its bound."""
+    return evaluation_plots.equivalence(ax, _equivalence(estimator, bounds))
+
+
+def tested(estimator, bounds):
+    """List for each feature p of the paired test over the course's runners, and its 90 % interval and bound (%)."""
+    p = agreement.tests(features_of(estimator)[0]).set_index("feature")["p_runners"]
+    rows = _equivalence(estimator, bounds).assign(p=lambda table: table["feature"].map(p))
+    return rows[["feature", "p", "low_pct", "high_pct", "bound_pct"]].to_dict("records")
+
+
+def _equivalence(estimator, bounds):
+    return agreement.equivalence(features_of(estimator)[0], bounds_pct=bounds, alpha=0.05)
+
+
+def spread(difference, runners):
+    """Split the spread of differences (S,) into the SD between runners (S,) and that within them, by name."""
+    parts = agreement.limits_of_agreement(difference, runners)
+    return {name: parts[name] for name in ("between_sd", "within_sd")}
+
+
+def mean_r(predictions):
+    """Average Pearson's r over stances, for each estimator and direction."""
+    return metrics.by_stance(predictions).groupby(["estimator", "direction"])["r"].mean()
+
+
+def _power(runners, difference, sd, *, alpha=0.05):
     """Give the share of studies in which a paired t-test finds a true mean difference, by the noncentral t."""
     critical, centre = stats.t.isf(alpha / 2, runners - 1), difference / sd * np.sqrt(runners)
     tails = [stats.nct.sf(critical, runners - 1, sign * centre) for sign in (1, -1)]
@@ -48,14 +86,16 @@ def check_paired_p(function):
         mistakes = {
             "This is t: give the p that belongs to it.": t,
             "This is one tail: a difference to either side counts.": p / 2,
-            "A tail is taken on the wrong side: which share of Student's t lies beyond |t|?": 1 - p / 2,
-            "p is above 1: take the tail beyond |t|, not beyond t.": 2 - p,
+            "A tail is taken on the wrong side.": 1 - p / 2,
+            "p is above 1: which tail do you take where t is negative?": 2 - p,
             "This is 1 - p.": 1 - p,
-            "This is the normal distribution's p: few runners need Student's t.": 2 * stats.norm.sf(abs(t)),
-            "Degrees of freedom are one less than runners.": two_tails(t, runners),
-            "numpy's std divides by R: ddof=1.": two_tails(t * np.sqrt(runners / (runners - 1))),
-            "t divides by the standard error, SD / sqrt(R).": two_tails(t / np.sqrt(runners)),
-            "This is the unpaired test: take each runner's difference first.": unpaired,
+            "This is the normal distribution's p: where does the number of runners come in?": 2 * stats.norm.sf(abs(t)),
+            "Look at the degrees of freedom.": two_tails(t, runners),
+            "The SD is a little too small: by how many does numpy's std divide?": two_tails(
+                t * np.sqrt(runners / (runners - 1))
+            ),
+            "You divide by the SD: in units of what is t?": two_tails(t / np.sqrt(runners)),
+            "This is the unpaired test, and each runner gives a pair.": unpaired,
         }
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
     print("Right: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
@@ -67,39 +107,40 @@ def check_share_found(function):
     answers = [numbers(call(function, *case, STUDIES, np.random.default_rng(7)), "The share") for case in cases]
     for answer in answers:
         check(answer.ndim == 0 and np.isfinite(answer), "The share must be one finite number.")
-        check(answer <= 1, "A share is not above 1: divide the number of studies that find the difference by all.")
+        check(answer <= 1, "A share is not above 1: is this the number of studies?")
 
     def shares(rule):
         return np.array([rule(*case) for case in cases])
 
-    off = answers - shares(power)
+    off = answers - shares(_power)
     worst = int(np.argmax(np.abs(off)))
     mistakes = {
-        "You test along the studies: each study is a row, and its runners are tested (axis=1).": np.where(
+        "You test along the studies: whose differences make one test?": np.where(
             [difference for _, difference, _ in cases], 1, answers
         ),
-        "This is the share of studies that miss the difference.": 1 - shares(power),
-        "The test is one-tailed: p counts both tails.": shares(_one_tailed_power),
-        "p is that of one tail: it counts both.": shares(lambda n, d, sd: power(n, d, sd, alpha=0.10)),
+        "This is the share of studies that miss the difference.": 1 - shares(_power),
+        "The test is one-tailed: a difference to either side counts.": shares(_one_tailed_power),
+        "p is that of one tail: a difference to either side counts.": shares(
+            lambda n, d, sd: _power(n, d, sd, alpha=0.10)
+        ),
         "sd is the spread of the runners' differences, not of their mean.": shares(
-            lambda n, d, sd: power(n, d, sd / np.sqrt(n))
+            lambda n, d, sd: _power(n, d, sd / np.sqrt(n))
         ),
         "The spread is too small: does your generator want the SD or the variance?": shares(
-            lambda n, d, sd: power(n, d, np.sqrt(sd))
+            lambda n, d, sd: _power(n, d, np.sqrt(sd))
         ),
         "The spread is too large: draw the differences themselves, not two sets.": shares(
-            lambda n, d, sd: power(n, d, np.sqrt(2) * sd)
+            lambda n, d, sd: _power(n, d, np.sqrt(2) * sd)
         ),
         "So often a test finds what is not there: is the true difference put into the draws, and the test against "
         "0?": np.full(len(cases), 0.05),
     }
     compare(
         answers,
-        shares(power),
+        shares(_power),
         mistakes,
         f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} "
-        "studies find the difference: draw one difference for each runner, about the true one, and test these against "
-        "0.",
+        "studies find the difference. What is drawn for each runner, and against what is it tested?",
         atol=0.035,  # 4 standard errors and some
     )
     print(f"Right: your {STUDIES:,} studies agree with the exact power, and find nothing in 95 % where nothing is.")
@@ -120,16 +161,17 @@ def check_tost_p(function):
         smaller, difference_p = min(above, below), stats.ttest_rel(estimated, measured).pvalue
         in_percent = bound * measured.mean() / 100
         mistakes = {
-            "Both one-sided tests must reject, above -bound and below +bound: the larger p decides.": smaller,
-            "The two p are not added: both tests must reject, so that the larger p decides.": above + below,
-            "p is not doubled: each test is one-sided, and both must reject.": 2 * p,
-            "p is not halved: each test is one-sided, and the larger p decides.": p / 2,
-            "numpy's std divides by R: ddof=1.": _tost(estimated - measured, bound, ddof=0),
+            "Both one-sided tests must reject: which of the two p decides?": smaller,
+            "The two p are added: which of them decides, if both tests must reject?": above + below,
+            "p is doubled, though each test is one-sided.": 2 * p,
+            "p is halved, though each test is one-sided.": p / 2,
+            "The SD is a little too small: by how many does numpy's std divide?": _tost(
+                estimated - measured, bound, ddof=0
+            ),
             "This is one of the two tests: where is the one against +bound?": above,
             "This is one of the two tests: where is the one against -bound?": below,
-            "A tail is taken on the wrong side: above -bound wants the upper tail of t, below +bound the lower.": 1 - p,
-            "Both tails are on the wrong side: above -bound wants the upper tail of t, below +bound the lower.": 1
-            - smaller,
+            "A tail is taken on the wrong side: what does each of the two tests want to reject?": 1 - p,
+            "Both tails are on the wrong side: what does each of the two tests want to reject?": 1 - smaller,
             "This is the p of the test for a difference: where does the bound come in?": difference_p,
             "The bound is in the unit of the data, not in %.": ttost_paired(
                 estimated, measured, -in_percent, in_percent
@@ -145,14 +187,14 @@ def check_limits_of_agreement(function):
         difference = shift + np.random.default_rng(seed).normal(size=size)
         bias, sd, right = difference.mean(), difference.std(ddof=1), _span(difference, 1.96)
         mistakes = {
-            "The limits lie about the bias, not about 0.": right - bias,
-            "numpy's std divides by S: ddof=1.": _span(difference, 1.96, ddof=0),
-            "That is how well the mean is known: limits hold single differences, so no sqrt(S).": _span(
+            "Your limits lie about 0: what of the bias?": right - bias,
+            "The SD is a little too small: by how many does numpy's std divide?": _span(difference, 1.96, ddof=0),
+            "That is how well the mean is known, and limits hold single differences.": _span(
                 difference, 1.96 / np.sqrt(size)
             ),
             "Between bias - SD and bias + SD lie two thirds, not 95 %.": _span(difference, 1),
-            "2 is a round number: 95 % of a normal distribution lie within 1.96 SD.": _span(difference, 2),
-            "That is the variance: take its root.": _span(difference, 1.96 * sd),
+            "2 is a round number: within how many SD do 95 % of a normal distribution lie?": _span(difference, 2),
+            "That is the variance, and not the SD.": _span(difference, 1.96 * sd),
             "Within 1.645 SD lie 90 %, not 95 %.": _span(difference, 1.645),
             "The lower limit comes first.": right[::-1],
             "Give the two limits alone, the lower first.": (bias, *right),
@@ -183,21 +225,21 @@ def check_bias_interval(function):
         t, s, n = stats.t.isf(alpha / 2, runners - 1), stats.t.isf(alpha / 2, len(names) - 1), stats.norm.isf(alpha / 2)
         right = interval(means, t)
         mistakes = {
-            "Stances are taken as independent: the interval is too narrow. Average each runner first.": [
+            "Stances are taken as independent, so that the interval is too narrow.": [
                 interval(difference, quantile) for quantile in (s, n, t)
             ],
-            "The normal distribution is too narrow for few runners: Student's t, runners - 1 degrees of freedom.": [
+            "The normal distribution is too narrow for so few runners.": [
                 interval(means, n),
                 interval(means, 1.96),
             ],
-            "There are as many degrees of freedom as runners, less one: not as many as stances.": interval(means, s),
-            "Degrees of freedom are one less than runners.": interval(means, stats.t.isf(alpha / 2, runners)),
-            "Divide the SD of the means by sqrt(R): it is the mean's interval that is asked for.": _span(means, t),
-            "numpy's std divides by R: ddof=1.": interval(means, t, ddof=0),
-            "The middle is the mean of all stances: it is the mean of the runners' means, each runner once.": right
+            "The degrees of freedom are those of stances: how many independent values are there?": interval(means, s),
+            "Look at the degrees of freedom.": interval(means, stats.t.isf(alpha / 2, runners)),
+            "That is how far single runners spread, and not how well their mean is known.": _span(means, t),
+            "The SD is a little too small: by how many does numpy's std divide?": interval(means, t, ddof=0),
+            "The middle is the mean of all stances: does each runner count once?": right
             + difference.mean()
             - means.mean(),
-            "The interval is too narrow: alpha / 2 lies on either side.": interval(
+            "The interval is too narrow: how much of alpha lies on either side?": interval(
                 means, stats.t.isf(alpha, runners - 1)
             ),
             "The lower end comes first.": right[::-1],
@@ -217,18 +259,17 @@ def check_icc_a1(function):
         r, last = np.corrcoef(measured, estimated)[0, 1], (msc - mse) / runners
         mistakes = {
             "This is Pearson's r, which does not see a shift or a scale.": r,
-            "This is ICC(C,1), consistency: a difference between the methods must count (MSC).": (msr - mse)
+            "This is ICC(C,1), consistency: where does a difference between the methods count?": (msr - mse)
             / (msr + mse),
-            "This is the one-way ICC: split what is within runners into methods (MSC) and rest (MSE).": (msr - within)
-            / (msr + within),
+            "This is the one-way ICC: what is within runners is not split.": (msr - within) / (msr + within),
             "This is the ICC of the mean of both methods: one is asked for.": (msr - mse) / (msr + last),
             "k and R have changed places in the last term.": (msr - mse) / (msr + mse + runners * (msc - mse) / 2),
-            "The last term holds MSC - MSE.": (msr - mse) / (msr + mse + 2 * msc / runners),
-            "The last term has the factor k = 2.": (msr - mse) / (msr + mse + last),
-            "MSR is too small: a runner's mean stands for k = 2 values.": _icc(msr / 2, msc, mse, runners),
-            "MSC is too small: a method's mean stands for R values.": _icc(msr, msc / runners, mse, runners),
-            "MSR divides by R - 1.": _icc(msr * (runners - 1) / runners, msc, mse, runners),
-            "MSE divides by (R - 1)(k - 1).": _icc(msr, msc, mse * (runners - 1) / (2 * runners), runners),
+            "Something is missing in the last term.": (msr - mse) / (msr + mse + 2 * msc / runners),
+            "A factor is missing in the last term.": (msr - mse) / (msr + mse + last),
+            "MSR is too small: for how many values does a runner's mean stand?": _icc(msr / 2, msc, mse, runners),
+            "MSC is too small: for how many values does a method's mean stand?": _icc(msr, msc / runners, mse, runners),
+            "Look at what MSR is divided by.": _icc(msr * (runners - 1) / runners, msc, mse, runners),
+            "Look at what MSE is divided by.": _icc(msr, msc, mse * (runners - 1) / (2 * runners), runners),
         }
         right, _, *_ = agreement.icc(ratings, alpha=0.05)
         compare(call(function, measured.copy(), estimated.copy()), right, mistakes, what="ICC(A,1)")
@@ -244,11 +285,11 @@ def check_skill(function):
         rmse, rmse_base = np.sqrt(np.mean(off**2)), np.sqrt(np.mean(base**2))
         absolute, r = np.abs(off).mean() / np.abs(base).mean(), np.corrcoef(measured, measured + off)[0, 1]
         mistakes = {
-            "This is the share of the error that is left: skill is what is gone, 1 minus it.": rmse / rmse_base,
-            "These are mean squares: take the root before you divide.": 1 - rmse**2 / rmse_base**2,
-            "These are mean absolute errors: square, average, root.": 1 - absolute,
+            "This is the share of the error that is left, and skill is the share that is gone.": rmse / rmse_base,
+            "These are mean squares: where is the root?": 1 - rmse**2 / rmse_base**2,
+            "These are mean absolute errors, and not roots of mean squares.": 1 - absolute,
             "This is the RMSE: what is it beside the baseline's?": rmse,
-            "Divide by the baseline's RMSE.": rmse_base - rmse,
+            "That is the difference of two errors, in BW, and skill has no unit.": rmse_base - rmse,
             "The sign is turned round: a better estimate has more skill.": rmse / rmse_base - 1,
             "This is Pearson's r, which does not see a shift or a scale.": r,
             "Give skill as a share, not in %.": 100 * (1 - rmse / rmse_base),

@@ -1,20 +1,30 @@
 """The checker of the course's exercises: it calls a student's function and compares its answer with the right one.
 
-In: a function, the right answer, and what typical mistakes give. Out: nothing where the answer is right; otherwise an
-AssertionError with a hint that says what is wrong, and not what is right.
+In: a function, the right answer, and what typical mistakes give. Out: nothing where the answer is right; otherwise
+NotRight with a hint that says what is wrong, and not what is right.
 """
+
+import traceback
 
 import numpy as np
 
 
+class NotRight(AssertionError):
+    """What a check says of an answer that is not right: its hint, shown without a line of the check's source."""
+
+    def _render_traceback_(self):
+        """Give the lines that IPython shows and saves; JupyterLab, VS Code and nbgrader's feedback show these."""
+        return [f"Not right yet. {self}"]
+
+
 def check(condition, hint):
-    """Pass where `condition` holds; else raise AssertionError with the hint."""
+    """Pass where `condition` holds; else raise NotRight with the hint."""
     if not condition:
-        raise AssertionError(hint)
+        raise NotRight(hint)
 
 
 def call(function, *arguments, **options):
-    """Call a student's function; raise AssertionError where it is not written yet, fails, or returns nothing."""
+    """Call a student's function; raise NotRight where it is not written yet, fails, or returns nothing."""
     name = getattr(function, "__name__", "Your function")
     check(
         callable(function),
@@ -22,15 +32,26 @@ def call(function, *arguments, **options):
     )
     try:
         answer = function(*arguments, **options)
-    except NotImplementedError:
-        raise AssertionError(f"{name} is not written yet: replace the line `raise NotImplementedError()`.") from None
+    except NotRight:  # of another function of the student's, which this one calls
+        raise
+    except NotImplementedError as error:
+        missing = [line.name for line in _own_lines(error, function)[-1:]] or [name]  # or another that it calls
+        raise NotRight(f"{missing[0]} is not written yet: replace the line `raise NotImplementedError()`.") from None
     except Exception as error:
-        raise AssertionError(f"{name} stopped with {type(error).__name__}: {error}") from error
+        where = [f"\nThe line at which it stopped: {own.line}" for own in _own_lines(error, function)[-1:] if own.line]
+        raise NotRight(f"{name} stopped with {type(error).__name__}: {error}{''.join(where)}") from None
     check(
         answer is not None,
         f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.",
     )
     return answer
+
+
+def _own_lines(error, function):
+    """List the lines that an error went through in the student's notebook, the place where the function is written."""
+    theirs = getattr(function, "__globals__", None)
+    walk = traceback.walk_tb(error.__traceback__)
+    return traceback.StackSummary.extract((frame, line) for frame, line in walk if frame.f_globals is theirs)
 
 
 def kind(answer):
@@ -39,20 +60,20 @@ def kind(answer):
 
 
 def pair(answer, rule):
-    """Give an answer that is a tuple or list of two parts; raise AssertionError with the rule where it is not."""
+    """Give an answer that is a tuple or list of two parts; raise NotRight with the rule where it is not."""
     check(isinstance(answer, tuple | list) and len(answer) == 2, f"{rule}; yours gives {kind(answer)}.")
     return answer
 
 
 def numbers(answer, what, shape=None):
-    """Give an answer as an array of numbers; raise AssertionError where it is none, or not of this shape.
+    """Give an answer as an array of numbers; raise NotRight where it is none, or not of this shape.
 
     `what` names the answer in the hint. A length of None in the shape means any length, no shape any shape.
     """
     try:
         values = np.asarray(answer, float)
     except Exception:  # every type has its own error, and a student's class any
-        raise AssertionError(f"{what} must be numbers; your function gives {kind(answer)}.") from None
+        raise NotRight(f"{what} must be numbers; your function gives {kind(answer)}.") from None
     if shape is None:
         return values
     if None in shape and not values.size:
@@ -74,7 +95,7 @@ def close(one, other, *, rtol=1e-6, atol=1e-6):
 
 
 def compare(answer, right, mistakes, otherwise=None, *, what="Your answer", rtol=1e-6, atol=1e-12):
-    """Pass where an answer is right; else raise AssertionError with the hint of the mistake that gives the same.
+    """Pass where an answer is right; else raise NotRight with the hint of the mistake that gives the same.
 
     `mistakes` is {hint: what the mistake gives}; a list holds several answers that deserve the same hint. Where none
     fits, the hint is `otherwise`, or else it names the shape or the size of the error. `rtol` is a share of the largest
@@ -91,7 +112,7 @@ def compare(answer, right, mistakes, otherwise=None, *, what="Your answer", rtol
         numbers(values, what, right.shape)
     bad = values.size - np.isfinite(values).sum()
     check(not bad, f"{what}: {bad} of {values.size} values are NaN or infinite. Is something divided by zero?")
-    raise AssertionError(otherwise or f"{what}: {_off_by(values, right)}. Go through it step by step.")
+    raise NotRight(otherwise or f"{what}: {_off_by(values, right)}. Go through it step by step.")
 
 
 def _off_by(values, right):

@@ -2,7 +2,7 @@
 
 In: the course's stances, a student's functions. Out: tables and curves for the notebook. A check tries the function on
 made curves with a known answer and on stances of the course. It prints a sentence where the function is right and
-raises AssertionError with a hint where it is not.
+raises NotRight with a hint where it is not.
 """
 
 from itertools import product
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, find_peaks, sosfilt, sosfiltfilt
 
-from grfkit import features, metrics, transform
+from grfkit import features, metrics, plot, transform
 from grfkit.course import data
-from grfkit.course.checking import call, check, compare, numbers
+from grfkit.course.checking import NotRight, call, check, compare, numbers
 from grfkit.points import FORCES
 
 FLIGHT_S = 0.1  # zero force around a stance before it is filtered: our choice, twice as long as the filter remembers
+DEFINITIONS = features.LOADING_RATES
 PROMINENCE_BW = 0.05  # what stands out less is no peak but noise: our choice
 INNER = slice(300, -300)  # of made noise: what comes before and after depends on how the ends are padded
 IMPACT_END = 0.35  # an impact peak comes in the first third of stance: our choice
@@ -54,22 +55,27 @@ def filtered(curve, lowpass, cutoff_hz):
         return curve.force
     rate = 1 / np.diff(curve.time_s).mean()
     flight = round(FLIGHT_S * rate)
-    return lowpass(np.pad(curve.force, ((flight, flight), (0, 0))), cutoff_hz, rate)[flight:-flight]
+    return call(lowpass, np.pad(curve.force, ((flight, flight), (0, 0))), cutoff_hz, rate)[flight:-flight]
 
 
-def peaks_by_cutoff(found, lowpass, local_impact_peak, cutoffs):
-    """Read the peaks after each low-pass: a row for each cutoff, means over stances in BW.
+def draw_loading_rates(ax, curve):
+    """Draw the intervals of the three loading rates of one stance on its vertical force."""
+    vertical = curve.force[:, 2]
+    return plot.loading_rates(ax, curve.time_s, vertical, features.loading_intervals(vertical, curve.time_s))
+
+
+def peaks_by_cutoff(found, lowpass, braking_and_propulsive, local_impact_peak, cutoffs):
+    """Read the peaks after each low-pass by a student's functions: a row for each cutoff, means over stances in BW.
 
     Its last column is the share of stances (%) that have a local impact peak.
     """
     rows = [
         {
             "cutoff": name,
-            "braking": -force[:, 0].min(),
-            "propulsive": force[:, 0].max(),
+            **dict(zip(("braking", "propulsive"), call(braking_and_propulsive, force[:, 0]), strict=True)),
             "at 13 %": np.interp(0.13 * curve.time_s[-1], curve.time_s, force[:, 2]),
             "active": force[:, 2].max(),
-            "with local impact peak (%)": 100.0 * np.isfinite(local_impact_peak(force[:, 2])),
+            "with local impact peak (%)": 100.0 * np.isfinite(call(local_impact_peak, force[:, 2])),
         }
         for name, curve, force in _each_filtered(found, lowpass, cutoffs)
     ]
@@ -82,7 +88,7 @@ def vlr_by_runner(found, vlr, lowpass, cutoffs):
     Rows are runners, columns (definition, cutoff).
     """
     rows = [
-        (curve.runner, definition, name, vlr(force[:, 2], curve.time_s, definition))
+        (curve.runner, definition, name, call(vlr, force[:, 2], curve.time_s, definition))
         for name, curve, force in _each_filtered(found, lowpass, cutoffs)
         for definition in features.LOADING_RATES
     ]
@@ -130,15 +136,14 @@ def check_braking_and_propulsive(function):
             "backwards.": right[::-1],
             "Swapped, and with a sign: braking is the force backwards, given as a positive magnitude.": signed[::-1],
             "Both are the largest magnitude of the whole curve: one is of its negative part, one of its positive.": top,
-            "These are frames, not forces: np.argmin tells where, and min tells how much.": (ap.argmin(), ap.argmax()),
-            "You split stance in the middle: braking ends where the force changes its sign, and that is not at "
-            "50 %.": halves,
+            "These are frames, not forces.": (ap.argmin(), ap.argmax()),
+            "You split stance in the middle: is that where the force changes its sign?": halves,
         }
         compare(
             values,
             right,
             mistakes,
-            f"Of a curve between {-right[0]:.2f} and {right[1]:.2f} BW you read {values[0]:.2f} and {values[1]:.2f}.",
+            what="Braking and propulsive peak",
         )
     print("Right: the two peaks of three made curves and of a stance, whichever is the larger.")
 
@@ -154,23 +159,20 @@ def check_impulses(function):
         mistakes = {
             "The braking impulse is given as a magnitude: positive.": right * [-1, 1],
             "Braking and propulsive impulse are swapped.": right[::-1],
-            "You sum the forces of all frames: an impulse is force times time, so each counts for 1 / rate_hz "
-            "seconds.": right * rate,
+            "You sum the forces of all frames: an impulse is force times time.": right * rate,
             "You sum the forces of all frames, and the braking impulse is negative: force times time, given as a "
             "magnitude.": right * rate * [-1, 1],
-            "Right at 1000 Hz and not at another rate: use `rate_hz`.": right * rate / 1000,
+            "Right at 1000 Hz and not at another rate.": right * rate / 1000,
             "These are mean forces in BW; an impulse is force times time.": (-ap[ap < 0].mean(), ap[ap > 0].mean()),
-            "Each is the impulse of the whole curve, where braking and propulsion cancel: sum one sign only.": net,
+            "Each is the impulse of the whole curve, where braking and propulsion cancel.": net,
             "These are the peaks; the impulse is the area under the curve.": (-ap.min(), ap.max()),
-            "Stance is cut in the middle: what counts is the sign of the force, and it does not change at "
-            "50 %.": halves,
+            "Stance is cut in the middle: is that where the force changes its sign?": halves,
         }
         compare(
             values,
             right,
             mistakes,
-            f"Of a curve with impulses of about {right[0]:.3f} and {right[1]:.3f} BW s you find {values[0]:.4f} and "
-            f"{values[1]:.4f}: sum the negative and the positive forces apart, and divide by the rate.",
+            what="The two impulses",
             atol=0.01 * right.min(),
         )
     print("Right: areas under made curves, whose integral is known, and under a stance, at two rates.")
@@ -191,17 +193,16 @@ def check_mean_over_step(function):
         mistakes = {
             "That is the mean over stance, or nearly. Between two touchdowns there is flight too, with a force of 0; "
             "and what is added to its seconds must be seconds.": impulse / contact,
-            "That is the impulse, in BW s: divide by the duration of the step.": impulse,
+            "That is the impulse, in BW s, and not yet a mean.": impulse,
             "You divide by the flight alone: a step is contact and flight.": impulse / flight,
-            "The forces are summed and not multiplied by the time of a frame, 1 / rate_hz.": impulse * rate / step,
-            "Right at 1000 Hz and not at another rate: use `rate_hz`.": at_1000_hz,
+            "The forces are summed, and the time of a frame does not count.": impulse * rate / step,
+            "Right at 1000 Hz and not at another rate.": at_1000_hz,
         }
         compare(
             value,
             right,
             mistakes,
-            f"A step of {contact:.3f} s of contact and {flight:.3f} s of flight has a mean force of about {right:.2f} "
-            f"BW; you find {value:.3f}.",
+            what="The mean over the step",
             atol=0.01,
         )
     print("Right: two half sines, whose mean is known, and a step of a runner, who neither rises nor sinks: 1 BW.")
@@ -224,8 +225,7 @@ def check_local_impact_peak(function):
                 value,
                 early[found[0]],
                 _impact_peak_mistakes(vertical, early, found[0]),
-                f"The impact peak of a curve is {early[found[0]]:.2f} BW and you read {value:.2f}: the first local "
-                f"maximum in the first {100 * IMPACT_END:.0f} % of frames that stands out by {PROMINENCE_BW} BW.",
+                what="The impact peak",
             )
         else:
             none = "This runner has no impact peak, and must get NaN"
@@ -265,8 +265,8 @@ def _no_peak_mistakes(vertical, early):
         "yours is the first peak anywhere, the active peak.": first(vertical, prominence=PROMINENCE_BW),
         "yours is the force at 13 % of stance, which everybody has.": _at_13(vertical),
         "0 would count as a measured force of 0.": 0.0,
-        "noise has a maximum every few frames; a peak must stand out (find_peaks: prominence).": first(early),
-        "is it `height` that you ask for? A peak must stand out from what is around it (prominence).": first(
+        "noise has a maximum every few frames; a peak must stand out.": first(early),
+        "is it `height` that you ask for? A peak must stand out from what is around it.": first(
             early, height=PROMINENCE_BW
         ),
     }
@@ -291,8 +291,8 @@ def check_vlr(function):
                 value,
                 right,
                 units | mistakes | own[name],
-                f"VLR by {name} is off by {100 * (value / right - 1):.1f} %: is it the rise of the force over the time "
-                "of its own interval, each read by np.interp and not at the nearest frame?",
+                f"VLR by {name} is off by {100 * (value / right - 1):.1f} %: look at its interval, and at how the "
+                "force is read between two frames.",
                 rtol=1e-4,
             )
     print("Right: three definitions on two made curves, at two rates, and on a stance.")
@@ -315,8 +315,8 @@ def _vlr_mistakes(vertical, time_s):
     from_first = "The force at touchdown is 0 by definition; you subtract that of the first frame above the threshold."
     return {
         "touchdown_to_13": {
-            "You take the frame nearest to 13 %: between two frames the force is a straight line; use "
-            "np.interp.": vertical[frame] / time_s[frame],
+            "You take the frame nearest to 13 %: what is the force between two frames?": vertical[frame]
+            / time_s[frame],
             from_first: slope(0, impact_s),
             "That is the force at 13 % of stance, not yet divided by a time.": at(impact_s),
             "That is the steepest slope between two frames; asked for is the mean slope.": steepest,
@@ -324,20 +324,17 @@ def _vlr_mistakes(vertical, time_s):
         "20_to_80": {
             "You divide the rise between 20 and 80 % by the whole time up to 13 % of stance.": (at(high) - at(low))
             / impact_s,
-            "You divide the force at 80 % by its time: the slope is the difference of two forces over that of their "
-            "times.": at(high) / high,
+            "You divide the force at 80 % by its time: is that the slope of the interval?": at(high) / high,
             "20 and 80 % are of the time from touchdown to 13 % of stance, not of the force there.": slope(*of_force),
             "20 and 80 % are of the interval from touchdown to 13 % of stance, not of stance.": slope(
                 0.2 * stance_s, 0.8 * stance_s
             ),
-            "You take the nearest frames: between two frames the force is a straight line; use np.interp.": slope(
-                *nearest
-            ),
+            "You take the nearest frames: what is the force between two frames?": slope(*nearest),
         },
         "first_25_ms": {
             "You take the 25th frame: 25 ms are 25 frames at 1000 Hz only.": vertical[25] / time_s[25],
             from_first: slope(0, 0.025),
-            "Times are in seconds: 25 ms are 0.025 s.": at(25) / 25,
+            "Times are in seconds: is 25 ms the time you divide by?": at(25) / 25,
         },
     }
 
@@ -348,8 +345,11 @@ def check_lowpass(function):
         noise = np.random.default_rng(0).normal(size=shape)
         try:
             answer = call(function, noise.copy(), cutoff, rate)
-        except AssertionError as error:  # SciPy's words for a row of three that is too short to be filtered
-            check("padlen" not in str(error), "Three columns are filtered along time, the first axis: give axis=0.")
+        except NotRight as error:  # SciPy's words for a row of three that is too short to be filtered
+            check(
+                "padlen" not in str(error),
+                "Three columns are filtered along time, the first axis: yours is filtered along another.",
+            )
             raise
         values = numbers(answer, "The filtered values", shape)
         gain, late_s = _seen_by_sine(function, cutoff, rate)
@@ -358,7 +358,7 @@ def check_lowpass(function):
             transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[INNER],
             _lowpass_mistakes(noise, cutoff, rate),
             "A sine at the cutoff must come out with .707 of its amplitude and in time; yours has "
-            f"{gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late.",
+            f"{gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late. If that fits, what of the order?",
             atol=5e-3,  # 1.25 will do, as the text rounds it
         )
     print("Right: noise at two rates and three cutoffs, one column and three: no lag, and 3 dB down at the cutoff.")
@@ -374,16 +374,16 @@ def _lowpass_mistakes(noise, cutoff, rate):
     late, eighth = ([filtered(*kind, hz) for hz in (cutoff, corrected)] for kind in ((2, sosfilt), (4, sosfiltfilt)))
     without_rate = filtered(2, sosfiltfilt, min(corrected * rate / 1000, 0.49 * rate))
     return {
-        "Two passes are right, and together they are 6 dB down at the cutoff, not 3: correct the cutoff of each "
-        "pass.": filtered(2, sosfiltfilt, cutoff),
-        "One pass only: the curve comes late. Filter forwards and backwards (scipy.signal.filtfilt or "
-        "sosfiltfilt).": late,
-        "The cutoff is corrected the wrong way: each pass alone must let more through, so its cutoff is "
-        "higher.": filtered(2, sosfiltfilt, cutoff**2 / corrected),
-        "Each pass is of fourth order, so that both together are of eighth: take 2.": eighth,
-        "Your filter does not know the rate: give butter fs=rate_hz.": without_rate,
-        "That is what the low-pass takes away, not what it leaves: values minus the filtered ones.": noise[INNER]
-        - filtered(2, sosfiltfilt, corrected),
+        "Two passes together are 6 dB down at the cutoff of each, and 3 dB are asked for.": filtered(
+            2, sosfiltfilt, cutoff
+        ),
+        "One pass only: the curve comes late.": late,
+        "The cutoff is corrected the wrong way: must each pass alone let through more, or less?": filtered(
+            2, sosfiltfilt, cutoff**2 / corrected
+        ),
+        "Each pass is of fourth order, so that both together are of eighth.": eighth,
+        "Your filter does not know the rate.": without_rate,
+        "That is what the low-pass takes away, not what it leaves.": noise[INNER] - filtered(2, sosfiltfilt, corrected),
     }
 
 

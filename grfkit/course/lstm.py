@@ -1,6 +1,6 @@
 """Session 3 of the course: the checks of its exercises, from scaling and a step of an LSTM to the mean curve.
 
-In: a student's functions. Out: a sentence where the function is right, AssertionError with a hint where it is not.
+In: a student's functions. Out: a sentence where the function is right, NotRight with a hint where it is not.
 What is right comes from torch or from a slow loop.
 """
 
@@ -11,7 +11,7 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from grfkit.course.checking import call, check, close, compare, kind, numbers, pair
+from grfkit.course.checking import NotRight, call, check, close, compare, kind, numbers, pair
 
 
 def check_minmax(minmax):
@@ -77,7 +77,7 @@ def _step_mistakes(x, h, c, weights_x, weights_h, bias):
         "1?": _step(*given, candidate=expit),
         "The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and "
         "1?": _step(*given, gate=np.tanh),
-        "The new cell state is right. On its way to the hidden state it goes through one more function.": _step(
+        "The new cell state is right. On its way to the hidden state something is missing.": _step(
             *given, squash=lambda state: state
         ),
         "The new cell state is right, but the hidden state is made from the old one.": (
@@ -129,8 +129,8 @@ def check_lstm_step(lstm_step):
             _step_mistakes(x, h, c, *weights),
             "The new cell state is right. Look at how the hidden state is made from it, and at the gate o."
             if close(answer[1], right[1])
-            else "Neither state is right. Begin with the sum `weights_x @ x + weights_h @ h + bias`, cut into four "
-            "blocks of U rows, and print each gate: i, f and o lie between 0 and 1, g between -1 and 1.",
+            else "The new cell state is not right. Print each gate: i, f and o lie between 0 and 1, g between -1 and "
+            "1.",
         )
     print("Right: your step and torch.nn.LSTMCell agree for three sizes of network, to six digits.")
 
@@ -178,11 +178,11 @@ def _mse_mistakes(error, real):
         "would seem better.": total / real.size,
         "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than "
         "a short one.": by_stance,
-        "This is the sum over real samples: divide by their number.": total,
-        "This is the root of the mean squared error: take no root.": np.sqrt(squared[real].mean()),
+        "This is the sum over real samples, and not their mean.": total,
+        "This is the root of the mean squared error.": np.sqrt(squared[real].mean()),
         "This is the mean of absolute errors, not of squared ones.": np.abs(error[real]).mean(),
         "This is the mean over padding: `real` is used the wrong way round.": of_padding,
-        "The sum is divided by the number of stances: divide by the number of real samples.": total / len(real),
+        "The sum is divided by the number of stances: of what is it the mean?": total / len(real),
     }
 
 
@@ -288,8 +288,7 @@ def check_runner_folds(runner_folds):
     first, *others = (_held_runners(runner_folds, seed) for seed in (0, 0, 1, 2, 3))
     check(
         others[0] == first,
-        "The same seed gives other folds the second time: nobody could repeat your study. Draw from "
-        "np.random.default_rng(seed).",
+        "The same seed gives other folds the second time: nobody could repeat your study.",
     )
     check(
         any(folds != first for folds in others),
@@ -336,14 +335,14 @@ def _indices(side, count):
     try:
         side = np.asarray(side)
     except Exception:
-        raise AssertionError(f"A side of a fold is one row of indices; found {kind(side)}.") from None
+        raise NotRight(f"A side of a fold is one row of indices; found {kind(side)}.") from None
     check(
         side.ndim == 1 and side.size,
         f"A side of a fold is one row of indices, and not empty; found shape {side.shape}.",
     )
     check(
         side.dtype != bool,
-        "The sides of a fold are masks of True and False; indices are asked for: np.flatnonzero(mask).",
+        "The sides of a fold are masks of True and False, and indices are asked for.",
     )
     check(side.dtype.kind in "iu", f"The sides of a fold are indices of stances, whole numbers; found {side[0]!r}.")
     check(side.min() >= 0 and side.max() < count, f"An index is beyond the {count} stances.")

@@ -13,12 +13,13 @@ from torch import nn
 
 from grfkit import metrics, model, plot, transform
 from grfkit.course import data as course_data
-from grfkit.estimators import samples
+from grfkit.estimators import samples, search
 from grfkit.points import INPUTS
 from grfkit.study import provenance, recipes
 
 FRAMES_PER_STEP = 10  # 1 kHz to the cameras' 100 Hz: our choice, so that a network is trained in seconds
 UNITS, LEARNING_RATE, BATCH = 32, 0.01, 16  # set beforehand, our choice: nothing here is searched
+FOLDS = 5  # as in the paper (section 1.4.3)
 WINDOW, SHRINKAGE = 9, 0.3  # of the whitening layer: best of ten in four folds of the twelve runners who are not tested
 
 
@@ -62,12 +63,12 @@ class VerticalLSTM(nn.Module):
         return self.head(self.lstm(steps)[0])[..., 0]
 
 
-def masked_mse(estimated, target, real):
+def _loss(estimated, target, real):
     """Mean squared error over real samples alone, all (B, L): the library's own loss, of one component."""
     return model.masked_loss(estimated[..., None], target[..., None], real[..., None])
 
 
-def scaled(data, training):
+def _scaled(data, training):
     """Scale points and force to [0, 1] by the training stances (indices) alone.
 
     Returns tensors of all stances, steps (S, L, 33), target (S, L) and real (S, L), and the force's scaler.
@@ -85,13 +86,14 @@ def scaled(data, training):
     )
 
 
-def window_rows(steps, real, stances):
-    """Lay out the windows of some stances (indices), a row for each real step: scaled steps (S, L, 33) give (N, C)."""
+def window_rows(data, stances):
+    """Lay out the windows of some stances (indices), scaled by these, a row for each real step: (N, C)."""
+    steps, _, real, _ = _scaled(data, stances)
     each = [model.windows(steps[stance][real[stance]][None], WINDOW)[0] for stance in stances]
     return torch.cat(each).double().numpy()
 
 
-def whitened(steps, real, training):
+def _whitened(steps, real, training):
     """Put scaled steps (S, L, 33) through the library's whitening layer, fitted to training stances (indices) alone.
 
     Returns (S, L, WINDOW * 33), 0 in the padding.
@@ -108,9 +110,9 @@ def whitened(steps, real, training):
 def fit(data, training, *, epochs, seed, whiten=False):
     """Train on some stances (indices); returns the estimates of all stances after each epoch, (epochs, S, L) BW."""
     torch.set_num_threads(1)  # so small a network gains nothing from a second one
-    steps, target, real, of_force = scaled(data, training)
+    steps, target, real, of_force = _scaled(data, training)
     if whiten:
-        steps = whitened(steps, real, training)
+        steps = _whitened(steps, real, training)
     estimated = []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -119,7 +121,7 @@ def fit(data, training, *, epochs, seed, whiten=False):
         for _ in range(epochs):
             for batch in torch.as_tensor(training)[torch.randperm(len(training))].split(BATCH):
                 optimiser.zero_grad()
-                loss = masked_mse(net(steps[batch]), target[batch], real[batch])
+                loss = _loss(net(steps[batch]), target[batch], real[batch])
                 loss.backward()
                 optimiser.step()
             with torch.no_grad():
@@ -127,10 +129,19 @@ def fit(data, training, *, epochs, seed, whiten=False):
     return of_force.inverse_transform(np.reshape(estimated, (-1, 1))).reshape(np.shape(estimated))
 
 
-def out_of_fold(data, folds, *, epochs, seed, whiten=False):
-    """Estimate each fold's stances by a network trained on the other folds: (epochs, S, L) BW."""
+def random_folds(data, *, seed):
+    """Divide the stances into five random folds, as the paper does: a list of (training, validation) indices."""
+    return search.folds(len(data.stances), FOLDS, seed=seed)
+
+
+def out_of_fold(data, *, by_runner, epochs, seed, whiten=False):
+    """Estimate each fold's stances by a network trained on the other four folds: (epochs, S, L) BW.
+
+    Folds are the library's: `by_runner` keeps runners apart, else stances are divided at random.
+    """
     estimated = np.full((epochs, *data.vertical.shape), np.nan)
-    for training, validation in folds:
+    groups = data.stances["runner"].to_numpy() if by_runner else None
+    for training, validation in search.folds(len(data.stances), FOLDS, seed=seed, groups=groups):
         estimated[:, validation] = fit(data, training, epochs=epochs, seed=seed, whiten=whiten)[:, validation]
     return estimated
 

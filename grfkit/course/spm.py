@@ -1,7 +1,7 @@
 """Session 4 of the course, SPM by hand: smooth noise to learn from, and the checks of the exercises.
 
-In: random numbers and differences of curves, a student's functions. Out: curves and studies for the notebook. A check
-prints a sentence where the function is right and raises AssertionError with a hint where it is not. What is right comes
+In: random numbers and differences of curves, a student's functions. Out: curves and figures for the notebook. A check
+prints a sentence where the function is right and raises NotRight with a hint where it is not. What is right comes
 from scipy, spm1d or grfkit, never from a student's earlier answer.
 """
 
@@ -11,7 +11,9 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.ndimage import gaussian_filter1d
 
+from grfkit import plot, spm
 from grfkit.course.checking import call, check, compare, numbers, runs
+from grfkit.evaluation import agreement
 from grfkit.transform import time_normalise
 
 NODES, FLIPS = 100, 4000
@@ -26,7 +28,66 @@ def smooth_noise(rng, *shape, fwhm):
     return noise[..., margin : margin + NODES] * np.sqrt(2 * sigma * np.sqrt(np.pi))
 
 
-def t_curves(differences):
+def curves(predictions, runners):
+    """Bring AP forces (BW) to nodes: measured and estimated (S, Q), then a mean curve of each of the `runners` (S,)."""
+    stances = [both[..., 0] for both in spm.curves(predictions, nodes=NODES)]
+    return *stances, *(agreement.curves_of_runners(each, runners) for each in stances)
+
+
+def noise_t(rng, studies, runners, *, fwhm):
+    """Give SPM{t} of studies without a true difference, (studies, Q): of each, smooth noise of so many runners."""
+    return _t_curves(smooth_noise(rng, studies, runners, fwhm=fwhm))
+
+
+def draw_noise_studies(ax, t, threshold):
+    """Draw SPM{t} of some studies (N, Q), those thick of which some node lies beyond the threshold."""
+    for each in t:
+        found = np.abs(each).max() > threshold
+        style = {"color": plot.ALARM, "linewidth": 1.8} if found else {"color": "0.6", "linewidth": 0.8}
+        ax.plot(np.linspace(0, 100, NODES), each, **style)
+    ax.axhspan(-threshold, threshold, color="0.93", zorder=0)
+    ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(0, 100))
+    return ax
+
+
+def draw_flips(ax, differences, *, flips, seed):
+    """Draw SPM{t} of differences (S, Q) whose signs are turned over at random, the largest |t| of each marked."""
+    rng = np.random.default_rng(seed)
+    for _ in range(flips):
+        t = _t_curves(differences * rng.choice([-1, 1], size=(len(differences), 1)))
+        top = np.argmax(np.abs(t))
+        ax.plot(np.linspace(0, 100, NODES), t, color="0.6", linewidth=0.9)
+        ax.plot(100 * top / (NODES - 1), t[top], "o", color=plot.ALARM)
+    ax.set(xlabel="stance (%)", ylabel="SPM{t}", xlim=(-1, 101))
+    return ax
+
+
+def draw_largest(ax, differences, *, flips, seed):
+    """Draw how the largest |t| over the nodes of differences (S, Q) is spread over random sign flips."""
+    signs = np.random.default_rng(seed).choice([-1, 1], size=(flips, len(differences), 1))
+    largest = np.abs(_t_curves(signs * differences)).max(axis=1)
+    ax.hist(largest, bins=40, color="0.8", label=f"largest |t| of {flips:,} sign flips")
+    ax.set(xlabel="largest |t| over stance", ylabel="number of flips", xlim=(0, 8))
+    return ax
+
+
+def draw_expected(ax, *, df, resels):
+    """Draw the expected Euler characteristic over heights u for curves of so many resels, and its first term."""
+    u = np.linspace(1.5, 5, 100)
+    ax.semilogy(u, stats.t.sf(u, df), ":", color=plot.MEASURED, label="first term: one node")
+    for count, style in zip(resels, ("--", "-"), strict=True):
+        expected = stats.t.sf(u, df) + count * _density(u, df, (df - 1) / 2)
+        ax.semilogy(u, expected, style, color=plot.ESTIMATED, label=f"whole curve of {count} resels")
+    ax.set(xlabel="height u", ylabel="expected Euler characteristic")
+    return ax
+
+
+def draw_spm(ax, estimated, measured):
+    """Draw spm1d's paired test of curves (S, Q) at alpha .05."""
+    return plot.spm(ax, spm.paired(estimated, measured, alpha=0.05))
+
+
+def _t_curves(differences):
     """Give SPM{t} (..., Q) of differences (..., S, Q): the one-sample t at each node, S curves a study."""
     return differences.mean(axis=-2) / (differences.std(axis=-2, ddof=1) / np.sqrt(differences.shape[-2]))
 
@@ -44,7 +105,7 @@ def null_studies(differences, runners, *, studies, seed):
         means = np.stack([stances[codes == code].mean(axis=0) for code in range(len(names))])
         found.append(
             [
-                np.abs(t_curves(curves)).max() > _threshold(_fwhm(curves), curves.shape[1], len(curves) - 1, 0.05)
+                np.abs(_t_curves(curves)).max() > _threshold(_fwhm(curves), curves.shape[1], len(curves) - 1, 0.05)
                 for curves in (stances, means)
             ]
         )
@@ -72,11 +133,11 @@ def check_time_normalise(function):
         mistakes = {
             "The curve has as many samples as before: it must have `nodes` of them.": force,
             "That is the beginning of stance: the whole of it must be brought to the nodes, toe-off too.": beginning,
-            "You take the sample before each node: interpolate between the two next to it.": before,
-            "You take the nearest sample: interpolate between the two next to the node.": nearest,
-            "The last node must lie at toe-off: with endpoint=False it lies before it.": to_end(nodes, endpoint=False),
-            "Your last node lies beyond toe-off: T samples are numbered from 0 to T - 1.": to_end(nodes, length),
-            "T samples are numbered from 0 to T - 1, and the last node must lie at the last of them.": to_end(
+            "You take the sample before each node: what is the force where a node lies between two samples?": before,
+            "You take the nearest sample: what is the force where a node lies between two samples?": nearest,
+            "Your last node lies before toe-off.": to_end(nodes, endpoint=False),
+            "Your last node lies beyond toe-off: which number has the last of T samples?": to_end(nodes, length),
+            "Your last node is not at toe-off: how are T samples numbered from 0?": to_end(
                 nodes, length, endpoint=False
             ),
             "Give a curve of shape (nodes,), without a second axis.": right[:, None],
@@ -97,13 +158,13 @@ def check_paired_t(function):
         unpaired = stats.ttest_ind(estimated, measured).statistic
         population = np.sqrt(n / (n - 1))  # numpy's SD is so much smaller
         mistakes = {
-            "The sign is turned round: the difference is estimated - measured.": -t,
-            "t is a little too large: numpy's std divides by S; the sample's SD divides by S - 1.": t * population,
-            "You divide by the SD: t divides by the standard error, SD / sqrt(S).": [z, z * population],
-            "You divide by SD / S: the standard error is SD / sqrt(S).": z * n,
-            "This is the unpaired test: take the differences of each runner first, then their SD.": unpaired,
-            "Keep the sign of t: it tells which of the two is larger.": np.abs(t),
-            "There is one t a runner: average over runners (axis 0), so that there is one t a node.": by_runner,
+            "The sign is turned round: which is subtracted from which?": -t,
+            "t is a little too large: by how many does numpy's std divide?": t * population,
+            "You divide by the SD: in units of what is t?": [z, z * population],
+            "You divide by SD / S: is that the standard error?": z * n,
+            "This is the unpaired test, and each runner gives a pair.": unpaired,
+            "The sign of t is lost: it tells which of the two is larger.": np.abs(t),
+            "There is one t a runner, and one a node is asked for.": by_runner,
             "These are p values: give t.": p,
         }
         compare(call(function, estimated.copy(), measured.copy()), t, mistakes, what="t")
@@ -113,7 +174,7 @@ def check_paired_t(function):
 def check_false_alarms(function):
     """Check false_alarms(t, df, alpha): the share of studies (rows) with any |t| above the threshold of one test."""
     for seed, df, alpha in ((6, 15, 0.05), (7, 5, 0.05), (8, 15, 0.01)):
-        t = t_curves(smooth_noise(np.random.default_rng(seed), 400, df + 1, fwhm=12))
+        t = _t_curves(smooth_noise(np.random.default_rng(seed), 400, df + 1, fwhm=12))
         two_tailed, one_tailed = stats.t.isf([alpha / 2, alpha], df)
         above = np.abs(t) > two_tailed
         of_nodes, of_study = above.mean(), above.any(axis=1)
@@ -122,14 +183,18 @@ def check_false_alarms(function):
             return (values > threshold).any(axis=1).mean()
 
         mistakes = {
-            "This is the share of nodes: count a study once, where any of its nodes exceeds the threshold.": of_nodes,
+            "This is the share of nodes, and that of studies is asked for.": of_nodes,
             "This is the number of studies: give their share.": of_study.sum(),
-            "You asked along studies: ask of each study (row) whether any node exceeds.": above.any(axis=0).mean(),
+            "This is the share of nodes that exceed in some study, and that of studies is asked for.": above.any(
+                axis=0
+            ).mean(),
             "You ask that all nodes exceed: one is enough for a finding.": above.all(axis=1).mean(),
-            "Only positive t count: two-tailed means |t|.": share(t, two_tailed),
-            "The threshold is too low: a two-tailed test has alpha / 2 in each tail.": share(np.abs(t), one_tailed),
-            "This is a one-tailed test: take |t|, and alpha / 2 in each tail.": share(t, one_tailed),
-            "This is the normal distribution's threshold: t of few runners needs Student's, with df.": share(
+            "Only positive t count, and the test is two-tailed.": share(t, two_tailed),
+            "The threshold is too low: how much of alpha has each tail of a two-tailed test?": share(
+                np.abs(t), one_tailed
+            ),
+            "This is a one-tailed test, and a two-tailed one is asked for.": share(t, one_tailed),
+            "This is the normal distribution's threshold: where do the degrees of freedom come in?": share(
                 np.abs(t), stats.norm.isf(alpha / 2)
             ),
             "alpha is an argument: .05 is not always asked for.": share(np.abs(t), stats.t.isf(0.025, df)),
@@ -149,19 +214,17 @@ def check_fwhm(function):
         steps = (np.diff(residuals, axis=1) ** 2).sum(axis=0) / squares[:-1]
         across = (np.gradient(residuals, axis=0) ** 2).sum(axis=0) / squares
         mistakes = {
-            "The width is too small by sqrt(4 ln 2) = 1.67: it turns a Gaussian's gradient into its full width.": right
-            / k,
-            "The width is too small by sqrt(2): the constant is 4 ln 2.": right / np.sqrt(2),
-            "The width is too large by sqrt(2): the constant is 4 ln 2.": right * np.sqrt(2),
-            "This is the SD of the kernel: its full width at half maximum is 2.35 times that.": right / SIGMAS_A_FWHM,
+            "The width is too small by a factor: is the formula's constant there?": right / k,
+            "The width is too small by a factor of 1.41: look at the constant.": right / np.sqrt(2),
+            "The width is too large by a factor of 1.41: look at the constant.": right * np.sqrt(2),
+            "This is the SD of the kernel, and not its full width at half maximum.": right / SIGMAS_A_FWHM,
             "This is 1 / FWHM: the steeper the curves, the narrower the kernel.": 1 / right,
-            "Take the root at each node first, then the mean over nodes.": k / np.sqrt(v.mean()),
-            "Take the mean over nodes first, then its inverse.": (k / np.sqrt(v)).mean(),
+            "Root and mean over nodes are in the wrong order.": k / np.sqrt(v.mean()),
+            "Mean over nodes and inverse are in the wrong order.": (k / np.sqrt(v)).mean(),
             "The root is missing: v is a square.": k**2 / v.mean(),
-            "There is one width for all nodes: take the mean over nodes.": k / np.sqrt(v),
-            "The gradient must run along the nodes: np.gradient(residuals, axis=1).": k / np.sqrt(across).mean(),
-            "Gradients at the nodes themselves, np.gradient, and not np.diff, which lies between.": k
-            / np.sqrt(steps).mean(),
+            "You give a width for each node, and one for all is asked for.": k / np.sqrt(v),
+            "Your gradient runs from curve to curve: along which axis do the nodes lie?": k / np.sqrt(across).mean(),
+            "Your gradients lie between the nodes, and those at the nodes are asked for.": k / np.sqrt(steps).mean(),
         }
         compare(call(function, residuals.copy()), right, mistakes, what="FWHM", rtol=1e-4)
     print("Right: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
@@ -172,16 +235,14 @@ def check_sign_flip_threshold(function):
     for seed, width, alpha in ((13, 25, 0.05), (12, 12, 0.05), (14, 15, 0.20)):
         differences = smooth_noise(np.random.default_rng(seed), 10, fwhm=width)
         answer = numbers(call(function, differences.copy(), np.random.default_rng(seed), FLIPS, alpha), "The threshold")
-        check(
-            answer.size != NODES, "There is one threshold for the whole curve: take the largest |t| of each flip first."
-        )
+        check(answer.size != NODES, "You give a threshold for each node, and one for the whole curve is asked for.")
         check(
             answer.size != FLIPS,
-            "You give the largest |t| of each flip: the threshold is the value that a share alpha exceeds.",
+            "You give a value for each flip, and one threshold is asked for.",
         )
         check(answer.ndim == 0 and np.isfinite(answer), "The threshold must be one finite number.")
         signs = np.array(list(itertools.product([-1, 1], repeat=10)))
-        largest = np.abs(t_curves(signs[:, :, None] * differences)).max(axis=1)
+        largest = np.abs(_t_curves(signs[:, :, None] * differences)).max(axis=1)
         share = (largest > answer).mean() / alpha  # of what is asked for: 1
         check(
             share > 0.3,
@@ -189,14 +250,13 @@ def check_sign_flip_threshold(function):
         )
         check(
             share < 4.5,
-            "The threshold is far too low: collect the largest |t| over nodes of each flip; "
-            "only a share alpha of these may lie above it.",
+            "The threshold is far too low: which |t| of each flip do you collect, and which share of "
+            "these lies above it?",
         )
-        check(share > 0.7, "The threshold is too high: |t| holds both tails already, so that alpha is not halved.")
+        check(share > 0.7, "The threshold is too high: is alpha what was asked for, and how many tails does |t| hold?")
         check(
             share < 1.4,
-            "The threshold is too low: take the largest |t|, not the largest t; a two-tailed test wants both signs. "
-            "And is alpha what was asked for?",
+            "The threshold is too low: do t of both signs count? And is alpha what was asked for?",
         )
     print("Right: your threshold is that of all 1,024 ways to turn 10 curves over, up to chance.")
 
@@ -210,18 +270,22 @@ def check_rft_threshold(function):
         one_test, bonferroni = stats.t.isf([alpha / 2, alpha / 2 / nodes], df)
         turned = (nodes - 1) ** 2 / fwhm
         mistakes = {
-            "The threshold is too low: two-tailed, so that each tail may have half of alpha.": _threshold(
+            "The threshold is too low: how much of alpha may each of two tails have?": _threshold(
                 fwhm, nodes, df, 2 * alpha
             ),
             "The threshold is too high: alpha is halved twice.": _threshold(fwhm, nodes, df, alpha / 2),
-            "The length is that from the first node to the last: Q - 1 steps.": _threshold(fwhm, nodes + 1, df, alpha),
+            "Your curve is one step too long: how many steps lie between the first node and the last?": _threshold(
+                fwhm, nodes + 1, df, alpha
+            ),
             "This is the threshold of a single test: how many resels are there?": one_test,
             "This is Bonferroni's threshold: it takes the nodes for independent.": bonferroni,
-            "The first term is missing: the t test at one point.": _threshold(*case, tail=0),
-            "You count nodes: resels are lengths of one FWHM, (Q - 1) / FWHM.": _threshold(1, nodes, df, alpha),
-            "Resels are turned over: (Q - 1) / FWHM, not its inverse.": _threshold(turned, nodes, df, alpha),
+            "The first term is missing.": _threshold(*case, tail=0),
+            "You count nodes where the formula counts resels.": _threshold(1, nodes, df, alpha),
+            "Resels are turned over: does a rougher curve have more of them, or fewer?": _threshold(
+                turned, nodes, df, alpha
+            ),
             "This is the threshold of a Gaussian field: where do the df come in?": _threshold(fwhm, nodes, 1e7, alpha),
-            "The exponent is -(df - 1) / 2.": _threshold(*case, power=(df + 1) / 2),
+            "Look at the exponent.": _threshold(*case, power=(df + 1) / 2),
             "alpha is an argument: .05 is not always asked for.": _threshold(fwhm, nodes, df, 0.05),
         }
         right = rft1d.t.isf(alpha / 2, df, nodes, fwhm)
@@ -241,13 +305,13 @@ def check_clusters(function):
         check(len(right) or not len(answer), "Where nothing exceeds the threshold the list must be empty.")
         joined = [[[right[0, 0], right[-1, 1]]]] if len(right) else []
         mistakes = {
-            "The last node lies one too far: it is the last above.": right + [0, 1],
+            "Your last nodes lie one too far.": right + [0, 1],
             "The clusters begin and end one node late.": right + 1,
-            "The first node lies one too early: it is the first above.": right - [1, 0],
-            "The first node lies one too late: it is the first above.": right + [1, 0],
+            "Your first nodes lie one too early.": right - [1, 0],
+            "Your first nodes lie one too late.": right + [1, 0],
             "Give nodes, from 0 on, and not % of stance.": right * 100 / (NODES - 1),
-            "t below -t* is a cluster too: the test is two-tailed.": runs(t > 3.5),
-            "There are two clusters, and a gap between them.": joined,
+            "The runs in which t is negative are missing.": runs(t > 3.5),
+            "Two clusters have been joined: what lies between them?": joined,
         }
         missing = len(right) - len(answer)
         compare(
@@ -256,7 +320,7 @@ def check_clusters(function):
             mistakes,
             f"{missing} clusters are missing: what of one that begins at node 0, ends at the last, or is one node long?"
             if missing > 0
-            else "First and last node of a cluster are the first and the last at which |t| exceeds the threshold.",
+            else "The nodes are not those at which clusters begin and end: draw |t| and the threshold, and mark yours.",
         )
     print("Right: above and below, at both edges, one node long, none at all, and the whole of stance.")
 
@@ -276,7 +340,11 @@ def _threshold(fwhm, nodes, df, alpha, *, tail=1, power=None):
     power = (df - 1) / 2 if power is None else power
 
     def excess(u):
-        density = np.sqrt(4 * np.log(2)) / (2 * np.pi) * (1 + u**2 / df) ** -power
-        return tail * stats.t.sf(u, df) + (nodes - 1) / fwhm * density - alpha / 2
+        return tail * stats.t.sf(u, df) + (nodes - 1) / fwhm * _density(u, df, power) - alpha / 2
 
     return optimize.brentq(excess, 0, 1e3) if excess(0) > 0 else 0.0
+
+
+def _density(u, df, power):
+    """Give the expected number of times a resel of a field of t crosses the height u."""
+    return np.sqrt(4 * np.log(2)) / (2 * np.pi) * (1 + u**2 / df) ** -power

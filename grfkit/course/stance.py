@@ -1,7 +1,7 @@
 """Session 1 of the course: reading recordings, and the checks of the exercises on the way to a stance.
 
 In: the course's recordings and stances, a student's functions. Out: what the notebook draws. A check prints a sentence
-where the function is right and raises AssertionError with a hint where it is not. It makes data with a known answer.
+where the function is right and raises NotRight with a hint where it is not. It makes data with a known answer.
 """
 
 import numpy as np
@@ -33,6 +33,16 @@ def shifted_file():
     return planted.set_index("fault")["file"]["unsynchronised"]
 
 
+def zeroed(plate, rate_hz):
+    """Take a plate's offset and drift away; returns the plate, whose force is (T, 3) N."""
+    return plates.zeroed(plate, rate_hz)
+
+
+def travelling_origin(points):
+    """Move points (T, 11, 3) m by the mistake of section 1.4: into a frame whose origin goes along with the pelvis."""
+    return points - points[:, :1] * ON_GROUND
+
+
 def force_and_acceleration(recording, points):
     """Prepare what synchronisation compares, below 10 Hz and at the force's rate, as grfkit.stances.checks.lag does.
 
@@ -40,7 +50,7 @@ def force_and_acceleration(recording, points):
     first contact, and `end`, shortly after the last. Outside these the runner steps beside the plates.
     """
     hz = recording.force_hz
-    forces = [plates.zeroed(plate, hz).force[:, 2] for plate in recording.plates]
+    forces = [zeroed(plate, hz).force[:, 2] for plate in recording.plates]
     spans = [span for force in forces for span in plates.contacts(force, threshold_n=10.0, rate_hz=hz)]
     times = np.arange(len(forces[0])) / hz
     track = tracks.Tracks(points, recording.point_hz, cutoff_hz=None, max_gap_s=0.04, missing_share=0.2)
@@ -103,17 +113,16 @@ def check_body_weights(function):
     ):
         right = force / (mass * GRAVITY)
         divided = {
-            "Your force is 9.81 times too large: a body weight is a force, mass times the acceleration of gravity, "
-            "not a mass.": force / mass,
-            "Your force does not depend on the runner's mass: divide by the weight of this runner.": force / GRAVITY,
-            "Your force is still in newtons: divide by the runner's weight, mass times 9.81 m/s².": force,
-            "Divide by the weight, in one pair of brackets: a / b * c is (a / b) * c.": force / mass * GRAVITY,
+            "Your force is 9.81 times too large: is a weight a mass?": force / mass,
+            "Your force does not depend on the runner's mass.": force / GRAVITY,
+            "Your force is still in newtons.": force,
+            "Look at your brackets: a / b * c is (a / b) * c.": force / mass * GRAVITY,
+            "Your g is 10 m/s²: give it more digits.": force / (10 * mass),
         }
         mistakes = {
             "The size is right and the sign is not: the plate measures what the runner does to it. What does it do to "
             "the runner, by Newton's third law?": -right,
-            "Only the vertical force is turned. By Newton's third law the whole vector is opposite, all three "
-            "components.": right * [-1, -1, 1],
+            "Only the vertical force is turned: what does Newton's third law say of the others?": right * [-1, -1, 1],
             "A magnitude has lost the sign: braking is negative, and must stay so.": np.abs(right),
             **divided,
             **{f"{hint} And look at the sign.": -wrong for hint, wrong in divided.items()},
@@ -122,8 +131,8 @@ def check_body_weights(function):
             numbers(call(function, -force, mass), "The force", force.shape),
             right,
             mistakes,
-            "The force is off, and not by a factor that is a common mistake: the runner's force is the plate's, with "
-            "the sign turned, over mass times 9.81.",
+            what="The force",
+            rtol=1.1e-3,  # a g of 9.8, 9.80665 or 9.81 m/s2 will do
             atol=1e-3,
         )
     print("Right: forces of three runners in body weights, as the ground pushes the runner.")
@@ -149,13 +158,14 @@ def check_contacts(function):
         answer = call(function, force.copy(), threshold_n=threshold, shortest=shortest)
         values = numbers(answer, "The contacts, a list of pairs of frames (touchdown, toe-off),", (None, 2))
         right, found = runs(force > threshold, shortest), len(values)
+        few_or_many = np.sign(found - len(right))
         check(len(right) or not found, "A plate that nobody steps on has no contact: there your list must be empty.")
         compare(
             values,
             right,
             _contact_mistakes(force, threshold, shortest),
-            f"Of a force whose contacts are known, you find {found} contact(s) and there are {len(right)}"
-            f"{', at other frames' if found == len(right) else ''}. Draw the force and your frames over it.",
+            f"On a force whose contacts are known you find {('other', 'too many', 'too few')[few_or_many]} contacts. "
+            "Draw a force, and your frames over it.",
         )
     print("Right: touchdown and toe-off to the frame, with noise, two steps, another threshold, an unloaded plate.")
 
@@ -172,26 +182,23 @@ def _contact_mistakes(force, threshold, shortest):
         "it.": np.column_stack([first - 1, last]),
         "Touchdown is right; your toe-off comes one frame late: it is the last frame above the threshold, not the "
         "first below it.": np.column_stack([first, last + 1]),
-        "Touchdown and toe-off come one frame early: np.diff is one shorter than what it differs.": right - 1,
+        "Touchdown and toe-off come one frame early: how long is a row of differences beside the row itself?": right
+        - 1,
         "Touchdown and toe-off come one frame late: is a False put in front and not taken off again?": right + 1,
-        "Frames are whole numbers, counted from 0; yours seem to be seconds.": right / 1000,
+        "Frames are asked for, and yours seem to be seconds.": right / 1000,
         "A contact is a pair (touchdown, toe-off); yours seems to be (touchdown, duration).": np.column_stack(
             [first, last - first + 1]
         ),
         "A frame in which the force is exactly the threshold is not above it: is it `>` or `>=`?": runs(
             force >= threshold, shortest
         ),
-        "Left out are runs shorter than `shortest`: one of exactly so many frames is a contact.": runs(
-            above, shortest + 1
-        ),
-        "Noise that crosses the threshold for a few frames is not a contact: leave out runs of fewer than `shortest` "
-        "frames.": runs(above),
-        "Your answer does not depend on `shortest`: use the argument, not its default.": runs(above, 50),
-        "Your answer does not depend on `threshold_n`: use the argument, not its default.": runs(force > 10, shortest),
-        "A contact that is still going on when the recording ends is lost: put a False behind (and in "
-        "front).": unfinished,
-        "There are two contacts here, and your list has the first only.": right[:1],
-        "There are two contacts here, and your list has the last only.": right[-1:],
+        "A run of exactly `shortest` frames is left out.": runs(above, shortest + 1),
+        "Noise that crosses the threshold for a few frames is taken for a contact.": runs(above),
+        "This is the answer for the default of `shortest`, and another value was given.": runs(above, 50),
+        "This is the answer for the default of `threshold_n`, and another value was given.": runs(force > 10, shortest),
+        "A contact that is still going on when the recording ends is lost.": unfinished,
+        "A contact that comes later in the recording is missing.": right[:1],
+        "A contact that comes earlier in the recording is missing.": right[-1:],
         "Two contacts have been joined into one: the plate is unloaded between them.": joined,
     }
 
@@ -228,7 +235,7 @@ def check_foot(function):
         ),
         "You compare the toes; here it is the heels that are asked for.": _is_left(cases, point="toe"),
         "Your answer is always the same, whatever the time.": np.full(len(cases), is_left[0]),
-        "Your answer is right at 100 Hz and wrong at another rate: use `rate_hz`.": _is_left(cases, assumed=100.0),
+        "Your answer is right at 100 Hz and wrong at another rate.": _is_left(cases, assumed=100.0),
         "You take the camera frame before the time, and asked for is the nearest: `int` cuts off, `round` "
         "rounds.": _is_left(cases, frame=int),
     }
@@ -236,8 +243,8 @@ def check_foot(function):
         is_left,
         truth,
         mistakes,
-        f"Of {len(truth)} moments {(is_left == truth).sum()} are right. The frame of a time is time × rate, rounded; "
-        "then compare the heights of the two heels.",
+        f"Of {len(truth)} moments {(is_left == truth).sum()} are right. Print the frame that you take, and "
+        "the heights of its heels.",
     )
     check(
         call(function, lost, 0.31, 100.0) == "",
@@ -263,7 +270,7 @@ def check_touchdown_frame(function):
         values = numbers(call(function, given, touchdown), "The points", points.shape)
         check(
             np.array_equal(given, points),
-            "Your function changes the points it is given: `-=` writes into them. Write a new array, points - origin.",
+            "Your function changes the points it is given: `-=` writes into them.",
         )
         origin = pelvis[touchdown] * ON_GROUND
         forward, each_own = points - origin * [1, 0, 0], points - points[touchdown] * ON_GROUND
@@ -277,17 +284,16 @@ def check_touchdown_frame(function):
             "heights.": points - pelvis[touchdown],
             "The origin is the pelvis in the first frame; touchdown is another frame.": points - pelvis[0] * ON_GROUND,
             "The origin is the pelvis in the last frame; touchdown is another frame.": points - pelvis[-1] * ON_GROUND,
-            "The points are where they were: they must be told from the new origin.": points,
-            "The sign is wrong: a place seen from the origin is place minus origin.": points + origin,
-            "Only forward is moved: the projection of the pelvis has a forward and a sideways coordinate.": forward,
+            "The points are where they were.": points,
+            "The sign is wrong: what are the coordinates of the origin itself?": points + origin,
+            "Only forward is moved: what of sideways?": forward,
             "Every point is moved on its own, to where it was at touchdown: there is one origin for all 11.": each_own,
         }
         compare(
             values,
             points - origin,
             mistakes,
-            "The points are moved, and not by the pelvis' place at touchdown: points[touchdown, 0] is the pelvis, "
-            "forward, left and up.",
+            "The points are not where they should be: print where the pelvis is in frame `touchdown` of your answer.",
             rtol=0,
             atol=1e-9,
         )
@@ -313,17 +319,18 @@ def check_at_times(function):
             "Between two frames your points run on straight lines: that is linear interpolation, and a cubic spline is "
             "smooth.": interp1d(seconds, points, axis=0)(times),
             "Your points stand still and jump: each is the nearest camera frame.": nearest,
-            "Times are in seconds, and the spline's own are camera frames: divide frames by `rate_hz`.": spline(rate=1),
-            "Your camera frames are not the camera's: use `rate_hz`, not 100.": spline(rate=100),
-            "Right in the middle and off at the ends: a natural spline is straight there. Leave bc_type as CubicSpline "
-            "has it.": spline(rate, bc_type="natural"),
+            "Times are in seconds, and the spline's own are camera frames.": spline(rate=1),
+            "Your camera takes 100 frames a second, whatever `rate_hz` is.": spline(rate=100),
+            "Right in the middle and off at the ends: a natural spline is straight there.": spline(
+                rate, bc_type="natural"
+            ),
         }
         compare(
             values,
             right,
             mistakes,
             "On points that move as a cubic polynomial a cubic spline is exact, and yours is off by up to "
-            f"{np.abs(values - right).max():.2g} m. Frame i was taken at i / rate_hz seconds.",
+            f"{np.abs(values - right).max():.2g} m. When was each camera frame taken?",
             atol=1e-6,
         )
     print("Right: points that follow a cubic polynomial come out exactly, at two camera rates.")
@@ -346,7 +353,7 @@ def check_lag(function):
             "The lag is in frames: give seconds.": late_s * rate,
             "The lag is in frames, and its sign is turned: give seconds.": -late_s * rate,
             "The lag is in milliseconds: give seconds.": late_s * 1000,
-            "Your lag is right at 1000 Hz and not at another rate: use `rate_hz`.": late_s * rate / 1000,
+            "Your lag is right at 1000 Hz and not at another rate.": late_s * rate / 1000,
             "Your lag is 0 whatever the signals: slide the acceleration, frame by frame, both ways.": 0.0,
             f"Your lag is at the end of the range: look both ways, from -{LARGEST_LAG_S} to +{LARGEST_LAG_S} s.": [
                 -LARGEST_LAG_S,
@@ -357,9 +364,8 @@ def check_lag(function):
             value,
             late_s,
             mistakes,
-            f"On made signals that are {1000 * late_s:.0f} ms apart you find {1000 * value:.0f} ms. Compare the force "
-            "in frames first to end with the acceleration in frames first + shift to end + shift; the best shift has "
-            "the largest correlation.",
+            f"On made signals with a known lag yours is {1000 * abs(value - late_s):.0f} ms off. Draw the fit over all "
+            "shifts: where is it best?",
             atol=2.5 / rate,
         )
     print("Right: made signals up to 120 ms apart, early, late and in time, at two rates.")

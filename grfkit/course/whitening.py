@@ -1,6 +1,6 @@
 """Session 3 of the course: the check of its last exercise, whitening.
 
-In: a student's function. Out: a sentence where the function is right, AssertionError with a hint where it is not.
+In: a student's function. Out: a sentence where the function is right, NotRight with a hint where it is not.
 """
 
 import numpy as np
@@ -32,8 +32,8 @@ def check_whiten(whiten):
                 yours,
                 right,
                 _whiten_mistakes(training, other, shrinkage),
-                "The rows are not whitened. Whiten `training` itself with a tiny shrinkage: its covariance, "
-                "`np.cov(..., rowvar=False)`, must be 1 on the diagonal and 0 beside it.",
+                "The rows are not whitened. Try it on `training` itself with a tiny shrinkage: what is "
+                "the covariance of what comes out, and what should it be?",
             )
     print("Right: directions of the training rows are uncorrelated and of nearly one length, the smallest stay small.")
 
@@ -65,23 +65,21 @@ def _whiten_mistakes(training, other, shrinkage):
             np.concatenate([training, other]), other, shrinkage
         ),
         "The mean of the training rows is not subtracted.": _products(training, other, shrinkage, mean=0),
-        "The mean of `other` is subtracted: take that of the training rows.": _products(
+        "The mean of `other` is subtracted: which rows are known when the layer is fitted?": _products(
             training, other, shrinkage, mean=other.mean(axis=0)
         ),
-        "You divide by the variances: a length is their root.": _products(training, other, shrinkage, power=-1),
+        "You divide by the variances: is a variance a length?": _products(training, other, shrinkage, power=-1),
         "The shrinkage has no effect.": by(vectors / np.sqrt(values)),
-        "The shrinkage is added as it is: it is a share of the largest eigenvalue.": by(
-            vectors / np.sqrt(values + shrinkage)
-        ),
-        "The shrinkage is added after the root: it belongs to the variances, under the root.": [
+        "The shrinkage is added as it is: of what is it a share?": by(vectors / np.sqrt(values + shrinkage)),
+        "The shrinkage is added after the root is taken.": [
             by(vectors / (np.sqrt(values) + shrinkage * share)) for share in (1, largest, np.sqrt(largest))
         ],
-        "The eigenvectors are the columns of `vectors`, not its rows.": [
+        "Rows and columns of the eigenvectors are exchanged.": [
             by(vectors.T / np.sqrt(floor)),
             by((vectors / np.sqrt(floor)).T),
         ],
-        "Rows are turned, but not scaled: each direction is to be divided by its length.": by(vectors),
-        "Each variable is divided by its own SD: they stay correlated. Turn the rows into the eigenvectors first.": by(
+        "Rows are turned, but not scaled.": by(vectors),
+        "Each variable is divided by its own SD, so that they stay correlated.": by(
             np.diag(1 / np.sqrt(np.diag(np.cov(training, rowvar=False))))
         ),
     }

@@ -49,6 +49,13 @@ ADVICE = (
     "which finds unit and axes."
 )
 UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alarm: see training_range.SMOOTHER
+# body weights of the mean force at touchdown or toe-off: of left-out recordings of rbds at most .2, of one of another
+# laboratory .31; our choice
+NEAR_ZERO_BW = 0.25
+TRAINED = (
+    "{} of {} steps, or steps hardly different from them, trained the model: it errs by less here than its bands say, "
+    "and by more on somebody new"
+)
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
 
@@ -179,11 +186,14 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
     curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
-    unlike = training_range.out_of_range(model.training_range, measured, model.curves.nearest(kernel))
+    nearest = model.curves.nearest(kernel)
+    unlike = training_range.out_of_range(model.training_range, measured, nearest)
+    trained = training_range.trained_by(model.training_range, nearest).sum()
+    warnings += [TRAINED.format(trained, len(contacts))] if trained else []
     return (
         _footsteps_table(model, contacts.assign(speed_m_s=speed_m_s, unlike=unlike), curves),
         _curves_table(model, contacts, curves),
-        warnings + _counted(unlike),
+        warnings + _far_from_zero(contacts["side"].to_numpy(), curves) + _counted(unlike),
     )
 
 
@@ -295,6 +305,21 @@ def _check_smoothness(known, measured):
         )
     smoother = share < training_range.SMOOTHER[0]
     return [f"forces err by more where points are smoothed: export them {UNFILTERED}"] if smoother else []
+
+
+def _far_from_zero(sides, curves):
+    """Warn where the mean vertical force of a foot, of curves (S, 101, C), is not near zero at touchdown or toe-off."""
+    warnings = []
+    for event, node in {"touchdown": 0, "toe-off": -1}.items():
+        at_event = curves[:, node, DIRECTIONS.index("V")]
+        for side, name in {"l": "left", "r": "right"}.items():
+            mean = at_event[sides == side].mean() if (sides == side).any() else 0.0
+            if abs(mean) > NEAR_ZERO_BW:
+                warnings.append(
+                    f"the force under the {name} foot is {mean:.2f} body weights at {event}, where it should be near "
+                    "zero: the moment or the force is off"
+                )
+    return warnings
 
 
 def _counted(unlike):

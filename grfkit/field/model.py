@@ -20,8 +20,8 @@ class FieldModel:
 
     `curves` gives AP, ML, V (BW) and, where plates gave it, the centre of pressure (m from the ankle joint). `features`
     are {feature: Bands of one node}, `asymmetry_pct` {quantity: half width}; `training_range` is that of
-    training_range.learn; `settings` hold points_cutoff_hz, max_gap_s, padding_s, vlr, level and flight_s (the training
-    runners' mean).
+    training_range.learn with `usual`, the rows of usual.learn (older models have none); `settings` hold
+    points_cutoff_hz, max_gap_s, padding_s, vlr, level and flight_s (the training runners' mean).
     """
 
     detector: Detector

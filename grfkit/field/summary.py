@@ -12,11 +12,12 @@ from grfkit import features
 QUANTITIES = ["contact_s", "flight_s", "step_rate_per_min", *features.FEATURES]
 FEWEST_STEPS = 5  # of a side, for an asymmetry: our choice
 FEWEST_OF_TREND = 20  # footsteps, or pairs of a left and a right one: our choice, some seven seconds of running
-TREND_LEVEL = 0.95  # of the interval of a trend
+TREND_LEVEL = 0.95  # of the interval of a trend, and of all trends of a recording together
 MOST_OUT_OF_RANGE = 0.5  # share of a recording's footsteps, above which differences and trends are not told: our choice
 SIDES = ["left", "right", "left_steps", "right_steps"]
 ASYMMETRY_COLUMNS = ["file", "quantity", *SIDES, "asymmetry_pct", "model_pct", "steps_pct", "limit_pct", "told"]
-TREND_COLUMNS = ["file", "quantity", "of", "n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end"]
+LINE = ["n", "per_min", "low_per_min", "high_per_min", "at_start", "at_end", "p"]  # of trend_line
+TREND_COLUMNS = ["file", "quantity", "of", "over_s", *LINE]
 
 
 def asymmetry_pct(left, right):
@@ -51,9 +52,10 @@ def trends(footsteps):
     """Fit a straight line over time to each quantity of each recording, and to its asymmetry: a row for each.
 
     `of` is steps (left and right together, each with its own level) or asymmetry (of each left footstep and the right
-    one after it, %). per_min is the slope a minute with its 95 % interval, at_start and at_end are the line at the
-    first and last footstep. `told` marks intervals without 0, where most footsteps are in the training range. Too few
-    footsteps have no line (NaN).
+    one after it, %). over_s is the time from the first footstep to the last, per_min the slope a minute with its 95 %
+    interval, at_start and at_end are the line at the first and last footstep. p is corrected for the number of lines of
+    the recording (Holm 1979, Scand J Stat 6:65). `told` marks p of at most .05, where most footsteps are in the
+    training range. Too few footsteps have no line (NaN).
     """
     rows, unsure = [], [file for file, table in footsteps.groupby("file") if _out_of_range(table)]
     for file, table in footsteps.groupby("file", sort=False):
@@ -62,34 +64,62 @@ def trends(footsteps):
         for quantity in QUANTITIES:
             values = table[quantity].to_numpy(float)
             uneven, one_level = asymmetry_pct(values[pairs], values[pairs + 1]), np.zeros(len(pairs), bool)
-            rows.append((file, quantity, "steps", *trend_line(minutes, values, left)))
-            rows.append((file, quantity, "asymmetry", *trend_line(minutes[pairs], uneven, one_level)))
+            for of, times, each, level in (
+                ("steps", minutes, values, left),
+                ("asymmetry", minutes[pairs], uneven, one_level),
+            ):
+                rows.append((file, quantity, of, _span_s(times[np.isfinite(each)]), *trend_line(times, each, level)))
     table = pd.DataFrame(rows, columns=TREND_COLUMNS)
-    return table.assign(told=((table["low_per_min"] > 0) | (table["high_per_min"] < 0)) & ~table["file"].isin(unsure))
+    table["p"] = table.groupby("file", sort=False)["p"].transform(holm)
+    return table.assign(told=(table["p"] <= 1 - TREND_LEVEL) & ~table["file"].isin(unsure))
+
+
+def holm(p):
+    """Correct p values (N,) for their number, so that one of N true nulls is rejected as rarely as a single one.
+
+    Each is multiplied by how many are at least as large, and none is smaller than one before it; NaN does not count
+    (Holm 1979, Scand J Stat 6:65).
+    """
+    p = np.asarray(p, float)
+    order = np.argsort(p)  # NaN last
+    count = np.isfinite(p).sum()
+    corrected = np.full(len(p), np.nan)
+    factors = count - np.arange(count)
+    corrected[order[:count]] = np.minimum(np.maximum.accumulate(factors * p[order[:count]]), 1)
+    return corrected
 
 
 def trend_line(minutes, values, left):
     """Fit a line to values (S,) at times (S,) min, left footsteps (S,) bool with a level of their own.
 
-    Returns n, slope, low, high, at start, at end. Neighbouring footsteps resemble each other, and so count for fewer:
-    n (1 - r) / (1 + r), with r the correlation of a distance from the line with the next one, where that is positive
-    (Santer et al. 2000, J Geophys Res 105:7337, for the standard error and its degrees of freedom). NaN is left out.
+    Returns n, slope, low, high, at start, at end, p (two-tailed, of this line alone). Neighbouring footsteps resemble
+    each other, and so count for fewer: n (1 - r) / (1 + r), with r the correlation of a distance from the line with the
+    next one, where that is positive (Santer et al. 2000, J Geophys Res 105:7337, for the standard error and its degrees
+    of freedom). NaN is left out.
     """
     finite = np.isfinite(values)
     minutes, values, left = minutes[finite], values[finite], left[finite]
     if len(values) < FEWEST_OF_TREND:
-        return len(values), *[np.nan] * 5
+        return len(values), *[np.nan] * 6
     levels = np.stack([~left, left], axis=1)[:, [not left.all(), left.any()]].astype(float)
     design = np.column_stack([minutes, levels])
     fitted = np.linalg.lstsq(design, values, rcond=None)[0]
     slope = fitted[0]
     off = values - design @ fitted
     across = minutes - levels @ np.linalg.lstsq(levels, minutes, rcond=None)[0]
-    freedom, half = _effective_count(off) - design.shape[1], np.inf
+    freedom, half, p = _effective_count(off) - design.shape[1], np.inf, 1.0
     if freedom > 0:
-        half = student.ppf((1 + TREND_LEVEL) / 2, freedom) * np.sqrt(off @ off / freedom / (across @ across))
+        error = np.sqrt(off @ off / freedom / (across @ across))
+        half = student.ppf((1 + TREND_LEVEL) / 2, freedom) * error
+        p = 2 * student.sf(abs(slope) / error, freedom) if error > 0 else float(slope == 0)
     middle = values.mean() - slope * minutes.mean()
-    return len(values), slope, slope - half, slope + half, middle + slope * minutes[0], middle + slope * minutes[-1]
+    ends = middle + slope * minutes[0], middle + slope * minutes[-1]
+    return len(values), slope, slope - half, slope + half, *ends, p
+
+
+def _span_s(minutes):
+    """Give the time from the first to the last of `minutes` (S,) in s, NaN where there is none."""
+    return 60 * (minutes[-1] - minutes[0]) if len(minutes) else np.nan
 
 
 def _larger_side(difference, limit):

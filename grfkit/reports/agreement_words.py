@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from grfkit.points import DIRECTION_NAMES
-from grfkit.reports.words import feature_name, missing, number, p_value
+from grfkit.reports.words import feature_name, interval, missing, number, p_value
 
 GOOD, POOR = 0.75, 0.5  # of an ICC: Koo & Li 2016
 OPEN = "open: neither a difference nor agreement is shown"
@@ -229,7 +229,7 @@ def _span(low, high, decimals):
 
 
 def _clusters(test):
-    return ", ".join(f"{_range(start, end)} %" for start, end, _ in test.clusters) or "none"
+    return ", ".join(interval(start, end) for start, end, _ in test.clusters) or "none"
 
 
 def _range(start, end, to="–"):

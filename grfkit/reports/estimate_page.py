@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import summary
+from grfkit.field import summary, usual
 from grfkit.field.estimate import BETWEEN
 from grfkit.points import GRAVITY
 from grfkit.reports import estimate_words, images
@@ -26,8 +26,8 @@ TABLES = {
     "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
     "steps.csv": "a row for each step: times, features with their bands, and what is unlike the training data",
     "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band",
-    "asymmetry.csv": "left and right of each recording, and what can be told",
-    "trend.csv": "change of each quantity over time",
+    "asymmetry.csv": "left and right of each recording, and what can be seen",
+    "trend.csv": "change of each quantity over time; p is corrected for the number of lines (Holm)",
 }
 DIRECTION_WORDS = {"V": "up", "AP": "forward and back", "ML": "sideways, to the left"}  # the largest first
 SIZE = (3.7, 2.6)  # inches of an image, which a phone shows whole
@@ -72,7 +72,9 @@ def write(out, steps, curves, recordings, *, model, card):
     with store.new_folder(out) as new:
         for name, table in tables.items():
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
-        (new / PAGE).write_text(report_page(tables, level=model.settings["level"], card=card), encoding="utf-8")
+        usual_rows = model.training_range.get("usual")
+        page = report_page(tables, level=model.settings["level"], card=card, usual_rows=usual_rows)
+        (new / PAGE).write_text(page, encoding="utf-8")
 
 
 def sum_up(steps, curves, recordings, model):
@@ -85,14 +87,14 @@ def sum_up(steps, curves, recordings, model):
     }
 
 
-def report_page(tables, *, level, card):
+def report_page(tables, *, level, card, usual_rows=None):
     """Return the page of `tables` (of sum_up) as one that needs no network.
 
-    `card` is the model's, `level` that of its bands.
+    `card` is the model's, `level` that of its bands, `usual_rows` what field.usual.learn gave, None of older models.
     """
     rows = tables["recordings.csv"].to_dict("records")
     bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": None}
-    recordings = [lay_out(row, tables, level) for row in tqdm(rows, **bar)]
+    recordings = [lay_out(row, tables, level, usual_rows) for row in tqdm(rows, **bar)]
     return filled_page(
         "Forces of running, estimated",
         "estimate",
@@ -103,12 +105,15 @@ def report_page(tables, *, level, card):
         written=written,
         mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",
+        lines=2 * len(summary.QUANTITIES),
+        elsewhere=estimate_words.ELSEWHERE,
+        usual_share=f"{10 * usual.SHARE:g}",
         fewest=summary.FEWEST_OF_TREND,
     )
 
 
-def lay_out(row, tables, level):
-    """Return what the page shows of one recording, a row of recordings.csv as a dict."""
+def lay_out(row, tables, level, usual_rows):
+    """Return what the page shows of one recording, a row of recordings.csv as a dict; `usual_rows` of usual.learn."""
     names = ("steps.csv", "asymmetry.csv", "trend.csv")
     steps, sides, trends = (tables[name][tables[name]["file"] == row["file"]] for name in names)
     weight_n = row["mass_kg"] * GRAVITY if row["mass_kg"] and np.isfinite(row["mass_kg"]) else None
@@ -117,33 +122,37 @@ def lay_out(row, tables, level):
     if steps.empty:
         return each
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1)  # of the side that is there, where one is not
+    ranges = usual.at_speed(usual_rows, row["speed_m_s"])
     return each | {
-        "sentences": estimate_words.in_short(row, means, sides, trends),
+        "sentences": estimate_words.in_short(row, means, sides, trends, ranges),
+        "usual_runners": max((runners for *_, runners in ranges.values()), default=0),
         "means": means.to_dict(),
-        "features": feature_rows(steps, sides, weight_n),
+        "features": feature_rows(steps, sides, weight_n, ranges),
         "changes": change_rows(trends),
+        "over_s": trends["over_s"].max(),
         "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
         "times": time_figures(steps, trends),
     }
 
 
-def feature_rows(steps, sides, weight_n):
-    """Lay out left and right of each quantity: a list of dicts.
+def feature_rows(steps, sides, weight_n, ranges):
+    """Lay out left and right of each quantity: a list of dicts; `ranges` as usual.at_speed gives.
 
-    Each has its name, the cells of both sides (text, in newtons), the difference, its uncertainty, the verdict, and
-    whether the difference is detectable.
+    Each has its name, the cells of both sides (text, in newtons), the usual range, the difference, the smallest one
+    that can be seen, the verdict, and whether the difference is detectable.
     """
     rows = []
     for row in sides.itertuples():
         of = QUANTITIES[row.quantity]
         means = {"l": row.left, "r": row.right}
-        verdicts = {"none": "cannot be told from none", "": "not judged"}
+        verdicts = {"none": "no difference seen", "": "not judged"}
         rows.append(
             {
                 "name": of.name,
                 "cells": [_cell(steps[steps["side"] == side], row.quantity, means[side], weight_n) for side in means],
                 "difference": percent(row.asymmetry_pct, signed=True),
-                "uncertainty": f"±{SPACE}{percent(row.limit_pct)}" if row.told else NONE,
+                "smallest": percent(row.limit_pct) if row.told else NONE,
+                "usual": estimate_words.with_range(row.quantity, ranges) or NONE,
                 "verdict": verdicts.get(row.told, f"{of.more} on the {row.told}"),
                 "detectable": row.told in ("left", "right"),
             }
@@ -165,26 +174,27 @@ def _cell(steps, quantity, mean, weight_n):
 
 
 def change_rows(trends):
-    """Lay out the changes over time: a list of dicts with a name, and the change of the mean and of the difference.
+    """Lay out the changes over a recording: a list of dicts with a name, change of the mean, change of the difference.
 
-    A change is its size a minute, its interval, and whether it is detectable.
+    A change is its size, its interval, and whether it is detectable.
     """
     rows, by = [], trends.set_index(["quantity", "of"])
     for quantity, of in QUANTITIES.items():
         mean, difference = (by.loc[(quantity, of_what)] for of_what in ("steps", "asymmetry"))
         if np.isfinite(mean["per_min"]):
-            changes = _change(mean, of.factor, of.decimals + 1, of.unit), _change(difference, 1, 1, "points")
+            changes = _change(mean, of.factor, of.decimals, of.unit), _change(difference, 1, 1, "points")
             rows.append({"name": of.name, "mean": changes[0], "difference": changes[1]})
     return rows
 
 
 def _change(row, factor, decimals, unit):
-    """Write a slope, its interval, and whether it can be told from none."""
+    """Write a change over the time of a line, its interval, and whether it can be told from none."""
     if not np.isfinite(row["per_min"]):
         return {"size": NONE, "interval": NONE, "detectable": False}
-    ends = ("per_min", "low_per_min", "high_per_min")
-    slope, low, high = (written(factor * row[end], decimals, signed=True) for end in ends)
-    return {"size": f"{slope}{SPACE}{unit}", "interval": f"{low} to {high}", "detectable": bool(row["told"])}
+    sizes = [factor * row[end] * row["over_s"] / 60 for end in ("per_min", "low_per_min", "high_per_min")]
+    decimals = estimate_words.change_decimals(sizes[0], decimals)
+    change, low, high = (written(size, decimals, signed=True) for size in sizes)
+    return {"size": f"{change}{SPACE}{unit}", "interval": f"{low} to {high}", "detectable": bool(row["told"])}
 
 
 def curve_figures(file, steps, curves, weight_n, level):
@@ -208,7 +218,7 @@ def curve_figures(file, steps, curves, weight_n, level):
 
 
 def time_figures(steps, trends):
-    """Draw contact time, peak load and loading rate of each step over time: a list of {src, alt, title}."""
+    """Draw contact time, peak force and loading rate of each step over time: a list of {src, alt, title}."""
     from grfkit.reports.plots import field as field_plots
 
     shown, lines = [], trends[trends["of"] == "steps"].set_index("quantity")

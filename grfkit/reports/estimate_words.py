@@ -6,6 +6,7 @@ In: rows of recordings.csv, asymmetry.csv and trend.csv (grfkit.field.estimate, 
 import math
 from typing import NamedTuple
 
+from grfkit.field import summary
 from grfkit.points import GRAVITY
 from grfkit.reports.words import SPACE, percent, written
 
@@ -22,15 +23,23 @@ class Quantity(NamedTuple):
 
 QUANTITIES = {
     "contact_s": Quantity("contact time", "ms", 1000, 0, "longer"),
-    "flight_s": Quantity("flight time after it", "ms", 1000, 0, "longer"),
+    "flight_s": Quantity("flight time (both feet in the air)", "ms", 1000, 0, "longer"),
     "step_rate_per_min": Quantity("step rate", "steps/min", 1, 0),
     "propulsive_peak_bw": Quantity("push forward (propulsive peak)", "BW", 1, 2),
     "braking_peak_bw": Quantity("braking (braking peak)", "BW", 1, 2),
     "impact_peak_bw": Quantity("landing (impact peak)", "BW", 1, 2),
-    "active_peak_bw": Quantity("peak load (active peak)", "BW", 1, 2),
+    "active_peak_bw": Quantity("peak force (active peak)", "BW", 1, 2),
     "vlr_bw_s": Quantity("loading rate (VLR)", "BW/s", 1, 0),
 }
 OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time, and said of it
+# what is known of another laboratory: one runner of Dorn 2012 by the model of `rbds` (README, "In the field")
+ELSEWHERE = (
+    "With other cameras, markers and plates than those of the laboratory that trained the model, expect larger errors "
+    "than the bands say. It was tried once, with the model of the study rbds and five steps of one runner (overground, "
+    "other markers): touchdown and toe-off were found within 8 ms, but the vertical force was off by 0.18 BW, three "
+    "times as much as of new runners of the training laboratory, and the 90 % band held a fifth of the samples instead "
+    "of nine tenths."
+)
 
 
 def with_unit(value, quantity):
@@ -39,39 +48,61 @@ def with_unit(value, quantity):
     return f"{written(of.factor * value, of.decimals)}{SPACE}{of.unit}"
 
 
-def in_short(recording, means, sides, trends):
+def with_range(quantity, usual):
+    """Write the usual range of a quantity in its unit, "" where it is not known; `usual` as field.usual.at_speed."""
+    if quantity not in usual:
+        return ""
+    of, (low, high, _) = QUANTITIES[quantity], usual[quantity]
+    text = f"{written(of.factor * low, of.decimals)} to {written(of.factor * high, of.decimals)} {of.unit}"
+    return text.replace(" ", SPACE)
+
+
+def in_short(recording, means, sides, trends, usual):
     """Say what came out of a recording: a list of four sentences.
 
     `recording` is its row of recordings.csv, `means` {quantity: mean of left and right}, `sides` and `trends` its rows
-    of asymmetry.csv and trend.csv. Differences and changes are said where they are larger than their uncertainty.
+    of asymmetry.csv and trend.csv, `usual` what field.usual.at_speed gives. Differences and changes are said where they
+    are larger than what can be seen.
     """
     return [
-        _pace(recording, means),
-        _load(recording, means),
+        _pace(recording, means, usual),
+        _force(recording, means, usual),
         _sides(sides),
-        _changes(trends[(trends["of"] == "steps") & trends["quantity"].isin(OVER_TIME)]),
+        _changes(recording, trends[(trends["of"] == "steps") & trends["quantity"].isin(OVER_TIME)]),
     ]
 
 
-def _pace(recording, means):
+def _pace(recording, means, usual):
     where = " on a treadmill" if recording["treadmill"] else ""
     rate = flight = ""
     if math.isfinite(means["step_rate_per_min"]):  # at least one step was followed by another
-        rate = f" {written(means['step_rate_per_min'], 0)} steps a minute,"
-        flight = f" and in the air for {with_unit(means['flight_s'], 'flight_s')} after it"
+        steps = f"{written(means['step_rate_per_min'], 0)} steps a minute"
+        rate = f" {steps}{_beside('step_rate_per_min', usual)},"
+        flight = (
+            f", then both feet in the air for {with_unit(means['flight_s'], 'flight_s')}{_beside('flight_s', usual)}"
+        )
     steps = f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''}"
     speed, contact = written(recording["speed_m_s"], 2), with_unit(means["contact_s"], "contact_s")
-    return f"{steps} at {speed}{SPACE}m/s{where}:{rate} each foot on the ground for {contact}{flight}."
+    return (
+        f"{steps} at {speed}{SPACE}m/s{where}:{rate} each foot on the ground for {contact}"
+        f"{_beside('contact_s', usual)}{flight}."
+    )
 
 
-def _load(recording, means):
+def _force(recording, means, usual):
     peak, newtons, mass_kg = means["active_peak_bw"], "", recording["mass_kg"]
     if math.isfinite(mass_kg):
         newtons = f" ({written(peak * mass_kg * GRAVITY, 0)}{SPACE}N at {mass_kg:g}{SPACE}kg)"
     return (
-        f"The load on a leg peaks at {written(peak, 2)} times body weight in each step{newtons}; "
-        f"after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a second."
+        f"The force under the foot peaks at {written(peak, 2)} times body weight in each step{newtons}"
+        f"{_beside('active_peak_bw', usual)}; after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a "
+        f"second{_beside('vlr_bw_s', usual)}."
     )
+
+
+def _beside(quantity, usual):
+    """Write the usual range behind a value, "" where it is not known."""
+    return f" (usual: {with_range(quantity, usual)})" if quantity in usual else ""
 
 
 def _sides(sides):
@@ -82,35 +113,47 @@ def _sides(sides):
         if row.told in ("left", "right")
     ]
     if differ:
+        rest = " In what else is judged no difference is seen." if (sides["told"] == "none").any() else ""
         return (
-            f"Left and right differ by more than the doubt about it: {'; '.join(differ)}. Other differences that are "
-            "judged cannot be told from none."
+            f"Left and right differ by more than the smallest difference that can be seen: {'; '.join(differ)}.{rest}"
         )
     if (sides["told"] == "none").any():
-        return "Left and right cannot be told apart: no difference that is judged is larger than the doubt about it."
+        return (
+            "No difference between left and right is seen: none that is judged is as large as the smallest that can "
+            "be seen."
+        )
     return (
         "Left and right were not compared: there are too few steps of a side, or most are unlike those that the model "
         "knows."
     )
 
 
-def _changes(trends):
+def _changes(recording, trends):
     if trends["per_min"].isna().all():
         return "Too few steps to look for a change over time."
+    if recording["unlike_steps"] > summary.MOST_OUT_OF_RANGE * recording["steps"]:
+        return "Changes over time were not judged: most steps are unlike those that the model knows."
+    over = f"over {written(trends['over_s'].max(), 0)}{SPACE}s"
     parts = [
         f"{QUANTITIES[row.quantity].name} {'rises' if row.per_min > 0 else 'falls'} by "
-        f"{_change(row.per_min, row.quantity)} a minute"
+        f"{_change(row.per_min * row.over_s / 60, row.quantity)}"
         for row in trends[trends["told"]].itertuples()
     ]
     rest = [QUANTITIES[quantity].name for quantity in trends.loc[~trends["told"], "quantity"]]
-    changed, unseen = f"Over time {'; '.join(parts)}.", f"No change over time can be told in {_either(rest)}."
+    changed, unseen = f"{over.capitalize()} {'; '.join(parts)}.", f"No change is seen {over} in {_either(rest)}."
     return " ".join([changed] * bool(parts) + [unseen] * bool(rest))
 
 
-def _change(per_min, quantity):
-    """Write the size of a change a minute in its unit, to a decimal more than a value."""
+def change_decimals(size, decimals):
+    """Give the decimals of a change of a size: those of a value, or one more where they would show nothing."""
+    return decimals if round(abs(size), decimals) else decimals + 1
+
+
+def _change(change, quantity):
+    """Write the size of a change in its unit."""
     of = QUANTITIES[quantity]
-    return f"{written(abs(of.factor * per_min), of.decimals + 1)}{SPACE}{of.unit}"
+    size = abs(of.factor * change)
+    return f"{written(size, change_decimals(size, of.decimals))}{SPACE}{of.unit}"
 
 
 def _either(names):

@@ -12,6 +12,7 @@ from grfkit.points import DIRECTION_NAMES
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
 ALPHA = 0.05  # paper, statistics
+PROVES_NOTHING = "met, but proves nothing"  # a hypothesis whose rule is met by what sees nothing
 SPACE = "\u00a0"  # does not break: a line must not end between "p <" and ".001"
 FEATURES = {
     "propulsive_peak_bw": "propulsive peak / BW",
@@ -43,7 +44,8 @@ def curves_correlate(table):
         parts += [f"It does as well or better in: {', '.join(as_good)}."] if as_good else []
     return verdict(
         "Estimated and measured curves correlate highly.",
-        [value > HIGH_R for value in r.values()],
+        {d: value > HIGH_R for d, value in r.items()},
+        {d: value > HIGH_R for d, value in baseline.items()},
         " ".join(parts),
         f"a mean r above {number(HIGH_R, 2)} in each direction",
     )
@@ -114,20 +116,25 @@ def no_interval_differs(spm, clusters):
     """Evaluate hypothesis 2 by the significant clusters of SPM{t}; spm.csv says which directions were tested."""
     found = {} if spm is None or clusters is None or spm.empty else {d: [] for d in spm["direction"].unique()}
     for row in clusters.to_dict("records") if found else []:
-        found[row["direction"]].append(f"{row['start']:.0f}–{row['end']:.0f}{SPACE}% of stance ({p_value(row['p'])})")
+        found[row["direction"]].append(f"{interval(row['start'], row['end'])} of stance ({p_value(row['p'])})")
     spans = [f"{DIRECTION_NAMES[d]}: {', '.join(spans) or 'no significant interval'}" for d, spans in found.items()]
     sentence = "; ".join(spans)
     return verdict(
         "No interval of the curves differs (SPM, paired t-test).",
-        [not spans for spans in found.values()],
+        {d: not spans for d, spans in found.items()},
+        {},
         f"{sentence[:1].upper()}{sentence[1:]}.",
         "no significant interval in any direction",
+        none_may_fail=True,
     )
 
 
 def no_feature_differs(table):
     """Evaluate hypothesis 3 by the p of each feature's paired t-test; `table` is table2.csv, None if there is none."""
-    rows = {feature: row for feature, row in select(table).items() if not missing(row["p"])}
+    rows, blind = (
+        {feature: row for feature, row in select(table, name).items() if not missing(row["p"])}
+        for name in (None, "mean_curve")
+    )
     differ = [
         f"{feature_name(feature)} ({p_value(row['p'])}, estimated "
         f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
@@ -137,20 +144,41 @@ def no_feature_differs(table):
     none, some = f"None of the {len(rows)} features differs.", f"{len(differ)} of {len(rows)} differ: "
     return verdict(
         "No feature differs (paired t-tests).",
-        [row["p"] > ALPHA for row in rows.values()],
+        {feature: row["p"] > ALPHA for feature, row in rows.items()},
+        {feature: row["p"] > ALPHA for feature, row in blind.items()},
         f"{some}{', '.join(differ)}." if differ else none,
         f"p > {number(ALPHA, 2)} for each feature",
+        none_may_fail=True,
     )
 
 
-def verdict(question, good, sentence, rule):
+def verdict(question, good, blind, sentence, rule, *, none_may_fail=False):
     """Return a hypothesis for the template.
 
-    `good` says of each direction or feature whether it agrees; it is empty if that is unknown.
+    `good` says of each direction or feature whether the rule is met; it is empty if that is unknown. `blind` says the
+    same of the mean curve, which sees no input: where it meets the rule too, that we do proves nothing. A hypothesis of
+    which `none_may_fail` is not supported by some.
     """
-    word = "supported" if all(good) else "partly supported" if any(good) else "not supported"
+    proven = {name: met and not blind.get(name, False) for name, met in good.items()}
+    if all(good.values()) and (all(proven.values()) or none_may_fail and any(proven.values())):
+        word = "supported"
+    elif all(good.values()) and not any(proven.values()):
+        word = PROVES_NOTHING
+    elif any(proven.values()) and not none_may_fail:
+        word = "partly supported"
+    else:
+        word = "not supported"
+    as_blind = [DIRECTION_NAMES.get(name) or feature_name(name) for name, met in good.items() if met > proven[name]]
+    if as_blind and not (none_may_fail and word == "not supported"):
+        sentence += f" The rule proves nothing of {', '.join(as_blind)}: the mean curve meets it too."
     shown = (word, sentence) if good else ("not yet run", "")
     return {"question": question, "word": shown[0], "rule": rule, "sentence": shown[1]}
+
+
+def interval(start, end):
+    """Write where a difference is, in whole % of stance: 11–19 %, or at 11 % where both ends are the same."""
+    one = round(start) == round(end)
+    return (f"at {start:.0f}" if one else f"{start:.0f}–{end:.0f}") + f"{SPACE}%"
 
 
 def whitening(table):
@@ -214,11 +242,16 @@ def percent(value, *, signed=False):
 
 
 def p_value(p, *, bare=False):
-    """Write a p-value: p = .012, or p < .001; `bare` for the number alone: .012, or < .001."""
+    """Write a p-value: p = .012, p = .04995, or p < .001; `bare` for the number alone: .012, or < .001."""
     if missing(p):
         return "–"
-    text = "< .001" if p < 0.001 else number(p, 3) if bare else f"= {number(p, 3)}"
+    text = "< .001" if p < 0.001 else _exact(p) if bare else f"= {_exact(p)}"
     return (text if bare else f"p {text}").replace(" ", SPACE)
+
+
+def _exact(p):
+    """Write p to three decimals, or to five where three would not show on which side of the level it is: .04995."""
+    return number(p, 3 if p == ALPHA or round(p, 3) != ALPHA else 5)
 
 
 def missing(value):

@@ -84,10 +84,10 @@ def words(p, low, high, bound, alpha, *, bottom=True, top=True, two_way=True):
 MISTAKES = [
     ("paired_p", lambda e, m: t_of(e - m), "This is t"),
     ("paired_p", lambda e, m: stats.t.sf(abs(t_of(e - m)), len(e) - 1), "one tail"),
-    ("paired_p", lambda e, m: 2 * stats.t.sf(t_of(e - m), len(e) - 1), "beyond |t|"),
+    ("paired_p", lambda e, m: 2 * stats.t.sf(t_of(e - m), len(e) - 1), "p is above 1"),
     ("paired_p", lambda e, m: 2 * stats.norm.sf(abs(t_of(e - m))), "normal distribution"),
-    ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m)), len(e)), "Degrees of freedom"),
-    ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m, ddof=0)), len(e) - 1), "ddof=1"),
+    ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m)), len(e)), "Look at the degrees of freedom"),
+    ("paired_p", lambda e, m: 2 * stats.t.sf(abs(t_of(e - m, ddof=0)), len(e) - 1), "numpy's std divide"),
     ("paired_p", lambda e, m: stats.ttest_ind(e, m).pvalue, "unpaired"),
     (
         "share_found",
@@ -128,22 +128,22 @@ MISTAKES = [
         ).mean(),
         "along the studies",
     ),
-    ("tost_p", lambda e, m, b: min(one_sided(e, m, b)), "larger p decides"),
-    ("tost_p", lambda e, m, b: sum(one_sided(e, m, b)), "not added"),
-    ("tost_p", lambda e, m, b: 2 * max(one_sided(e, m, b)), "not doubled"),
+    ("tost_p", lambda e, m, b: min(one_sided(e, m, b)), "which of the two p decides"),
+    ("tost_p", lambda e, m, b: sum(one_sided(e, m, b)), "The two p are added"),
+    ("tost_p", lambda e, m, b: 2 * max(one_sided(e, m, b)), "p is doubled"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[0], "Both one-sided"),
     ("tost_p", lambda e, m, b: one_sided(e, m, b)[1], "Both one-sided"),
     (
         "tost_p",
         lambda e, m, b: max(stats.t.sf((b - abs((e - m).mean())) / ((e - m).std() / np.sqrt(len(e))), len(e) - 1), 0),
-        "ddof=1",
+        "numpy's std divide",
     ),
     ("tost_p", lambda e, m, b: max(1 - p for p in one_sided(e, m, b)), "on the wrong side"),
     ("tost_p", lambda e, m, b: stats.ttest_rel(e, m).pvalue, "where does the bound come in"),
-    ("limits_of_agreement", lambda d: (-1.96 * d.std(ddof=1), 1.96 * d.std(ddof=1)), "about the bias"),
-    ("limits_of_agreement", lambda d: limits(d, 1.96, ddof=0), "ddof=1"),
-    ("limits_of_agreement", lambda d: limits(d, 1.96 / np.sqrt(len(d))), "no sqrt(S)"),
-    ("limits_of_agreement", lambda d: limits(d, 2), "1.96 SD"),
+    ("limits_of_agreement", lambda d: (-1.96 * d.std(ddof=1), 1.96 * d.std(ddof=1)), "what of the bias"),
+    ("limits_of_agreement", lambda d: limits(d, 1.96, ddof=0), "numpy's std divide"),
+    ("limits_of_agreement", lambda d: limits(d, 1.96 / np.sqrt(len(d))), "limits hold single differences"),
+    ("limits_of_agreement", lambda d: limits(d, 2), "2 is a round number"),
     ("limits_of_agreement", lambda d: limits(d, 1), "two thirds"),
     ("limits_of_agreement", lambda d: (d.mean(), *limits(d, 1.96)), "limits alone"),
     ("bias_interval", lambda d, who, a: mean_interval(d, a), "Stances are taken as independent"),
@@ -153,21 +153,25 @@ MISTAKES = [
         "Stances are taken as independent",
     ),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, quantile=1.96), "normal distribution"),
-    ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, df=len(d) - 1), "not as many as stances"),
-    ("bias_interval", lambda d, who, a: limits(by_runner(d, who), stats.t.isf(a / 2, len(set(who)) - 1)), "sqrt(R)"),
+    ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), a, df=len(d) - 1), "those of stances"),
+    (
+        "bias_interval",
+        lambda d, who, a: limits(by_runner(d, who), stats.t.isf(a / 2, len(set(who)) - 1)),
+        "how far single",
+    ),
     (
         "bias_interval",
         lambda d, who, a: np.array(mean_interval(by_runner(d, who), a)) - by_runner(d, who).mean() + d.mean(),
         "middle is the mean of all stances",
     ),
-    ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 2 * a), "too narrow: alpha / 2"),
+    ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 2 * a), "how much of alpha"),
     ("bias_interval", lambda d, who, a: mean_interval(by_runner(d, who), 0.05), "alpha is an argument"),
     ("icc_a1", lambda m, e: np.corrcoef(m, e)[0, 1], "Pearson's r"),
     ("icc_a1", lambda m, e: literal_icc(m, e, kind="C"), "consistency"),
     ("icc_a1", lambda m, e: literal_icc(m, e, kind="1"), "one-way"),
     ("icc_a1", lambda m, e: literal_icc(m, e, kind="average"), "mean of both methods"),
     ("icc_a1", lambda m, e: 1.5 * literal_icc(m, e), "1.5 times"),
-    ("skill", lambda m, e, b: rmse(m, e) / rmse(m, b), "1 minus it"),
+    ("skill", lambda m, e, b: rmse(m, e) / rmse(m, b), "skill is the share that is gone"),
     ("skill", lambda m, e, b: 1 - (rmse(m, e) / rmse(m, b)) ** 2, "mean squares"),
     ("skill", lambda m, e, b: 1 - rmse(m, b) / max(rmse(m, e), 1e-9), "changed places"),
     ("skill", lambda m, e, b: rmse(m, e) / rmse(m, b) - 1, "sign is turned"),
@@ -208,7 +212,7 @@ def test_answers_by_other_ways_pass():
 def test_power_is_that_of_statsmodels():
     for runners, difference, sd in ((4, 5, 8), (16, 5, 8), (30, -2, 8), (12, 0, 8)):
         expected = TTestPower().power(difference / sd, runners, 0.05)
-        assert course_agreement.power(runners, difference, sd) == pytest.approx(expected, rel=1e-6)
+        assert course_agreement._power(runners, difference, sd) == pytest.approx(expected, rel=1e-6)
 
 
 def test_clustered_study_has_the_spread_asked_for():

@@ -166,7 +166,11 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
     }
     for cell in checked(unsolved):
         error = next(output for output in cell.outputs if output.output_type == "error")
-        assert error.ename == "AssertionError" and "is not written yet" in error.evalue
+        assert error.ename == "NotRight" and "is not written yet" in error.evalue
+    done = course_build.nbgrader(folder).generate_feedback(name, "nobody")
+    assert done["success"], done
+    page = (folder / "feedback" / "nobody" / name / f"{name}.html").read_text(encoding="utf-8")
+    assert page.count("Not right yet.") >= len(exercises) and "grfkit/course" not in page
     first = next(cell for cell in unsolved.cells if cell.cell_type == "code")
     assert not any(output.output_type == "error" for output in first.outputs)
 

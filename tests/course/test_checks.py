@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import GARBAGE, ROOT, exercises, refused, solutions
 
-from grfkit.course import agreement, features, lstm, spm, stance, whitening
+from grfkit.course import agreement, data, features, lstm, network, spm, stance, whitening
 
 SESSIONS = {
     "1_stance": [stance],
@@ -67,3 +67,13 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(session, check, name):
     tensors = {"tensor": torch.tensor(0.0), "with a gradient": torch.ones(2, requires_grad=True)}
     for value in (GARBAGE | tensors).values():
         assert len(refused(check, lambda *_, value=value, **__: value)) > 20
+
+
+@pytest.mark.parametrize(("session", "check", "name"), CHECKS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_function_that_students_may_call_is_an_answer(session, check, name):
+    for module in (agreement, data, features, lstm, network, spm, stance, whitening):
+        for word, value in list(vars(module).items()):  # a warning adds a name
+            if callable(value) and getattr(value, "__module__", "") == module.__name__ and word[0] != "_":
+                if not word.startswith("check_"):
+                    assert refused(check, value), (module.__name__, word)

@@ -110,14 +110,14 @@ WRONG = [
     ("whiten", whitened_by(good_matrix, centre=False), "is not subtracted"),
     ("whiten", whitened_by(lambda v, e, s: e / (v + s * v[-1])), "divide by the variances"),
     ("whiten", whitened_by(lambda v, e, s: e / np.sqrt(v)), "The shrinkage has no effect"),
-    ("whiten", whitened_by(lambda v, e, s: e / np.sqrt(v + s)), "a share of the largest eigenvalue"),
-    ("whiten", whitened_by(lambda v, e, s: e / (np.sqrt(v) + s * np.sqrt(v[-1]))), "under the root"),
-    ("whiten", whitened_by(lambda v, e, s: e.T / np.sqrt(v + s * v[-1])), "not its rows"),
-    ("whiten", whitened_by(lambda v, e, s: good_matrix(v, e, s).T), "not its rows"),
+    ("whiten", whitened_by(lambda v, e, s: e / np.sqrt(v + s)), "of what is it a share"),
+    ("whiten", whitened_by(lambda v, e, s: e / (np.sqrt(v) + s * np.sqrt(v[-1]))), "after the root"),
+    ("whiten", whitened_by(lambda v, e, s: e.T / np.sqrt(v + s * v[-1])), "Rows and columns"),
+    ("whiten", whitened_by(lambda v, e, s: good_matrix(v, e, s).T), "Rows and columns"),
     ("whiten", whitened_by(lambda v, e, s: e), "but not scaled"),
     ("whiten", lambda t, o, s: (o - t.mean(axis=0)) / t.std(axis=0, ddof=1), "they stay correlated"),
     ("whiten", lambda t, o, s: by_svd(t, o, s, kept=slice(1)), "yours has shape (12, 1)"),
-    ("whiten", lambda t, o, s: by_svd(t, o, 2 * s), "must be 1 on the diagonal"),
+    ("whiten", lambda t, o, s: by_svd(t, o, 2 * s), "not whitened"),
     ("whiten", lambda t, o, s: by_svd(np.subtract(t, t.mean(axis=0), out=t), o, s), "work on a copy"),
     ("minmax", lambda t, o: (o - o.min(axis=0)) / (np.ptp(o, axis=0) + 1e-300), "The limits come from `other`"),
     ("minmax", lambda t, o: (o - np.r_[t, o].min(axis=0)) / np.ptp(np.r_[t, o], axis=0), "That is leakage"),
@@ -131,7 +131,7 @@ WRONG = [
     ("minmax", in_place, "work on a copy"),
     ("lstm_step", lambda *a: step(*a, candidate=sigmoid), "The candidate g goes through the sigmoid"),
     ("lstm_step", lambda *a: step(*a, gate=np.tanh), "The gates i, f and o go through tanh"),
-    ("lstm_step", lambda *a: step(*a, out=lambda c: c), "goes through one more function"),
+    ("lstm_step", lambda *a: step(*a, out=lambda c: c), "something is missing"),
     ("lstm_step", lambda *a: step(*a, order=(1, 0, 2, 3)), "another order than i, f, g, o"),
     ("lstm_step", lambda *a: step(*a, order=(0, 1, 3, 2)), "another order than i, f, g, o"),
     ("lstm_step", lambda x, h, c, *w: step(x, 0 * h, c, *w), "still a recurrence"),
@@ -141,7 +141,7 @@ WRONG = [
     ("lstm_step", lambda *a: step(*a)[0], "gives two arrays"),
     ("lstm_step", lambda *a: (0 * step(*a)[0], step(*a)[1]), "The new cell state is right"),
     ("lstm_step", lambda *a: (np.zeros(7), np.zeros(7)), "yours has shape (7,)"),
-    ("lstm_step", lambda x, h, c, *w: (h, c), "Neither state is right"),
+    ("lstm_step", lambda x, h, c, *w: (h, c), "The new cell state is not right"),
     ("lstm_step", cell_in_place, "An argument is changed"),
     ("masked_mse", lambda e, t, r: ((e - t) ** 2).mean(), "Padding counts"),
     ("masked_mse", lambda e, t, r: ((e - t) ** 2 * r).mean(), "not of the number you divide by"),
@@ -150,8 +150,8 @@ WRONG = [
         lambda e, t, r: (((e - t) ** 2 * r).sum(dim=1) / r.sum(dim=1)).mean(),
         "Each stance is averaged first",
     ),
-    ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).sum(), "divide by their number"),
-    ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().sqrt(), "take no root"),
+    ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).sum(), "not their mean"),
+    ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().sqrt(), "This is the root"),
     ("masked_mse", lambda e, t, r: (e - t)[r].abs().mean(), "absolute errors"),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().item(), "must be a tensor"),
     ("masked_mse", lambda e, t, r: ((e - t)[r] ** 2).mean().detach(), "lost its gradient"),
@@ -234,7 +234,7 @@ def test_the_networks_layer_whitens_as_the_exercise_asks_for():
     real = torch.as_tensor(np.arange(15) < lengths[:, None])
     steps = torch.as_tensor(rng.normal(size=(60, 15, 33)).cumsum(axis=1), dtype=torch.float32)
     training = np.arange(5, 60)
-    white = course_network.whitened(steps, real, training)
+    white = course_network._whitened(steps, real, training)
     windows = [
         model.windows(one[None, :count], course_network.WINDOW)[0].numpy()
         for one, count in zip(steps, lengths, strict=True)
@@ -268,4 +268,4 @@ def test_early_stopping_is_the_librarys_own(monkeypatch):
 
 
 def test_masked_mse_is_what_the_exercise_asks_for():
-    course_lstm.check_masked_mse(course_network.masked_mse)
+    course_lstm.check_masked_mse(course_network._loss)

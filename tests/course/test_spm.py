@@ -14,7 +14,7 @@ RIGHT = solutions("4_spm")
 def flips(differences, rng, n, alpha, *, size=None, largest=lambda t: np.abs(t).max()):
     size = size or (len(differences), 1)
     return np.quantile(
-        [largest(course_spm.t_curves(rng.choice([-1, 1], size=size) * differences)) for _ in range(n)], 1 - alpha
+        [largest(course_spm._t_curves(rng.choice([-1, 1], size=size) * differences)) for _ in range(n)], 1 - alpha
     )
 
 
@@ -60,47 +60,47 @@ MISTAKES = [
     ("time_normalise", lambda f, n: np.interp(np.arange(n) / n * len(f), np.arange(len(f)), f), "numbered from 0"),
     ("time_normalise", lambda f, n: 9.81 * np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f), "9.81 times"),
     ("paired_t", lambda e, m: t_of(m, e, ddof=1), "sign is turned"),
-    ("paired_t", lambda e, m: t_of(e, m), "divides by S - 1"),
-    ("paired_t", lambda e, m: t_of(e, m, ddof=1) / np.sqrt(len(e)), "standard error"),
+    ("paired_t", lambda e, m: t_of(e, m), "a little too large"),
+    ("paired_t", lambda e, m: t_of(e, m, ddof=1) / np.sqrt(len(e)), "in units of what"),
     ("paired_t", lambda e, m: stats.ttest_ind(e, m).statistic, "unpaired"),
     ("paired_t", lambda e, m: stats.ttest_rel(e, m, axis=1).statistic, "one t a runner"),
     ("paired_t", lambda e, m: stats.ttest_rel(e, m).pvalue, "p values"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > stats.t.isf(a / 2, df)).mean(), "share of nodes"),
-    ("false_alarms", lambda t, df, a: (np.abs(t) > stats.t.isf(a, df)).any(axis=1).mean(), "alpha / 2"),
+    ("false_alarms", lambda t, df, a: (np.abs(t) > stats.t.isf(a, df)).any(axis=1).mean(), "each tail"),
     ("false_alarms", lambda t, df, a: (t > stats.t.isf(a / 2, df)).any(axis=1).mean(), "Only positive t"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > stats.norm.isf(a / 2)).any(axis=1).mean(), "normal distribution"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > stats.t.isf(a / 2, df)).any(axis=1).sum(), "number of studies"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > 2.131449545559323).any(axis=1).mean(), "times what it should be"),
-    ("fwhm", lambda r: 1 / width(r).mean(), "sqrt(4 ln 2)"),
-    ("fwhm", lambda r: np.sqrt(2 * np.log(2)) / width(r).mean(), "the constant is 4 ln 2"),
+    ("fwhm", lambda r: 1 / width(r).mean(), "constant there"),
+    ("fwhm", lambda r: np.sqrt(2 * np.log(2)) / width(r).mean(), "look at the constant"),
     ("fwhm", lambda r: width(r).mean() / np.sqrt(4 * np.log(2)), "1 / FWHM"),
-    ("fwhm", lambda r: np.sqrt(4 * np.log(2) / (width(r) ** 2).mean()), "root at each node first"),
-    ("fwhm", lambda r: np.sqrt(4 * np.log(2)) / width(r, axis=0).mean(), "along the nodes"),
-    ("fwhm", lambda r: np.sqrt(4 * np.log(2)) / width(r), "one width"),
+    ("fwhm", lambda r: np.sqrt(4 * np.log(2) / (width(r) ** 2).mean()), "Root and mean"),
+    ("fwhm", lambda r: np.sqrt(4 * np.log(2)) / width(r, axis=0).mean(), "from curve to curve"),
+    ("fwhm", lambda r: np.sqrt(4 * np.log(2)) / width(r), "a width for each node"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a, size=d.shape), "far too high"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a, largest=np.max), "too low"),
-    ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a / 2), "alpha is not halved"),
+    ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a / 2), "how many tails"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a, largest=lambda t: abs(t[50])), "far too low"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, 1 - a), "far too low"),
     (
         "sign_flip_threshold",
         lambda d, g, n, a: np.quantile(
-            [np.abs(course_spm.t_curves(g.choice([-1, 1], size=(10, 1)) * d)) for _ in range(n)], 1 - a, axis=0
+            [np.abs(course_spm._t_curves(g.choice([-1, 1], size=(10, 1)) * d)) for _ in range(n)], 1 - a, axis=0
         ),
-        "one threshold for the whole curve",
+        "a threshold for each node",
     ),
-    ("rft_threshold", lambda w, q, df, a: field(w, q, df, a), "each tail"),
-    ("rft_threshold", lambda w, q, df, a: field(w, q + 1, df, a / 2), "Q - 1"),
+    ("rft_threshold", lambda w, q, df, a: field(w, q, df, a), "each of two tails"),
+    ("rft_threshold", lambda w, q, df, a: field(w, q + 1, df, a / 2), "one step too long"),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, a / 2, first=0), "first term"),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, a / 2, resels=w / (q - 1)), "turned over"),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, a / 2, power=(df + 1) / 2), "exponent"),
     ("rft_threshold", lambda w, q, df, a: stats.t.isf(a / 2, df), "single test"),
     ("rft_threshold", lambda w, q, df, a: stats.t.isf(a / 2 / q, df), "Bonferroni"),
     ("rft_threshold", lambda w, q, df, a: field(w, q, df, 0.025), "alpha is an argument"),
-    ("clusters", runs, "t below -t*"),
+    ("clusters", runs, "t is negative"),
     ("clusters", lambda t, u: runs(np.abs(t), u, last=0), "one too far"),
     ("clusters", lambda t, u: [(100 / 99 * a, 100 / 99 * b) for a, b in runs(np.abs(t), u)], "not % of stance"),
-    ("clusters", lambda t, u: [(np.flatnonzero(abs(t) > u)[0], np.flatnonzero(abs(t) > u)[-1])], "two clusters"),
+    ("clusters", lambda t, u: [(np.flatnonzero(abs(t) > u)[0], np.flatnonzero(abs(t) > u)[-1])], "Two clusters"),
     ("clusters", lambda t, u: [(a, b) for a, b in runs(np.abs(t), u) if b < 99], "clusters are missing"),
     ("clusters", lambda t, u: [(a, b) for a, b in runs(np.abs(t), u) if b > a], "one node long"),
     ("clusters", lambda t, u: runs(np.abs(t), u) or [(0, 0)], "must be empty"),

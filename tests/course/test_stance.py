@@ -68,6 +68,8 @@ WRONG = [
     ("body_weights", lambda force, mass: -force / 9.81, "does not depend on the runner's mass"),
     ("body_weights", lambda force, mass: -force, "still in newtons"),
     ("body_weights", lambda force, mass: -force / mass * 9.81, "brackets"),
+    ("body_weights", lambda force, mass: -force / (mass * 10), "g is 10"),
+    ("body_weights", lambda force, mass: -force / (mass * 9.7), "1.01 times what it should be"),
     ("body_weights", lambda force, mass: force * [1, 1, -1] / (mass * 9.81), "Only the vertical"),
     ("body_weights", lambda force, mass: np.abs(force) / (mass * 9.81), "lost the sign"),
     ("body_weights", lambda force, mass: -force.T / (mass * 9.81), "transposed"),
@@ -81,17 +83,17 @@ WRONG = [
     (
         "contacts",
         lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, 10.0, shortest),
-        "does not depend on `threshold_n`",
+        "default of `threshold_n`",
     ),
     (
         "contacts",
         lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, 50),
-        "does not depend on `shortest`",
+        "default of `shortest`",
     ),
     (
         "contacts",
         lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest)[:1],
-        "the first only",
+        "comes later in the recording",
     ),
     (
         "contacts",
@@ -106,9 +108,9 @@ WRONG = [
     (
         "contacts",
         lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest + 1),
-        "exactly so many frames",
+        "exactly `shortest` frames",
     ),
-    ("contacts", lambda v, threshold_n=10.0, shortest=50: [], "you find 0 contact(s)"),
+    ("contacts", lambda v, threshold_n=10.0, shortest=50: [], "too few contacts"),
     (
         "contacts",
         lambda v, threshold_n=10.0, shortest=50: RIGHT.contacts(v, threshold_n, shortest) or [(0, 1)],
@@ -122,7 +124,7 @@ WRONG = [
     ("foot", heights, "with NaN is false"),
     ("foot", lambda points, t, rate: heights(points, t, rate, component=0), "another component"),
     ("foot", lambda points, t, rate: heights(points, t, rate, point="toe"), "toes"),
-    ("foot", lambda points, t, rate: RIGHT.foot(points, t), "use `rate_hz`"),
+    ("foot", lambda points, t, rate: RIGHT.foot(points, t), "wrong at another rate"),
     ("foot", lambda points, t, rate: RIGHT.foot(points, 1000 * t, rate), "IndexError"),
     ("foot", lambda points, t, rate: RIGHT.foot(points, int(t * rate), 1), "asked for is the nearest"),
     ("foot", lambda points, t, rate: "r", "always the same"),
@@ -139,8 +141,8 @@ WRONG = [
     ("touchdown_frame", in_place, "changes the points"),
     ("at_times", lambda points, rate, t: interp1d(np.arange(len(points)) / rate, points, axis=0)(t), "straight lines"),
     ("at_times", lambda points, rate, t: points[np.rint(t * rate).astype(int)], "nearest camera frame"),
-    ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)), points)(t), "divide frames"),
-    ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)) / 100, points)(t), "not 100"),
+    ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)), points)(t), "own are camera frames"),
+    ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)) / 100, points)(t), "100 frames a second"),
     (
         "at_times",
         lambda points, rate, t: CubicSpline(np.arange(len(points)) / rate, points, bc_type="natural")(t),
@@ -159,6 +161,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
+        *(("body_weights", lambda force, mass, g=g: -force / (mass * g)) for g in (9.8, 9.80665, 9.81)),
         ("at_times", lambda points, rate, t: interp1d(np.arange(len(points)) / rate, points, kind="cubic", axis=0)(t)),
         ("touchdown_frame", lambda points, t: points - np.array([points[t, 0, 0], points[t, 0, 1], 0])),
         ("lag", slid),

@@ -17,20 +17,14 @@ from grfkit.recordings import c3d
 def train(trials, folder):
     """Train a FieldModel on virtual recordings, its bands on runners who are left out."""
     have = cut_virtual(trials, folder)
-    measured, kinds = have.measured, [*samples.KINDS, "times"]
+    measured = have.measured
     detector = field_accuracy.fit_detector(
         measured, kernel_ridge.middle_candidate(have.recipe.kernel, samples.KINDS), every=1, seed=1
     )
     contacts = field_accuracy.detect_left_out(
         detector, measured.motions, measured.found, measured.footsteps, measured.footsteps
     )
-    curves = kernel_ridge.KernelRidge.fit_groups(
-        samples.curve_inputs(measured.samples, kinds),
-        samples.curve_targets(measured.samples),
-        measured.samples.stances["runner"].to_numpy(),
-        kernel_ridge.middle_candidate(have.recipe.kernel, kinds),
-        shape="gaussian",
-    )
+    curves = field_training.regression(measured, samples.curve_targets(measured.samples), have.recipe)
     settings = field_training.settings(
         have.section, have.recipe, measured.samples.stances, level=0.9, vlr="touchdown_to_13"
     )
@@ -43,7 +37,10 @@ def train(trials, folder):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """A model folder trained on six virtual runners, and recordings of two others: C3D files, points, rate."""
+    """A model folder trained on the recordings in `training` of six virtual runners, and recordings of two others.
+
+    Of these: C3D files, points, rate.
+    """
     folder = tmp_path_factory.mktemp("lab")
     model = train(record_virtual(folder / "training", seed=7, men=3, women=3, trials=3), folder / "training")
     arrays, description = model_folder.join(field_model.parts(model))
@@ -53,6 +50,7 @@ def lab(tmp_path_factory):
     points = {file: np.stack([each.points[point] for point in POINTS], axis=1) for file, each in recordings.items()}
     return SimpleNamespace(
         model=folder / "model",
+        training=folder / "training",
         data=folder / "new",
         trials=trials,
         points=points,

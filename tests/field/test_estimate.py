@@ -164,6 +164,28 @@ def test_a_model_without_quick_motion_estimates_and_says_what_was_not_checked(mo
     assert len(table) and any("smoothed" in text and "was not checked" in text for text in warnings)
 
 
+def test_steps_that_trained_the_model_are_recognised_and_others_are_not(lab):
+    for folder, trained in ((lab.training, True), (lab.data, False)):
+        _, _, recordings = estimate.estimate_all(lab.model, folder)
+        assert len(recordings) and (recordings["warnings"].str.contains("trained the model: it errs") == trained).all()
+
+
+def test_force_that_does_not_start_near_zero_is_said_of_the_foot_it_is_of(model, points, lab, monkeypatch):
+    def begin_late(contacts, *given):
+        curves = finish(contacts, *given)
+        curves[(contacts["side"] == "l").to_numpy(), :90] = curves[(contacts["side"] == "l").to_numpy(), 10:100]
+        return curves
+
+    def said():
+        return [text for text in estimate.estimate_recording(model, "a", points, lab.rate_hz, 3.6)[2] if "zero" in text]
+
+    assert said() == []
+    finish = estimate.finish_curves
+    monkeypatch.setattr(estimate, "finish_curves", begin_late)
+    (text,) = said()
+    assert "the force under the left foot is " in text and " body weights at touchdown" in text
+
+
 def test_estimate_recording_refuses_points_that_are_no_runner_in_metres_and_in_order(model, points, lab):
     swapped = points[:, [0, *range(6, 11), *range(1, 6)]]
     for wrong, words in (

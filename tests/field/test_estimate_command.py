@@ -1,15 +1,17 @@
 """The command that estimates recordings without plates: what its page says, what it replaces, what it refuses."""
 
+import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import CASES, as_csv, assert_accessible, make
+from helpers import CARD, CASES, as_csv, assert_accessible, make
 
 from grfkit import cli
-from grfkit.field import estimate
+from grfkit.field import estimate, usual
 from grfkit.points import GRAVITY
 from grfkit.reports import estimate_page
 from grfkit.reports import html as html_page
@@ -78,6 +80,41 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         [estimate_page.PAGE, *estimate_page.TABLES]
     )
+
+
+def test_page_says_first_what_another_laboratory_costs_and_uses_the_right_words(lab, points, tmp_path):
+    as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
+    assert run(lab, tmp_path / "data", tmp_path / "out") == 0
+    text = words(tmp_path / "out" / "index.html")
+    assert text.index("From another laboratory?") < text.index("Recordings recording")
+    assert "three times as much" in text and "a fifth of the samples" in text
+    assert "smallest that can be seen" in text and "flight time (both feet in the air)" in text
+    assert not re.search("doubt|peak load|load on|cannot be told", text)
+    assert "Usual: between" not in text  # six runners are too few to say
+
+
+def test_page_shows_what_is_usual_where_the_model_holds_it(lab, model, points, tmp_path, monkeypatch):
+    as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
+    held = usual.at_speed(model.training_range["usual"], 3.6)
+    monkeypatch.setattr(usual, "FEWEST_RUNNERS", 1)
+    assert run(lab, tmp_path / "data", tmp_path / "out", "--speed", "3.6") == 0
+    text, (low, high, runners) = (
+        words(tmp_path / "out" / "index.html"),
+        usual.at_speed(model.training_range["usual"], 3.6)["contact_s"],
+    )
+    assert held == {} and f"of the {runners} runners who trained the model, at this speed" in text
+    assert text.count(f"{1000 * low:.0f} to {1000 * high:.0f} ms") == 2  # in the sentence and in the table
+
+
+def test_an_older_model_gives_a_page_without_what_is_usual(lab, model, points, tmp_path):
+    older = {name: value for name, value in model.training_range.items() if name != "usual"}
+    tables = estimate.estimate_recordings(
+        replace(model, training_range=older),
+        *estimate.read_all(as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz).parent),
+        folder=tmp_path / "data",
+    )
+    estimate_page.write(tmp_path / "out", *tables, model=replace(model, training_range=older), card=CARD)
+    assert "Usual: between" not in words(tmp_path / "out" / "index.html")
 
 
 def test_what_is_not_estimated_is_named_on_console_and_page(lab, points, tmp_path, capsys):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from helpers import many_footsteps
 from scipy.stats import linregress
+from statsmodels.stats.multitest import multipletests
 
 from grfkit.field import summary
 
@@ -50,9 +51,11 @@ def test_line_is_the_least_squares_line_and_its_interval_holds():
     minutes, values = np.arange(50) / 170, rng.normal(size=50)
     values[1::2] -= 3 * values[::2].mean()  # neighbours that are not alike: all count
     plain = linregress(minutes, values)
-    n, slope, low, high, start, end = summary.trend_line(minutes, values, np.zeros(50, bool))
+    n, slope, low, high, start, end, p = summary.trend_line(minutes, values, np.zeros(50, bool))
     assert n == 50 and slope == pytest.approx(plain.slope) and start == pytest.approx(plain.intercept)
     assert end == pytest.approx(plain.intercept + plain.slope * minutes[-1]) and low < slope < high
+    *_, p_at_edge = summary.trend_line(minutes, values - low * minutes, np.zeros(50, bool))
+    assert p_at_edge == pytest.approx(0.05) and 0.05 < p < 1  # a 95 % interval that ends at 0
     covered = {
         alike: np.mean([low <= 3 <= high for low, high in (_slope(rng, alike) for _ in range(300))])
         for alike in (0.0, 0.6)
@@ -80,8 +83,26 @@ def test_trends_find_what_drifts_and_what_does_not():
     )
     assert row["at_end"] - row["at_start"] == pytest.approx(row["per_min"] * 0.35 * 89 / 60)
     assert trends.loc[("contact_s", "asymmetry"), "n"] == 45 and not trends.loc[("contact_s", "asymmetry"), "told"]
+    assert row["over_s"] == pytest.approx(0.35 * 89)
     short = summary.trends(many_footsteps(12))
     assert short["per_min"].isna().all() and not short["told"].any()
+
+
+def test_holm_is_that_of_statsmodels_and_passes_over_what_is_missing():
+    for seed in range(20):
+        p = np.random.default_rng(seed).uniform(size=16) ** 4
+        np.testing.assert_allclose(summary.holm(p), multipletests(p, method="holm")[1])
+        holed = np.insert(p, [0, 7], np.nan)
+        np.testing.assert_allclose(summary.holm(holed)[np.isfinite(holed)], summary.holm(p))
+        assert np.isnan(summary.holm(holed)[[0, 8]]).all()
+
+
+def test_recordings_without_any_change_seem_to_have_one_as_rarely_as_is_said():
+    """Sixteen lines at 5 % each would find one in nearly half of them."""
+    found = [summary.trends(many_footsteps(60, seed)) for seed in range(150)]
+    assert np.mean([table["told"].any() for table in found]) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    alone = [((table["low_per_min"] > 0) | (table["high_per_min"] < 0)).any() for table in found]
+    assert np.mean(alone) > 0.25
 
 
 def test_asymmetry_is_half_the_difference_over_the_mean_doubled():

@@ -8,24 +8,46 @@ from helpers import many_footsteps
 from grfkit.field import summary
 from grfkit.reports import estimate_words
 
+ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0}
 
-def test_in_short_says_what_is_told_and_what_is_not():
-    table = many_footsteps(90, drift=0.03, uneven=4.0)
-    sides, trends = (
-        summary.asymmetry(table, {"contact_s": 1.5, "vlr_bw_s": 9.0}, level=0.9),
-        summary.trends(table),
-    )
+
+def said(table, limits, row=ROW, usual=None, **of_trends):
+    sides, trends = summary.asymmetry(table, limits, level=0.9), summary.trends(table).assign(**of_trends)
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1).to_dict()
-    row = {"treadmill": True, "steps": 90, "speed_m_s": 3.5, "mass_kg": 70.0}
-    text = " ".join(estimate_words.in_short(row, means, sides, trends)).replace("\u00a0", " ")
+    return " ".join(estimate_words.in_short(row, means, sides, trends, usual or {})).replace("\u00a0", " ")
+
+
+def test_in_short_says_what_is_seen_and_what_is_not():
+    text = said(many_footsteps(90, drift=0.03, uneven=4.0), {"contact_s": 1.5, "vlr_bw_s": 9.0})
     assert (
         "90 steps at 3.50 m/s on a treadmill: 171 steps a minute" in text and "1,37" in text
     )  # 2 BW of 70 kg are 1,373 N
-    assert re.search(r"contact time is [34]\.\d % longer on the left", text) and "contact time rises by" in text
-    assert "No change over time can be told in peak load (active peak) or loading rate (VLR)." in text
-    none = " ".join(
-        estimate_words.in_short(
-            row | {"mass_kg": np.nan}, means, sides.assign(told="none"), trends.assign(per_min=np.nan)
-        )
-    )
-    assert "cannot be told apart" in none and "Too few steps" in none and "kg" not in none
+    assert re.search(r"contact time is [34]\.\d % longer on the left", text)
+    assert "In what else is judged no difference is seen." in text  # of the loading rate
+    assert "then both feet in the air for " in text and "The force under the foot peaks at 2.00 times" in text
+    assert "No change is seen over 31 s in peak force (active peak) or loading rate (VLR)." in text
+    assert not re.search("doubt|load on|told", text)
+    text = said(many_footsteps(90), {"contact_s": 9.0}, ROW | {"mass_kg": np.nan}, per_min=np.nan)
+    assert "No difference between left and right is seen" in text and "Too few steps" in text and "kg" not in text
+
+
+def test_a_change_is_said_over_the_time_that_was_recorded():
+    """A drift of 30 ms a minute over 89 steps of .35 s is 15.6 ms."""
+    text = said(many_footsteps(90, drift=0.03), {})
+    assert re.search(r"Over 31 s contact time rises by 1[56] ms\.", text) and "minute" not in text.split("Over 31 s")[1]
+
+
+def test_a_change_that_rounds_to_nothing_has_a_decimal_more():
+    assert [estimate_words.change_decimals(size, 0) for size in (3.2, 0.5001, 0.4)] == [0, 0, 1]
+
+
+def test_changes_of_steps_that_the_model_does_not_know_are_not_judged():
+    table = many_footsteps(90, drift=0.03).assign(unlike="speed 6.00 m/s")
+    text = said(table, {}, ROW | {"unlike_steps": 90})
+    assert "Changes over time were not judged" in text and "No change" not in text
+
+
+def test_what_is_usual_stands_beside_each_number_where_it_is_known():
+    text = said(many_footsteps(90), {}, usual={"contact_s": (0.209, 0.245, 22), "vlr_bw_s": (43.4, 67.7, 22)})
+    assert "on the ground for 240 ms (usual: 209 to 245 ms), then" in text
+    assert "at 2 body weights a second (usual: 43 to 68 BW/s)." in text and text.count("usual") == 2

@@ -58,8 +58,12 @@ def test_index_shows_the_numbers_of_the_result_files(project):
 @pytest.mark.parametrize(
     "options, verdicts",
     [
-        ({}, ["supported"] * 3),
-        ({"r": (0.99, 0.7, 0.99), "p": 0.01, "clusters": [("ML", 11.2, 18.9, 0.02)]}, ["partly supported"] * 3),
+        ({}, ["met, but proves nothing", "supported", "supported"]),
+        ({"baseline_r": 0.6}, ["supported"] * 3),
+        (
+            {"r": (0.99, 0.7, 0.99), "p": 0.01, "clusters": [("ML", 11.2, 18.9, 0.02)], "baseline_r": 0.8},
+            ["partly supported", "not supported", "not supported"],
+        ),
         (
             {"r": (0.1, -0.2, 0.3), "clusters": [(d, 1.0, 2.0, 1e-5) for d in DIRECTIONS]},
             ["not supported"] * 2 + ["supported"],
@@ -79,6 +83,9 @@ def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
         report_words.no_feature_differs(table2),
     ]
     assert [hypothesis["word"] for hypothesis in found] == verdicts
+    if not options:
+        page = report_index.index_page(make_study(), project / "reports")
+        assert "Met, but proves nothing." in words(page) and page.count('class="light none"') > 0
     if "p" in options:
         text = words(report_index.index_page(make_study(), project / "reports"))
         assert "11–19 % of stance (p = .020)" in text and "VLR (p = .010, estimated lower)" in text

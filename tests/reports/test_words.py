@@ -79,6 +79,51 @@ def test_seconds_suit_a_reader(duration, text):
     assert report_words.seconds(duration) == text
 
 
+@pytest.mark.parametrize(
+    "p, text",
+    [(0.012, "p = .012"), (0.04995, "p = .04995"), (0.0502, "p = .05020"), (0.05, "p = .050"), (0.0004, "p < .001")],
+)
+def test_p_value_shows_on_which_side_of_the_level_it_is(p, text):
+    assert report_words.p_value(p).replace("\u00a0", " ") == text
+
+
+def test_an_interval_of_one_node_is_at_a_place():
+    spans = [report_words.interval(*ends) for ends in ((11.2, 18.9), (11.1, 11.2), (0.0, 0.0), (99.6, 100.0))]
+    assert [span.replace("\u00a0", " ") for span in spans] == ["11–19 %", "at 11 %", "at 0 %", "at 100 %"]
+
+
+def hypothesis(good, blind=(), **options):
+    names = ["AP", "ML", "V"]
+    said = [dict(zip(names, values, strict=False)) for values in (good, blind)]
+    return report_words.verdict("?", *said, "Found.", "rule", **options)
+
+
+@pytest.mark.parametrize(
+    "good, blind, none_may_fail, word",
+    [
+        ((True, True, True), (), False, "supported"),
+        ((True, True, True), (False, False, False), False, "supported"),
+        ((True, True, True), (True, True, True), False, "met, but proves nothing"),
+        ((True, True, True), (True, False, True), False, "partly supported"),
+        ((True, False, True), (True, False, True), False, "not supported"),  # what is met proves nothing
+        ((True, False, True), (), False, "partly supported"),
+        ((True, False, True), (), True, "not supported"),  # one that differs is against "none differs"
+        ((True, True, True), (True, True, True), True, "met, but proves nothing"),
+        ((True, True, True), (True, False, True), True, "supported"),
+        ((), (), True, "not yet run"),
+    ],
+)
+def test_verdict_means_what_it_says(good, blind, none_may_fail, word):
+    assert hypothesis(good, blind, none_may_fail=none_may_fail)["word"] == word
+
+
+def test_verdict_names_where_the_mean_curve_does_as_well():
+    said = hypothesis((True, True, True), (True, False, True))["sentence"]
+    assert said == "Found. The rule proves nothing of anterior-posterior, vertical: the mean curve meets it too."
+    assert hypothesis((True, False, True), (True, False, True))["sentence"] == said  # why it is not supported
+    assert hypothesis((True, False, True), (True, False, True), none_may_fail=True)["sentence"] == "Found."
+
+
 def test_written_rounds_and_marks():
     assert [report_words.written(*given) for given in ((4937.4, -2), (-0.004, 2), (float("nan"), 1), (-1.25, 1))] == [
         "4,900",

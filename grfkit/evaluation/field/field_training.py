@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from grfkit import features
 from grfkit.estimators import kernel_ridge, model_folder, samples
 from grfkit.estimators.samples import EDGE_NODES
 from grfkit.evaluation.field import field_accuracy, field_uncertainty
 from grfkit.evaluation.moments_accuracy import COP
-from grfkit.field import bands, training_range
+from grfkit.field import bands, training_range, usual
 from grfkit.field import model as field_model
 from grfkit.field.contacts import contact_inputs, usual_flight
 from grfkit.field.events import EVENT_NAMES
@@ -77,8 +78,18 @@ def calibrate(model, measured, contacts, nearest, errors):
             training_range.measure(measured.motions, contacts, speeds),
             training_range.swings(measured.motions, contacts),
             nearest,
-        ),
+        )
+        | {"usual": usual.learn(_measured_means(mine, errors.features, speeds))},
     )
+
+
+def _measured_means(contacts, of_features, speeds):
+    """Lay out what is usual of training runners: times of their `contacts` as detected, features as measured."""
+    times = contacts[["runner", "contact_s", "flight_s"]].assign(
+        speed_m_s=contacts["file"].map(speeds), step_rate_per_min=60 / contacts["step_s"]
+    )
+    plate = {name: of_features[f"{name}_measured"].to_numpy() for name in features.FEATURES}
+    return times.assign(**plate)
 
 
 def by_feature(of_features, model):

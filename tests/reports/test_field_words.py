@@ -1,0 +1,60 @@
+"""The four sentences of notebook 10 say what its tables hold, whatever that is."""
+
+import numpy as np
+import pandas as pd
+
+from grfkit.reports import field_words
+
+TIMING = pd.DataFrame(
+    [
+        ("rule", "all", 100, 7, 0, 20.0, 11.0, 19.0),
+        ("detector", "3.5 m/s", 60, 0, 0, 3.0, 3.1, 4.0),
+        ("detector", "all", 100, 2, 1, 3.15, 3.56, 4.65),
+    ],
+    columns=["detector", "speed", "steps", "missed", "false", "touchdown_rmse_ms", "toeoff_rmse_ms", "contact_rmse_ms"],
+)
+SUMMARY = pd.DataFrame(
+    [
+        (name, direction, speed, rmse, 40 * rmse, ratio)
+        for name, ratio in (("measured contacts", 1.0), ("detected contacts", 1.04))
+        for direction, rmse in (("AP", 0.024), ("ML", 0.022), ("V", 0.058))
+        for speed in ("3.5 m/s", "all")
+    ],
+    columns=["estimator", "direction", "speed", "rmse_bw", "nrmse_pct", "ratio"],
+)
+COVERAGE = pd.DataFrame(
+    [
+        ("2.5 m/s", "V", 88.6, 68.3),
+        ("2.5 m/s", "all", 89.7, 78.0),
+        ("all", "V", 89.0, 75.0),
+        ("all", "all", 89.6, 77.6),
+    ],
+    columns=["speed", "direction", "covered_pct", "least_runner_pct"],
+)
+DEGRADED = pd.DataFrame(
+    [("none", 0.0, 100.0, 0.058), ("noise", 0.001, 100.0, 0.068), ("noise", 0.005, 100.0, 0.172)]
+    + [("missing", 0.01, 64.6, 0.06), ("missing", 0.05, 11.0, 0.083)],
+    columns=["way", "amount", "estimated_pct", "rmse_bw_v"],
+)
+
+
+def said(timing=TIMING, degraded=DEGRADED):
+    text = field_words.in_short(timing, SUMMARY, COVERAGE, degraded, runners=22, level=0.9)
+    assert len(text.splitlines()) == 4
+    return text.replace("\u00a0", " ")
+
+
+def test_in_short_names_the_worst_runner_and_what_missing_points_cost():
+    text = said()
+    assert "Of 100 steps of 22 runners, each runner left out, 2 were missed and 1 found where there was none" in text
+    assert "toe-off by 3.6 and contact time by 4.7 ms" in text or "contact time by 4.6 ms" in text
+    assert "vertical force is off by .058 BW" in text and "at most 1.04 times" in text
+    assert "held 90 % of the samples, but 68 % of the runner with the fewest (vertical, 2.5 m/s)" in text
+    assert "With jitter of 5 mm" in text and "off by .172 in place of .058 BW" in text
+    assert "with 5 % of the points missing 89 % of the steps are lost." in text
+
+
+def test_in_short_leaves_out_what_was_not_counted_or_tried():
+    """Overground nobody knows of false footsteps; a study may degrade in other ways."""
+    text = said(TIMING.assign(false=np.nan), DEGRADED.iloc[:1])
+    assert "found where" not in text and "were not tried" in text
