@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,7 @@ def test_leave_out_ends_with_the_first_fit_that_fails(study, monkeypatch):
 
     def failing(*part, **settings):
         fits.append(part)
+        time.sleep(0.05 * (len(fits) > 1))  # so that the first has failed long before all have
         raise ValueError("no memory")
 
     monkeypatch.setattr(lstm, "fold_estimates", failing)
