@@ -78,7 +78,7 @@ def spm(ax, test):
         text, where = "p < .001" if p < 0.001 else f"p = {p:.3f}", (place, 0.03 + 0.07 * row)
         ax.text(*where, text, ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize="small")
     highest, lowest = 1.5 * max(test.threshold, np.abs(test.t).max()), min(-test.threshold, test.t.min())
-    labelled = 0.05 + 0.07 * sum(np.isfinite(last))  # this share of the height, the curve stands above
+    labelled = 0.05 + 0.07 * sum(np.isfinite(last))  # share of the height that the labels take, below the curve
     ax.set_ylim(min(-highest, (lowest - labelled * highest) / (1 - labelled)), highest)
     return ax
 

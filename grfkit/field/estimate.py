@@ -49,8 +49,8 @@ ADVICE = (
     "which finds unit and axes."
 )
 UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alarm: see training_range.SMOOTHER
-# body weights of the mean force at touchdown or toe-off: of left-out recordings of rbds at most .2, of one of another
-# laboratory .31; our choice
+# body weights of a foot's mean force at touchdown or toe-off: at most .22 in left-out recordings of rbds, .27 and .35
+# in one of another laboratory; our choice
 NEAR_ZERO_BW = 0.25
 TRAINED = (
     "{} of {} steps, or steps hardly different from them, trained the model: it errs by less here than its bands say, "
