@@ -140,7 +140,7 @@ def _estimate(options):
     others = [path.name for path in discover.find(options.data).others]
     if others:
         more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
-        print(f"no recordings, but static trials and tables of studies: {', '.join(others[:MOST_NAMES])}{more}")
+        print(f"no recordings, but static trials, tables of studies and forces: {', '.join(others[:MOST_NAMES])}{more}")
     print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(

@@ -32,6 +32,15 @@ def rbds():
 
 
 @pytest.fixture
+def hamner():
+    """Five runners of another laboratory as OpenSim's files, read in place."""
+    folder = REAL / "hamner"
+    if not folder.is_dir():
+        pytest.skip(f"the recordings of Hamner & Delp are not at {folder}; GRFKIT_DATA=DIR names another place")
+    return folder
+
+
+@pytest.fixture
 def plates():
     """Real C3D files with force plates of several types, read in place."""
     folder = REAL / "plates"

@@ -184,6 +184,38 @@ def write_points(path, points, header=HEADER, *, separator=",", decimals=5, time
     return path
 
 
+def write_trc(path, markers, rate_hz, *, start_s=0.0, unit="mm", names=None):
+    """Write markers {name: (F, 3) m in file axes} as a TRC file, as OpenSim does; an empty cell is missing."""
+    factor, names = {"mm": 1000, "cm": 100, "m": 1}[unit], names or list(markers)
+    count = len(next(iter(markers.values())))
+    keys = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames".split()
+    values = [f"{rate_hz:g}", f"{rate_hz:g}", count, len(names), unit, f"{rate_hz:g}", 1, count]
+    axes = "\t".join(f"X{number}\tY{number}\tZ{number}" for number in range(1, len(names) + 1))
+    rows = [
+        "\t".join(
+            [str(frame + 1), f"{start_s + frame / rate_hz:.6f}"]
+            + ["" if np.isnan(each) else f"{each * factor:.9g}" for xyz in markers.values() for each in xyz[frame]]
+        )
+        for frame in range(count)
+    ]
+    head = [f"PathFileType\t4\t(X/Y/Z)\t{path.name}", "\t".join(keys), "\t".join(map(str, values))]
+    head += ["Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t", f"\t\t{axes}", ""]
+    path.write_text("\n".join(head + rows) + "\n", encoding="utf-8")
+    return path
+
+
+def write_mot(path, plates, rate_hz, *, start_s=0.0, names=("1_ground_force_%s", "2_ground_force_%s")):
+    """Write (force (T, 3) N, centre of pressure (T, 3) m) of each plate, in file axes, as OpenSim's MOT."""
+    columns = ["time"] + [name % f"{kind}{axis}" for name in names[: len(plates)] for kind in "vp" for axis in "xyz"]
+    values = np.column_stack([np.nan_to_num(each) for plate in plates for each in plate])
+    rows = [
+        "\t".join([f"{start_s + i / rate_hz:.6f}", *(f"{each:.9g}" for each in row)]) for i, row in enumerate(values)
+    ]
+    head = [path.name, "version=1", f"nRows={len(rows)}", f"nColumns={len(columns)}", "inDegrees=yes", "endheader"]
+    path.write_text("\n".join([*head, "\t".join(columns), *rows]) + "\n", encoding="utf-8")
+    return path
+
+
 def write_trials(folder, **changes):
     """Write a table of two trials of one runner, a.c3d and b.c3d, with `changes` to its columns; returns the folder."""
     row = ["002", "63.7", "1.70", "f", "3.6", "A", "0", "1", ""]

@@ -31,7 +31,7 @@ class Plate:
 
     force: np.ndarray  # (T, 3) N, at the force rate
     cop: np.ndarray  # (T, 3) m, NaN where the plate is unloaded
-    corners: np.ndarray  # (4, 3) m
+    corners: np.ndarray  # (4, 3) m; NaN where the file does not say (OpenSim's forces)
     number: int = 0  # in the file, from 1 on; 0 where no file is known
     saturated: np.ndarray | None = None  # (T,) bool: frames in which a raw channel is clipped; None is not known
 
@@ -42,7 +42,7 @@ class Plate:
 
 @dataclass(frozen=True)
 class Recording:
-    """What one C3D file holds, in AP, ML, V axes."""
+    """What one file holds, in AP, ML, V axes."""
 
     points: dict  # name -> (F, 3) m, NaN where missing
     point_hz: float
@@ -54,6 +54,7 @@ class Recording:
     # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
     offsets: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)  # a Note each: what was read past, or taken for missing
+    start_s: float | None = None  # time of the first frame; None where the file does not say (C3D)
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -193,6 +194,12 @@ def axis_name(number, sign):
     return ("+" if sign > 0 else "-") + "xyz"[number]
 
 
+def numbered(labels):
+    """Write a number behind labels that stand more than once, so that each is another: LHEE#1, LHEE#2."""
+    twice = {label for label in labels if labels.count(label) > 1}
+    return [f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
+
+
 def _axis(name):
     return AXES[name[1]] * (1 if name[0] == "+" else -1)
 
@@ -245,9 +252,7 @@ def _labels(layout, group, count):
     Some files name more than they hold, some fewer.
     """
     labels = layout.all_values(group, "LABELS")[:count]
-    labels += [f"unnamed_{number + 1}" for number in range(len(labels), count)]
-    twice = {label for label in labels if labels.count(label) > 1}
-    return [f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
+    return numbered(labels + [f"unnamed_{number + 1}" for number in range(len(labels), count)])
 
 
 def _poses(content, rotation, scale):

@@ -12,16 +12,14 @@ import numpy as np
 import pandas as pd
 
 from grfkit.points import POINTS
-from grfkit.recordings.formats import cells
+from grfkit.recordings.formats import cells, frames
 from grfkit.recordings.labels import match
 
 COLUMN = re.compile(r"(?i)^(.+?)[\W_]*(ap|ml|[xyzv])$")  # a point's name and its component
 BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")  # a unit behind a name: what it says is found from the body, and said
 TIMES, FRAMES = ("time_s", "time", "t"), ("frame", "frames")
 ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hold no number: our choice
-JITTER = 0.3  # of a frame, by which a time may be off an even one: our choice; rounding to 1 ms is .12 at 240 Hz
 SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
-LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
 HEADER_BYTES = 2**18  # in which the names of the columns lie: our choice
 EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".join(POINTS) + ")"
@@ -127,33 +125,15 @@ def _frames(path, header, lines, rows, rate_hz):
     if not rows:
         raise ValueError(f"A recording has a row for each frame; {path.name} has none. Export it again.")
     column, when = _times(path, header, lines, rows, rate_hz)
-    steps = np.diff(when)
-    bad = np.flatnonzero(~(steps > 0))
-    if len(bad) or len(when) < 3:
-        row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
-        raise ValueError(
-            f"The times of a recording are numbers that rise from row to row, three rows at least; {path.name} "
-            f"breaks this in {row}, "
-            f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second."
-        )
-    usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
-    index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / usual)))]).astype(int)
-    each, start = np.polyfit(index, when, 1)
-    off = np.abs(when - start - each * index) / each
-    if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(rows):
-        raise ValueError(
-            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {path.name} is "
-            f"{off.max():.2f} of a frame off "
-            f"in row {lines[int(off.argmax())]}, column {column} ({len(rows)} rows, {1 / usual:.1f} Hz). Export it "
-            "at one rate."
-        )
+    placed = frames.place(when, name=path.name, lines=lines, column=column)
+    each = 1 / placed.rate_hz
     if rate_hz and column and BRACKET.sub("", column).lower() in TIMES and abs(each * rate_hz - 1) > SAME_RATE:
         raise ValueError(
             f"A rate is given for a CSV file without times; by its column {column} {path.name} has {1 / each:.1f} "
             "frames a second, and "
             f"{rate_hz:g} were given. Leave the rate out, or correct the times."
         )
-    return index, round(1 / each, 3)
+    return placed.index, placed.rate_hz
 
 
 def _times(path, header, lines, rows, rate_hz):

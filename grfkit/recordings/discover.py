@@ -1,7 +1,7 @@
 """Find and read recordings without force plates.
 
-In: a folder, or a C3D or CSV file. Out: the 11 points in the runner's axes, and notes of what was found on the way.
-Where no study file says how a laboratory records, everything is found from the file itself.
+In: a folder, or a C3D, TRC or CSV file. Out: the 11 points in the runner's axes, and notes of what was found on the
+way. Where no study file says how a laboratory records, everything is found from the file itself.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from grfkit.points import POINTS, Excluded, Note, number
-from grfkit.recordings import c3d, csv_points, landmarks, orientation, speed, versions
+from grfkit.recordings import csv_points, files, landmarks, orientation, speed, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
-from grfkit.recordings.labels import STATIC, match, plain
+from grfkit.recordings.labels import STATIC, match, match_set, plain
 from grfkit.recordings.read import load_trial
 from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
 
@@ -57,9 +57,10 @@ class Listing(NamedTuple):
 
 
 def find(folder):
-    """List the recordings of a folder and its folders: C3D files, and CSV files of points, known by their columns.
+    """List the recordings of a folder and its folders: C3D and TRC files, and CSV files of points by their columns.
 
-    Returns a Listing. Static trials, which are known by their names, and tables of studies are others; of Theia3D's two
+    Returns a Listing. Static trials, which are known by their names, tables of studies and OpenSim's files of forces or
+    angles are others; of Theia3D's two
     files of one person the filtered one is taken; what other programs wrote is left out, with what to do. Hidden files
     do not count. Raises ValueError where no recording is left.
     """
@@ -79,8 +80,8 @@ def find(folder):
         lines = [f"  {name_in(folder, path)}: {what}" for path, what in found.left_out.items()]
         lines += [f"  {name_in(folder, path)} is {what}" for path, what in found.others.items()]
         raise ValueError(
-            f"Forces are estimated from C3D files, or CSV files with the columns {csv_points.EXAMPLE}; {folder} and "
-            "its folders hold none. Export recordings there, or give another folder: DATA=DIR."
+            f"Forces are estimated from C3D and TRC files, or CSV files with the columns {csv_points.EXAMPLE}; "
+            f"{folder} and its folders hold none. Export recordings there, or give another folder: DATA=DIR."
             + "".join(f"\n{line}" for line in lines[:MOST_FILES])
             + f"\n  and {len(lines) - MOST_FILES} more" * (len(lines) > MOST_FILES)
         )
@@ -100,8 +101,10 @@ def describe(path):
     """
     suffix = path.suffix.lower()
     if not path.is_file():
-        return NO_FILE if suffix in (".c3d", *CSV) else "", True
-    if suffix == ".c3d":
+        return NO_FILE if suffix in (*files.POINTS_AND_PLATES, *CSV) else "", True
+    if suffix in files.FORCES_ALONE:
+        return foreign.KINDS[suffix], False
+    if suffix in files.POINTS_AND_PLATES:
         return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
     try:
         what = foreign.describe(path)
@@ -134,24 +137,24 @@ def _gather(left_out):
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
     """Read one recording; returns Found. Force plates are not read.
 
-    `layout` is a study's Preprocessing, which C3D files are read by; None finds everything from the file. `static` is
-    the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else found;
-    `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that cannot be
-    read, lacks a point, is too short, or contradicts itself.
+    `layout` is a study's Preprocessing, which C3D and TRC files are read by; None finds everything from the file.
+    `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else
+    found; `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that
+    cannot be read, lacks a point, is too short, or contradicts itself.
     """
     path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
     try:
-        if path.suffix.lower() != ".c3d" and (what := foreign.describe(path)):
+        if path.suffix.lower() not in files.POINTS_AND_PLATES and (what := foreign.describe(path)):
             raise ValueError(f"{path.name} is {what}.")
         if path.suffix.lower() in foreign.TEXT:
             points, rate_hz, declared, notes = _read_csv(path, rate_hz)
             notes += [
-                Note("the study file is about C3D files; this is a CSV file, whose columns say what they are")
+                Note("the study file is about C3D and TRC files; this is a CSV file, whose columns say what they are")
             ] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s)
         else:
-            points, rate_hz, declared, notes = _read_c3d(path)
+            points, rate_hz, declared, notes = _read_markers(path)
         places.check(points)
         blanked = gaps.blank_fills(points, rate_hz)
         notes += gaps.note(points, blanked)
@@ -174,14 +177,16 @@ def _read_csv(path, rate_hz):
     return points, rate_hz, letters == "ap ml v", [_names(names), Note(unit)]
 
 
-def _read_c3d(path):
-    """Read a C3D file -> points (F, 11, 3) m in its own axes, rate (Hz), False, notes."""
-    recording = c3d.read(path, forward="+x", up="+z", plates=[])
+def _read_markers(path):
+    """Read a C3D or TRC file -> points (F, 11, 3) m in its own axes, rate (Hz), False, notes."""
+    recording = files.read(path, forward="+x", up="+z", plates=[])
     points, why_not = landmarks.find_theia(recording)
     if points is not None:
         return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT, *recording.notes]
     labels = list(recording.points)
-    names = {point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)}
+    names = match_set(labels) or {
+        point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)
+    }
     absent = [point for point in POINTS if point not in names]
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
@@ -198,7 +203,7 @@ def _read_c3d(path):
 
 
 def _follow(path, layout, static, treadmill, speed_m_s):
-    """Read a C3D file as a study's Preprocessing says."""
+    """Read a C3D or TRC file as a study's Preprocessing says."""
     trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
     try:
         recording, points = load_trial(trial, path.parent, {}, layout.model_copy(update={"plates": []}))
@@ -260,5 +265,6 @@ def _check_whole(points, rate_hz):
 
 def _names(names):
     """Say which label stands for which point, where it is not its own name."""
-    others = [f"{point} is {name}" for point, name in names.items() if name.lower() != point]
+    written = {point: name if isinstance(name, str) else " + ".join(plain(name)) for point, name in names.items()}
+    others = [f"{point} is {name}" for point, name in written.items() if name.lower() != point]
     return Note(f"points: {', '.join(others)}" if others else "points: by their names")

@@ -9,7 +9,7 @@ import re
 
 from grfkit.points import POINTS
 
-STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])")  # in the name of a file: a static trial
+STATIC = re.compile(r"(?i)static|calib|(?<![a-z])cal(?![a-z])|^neutral$")  # in a file's name: a static trial
 CENTRE = ["", "jc", "jointcenter", "jointcentre", "joint", "center", "centre"]
 # labels of each point, without side and separators, in lower case; in BESIDE, labels of markers near the point.
 # Sources: the conventions of Vicon's Plug-in Gait (outputs FEP, FEO, TIO), CGM2, Visual3D, QTM and OpenCap; which of
@@ -33,6 +33,28 @@ MIDDLES = {
     "ankle": [BESIDE["ankle"], ["anklemed", "anklemedial", "medankle", "mank", "mmal"]],
 }
 FRONT, BACK, SACRUM = ["asis", "asi", "ias"], ["psis", "psi", "ips"], ["sacrum", "sacr", "sac"]
+# whole sets of names, beside which a file may have others that would make a point doubtful
+OPENCAP = {  # the markers that OpenCap and Pose2Sim augment key points of video with (Uhlrich et al. 2023)
+    "pelvis": ["r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study"],
+    "l_hip": ["LHJC_study"],
+    "l_knee": ["L_knee_study", "L_mknee_study"],
+    "l_ankle": ["L_ankle_study", "L_mankle_study"],
+    "l_heel": ["L_calc_study"],
+    "l_toe": ["L_toe_study"],
+    "r_hip": ["RHJC_study"],
+    "r_knee": ["r_knee_study", "r_mknee_study"],
+    "r_ankle": ["r_ankle_study", "r_mankle_study"],
+    "r_heel": ["r_calc_study"],
+    "r_toe": ["r_toe_study"],
+}
+KEY_POINTS = {  # of video, as Pose2Sim and OpenCap name them (HALPE_26, BODY_25); the pelvis is the middle of the hips
+    f"{side.lower()}_{joint}": [f"{side}{name}"]
+    for side in "LR"
+    for joint, name in zip(
+        ("hip", "knee", "ankle", "heel", "toe"), ("Hip", "Knee", "Ankle", "Heel", "BigToe"), strict=True
+    )
+}
+SETS = [OPENCAP, *({"pelvis": [middle]} | KEY_POINTS for middle in ("Hip", "CHip", "MidHip", "midHip"))]
 SIDED = [
     re.compile(r"(?i)^(left|right|l|r)[\W_]*(.+)$"),  # before the name, then behind it
     re.compile(r"(?i)^(.+?)[\W_]+(left|right|l|r)$"),
@@ -45,8 +67,11 @@ def match(labels):
 
     Returns {point: (label, sure)} of those found; a label may be a list of labels whose mean is the point. A marker
     beside the point, such as the lateral one of a knee, is not sure. A point that two labels name equally well is left
-    out. A subject's prefix (P01:LHEE) and the case do not count.
+    out. A subject's prefix (P01:LHEE) and the case do not count. A whole set of names (SETS) is taken first.
     """
+    whole = match_set(labels)
+    if whole:
+        return {point: (each if len(each) > 1 else each[0], True) for point, each in whole.items()}
     readings = {label: _readings(label) for label in labels}
     found = {}
     for point in POINTS:
@@ -66,6 +91,15 @@ def match(labels):
         if both and all(both) and not found.get(point, ("", False))[1]:
             found[point] = both, True
     return found
+
+
+def match_set(labels):
+    """Find the 11 points among labels by a whole set of names, of SETS: {point: labels whose mean it is}, or {}."""
+    short = dict(zip(plain(labels), labels, strict=True))
+    for names in SETS:
+        if all(name in short for each in names.values() for name in each):
+            return {point: [short[name] for name in each] for point, each in names.items()}
+    return {}
 
 
 def _spines(readings):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from grfkit.recordings import c3d, landmarks, orientation, plates
+from grfkit.recordings import c3d, files, landmarks, orientation, plates
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.trials import read_trials
 
@@ -42,11 +42,12 @@ def why_unread(error):
 def load_trial(trial, folder, statics, settings):
     """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
 
-    `trial` names a `file` and its `static` trial, which is read once and kept in `statics`. Raises ValueError for a
-    file that cannot be read or lacks a marker, and Excluded where the running direction does not show.
+    `trial` names a `file`, where its plates lie in another file that of its `forces`, and its `static` trial, which is
+    read once and kept in `statics`. Raises ValueError for a file that cannot be read or lacks a marker, for two files
+    that do not belong together, and Excluded where the running direction does not show.
     """
     forward, up = settings.forward, settings.up
-    recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=settings.plates)
+    recording = files.at_rate(_read_trial(trial, folder, settings), settings.force_hz)
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
     elif settings.theia:
@@ -54,15 +55,27 @@ def load_trial(trial, folder, statics, settings):
         recording = replace(recording, point_hz=recording.pose_hz)
     else:
         if not trial.static:
-            raise ValueError("Clusters need a static trial; the column `static` is empty. Name its C3D file there.")
+            raise ValueError("Clusters need a static trial; the column `static` is empty. Name its file there.")
         if trial.static not in statics:
             statics.clear()  # trials of a runner follow each other: memory holds one static trial
-            statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
+            statics[trial.static] = files.read(folder / trial.static, forward=forward, up=up, plates=[]).points
         clusters = settings.clusters.model_dump()
         markers = gaps.in_markers(recording.points, recording.point_hz)
         points = landmarks.from_clusters(markers, statics[trial.static], **clusters)
     places.check(points)
     return c3d.turn(recording, points, orientation.heading(points)) if forward == "found" else (recording, points)
+
+
+def _read_trial(trial, folder, settings):
+    """Read the file of a trial, and that of its forces where it names one and plates are asked for."""
+    axes = {"forward": settings.forward, "up": settings.up}
+    forces = getattr(trial, "forces", "")
+    if not forces or settings.plates == []:
+        return files.read(folder / trial.file, plates=settings.plates, **axes)
+    start_s = None if np.isnan(trial.forces_start_s) else trial.forces_start_s
+    return files.read_trial(
+        folder / trial.file, folder / forces, forces_start_s=start_s, plates=settings.plates, **axes
+    )
 
 
 def read_recorded(stances, folder, settings):

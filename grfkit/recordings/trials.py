@@ -1,6 +1,6 @@
 """The table of trials of a folder of recordings.
 
-In: the folder, which is only read. Out: a DataFrame with a row for each running C3D file.
+In: the folder, which is only read. Out: a DataFrame with a row for each running trial.
 """
 
 import re
@@ -14,6 +14,7 @@ from grfkit.recordings.formats import cells
 from grfkit.study.schema import StudyError
 
 TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
+FORCES_COLUMNS = ["forces", "forces_start_s"]  # which a table may have: where plates lie in a file of their own
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
 NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
@@ -22,7 +23,8 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
 def read_trials(folder, *, table):
     """Read the table of trials of a folder of recordings.
 
-    Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
+    Returns a DataFrame with TRIAL_COLUMNS and FORCES_COLUMNS, a row for each running trial; `forces` is empty and
+    `forces_start_s` NaN where the table does not say. `table` is "trials.csv" (the folder's own
     file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
     for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for names that
     differ only in case or in a blank before a number. Warns of names that were written alike or may be one person's.
@@ -30,9 +32,10 @@ def read_trials(folder, *, table):
     folder = check_folder(folder)
     path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
     trials = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, TRIAL_COLUMNS), folder)
+    trials = trials.assign(**{column: "" for column in FORCES_COLUMNS if column not in trials})
     if trials.empty:
         raise StudyError(
-            f"A study needs recordings; found none in {path}. Add a row for each C3D file, or give another folder "
+            f"A study needs recordings; found none in {path}. Add a row for each recording, or give another folder "
             "with DATA=DIR."
         )
     for column, (low, high) in LIMITS.items():
@@ -45,6 +48,7 @@ def read_trials(folder, *, table):
                 f"({len(bad)} row(s)). Correct it in {path}{_separated(row[column])}."
             )
         trials[column] = values
+    trials["forces_start_s"] = _starts(trials, path)
     for column in ("file", "runner", "shoe", "lap", "trial"):
         empty = trials[trials[column] == ""]
         if len(empty):
@@ -56,6 +60,25 @@ def read_trials(folder, *, table):
         _check_spellings(trials, column, path)
     _check_files(trials, folder, path)
     return trials.reset_index(drop=True)
+
+
+def _starts(trials, path):
+    """Read the column forces_start_s as numbers (s), NaN where it is empty."""
+    values = trials["forces_start_s"].map(_number).astype(float)
+    bad = trials[(trials["forces_start_s"] != "") & (values.isna() | (trials["forces"] == ""))]
+    if len(bad):
+        row = bad.iloc[0]
+        raise StudyError(
+            "forces_start_s is how many seconds after the first frame of the points the file under `forces` begins; "
+            f"found {row['forces_start_s']!r} for {row['file']}{'' if row['forces'] else ', which names no `forces`'}. "
+            f"Correct it in {path}."
+        )
+    return values
+
+
+def named_files(trial):
+    """List the files that a row of the table of trials names: of the points, of the forces, of the static trial."""
+    return [name for name in (trial.file, getattr(trial, "forces", ""), trial.static) if name]
 
 
 def check_folder(folder):
@@ -86,7 +109,7 @@ def _csv(path, columns):
             f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
             f"Found: {', '.join(header) or 'none: it is empty. Save it again as `CSV UTF-8`'}."
         )
-    twice = [column for column in columns if header.count(column) > 1]
+    twice = [column for column in [*columns, *FORCES_COLUMNS] if header.count(column) > 1]
     if twice:
         raise StudyError(f"Each column has a name of its own; {path} has {twice[0]} more than once. Delete one.")
     long = next((line for line, row in rows.items() if len(row) > len(header)), None)
@@ -157,23 +180,24 @@ def _rows(trials, column, name, most=5):
 
 def _named_files(trials, folder):
     """Take the names of files as the folder has them, where they differ in blanks or in the form of Unicode only."""
-    names = {*trials["file"], *trials["static"]} - {""}
+    columns = [column for column in ("file", "static", "forces") if column in trials]
+    names = {*trials[columns].to_numpy().ravel()} - {""}
     lost = {name for name in names if not (folder / name).is_file()}
     there = {}
     for path in folder.rglob("*") if lost else ():
         there.setdefault(cells.clean(path.relative_to(folder).as_posix()), []).append(path)
     found = {name: there[name][0].relative_to(folder).as_posix() for name in lost if len(there.get(name, ())) == 1}
-    return trials.replace({"file": found, "static": found}) if found else trials
+    return trials.replace(dict.fromkeys(columns, found)) if found else trials
 
 
 def _check_files(trials, folder, path):
     """Check that each file has one row and exists."""
     if trials["file"].duplicated().any():
         raise StudyError(
-            f"Each C3D file has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
+            f"Each recording has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
             f"in {path}. Delete the others."
         )
-    files = {*trials["file"], *trials["static"]} - {""}
+    files = {name for trial in trials.itertuples() for name in named_files(trial)}
     absent = sorted(name for name in files if not (folder / name).is_file())
     if absent:
         raise StudyError(

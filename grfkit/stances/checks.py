@@ -88,11 +88,13 @@ def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
 def check_foot(heel, toe, cop, corners, *, foot_distance_m, beyond_plate_m):
     """Check that a foot at mid-stance is over the centre of pressure (3,) m and wholly on the plates.
 
-    `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m.
+    `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m; NaN where no file says where a plate ends.
     """
     if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
         raise Excluded(FAR)
-    if not all(any(plates.beyond(place, plate) <= beyond_plate_m for plate in corners) for place in (heel, toe)):
+    corners = [plate for plate in corners if np.isfinite(plate).all()]
+    inside = [any(plates.beyond(place, plate) <= beyond_plate_m for plate in corners) for place in (heel, toe)]
+    if corners and not all(inside):
         raise Excluded("foot not wholly on the plate")
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import platform
 import re
+import warnings
 from collections import deque
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from grfkit.points import FORCES, GRAVITY
 from grfkit.recordings import versions
+from grfkit.recordings.trials import named_files
 from grfkit.stances import cut, plate_signs
 from grfkit.study import store
 from grfkit.study.provenance import hash_code
@@ -31,6 +33,7 @@ FRAMES, STANCES = "01_preprocess/stances.parquet", "01_preprocess/stances.csv"
 SMALL_MB = 32  # of recordings: less is read here before processes have started (2 to 4 s, measured); our choice
 ANSWER_S = 10  # so long a scheduler may take to answer: our choice
 WORKER_S = 60  # so long a cluster may be without any worker: our choice
+SAME_RATE = 1.02  # times the lowest rate that the highest may be: our choice
 MOST_PAIRS = 5  # of equal files that a message names: our choice
 LIGHT = {  # what Dask watches itself with takes a tenth of a processor
     "distributed.admin.tick.interval": "1s",
@@ -54,7 +57,7 @@ def collect(trials, folder, results, settings, *, engine=None):
     trials = trials.iloc[sorted(range(len(trials)), key=lambda row: natural(names[row]))]
     runners = [rows for _, rows in trials.groupby("runner", sort=False)]
     cut_runner = partial(_cut_runner, folder=str(folder), settings=settings, code=fingerprint())
-    tables, marks, count = [], [], 0
+    tables, marks, rates, count = [], [], set(), 0
     with (
         _engine(engine or _default(folder, trials), len(runners)) as run,
         store.growing(results, FRAMES) as append,
@@ -64,9 +67,11 @@ def collect(trials, folder, results, settings, *, engine=None):
             if len(stances):
                 append(frames.assign(stance=frames["stance"] + count))
                 marks += _marks(stances, frames)
+                rates |= _rates(stances, frames)
             count += len(stances)
             tables.append((stances, *others))
             bar.update(len(rows))
+        _say_rates(rates)
         stances, excluded, weights, felt = (_stacked(kind) for kind in zip(*tables, strict=True))
         cut.check_files(excluded, trials)
         plate_signs.check_study(felt)
@@ -87,6 +92,22 @@ def _marks(stances, frames):
     for stance, rows in frames.groupby("stance", sort=False) if len(stances) else ():
         marks.append(versions.mark(rows["time_s"].to_numpy(), rows[FORCES].to_numpy() * newtons[stance]))
     return marks
+
+
+def _rates(stances, frames):
+    """Give the rates (Hz) of the forces of a runner's files."""
+    first = frames[frames["stance"].isin(stances.drop_duplicates("file")["stance"])]
+    return {round(1 / times.diff().median()) for _, times in first.groupby("stance")["time_s"]}
+
+
+def _say_rates(rates):
+    """Warn of forces at several rates, with which a step of the recurrence lasts differently long."""
+    if rates and max(rates) > SAME_RATE * min(rates):
+        warnings.warn(
+            f"The forces are at {', '.join(map(str, sorted(rates)))} Hz: an LSTM step of `frames_per_step` frames "
+            "lasts differently long. Bring them to one rate with `force_hz` in the section 01_preprocess.",
+            stacklevel=3,
+        )
 
 
 def _check_recorded_once(files, marks):
@@ -139,7 +160,7 @@ def _default(folder, trials):
     """Choose the engine where none is named: processes, if they do more in the time that they take to start."""
     import joblib
 
-    files = {*trials["file"], *trials["static"]} - {""}
+    files = {name for trial in trials.itertuples() for name in named_files(trial)}
     size_mb = sum((folder / file).stat().st_size for file in files) / 1e6
     return "processes" if size_mb > SMALL_MB and joblib.cpu_count() > 1 and trials["runner"].nunique() > 1 else "here"
 

@@ -14,9 +14,11 @@ from grfkit import transform
 from grfkit.points import FORCES, GRAVITY, INPUTS, POINTS, Excluded
 from grfkit.recordings import plates
 from grfkit.recordings.read import load_trial, why_unread
+from grfkit.recordings.trials import named_files
 from grfkit.stances import checks, plate_signs, tracks
 
 BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
+FEWEST_STEPS = 4  # on a treadmill, of which one foot alone made all: our choice
 MOST_FAULTS = 3  # that a message names: our choice
 
 
@@ -105,7 +107,7 @@ def _cut_trial(trial, folder, statics, settings):
     except Excluded as reason:
         return [("", np.nan, reason)], []
     except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
-        if not all((folder / name).is_file() for name in (trial.file, trial.static) if name):
+        if not all((folder / name).is_file() for name in named_files(trial)):
             raise ValueError(f"{trial.file}: {error}") from None  # the table was checked: the folder is gone
         return [("", np.nan, Excluded(BAD_FILE + why_unread(error).removeprefix(f"{trial.file}: ")))], []
 
@@ -137,7 +139,10 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
     recording without force plates.
     """
     if not recording.plates:
-        raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
+        raise ValueError(
+            "A stance needs a force plate; the recording has none. Export forces with the points, or name the file "
+            "that holds them in the column `forces` of the table of trials."
+        )
     hz, limits = recording.force_hz, settings.checks
     recording, steps = find_steps(recording, settings)
     track = tracks.of(points, recording.point_hz, settings)
@@ -164,8 +169,20 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
         except Excluded as reason:
             outcome = reason
         outcomes.append((side, step.first / hz, outcome))
+    if settings.treadmill:
+        _check_both_feet([side for side, *_ in outcomes if side])
     outcomes = _check_whole(outcomes, steps, recording, track, limits.lag_s)
     return outcomes if settings.treadmill else outcomes + _absent(outcomes)
+
+
+def _check_both_feet(sides):
+    """Check that both feet step on the plates of a treadmill: else flight and steps of the other foot are wrong."""
+    if len(sides) >= FEWEST_STEPS and len({*sides}) == 1:
+        raise ValueError(
+            f"On a treadmill both feet step on the plates; all {len(sides)} steps are of the "
+            f"{'left' if sides[0] == 'l' else 'right'} foot. The file lacks the forces of the other foot or belt, or "
+            "the heels are mislabelled: export it again, or name all its plates under `plates` in the study file."
+        )
 
 
 def find_steps(recording, settings):

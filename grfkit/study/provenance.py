@@ -12,6 +12,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]  # the one place that says where the package lies
 ROOT = PACKAGE.parent  # the project: params/, notebooks/, course/, reports/
+RECORDINGS = (".c3d", ".trc", ".mot", ".sto")  # by the suffixes of their files
 PACKAGES = """grfkit numpy scipy pandas scikit-learn statsmodels torch optuna spm1d ezc3d matplotlib papermill
 nbconvert""".split()
 
@@ -42,11 +43,11 @@ def _sources(part):
 
 
 def hash_data(folder, *tables):
-    """Return the SHA-256 over names and contents of a folder's C3D files, its tables and further `tables` (paths).
+    """Return the SHA-256 over names and contents of a folder's recordings, its tables and further `tables` (paths).
 
     Returns None if the folder has neither recordings nor tables.
     """
-    files = [path for path in folder.rglob("*") if path.suffix.lower() == ".c3d"] + list(folder.glob("*.csv"))
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in RECORDINGS] + list(folder.glob("*.csv"))
     total = hashlib.sha256()
     named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
     for name, path in sorted(named):

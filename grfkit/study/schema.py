@@ -160,6 +160,7 @@ class Preprocessing(Section):
     other_speeds_m_s: span(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
+    force_hz: Positive | None = None  # not in study files of before
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive
     padding_s: Positive

@@ -244,7 +244,6 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
 @pytest.mark.parametrize(
     ("case", "file", "said"),
     [
-        ("18_trc", "run.trc", "TRC file of markers .OpenSim, OpenCap"),
         ("19_vendor_csv", "vicon.csv", "export of Vicon Nexus"),
         ("19_vendor_csv", "motive.csv", "export of OptiTrack Motive"),
         ("19_vendor_csv", "qtm.tsv", "export of Qualisys Track Manager"),
@@ -252,7 +251,7 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
 )
 def test_a_file_of_another_program_is_refused_by_its_name(tmp_path, case, file, said):
     shutil.copy(CASES / case / file, tmp_path)
-    message = rf"hold none[^$]*{file}: .*{said}.*export C3D, or a CSV file with .* columns time_s"
+    message = rf"hold none[^$]*{file}: .*{said}.*export C3D or TRC, or a CSV file with .* columns time_s"
     with pytest.raises(ValueError, match=message) as error:
         discover.find(tmp_path)
     assert "static trial" not in str(error.value)
@@ -267,7 +266,6 @@ def test_a_file_of_another_program_is_refused_by_its_name(tmp_path, case, file, 
     ("name", "text", "said"),
     [
         ("results.xlsx", "PK", "workbook: save its sheet"),
-        ("run.mot", "run\nversion=1\n", "OpenSim"),
         ("v3d.txt", "\tRun.c3d\tRun.c3d\n\tLHIP\tLHIP\n\tLINK_MODEL_BASED\tLINK_MODEL_BASED\n", "Visual3D"),
         ("dlc.csv", "scorer,net,net\nbodyparts,hip,hip\n", "DeepLabCut"),
         ("lap times.csv", "lap;seconds\n1;80,2\n", "no recording of points: its columns are lap, seconds"),
@@ -294,8 +292,8 @@ def test_folders_and_broken_links_with_the_name_of_a_recording_are_named(run, tm
 
 def test_files_that_are_passed_over_are_named_where_none_can_be_read(tmp_path):
     (tmp_path / "torn.c3d").write_bytes(b"")
-    (tmp_path / "run.trc").write_text("PathFileType\t4\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="none of 1 of .* can be:\n  torn.c3d: [^$]*\n  run.trc: a TRC file"):
+    (tmp_path / "run.bvh").write_text("HIERARCHY\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="none of 1 of .* can be:\n  torn.c3d: [^$]*\n  run.bvh: a BVH file"):
         field_estimate.read_all(tmp_path)
 
 
@@ -309,7 +307,8 @@ def test_frames_of_a_pose_estimator_are_named_once(run, tmp_path):
 
 def test_a_folder_of_several_formats_is_estimated_and_the_others_are_named():
     found, _, unread = field_estimate.read_all(CASES / "20_skipped_in_silence")
-    assert [each.file.name for each in found] == ["good.csv"] and set(unread) == {"run.trc", "vicon.csv"}
+    assert [each.file.name for each in found] == ["good.csv", "run.trc"] and set(unread) == {"vicon.csv"}
+    np.testing.assert_allclose(placed(found[1].points), placed(found[0].points), atol=2e-5)  # one run in two formats
 
 
 def test_one_bad_file_never_takes_the_others_with_it(run, tmp_path, monkeypatch):

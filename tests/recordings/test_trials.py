@@ -23,7 +23,7 @@ def test_read_trials_keeps_names_as_text(tmp_path):
         ({"mass_kg": "6370"}, "mass_kg must be a number from 20 to 250; found '?6370"),
         ({"height_m": "170"}, "height_m must be a number from 1.0 to 2.5"),
         ({"speed_m_s": "fast"}, "speed_m_s must be a number .* found 'fast'"),
-        ({"file": "a.c3d"}, "Each C3D file has one row; a.c3d has several"),
+        ({"file": "a.c3d"}, "Each recording has one row; a.c3d has several"),
         ({"runner": " "}, "runner must not be empty; found 2 row"),
         ({"static": "none.c3d"}, "Each file of the table of trials must exist; 1 of 3 do not: none.c3d"),
     ],

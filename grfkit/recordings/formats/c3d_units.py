@@ -31,7 +31,7 @@ def metres(unit, name):
             short = stands_for
             break
     if short not in METRES:
-        raise InputError(f"Lengths in a C3D file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
+        raise InputError(f"Lengths in a file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
     return METRES[short]
 
 

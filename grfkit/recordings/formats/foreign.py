@@ -6,16 +6,13 @@ In: the path of a file. Out: what it is and what to do, in words. A format is kn
 import re
 
 EXPORT = (
-    "export C3D, or a CSV file with a row for each frame and the columns time_s, pelvis_x, pelvis_y, pelvis_z, "
+    "export C3D or TRC, or a CSV file with a row for each frame and the columns time_s, pelvis_x, pelvis_y, pelvis_z, "
     "l_hip_x, ..., of all 11 points"
 )
 WORKBOOK = "a workbook: save its sheet as `CSV UTF-8`"
 KINDS = {  # by suffix
-    ".trc": f"a TRC file of markers (OpenSim, OpenCap, Pose2Sim, Cortex), which is not read: {EXPORT}",
-    ".mot": "a file of OpenSim (joint angles or forces), which holds no points: leave it there, or export its markers "
-    "as C3D or CSV",
-    ".sto": "a file of OpenSim (its results), which holds no points: leave it there, or export its markers as C3D or "
-    "CSV",
+    ".mot": "a file of OpenSim (forces or angles), which holds no points: a study names forces in the column `forces`",
+    ".sto": "a file of OpenSim (forces or results), which holds no points: a study names forces in the column `forces`",
     ".xlsx": WORKBOOK,
     ".xls": WORKBOOK,
     ".xlsm": WORKBOOK,

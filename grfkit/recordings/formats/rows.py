@@ -1,0 +1,68 @@
+"""Read the lines of OpenSim's text files: headers of words, rows of numbers.
+
+In: the path of a file. Out: its lines, cells and numbers. What cannot be decoded stands in a name or a path, which
+programs write in many ways, and stops nothing.
+"""
+
+import re
+
+import numpy as np
+
+from grfkit.points import InputError
+from grfkit.recordings.formats.cells import UTF_16
+
+ABSENT = {"", "nan", "-nan", "na", "n/a", "null", "none", "-", "nan(ind)", "-nan(ind)"}  # cells without a number
+EXPORT = "Export it again."
+
+
+def read_lines(path):
+    """Read the lines of a text file that hold anything -> {number of the line, from 1 on: line}."""
+    content = path.read_bytes()
+    text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig", errors="replace")
+    return {number: line for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()}
+
+
+def cut(line):
+    """Cut a line into its cells: at tabs where it has any, else at blanks; empty ones at its end are left out."""
+    cells = [cell.strip() for cell in line.split("\t")] if "\t" in line.rstrip() else line.split()
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def read_numbers(rows, columns, *, name):
+    """Read rows {number of the line: cells} as numbers (N, C), NaN where a cell is empty or a row ends before it.
+
+    `columns` are the names of the columns. Raises InputError for a row with more cells, or a cell that is no number.
+    """
+    values = np.full((len(rows), len(columns)), np.nan)
+    for place, (line, cells) in enumerate(rows.items()):
+        if len(cells) > len(columns):
+            raise InputError(
+                f"A row has a cell for each of the {len(columns)} columns; row {line} of {name} has {len(cells)}.",
+                EXPORT,
+            )
+        try:
+            values[place, : len(cells)] = np.array(cells, float)
+        except ValueError:
+            numbers = [_number(cell) for cell in cells]
+            if None in numbers:
+                wrong = numbers.index(None)
+                raise InputError(
+                    f"Cells of a recording are numbers, or empty where something is missing; {name} has "
+                    f"{cells[wrong]!r} in row {line}, column {columns[wrong]}.",
+                    "Correct it, or export the file again.",
+                ) from None
+            values[place, : len(cells)] = numbers
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _number(cell):
+    """Read a number with a decimal point or comma; NaN where the cell holds none, None for anything else."""
+    if cell.lower() in ABSENT:
+        return np.nan
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return None
