@@ -204,9 +204,10 @@ def write_trc(path, markers, rate_hz, *, start_s=0.0, unit="mm", names=None):
     return path
 
 
-def write_mot(path, plates, rate_hz, *, start_s=0.0, names=("1_ground_force_%s", "2_ground_force_%s")):
+def write_mot(path, plates, rate_hz, *, start_s=0.0, names=None):
     """Write (force (T, 3) N, centre of pressure (T, 3) m) of each plate, in file axes, as OpenSim's MOT."""
-    columns = ["time"] + [name % f"{kind}{axis}" for name in names[: len(plates)] for kind in "vp" for axis in "xyz"]
+    names = names or [f"{number}_ground_force_%s" for number in range(1, len(plates) + 1)]
+    columns = ["time"] + [name % f"{kind}{axis}" for name in names for kind in "vp" for axis in "xyz"]
     values = np.column_stack([np.nan_to_num(each) for plate in plates for each in plate])
     rows = [
         "\t".join([f"{start_s + i / rate_hz:.6f}", *(f"{each:.9g}" for each in row)]) for i, row in enumerate(values)

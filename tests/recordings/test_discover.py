@@ -9,12 +9,12 @@ import ezc3d
 import numpy as np
 import pytest
 import yaml
-from helpers import CASES, HZ, ROOT, on_belt, preprocessing, record_virtual, virtual_run, write_points
+from helpers import CASES, HZ, ROOT, on_belt, preprocessing, record_virtual, virtual_run, write_points, write_trc
 from helpers import refused_file as refused
 
 from grfkit.field import estimate as field_estimate
 from grfkit.points import POINTS, SWAPPED, Note
-from grfkit.recordings import c3d, discover, landmarks, orientation
+from grfkit.recordings import c3d, discover, labels, landmarks, orientation
 from grfkit.recordings import trials as recordings
 from grfkit.study.schema import StudyError
 
@@ -23,6 +23,7 @@ TURNS = [
     for order in itertools.permutations(range(3))
     for sign in itertools.product((1, -1), repeat=3)
 ]
+VIDEO = {"Hip": "hip", "Knee": "knee", "Ankle": "ankle", "Heel": "heel", "BigToe": "toe"}
 PROPER = [turn for turn in TURNS if np.linalg.det(turn) > 0]  # the 24 ways in which axes can lie
 
 
@@ -379,3 +380,54 @@ def test_name_in_escapes_a_name_that_is_no_text():
     """As of a file from an archive whose names were written in another code page."""
     name = discover.name_in(Path("a"), Path("a") / "b" / "l\udce4ufer.c3d")
     assert name == "b/l\\udce4ufer.c3d" and name.encode("utf-8")
+
+
+def opencap(folder, points, hz):
+    """Write a run as OpenCap's folder holds it: augmented markers beside key points, a neutral pose, angles, videos."""
+    place = dict(zip(POINTS, points.swapaxes(0, 1), strict=True))
+    aside = np.array([0.0, 0.05, 0.0])  # of a joint's centre are its markers
+    markers = {
+        f"{side}{name}": place[f"{side.lower()}_{joint}"] + 0.02 for side in "RL" for name, joint in VIDEO.items()
+    }
+    for corner, shift in zip(
+        labels.OPENCAP["pelvis"], ([0.1, -0.1, 0], [0.1, 0.1, 0], [-0.1, -0.1, 0], [-0.1, 0.1, 0]), strict=True
+    ):
+        markers[corner] = place["pelvis"] + shift
+    for point, names in list(labels.OPENCAP.items())[1:]:
+        for name, sign in zip(names, (1, -1), strict=False):
+            markers[name] = place[point] + sign * aside * (len(names) > 1)
+    turn = c3d.axes("+x", "+y")
+    for name in ("MarkerData", "OpenSimData/Kinematics", "Videos/Cam0"):
+        (folder / name).mkdir(parents=True)
+    write_trc(folder / "MarkerData" / "run1.trc", {name: xyz @ turn for name, xyz in markers.items()}, hz, unit="m")
+    still = {name: np.repeat(xyz[:1] @ turn, 60, axis=0) for name, xyz in markers.items()}
+    write_trc(folder / "MarkerData" / "neutral.trc", still, hz, unit="m")
+    (folder / "OpenSimData" / "Kinematics" / "run1.mot").write_text("Coordinates\nendheader\ntime hip\n0 1\n")
+    (folder / "Videos" / "Cam0" / "run1.mp4").touch()
+    for name, text in (("README.txt", "Thank you for using OpenCap!\n"), ("sessionMetadata.yaml", "mass_kg: 70\n")):
+        (folder / name).write_text(text)
+
+
+def test_the_folder_of_opencap_is_read_as_it_is_downloaded(run, tmp_path):
+    """Its augmented markers give the points that they were made from; key points of video are 2 cm elsewhere."""
+    points, speed = run
+    opencap(tmp_path, points, HZ)
+    found, _, unread = field_estimate.read_all(tmp_path)
+    assert [each.file.name for each in found] == ["run1.trc"] and unread == {}
+    np.testing.assert_allclose(placed(found[0].points), placed(points), atol=1e-6)
+    assert found[0].speed_m_s == pytest.approx(speed, rel=0.03)
+    assert "r_knee is r_knee_study + r_mknee_study" in found[0].notes[0].text
+    others = {path.name: what for path, what in discover.find(tmp_path).others.items()}
+    assert others["neutral.trc"] == "a static trial" and "forces or angles" in others["run1.mot"]
+
+
+def test_pose2sims_key_points_are_known_and_a_trc_file_follows_a_study(run, tmp_path):
+    points, speed = run
+    names = labels.SETS[1]
+    markers = {each[0]: points[:, POINTS.index(point)] @ c3d.axes("+x", "+y") for point, each in names.items()}
+    file = write_trc(tmp_path / "run_0-100_filt.trc", markers, HZ, unit="m")
+    found = discover.read(file)
+    np.testing.assert_allclose(placed(found.points), placed(points), atol=1e-6)
+    layout = preprocessing("smoke", up="+y", points={point: each[0] for point, each in names.items()})
+    by_study = discover.read(file, layout=layout)
+    np.testing.assert_allclose(by_study.points, points, atol=1e-6)

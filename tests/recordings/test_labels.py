@@ -41,6 +41,35 @@ def test_match_knows_the_labels_of_laboratories(names, expected):
     assert {point: label for point, (label, _) in labels.match(names).items()} == expected
 
 
+VIDEO = [f"{side}{joint}" for side in "RL" for joint in ("Hip", "Knee", "Ankle", "BigToe", "SmallToe", "Heel")]
+AUGMENTED = """r.ASIS L.ASIS r.PSIS L.PSIS C7 r_knee L_knee r_mknee L_mknee r_ankle L_ankle r_mankle L_mankle
+r_calc L_calc r_toe L_toe r_5meta L_5meta r_thigh1 r_sh1 L_thigh1 L_sh1 RHJC LHJC r_shoulder L_shoulder""".split()
+
+
+@pytest.mark.parametrize("middle", ["Hip", "midHip", "CHip"])
+@pytest.mark.parametrize("prefix", ["", "runner:"])
+def test_match_set_knows_the_key_points_of_video(middle, prefix):
+    """HALPE_26 as Pose2Sim writes it, and BODY_25: the middle of the hips has no side."""
+    names = [prefix + name for name in [middle, *VIDEO, "Neck", "Head", "Nose", "RShoulder", "LShoulder"]]
+    found = labels.match_set(names)
+    assert found["pelvis"] == [prefix + middle] and found["l_toe"] == [prefix + "LBigToe"]
+    assert {*found} == {*POINTS}
+    assert labels.match(names) == {point: (each[0], True) for point, each in found.items()}
+
+
+def test_match_set_takes_opencaps_markers_before_the_key_points_beside_them():
+    names = ["Neck", "midHip", *VIDEO, *(f"{name}_study" for name in AUGMENTED)]
+    found = labels.match_set(names)
+    assert found["r_knee"] == ["r_knee_study", "r_mknee_study"] and found["l_hip"] == ["LHJC_study"]
+    assert found["pelvis"] == ["r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study"]
+    assert found["l_heel"] == ["L_calc_study"] and {*found} == {*POINTS}
+    sides = {"l": ("L_", "LH", "L."), "r": ("r_", "RH", "r.")}
+    assert all(name.startswith(sides[point[0]]) for point, each in found.items() if point != "pelvis" for name in each)
+    del names[names.index("r_calc_study")]
+    assert labels.match_set(names)["r_heel"] == ["RHeel"]  # the set is not whole
+    assert labels.match_set(POINTS) == {}
+
+
 def test_plain_leaves_out_the_subject_where_nobody_else_is_meant():
     assert labels.plain(["P01:LHEE", "P01:RHEE", "C7"]) == ["LHEE", "RHEE", "C7"]
     assert labels.plain(["P01:LHEE", "P02:LHEE", "P02:C7"]) == ["P01:LHEE", "P02:LHEE", "C7"]

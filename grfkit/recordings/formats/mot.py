@@ -42,7 +42,8 @@ def read(path, *, forward, up, plates=None):
     rotation = axes(forward, up)
     sets = [groups[name] for name in list(groups)]
     found = [_plate(number, values, sets[number - 1], rotation) for number in numbers]
-    _check_forces(path, [plate.force for plate in found], rotation)
+    if found:
+        _check_forces(path, [plate.force for plate in found], rotation)
     return Recording({}, float("nan"), found, placed.rate_hz, start_s=placed.start_s)
 
 
