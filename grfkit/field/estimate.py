@@ -30,11 +30,10 @@ from grfkit.field.contacts import (
     usual_flight,
 )
 from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note, number
-from grfkit.recordings import discover, orientation, trials, versions
+from grfkit.recordings import by_study, discover, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.read import why_unread
-from grfkit.study import file as study_files
-from grfkit.study.schema import Preprocessing, StudyError
+from grfkit.study.schema import StudyError
 
 DURATIONS = ["contact_s", "step_s", "flight_s"]
 STEP_COLUMNS = ["file", "step", "side", *events.EVENTS, *DURATIONS, "step_rate_per_min", "speed_m_s"]
@@ -84,22 +83,21 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     folder = Path(folder)
     mass_kg, speed_m_s, rate_hz = map(number, (mass_kg, speed_m_s, rate_hz))
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
-    layout, rows = _read_study(study_file, folder) if study_file else (None, {})
+    told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
     found, masses, listing = [], [], discover.find(folder)
     files, unread = listing.recordings, {}
     unfiltered = {other: path for path, other in versions.find_unfiltered([*files, *listing.left_out]).items()}
-    statics = {row["static"] for row in rows.values()}
+    statics = told.statics()
     for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
         name = discover.name_in(folder, path)
-        row = rows.get(name, {})
         if name in statics:
             continue
-        static = folder / row["static"] if row.get("static") else None
-        speed = speed_m_s or row.get("speed_m_s")
+        row = told.row(name)
+        given = {"treadmill": treadmill, "speed_m_s": speed_m_s or row.get("speed_m_s"), "rate_hz": rate_hz}
         try:
-            found.append(
-                discover.read(path, layout=layout, static=static, treadmill=treadmill, speed_m_s=speed, rate_hz=rate_hz)
-            )
+            static = told.static(name) if path.suffix.lower() == ".c3d" else None
+            found.append(discover.read(path, layout=told.layout, static=static, **given))
+            found[-1].notes.extend(told.notes)
             masses.append(mass_kg or row.get("mass_kg"))
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
@@ -111,7 +109,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
-            f"none of {len(files)} of {folder} can be:\n{reasons}"
+            f"none of {len(files)} in {folder} can be:\n{reasons}"
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out
@@ -218,23 +216,6 @@ def _check_numbers(**values):
             raise StudyError(
                 f"{name} must be a number from {low} to {high}; found {value}. Correct it, or leave it out."
             )
-
-
-def _read_study(path, folder):
-    """Read a study file: its section 01_preprocess, and {file: row} of its table of trials where that exists."""
-    path = Path(path)
-    section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
-    table = section.table
-    lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
-    if not lies.is_file():
-        if section.clusters:
-            raise StudyError(
-                f"{path} finds joint centres by static trials, which its table names; {lies} is not there. "
-                "Put it beside the recordings."
-            )
-        return section, {}
-    rows = trials.read_trials(folder, table=table if table in ("rbds", "trials.csv") else lies)
-    return section, {row["file"]: row for row in rows.to_dict("records")}
 
 
 def _checked(points, rate_hz, speed_m_s):

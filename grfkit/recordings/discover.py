@@ -17,7 +17,7 @@ from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, plain
 from grfkit.recordings.read import load_trial
-from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
+from grfkit.recordings.trials import ROW_COLUMNS, check_folder
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
@@ -26,14 +26,17 @@ SPEED_OFF = 0.15  # share by which the measured speed may differ from the given 
 CSV = (".csv", ".tsv")  # files that are tables by their names
 NO_FILE = "no file, but a folder of that name, or a link to a file that is not there"
 TABLES = (  # of studies, by their columns: trials, participants of the public set, results of this program
-    {*TRIAL_COLUMNS},
+    {*ROW_COLUMNS},
     {"FileName", "Height", "Mass", "Gender"},
     {"file", "side"},
     {"file", "steps", "refused"},
 )
 MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
 MOST_LABELS = 60  # that a message lists: our choice
-TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
+TELL = (
+    "Give the study that says how they follow, such as STUDY=rbds for the public set; of your own recordings `make "
+    "new-study NAME=mine DATA=DIR` writes a study file in which you say where they are: then give STUDY=mine."
+)
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,8 @@ def _read_c3d(path):
         raise ValueError(
             f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); "
             f"{path.name} has no marker "
-            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
+            f"that is surely {', '.join(absent)}, and no study was given. "
+            f"Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
         )
     notes = [_names(names), UNIT, *recording.notes]
