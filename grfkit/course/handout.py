@@ -27,8 +27,7 @@ You need Python 3.11 or later, 3 GB of disk, and once the internet.
 3. First cell: it records the course's virtual runners, once, in half a minute to two minutes.
 4. Before session 1 read `reading/paper.md` (two pages) and, if numpy is new to you, `reading/numpy.md` (one page).
 5. Hand in the notebook under its own name, `1_stance.ipynb`, saved, with its outputs.
-6. Not needed: to see real runners (Fukuchi et al. 2017, CC BY 4.0) fetch 200 MB, or ask your lecturer for the folder:
-   `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`
+6. Not needed, 200 MB: real runners, `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`.
 """
 
 
