@@ -137,6 +137,9 @@ $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
+# A report is written last: results that are newer were changed by hand, and are made anew.
+SAVED := csv parquet yaml json png svg safetensors
+$(foreach page,$(PAGES) $(BEYOND),$(eval $(page): $(wildcard $(foreach kind,$(SAVED),$(addprefix $(REPORTS)/results/$(basename $(notdir $(page)))/,*.$(kind) */*.$(kind))))))
 
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
