@@ -114,7 +114,7 @@ def make(project, *arguments):
         text=True,
         encoding="utf-8",
         errors="replace",
-        timeout=300,
+        timeout=1200,  # ten times what the longest takes: a machine may be busy
     )
 
 
