@@ -12,6 +12,7 @@ from grfkit.points import POINTS
 from grfkit.recordings import c3d, landmarks, plates, speed, versions
 from grfkit.recordings.formats import c3d_plates
 from grfkit.recordings.labels import match, plain
+from grfkit.recordings.new_study import rigid
 from grfkit.recordings.trials import LIMITS
 
 LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
@@ -44,6 +45,7 @@ class Look:
     marks: list = field(default_factory=list)  # of each step's force, as versions.mark gives them
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
     notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
+    shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
 
 
 def look(path):
@@ -69,7 +71,8 @@ def _look(path):
         moves = "treadmill"
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
     forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
-    labels = plain([label for label in recording.points if label.isprintable()])
+    markers = {label: place for label, place in recording.points.items() if label.isprintable()}
+    labels = plain([*markers])
     return Look(
         labels,
         theia,
@@ -87,6 +90,7 @@ def _look(path):
         _marks(forces, steps, recording.force_hz),
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
         [note.text for note in recording.notes],
+        rigid.measure(markers, labels),
     )
 
 
