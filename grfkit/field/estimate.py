@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import events, motion, training_range
+from grfkit.field import beside_plates, events, motion, training_range
 from grfkit.field import model as field_model
 from grfkit.field.contacts import (
     contact_inputs,
@@ -41,7 +41,7 @@ BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_hig
 BAND = {"est": 0, "low": -1, "high": 1}  # the estimate and the edges of its band, in half widths
 CENTRE = ["cop_ap", "cop_ml"]
 FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
-RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "warnings", "notes"]
+RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "warnings", "notes"]
 SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
 ADVICE = (
     "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
@@ -131,14 +131,17 @@ def estimate_recordings(model, found, masses, unread, *, folder):
     """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
-    refused has a row in the table of recordings that says why.
+    refused has a row in the table of recordings that says why. What force plates of a recording measured stands beside
+    its estimate (beside_plates), in columns that begin with plate_, and has no part in it.
     """
     tables, rows = [], []
     pairs = list(zip(found, masses, strict=True))
     for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
-        name, refused, footsteps, warnings = discover.name_in(folder, each.file), "", _nothing()[0], []
+        name, refused, plates, warnings = discover.name_in(folder, each.file), "", "", []
+        footsteps, _ = _nothing()
         try:
             footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
+            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass)
             tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
@@ -150,11 +153,12 @@ def estimate_recordings(model, found, masses, unread, *, folder):
             "steps": len(footsteps),
             "unlike_steps": (footsteps["unlike"] != "").sum(),
             "refused": refused,
+            "plates": plates,
             "warnings": BETWEEN.join(note.text for note in notes if note.is_warning),
             "notes": BETWEEN.join(note.text for note in notes if not note.is_warning),
         }
         rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
-    none = {"steps": 0, "unlike_steps": 0, "warnings": "", "notes": ""}
+    none = {"steps": 0, "unlike_steps": 0, "plates": "", "warnings": "", "notes": ""}
     rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
     parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] if tables else _nothing()
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})

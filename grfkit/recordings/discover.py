@@ -4,7 +4,7 @@ In: a folder, or a C3D or CSV file. Out: the 11 points in the runner's axes, and
 Where no study file says how a laboratory records, everything is found from the file itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -49,6 +49,8 @@ class Found:
     treadmill: bool
     speed_m_s: float  # of the belt, or the mean of the pelvis overground
     notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
+    rotation: np.ndarray | None = None  # (3, 3) from the axes of a C3D file to AP, ML, V
+    layout: object = None  # the study's Preprocessing that it was read by
 
 
 class Listing(NamedTuple):
@@ -135,7 +137,7 @@ def _gather(left_out):
 
 
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
-    """Read one recording; returns Found. Force plates are not read.
+    """Read one recording; returns Found. Force plates are not read: c3d.read_plates does.
 
     `layout` is a study's Preprocessing, which C3D files are read by; None finds everything from the file. `static` is
     the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else found;
@@ -162,7 +164,8 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
-    return _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+    found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+    return replace(found, rotation=turned.rotation) if path.suffix.lower() == ".c3d" else found
 
 
 def _read_csv(path, rate_hz):
@@ -224,7 +227,8 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         *recording.notes,
     ]
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
-    return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+    found = _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+    return replace(found, rotation=recording.rotation, layout=layout)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):

@@ -13,12 +13,12 @@ from collections import Counter
 import numpy as np
 
 from grfkit.points import POINTS
+from grfkit.recordings import plates
 from grfkit.recordings.labels import match, near
 from grfkit.recordings.new_study import clusters
 from grfkit.recordings.trials import LIMITS
 from grfkit.study.schema import BLANK
 
-THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
 FOLDS = 5  # paper, section 1.4.3
 SHORTEST_STEP_S = 0.010  # of the recurrence: a camera frame of the paper
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
@@ -122,11 +122,14 @@ def _rates(looks, theia, notes):
 def _threshold(looks, notes):
     """Propose the contact threshold (N): above the noise of unloaded plates, the median over the files."""
     noise = [each.noise_n for each in looks.values() if not np.isnan(each.noise_n)]
-    threshold = max(THRESHOLD_N, 10 * math.ceil(NOISE_SD * np.median(noise) / 10)) if noise else THRESHOLD_N
+    threshold = plates.threshold(np.median(noise) if noise else np.nan)
     notes.found["threshold"] = f"{threshold:.0f} N" + (
         f" (SD of the unloaded plates: {np.median(noise):.1f} N)" if noise else ""
     )
-    return f"{threshold:.1f}", f"{NOISE_SD} SD of the unloaded plates, {THRESHOLD_N:.0f} N at least; our choice"
+    return (
+        f"{threshold:.1f}",
+        f"{plates.NOISE_SD} SD of the unloaded plates, {plates.THRESHOLD_N:.0f} N at least; our choice",
+    )
 
 
 def fill(pattern, found, *, name):
