@@ -52,9 +52,9 @@ endif
 
 # The library by rooms: a room is a folder of modules, with its subrooms.
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
-FIELD := $(filter-out grfkit/field/estimate.py,$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
+FIELD := $(filter-out grfkit/field/estimate.py grfkit/field/beside_plates.py,$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
-ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/templates/estimate*.j2)
+ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/templates/estimate*.j2)
 LIBRARY := $(filter-out $(FIELD) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
@@ -137,6 +137,9 @@ $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
+# A report is written last: results that are newer were changed by hand, and are made anew.
+SAVED := csv parquet yaml json png svg safetensors
+$(foreach page,$(PAGES) $(BEYOND),$(eval $(page): $(wildcard $(foreach kind,$(SAVED),$(addprefix $(REPORTS)/results/$(basename $(notdir $(page)))/,*.$(kind) */*.$(kind))))))
 
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)

@@ -15,7 +15,10 @@ def main():
     """Create, install, register the kernel; `ready` is written last, so that half an environment is made again."""
     if sys.version_info < (3, 11):
         found = sys.version.split()[0]
-        return f"error: grfkit needs Python 3.11 or later; found {found}. Name another: make BOOT=python3.12"
+        return (
+            f"error: grfkit needs Python 3.11 or later; found {found}. Name another: python3.12 install.py, or "
+            "make BOOT=python3.12"
+        )
     start = time.perf_counter()
     print("making the environment in .venv (some minutes the first time)", flush=True)
     try:

@@ -137,6 +137,8 @@ def _estimate(options):
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for row in table[table["warnings"] != ""].itertuples():
         print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
+    for row in table[table["plates"] != ""].itertuples():
+        print(f"force plates: {row.file}: {row.plates}")
     others = [path.name for path in discover.find(options.data).others]
     if others:
         more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)

@@ -114,7 +114,7 @@ def make(project, *arguments):
         text=True,
         encoding="utf-8",
         errors="replace",
-        timeout=300,
+        timeout=1200,  # ten times what the longest takes: a machine may be busy
     )
 
 
@@ -514,3 +514,41 @@ def many_footsteps(count=60, seed=0, *, uneven=0.0, drift=0.0):
         }
     )
     return table.assign(**{name: 2.0 + rng.normal(0, 0.02, count) for name in features.FEATURES}, unlike="")
+
+
+def ja1_clusters(regression):
+    """Write by hand how joint centres of JA1 (Dorn 2012) follow from its static trial, as `clusters` has it.
+
+    One marker on the sacrum stands for both posterior spines; `regression` is the hips'.
+    """
+    on = {
+        "thigh": ["THLP", "THLD", "THAP", "THAD"],
+        "shank": ["TIAP", "TIAD", "TILAT"],
+        "foot": ["HEEL", "MFS", "MFL", "P1MT", "P5MT", "TOE"],
+    }
+    places = {
+        "knee": ("thigh", ["LEPI", "MEPI"]),
+        "ankle": ("shank", ["LMAL", "MMAL"]),
+        "heel": ("foot", ["HEEL"]),
+        "toe": ("foot", ["TOE"]),
+    }
+    segments = {"pelvis": ["RASI", "LASI", "SACR"]} | {
+        f"{s.lower()}_{name}": [s + each for each in on[name]] for s in "LR" for name in on
+    }
+    marks = {"pelvis": {"segment": "pelvis", "markers": segments["pelvis"], "regression": None}}
+    marks |= {f"{side}_hip": {"segment": "pelvis", "markers": None, "regression": regression} for side in "lr"}
+    marks |= {
+        f"{s.lower()}_{point}": {
+            "segment": f"{s.lower()}_{segment}",
+            "markers": [s + name for name in names],
+            "regression": None,
+        }
+        for s in "LR"
+        for point, (segment, names) in places.items()
+    }
+    return {
+        "segments": segments,
+        "landmarks": marks,
+        "max_residual_m": 0.03,
+        "pelvis_markers": {"l_asis": "LASI", "r_asis": "RASI", "l_psis": "SACR", "r_psis": "SACR"},
+    }

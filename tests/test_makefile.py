@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from helpers import ROOT, make_command
 
+from grfkit.study import store
+
 NOTEBOOKS = sorted(
     path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "bench"
 )  # bench always runs
@@ -64,3 +66,15 @@ def test_no_report_depends_on_a_module_that_no_notebook_uses(prerequisites):
 def test_a_report_depends_on_every_module_that_its_notebook_uses(prerequisites, name):
     used = used_by(name)
     assert len(used) > 10 and used <= prerequisites[name], sorted(used - prerequisites[name])
+
+
+def needed(of, pages):
+    """List what a notebook builds on, and what that builds on."""
+    return set(of(pages)).union(*(needed(of, page) for page in of(pages)))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_by_hand_a_notebook_builds_on_what_make_says(prerequisites, name):
+    """What a run by hand refuses, and the index calls out of date, follows the Makefile."""
+    make_says = needed(lambda page: re.findall(r"reports/virtual/(\w+)\.html", " ".join(prerequisites[page])), name)
+    assert make_says == needed(lambda page: store.NEEDS.get(page, store.NOTEBOOKS[:3]), name)

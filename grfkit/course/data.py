@@ -72,7 +72,7 @@ def _made():
         REPORTS.mkdir(parents=True, exist_ok=True)
         with FileLock(REPORTS / "course.lock"):  # notebooks that start together make it once
             if not ready():
-                print("The virtual runners are recorded, once: this takes half a minute.")
+                print("The virtual runners are recorded, once: this takes half a minute to two minutes.")
                 mark.unlink(missing_ok=True)  # a run that is stopped leaves half of its data
                 with contextlib.redirect_stderr(io.StringIO()):  # progress bars
                     _make(study_file.load(STUDY))

@@ -14,7 +14,7 @@ from grfkit.course import build
 from grfkit.study.provenance import ROOT
 
 NAME = "grfkit-course"
-FILES = ("LICENSE", "pyproject.toml", "install.py", "params/course.yaml")
+FILES = ("LICENSE", "pyproject.toml", "install.py", "params/course.yaml", "params/rbds.yaml", "params/rbds.sha256")
 FOLDERS = ("grfkit", "params/recipes")
 LEFT_OUT = ("grfkit/course/build.py", "grfkit/course/handout.py")  # they need the solutions, and nbgrader
 NOT_NEEDED = re.compile(r"(nbgrader|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)==")
@@ -27,6 +27,7 @@ You need Python 3.11 or later, 3 GB of disk, and once the internet.
 3. First cell: it records the course's virtual runners, once, in half a minute to two minutes.
 4. Before session 1 read `reading/paper.md` (two pages) and, if numpy is new to you, `reading/numpy.md` (one page).
 5. Hand in the notebook under its own name, `1_stance.ipynb`, saved, with its outputs.
+6. Not needed, 200 MB: real runners, `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`.
 """
 
 

@@ -8,7 +8,6 @@ estimates come from.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -100,10 +99,10 @@ def _predict_mean_curve(runners, mean_without, stance):
 
 def _saved_by_03(results, stances):
     """Offer what 03_train estimated of runners that it did not train on, if it ran after 01_preprocess."""
-    provenance = store.read(results, "03_train/model.json")["provenance"]
-    if not _after_01(results, "03_train/predictions.parquet"):
+    file = "03_train/predictions.parquet"
+    if store.find(results, file).is_file() and not _after_01(results, file):
         return {}
-    table = store.read(results, "03_train/predictions.parquet")
+    provenance, table = store.read(results, "03_train/model.json")["provenance"], store.read(results, file)
     table = table[table["estimator"] == metrics.ours(table)]
     seen = provenance["training_runners"]
     tested = stances[stances["stance"].isin(table["stance"]) & ~stances["runner"].isin(seen)]
@@ -136,7 +135,7 @@ def _saved_by_08(results, stances):
 
 def _after_01(results, name):
     """Say whether a result is newer than the table of stances: in an older table a number means another stance."""
-    file = Path(results) / name
+    file = store.find(results, name)
     return file.is_file() and file.stat().st_mtime >= store.path(results, "01_preprocess/stances.csv").stat().st_mtime
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import events, motion, training_range
+from grfkit.field import beside_plates, events, motion, training_range
 from grfkit.field import model as field_model
 from grfkit.field.contacts import (
     contact_inputs,
@@ -30,11 +30,10 @@ from grfkit.field.contacts import (
     usual_flight,
 )
 from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note, number
-from grfkit.recordings import discover, orientation, trials, versions
+from grfkit.recordings import by_study, discover, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.read import why_unread
-from grfkit.study import file as study_files
-from grfkit.study.schema import Preprocessing, StudyError
+from grfkit.study.schema import StudyError
 
 DURATIONS = ["contact_s", "step_s", "flight_s"]
 STEP_COLUMNS = ["file", "step", "side", *events.EVENTS, *DURATIONS, "step_rate_per_min", "speed_m_s"]
@@ -42,7 +41,7 @@ BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_hig
 BAND = {"est": 0, "low": -1, "high": 1}  # the estimate and the edges of its band, in half widths
 CENTRE = ["cop_ap", "cop_ml"]
 FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
-RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "warnings", "notes"]
+RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "warnings", "notes"]
 SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
 ADVICE = (
     "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
@@ -84,22 +83,21 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     folder = Path(folder)
     mass_kg, speed_m_s, rate_hz = map(number, (mass_kg, speed_m_s, rate_hz))
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
-    layout, rows = _read_study(study_file, folder) if study_file else (None, {})
+    told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
     found, masses, listing = [], [], discover.find(folder)
     files, unread = listing.recordings, {}
     unfiltered = {other: path for path, other in versions.find_unfiltered([*files, *listing.left_out]).items()}
-    statics = {row["static"] for row in rows.values()}
+    statics = told.statics()
     for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
         name = discover.name_in(folder, path)
-        row = rows.get(name, {})
         if name in statics:
             continue
-        static = folder / row["static"] if row.get("static") else None
-        speed = speed_m_s or row.get("speed_m_s")
+        row = told.row(name)
+        given = {"treadmill": treadmill, "speed_m_s": speed_m_s or row.get("speed_m_s"), "rate_hz": rate_hz}
         try:
-            found.append(
-                discover.read(path, layout=layout, static=static, treadmill=treadmill, speed_m_s=speed, rate_hz=rate_hz)
-            )
+            static = told.static(name) if path.suffix.lower() == ".c3d" else None
+            found.append(discover.read(path, layout=told.layout, static=static, **given))
+            found[-1].notes.extend(told.notes)
             masses.append(mass_kg or row.get("mass_kg"))
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
@@ -111,7 +109,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
-            f"none of {len(files)} of {folder} can be:\n{reasons}"
+            f"none of {len(files)} in {folder} can be:\n{reasons}"
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out
@@ -133,14 +131,17 @@ def estimate_recordings(model, found, masses, unread, *, folder):
     """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
-    refused has a row in the table of recordings that says why.
+    refused has a row in the table of recordings that says why. What force plates of a recording measured stands beside
+    its estimate (beside_plates), in columns that begin with plate_, and has no part in it.
     """
     tables, rows = [], []
     pairs = list(zip(found, masses, strict=True))
     for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
-        name, refused, footsteps, warnings = discover.name_in(folder, each.file), "", _nothing()[0], []
+        name, refused, plates, warnings = discover.name_in(folder, each.file), "", "", []
+        footsteps, _ = _nothing()
         try:
             footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
+            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass)
             tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
@@ -152,11 +153,12 @@ def estimate_recordings(model, found, masses, unread, *, folder):
             "steps": len(footsteps),
             "unlike_steps": (footsteps["unlike"] != "").sum(),
             "refused": refused,
+            "plates": plates,
             "warnings": BETWEEN.join(note.text for note in notes if note.is_warning),
             "notes": BETWEEN.join(note.text for note in notes if not note.is_warning),
         }
         rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
-    none = {"steps": 0, "unlike_steps": 0, "warnings": "", "notes": ""}
+    none = {"steps": 0, "unlike_steps": 0, "plates": "", "warnings": "", "notes": ""}
     rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
     parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] if tables else _nothing()
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
@@ -218,23 +220,6 @@ def _check_numbers(**values):
             raise StudyError(
                 f"{name} must be a number from {low} to {high}; found {value}. Correct it, or leave it out."
             )
-
-
-def _read_study(path, folder):
-    """Read a study file: its section 01_preprocess, and {file: row} of its table of trials where that exists."""
-    path = Path(path)
-    section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
-    table = section.table
-    lies = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, path.parent / table)
-    if not lies.is_file():
-        if section.clusters:
-            raise StudyError(
-                f"{path} finds joint centres by static trials, which its table names; {lies} is not there. "
-                "Put it beside the recordings."
-            )
-        return section, {}
-    rows = trials.read_trials(folder, table=table if table in ("rbds", "trials.csv") else lies)
-    return section, {row["file"]: row for row in rows.to_dict("records")}
 
 
 def _checked(points, rate_hz, speed_m_s):

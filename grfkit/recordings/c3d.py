@@ -55,6 +55,7 @@ class Recording:
     offsets: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)  # a Note each: what was read past, or taken for missing
     start_s: float | None = None  # time of the first frame; None where the file does not say (C3D)
+    rotation: np.ndarray = field(default_factory=lambda: np.eye(3))  # from the axes of the file to AP, ML, V
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -170,7 +171,47 @@ def convert(content, *, forward, up, plates=None):
         *_poses(content, rotation, scale),
         _offsets(layout),
         [Note(text) for text in dict.fromkeys(layout.notes)] + notes,
+        rotation,
     )
+
+
+def read_plates(path, rotation, numbers=None):
+    """Read those force plates of a C3D file that can be read -> a list of Plate, their rate (Hz), {number: why not}.
+
+    `rotation` (3, 3) is from the axes of the file to AP, ML, V, and one of these axes points up. `numbers` are those of
+    the plates that are wanted; None is all.
+    """
+    up = int(np.argmax(np.abs(rotation[2])))
+    recording, bad = isolated(_read_good_plates, path, up=axis_name(up, rotation[2, up]), numbers=numbers)
+    ahead = (rotation @ recording.rotation.T)[0]
+    return turn(recording, np.empty((0, 3)), ahead)[0].plates, recording.force_hz, bad
+
+
+def _read_good_plates(path, *, up, numbers):
+    content = open_file(path)
+    recording, _, bad = convert_good_plates(content, up=up, numbers=numbers)
+    return replace(recording, points={}, poses={}), bad
+
+
+def convert_good_plates(content, *, up, numbers=None):
+    """Turn the Content of a file into a Recording of the force plates that can be read; runs in the reader process.
+
+    Returns the Recording, the numbers of its plates, and {number: why not} of the others. `numbers` are the plates that
+    are wanted; None is all.
+    """
+    bad = {}
+    wanted = list(range(1, c3d_plates.plate_count(content.layout) + 1) if numbers is None else numbers)
+    try:
+        return convert(content, forward="found", up=up, plates=wanted), wanted, bad
+    except ValueError:
+        recording = convert(content, forward="found", up=up, plates=[])  # if this fails too, it is not a plate
+    for number in wanted:
+        try:
+            convert(content, forward="found", up=up, plates=[number])
+        except ValueError as error:
+            bad[number] = getattr(error, "fact", str(error))
+    good = [number for number in wanted if number not in bad]
+    return (convert(content, forward="found", up=up, plates=good) if good else recording), good, bad
 
 
 def turn(recording, points, ahead):
@@ -186,6 +227,7 @@ def turn(recording, points, ahead):
         plates=plates,
         points={name: xyz @ rotation.T for name, xyz in recording.points.items()},
         poses={name: rotation @ pose for name, pose in recording.poses.items()},
+        rotation=rotation @ recording.rotation,
     ), points @ rotation.T
 
 

@@ -4,7 +4,7 @@ In: a folder, or a C3D, TRC or CSV file. Out: the 11 points in the runner's axes
 way. Where no study file says how a laboratory records, everything is found from the file itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, match_set, plain
 from grfkit.recordings.read import load_trial
-from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
+from grfkit.recordings.trials import ROW_COLUMNS, check_folder
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
@@ -26,14 +26,17 @@ SPEED_OFF = 0.15  # share by which the measured speed may differ from the given 
 CSV = (".csv", ".tsv")  # files that are tables by their names
 NO_FILE = "no file, but a folder of that name, or a link to a file that is not there"
 TABLES = (  # of studies, by their columns: trials, participants of the public set, results of this program
-    {*TRIAL_COLUMNS},
+    {*ROW_COLUMNS},
     {"FileName", "Height", "Mass", "Gender"},
     {"file", "side"},
     {"file", "steps", "refused"},
 )
 MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
 MOST_LABELS = 60  # that a message lists: our choice
-TELL = "`make new-study NAME=mine DATA=DIR` writes a study file in which you say where they are; then give STUDY=mine."
+TELL = (
+    "Give the study that says how they follow, such as STUDY=rbds for the public set; of your own recordings `make "
+    "new-study NAME=mine DATA=DIR` writes a study file in which you say where they are: then give STUDY=mine."
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Found:
     treadmill: bool
     speed_m_s: float  # of the belt, or the mean of the pelvis overground
     notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
+    rotation: np.ndarray | None = None  # (3, 3) from the axes of a C3D file to AP, ML, V
+    layout: object = None  # the study's Preprocessing that it was read by
 
 
 class Listing(NamedTuple):
@@ -60,9 +65,8 @@ def find(folder):
     """List the recordings of a folder and its folders: C3D and TRC files, and CSV files of points by their columns.
 
     Returns a Listing. Static trials, which are known by their names, tables of studies and OpenSim's files of forces or
-    angles are others; of Theia3D's two
-    files of one person the filtered one is taken; what other programs wrote is left out, with what to do. Hidden files
-    do not count. Raises ValueError where no recording is left.
+    angles are others; of Theia3D's two files of one person the filtered one is taken; what other programs wrote is left
+    out, with what to do. Hidden files do not count. Raises ValueError where no recording is left.
     """
     folder = check_folder(folder)
     found = Listing([], {}, {})
@@ -135,7 +139,7 @@ def _gather(left_out):
 
 
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
-    """Read one recording; returns Found. Force plates are not read.
+    """Read one recording; returns Found. Force plates are not read: c3d.read_plates does.
 
     `layout` is a study's Preprocessing, which C3D and TRC files are read by; None finds everything from the file.
     `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else
@@ -162,7 +166,8 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
-    return _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+    found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+    return replace(found, rotation=turned.rotation) if path.suffix.lower() == ".c3d" else found
 
 
 def _read_csv(path, rate_hz):
@@ -195,7 +200,8 @@ def _read_markers(path):
         raise ValueError(
             f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); "
             f"{path.name} has no marker "
-            f"that is surely {', '.join(absent)}. Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
+            f"that is surely {', '.join(absent)}, and no study was given. "
+            f"Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
         )
     notes = [_names(names), UNIT, *recording.notes]
@@ -225,7 +231,9 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         *recording.notes,
     ]
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
-    return _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+    found = _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+    rotation = recording.rotation if path.suffix.lower() == ".c3d" else None  # else plates lie in another file
+    return replace(found, rotation=rotation, layout=layout)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):

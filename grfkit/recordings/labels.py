@@ -19,20 +19,47 @@ NAMES = {
     "hip": [*(f"hip{word}" for word in CENTRE), "hjc", "fep"],
     "knee": [*(f"knee{word}" for word in CENTRE), "kjc", "feo"],
     "ankle": [*(f"ankle{word}" for word in CENTRE), "ajc", "tio"],
-    "heel": ["heel", "hee", "cal", "calc", "calcaneus"],
+    "heel": ["heel", "hee", "cal", "calc", "calcaneus", "fcc"],
     # or second metatarsal head, as in params/rbds.yaml
-    "toe": ["toe", "toetip", "bigtoe", "hallux", "mt2", "2mt", "met2", "mth2"],
+    "toe": ["toe", "toetip", "bigtoe", "hallux", "mt2", "2mt", "met2", "mth2", "fm2"],
 }
+JOINTS = {
+    "knee": ["knee", "kne", "epi", "epicondyle", "kneeepicondyle", "femoralepicondyle", "condyle", "femoralcondyle"],
+    "ankle": ["ankle", "ank", "mal", "malleolus"],
+}
+
+
+def _beside(joint, *words):
+    """List the names of a marker on one side of a joint: kneemed, medknee."""
+    return [name for each in JOINTS[joint] for word in words for name in (each + word, word + each)]
+
+
+# short names: CGM2 (knm, med), CAST and QTM (fle, fme, fal, tam), OpenSim (lfc, mfc, lmal, mmal)
 BESIDE = {
-    "knee": ["kneelat", "kneelateral", "latknee", "kne", "lepi", "lfc", "lfe"],
-    "ankle": ["anklelat", "anklelateral", "latankle", "ank", "lmal", "mal"],
+    "knee": [*_beside("knee", "lat", "lateral", "l"), "kne", "lfc", "lfe", "fle"],
+    "ankle": [*_beside("ankle", "lat", "lateral", "l"), "ank", "mal", "fal"],
 }
 # a joint centre is the middle of the markers on both sides; that of the pelvis is the middle of its spines (or sacrum)
-MIDDLES = {
-    "knee": [BESIDE["knee"], ["kneemed", "kneemedial", "medknee", "mknee", "mepi", "mfc", "mfe"]],
-    "ankle": [BESIDE["ankle"], ["anklemed", "anklemedial", "medankle", "mank", "mmal"]],
+MEDIAL = {
+    "knee": [*_beside("knee", "med", "medial", "m"), "knm", "mfc", "mfe", "fme"],
+    "ankle": [*_beside("ankle", "med", "medial", "m"), "med", "tam"],
 }
-FRONT, BACK, SACRUM = ["asis", "asi", "ias"], ["psis", "psi", "ips"], ["sacrum", "sacr", "sac"]
+FRONT, BACK = ["asis", "asi", "ias"], ["psis", "psi", "ips"]
+SACRUM = ["sacrum", "sacr", "sac", "sacral", "vsacral", "vsac"]
+# the part of the body of a label without its side, in lower case: the first pattern that fits. Our choice of words
+PARTS = {
+    # of no part of the lower body; the last are axes that Plug-in Gait adds
+    "": r"arm|^elb|elbow|^hum|thumb|^thor|wri|hand|^fin|^sho|^acr|head|^(fe|ti|fo|to)[oalp]$",
+    "pelvis": r"asis|^[ap]si$|^i[ap]s$|psis|sac|pelv|iliac|crest",
+    "hip": r"hip|^hjc|troch|^gtr?$|^ftc$",
+    "thigh": r"thigh|^th|femur|upperleg",
+    "shank": r"shank|^ti|^tb|lowerleg|calf|^sk\d",
+    "knee": r"kne|^kn[lm]$|epi|cond|^[lm]f[ce]$|^f[lm]e$|pat(ella)?$|^kjc",
+    "ankle": r"ank|mal|^ajc|^fal$|^tam$|^med$",
+    "heel": r"hee|^cal|calc|^fcc",
+    "toe": r"toe|hallux|mt|met|phal|^fm\d",
+    "foot": r"foot|^mf",
+}
 # whole sets of names, beside which a file may have others that would make a point doubtful
 OPENCAP = {  # the markers that OpenCap and Pose2Sim augment key points of video with (Uhlrich et al. 2023)
     "pelvis": ["r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study"],
@@ -83,12 +110,9 @@ def match(labels):
                 if len(fits) == 1:
                     found[point] = fits[0], sure
                 break
-        both = (
-            _spines(readings)
-            if point == "pelvis"
-            else [_only(readings, side, names) for names in MIDDLES.get(joint, [])]
-        )
-        if both and all(both) and not found.get(point, ("", False))[1]:
+        both = _spines(readings) if point == "pelvis" else _both_sides(readings, side, joint)
+        alone, sure = found.get(point, ("", False))
+        if both and all(both) and (not sure or alone in both):
             found[point] = both, True
     return found
 
@@ -108,6 +132,35 @@ def _spines(readings):
     return front + (back if all(back) else [_only(readings, "", SACRUM)]) if all(front) else []
 
 
+def spines(labels):
+    """Find the markers of the pelvis -> {l_asis, r_asis, l_psis, r_psis: label or None}, whether one is the sacrum.
+
+    One marker on the sacrum stands for both posterior spines, where these are absent.
+    """
+    readings = {label: _readings(label) for label in labels}
+    found = {
+        f"{side}_{spine}": _only(readings, side, names)
+        for spine, names in (("asis", FRONT), ("psis", BACK))
+        for side in "lr"
+    }
+    sacrum = _only(readings, "", SACRUM)
+    stands = bool(sacrum) and not (found["l_psis"] or found["r_psis"])
+    return found | ({"l_psis": sacrum, "r_psis": sacrum} if stands else {}), stands
+
+
+def both_sides(labels, side, joint):
+    """Find the lateral and the medial marker of a knee or ankle -> [label or None, label or None]."""
+    return _both_sides({label: _readings(label) for label in labels}, side, joint)
+
+
+def _both_sides(readings, side, joint):
+    """Find both markers; one that is called as the joint is the lateral one where there is a medial one."""
+    if joint not in MEDIAL:
+        return []
+    lateral, medial = _only(readings, side, BESIDE[joint]), _only(readings, side, MEDIAL[joint])
+    return [lateral or (_only(readings, side, [joint]) if medial else None), medial]
+
+
 def _only(readings, side, names):
     """Find the only label that has one of these names on this side; None where there is none or more than one."""
     fits = [label for label, read in readings.items() if any((side, name) in read for name in names)]
@@ -120,10 +173,28 @@ def plain(labels):
     return [name if short.count(name) == 1 else label for name, label in zip(short, labels, strict=True)]
 
 
+def part(label):
+    """Name side and part of the body (a key of PARTS) of a label, each empty where the label does not show it."""
+    for side, name in sorted(_readings(label), key=lambda reading: reading[0] == ""):
+        found = next((each for each, pattern in PARTS.items() if re.search(pattern, name)), "")
+        if found:
+            return side, found
+    return "", ""
+
+
 def near(point, labels):
-    """List a few labels that resemble a point's name, for a person to choose from."""
-    letters = {re.sub(r"[\W_]", "", label).lower(): label for label in labels}
-    return [letters[name] for name in difflib.get_close_matches(point.replace("_", ""), letters, n=3, cutoff=0.6)]
+    """List a few labels of the same part of the body and side as a point, for a person to choose from."""
+    side, _, joint = point.rpartition("_")
+    same = {label: part(label) for label in labels}
+    same = {
+        label: re.sub(r"[\W_]", "", label).lower()
+        for label, (at, name) in same.items()
+        if name == joint and (at == side or not side)
+    }
+    closeness = {
+        label: difflib.SequenceMatcher(None, point.replace("_", ""), letters).ratio() for label, letters in same.items()
+    }
+    return sorted(closeness, key=closeness.get, reverse=True)[:3]
 
 
 def _readings(label):

@@ -4,6 +4,7 @@ In: markers, a dictionary name -> (F, 3) m in AP, ML, V axes, NaN where missing,
 """
 
 import difflib
+from collections import Counter
 
 import numpy as np
 
@@ -80,8 +81,10 @@ def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_r
     it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
     Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
     further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
-    Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; the hip's regression as named, of HIPS.
+    A subject's name before a colon need not be given. Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; the hip's
+    regression as named, of HIPS.
     """
+    markers, static = _without_subject(markers), _without_subject(static)
     still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
     poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
     points = []
@@ -89,10 +92,10 @@ def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_r
         landmark = landmarks[point]
         if landmark["regression"]:
             place = HIPS[landmark["regression"]](
-                *(_marker(still, pelvis_markers[name]) for name in PELVIS), side=point[0]
+                *(_marker(still, pelvis_markers[name], "static trial") for name in PELVIS), side=point[0]
             )
         else:
-            place = np.mean([_marker(still, name) for name in landmark["markers"]], axis=0)
+            place = np.mean([_marker(still, name, "static trial") for name in landmark["markers"]], axis=0)
         rotation, mean_still, mean_now = poses[landmark["segment"]]
         points.append(np.einsum("fij,fj->fi", rotation, place - mean_still) + mean_now)
     return np.stack(points, axis=1)
@@ -212,14 +215,20 @@ def _pose(segment, markers, still, names, max_residual_m):
         kept.pop(worst)
 
 
-def _marker(markers, name):
+def _without_subject(markers):
+    """Let each marker be known by its name without the subject's too, as in P01:LHEE, where no other has it."""
+    short = Counter(label.rpartition(":")[2] for label in markers)
+    return {name: xyz for label, xyz in markers.items() if short[name := label.rpartition(":")[2]] == 1} | markers
+
+
+def _marker(markers, name, where="file"):
     """Take a marker by its name; the subject's name before a colon, as in P01:LHEE, need not be given."""
     fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
     if len(fits) != 1:
         near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
         raise ValueError(
             f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the "
-            "file. "
+            f"{where}. "
             f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file."
         )
     return markers[fits[0]]

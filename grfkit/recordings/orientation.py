@@ -33,6 +33,7 @@ class Oriented(NamedTuple):
     treadmill: bool
     speed_m_s: float  # of the belt, or of the pelvis overground
     notes: list  # of Note
+    rotation: np.ndarray  # (3, 3) from the axes of the points to AP, ML, V
 
 
 def find_unit(points):
@@ -83,7 +84,8 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     ahead, why = (
         (np.array([1.0, 0, 0]), "as the columns say") if declared else _find_ahead(level, pelvis - foot, belt, stands)
     )
-    turned = level @ np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]]).T
+    about = np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]])
+    turned = level @ about.T
     check_body(turned, advice=ADVICE)
     said = ", as given" if treadmill is not None else ""
     notes = [
@@ -102,6 +104,7 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
         belt,
         speed.speed(turned, rate_hz, treadmill=belt),
         notes + speed.slope_note(turned, rate_hz, treadmill=belt),
+        about @ basis,
     )
 
 

@@ -12,6 +12,8 @@ from grfkit.points import GRAVITY
 
 SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
 LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
+LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
+THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
 UNLOADED_N = 30.0  # how far unloaded frames may lie from the lowest tenth: our choice
 WINDOW_S = 1.0  # the zero level is read anew in each second: our choice, two steps or more of running
 NEIGHBOURS_M = 0.1  # a foot may stand on two plates that lie no further apart: our choice
@@ -70,6 +72,23 @@ def zero_level(values, vertical, hz):
             centres.append(unloaded.mean())
             levels.append(np.median(values[unloaded], axis=0))
     return np.stack([np.interp(np.arange(len(values)), centres, level) for level in np.transpose(levels)], axis=1)
+
+
+def noise(forces, hz):
+    """Measure the SD (N) of the vertical force of the worst plate while nobody is on any; NaN where somebody always is.
+
+    `forces` (T, 3) N of each plate, zeroed.
+    """
+    busy = np.zeros(len(forces[0]) if forces else 0, bool)
+    for force in forces:
+        for first, end in contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
+            busy[max(0, first - round(MARGIN_S * hz)) : end + round(MARGIN_S * hz)] = True
+    return max(float(force[~busy, 2].std()) for force in forces) if (~busy).sum() > MARGIN_S * hz else float("nan")
+
+
+def threshold(noise_n):
+    """Give a contact threshold (N) above the noise (N) of unloaded plates; NaN is not known."""
+    return THRESHOLD_N if np.isnan(noise_n) else max(THRESHOLD_N, 10 * float(np.ceil(NOISE_SD * noise_n / 10)))
 
 
 def saturated(channels, vertical):

@@ -15,7 +15,10 @@ from grfkit.study.schema import StudyError
 
 TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
 FORCES_COLUMNS = ["forces", "forces_start_s"]  # which a table may have: where plates lie in a file of their own
+ROW_COLUMNS = ["file", "mass_kg", "speed_m_s", "static"]  # those that an estimate takes; all but `file` may be empty
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
+FOLDERS_ABOVE = 2  # in which a file is looked for that is not where it was wanted: our choice
+MOST_THERE = 5  # names of a folder that a message lists: our choice
 NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
 
@@ -30,24 +33,21 @@ def read_trials(folder, *, table):
     differ only in case or in a blank before a number. Warns of names that were written alike or may be one person's.
     """
     folder = check_folder(folder)
-    path = {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, Path(table))
+    path = table_path(folder, table)
     trials = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, TRIAL_COLUMNS), folder)
     trials = trials.assign(**{column: "" for column in FORCES_COLUMNS if column not in trials})
     if trials.empty:
+        there, _ = whereabouts(folder / "*.c3d")
         raise StudyError(
             f"A study needs recordings; found none in {path}. Add a row for each recording, or give another folder "
             "with DATA=DIR."
+            if table != "rbds"
+            else f"{path} names runners whose recordings lie in folders of their names, such as "
+            f"{folder / 'RBDS002' / 'RBDS002runT35.c3d'}; none is there: {there}. Put them there, or give another "
+            "folder with DATA=DIR."
         )
-    for column, (low, high) in LIMITS.items():
-        values = trials[column].map(_number).astype(float)
-        bad = trials[~values.between(low, high)]
-        if len(bad):
-            row = bad.iloc[0]
-            raise StudyError(
-                f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
-                f"({len(bad)} row(s)). Correct it in {path}{_separated(row[column])}."
-            )
-        trials[column] = values
+    for column in LIMITS:
+        trials[column] = _numbers(trials, column, path)
     trials["forces_start_s"] = _starts(trials, path)
     for column in ("file", "runner", "shoe", "lap", "trial"):
         empty = trials[trials[column] == ""]
@@ -81,6 +81,43 @@ def named_files(trial):
     return [name for name in (trial.file, getattr(trial, "forces", ""), trial.static) if name]
 
 
+def read_rows(folder, *, table, path):
+    """Read what a table of trials, which lies at `path`, says of recordings that are estimated: {file: row}.
+
+    A row is {column: value} of ROW_COLUMNS; mass and speed are None where their cell is empty. Files need not exist.
+    Raises StudyError for a table that cannot be read, two rows of one file, and for a mass or speed that no runner has.
+    """
+    rows = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, ROW_COLUMNS), folder)
+    for column in ("mass_kg", "speed_m_s"):
+        numbers = _numbers(rows[rows[column] != ""], column, path).astype(object).reindex(rows.index)
+        rows[column] = numbers.where(numbers.notna(), None)
+    _check_once(rows, path)
+    return {row["file"]: row for row in rows[ROW_COLUMNS].to_dict("records") if row["file"]}
+
+
+def table_path(folder, table, *, beside=Path()):
+    """Give the path of a table of trials: in the folder of recordings, or in the folder `beside`, of a study file."""
+    return {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, beside / table)
+
+
+def whereabouts(path):
+    """Say what is there in place of a file that is not: where else one of its name lies, or what its folder holds.
+
+    Returns the text, and the folder in which one of that name lies, None where none is near.
+    """
+    path = Path(path)
+    here = next((folder for folder in path.parents if folder.is_dir()), Path())
+    above = [folder / path.name for folder in (here, *here.absolute().parents)[1 : 1 + FOLDERS_ABOVE]]
+    below = (other for other in sorted(here.rglob("*")) if other.name.casefold() == path.name.casefold())
+    found = next((other for other in (*above, *below) if other.is_file()), None)
+    if found:
+        return f"{found.name} lies in {found.parent}", found.parent
+    names = sorted(other.name + "/" * other.is_dir() for other in here.iterdir() if other.name[0] not in ".~")
+    listed = ", ".join(names[:MOST_THERE]) + f" and {len(names) - MOST_THERE} more" * (len(names) > MOST_THERE)
+    missing = "" if here == path.parent else f"the folder {path.parent} does not exist; "
+    return f"{missing}{here} holds {listed or 'nothing'}", None
+
+
 def check_folder(folder):
     """Check that a folder of recordings exists -> its Path. Raises StudyError where it does not."""
     folder = Path(folder)
@@ -94,10 +131,12 @@ def _csv(path, columns):
     """Read a table as cleaned text, by the number of each row in the file, and check that it has these columns."""
     if not path.is_file():
         near = [other.name for other in path.parent.glob("*.*") if other.stem.casefold() == path.stem.casefold()]
-        there = f"has {near[0]}: save it as `CSV UTF-8` under that name" if near else "has none"
+        there, elsewhere = whereabouts(path)
+        there = f"{path.parent} has {near[0]}: save it as `CSV UTF-8` under that name" if near else there
+        advice = f"Give DATA={elsewhere}, or write" if elsewhere and not near else "Write"
         raise StudyError(
-            f"A folder of recordings needs a table {path.name}; {path.parent} {there}. Write it with the columns "
-            f"{', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
+            f"A folder of recordings needs a table {path.name}; {path} is not there: {there}. {advice} it with the "
+            f"columns {', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
         )
     try:
         header, rows, _ = cells.read_rows(path)
@@ -190,19 +229,39 @@ def _named_files(trials, folder):
     return trials.replace(dict.fromkeys(columns, found)) if found else trials
 
 
-def _check_files(trials, folder, path):
-    """Check that each file has one row and exists."""
+def _numbers(trials, column, path):
+    """Read the numbers of a column of LIMITS: a Series of float. Raises StudyError for one that no runner has."""
+    low, high = LIMITS[column]
+    values = trials[column].map(_number).astype(float)
+    bad = trials[~values.between(low, high)]
+    if len(bad):
+        row = bad.iloc[0]
+        raise StudyError(
+            f"{column} must be a number from {low} to {high}; found {row[column]!r} for {row['file']} "
+            f"({len(bad)} row(s)). Correct it in {path}{_separated(row[column])}."
+        )
+    return values
+
+
+def _check_once(trials, path):
+    """Check that each file has one row."""
     if trials["file"].duplicated().any():
         raise StudyError(
             f"Each recording has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
             f"in {path}. Delete the others."
         )
+
+
+def _check_files(trials, folder, path):
+    """Check that each file has one row and exists."""
+    _check_once(trials, path)
     files = {name for trial in trials.itertuples() for name in named_files(trial)}
     absent = sorted(name for name in files if not (folder / name).is_file())
     if absent:
+        there, _ = whereabouts(folder / absent[0])
         raise StudyError(
             f"Each file of the table of trials must exist; {len(absent)} of {len(files)} do not: "
-            f"{', '.join(absent[:3])}. Put them into {folder} or delete their rows from {path}."
+            f"{', '.join(absent[:3])} (of the first: {there}). Put them into {folder} or delete their rows from {path}."
         )
 
 

@@ -1,7 +1,7 @@
 """Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read.
 
 In: the tables of field.estimate.estimate_recordings. Out: a folder of index.html, recordings.csv, steps.csv,
-curves.csv, asymmetry.csv and trend.csv, all of them or none.
+curves.csv, asymmetry.csv, trend.csv and plates.csv, all of them or none.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import summary, usual
+from grfkit.field import beside_plates, summary, usual
 from grfkit.field.estimate import BETWEEN
 from grfkit.points import GRAVITY
 from grfkit.reports import estimate_words, images
@@ -24,10 +24,13 @@ PAGE = "index.html"
 MARK = b'<meta name="generator" content="grfkit estimate">'
 TABLES = {
     "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
-    "steps.csv": "a row for each step: times, features with their bands, and what is unlike the training data",
-    "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band",
+    "steps.csv": "a row for each step: times, of force plates too where they measured it, features with their bands, "
+    "and what is unlike the training data",
+    "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band, and what force "
+    "plates measured",
     "asymmetry.csv": "left and right of each recording, and what can be seen",
     "trend.csv": "change of each quantity over time; p is corrected for the number of lines (Holm)",
+    "plates.csv": "how far the estimate is off what force plates in the recording measured",
 }
 DIRECTION_WORDS = {"V": "up", "AP": "forward and back", "ML": "sideways, to the left"}  # the largest first
 SIZE = (3.7, 2.6)  # inches of an image, which a phone shows whole
@@ -80,7 +83,7 @@ def write(out, steps, curves, recordings, *, model, card):
 def sum_up(steps, curves, recordings, model):
     """Return the tables {file name: table} of a report, with numbers rounded as they are written."""
     sides = summary.asymmetry(steps, model.asymmetry_pct, level=model.settings["level"])
-    tables = [recordings, steps, curves, sides, summary.trends(steps)]
+    tables = [recordings, steps, curves, sides, summary.trends(steps), beside_plates.errors(steps, curves)]
     return {
         name: _rounded(table, 6 if name in ("asymmetry.csv", "trend.csv") else 4)
         for name, table in zip(TABLES, tables, strict=True)
@@ -109,6 +112,7 @@ def report_page(tables, *, level, card, usual_rows=None):
         elsewhere=estimate_words.ELSEWHERE,
         usual_share=f"{10 * usual.SHARE:g}",
         fewest=summary.FEWEST_OF_TREND,
+        measured=[each for each in recordings if each.get("measured")],
     )
 
 
@@ -119,6 +123,7 @@ def lay_out(row, tables, level, usual_rows):
     weight_n = row["mass_kg"] * GRAVITY if row["mass_kg"] and np.isfinite(row["mass_kg"]) else None
     notes = {name: row[name].split(BETWEEN) if row[name] else [] for name in ("warnings", "notes")}
     each = {"row": row, "weight_n": weight_n, "sentences": [], **notes}
+    measured = tables["plates.csv"][tables["plates.csv"]["file"] == row["file"]]
     if steps.empty:
         return each
     means = sides.set_index("quantity")[["left", "right"]].mean(axis=1)  # of the side that is there, where one is not
@@ -132,6 +137,7 @@ def lay_out(row, tables, level, usual_rows):
         "over_s": trends["over_s"].max(),
         "curves": curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
         "times": time_figures(steps, trends),
+        **(beside_measured(row, measured.iloc[0], steps, tables["curves.csv"], level) if len(measured) else {}),
     }
 
 
@@ -214,6 +220,51 @@ def curve_figures(file, steps, curves, weight_n, level):
         )
         alt = f"Mean estimated force {title} over contact with its {100 * level:g} % band; {ranges}."
         shown.append({"src": _image(field_plots.mean_curves, sides, weight_n=weight_n), "title": title, "alt": alt})
+    return shown
+
+
+def beside_measured(row, measured, steps, curves, level):
+    """Lay out a recording beside its force plates: sentences, errors in each direction, figures."""
+    errors = [
+        (
+            title.split(",")[0],
+            *(measured[f"{name}_{direction.lower()}"] for name in ("rmse_bw", "nrmse_pct", "in_band_pct")),
+        )
+        for direction, title in DIRECTION_WORDS.items()
+    ]
+    return {
+        "measured": measured.to_dict(),
+        "plate_words": estimate_words.beside_plates(measured, row, level),
+        "plate_errors": [
+            {"name": title, "cells": [f"{written(rmse, 3)} BW", f"{written(nrmse, 1)} %", f"{written(inside, 0)} %"]}
+            for title, rmse, nrmse, inside in errors
+        ],
+        "plates": plate_figures(row["file"], steps, curves, level),
+    }
+
+
+def plate_figures(file, steps, curves, level):
+    """Draw mean force as estimated and as plates measured it, an image for each direction: a list of {src, alt, title}.
+
+    Both are of the steps that plates measured, left legs mirrored.
+    """
+    from grfkit.reports.plots import field as field_plots
+
+    have = steps[steps["plate_touchdown_s"].notna()].set_index("step")["side"]
+    mine, shown = curves[(curves["file"] == file) & curves["step"].isin(have.index)], []
+    sign = np.where(mine["step"].map(have) == "l", -1, 1)
+    for direction, title in DIRECTION_WORDS.items():
+        columns = {kind: mine[f"{kind}_{direction.lower()}"] for kind in ("plate", "est", "low", "high")}
+        if direction == "ML":
+            columns = {kind: sign * values for kind, values in columns.items()}
+            edges = columns["low"], columns["high"]
+            columns |= {"low": np.minimum(*edges), "high": np.maximum(*edges)}
+            title = "sideways, to the inside"
+        means = [values.groupby(mine["node"]).mean().to_numpy() for values in columns.values()]
+        measured, estimated = (f"{written(mean.min(), 2)} to {written(mean.max(), 2)} BW" for mean in means[:2])
+        alt = f"Mean force {title} over contact, {len(have)} steps: measured {measured}, estimated {estimated}."
+        src = _image(field_plots.beside_plates, *means, level=level, count=len(have))
+        shown.append({"src": src, "title": title, "alt": alt})
     return shown
 
 

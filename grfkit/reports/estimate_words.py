@@ -42,6 +42,31 @@ ELSEWHERE = (
 )
 
 
+def beside_plates(measured, recording, level):
+    """Say how far an estimate is off what force plates measured: a list of two sentences.
+
+    `measured` is its row of plates.csv, `recording` that of recordings.csv, `level` that of the bands.
+    """
+
+    def time(event):
+        off, right = measured[f"{event}_mean_ms"], "right" if event == "contact" else "on time"
+        if not round(off):
+            return f"{right} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
+        how = ("long" if off > 0 else "short") if event == "contact" else "late" if off > 0 else "early"
+        return f"{written(abs(off), 0)}{SPACE}ms {how} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
+
+    times = (
+        f"Force plates {recording['plates'].partition('; ')[0]}. On average touchdown was found {time('touchdown')} "
+        f"and toe-off {time('toeoff')}, and contact time is {time('contact')}."
+    )
+    shares = [measured[f"in_band_pct_{direction}"] for direction in ("v", "ap", "ml")]
+    bands = (
+        f"Of the measured samples {written(shares[0], 0)} % (up), {written(shares[1], 0)} % (forward and back) and "
+        f"{written(shares[2], 0)} % (sideways) lie in the {100 * level:g} % band."
+    )
+    return [times, bands]
+
+
 def with_unit(value, quantity):
     """Write a value of steps.csv in its unit; `quantity` is its column."""
     of = QUANTITIES[quantity]

@@ -30,21 +30,8 @@ from grfkit.reports.words import (
     seconds,
     select,
 )
+from grfkit.study.store import NEEDS, NOTEBOOKS, changed_by_hand
 
-NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
-NEEDS = {
-    "01_preprocess": [],
-    "02_search": NOTEBOOKS[:1],
-    "03_train": NOTEBOOKS[:2],
-    "06_table3": [*NOTEBOOKS[:3], "05_table2"],
-    "08_generalisation": NOTEBOOKS[:1],
-    "09_agreement": ["01_preprocess", "08_generalisation"],
-    "10_field": NOTEBOOKS[:1],
-    "11_explanation": NOTEBOOKS[:1],
-    "12_stream": ["01_preprocess", "10_field"],
-    "13_moments": ["01_preprocess", "10_field"],
-    "explore": NOTEBOOKS[:3],
-}  # what each builds on, as in the Makefile; the others on the first three
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     (
         "Table 1. Estimated and measured curves over stance",
@@ -74,6 +61,7 @@ PROVENANCE = {  # heading: key of a notebook's record
     "commit": "commit",
 }
 UNKNOWN = "not known yet"
+OLD = ("out of date", "changed by hand")  # status of a notebook that has run, whose report make will write anew
 THUMBNAIL = (560, 350)  # pixels, at the most: twice what a card shows, for fine screens
 QUALITY = 55  # of WebP: some 10 kB a picture, its lines still sharp; our choice
 TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), if not the first
@@ -134,7 +122,8 @@ def read_table(path):
 def read_notebooks(reports):
     """Return a dict for each notebook (the paper's seven first): stem, status, duration, link, provenance record.
 
-    Status: done, failed, not run, or out of date where a notebook it builds on ran after it, failed or has not run.
+    Status: done, failed, not run, changed by hand where a result is newer than its report, or out of date where a
+    notebook it builds on ran after it, or is not done.
     """
     beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
     explore = [path.stem for path in reports.glob("explore.json")]
@@ -145,6 +134,8 @@ def read_notebooks(reports):
         status = record.get("status", "not run")
         if status == "done" and not (reports / f"{stem}.html").is_file():
             status = "not run"
+        if status == "done" and changed_by_hand(reports, stem):
+            status = "changed by hand"
         if status == "done" and any(
             n["status"] != "done" or n["record"]["started"] > record["started"]
             for n in notebooks
@@ -165,7 +156,7 @@ def cards(notebooks, reports, table1, table3):
     stand_ins = {"04_table1": ("nRMSE", nrmse), "06_table3": ("relative error", errors)}
     shown = []
     for notebook in notebooks:
-        done, stem = notebook["status"] in ("done", "out of date"), notebook["stem"]
+        done, stem = notebook["status"] in ("done", *OLD), notebook["stem"]
         numbers = stand_ins.get(stem) if done else None
         shown.append(
             {"notebook": notebook, "numbers": numbers, **thumbnail(reports / f"{stem}.ipynb" if done else None)}

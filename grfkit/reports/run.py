@@ -23,7 +23,7 @@ from pathlib import Path
 
 from grfkit.study import file as study_file
 from grfkit.study import provenance, recipes
-from grfkit.study.store import write_text
+from grfkit.study.store import changed_by_hand, write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
 OURS = ("ValueError", "StudyError", "InputError", "FileNotFoundError")
@@ -45,6 +45,8 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     notebook, reports = Path(notebook), Path(reports)
     parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
     reports.mkdir(parents=True, exist_ok=True)
+    if changed_by_hand(reports, notebook.stem):
+        print(f"{notebook.stem}: its results were changed by hand since its report; it runs again")
     used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
     record = {
         "notebook": notebook.stem,

@@ -13,7 +13,7 @@ import numpy as np
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports import images
 from grfkit.reports.html import filled_page
-from grfkit.reports.index import NOTEBOOKS, read_notebooks, read_table, split_counts
+from grfkit.reports.index import NOTEBOOKS, OLD, read_notebooks, read_table, split_counts
 from grfkit.reports.words import missing, number, select
 from grfkit.study import file as study_file
 
@@ -100,7 +100,7 @@ def _read_folder(path):
     splits = split_counts(read_table(path / "results/01_preprocess/stances.csv"))
     test = next((row for row in splits if row[0] == "test"), None)
     ours, baseline = (select(table1, name) for name in (None, "mean_curve"))
-    if status["04_table1"] in ("done", "out of date") and not ours:
+    if status["04_table1"] in ("done", *OLD) and not ours:
         raise ValueError("04 has run, and there is no Table 1")
     tables = {"ours": ours, "baseline": baseline}
     errors = {name: rows.get("V", {}).get("rmse_bw_mean", np.nan) for name, rows in tables.items()}
@@ -129,7 +129,7 @@ def state(status, file_has_changed):
     for stem in NOTEBOOKS:
         if status[stem] != "done":
             wrong.setdefault(status[stem], []).append(stem[:2])
-    word = "incomplete" if set(wrong) - {"out of date"} else "out of date" if wrong or file_has_changed else "complete"
+    word = "incomplete" if set(wrong) - {*OLD} else "out of date" if wrong or file_has_changed else "complete"
     why = [f"{status}: {', '.join(stems)}" for status, stems in wrong.items()]
     return {"state": word, "why": "; ".join(why + ["the study file has changed"] * file_has_changed)}
 

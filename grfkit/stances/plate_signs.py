@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from grfkit.points import FEET, Excluded
+from grfkit.points import FEET, Excluded, InputError
 from grfkit.recordings import plates
 from grfkit.stances.checks import FAR
 
@@ -98,7 +98,7 @@ def check_stance(felt):
 def check_study(table):
     """Check that no plate of a study is reversed or interchanged in its force or its centre of pressure.
 
-    `table` is a DataFrame with COLUMNS, a row for each plate of each stance. Raises ValueError that names the plates.
+    `table` is a DataFrame with COLUMNS, a row for each plate of each stance. Raises InputError that names the plates.
     """
     table = table[table["reason"].eq("") | table["reason"].eq(FAR) | table["reason"].str.startswith("plate ")]
     wrong = {number: found for number, rows in table.groupby("plate") if (found := _wrong(rows))}
@@ -114,11 +114,12 @@ def check_study(table):
             if set(wrong) == set(table["plate"])
             else ""
         )
-        raise ValueError(
+        raise InputError(
             "A runner brakes before propelling, the force points from the foot towards the body, and the centre of "
-            f"pressure is where the foot is; over {len(table)} stances found {found}. Correct the corners of the plate "
+            f"pressure is where the foot is; over {len(table)} stances found {found}.",
+            "Correct the corners of the plate "
             "(their order) or the signs of its channels and export the files again, or name the other plates under "
-            f"`plates` in the study file.{turned}"
+            f"`plates` in the study file.{turned}",
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import GARBAGE, ROOT, exercises, refused, solutions
 
-from grfkit.course import agreement, data, features, lstm, network, spm, stance, whitening
+from grfkit.course import agreement, data, features, lstm, network, real, spm, stance, whitening
 
 SESSIONS = {
     "1_stance": [stance],
@@ -72,7 +72,7 @@ def test_no_answer_stops_a_check_with_anything_but_a_hint(session, check, name):
 @pytest.mark.parametrize(("session", "check", "name"), CHECKS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_no_function_that_students_may_call_is_an_answer(session, check, name):
-    for module in (agreement, data, features, lstm, network, spm, stance, whitening):
+    for module in (agreement, data, features, lstm, network, real, spm, stance, whitening):
         for word, value in list(vars(module).items()):  # a warning adds a name
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and word[0] != "_":
                 if not word.startswith("check_"):

@@ -84,6 +84,8 @@ def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
     }
     assert labels.match(["LKNE", "LAJC"]) == {"l_knee": ("LKNE", False), "l_ankle": ("LAJC", True)}
     assert labels.near("l_heel", ["L.Heel.Top", "C7"]) == ["L.Heel.Top"]
+    assert labels.match(["L.Knee", "L.Knee.Medial"]) == {"l_knee": (["L.Knee", "L.Knee.Medial"], True)}
+    assert labels.match(["LKJC", "LKNE", "LKNM"]) == {"l_knee": ("LKJC", True)}  # the centre itself
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,31 @@ def test_match_says_what_lies_beside_a_joint_and_near_what_resembles():
 )
 def test_static_trials_are_known_by_a_whole_word(name, static):
     assert bool(labels.STATIC.search(name)) == static
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("LTIAP", ("l", "shank")),
+        ("R.Heel.Bottom", ("r", "heel")),
+        ("P01:RTHI", ("r", "thigh")),
+        ("L_GTR", ("l", "hip")),
+        ("SACR", ("", "pelvis")),
+        ("RP5MT", ("r", "toe")),
+        ("l_ankle_med", ("l", "ankle")),
+        *((label, ("", "")) for label in ("LTHUMB", "LFOREARM", "LELB", "LTIO", "C7", "*52", "P1")),
+    ],
+)
+def test_part_reads_side_and_part_of_the_body(label, expected):
+    assert labels.part(label) == expected
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_near_never_offers_a_marker_of_another_part_or_side(point):
+    """All that a laboratory has, joint by joint: LTIAP resembles l_hip by its letters."""
+    parts = {"pelvis": ["SACR"], "hip": ["GTR"], "knee": ["LEPI", "PAT"], "ankle": ["LMAL"], "heel": ["HEEL"]}
+    parts |= {"toe": ["TOE", "P1MT"], "shank": ["TIAP", "TIAD"], "thigh": ["THAP"], "foot": ["MFS"]}
+    sided = {(side, name): [side.upper() + each for each in parts[name]] for side in "lr" for name in parts}
+    side, _, joint = point.rpartition("_")
+    offered = labels.near(point, ["C7", *(label for each in sided.values() for label in each)])
+    assert offered and set(offered) <= set(sided[side, joint] if side else ["LSACR", "RSACR"])

@@ -90,6 +90,18 @@ def test_from_clusters_carries_every_point():
     np.testing.assert_allclose(points, np.tile(expected, (7, 1, 1)), atol=1e-12)
 
 
+def test_from_clusters_knows_markers_without_the_subject_and_says_which_trial_lacks_one():
+    static, settings = body()
+    running = {f"P 1:{name}": xyz for name, xyz in moved(static, np.eye(3), np.zeros(3)).items()}
+    with_subject = {f"Cal:{name}": xyz for name, xyz in static.items()}
+    points = landmarks.from_clusters(running, with_subject, **settings)
+    expected = landmarks.from_clusters(moved(static, np.eye(3), np.zeros(3)), static, **settings)
+    np.testing.assert_array_equal(points, expected)
+    del with_subject["Cal:on_l_knee"]
+    with pytest.raises(ValueError, match="'on_l_knee' is not in the static trial"):
+        landmarks.from_clusters(running, with_subject, **settings)
+
+
 def test_from_clusters_leaves_a_mislabelled_marker_out():
     static, settings = body()
     settings["segments"]["limb"].append("limb4")

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from helpers import preprocessing
+from helpers import ja1_clusters, preprocessing
 
 from grfkit import metrics
 from grfkit.features import measured
@@ -29,38 +29,7 @@ def sided(names):
 
 def test_cut_reads_overground_running_over_eight_plates(plates):
     """Dorn 2012: 3.53 m/s along +y, five steps, 755 N in the static trial. Peaks of running are 2.5, .39, .31 BW."""
-    on = {
-        "thigh": ["THLP", "THLD", "THAP", "THAD"],
-        "shank": ["TIAP", "TIAD", "TILAT"],
-        "foot": ["HEEL", "MFS", "MFL", "P1MT", "P5MT", "TOE"],
-    }
-    places = {
-        "knee": ("thigh", ["LEPI", "MEPI"]),
-        "ankle": ("shank", ["LMAL", "MMAL"]),
-        "heel": ("foot", ["HEEL"]),
-        "toe": ("foot", ["TOE"]),
-    }
-    segments = {"pelvis": ["RASI", "LASI", "SACR"]} | {
-        f"{s.lower()}_{name}": [s + each for each in on[name]] for s in "LR" for name in on
-    }
-    marks = {"pelvis": {"segment": "pelvis", "markers": segments["pelvis"], "regression": None}}
-    marks |= {f"{side}_hip": {"segment": "pelvis", "markers": None, "regression": "bell1990"} for side in "lr"}
-    marks |= {
-        f"{s.lower()}_{point}": {
-            "segment": f"{s.lower()}_{segment}",
-            "markers": [s + name for name in names],
-            "regression": None,
-        }
-        for s in "LR"
-        for point, (segment, names) in places.items()
-    }
-    clusters = {
-        "segments": segments,
-        "landmarks": marks,
-        "max_residual_m": 0.03,
-        "pelvis_markers": {"l_asis": "LASI", "r_asis": "RASI", "l_psis": "SACR", "r_psis": "SACR"},
-    }
-    _, found = from_points(plates, "JA1Gait21.c3d", clusters, mass_kg=755 / GRAVITY, speed_m_s=3.53)
+    _, found = from_points(plates, "JA1Gait21.c3d", ja1_clusters("bell1990"), mass_kg=755 / GRAVITY, speed_m_s=3.53)
     assert [side for side, _, _ in found] == ["l", "r", "l", "r", "l"]
     assert not [reason for _, _, reason in found if isinstance(reason, Excluded)]
     for _, _, stance in found:

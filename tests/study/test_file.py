@@ -38,6 +38,7 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
     values = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
     section = load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
+    assert values["results"] == "../reports/by_hand/virtual/results"  # never what is published
     assert set(values) - set(section) <= {"data", "study", "results", "published", "seed", "recipe", "recipes"}
 
 

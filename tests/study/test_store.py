@@ -62,6 +62,85 @@ def test_read_says_which_notebook_to_run(tmp_path):
         store.read(tmp_path, "03_train/predictions.parquet")
 
 
+@pytest.fixture
+def reports(tmp_path):
+    """Save results of notebooks, each a second after the one before: save("by_hand/x", "03_train") or ("x", ...)."""
+    clock = [1_000_000_000]
+
+    def save(where, *notebooks):
+        results = tmp_path / where / "results"
+        for notebook in notebooks:
+            clock[0] += 1
+            store.save(results, f"{notebook}/t.yaml", {"from": f"{where}, {clock[0]}"})
+            os.utime(results / notebook / "t.yaml", (clock[0], clock[0]))
+        return results
+
+    return save
+
+
+def read_all(results, *notebooks):
+    """Say of each notebook whose result is read, or that it was made of another one's."""
+    found = []
+    for notebook in notebooks:
+        try:
+            found.append(store.read(results, f"{notebook}/t.yaml")["from"].split(",")[0])
+        except ValueError as error:
+            found.append(str(error).split("was made of another ")[1].split(" ")[0])
+    return found
+
+
+def test_read_by_hand_takes_what_is_published_where_a_notebook_was_not_run_by_hand(reports, capsys):
+    reports("x", *store.NOTEBOOKS)
+    mine = reports("by_hand/x", "05_table2")
+    assert read_all(mine, "03_train", "05_table2") == ["x", "by_hand/x"]
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and said[0].startswith("05_table2/t.yaml is read as it was saved by hand on")
+    assert read_all(mine.parents[2] / "x" / "results", *store.NOTEBOOKS) == ["x"] * 7 and not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "reads", "found"),
+    [
+        (["01_preprocess"], ["01_preprocess", "02_search"], ["by_hand/x", "01_preprocess"]),
+        (["01_preprocess", "03_train"], ["03_train", "04_table1"], ["by_hand/x", "01_preprocess"]),
+        (["03_train", "02_search"], ["03_train"], ["02_search"]),
+        (["05_table2", "03_train"], ["05_table2", "03_train"], ["03_train", "by_hand/x"]),
+        (["03_train", "05_table2"], ["05_table2", "03_train"], ["by_hand/x", "by_hand/x"]),
+        (["10_field"], ["01_preprocess", "10_field", "08_generalisation"], ["x", "by_hand/x", "x"]),
+        (["01_preprocess"], ["08_generalisation", "10_field"], ["01_preprocess", "01_preprocess"]),
+    ],
+)
+def test_read_by_hand_refuses_what_was_made_of_other_results(reports, by_hand, reads, found):
+    """In the order of `by_hand`, after all that is published."""
+    reports("x", *store.NOTEBOOKS, "08_generalisation", "10_field")
+    assert read_all(reports("by_hand/x", *by_hand), *reads) == found
+
+
+def test_read_by_hand_refuses_what_is_older_than_the_published_that_it_was_made_of(reports):
+    reports("x", *store.NOTEBOOKS)
+    mine = reports("by_hand/x", "05_table2")
+    reports("x", "03_train")
+    assert read_all(mine, "05_table2", "03_train") == ["03_train", "x"]
+
+
+def test_read_by_hand_takes_no_leftovers_of_an_interrupted_run(reports):
+    reports("x", "02_search")
+    mine = reports("by_hand/x", "01_preprocess")
+    (mine / "02_search").mkdir()
+    with pytest.raises(ValueError, match=r"Run 02_search first, or `make reproduce`, or delete .*by_hand/x/results"):
+        store.read(mine, "02_search/t.yaml")
+
+
+def test_changed_by_hand_is_a_result_that_is_newer_than_its_report(reports):
+    folder = reports("x", "05_table2", "06_table3").parent
+    assert not store.changed_by_hand(folder, "05_table2")  # there is no report
+    (folder / "05_table2.html").touch()
+    os.utime(folder / "05_table2.html", (2_000_000_000, 2_000_000_000))
+    assert not store.changed_by_hand(folder, "05_table2")
+    os.utime(folder / "results/05_table2/t.yaml", (2_000_000_001, 2_000_000_001))
+    assert store.changed_by_hand(folder, "05_table2") and not store.changed_by_hand(folder, "06_table3")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such mode")
 def test_weights_may_be_read_by_whoever_may_read_a_table(tmp_path):
     store.save(tmp_path, "03_train/model.safetensors", {"weights": np.zeros(3)})

@@ -45,13 +45,13 @@ def duration_s(smoke, stage):
     )
 
 
-def kill_after(project, name, seconds, *, all_at_once):
-    """Start `make reproduce` and kill it: its group of processes, as a terminal does, or every process, as a power cut
-    does.
+def kill(project, study, when, *, all_at_once):
+    """Start `make reproduce`, call `when` and kill it: its group of processes, as a terminal does, or every process, as
+    a power cut does.
 
     Jupyter's kernel has a group of its own and ends by itself when it misses its parent. Returns the processes there
     were."""
-    command, environment = make_command("reproduce", f"STUDY={name}")
+    command, environment = make_command("reproduce", f"STUDY={study}")
     running = subprocess.Popen(
         command,
         cwd=project,
@@ -60,7 +60,7 @@ def kill_after(project, name, seconds, *, all_at_once):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(seconds)
+    when()
     assert running.poll() is None, "the run was over before it was killed"
     processes = psutil.Process(running.pid).children(recursive=True)
     os.killpg(running.pid, signal.SIGKILL)
@@ -72,40 +72,55 @@ def kill_after(project, name, seconds, *, all_at_once):
 
 
 def tables(reports):
-    """Give the bytes of every table that `make reproduce` saves, and of the settings that the search chose."""
+    """Give the bytes of every table that `make reproduce` saves, of the chosen settings, and of the weights."""
     return {
         path.relative_to(reports).as_posix(): path.read_bytes()
         for path in sorted(reports.glob("results/0[1-7]_*/*"))
-        if path.suffix in (".csv", ".yaml")
+        if path.suffix in (".csv", ".yaml", ".parquet", ".safetensors")
     }
 
 
-def check_try(project, smoke, number, stage):
-    rng = np.random.default_rng([2025, number])
-    name = f"killed{number}_{stage[:2]}"
-    reports = begin_at(project, smoke, name, stage)
-    processes = kill_after(project, name, rng.uniform(0.3, duration_s(smoke, stage)), all_at_once=number % 2 == 1)
-    done = make(project, "reproduce", f"STUDY={name}")
+def check_goes_on(project, smoke, study, processes):
+    """Check that `make reproduce` ends a killed run with the tables of an undisturbed one, and that nothing is left."""
+    reports = project / "reports" / Path(study).stem
+    done = make(project, "reproduce", f"STUDY={study}")
     assert done.returncode == 0, done.stderr[-3000:]
     assert tables(reports) == tables(smoke) and len(tables(smoke)) > 10
     assert not [path for pattern in LEFTOVERS for path in reports.rglob(pattern)]
     assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    shutil.rmtree(reports)
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a group of processes is killed in another way on Windows")
 
 
 @posix
-def test_make_after_a_kill_ends_with_the_tables_of_an_undisturbed_run(project, smoke):
-    check_try(project, smoke, 0, "02_search")
+def test_a_second_study_ends_with_the_same_tables_though_its_search_was_killed(project, smoke):
+    """The same content and seed under another name, which is the path of a YAML file; everything is made again."""
+    twin = project / "elsewhere" / "twin.yaml"
+    twin.parent.mkdir()
+    shutil.copy(project / "params" / "smoke.yaml", twin)
+
+    def when():
+        for _ in range(3000):
+            if (project / "reports" / "twin" / "01_preprocess.html").exists():
+                break
+            time.sleep(0.1)
+        time.sleep(np.random.default_rng(2025).uniform(0.3, duration_s(smoke, "02_search")))
+
+    check_goes_on(project, smoke, "elsewhere/twin.yaml", kill(project, "elsewhere/twin.yaml", when, all_at_once=False))
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 22))
 def test_make_after_a_kill_anywhere_ends_with_the_tables_of_an_undisturbed_run(project, smoke, number):
-    check_try(project, smoke, number, STAGES[number % 4])
+    rng, stage = np.random.default_rng([2025, number]), STAGES[number % 4]
+    study = f"killed{number}_{stage[:2]}"
+    begin_at(project, smoke, study, stage)
+    seconds = rng.uniform(0.3, duration_s(smoke, stage))
+    processes = kill(project, study, lambda: time.sleep(seconds), all_at_once=number % 2 == 1)
+    check_goes_on(project, smoke, study, processes)
+    shutil.rmtree(project / "reports" / study)
 
 
 class Torn:

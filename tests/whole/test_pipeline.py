@@ -89,19 +89,6 @@ def test_make_with_nothing_changed_does_nothing(project, smoke):
     assert before == {path: path.stat().st_mtime_ns for path in smoke.rglob("*") if path.is_file()}
 
 
-def test_the_same_seed_gives_the_same_tables(project, smoke):
-    """A second study with the same content under another name; also the path of a YAML file as STUDY."""
-    twin = project / "elsewhere" / "twin.yaml"
-    twin.parent.mkdir()
-    shutil.copy(project / "params" / "smoke.yaml", twin)
-    done = make(project, "reproduce", "STUDY=elsewhere/twin.yaml")
-    assert done.returncode == 0, done.stderr[-3000:]
-    for name in [*COLUMNS, "02_search/search.csv", "02_search/best.yaml"]:
-        assert (project / "reports" / "twin" / "results" / name).read_bytes() == (
-            smoke / "results" / name
-        ).read_bytes(), name
-
-
 def test_beyond_leaves_every_runner_out_and_says_what_may_be_concluded(beyond):
     smoke = beyond
     stances = pd.read_csv(smoke / "results" / "01_preprocess" / "stances.csv")

@@ -44,7 +44,7 @@ def read(path, *, forward, up, plates=None):
     found = [_plate(number, values, sets[number - 1], rotation) for number in numbers]
     if found:
         _check_forces(path, [plate.force for plate in found], rotation)
-    return Recording({}, float("nan"), found, placed.rate_hz, start_s=placed.start_s)
+    return Recording({}, float("nan"), found, placed.rate_hz, start_s=placed.start_s, rotation=rotation)
 
 
 def _table(path):

@@ -40,7 +40,8 @@ def read(path, *, forward, up):
     raw[placed.index] = values[:, 2:].reshape(len(values), len(names), 3)
     raw[np.isnan(raw).any(axis=2) | (raw == 0).all(axis=2)] = np.nan
     points, notes = _metres(path, head, raw)
-    points = points @ axes(forward, up).T
+    rotation = axes(forward, up)
+    points = points @ rotation.T
     return Recording(
         dict(zip(numbered(names), np.moveaxis(points, 1, 0), strict=True)),
         placed.rate_hz,
@@ -48,6 +49,7 @@ def read(path, *, forward, up):
         float("nan"),
         notes=notes,
         start_s=placed.start_s,
+        rotation=rotation,
     )
 
 

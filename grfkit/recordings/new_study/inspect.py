@@ -10,11 +10,10 @@ import numpy as np
 
 from grfkit.points import POINTS
 from grfkit.recordings import c3d, landmarks, plates, speed, versions
-from grfkit.recordings.formats import c3d_plates
 from grfkit.recordings.labels import match, plain
+from grfkit.recordings.new_study import rigid
 from grfkit.recordings.trials import LIMITS
 
-LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
 LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
 SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as trials.LIMITS
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
@@ -44,6 +43,7 @@ class Look:
     marks: list = field(default_factory=list)  # of each step's force, as versions.mark gives them
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
     notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
+    shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
 
 
 def look(path):
@@ -53,23 +53,24 @@ def look(path):
 
 def _look(path):
     content = c3d.open_file(path)
-    recording, good, bad = _read(content, "+z")
+    recording, good, bad = c3d.convert_good_plates(content, up="+z")
     up = find_up(recording)
     if up[1:] not in ("", "z") or up == "-z":
-        recording, good, bad = _read(content, up)
+        recording, good, bad = c3d.convert_good_plates(content, up=up)
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
     zeroed = [plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
     forces = [plate.force for plate in zeroed]
-    steps = plates.steps(zeroed, threshold_n=LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
+    steps = plates.steps(zeroed, threshold_n=plates.LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
     drift = body_speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
     moves = "overground" if drift > SLOWEST_M_S else ""  # nor where the drift is NaN
     if drift <= SLOWEST_M_S and len(steps) >= FEWEST_STEPS:
         moves = "treadmill"
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
     forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
-    labels = plain([label for label in recording.points if label.isprintable()])
+    markers = {label: place for label, place in recording.points.items() if label.isprintable()}
+    labels = plain([*markers])
     return Look(
         labels,
         theia,
@@ -82,11 +83,12 @@ def _look(path):
         moves,
         forward,
         measured,
-        _noise(forces, recording.force_hz),
+        plates.noise(forces, recording.force_hz),
         _body(content.layout),
         _marks(forces, steps, recording.force_hz),
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
         [note.text for note in recording.notes],
+        rigid.measure(markers, labels),
     )
 
 
@@ -106,19 +108,6 @@ def _foot_distance(points, hz, zeroed, steps, force_hz):
         frame = min(round(middle / force_hz * hz), len(feet[0]) - 1)
         distances.append(np.min([np.hypot(*(foot[frame] - cop[0])[:2]) for foot in feet]))
     return float(np.nanmedian(distances)) if np.isfinite(distances).any() else float("nan")
-
-
-def _read(content, up):
-    """Read a file, without those plates that cannot be read -> recording, numbers of its plates, {number: why}."""
-    count, bad = c3d_plates.plate_count(content.layout), {}
-    recording = c3d.convert(content, forward="found", up=up, plates=[])  # if this fails, it is not a plate
-    for number in range(1, count + 1):
-        try:
-            c3d.convert(content, forward="found", up=up, plates=[number])
-        except ValueError as error:
-            bad[number] = getattr(error, "fact", str(error))
-    good = [number for number in range(1, count + 1) if number not in bad]
-    return (c3d.convert(content, forward="found", up=up, plates=good) if good else recording), good, bad
 
 
 def find_up(recording):
@@ -221,15 +210,6 @@ def _pelvis_speed(points, hz, steps, force_hz):
     first, last = (steps[0].first / force_hz, steps[-1].end / force_hz) if steps else (0.0, np.inf)
     times = np.arange(len(points["pelvis"])) / hz
     return body_speed([points["pelvis"][(times >= first) & (times <= last)]], hz)
-
-
-def _noise(forces, hz):
-    """Measure the SD (N) of the vertical force of the worst plate while nobody is on any."""
-    busy = np.zeros(len(forces[0]) if forces else 0, bool)
-    for force in forces:
-        for first, end in plates.contacts(force[:, 2], threshold_n=LOADED_N, rate_hz=hz):
-            busy[max(0, first - round(MARGIN_S * hz)) : end + round(MARGIN_S * hz)] = True
-    return max(float(force[~busy, 2].std()) for force in forces) if (~busy).sum() > MARGIN_S * hz else float("nan")
 
 
 def _describe(content, numbers, found):

@@ -13,20 +13,16 @@ from collections import Counter
 import numpy as np
 
 from grfkit.points import POINTS
+from grfkit.recordings import plates
 from grfkit.recordings.labels import match, near
+from grfkit.recordings.new_study import clusters
 from grfkit.recordings.trials import LIMITS
 from grfkit.study.schema import BLANK
 
-THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
 FOLDS = 5  # paper, section 1.4.3
 SHORTEST_STEP_S = 0.010  # of the recurrence: a camera frame of the paper
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
-CLUSTERS = (
-    "Where the points are no markers but follow from a static trial, write `points: null` and `clusters:` as "
-    "params/rbds.yaml "
-    "has it (a rigid cluster of markers for each segment, the joints' markers of the static trial)."
-)
 
 
 def values(name, looks, static, rows, notes):
@@ -48,8 +44,7 @@ def values(name, looks, static, rows, notes):
     found |= _axes(looks, notes)
     found[first, "plates"] = _plates(looks, notes)
     found |= _rates(looks, theia, notes)
-    found[first, "points"], found[first, "theia"] = _points(looks, static, theia, notes)
-    found[first, "clusters"] = "null", ""
+    found |= _where_points_come_from(looks, static, rows, theia, notes)
     filtered = ("null", "Theia3D filters its poses itself")
     found[first, "points_cutoff_hz"] = filtered if theia else ("20.0", "our choice for marker positions")
     speeds = [float(row["speed_m_s"]) for row in rows if row["speed_m_s"]]
@@ -127,11 +122,14 @@ def _rates(looks, theia, notes):
 def _threshold(looks, notes):
     """Propose the contact threshold (N): above the noise of unloaded plates, the median over the files."""
     noise = [each.noise_n for each in looks.values() if not np.isnan(each.noise_n)]
-    threshold = max(THRESHOLD_N, 10 * math.ceil(NOISE_SD * np.median(noise) / 10)) if noise else THRESHOLD_N
+    threshold = plates.threshold(np.median(noise) if noise else np.nan)
     notes.found["threshold"] = f"{threshold:.0f} N" + (
         f" (SD of the unloaded plates: {np.median(noise):.1f} N)" if noise else ""
     )
-    return f"{threshold:.1f}", f"{NOISE_SD} SD of the unloaded plates, {THRESHOLD_N:.0f} N at least; our choice"
+    return (
+        f"{threshold:.1f}",
+        f"{plates.NOISE_SD} SD of the unloaded plates, {plates.THRESHOLD_N:.0f} N at least; our choice",
+    )
 
 
 def fill(pattern, found, *, name):
@@ -200,15 +198,37 @@ def _labels(looks):
     return [label for label, count in counts.items() if count > len(looks) / 2]
 
 
-def _points(looks, static, theia, notes):
-    """Propose where the 11 points come from -> the values of `points` and `theia`, each with its comment."""
+def _where_points_come_from(looks, static, rows, theia, notes):
+    """Propose `points`, `theia` and `clusters`: poses, named markers, or joint centres of static trials."""
+    first = "01_preprocess"
+    found = {(first, "clusters"): ("null", ""), (first, "theia"): ("false", "true: 4x4 poses in place of points")}
     if theia:
         notes.found["11 points"] = "from Theia3D's segment poses"
-        return ("null", "marker names, where the points are markers"), ("true", "Theia3D's 4x4 segment poses")
-    labels = _labels(looks)
-    found = match(labels)
+        found[first, "theia"] = "true", "Theia3D's 4x4 segment poses"
+        return found | {(first, "points"): ("null", "marker names, where the points are markers")}
     notes.check += sorted({f"no Theia3D: {each.why_not}" for each in looks.values() if each.why_not})[:1]
-    lines = []
+    named = match(_labels(looks))
+    if all(point in named and named[point][1] for point in POINTS):
+        return found | {(first, "points"): _points(looks, static, named, notes)}
+    proposal = clusters.propose(looks, static, rows)
+    notes.check += proposal.check
+    if not proposal.lines:
+        return found | {(first, "points"): _points(looks, static, named, notes)}
+    notes.found["11 points"] = proposal.found
+    notes.blank += [f"{first}.clusters.{text}" for text in proposal.blank]
+    lost = [row["file"] for row in rows if not row["static"]]
+    if lost:
+        notes.blank.append(
+            f"column static, {len(lost)} of {len(rows)} rows: clusters need the static trial of a runner"
+        )
+    lines = [*proposal.lines, *_remark(_labels(looks), static)]
+    found[first, "clusters"] = "\n" + "\n".join(lines), "static trial -> joint centres -> carried by clusters"
+    return found | {(first, "points"): ("null", "or the marker of each point, with `clusters: null`")}
+
+
+def _points(looks, static, found, notes):
+    """Propose the marker of each point, {point: (label, sure)} found -> the value of `points` with its comment."""
+    labels, lines = _labels(looks), []
     for point in POINTS:
         label, sure = found.get(point, (BLANK, True))
         like = ", ".join(near(point, labels))
@@ -222,21 +242,25 @@ def _points(looks, static, theia, notes):
             notes.check.append(f"marker {label} ({point}) is missing in {len(absent)} file(s), such as {absent[0]}")
     lost = [point for point in POINTS if point not in found]
     if lost:
-        notes.blank.append(
-            f"01_preprocess.points: no marker is surely {', '.join(lost)}. {CLUSTERS if static else ''}".rstrip()
-        )
+        notes.blank.append(f"01_preprocess.points: no marker is surely {', '.join(lost)}")
     beside = [f"{point} {label}" for point, (label, sure) in found.items() if not sure]
     if beside:
         notes.check.append(f"markers beside the joint stand for it: {', '.join(beside)}")
     notes.found["11 points"] = f"{len(found)} are markers"
+    lines += _remark(labels, static) if lost else []
+    return "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
+
+
+def _remark(labels, static):
+    """List the markers that there are, as a comment of the study file."""
     only = sorted({label for each in static.values() for label in each.labels} - set(labels))
-    remarks = [CLUSTERS] if lost and static else []
-    remarks += [f"Markers in the files: {', '.join(labels) or 'none'}"] if lost else []
-    remarks += [f"Only in static trials: {', '.join(only)}"] if lost and only else []
-    for remark in remarks:
-        lines += textwrap.wrap(remark, 120, initial_indent="    # ", subsequent_indent="    #   ", **WHOLE_WORDS)
-    markers = "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
-    return markers, ("false", "true: Theia3D's 4x4 segment poses in place of points")
+    remarks = [f"Markers in the files: {', '.join(labels) or 'none'}"]
+    remarks += [f"Only in static trials: {', '.join(only)}"] if only else []
+    return [
+        line
+        for remark in remarks
+        for line in textwrap.wrap(remark, 120, initial_indent="    # ", subsequent_indent="    #   ", **WHOLE_WORDS)
+    ]
 
 
 def _split(runners, notes):

@@ -212,6 +212,17 @@ def mean_curves(ax, sides, *, weight_n):
     return legend(ax)
 
 
+def beside_plates(ax, measured, estimated, low, high, *, level, count):
+    """Draw mean curves (Q,) BW of the same `count` steps, as plates measured and as estimated with its band."""
+    percent = np.linspace(0, 100, len(measured))
+    look = {"facecolor": ESTIMATED, "alpha": 0.25, "linewidth": 0, "label": f"{100 * level:g} % band"}
+    ax.fill_between(percent, low, high, **look)
+    ax.plot(percent, measured, color=MEASURED, label=f"measured, n = {count}")
+    ax.plot(percent, estimated, "--", color=ESTIMATED, label="estimated")
+    zero_line(ax).set(xlabel="contact (%)", ylabel="force (BW)", xlim=(0, 100))
+    return legend(ax)
+
+
 def step_by_step(ax, seconds, values, left, line, *, label):
     """Draw values (S,) of steps over time (S,) s, left steps (S,) bool hollow.
 

@@ -1,0 +1,92 @@
+"""What a study file and its table of trials say of recordings that are estimated: layout, mass, speed, static trial.
+
+In: the path of a study file, and the folder of the recordings. Out: a Told. Files are looked at, never written. Whoever
+misses a file is told which path was looked at, what is there instead, and what to do.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from grfkit.points import Note
+from grfkit.recordings import trials
+from grfkit.study import file as study_files
+from grfkit.study.schema import Preprocessing, StudyError
+
+FEW = 3  # names that a message lists: our choice
+
+
+class Told(NamedTuple):
+    """What a study says of the recordings of a folder."""
+
+    folder: Path
+    layout: Preprocessing | None = None  # the section 01_preprocess; None without a study file
+    table: Path | None = None  # where the table of trials lies, or was looked for
+    rows: dict | None = None  # file -> row; None where there is no table
+    notes: tuple = ()  # of Note, for each recording
+
+    def row(self, name):
+        """Give the row of a recording, empty where there is none."""
+        return (self.rows or {}).get(name, {})
+
+    def statics(self):
+        """Give the names of the static trials that the table names."""
+        return {row["static"] for row in (self.rows or {}).values()} - {""}
+
+    def static(self, name):
+        """Give the path of the static trial of a recording, None where the study needs none.
+
+        Raises StudyError where it needs one and none is named, or the one that is named is not there.
+        """
+        if not (self.layout and self.layout.clusters):
+            return None
+        row, rule = self.row(name), "Joint centres come from a static trial, which the table of trials names;"
+        if not row:
+            raise StudyError(f"{rule} {self.table} has no row for {name}. {self._advice(name)}")
+        if not row["static"]:
+            raise StudyError(
+                f"{rule} in {self.table} the cell `static` of {name} is empty. Name its file there, as a path "
+                f"within {self.folder}."
+            )
+        path = self.folder / row["static"]
+        if not path.is_file():
+            there, _ = trials.whereabouts(path)
+            raise StudyError(
+                f"{rule} {self.table} names {row['static']} for {name}, and {path} is not there: {there}. Put it "
+                "there, or name another in the table."
+            )
+        return path
+
+    def _advice(self, name):
+        """Say what to do about a recording without a row."""
+        listed = ", ".join(list(self.rows)[:FEW]) + ", ..." * (len(self.rows) > FEW)
+        if self.layout.table != "rbds":
+            return f"It has rows for {listed or 'none'}: add one, whose cell `file` is {name}."
+        runner = Path(name).name.partition("run")[0]
+        return (
+            f"Of {runner} it takes the files in the folder {self.folder / runner}, which "
+            f"{'exists' if (self.folder / runner).is_dir() else 'does not exist'}, called {runner}runT25.c3d, T35 or "
+            f"T45, beside {runner}static.c3d. Put them there; or write a study file of your own: `make new-study "
+            "NAME=mine DATA=DIR`."
+        )
+
+
+def tell(path, folder):
+    """Read a study file, and its table of trials where that exists: Told.
+
+    Raises StudyError for a study file or a table that cannot be read, and where the study finds joint centres by static
+    trials and the table that names them is not there.
+    """
+    path, folder = Path(path), Path(folder)
+    section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
+    lies = trials.table_path(folder, section.table, beside=path.parent)
+    if lies.is_file():
+        return Told(folder, section, lies, trials.read_rows(folder, table=section.table, path=lies))
+    there, elsewhere = trials.whereabouts(lies)
+    if section.clusters:
+        inside = elsewhere and lies.parent == folder
+        advice = f"Give DATA={elsewhere}, or put it" if inside else "Put it"
+        raise StudyError(
+            f"{path} finds joint centres by static trials, which the table of trials names; {lies} is not there: "
+            f"{there}. {advice} there."
+        )
+    return Told(folder, section, lies, None, (Note(f"masses and speeds: not listed, since {lies} is not there"),))

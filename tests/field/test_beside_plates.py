@@ -1,0 +1,156 @@
+"""Force plates in a recording that is estimated: compared where they can be trusted, said where not, never used for
+it."""
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import ezc3d
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from helpers import CASES, preprocessing
+
+from grfkit import cli
+from grfkit.field import beside_plates, estimate
+from grfkit.points import GRAVITY
+from grfkit.recordings import c3d, plates
+from grfkit.stances import cut
+
+OURS = ["est_ap", "est_ml", "est_v", "low_v", "high_v"]
+
+
+@pytest.fixture(scope="module")
+def folder(lab, tmp_path_factory):
+    """One recording with plates of a runner who trained no model, and its row of the table of trials."""
+    path = tmp_path_factory.mktemp("plates")
+    row = lab.trials.iloc[0]
+    shutil.copy(lab.data / row["file"], path / "run.c3d")
+    return SimpleNamespace(path=path, row=row, estimated=estimate.estimate_all(lab.model, path, mass_kg=row["mass_kg"]))
+
+
+def changed(folder, out, change):
+    """Copy the recording with other channels: `change` gets them (C, T) and their rate, and gives what to write."""
+    content = ezc3d.c3d(str(folder.path / "run.c3d"))
+    analogs = content["data"]["analogs"]
+    analogs[0] = change(analogs[0], content["parameters"]["ANALOG"]["RATE"]["value"][0])
+    del content["data"]["meta_points"]
+    out.mkdir()
+    content.write(str(out / "run.c3d"))
+    return out
+
+
+def said(lab, folder, **given):
+    steps, curves, recordings = estimate.estimate_all(lab.model, folder, **given)
+    return steps, curves, recordings["plates"][0]
+
+
+def test_what_plates_measured_is_what_cutting_the_recording_gives(folder):
+    steps, curves, recordings = folder.estimated
+    row, section = folder.row, preprocessing("smoke", contact_threshold_n=20.0)
+    recording = c3d.read(folder.path / "run.c3d", forward="+x", up="+z")
+    total = sum(plates.zeroed(plate, recording.force_hz).force for plate in recording.plates) / row["mass_kg"] / GRAVITY
+    have = steps[steps["plate_touchdown_s"].notna()]
+    assert len(have) >= 2 and recordings["plates"][0].startswith(f"measured {len(have)} of {len(steps)} steps")
+    outcomes = cut.cut(
+        recording,
+        np.stack([recording.points[name] for name in section.points.values()], axis=1),
+        section,
+        mass_kg=row["mass_kg"],
+        speed_m_s=row["speed_m_s"],
+    )
+    truth = {side: (at, stance.toeoff_s) for side, at, stance in outcomes if isinstance(stance, cut.Stance)}
+    for step in have.itertuples():
+        assert (step.plate_touchdown_s, step.plate_toeoff_s) == pytest.approx(truth[step.side], abs=1e-9)
+        mine = curves[curves["step"] == step.step]
+        times = step.touchdown_s + mine["time_s"].to_numpy()
+        inside = (times > step.plate_touchdown_s) & (times < step.plate_toeoff_s)
+        clock = np.arange(len(total)) / recording.force_hz
+        direct = np.stack([np.interp(times, clock, each) for each in total.T], axis=1)
+        np.testing.assert_allclose(
+            mine[beside_plates.FORCES].to_numpy()[inside], direct[inside], atol=0.01
+        )  # noise of other plates
+
+
+def test_errors_are_those_of_a_slow_loop(folder):
+    steps, curves, _ = folder.estimated
+    (row,) = beside_plates.errors(steps, curves).to_dict("records")
+    have = steps[steps["plate_touchdown_s"].notna()]
+    off, inside, late = [], [], []
+    for step in have.itertuples():
+        late.append(1000 * (step.touchdown_s - step.plate_touchdown_s))
+        nodes = curves[curves["step"] == step.step]
+        off.append((sum((node.est_v - node.plate_v) ** 2 for node in nodes.itertuples()) / len(nodes)) ** 0.5)
+        inside += [node.low_v <= node.plate_v <= node.high_v for node in nodes.itertuples()]
+    assert row["steps"] == len(have) and row["rmse_bw_v"] == pytest.approx(sum(off) / len(off))
+    assert row["in_band_pct_v"] == pytest.approx(100 * sum(inside) / len(inside))
+    assert row["touchdown_mean_ms"] == pytest.approx(sum(late) / len(late))
+    assert row["contact_mean_ms"] == pytest.approx(row["toeoff_mean_ms"] - row["touchdown_mean_ms"])
+
+
+@pytest.mark.parametrize("change", [lambda values, _: 1.05 * values, lambda values, _: 0 * values], ids=["5 %", "none"])
+def test_plates_have_no_part_in_the_estimate(lab, folder, tmp_path, change):
+    steps, curves, _ = folder.estimated
+    mass = folder.row["mass_kg"]
+    other, others, _ = said(lab, changed(folder, tmp_path / "changed", change), mass_kg=mass)
+    pd.testing.assert_frame_equal(curves[OURS], others[OURS])
+    mine = [name for name in steps if not name.startswith("plate_")]
+    pd.testing.assert_frame_equal(steps[mine], other[mine])
+    assert "plate_v" not in others or (others["plate_v"].max() > 1.03 * curves["plate_v"].max())
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda values, hz: np.roll(values, round(0.1 * hz), axis=1), "not synchronised"),
+        (lambda values, _: 0.5 * values, "they weigh|under 1.5 BW|a step weighs"),
+        (lambda values, _: 0 * values, "nobody is seen|no contact"),
+        (lambda values, _: np.random.default_rng(1).normal(0, 3, values.shape), "nobody|weigh|force"),
+    ],
+    ids=["late", "half", "unloaded", "noise"],
+)
+def test_plates_that_cannot_be_trusted_are_said_and_not_used(lab, folder, tmp_path, change, why):
+    steps, curves, text = said(lab, changed(folder, tmp_path / "changed", change), mass_kg=folder.row["mass_kg"])
+    assert len(steps) and beside_plates.errors(steps, curves).empty
+    assert text.startswith("not used: ") and re.search(why, text), text
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("04_one_plate_reversed", "measured 1 of 2 steps"),
+        ("05_left_handed_plates", "not used: .*medial-lateral force reversed"),
+        ("06_saturated_plate", "not used: plate 1 saturated"),
+        ("08_forces_in_kN", "measured 2 of 2 steps, in body weights as the plates weigh them, 56.4 kg"),
+        ("15_plate_type_6", "not used: plate 1"),
+    ],
+)
+def test_cases_of_faulty_plates(lab, tmp_path, case, text):
+    (path,) = (CASES / case).glob("*.c3d")
+    shutil.copy(path, tmp_path / "run.c3d")
+    *_, found = said(lab, tmp_path)
+    assert re.match(text, found), found
+
+
+def test_a_wrong_mass_is_said(lab, folder):
+    *_, text = said(lab, folder.path, mass_kg=1.4 * folder.row["mass_kg"])
+    assert text.startswith("not used: they weigh the runner at ") and "the mass given is" in text
+
+
+def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
+    mass = str(folder.row["mass_kg"])
+    arguments = ["--model", str(lab.model), "--data", str(folder.path), "--out", str(tmp_path / "out")]
+    assert cli.main(["estimate", *arguments, "--mass", mass]) == 0
+    assert "force plates: run.c3d: measured" in capsys.readouterr().out
+    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser")
+    text = " ".join(page.get_text(" ").split())
+    (row,) = pd.read_csv(tmp_path / "out" / "plates.csv").to_dict("records")
+    assert "No force plate measured it" not in text and "Beside the force plates" in text
+    assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
+    assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
+
+
+def test_the_checks_without_a_study_are_those_of_virtual():
+    section = preprocessing("virtual")
+    assert section.checks.model_dump() == beside_plates.CHECKS and section.padding_s == beside_plates.PADDING_S
