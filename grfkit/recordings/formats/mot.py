@@ -47,9 +47,32 @@ def read(path, *, forward, up, plates=None):
     return Recording({}, float("nan"), found, placed.rate_hz, start_s=placed.start_s, rotation=rotation)
 
 
+def holds_forces(path):
+    """Tell by its columns whether an OpenSim file holds forces; one that cannot be read holds none."""
+    try:
+        _groups(path, _header(path, rows.read_lines(path))[0])
+    except (ValueError, OSError):
+        return False
+    return True
+
+
 def _table(path):
     """Read names of the columns, number of the line of each row, and numbers (T, C)."""
     lines = rows.read_lines(path)
+    names, numbers = _header(path, lines)
+    cells = {line: lines[line].split() for line in numbers}
+    short = next((line for line, row in cells.items() if len(row) < len(names)), None)
+    if short is not None:
+        raise InputError(
+            f"A row has a cell for each of the {len(names)} columns; row {short} of {path.name} has "
+            f"{len(cells[short])}. The file may be cut off.",
+            rows.EXPORT,
+        )
+    return names, list(cells), rows.read_numbers(cells, names, name=path.name)
+
+
+def _header(path, lines):
+    """Read the names of the columns, and the numbers of the lines below them."""
     numbers = list(lines)
     end = next((at for at, line in enumerate(numbers[:HEAD_LINES]) if lines[line].strip().lower() == "endheader"), None)
     if end is None or len(numbers) < end + 3:
@@ -63,15 +86,7 @@ def _table(path):
         raise InputError(
             f"The first column of a MOT or STO file is time; that of {path.name} is {names[0]}.", "Add it."
         )
-    cells = {line: lines[line].split() for line in numbers[end + 2 :]}
-    short = next((line for line, row in cells.items() if len(row) < len(names)), None)
-    if short is not None:
-        raise InputError(
-            f"A row has a cell for each of the {len(names)} columns; row {short} of {path.name} has "
-            f"{len(cells[short])}. The file may be cut off.",
-            rows.EXPORT,
-        )
-    return names, list(cells), rows.read_numbers(cells, names, name=path.name)
+    return names, numbers[end + 2 :]
 
 
 def _groups(path, names):

@@ -1,4 +1,5 @@
 """A folder of recordings -> a proposed study file and table of trials, with blanks where only a person knows.
 
-In: C3D files, only read. Out: params/NAME.yaml and params/NAME_trials.csv, never written over.
+In: C3D files, or TRC files and their forces, only read. Out: params/NAME.yaml and params/NAME_trials.csv, never
+written over.
 """

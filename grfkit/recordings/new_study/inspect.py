@@ -1,4 +1,4 @@
-"""What one C3D file shows of itself.
+"""What one recording shows of itself: a C3D file, or a TRC file and that of its forces.
 
 In: the path of a file, which is only read. Out: a Look with labels, rates, plates, axes and how the runner moves. Each
 guess rests on something physical, and is left open where the file does not show it.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grfkit.points import POINTS
-from grfkit.recordings import c3d, landmarks, plates, speed, versions
+from grfkit.recordings import c3d, files, landmarks, plates, speed, versions
 from grfkit.recordings.labels import match, plain
 from grfkit.recordings.new_study import rigid
 from grfkit.recordings.trials import LIMITS
@@ -46,9 +46,16 @@ class Look:
     shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
 
 
-def look(path):
-    """Look at one C3D file; returns a Look. Raises ValueError for a file that cannot be read."""
-    return c3d.isolated(_look, path)
+def look(path, forces=None):
+    """Look at one recording, `forces` is the file of a TRC file's plates; returns a Look.
+
+    Raises ValueError for a file that cannot be read, and for two that do not belong together.
+    """
+    if path.suffix.lower() == ".c3d":
+        return c3d.isolated(_look, path)
+    up = find_up(files.read(path, forward="found", up="+z"))
+    recording = files.read_trial(path, forces if up else None, forward="found", up=up or "+z")
+    return _show(recording, up, {plate.number: "OpenSim's forces" for plate in recording.plates}, {}, {})
 
 
 def _look(path):
@@ -57,6 +64,11 @@ def _look(path):
     up = find_up(recording)
     if up[1:] not in ("", "z") or up == "-z":
         recording, good, bad = c3d.convert_good_plates(content, up=up)
+    return _show(recording, up, _describe(content, good, recording.plates), bad, _body(content.layout))
+
+
+def _show(recording, up, kinds, bad, body):
+    """Make a Look of a Recording whose axis `up` is known or empty; `kinds` say what its plates are."""
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
@@ -77,14 +89,14 @@ def _look(path):
         why_not,
         hz,
         recording.force_hz,
-        _describe(content, good, recording.plates),
+        kinds,
         bad,
         up,
         moves,
         forward,
         measured,
         plates.noise(forces, recording.force_hz),
-        _body(content.layout),
+        body,
         _marks(forces, steps, recording.force_hz),
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
         [note.text for note in recording.notes],

@@ -1,6 +1,6 @@
 """The values of a new study's file.
 
-In: what its C3D files show. Out: values with comments, blank where the files do not show them. The study file is
+In: what its recordings show. Out: values with comments, blank where the files do not show them. The study file is
 params/virtual.yaml with other values, so that it has every key that a study has.
 """
 
@@ -20,6 +20,7 @@ from grfkit.recordings.trials import LIMITS
 from grfkit.study.schema import BLANK
 
 FOLDS = 5  # paper, section 1.4.3
+SAME_RATE = 1.02  # times the lowest rate that the highest may be, as in stances.cohort
 SHORTEST_STEP_S = 0.010  # of the recurrence: a camera frame of the paper
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
@@ -32,10 +33,10 @@ def values(name, looks, static, rows, notes):
         "01_preprocess",
         {
             ("study", "name"): (json.dumps(name), ""),
-            ("study", "data"): ("null", "where the C3D files lie: DATA=DIR, or where they lay the last time"),
+            ("study", "data"): ("null", "where the recordings lie: DATA=DIR, or where they lay the last time"),
             ("01_preprocess", "table"): (
                 f"{name}_trials.csv",
-                "beside this file; or trials.csv, in the folder of the C3D files",
+                "beside this file; or trials.csv, in the folder of the recordings",
             ),
         },
     )
@@ -73,11 +74,11 @@ def _axes(looks, notes):
     up, moves = _most(looks, "up", "axis up", notes), _most(looks, "moves", "way of running", notes)
     on_plates = any(each.plates for each in looks.values())
     where = "across the plates, towards the points" if on_plates else "along which a body is longest"
-    why = "the signed axis of the C3D files that points up, such as +z"
-    found[first, "up"] = _shown(up and f'"{up}"', f"the axis of the C3D files {where}", f"{first}.up", why, notes)
+    why = "the signed axis of the files that points up, such as +z"
+    found[first, "up"] = _shown(up and f'"{up}"', f"the axis of the files {where}", f"{first}.up", why, notes)
     if moves == "overground":
         found[first, "treadmill"] = "false", "the points travel"
-        found[first, "forward"] = "found", "from the path of the pelvis; or a signed axis of the C3D files"
+        found[first, "forward"] = "found", "from the path of the pelvis; or a signed axis of the files"
         notes.found["axes"] = (
             f"up {up or BLANK}, forward found from the path of the pelvis; overground, since the points travel"
         )
@@ -86,7 +87,7 @@ def _axes(looks, notes):
     stays = moves and "true"
     found[first, "treadmill"] = _shown(stays, "the points stay in place", f"{first}.treadmill", "true or false", notes)
     comment = "where the feet point, and braking comes before propulsion"
-    why = "the running direction, a signed axis of the C3D files such as +x; or found, overground"
+    why = "the running direction, a signed axis of the files such as +x; or found, overground"
     found[first, "forward"] = _shown(forward and f'"{forward}"', comment, f"{first}.forward", why, notes)
     notes.found["axes"] = f"up {up or BLANK}, forward {forward or BLANK}; " + (
         "a treadmill, since the points stay in place" if moves else "overground or a treadmill"
@@ -105,11 +106,19 @@ def _rates(looks, theia, notes):
         "Theia3D's segment poses" if theia else f"{len(_labels(looks))} markers"
     )
     notes.found["plates"] += f", {force_hz:g} Hz" if force_hz else ""
+    several = {each.force_hz for each in looks.values() if each.force_hz == each.force_hz}
+    one_rate = {}
+    if several and max(several) > SAME_RATE * min(several):
+        force_hz = min(several)
+        one_rate["01_preprocess", "force_hz"] = (
+            f"{force_hz:.1f}",
+            "the lowest of several rates, to which all are brought",
+        )
     first, later = ("02_search", "frames_per_step"), ("08_generalisation", "frames_per_step")
     if not force_hz or not point_hz:
         return {key: _blank(".".join(key), "rate of the forces / rate of the points", notes) for key in (first, later)}
     step = max(1, round(force_hz * max(1 / point_hz, SHORTEST_STEP_S)))
-    return {
+    return one_rate | {
         first: (
             str(step),
             f"a step of {1000 * step / force_hz:.3g} ms: a frame of the points, or 10 ms where that is shorter; "

@@ -1,6 +1,7 @@
 """Write the files of a new study of your own recordings.
 
-In: a folder of C3D files, which is only read. Out: params/NAME.yaml and params/NAME_trials.csv.
+In: a folder of C3D files, or of TRC files beside those of their forces, which is only read. Out:
+params/NAME.yaml and params/NAME_trials.csv.
 
     grfkit new-study --name mine --data DIR
 
@@ -17,8 +18,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from grfkit.recordings.discover import describe
+from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.labels import STATIC
-from grfkit.recordings.new_study import propose
+from grfkit.recordings.new_study import pairs, propose
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, leave_out_versions, rows
 from grfkit.recordings.read import why_unread
@@ -31,23 +33,24 @@ FEW = 3  # files that a note names
 
 
 def scaffold(name, folder, *, params):
-    """Write params/NAME.yaml and params/NAME_trials.csv for the C3D files of a folder; returns what to tell the user.
+    """Write params/NAME.yaml and params/NAME_trials.csv for the recordings of a folder; returns what to tell the user.
 
-    Raises StudyError for a name that is not plain or taken, a folder without C3D files of running, or none that can be
-    read; then nothing is written.
+    Raises StudyError for a name that is not plain or taken, a folder without recordings of running, or none that can
+    be read; then nothing is written.
     """
     folder, params = Path(folder), Path(params)
     study, table = params / f"{name}.yaml", params / f"{name}_trials.csv"
     _check(name, study, table)
     files = find_files(folder)
-    looks, unread = _look_at_all(folder, files)
+    forces, alone = pairs.find(folder, files)
+    looks, unread = _look_at_all(folder, files, forces)
     static = {file: looks.pop(file) for file in files if STATIC.search(file.stem) and file in looks}
     if not looks:
         raise StudyError(
-            f"A study needs recordings that can be read; of {len(files)} C3D file(s) of {folder} none of running "
+            f"A study needs recordings that can be read; of {len(files)} file(s) of {folder} none of running "
             "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
         )
-    notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()])
+    notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()] + alone)
     found = len(looks)
     if any(
         each.plates for each in looks.values()
@@ -60,26 +63,28 @@ def scaffold(name, folder, *, params):
         )
     looks = leave_out_versions(looks, notes)
     trials = rows(looks, static, guess_runners(files), notes)
+    for row in trials if forces else ():
+        row["forces"] = forces[Path(row["file"])].as_posix() if Path(row["file"]) in forces else ""
     pattern = (params / "virtual.yaml").read_text(encoding="utf-8")
     text = propose.fill(pattern, propose.values(name, looks, static, trials, notes), name=name)
     _write({table: _csv(trials), study: text})
-    heading = f"{found} C3D file(s) of running and {len(static)} static trial(s) in {folder.as_posix()}"
+    heading = f"{found} recording(s) of running and {len(static)} static trial(s) in {folder.as_posix()}"
     if (folder / "trials.csv").is_file():
         notes.check.append("the folder holds a trials.csv: to use it, write `table: trials.csv` in the study file")
     return _tell(heading, notes, study, table)
 
 
 def find_files(folder):
-    """List the C3D files of a folder and its folders, as paths within it.
+    """List the C3D and TRC files of a folder and its folders, as paths within it.
 
     Raises StudyError where there are none of running.
     """
-    paths = [path for path in check_folder(folder).rglob("*") if path.suffix.lower() == ".c3d" and path.is_file()]
-    files = sorted(path.relative_to(folder) for path in paths)
+    paths = [path for path in check_folder(folder).rglob("*") if path.suffix.lower() in POINTS_AND_PLATES]
+    files = sorted(path.relative_to(folder) for path in paths if path.is_file())
     if all(STATIC.search(file.stem) for file in files):
         others = [f"\n  {file.as_posix()}: {what}" for file, what in list(find_others(folder).items())[:FEW]]
         raise StudyError(
-            f"A study needs C3D files of running; {folder} and its folders hold {len(files)} C3D file(s)"
+            f"A study needs C3D or TRC files of running; {folder} and its folders hold {len(files)} of them"
             f"{', all named static or cal' if files else ''}. Export them there, or give another folder with DATA=DIR."
             + "".join(others)
         )
@@ -89,9 +94,11 @@ def find_files(folder):
 def find_others(folder):
     """List what else of a folder may be meant as a recording: {path within it: what it is}."""
     paths = sorted(path for path in folder.rglob("*") if path.name[0] not in ".~")
-    kinds = {path: describe(path) for path in paths if path.suffix.lower() != ".c3d" or not path.is_file()}
+    kinds = {
+        path: describe(path) for path in paths if path.suffix.lower() not in POINTS_AND_PLATES or not path.is_file()
+    }
     return {
-        path.relative_to(folder): what or "points without forces, for `make estimate`; a study needs C3D files"
+        path.relative_to(folder): what or "points without forces, for `make estimate`; a study needs C3D or TRC files"
         for path, (what, meant) in kinds.items()
         if meant and what != ""
     }
@@ -114,12 +121,12 @@ def _check(name, study, table):
         )
 
 
-def _look_at_all(folder, files):
+def _look_at_all(folder, files, forces):
     """Look at each file -> {file: Look}, {file: why it cannot be read}."""
     looks, unread = {}, {}
     for file in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
         try:
-            looks[file] = look(folder / file)
+            looks[file] = look(folder / file, folder / forces[file] if file in forces else None)
         except ValueError as error:
             unread[file] = getattr(error, "fact", str(error))
         except Exception as error:  # a file that breaks the format can fail anywhere; the others go on
@@ -130,7 +137,8 @@ def _look_at_all(folder, files):
 def _csv(trials):
     """Write the table as text; with a mark of UTF-8, by which Excel knows it."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, TRIAL_COLUMNS, lineterminator="\n")
+    columns = TRIAL_COLUMNS + ["forces"] * any("forces" in row for row in trials)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(trials)
     return "\ufeff" + text.getvalue()

@@ -274,9 +274,9 @@ def test_what_exists_is_never_overwritten(laboratory, params, capsys, there):
 
 def test_a_folder_without_recordings_is_named(params, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert "hold 0 C3D file(s). Export them there" in refuse(params, tmp_path / "empty", capsys)
+    assert "hold 0 of them. Export them there" in refuse(params, tmp_path / "empty", capsys)
     (tmp_path / "empty" / "P01_static.c3d").write_bytes(b"")
-    assert "hold 1 C3D file(s), all named static or cal" in refuse(params, tmp_path / "empty", capsys)
+    assert "hold 1 of them, all named static or cal" in refuse(params, tmp_path / "empty", capsys)
     (tmp_path / "empty" / "P01_run.c3d").write_bytes(b"")
     assert "none of running could be:\n  P01_run.c3d: " in refuse(params, tmp_path / "empty", capsys)
     assert "none does not exist. Give it with DATA=DIR" in refuse(params, tmp_path / "none", capsys)
@@ -439,9 +439,9 @@ def test_files_of_other_programs_are_named(laboratory, params, tmp_path, capsys)
         shutil.copy(path, data)
     said, _, table = new(params, data, capsys)
     said = " ".join(said.split())
-    assert len(table) == 6 and "run.trc: a TRC file" in said and "vicon.csv: an export of Vicon Nexus" in said
+    assert len(table) == 6 and "run.trc: no force plate" in said and "vicon.csv: an export of Vicon Nexus" in said
     assert "good.csv: points without forces" in said
-    assert "run.trc: a TRC file of markers" in refuse(params, CASES / "18_trc", capsys, name="other")
+    assert "vicon.csv: an export of Vicon Nexus" in refuse(params, CASES / "19_vendor_csv", capsys, name="other")
 
 
 def test_a_plate_of_a_treadmill_is_left_out_and_named(params, capsys):
