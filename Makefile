@@ -76,7 +76,7 @@ fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to
 	@$(PYTHON) -m grfkit fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
 	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(INTO)"
 
-new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files (only read)
+new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files, or of TRC and MOT (only read)
 	@$(PYTHON) -m grfkit new-study --name "$(NAME)" --data "$(TYPED)"
 	@$(PYTHON) -m grfkit remember --reports "reports/$(NAME)" --data "$(TYPED)"
 
@@ -87,10 +87,10 @@ SPEED :=
 RATE :=
 TREADMILL :=
 OUT :=
-estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D or CSV (only read), MASS=kg
+estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D, TRC or CSV (only read), MASS=kg
 	@$(PYTHON) -m grfkit estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
-reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of C3D files, RECIPE=physics or another
+reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of recordings, RECIPE=physics or another
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
 	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
 
@@ -98,7 +98,7 @@ beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, e
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of C3D files with plates
+field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of recordings with plates
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"

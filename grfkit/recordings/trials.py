@@ -26,16 +26,16 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
 def read_trials(folder, *, table):
     """Read the table of trials of a folder of recordings.
 
-    Returns a DataFrame with TRIAL_COLUMNS and FORCES_COLUMNS, a row for each running trial; `forces` is empty and
-    `forces_start_s` NaN where the table does not say. `table` is "trials.csv" (the folder's own
-    file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
-    for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for names that
-    differ only in case or in a blank before a number. Warns of names that were written alike or may be one person's.
+    Returns a DataFrame with TRIAL_COLUMNS, a row for each running trial, and with FORCES_COLUMNS where the table has
+    one of them: `forces` is empty and `forces_start_s` NaN where it does not say. `table` is "trials.csv" (the folder's
+    own file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises
+    StudyError for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for
+    names that differ only in case or in a blank before a number. Warns of names that were written alike or may be one
+    person's.
     """
     folder = check_folder(folder)
     path = table_path(folder, table)
     trials = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, TRIAL_COLUMNS), folder)
-    trials = trials.assign(**{column: "" for column in FORCES_COLUMNS if column not in trials})
     if trials.empty:
         there, _ = whereabouts(folder / "*.c3d")
         raise StudyError(
@@ -48,7 +48,9 @@ def read_trials(folder, *, table):
         )
     for column in LIMITS:
         trials[column] = _numbers(trials, column, path)
-    trials["forces_start_s"] = _starts(trials, path)
+    if {*FORCES_COLUMNS} & {*trials}:
+        trials = trials.assign(**{column: "" for column in FORCES_COLUMNS if column not in trials})
+        trials["forces_start_s"] = _starts(trials, path)
     for column in ("file", "runner", "shoe", "lap", "trial"):
         empty = trials[trials[column] == ""]
         if len(empty):

@@ -179,6 +179,8 @@ def table(folder, **columns):
 def test_read_trials_knows_the_file_of_the_forces_and_when_it_begins(reference, tmp_path):
     as_pair(tmp_path, reference)
     (trial,) = table(tmp_path).itertuples()
+    assert not hasattr(trial, "forces")
+    (trial,) = table(tmp_path, forces="").itertuples()
     assert trial.forces == "" and np.isnan(trial.forces_start_s)
     (trial,) = table(tmp_path, forces="run.mot", forces_start_s="0,25").itertuples()
     assert (trial.forces, trial.forces_start_s) == ("run.mot", 0.25)
