@@ -109,7 +109,7 @@ def _new_study(options):
 
     if not options.data:
         raise ValueError(
-            "A new study needs a folder of C3D files; none was given. Give it: make new-study NAME=mine DATA=DIR."
+            "A new study needs a folder of recordings; none was given. Give it: make new-study NAME=mine DATA=DIR."
         )
     print(write.scaffold(options.name, options.data, params=options.params))
 
@@ -231,12 +231,12 @@ SERVER = {"dest": "server", "default": "", "help": "address of another server; d
 CHECK = {"action": "store_true", "help": "look whether the search can be joined, and end"}
 NEW_STUDY = {
     "--name": {"required": True, "help": "name of the study: letters, digits, - and _"},
-    "--data": {"required": True, "help": "folder of the C3D files; it is only read"},
+    "--data": {"required": True, "help": "folder of the recordings; it is only read"},
     "--params": {"default": "params", "type": Path, "help": "folder of the study files"},
 }
 ESTIMATE = {
     "--model": {"required": True, "help": "folder of a trained model"},
-    "--data": {"required": True, "help": "folder of C3D files or CSV files of points; it is only read"},
+    "--data": {"required": True, "help": "folder of C3D, TRC or CSV files of points; it is only read"},
     "--study": {"help": "study file that says where the points are, where the recordings do not show it"},
     "--mass": {"metavar": "KG", "help": "body mass of the runner of all recordings; default: forces in body weights"},
     "--speed": {"metavar": "M_S", "help": "speed of all recordings; default: measured"},
@@ -265,7 +265,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         STUDY | OUT | {"--from": SERVER},
         "what has arrived stays; run it again for the rest",
     ),
-    "new-study": (_new_study, "propose a study file and a table of trials for C3D files", NEW_STUDY, NOTHING),
+    "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
     "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
     "search-worker": (
         _search_worker,

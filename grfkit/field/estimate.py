@@ -32,6 +32,7 @@ from grfkit.field.contacts import (
 from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note, number
 from grfkit.recordings import by_study, discover, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
+from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.read import why_unread
 from grfkit.study.schema import StudyError
 
@@ -95,7 +96,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         row = told.row(name)
         given = {"treadmill": treadmill, "speed_m_s": speed_m_s or row.get("speed_m_s"), "rate_hz": rate_hz}
         try:
-            static = told.static(name) if path.suffix.lower() == ".c3d" else None
+            static = told.static(name) if path.suffix.lower() in POINTS_AND_PLATES else None
             found.append(discover.read(path, layout=told.layout, static=static, **given))
             found[-1].notes.extend(told.notes)
             masses.append(mass_kg or row.get("mass_kg"))

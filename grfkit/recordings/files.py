@@ -19,6 +19,7 @@ POINTS_AND_PLATES, FORCES_ALONE = (".c3d", ".trc"), (".mot", ".sto")
 SUFFIXES = POINTS_AND_PLATES + FORCES_ALONE
 SHORTEST_S = 0.3  # that points and forces have in common, a stance: our choice
 SAME_LENGTH_FRAMES = 2  # of the points, by which the lengths of two files of one start may differ: our choice
+SAME_RATE = 0.98  # of the points' rate, which that of the forces reaches at least: our choice
 WHOLE_SAMPLE = 0.01  # of a sample of the force: a shift so near to whole ones needs no interpolation; our choice
 FAR_M = 1.0  # further from the nearest marker nobody stands: our choice
 LOADED_SHARE = 0.2  # of its peak, at which a plate's centre of pressure is sure: our choice
@@ -61,6 +62,7 @@ def read_trial(file, forces, *, forces_start_s=None, forward, up, plates=None):
     if not felt.plates:
         raise InputError(f"The column `forces` names a file with force plates; {forces.name} has none.", "Correct it.")
     names = file.name, forces.name
+    _check_rates(points, felt, names)
     late = _start(points, felt, names) if forces_start_s is None else forces_start_s
     joined = _joined(points, felt, late, names)
     _check_places(joined, names)
@@ -104,6 +106,17 @@ def _length_s(points):
     return rate_hz, len(next(iter((points.points or points.poses).values()))) / rate_hz
 
 
+def _check_rates(points, felt, names):
+    """Check that forces were recorded as often as points at least."""
+    rate_hz, _ = _length_s(points)
+    if felt.force_hz < SAME_RATE * rate_hz:
+        raise InputError(
+            f"Forces are recorded as often as points at least; {names[0]} has {rate_hz:g} frames a second, and "
+            f"{names[1]} {felt.force_hz:g}: they are of two recordings, or the times of one are wrong.",
+            "Export both again, the forces at the rate of the plates.",
+        )
+
+
 def _start(points, felt, names):
     """Find how much later (s) the forces begin than the points."""
     rate_hz, seen_s = _length_s(points)
@@ -142,7 +155,7 @@ def _joined(points, felt, late, names):
     return replace(
         points,
         points={name: xyz[skipped:] for name, xyz in points.points.items()},
-        poses={name: pose[skipped:] for name, pose in points.poses.items()},
+        poses={name: pose[round(skipped / rate_hz * points.pose_hz) :] for name, pose in points.poses.items()},
         plates=[_shifted(plate, max(0.0, shift)) for plate in felt.plates],
         force_hz=felt.force_hz,
         notes=points.notes + felt.notes,

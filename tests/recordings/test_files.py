@@ -98,6 +98,12 @@ def test_read_trial_names_files_that_do_not_belong_together(reference, tmp_path,
         files.read_trial(*as_pair(tmp_path, reference, **written), **given, **AXES)
 
 
+def test_read_trial_names_forces_at_a_lower_rate_than_the_points(reference, tmp_path):
+    slow = [replace(plate, force=plate.force[::20], cop=plate.cop[::20]) for plate in reference.plates]
+    with pytest.raises(ValueError, match="run.trc has 100 frames a second, and run.mot 50: they are of two recordings"):
+        files.read_trial(*as_pair(tmp_path, replace(reference, plates=slow, force_hz=50.0)), **AXES)
+
+
 @pytest.mark.parametrize("factor", [1000.0, 100.0])
 def test_read_trial_names_centres_of_pressure_in_another_unit(reference, tmp_path, factor):
     other = [replace(plate, cop=plate.cop * factor) for plate in reference.plates]
@@ -215,3 +221,6 @@ def test_cut_names_the_foot_that_a_treadmill_lacks(hamner):
         alone, points = read.load_trial(trial, hamner, {}, settings.model_copy(update={"plates": [number]}))
         with pytest.raises(ValueError, match=f"On a treadmill both feet step .* steps are of the {foot} foot"):
             cut.cut(alone, points, settings, **runner)
+        silent = [replace(plate, force=plate.force * (plate.number == number)) for plate in recording.plates]
+        with pytest.raises(ValueError, match=f"all .* steps are of the {foot} foot"):  # its columns hold zeros
+            cut.cut(replace(recording, plates=silent), points, settings, **runner)
