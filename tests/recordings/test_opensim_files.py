@@ -248,3 +248,32 @@ def test_read_mot_names_what_is_wrong(tmp_path, fault):
 
 def test_turn_is_that_of_the_axes_of_a_file_with_y_up():
     np.testing.assert_array_equal(c3d.axes(**AXES), TURN)
+
+
+@pytest.mark.parametrize("kind", ["trc", "mot"])
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path, kind):
+    """Cut off, with other bytes, with lines of its header away or interchanged: no error but ValueError."""
+    whole = (
+        write_trc(tmp_path / "a.trc", body(), 100.0) if kind == "trc" else write_mot(tmp_path / "a.mot", push(), 1e3)
+    )
+    content, damaged, rng, refused = whole.read_bytes(), tmp_path / f"b.{kind}", np.random.default_rng(1), 0
+    for number in range(60):
+        changed, lines = bytearray(content), content.split(b"\n")
+        if number % 3 == 0:
+            changed = changed[: rng.integers(len(content))]
+        elif number % 3 == 1:
+            for _ in range(rng.integers(1, 10)):
+                changed[rng.integers(600)] = rng.integers(256)
+        else:
+            one, other = rng.integers(12, size=2)
+            lines[one], lines[other] = lines[other], lines[one]
+            changed = b"\n".join(lines[: number % 2] + lines[2 * (number % 2) :])
+        damaged.write_bytes(bytes(changed))
+        try:
+            found = (trc if kind == "trc" else mot).read(damaged, **AXES)
+        except ValueError as error:
+            refused += 1
+            assert damaged.name in str(error)
+        else:
+            assert found.points or found.plates
+    assert refused > 10
