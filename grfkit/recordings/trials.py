@@ -27,8 +27,9 @@ def read_trials(folder, *, table):
 
     Returns a DataFrame with TRIAL_COLUMNS, a row for each running C3D file. `table` is "trials.csv" (the folder's own
     file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
-    for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for names that
-    differ only in case or in a blank before a number. Warns of names that were written alike or may be one person's.
+    for a missing folder, file, column or value (height_m, sex and static may be empty), for a mass, height or speed
+    that no runner has, and for names that differ only in case or in a blank before a number. Warns of names that were
+    written alike or may be one person's.
     """
     folder = check_folder(folder)
     path = table_path(folder, table)
@@ -44,7 +45,8 @@ def read_trials(folder, *, table):
             "folder with DATA=DIR."
         )
     for column in LIMITS:
-        trials[column] = _numbers(trials, column, path)
+        filled = trials if column != "height_m" else trials[trials[column] != ""]  # nothing rests on the height
+        trials[column] = _numbers(filled, column, path).reindex(trials.index)
     for column in ("file", "runner", "shoe", "lap", "trial"):
         empty = trials[trials[column] == ""]
         if len(empty):

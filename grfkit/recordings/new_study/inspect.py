@@ -18,6 +18,7 @@ LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
 SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as trials.LIMITS
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
+STANDS = 0.05  # by which the force of somebody who stands varies at most: JA1 varies by 1.5 %; our choice
 ALONG = 0.9  # share of a direction that lies along one axis, to be named by it: our choice
 # as Plug-in Gait and others name them
 MASSES, HEIGHTS, SEXES = ("bodymass", "mass"), ("height", "bodyheight"), ("sex", "gender")
@@ -44,6 +45,7 @@ class Look:
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
     notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
     shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
+    weight_n: float = float("nan")  # of somebody who stands on the plates
 
 
 def look(path):
@@ -89,6 +91,7 @@ def _look(path):
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
         [note.text for note in recording.notes],
         rigid.measure(markers, labels),
+        _weight(recording.plates),
     )
 
 
@@ -96,6 +99,16 @@ def _marks(forces, steps, hz):
     """Give the marks of the force (N) of each step, by which it is known again in another file."""
     total = sum(forces)
     return [versions.mark(np.arange(step.first, step.end) / hz, total[step.first : step.end]) for step in steps]
+
+
+def _weight(raw):
+    """Measure the weight (N) of somebody who stands on plates; NaN where the force is not steady, or hardly any.
+
+    The plates' zero does not show while they are loaded, and is taken for right.
+    """
+    loaded = [plate.force[:, 2] for plate in raw if len(plate.force) and np.median(plate.force[:, 2]) > plates.LOADED_N]
+    low, weight, high = np.percentile(sum(loaded), (10, 50, 90)) if loaded else (0.0, 0.0, 0.0)
+    return float(weight) if loaded and high - low < STANDS * weight else float("nan")
 
 
 def _foot_distance(points, hz, zeroed, steps, force_hz):

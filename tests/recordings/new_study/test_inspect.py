@@ -1,5 +1,7 @@
 """What one C3D file shows of itself, on motions and forces made by hand and on real files."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,24 @@ def layout(**groups):
 )
 def test_body_is_read_where_a_file_says_it(group, expected):
     assert inspect._body(layout(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
+
+
+@pytest.mark.parametrize(
+    ("forces", "expected"),
+    [
+        ([750.0 + np.zeros(50), np.zeros(50)], 750.0),
+        ([400.0 + np.zeros(50), 350.0 + np.zeros(50), -3.0 + np.zeros(50)], 750.0),  # a foot on each of two
+        ([np.linspace(600.0, 900.0, 50)], np.nan),  # nobody who stands still
+        ([5.0 + np.zeros(50)], np.nan),
+        ([], np.nan),
+    ],
+)
+def test_weight_is_of_somebody_who_stands_still(forces, expected):
+    raw = [SimpleNamespace(force=np.column_stack([0 * force, 0 * force, force])) for force in forces]
+    np.testing.assert_equal(inspect._weight(raw), expected)
+
+
+def test_weight_of_a_real_static_trial(plates):
+    """Dorn 2012: the static trial weighs 730 to 760 N, by the raw channels."""
+    assert 730 < inspect.look(plates / "JA1Static05.c3d").weight_n < 760
+    assert np.isnan(inspect.look(plates / "JA1Gait21.c3d").weight_n)
