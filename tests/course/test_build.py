@@ -171,6 +171,7 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
     assert done["success"], done
     page = (folder / "feedback" / "nobody" / name / f"{name}.html").read_text(encoding="utf-8")
     assert page.count("Not right yet.") >= len(exercises) and "grfkit/course" not in page
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=.?(http|//)", page) and "<math" in page  # whole offline
     first = next(cell for cell in unsolved.cells if cell.cell_type == "code")
     assert not any(output.output_type == "error" for output in first.outputs)
 

@@ -67,7 +67,8 @@ def test_a_failed_check_shows_its_hint_and_no_line_of_source(session):
         shown = [output for output in cell.outputs if output.output_type == "error"]
         assert len(shown) == 1 and shown[0].ename == "NotRight", (name, kind, cell.outputs)
         text = "\n".join([shown[0].evalue, *shown[0].traceback])
-        assert expected[kind] in text and shown[0].traceback == [f"Not right yet. {shown[0].evalue}"]
+        assert expected[kind] in text and bare("".join(shown[0].traceback)) == bare(f"Not right yet. {shown[0].evalue}")
+        assert all(len(line) <= 90 for line in shown[0].traceback)  # nbgrader's feedback cuts longer lines off
         found = [line for line in source if len(line) > 12 and line in bare(text)]
         assert not found, (name, kind, found)
         assert not re.search(r"grfkit/|\.py\b|File |-->", text), text
