@@ -156,7 +156,9 @@ def test_student_book_holds_no_answer(name, folder):
     "name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS]
 )
 def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, folder):
-    course_build.take_out(name, folder=folder)
+    assert course_build.nbgrader(folder).generate_assignment(name)[
+        "success"
+    ]  # as the lecturer does, into the gradebook
     student = nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
     exercises = {marks(cell)["grade_id"] for cell in checked(source(name))}
 
@@ -192,18 +194,13 @@ def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
     mine = folder / "student" / "0_double" / "0_double.ipynb"
     assert "return 2 * x" not in mine.read_text(encoding="utf-8")
     lesson(answer="return x + x + 0")
-    course_build.build("0_double", folder=folder)  # untouched: made anew, without a word
+    course_build.give_out("0_double", folder=folder)  # untouched: made anew, without a word
     assert "kept" not in capsys.readouterr().err
     answered = mine.read_text(encoding="utf-8").replace("raise NotImplementedError()", "return x ** 2")
     mine.write_text(answered, encoding="utf-8")
-    course_build.build("0_double", folder=folder)
+    course_build.give_out("0_double", folder=folder)
     assert mine.read_text(encoding="utf-8") == answered and "kept as it is" in capsys.readouterr().err
-    assert {path.name for path in folder.iterdir()} - {"~gradebook.lock"} == {
-        "gradebook.db",
-        "solution",
-        "source",
-        "student",
-    }
+    assert {path.name for path in folder.iterdir()} - {"~built.lock"} == {"solution", "source", "student"}
 
 
 def test_build_goes_on_where_a_run_was_stopped_before_it_noted_what_it_gave_out(lesson, capsys):
