@@ -49,6 +49,7 @@ TIMES = ["touchdown", "toeoff", "contact"]
 COLUMNS = [
     "file",
     "steps",
+    "contact_s",
     *(f"{event}_{what}_ms" for event in TIMES for what in ("mean", "rmse")),
     *(f"{what}_{d.lower()}" for d in DIRECTIONS for what in ("rmse_bw", "nrmse_pct", "in_band_pct")),
 ]
@@ -226,9 +227,9 @@ def _beside(footsteps, curves, stances):
 def errors(footsteps, curves):
     """Compare estimate and plates: a row for each recording with steps that plates measured, COLUMNS.
 
-    Times are those of the estimate less those of the plates, the mean and the root of the mean square (ms). Forces are
-    compared at the moments of the estimate's nodes: RMSE (BW), nRMSE (%, of the measured range) and the share of nodes
-    within the band (%), means over steps.
+    contact_s is what the plates measured, a mean. Other times are those of the estimate less those of the plates, the
+    mean and the root of the mean square (ms). Forces are compared at the moments of the estimate's nodes: RMSE (BW),
+    nRMSE (%, of the measured range) and the share of nodes within the band (%), means over steps.
     """
     rows = []
     if EVENTS["touchdown_s"] not in footsteps:
@@ -237,6 +238,7 @@ def errors(footsteps, curves):
     for file, steps in have.groupby("file", sort=False):
         off = {event[:-2]: steps[event] - steps[plate] for event, plate in EVENTS.items()}
         off["contact"] = off["toeoff"] - off["touchdown"]
+        contact_s = (steps[EVENTS["toeoff_s"]] - steps[EVENTS["touchdown_s"]]).mean()
         times = [1000 * value for each in off.values() for value in (each.mean(), np.sqrt((each**2).mean()))]
         mine = curves[curves["file"].eq(file) & curves["step"].isin(steps["step"])]
         est, low, high, plate = (
@@ -245,7 +247,7 @@ def errors(footsteps, curves):
         )
         inside = 100 * ((low <= plate) & (plate <= high)).mean(axis=(0, 1))
         scores = metrics.rmse(plate, est).mean(axis=0), metrics.nrmse(plate, est).mean(axis=0), inside
-        rows.append((file, len(steps), *times, *np.stack(scores, axis=1).ravel()))
+        rows.append((file, len(steps), contact_s, *times, *np.stack(scores, axis=1).ravel()))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

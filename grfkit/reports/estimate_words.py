@@ -48,16 +48,16 @@ def beside_plates(measured, recording, level):
     `measured` is its row of plates.csv, `recording` that of recordings.csv, `level` that of the bands.
     """
 
-    def time(event):
-        off, right = measured[f"{event}_mean_ms"], "right" if event == "contact" else "on time"
-        if not round(off):
-            return f"{right} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
-        how = ("long" if off > 0 else "short") if event == "contact" else "late" if off > 0 else "early"
-        return f"{written(abs(off), 0)}{SPACE}ms {how} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
+    def time(event, more, less):
+        off, error = measured[f"{event}_mean_ms"], f"(RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
+        return (
+            f"{written(abs(off), 0)}{SPACE}ms {more if off > 0 else less} {error}" if round(off) else f"right {error}"
+        )
 
     times = (
-        f"Force plates {recording['plates'].partition('; ')[0]}. On average touchdown was found {time('touchdown')} "
-        f"and toe-off {time('toeoff')}, and contact time is {time('contact')}."
+        f"Force plates {recording['plates'].partition('; ')[0]}. On average the estimate has touchdown "
+        f"{time('touchdown', 'late', 'early')} and toe-off {time('toeoff', 'late', 'early')}; the plates' contact time "
+        f"is {with_unit(measured['contact_s'], 'contact_s')}, the estimate's {time('contact', 'longer', 'shorter')}."
     )
     shares = [measured[f"in_band_pct_{direction}"] for direction in ("v", "ap", "ml")]
     bands = (

@@ -148,6 +148,7 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     (row,) = pd.read_csv(tmp_path / "out" / "plates.csv").to_dict("records")
     assert "No force plate measured it" not in text and "Beside the force plates" in text
     assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
+    assert f"the plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
 
 

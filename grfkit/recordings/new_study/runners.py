@@ -111,8 +111,11 @@ def _weighed(trial, static, notes):
     return {"mass_kg": f"{mass:.1f}"}
 
 
-def rows(looks, static, runners, notes):
-    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank."""
+def rows(looks, static, runners, notes, *, on_plates):
+    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank.
+
+    Without plates a mass and a speed may stay blank, and nothing else is asked for.
+    """
     made, counts = [], Counter()
     for file, each in looks.items():
         runner = runners[file]
@@ -141,6 +144,11 @@ def rows(looks, static, runners, notes):
     notes.found["runners"] = (
         ", ".join(f"{name} ({count})" for name, count in known.items()) or "not shown by folders or file names"
     )
+    if not on_plates:
+        notes.check.append(
+            "columns mass_kg (kg, for forces in newtons) and speed_m_s (m/s; else it is measured) may stay empty"
+        )
+        return made
     for column, why in (
         ("runner", "neither folders nor file names show it"),
         ("mass_kg", "the files do not say"),
