@@ -25,7 +25,7 @@ WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textw
 COMMENT_AT = 32  # column of the comments in a study file
 
 
-def values(name, looks, static, rows, notes, *, on_plates):
+def values(name, looks, static, rows, notes, *, on_plates=True):
     """Propose the values of the study file, {(section, key): (text, comment)}; note what was found and is blank.
 
     Without plates only what an estimate takes is proposed: the rest stays as in the pattern.

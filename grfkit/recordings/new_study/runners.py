@@ -111,7 +111,7 @@ def _weighed(trial, static, notes):
     return {"mass_kg": f"{mass:.1f}"}
 
 
-def rows(looks, static, runners, notes, *, on_plates):
+def rows(looks, static, runners, notes, *, on_plates=True):
     """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank.
 
     Without plates a mass and a speed may stay blank, and nothing else is asked for.
