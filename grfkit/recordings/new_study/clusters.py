@@ -100,7 +100,9 @@ def _landmarks(labels, places, pairs, marks):
         "pelvis": Landmark(middle, "the middle of its markers") if whole else Landmark([BLANK], "a spine is blank")
     }
     for side in "lr":
-        found[f"{side}_hip"] = Landmark(None, "by the regression of Harrington 2007; or bell1990")
+        centre = sure.get(f"{side}_hip")
+        also = f"; or markers: {_list([centre[0]])}, which the static trials hold" if centre else ""
+        found[f"{side}_hip"] = Landmark(None, f"by the regression of Harrington 2007; or bell1990{also}")
         for joint in ("knee", "ankle"):
             found[f"{side}_{joint}"] = _joint_centre(pairs[f"{side}_{joint}"], joint, places)
         heels = [label for label in labels if part(label) == (side, "heel")]

@@ -289,7 +289,7 @@ def _split(runners, notes):
     """Propose how many runners are tested, so that some are left to train on: a fourth, four at most, as the paper."""
     count = min(4, max(1, len(runners) // 4))
     if len(runners) == 1:
-        notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
+        notes.check.append("one runner only: 01 shows the stances; to train and to test takes two runners at least")
     few, training = {}, len(runners) - count
     if 0 < len(runners) < 3:
         few["08_generalisation", "ensemble"] = "[]", "or recipes to average: their weights take three runners"

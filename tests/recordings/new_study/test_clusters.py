@@ -235,6 +235,27 @@ def test_a_marker_that_moves_with_another_segment_is_left_out_and_named():
     assert section["segments"]["r_shank"] == ["RTIB1", "RTIB2", "RTIB3", "RTIB4"]
 
 
+def test_a_marker_that_is_loose_or_was_put_elsewhere_is_left_out_and_named():
+    four = {part: ON[part] | {f"{name}4": place} for part, name, place in (
+        ("thigh", "THI", [0.03, 0.13, 0.68]), ("shank", "TIB", [0.03, 0.13, 0.28]))}  # fmt: skip
+    moving, still = bodies(on=ON | four)
+    moving["LTHI4"] = moving["LTHI4"] + RNG.normal(scale=0.03, size=(80, 3))  # wobbles
+    still["LTIB4"] = still["LTIB4"] + [0, 0, 0.08]  # fell off after the static trial
+    found, section = proposed(moving, still)
+    assert section["segments"]["l_thigh"] == ["LTHI1", "LTHI2", "LTHI3"]
+    assert section["segments"]["l_shank"] == ["LTIB1", "LTIB2", "LTIB3"]
+    said = " ".join(found.check)
+    assert "LTHI4 is not in the cluster l_thigh: its distances to l_thigh vary by" in said
+    assert re.search(r"LTIB4 is not in the cluster l_shank: its distances differ by \d+ mm from the static trial", said)
+
+
+def test_markers_without_a_name_are_not_needed_where_labels_name_three_but_are_told():
+    found, section = proposed(*bodies(lambda label: label.replace("LTHI4", "u7"),
+                                      on=ON | {"thigh": ON["thigh"] | {"THI4": [0.03, 0.13, 0.68]}}))  # fmt: skip
+    assert section["segments"]["l_thigh"] == ["LTHI1", "LTHI2", "LTHI3"] and not found.blank
+    assert any("l_thigh: [" in line and "(u7 keep(s) them too)" in line for line in found.lines)
+
+
 def test_a_cluster_of_two_markers_is_a_blank():
     found, section = proposed(*bodies(without=["RTHI2"]))
     assert section["segments"]["r_thigh"] == ["RTHI1", "RTHI3", "?"] and "?" not in section["segments"]["l_thigh"]
