@@ -98,7 +98,7 @@ def measure(found, *, mass_kg):
     Raises Unused, or ValueError of a file, where they cannot be trusted.
     """
     layout = found.layout
-    on, hz, bad = c3d.read_plates(found.file, found.rotation, layout.plates if layout else None)
+    on, hz, bad, notes = c3d.read_plates(found.file, found.rotation, layout.plates if layout else None)
     if not on:
         if bad:
             raise Unused(_listed_plates(bad))
@@ -116,8 +116,10 @@ def measure(found, *, mass_kg):
     if not kept:
         raise Unused(_listed(left_out) or "nobody is seen on them")
     unit_kg, words = _unit([stance for *_, stance in kept], kg, given=bool(mass_kg), most_off=settings.checks.mass_off)
+    said = [note.text for note in notes if note not in found.notes]
+    said += [_listed_plates(bad)] if bad else []
     stances = [(*event, replace(stance, force=stance.force * kg / unit_kg)) for *event, stance in kept]
-    return Measured(stances, words + f" ({_listed_plates(bad)})" * bool(bad), left_out)
+    return Measured(stances, words + f" ({'; '.join(said)})" * bool(said), left_out)
 
 
 def _settings(found, recording):

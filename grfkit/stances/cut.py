@@ -137,7 +137,10 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
     recording without force plates.
     """
     if not recording.plates:
-        raise ValueError("A stance needs a force plate; the C3D file has none. Export forces with the points.")
+        raise ValueError(
+            "A stance needs a force plate; the C3D file has none. Export forces with the points; without them `make "
+            "estimate` takes the recording."
+        )
     hz, limits = recording.force_hz, settings.checks
     recording, steps = find_steps(recording, settings)
     track = tracks.of(points, recording.point_hz, settings)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import CASES, preprocessing
+from helpers import CASES, ROOT, preprocessing
 
 from grfkit import cli
 from grfkit.field import beside_plates, estimate
@@ -150,6 +150,21 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
     assert f"the plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
+
+
+def test_a_real_belt_is_compared_in_what_it_weighs(rbds, tmp_path):
+    for name in ("RBDS002/RBDS002runT35.c3d", "RBDS002/RBDS002static.c3d", "participantInfo.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(rbds / name)
+    (found,), (mass_kg,), _ = estimate.read_all(tmp_path, study_file=ROOT / "params" / "rbds.yaml")
+    measured = beside_plates.measure(found, mass_kg=None)
+    kg = float(measured.unit.removesuffix(" kg").rpartition(" ")[2])
+    assert mass_kg == pytest.approx(80, abs=0.1) and 0.93 * mass_kg < kg < 1.01 * mass_kg  # -6.3 to +.4 %: all runners
+    assert len(measured.stances) > 70 and not measured.left_out  # 77 of 30 s
+    means = [stance.force[stance.force[:, 2] > 0, 2].mean() for *_, stance in measured.stances]
+    step_s = np.median(np.diff([at for _, at, _ in measured.stances]))
+    contact_s = np.mean([stance.toeoff_s - at for _, at, stance in measured.stances])
+    assert np.mean(means) == pytest.approx(step_s / contact_s, rel=0.03)  # over a step the mean is one body weight
 
 
 def test_the_checks_without_a_study_are_those_of_virtual():

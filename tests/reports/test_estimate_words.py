@@ -31,6 +31,24 @@ def test_in_short_says_what_is_seen_and_what_is_not():
     assert "No difference between left and right is seen" in text and "Too few steps" in text and "kg" not in text
 
 
+def test_what_plates_measured_is_said_with_its_sign():
+    times = {"touchdown_mean_ms": 4.2, "toeoff_mean_ms": -3.8, "contact_mean_ms": -8.0}
+    errors = {f"{event}_rmse_ms": 9.4 for event in ("touchdown", "toeoff", "contact")}
+    bands = {f"in_band_pct_{direction}": share for direction, share in (("v", 23.4), ("ap", 38.6), ("ml", 68.7))}
+    row = {
+        "plates": "measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg; contacts left out: x (1)"
+    }
+    text = " ".join(estimate_words.beside_plates({"contact_s": 0.24} | times | errors | bands, row, 0.9))
+    assert text.replace("\u00a0", " ") == (
+        "Force plates measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg. On average the "
+        "estimate has touchdown 4 ms late (RMSE 9 ms) and toe-off 4 ms early (RMSE 9 ms); the plates' contact time is "
+        "240 ms, the estimate's 8 ms shorter (RMSE 9 ms). Of the measured samples 23 % (up), 39 % (forward and back) "
+        "and 69 % (sideways) lie in the 90 % band."
+    )
+    right = estimate_words.beside_plates({"contact_s": 0.24} | dict.fromkeys(times, 0.3) | errors | bands, row, 0.9)
+    assert right[0].count("right (RMSE") == 3
+
+
 def test_a_change_is_said_over_the_time_that_was_recorded():
     """A drift of 30 ms a minute over 89 steps of .35 s is 15.6 ms."""
     text = said(many_footsteps(90, drift=0.03), {})

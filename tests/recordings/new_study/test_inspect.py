@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import HZ, on_belt, virtual_run
 
 from grfkit.recordings import c3d
 from grfkit.recordings.formats.c3d_layout import Layout, Parameter
@@ -45,6 +46,18 @@ def test_find_forward_reads_feet_and_braking(axis):
         assert inspect.find_forward(points, forces, contacts, rotation) == axis
     assert inspect.find_forward(feet, [-force], steps, rotation) == ""  # they disagree
     assert inspect.find_forward({}, [], [], rotation) == ""
+
+
+def test_ground_velocity_is_that_of_the_belt_and_none_overground():
+    points, contacts = virtual_run(3)
+    forward = (points[-1, 0, 0] - points[0, 0, 0]) * HZ / (len(points) - 1)
+    still = np.zeros((len(points), 3))  # a marker of the laboratory, lower than the feet
+    for belt_m_s in (0.0, 2.5, forward):
+        places = [*on_belt(points, belt_m_s).swapaxes(0, 1), still]
+        # a foot rolls and bends over: by a tenth of the speed, as the belts of rbds seem slower than they are
+        np.testing.assert_allclose(inspect.ground_velocity(places, HZ), [-belt_m_s, 0, 0], atol=0.35)
+    assert not inspect.ground_velocity([still], HZ).any()
+    assert not inspect.ground_velocity([np.full((50, 3), np.nan)], HZ).any()
 
 
 def layout(**groups):
