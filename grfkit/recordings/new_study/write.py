@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from grfkit.recordings.discover import describe
 from grfkit.recordings.labels import STATIC
-from grfkit.recordings.new_study import propose
+from grfkit.recordings.new_study import propose, rigid
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, leave_out_versions, rows
 from grfkit.recordings.read import why_unread
@@ -52,6 +52,10 @@ def scaffold(name, folder, *, params):
             "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
         )
     notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()])
+    standing = [file for file, each in looks.items() if rigid.stands(each.shape)]
+    if len(standing) < len(looks):
+        static |= {file: looks.pop(file) for file in standing}
+        notes.check += [f"{file.as_posix()}: nobody moves, so that it is taken for a static trial" for file in standing]
     found = len(looks)
     on_plates = any(each.plates for each in looks.values())
     if on_plates:  # without a plate there is no stance; the table shows plates or none
