@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import CASES, ROOT, preprocessing
+from helpers import CASES, ROOT, assert_accessible, preprocessing
 
 from grfkit import cli
 from grfkit.field import beside_plates, estimate
@@ -143,13 +143,28 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     arguments = ["--model", str(lab.model), "--data", str(folder.path), "--out", str(tmp_path / "out")]
     assert cli.main(["estimate", *arguments, "--mass", mass]) == 0
     assert "force plates: run.c3d: measured" in capsys.readouterr().out
-    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser")
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert_accessible(html)
+    page = BeautifulSoup(html, "html.parser")
     text = " ".join(page.get_text(" ").split())
     (row,) = pd.read_csv(tmp_path / "out" / "plates.csv").to_dict("records")
     assert "No force plate measured it" not in text and "Beside the force plates" in text
     assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
     assert f"the plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
+
+
+def test_the_page_says_why_plates_are_not_used(lab, tmp_path):
+    (path,) = (CASES / "06_saturated_plate").glob("*.c3d")
+    (tmp_path / "data").mkdir()
+    shutil.copy(path, tmp_path / "data" / "run.c3d")
+    arguments = ["--model", str(lab.model), "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert cli.main(["estimate", *arguments]) == 0
+    text = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser").get_text(" ")
+    text = " ".join(text.split())
+    assert "No force plate that can be trusted measured it" in text and "Beside the force plates" not in text
+    assert "Force plates in this recording are not used: plate 1 saturated" in text
+    assert pd.read_csv(tmp_path / "out" / "plates.csv").empty
 
 
 def test_a_real_belt_is_compared_in_what_it_weighs(rbds, tmp_path):
