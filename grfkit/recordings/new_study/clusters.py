@@ -65,7 +65,7 @@ def propose(looks, static, rows):
     places = [_places(each.shape) for each in static.values()]
     points = _landmarks(labels, places, pairs, marks)
     segments = _segments(looks, static, rows, points, marks)
-    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers")
+    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers: read each `# check`")
     proposal.lines = ["    segments:", *(_segment(name, each, proposal) for name, each in segments.items())]
     why = f"{marks['l_psis']} on the sacrum stands for both posterior spines" if one_sacrum else "the four spines"
     lost = [name for name, label in marks.items() if label == BLANK]
