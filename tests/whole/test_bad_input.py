@@ -124,9 +124,8 @@ def test_runners_too_few_leave_01_and_an_index_of_what_is_there(
         and says in page
         and f"Stances part stances runners {parts}" in page
     )
-    told = "No runner is tested, and none trained on" in words(
-        (reports / "01_preprocess.html").read_text(encoding="utf-8")
-    )
+    report = (reports / "01_preprocess.html").read_text(encoding="utf-8")
+    told = "No runner is tested, and none trained on" in report
     assert told == (name != "few")
 
 
