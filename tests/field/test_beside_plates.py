@@ -135,7 +135,8 @@ def test_cases_of_faulty_plates(lab, tmp_path, case, text):
 
 def test_a_wrong_mass_is_said(lab, folder):
     *_, text = said(lab, folder.path, mass_kg=1.4 * folder.row["mass_kg"])
-    assert text.startswith("not used: they weigh the runner at ") and "the mass given is" in text
+    assert text.startswith("not used: they weigh the runner at ")
+    assert text.endswith(f"and the mass is {1.4 * folder.row['mass_kg']:g} kg, as typed")
 
 
 def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
@@ -150,8 +151,39 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     (row,) = pd.read_csv(tmp_path / "out" / "plates.csv").to_dict("records")
     assert "No force plate measured it" not in text and "Beside the force plates" in text
     assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
-    assert f"the plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
+    assert f"The plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
+    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    have = steps[steps["plate_touchdown_s"].notna()]
+    assert f"{len(have)} of them measured by force plates too" in text
+    cells = [" ".join(row.get_text(" ").split()) for row in page.select("tr")]
+    for name, column in (("braking (braking peak)", "braking_peak_bw"), ("landing (impact peak)", "impact_peak_bw")):
+        both = f"{name} {have[f'plate_{column}'].mean():.2f} BW {have[column].mean():.2f} BW "
+        assert [row for row in cells if row.startswith(both)], both
+
+
+def test_what_plates_measured_of_a_step_is_read_off_its_own_force(folder):
+    steps, curves, _ = folder.estimated
+    have = steps[steps["plate_touchdown_s"].notna()]
+    for step in have.itertuples():
+        mine = curves[curves["step"] == step.step]
+        on = mine[(mine["plate_v"] > 0)]  # at the nodes of the estimate, some 2 ms apart
+        assert step.plate_active_peak_bw == pytest.approx(on["plate_v"].max(), abs=0.02)
+        assert step.plate_braking_peak_bw == pytest.approx(-on["plate_ap"].min(), abs=0.02)
+        assert step.plate_propulsive_peak_bw == pytest.approx(on["plate_ap"].max(), abs=0.02)
+        contact_s = step.plate_toeoff_s - step.plate_touchdown_s
+        assert step.plate_contact_s == pytest.approx(contact_s)
+        times = step.touchdown_s + mine["time_s"].to_numpy() - step.plate_touchdown_s
+        at_13 = np.interp(0.13 * contact_s, times, mine["plate_v"])
+        assert step.plate_impact_peak_bw == pytest.approx(at_13, abs=0.05)
+        assert step.plate_vlr_bw_s == pytest.approx(
+            step.plate_impact_peak_bw / (0.13 * contact_s), rel=0.01
+        )  # a frame of contact
+    pairs = zip(have["plate_touchdown_s"], have["plate_touchdown_s"].shift(-1), strict=True)
+    follow = np.array([after - at for at, after in pairs])
+    rate = 60 / have["plate_step_rate_per_min"].to_numpy()
+    both = np.isfinite(rate) & np.isfinite(follow)
+    np.testing.assert_allclose(rate[both], follow[both], atol=1e-6)
 
 
 def test_the_page_says_why_plates_are_not_used(lab, tmp_path):
