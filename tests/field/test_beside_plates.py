@@ -183,7 +183,7 @@ def test_what_plates_measured_of_a_step_is_read_off_its_own_force(folder):
     follow = np.array([after - at for at, after in pairs])
     rate = 60 / have["plate_step_rate_per_min"].to_numpy()
     both = np.isfinite(rate) & np.isfinite(follow)
-    np.testing.assert_allclose(rate[both], follow[both], atol=1e-6)
+    np.testing.assert_allclose(rate[both], follow[both], atol=0.0015)  # a frame of force
 
 
 def test_the_page_says_why_plates_are_not_used(lab, tmp_path):
