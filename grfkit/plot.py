@@ -108,16 +108,20 @@ def curves(ax, curves, *, label, color):
 def forces_by_side(axes, measured, stances):
     """Draw all measured curves (S, Q, 3) BW on axes (2, 3): left legs above, orange, right legs below, blue.
 
-    `stances` is the table of the same stances; its columns side and runner are used.
+    `stances` is the table of the same stances; its columns side and runner are used. A side without any has empty axes.
     """
     for row, (side, name, color) in zip(axes, SIDES, strict=True):
         mine = (stances["side"] == side).to_numpy()
         for i, direction in enumerate(DIRECTIONS):
-            curves(zero_line(row[i]), measured[mine, :, i], label=f"{name} legs", color=color)
+            if mine.any():
+                curves(zero_line(row[i]), measured[mine, :, i], label=f"{name} legs", color=color)
             row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)")
             axes[0, i].set_xlabel("")
         title = f"{mine.sum()} stances, {stances['runner'][mine].nunique()} runners"
-        legend(row[2], loc="lower center", title_fontsize="small", alignment="left", title=title)
+        if mine.any():
+            legend(row[2], loc="lower center", title_fontsize="small", alignment="left", title=title)
+        else:
+            note(row[2], f"no stance, {name}")
     return axes
 
 

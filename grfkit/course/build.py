@@ -60,7 +60,7 @@ def give_out(name, *, folder):
     """Take the solutions out with nbgrader and put the session into student/, unless it was worked on there."""
     release, target = folder / "~release", folder / "student" / name
     fresh, mine = (place / f"{name}.ipynb" for place in (release / name, target))
-    with FileLock(folder / "~gradebook.lock"):  # sessions built together share nbgrader's database and the checksums
+    with FileLock(folder / "~built.lock"):  # sessions built together share the checksums
         try:
             take_out(name, folder=folder, release=release.name)
             book = _built(folder)
@@ -79,15 +79,21 @@ def give_out(name, *, folder):
 
 
 def take_out(name, *, folder, release="student"):
-    """Have nbgrader make the student's version of a session; raises ValueError with its words where it refuses."""
-    done = nbgrader(folder, release=release).generate_assignment(name)
+    """Have nbgrader make the student's version of a session; raises ValueError with its words where it refuses.
+
+    The gradebook is left alone: the lecturer's own `nbgrader generate_assignment` enters a session there.
+    """
+    done = nbgrader(folder, release=release, gradebook=False).generate_assignment(name)
     if not done["success"]:
         words = done.get("log") or done.get("error")
         raise ValueError(f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {words}")
 
 
-def nbgrader(folder, *, release="student"):
-    """Give nbgrader's interface to a course's folder, nbgrader.apps.NbGraderAPI, set by course/nbgrader_config.py."""
+def nbgrader(folder, *, release="student", gradebook=True):
+    """Give nbgrader's interface to a course's folder, nbgrader.apps.NbGraderAPI, set by course/nbgrader_config.py.
+
+    Without its gradebook nothing can be graded, and the students' version is made in a tenth of the time.
+    """
     from nbgrader.apps import NbGraderAPI
     from traitlets.config.loader import PyFileConfigLoader
 
@@ -96,6 +102,8 @@ def nbgrader(folder, *, release="student"):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
     settings = PyFileConfigLoader("nbgrader_config.py", path=str(COURSE)).load_config()
     settings.CourseDirectory.root, settings.CourseDirectory.release_directory = str(folder), release
+    if not gradebook:
+        settings.GenerateAssignment.no_database, settings.SaveCells.enabled = True, False
     return NbGraderAPI(config=settings)
 
 

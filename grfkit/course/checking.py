@@ -4,9 +4,12 @@ In: a function, the right answer, and what typical mistakes give. Out: nothing w
 NotRight with a hint that says what is wrong, and not what is right.
 """
 
+import textwrap
 import traceback
 
 import numpy as np
+
+WIDTH = 90  # letters a line of a hint: our choice; nbgrader's feedback cuts longer lines off
 
 
 class NotRight(AssertionError):
@@ -14,7 +17,8 @@ class NotRight(AssertionError):
 
     def _render_traceback_(self):
         """Give the lines that IPython shows and saves; JupyterLab, VS Code and nbgrader's feedback show these."""
-        return [f"Not right yet. {self}"]
+        lines = f"Not right yet. {self}".splitlines()
+        return [part for line in lines for part in textwrap.wrap(line, WIDTH, break_long_words=False)]
 
 
 def check(condition, hint):

@@ -25,7 +25,7 @@ You need Python 3.11 or later, 3 GB of disk, and once the internet.
 1. Install, once, some minutes: `python install.py` in this folder (macOS, Linux: `python3 install.py`).
 2. Start: `.venv/bin/jupyter lab` (Windows: `.venv\\Scripts\\jupyter lab`); open `sessions/1_stance/1_stance.ipynb`.
 3. First cell: it records the course's virtual runners, once, in half a minute to two minutes.
-4. Before session 1 read `reading/paper.md` (two pages) and, if numpy is new to you, `reading/numpy.md` (one page).
+4. Before session 1 read two pages, `reading/paper.md` (right click, Open With, Markdown Preview); on numpy `numpy.md`.
 5. Hand in the notebook under its own name, `1_stance.ipynb`, saved, with its outputs.
 6. Not needed, 200 MB: real runners, `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`.
 """

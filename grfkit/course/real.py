@@ -103,10 +103,11 @@ def _or_none(function, place):
 
 def _trial(place, runner=RUNNER):
     trial = _read(place, runner)
-    hz, shape = trial.recording.point_hz, trial.points.shape
+    recording = trial.recording
     print(
-        f"{trial.file}: {trial.mass_kg:.1f} kg, {SPEED_M_S} m/s on a treadmill; {len(trial.recording.points)} markers "
-        f"at {hz:.0f} Hz, from them {shape[1]} points; one plate at {trial.recording.force_hz:.0f} Hz.\n{SOURCE}."
+        f"{trial.file}: {trial.mass_kg:.1f} kg, {SPEED_M_S} m/s on a treadmill\n"
+        f"{len(recording.points)} markers at {recording.point_hz:.0f} Hz, from them {trial.points.shape[1]} points; "
+        f"one plate at {recording.force_hz:.0f} Hz\n{SOURCE}"
     )
     return trial
 
@@ -155,7 +156,7 @@ def _estimated(results):
     means = agreement.runner_means(pairs)
     print(
         f"{means['runner'].nunique()} real runners on a treadmill, from the results of the study rbds: the recipe "
-        f"{RECIPE}, each runner left out; means of {FIRST_STANCES} stances a runner.\n{SOURCE}."
+        f"{RECIPE},\neach runner left out; means of {FIRST_STANCES} stances a runner\n{SOURCE}"
     )
     return means
 
@@ -169,8 +170,8 @@ def _half_sines(place):
     ]
     pairs = pd.DataFrame(rows, columns=["feature", "runner", "measured", "estimated"]).dropna()
     print(
-        f"{len(pairs)} stances of two real runners. The estimate is half a sine, from contact and flight time alone "
-        "(Morin et al. 2005, J Appl Biomech 21:167-180)."
+        f"{len(pairs)} stances of two real runners. The estimate is half a sine, from contact and flight time alone\n"
+        "(Morin et al. 2005, J Appl Biomech 21:167-180)"
     )
     return agreement.runner_means(pairs)
 

@@ -10,6 +10,7 @@ import numpy as np
 from grfkit import transform
 from grfkit.estimators.registry import Estimator
 from grfkit.estimators.samples import rows_of_stances, spread, unmirror
+from grfkit.points import MIRROR
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class MeanCurve(Estimator):
     def fit(cls, training, recipe=None, best=None, *, nodes=200, **_):
         """Average the training stances at the study's speed, each side alone.
 
-        Pooled over both sides, left and right would cancel medial-laterally: our choice.
+        Pooled over both sides, left and right would cancel medial-laterally: our choice. A side that no training stance
+        is of has the mirrored curve of the other one.
         """
         forces, sides = unmirror(training, training.forces), training.stances["side"].to_numpy()
         curves = {
@@ -30,12 +32,12 @@ class MeanCurve(Estimator):
             for stance, rows in enumerate(rows_of_stances(training))
             if training.at_study_speed[stance]
         }
-        return cls(
-            {
-                side: np.mean([curve for stance, curve in curves.items() if sides[stance] == side], axis=0)
-                for side in np.unique(sides[list(curves)])
-            }
-        )
+        own = {
+            side: np.mean([curve for stance, curve in curves.items() if sides[stance] == side], axis=0)
+            for side in np.unique(sides[list(curves)])
+        }
+        mirrored = {{"l": "r", "r": "l"}[side]: curve * MIRROR for side, curve in own.items()}
+        return cls(own | {side: curve for side, curve in mirrored.items() if side not in own})
 
     def predict(self, samples):
         """Stretch the mean curve of each stance's side over its stance, 0 in the padding; returns (N, 3) BW."""

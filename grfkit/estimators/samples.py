@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 
 from grfkit import metrics, transform
 from grfkit.metrics import TOLERANCE_S
-from grfkit.points import COMPONENTS, FORCES, INPUTS, MIRROR, POINTS, mirrored
+from grfkit.points import COMPONENTS, FORCES, INPUTS, MIRROR, POINTS, InputError, mirrored
 from grfkit.study import store
 
 KINDS = ("positions", "velocities", "accelerations")
@@ -67,8 +67,20 @@ def training_stances(stances, recipe):
 
 
 def read_training(results, recipe):
-    """Read the Samples that a recipe trains on from what 01_preprocess saved in the folder `results`."""
+    """Read the Samples that a recipe trains on from what 01_preprocess saved in the folder `results`.
+
+    Raises InputError where nobody is tested: then nobody is trained on.
+    """
     stances, frames = (store.read(results, f"01_preprocess/{name}") for name in ("stances.csv", "stances.parquet"))
+    if not (stances["split"] == "test").any():
+        found = stances["runner"].nunique()
+        raise InputError(
+            f"A study trains on some runners and tests others; 01_preprocess kept stances of {found} "
+            f"runner{'s' if found != 1 else ''}, and none is tested. The page of 01 says why.",
+            "Add recordings of another runner."
+            if found == 1
+            else "Correct `test_runners` or `n_test_runners` in the study file.",
+        )
     return prepare(frames, training_stances(stances, recipe), recipe)
 
 

@@ -69,11 +69,10 @@ def fit(inputs, targets, stances, ours, candidate, *, shape):
     """Solve for each runner left out, and estimate the stances `ours` (O,); returns a LeftOutFit.
 
     `inputs` as samples.curve_inputs gives, targets (S, Q, C) BW; `stances` (S rows) needs the columns stance and
-    runner. Raises ValueError for fewer than two runners.
+    runner. Raises InputError for one runner only.
     """
     runners = stances["runner"].to_numpy()
-    if len(np.unique(runners)) < 2:
-        raise ValueError("A runner is left out and others are trained on; found 1 runner. Add recordings of others.")
+    left_out_runners.check_two(runners)
     kernel_matrix = KernelMatrix(inputs, shape=shape).weighed(candidate)
     duals = duals_left_out(kernel_matrix, targets, runners, noise=candidate["noise"])
     features, columns = lay_out(inputs, candidate)

@@ -18,7 +18,7 @@ from grfkit import features, metrics
 from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.evaluation import ensemble as ensembles
-from grfkit.points import DIRECTIONS, ESTIMATES, FORCES
+from grfkit.points import DIRECTIONS, ESTIMATES, FORCES, InputError
 from grfkit.study import file as study_file
 from grfkit.study import recipes as recipe_file
 from grfkit.study import store
@@ -76,7 +76,14 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
 
 def prepare(frames, stances, recipe):
     """Take the stances of all runners of the speeds that a recipe trains on; returns Samples."""
+    check_two(stances["runner"])
     return samples.prepare(frames, stances if recipe.speeds == "all" else at_study_speed(stances), recipe)
+
+
+def check_two(runners):
+    """Check that of the `runners` (S,) one can be left out. Raises InputError if there is one only."""
+    if len(set(runners)) == 1:
+        raise InputError("A runner is left out and others are trained on; found 1 runner.", "Add recordings of others.")
 
 
 def at_study_speed(stances):

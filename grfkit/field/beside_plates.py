@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from grfkit import metrics
+from grfkit import features, metrics
+from grfkit.field.summary import QUANTITIES
 from grfkit.points import DIRECTIONS, InputError
 from grfkit.recordings import c3d, plates
 from grfkit.recordings.read import why_unread
@@ -45,10 +46,12 @@ STEP_OFF = 0.25
 MOST_REASONS = 3  # that a text lists: our choice
 EVENTS = {"touchdown_s": "plate_touchdown_s", "toeoff_s": "plate_toeoff_s"}
 FORCES = [f"plate_{direction.lower()}" for direction in DIRECTIONS]
+VALUES = {quantity: f"plate_{quantity}" for quantity in QUANTITIES}
 TIMES = ["touchdown", "toeoff", "contact"]
 COLUMNS = [
     "file",
     "steps",
+    "contact_s",
     *(f"{event}_{what}_ms" for event in TIMES for what in ("mean", "rmse")),
     *(f"{what}_{d.lower()}" for d in DIRECTIONS for what in ("rmse_bw", "nrmse_pct", "in_band_pct")),
 ]
@@ -66,12 +69,12 @@ class Measured(NamedTuple):
     left_out: Counter  # reason -> contacts
 
 
-def add(found, footsteps, curves, *, mass_kg):
+def add(found, footsteps, curves, *, mass_kg, vlr):
     """Add to the tables of one recording (estimate.estimate_recording) what its plates measured: both, and a text.
 
-    `footsteps` gets EVENTS (s), `curves` FORCES (BW) at the moments of its nodes, NaN where no plate measured the step.
-    The text says how many steps were measured, or why the plates are not used; it is empty where there are none, and
-    then the tables are as they were.
+    `footsteps` gets EVENTS (s) and VALUES, with the loading rate `vlr` (features.loading_intervals), `curves` FORCES
+    (BW) at the moments of its nodes, NaN where no plate measured the step. The text says how many steps were measured,
+    or why the plates are not used; it is empty where there are none, and then the tables are as they were.
     """
     if found.rotation is None:
         return footsteps, curves, ""
@@ -83,7 +86,7 @@ def add(found, footsteps, curves, *, mass_kg):
         return footsteps, curves, f"not used: {why_unread(error)}"
     if measured is None:
         return footsteps, curves, ""
-    footsteps, curves = _beside(footsteps, curves, measured.stances)
+    footsteps, curves = _beside(footsteps, curves, measured.stances, vlr)
     count = footsteps[EVENTS["touchdown_s"]].notna().sum()
     left_out = f"; contacts left out: {_listed(measured.left_out)}" if measured.left_out else ""
     if not count:
@@ -97,7 +100,7 @@ def measure(found, *, mass_kg):
     Raises Unused, or ValueError of a file, where they cannot be trusted.
     """
     layout = found.layout
-    on, hz, bad = c3d.read_plates(found.file, found.rotation, layout.plates if layout else None)
+    on, hz, bad, notes = c3d.read_plates(found.file, found.rotation, layout.plates if layout else None)
     if not on:
         if bad:
             raise Unused(_listed_plates(bad))
@@ -114,9 +117,12 @@ def measure(found, *, mass_kg):
     left_out += Counter(uneven)
     if not kept:
         raise Unused(_listed(left_out) or "nobody is seen on them")
-    unit_kg, words = _unit([stance for *_, stance in kept], kg, given=bool(mass_kg), most_off=settings.checks.mass_off)
+    given = mass_kg and (found.mass_is or "as given")
+    unit_kg, words = _unit([stance for *_, stance in kept], kg, given=given, most_off=settings.checks.mass_off)
+    said = [note.text for note in notes if note not in found.notes]
+    said += [_listed_plates(bad)] if bad else []
     stances = [(*event, replace(stance, force=stance.force * kg / unit_kg)) for *event, stance in kept]
-    return Measured(stances, words + f" ({_listed_plates(bad)})" * bool(bad), left_out)
+    return Measured(stances, words + f" ({'; '.join(said)})" * bool(said), left_out)
 
 
 def _settings(found, recording):
@@ -184,15 +190,15 @@ def _even(kept, kg, *, given):
 def _unit(stances, kg, *, given, most_off):
     """Find the unit of force, kg and in words: the mass as the plates weigh it over whole strides, else the given one.
 
-    `stances` are cut.Stance in body weights of `kg`. Without a given mass a single step will do. Raises Unused where
-    what they weigh differs from what is given.
+    `stances` are cut.Stance in body weights of `kg`; `given` says in words whence that mass is, None where it is that
+    of the plates: then a single step will do. Raises Unused where what they weigh differs from what is given.
     """
     impulse, duration = (sum(getattr(each, name) for each in stances) for name in ("impulse_n_s", "weighed_s"))
     weighed = plates.mass(impulse, duration)
     if given and abs(weighed / kg - 1) > most_off:
-        raise Unused(f"they weigh the runner at {weighed:.1f} kg, and the mass given is {kg:g}")
+        raise Unused(f"they weigh the runner at {weighed:.1f} kg, and the mass is {kg:g} kg, {given}")
     if given and (np.isnan(weighed) or len(stances) < STRIDE):
-        return kg, f"body weights of {kg:g} kg, as given"
+        return kg, f"body weights of {kg:g} kg, {given}"
     weighed = kg if np.isnan(weighed) else weighed
     return weighed, f"body weights as the plates weigh them, {weighed:.1f} kg"
 
@@ -206,9 +212,9 @@ def _check_signs(loads, reasons):
         raise Unused(error.fact.removesuffix(".")) from None
 
 
-def _beside(footsteps, curves, stances):
+def _beside(footsteps, curves, stances, vlr):
     """Add the stances of the same foot whose contact holds the middle of an estimated one."""
-    footsteps = footsteps.assign(**dict.fromkeys(EVENTS.values(), np.nan))
+    footsteps = footsteps.assign(**dict.fromkeys([*EVENTS.values(), *VALUES.values()], np.nan))
     nodes = curves["step"].to_numpy()
     forces = np.full((len(curves), len(DIRECTIONS)), np.nan)
     middle = footsteps[["touchdown_s", "toeoff_s"]].mean(axis=1)
@@ -216,6 +222,7 @@ def _beside(footsteps, curves, stances):
         here = footsteps["side"].eq(side) & middle.between(touchdown_s, stance.toeoff_s)
         for row in footsteps.index[here]:
             footsteps.loc[row, list(EVENTS.values())] = touchdown_s, stance.toeoff_s
+            footsteps.loc[row, list(VALUES.values())] = _values(stance, stance.toeoff_s - touchdown_s, vlr)
             mine = nodes == footsteps.loc[row, "step"]
             times = footsteps.loc[row, "touchdown_s"] + curves["time_s"].to_numpy()[mine] - touchdown_s
             columns = [np.interp(times, stance.time_s, each, left=0.0, right=0.0) for each in stance.force.T]
@@ -223,12 +230,24 @@ def _beside(footsteps, curves, stances):
     return footsteps, curves.assign(**dict(zip(FORCES, forces.T, strict=True)))
 
 
+def _values(stance, contact_s, vlr):
+    """Read what QUANTITIES are of a cut.Stance: a list."""
+    on = (stance.time_s >= 0) & (stance.time_s <= contact_s)
+    peaks = features.extract(stance.force[on], stance.time_s[on], vlr=vlr)
+    return [
+        contact_s,
+        stance.flight_s,
+        60 / (contact_s + stance.flight_s),
+        *(peaks[name] for name in features.FEATURES),
+    ]
+
+
 def errors(footsteps, curves):
     """Compare estimate and plates: a row for each recording with steps that plates measured, COLUMNS.
 
-    Times are those of the estimate less those of the plates, the mean and the root of the mean square (ms). Forces are
-    compared at the moments of the estimate's nodes: RMSE (BW), nRMSE (%, of the measured range) and the share of nodes
-    within the band (%), means over steps.
+    contact_s is what the plates measured, a mean. Other times are those of the estimate less those of the plates, the
+    mean and the root of the mean square (ms). Forces are compared at the moments of the estimate's nodes: RMSE (BW),
+    nRMSE (%, of the measured range) and the share of nodes within the band (%), means over steps.
     """
     rows = []
     if EVENTS["touchdown_s"] not in footsteps:
@@ -237,6 +256,7 @@ def errors(footsteps, curves):
     for file, steps in have.groupby("file", sort=False):
         off = {event[:-2]: steps[event] - steps[plate] for event, plate in EVENTS.items()}
         off["contact"] = off["toeoff"] - off["touchdown"]
+        contact_s = (steps[EVENTS["toeoff_s"]] - steps[EVENTS["touchdown_s"]]).mean()
         times = [1000 * value for each in off.values() for value in (each.mean(), np.sqrt((each**2).mean()))]
         mine = curves[curves["file"].eq(file) & curves["step"].isin(steps["step"])]
         est, low, high, plate = (
@@ -245,7 +265,7 @@ def errors(footsteps, curves):
         )
         inside = 100 * ((low <= plate) & (plate <= high)).mean(axis=(0, 1))
         scores = metrics.rmse(plate, est).mean(axis=0), metrics.nrmse(plate, est).mean(axis=0), inside
-        rows.append((file, len(steps), *times, *np.stack(scores, axis=1).ravel()))
+        rows.append((file, len(steps), contact_s, *times, *np.stack(scores, axis=1).ravel()))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -12,6 +12,7 @@ Recordings and models are only read, nothing is written. The page of an estimate
 grfkit.reports.estimate_page.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,11 @@ UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alar
 # body weights of a foot's mean force at touchdown or toe-off: at most .22 in left-out recordings of rbds, .27 and .35
 # in one of another laboratory; our choice
 NEAR_ZERO_BW = 0.25
+# of the mass in a table of trials, by which a typed one may differ before that is a warning: as plates may, in params
+MASS_OFF = 0.10
 TRAINED = (
-    "{} of {} steps, or steps hardly different from them, trained the model: it errs by less here than its bands say, "
-    "and by more on somebody new"
+    "{} of {} steps trained the model, or steps that hardly differ from them: the bands are too wide here, since the "
+    "model knows the runner, who is also one of those behind what is usual"
 )
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
@@ -97,9 +100,10 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         given = {"treadmill": treadmill, "speed_m_s": speed_m_s or row.get("speed_m_s"), "rate_hz": rate_hz}
         try:
             static = told.static(name) if path.suffix.lower() in POINTS_AND_PLATES else None
-            found.append(discover.read(path, layout=told.layout, static=static, **given))
-            found[-1].notes.extend(told.notes)
-            masses.append(mass_kg or row.get("mass_kg"))
+            kg, mass_is, notes = _mass(mass_kg, row.get("mass_kg"))
+            found.append(replace(discover.read(path, layout=told.layout, static=static, **given), mass_is=mass_is))
+            found[-1].notes.extend([*told.notes, *notes])
+            masses.append(kg)
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
             if path in unfiltered:  # then that one is taken after all
@@ -114,6 +118,19 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out
+
+
+def _mass(typed, listed):
+    """Choose the mass (kg) of a runner, typed or listed in a table of trials: it, whence it is in words, notes."""
+    kg = typed or listed
+    if not kg or not np.isfinite(kg):
+        return None, "", []
+    where = "as typed" if typed else "as the table of trials says"
+    other = bool(typed and listed and np.isfinite(listed) and listed != typed)
+    if other:
+        where += f"; the table of trials says {listed:g} kg"
+    off = other and abs(typed / listed - 1) > MASS_OFF
+    return kg, where, [Note(f"mass: {kg:g} kg, {where}", is_warning=off)]
 
 
 def _say_versions(found, folder):
@@ -142,7 +159,8 @@ def estimate_recordings(model, found, masses, unread, *, folder):
         footsteps, _ = _nothing()
         try:
             footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
-            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass)
+            vlr = model.settings["vlr"]
+            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass, vlr=vlr)
             tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
@@ -182,7 +200,8 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     warnings += _check_smoothness(model.training_range, measured)
     if round(rate_hz, 1) < SLOW_HZ:
         warnings = [
-            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more, horizontal ones first",
+            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more than the bands say, horizontal "
+            "ones first",
             *warnings,
         ]
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
@@ -290,7 +309,8 @@ def _check_smoothness(known, measured):
             f"here there is {100 * share:.2g} %: the points were smoothed too strongly. Export them {UNFILTERED}."
         )
     smoother = share < training_range.SMOOTHER[0]
-    return [f"forces err by more where points are smoothed: export them {UNFILTERED}"] if smoother else []
+    advice = f"forces err by more than the bands say where points are smoothed: export them {UNFILTERED}"
+    return [advice] if smoother else []
 
 
 def _far_from_zero(sides, curves):
@@ -298,13 +318,14 @@ def _far_from_zero(sides, curves):
     warnings = []
     for event, node in {"touchdown": 0, "toe-off": -1}.items():
         at_event = curves[:, node, DIRECTIONS.index("V")]
-        for side, name in {"l": "left", "r": "right"}.items():
-            mean = at_event[sides == side].mean() if (sides == side).any() else 0.0
-            if abs(mean) > NEAR_ZERO_BW:
-                warnings.append(
-                    f"the force under the {name} foot is {mean:.2f} body weights at {event}, where it should be near "
-                    "zero: the moment or the force is off"
-                )
+        means = {name: at_event[sides == name[0]].mean() for name in ("left", "right") if (sides == name[0]).any()}
+        far = [f"{mean:.2f} under the {name} foot" for name, mean in means.items() if abs(mean) > NEAR_ZERO_BW]
+        if far:
+            warnings.append(
+                f"the force at {event} is {' and '.join(far)} (body weights), where it should be near zero: {event} is "
+                "found at the wrong moment, or the force is wrong, as in recordings of another laboratory; the bands "
+                "are too narrow"
+            )
     return warnings
 
 
@@ -318,7 +339,7 @@ def _counted(unlike):
     for parts in kinds.values():
         many = "all" if len(parts) == len(unlike) else f"{len(parts)} of"
         texts.append(f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} in {many} {len(unlike)} steps")
-    return texts
+    return [f"{'; '.join(texts)}: the bands may be too narrow there"] if texts else []
 
 
 def _footsteps_table(model, contacts, curves):

@@ -11,7 +11,7 @@ import numpy as np
 from grfkit.estimators import model_folder
 from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.field.bands import Bands
-from grfkit.field.events import Detector
+from grfkit.field.events import EVENT_NAMES, Detector
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,12 @@ def load(folder):
     """Load a folder: (FieldModel, card). Raises ValueError where it is no model for the field."""
     held = model_folder.load(folder)
     return restore(held), held.card
+
+
+def event_errors_s(card):
+    """Read from a card how far a model was off in time: {event of EVENT_NAMES: root mean square, s}; {} if unsaid."""
+    said = {score["what"]: score["RMSE"] for score in card["scores"] if score["what"] in EVENT_NAMES.values()}
+    return {name: float(text.removesuffix(" ms")) / 1000 for name, text in said.items()}
 
 
 def _restored(folder):

@@ -176,7 +176,7 @@ def convert(content, *, forward, up, plates=None):
 
 
 def read_plates(path, rotation, numbers=None):
-    """Read those force plates of a C3D file that can be read -> a list of Plate, their rate (Hz), {number: why not}.
+    """Read those force plates of a C3D file that can be read: list of Plate, rate (Hz), {number: why not}, notes.
 
     `rotation` (3, 3) is from the axes of the file to AP, ML, V, and one of these axes points up. `numbers` are those of
     the plates that are wanted; None is all.
@@ -184,7 +184,7 @@ def read_plates(path, rotation, numbers=None):
     up = int(np.argmax(np.abs(rotation[2])))
     recording, bad = isolated(_read_good_plates, path, up=axis_name(up, rotation[2, up]), numbers=numbers)
     ahead = (rotation @ recording.rotation.T)[0]
-    return turn(recording, np.empty((0, 3)), ahead)[0].plates, recording.force_hz, bad
+    return turn(recording, np.empty((0, 3)), ahead)[0].plates, recording.force_hz, bad, recording.notes
 
 
 def _read_good_plates(path, *, up, numbers):

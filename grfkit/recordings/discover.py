@@ -51,6 +51,7 @@ class Found:
     notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
     rotation: np.ndarray | None = None  # (3, 3) from the axes of a C3D file to AP, ML, V
     layout: object = None  # the study's Preprocessing that it was read by
+    mass_is: str = ""  # in words, whence the mass of the runner is
 
 
 class Listing(NamedTuple):

@@ -29,9 +29,9 @@ def read_trials(folder, *, table):
     Returns a DataFrame with TRIAL_COLUMNS, a row for each running trial, and with FORCES_COLUMNS where the table has
     one of them: `forces` is empty and `forces_start_s` NaN where it does not say. `table` is "trials.csv" (the folder's
     own file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises
-    StudyError for a missing folder, file, column or value, for a mass, height or speed that no runner has, and for
-    names that differ only in case or in a blank before a number. Warns of names that were written alike or may be one
-    person's.
+    StudyError for a missing folder, file, column or value (height_m, sex and static may be empty), for a mass, height
+    or speed that no runner has, and for names that differ only in case or in a blank before a number. Warns of names
+    that were written alike or may be one person's.
     """
     folder = check_folder(folder)
     path = table_path(folder, table)
@@ -47,7 +47,8 @@ def read_trials(folder, *, table):
             "folder with DATA=DIR."
         )
     for column in LIMITS:
-        trials[column] = _numbers(trials, column, path)
+        filled = trials if column != "height_m" else trials[trials[column] != ""]  # nothing rests on the height
+        trials[column] = _numbers(filled, column, path).reindex(trials.index)
     if {*FORCES_COLUMNS} & {*trials}:
         trials = trials.assign(**{column: "" for column in FORCES_COLUMNS if column not in trials})
         trials["forces_start_s"] = _starts(trials, path)

@@ -21,6 +21,7 @@ class Quantity(NamedTuple):
     more: str = "higher"
 
 
+DIRECTION_WORDS = {"V": "up", "AP": "forward and back", "ML": "sideways, to the inside"}  # the largest first
 QUANTITIES = {
     "contact_s": Quantity("contact time", "ms", 1000, 0, "longer"),
     "flight_s": Quantity("flight time (both feet in the air)", "ms", 1000, 0, "longer"),
@@ -29,42 +30,24 @@ QUANTITIES = {
     "braking_peak_bw": Quantity("braking (braking peak)", "BW", 1, 2),
     "impact_peak_bw": Quantity("landing (impact peak)", "BW", 1, 2),
     "active_peak_bw": Quantity("peak force (active peak)", "BW", 1, 2),
-    "vlr_bw_s": Quantity("loading rate (VLR)", "BW/s", 1, 0),
+    "vlr_bw_s": Quantity("loading rate", "BW/s", 1, 0),
 }
 OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time, and said of it
-# what is known of another laboratory: one runner of Dorn 2012 by the model of `rbds` (README, "In the field")
+# what is known of another laboratory: one runner of Dorn 2012 by the model of `rbds` (README, "In the field"), read by
+# the study file that new-study writes and by one written by hand
 ELSEWHERE = (
-    "With other cameras, markers and plates than those of the laboratory that trained the model, expect larger errors "
-    "than the bands say. It was tried once, with the model of the study rbds and five steps of one runner (overground, "
-    "other markers): touchdown and toe-off were found within 8 ms, but the vertical force was off by 0.18 BW, three "
-    "times as much as of new runners of the training laboratory, and the 90 % band held a fifth of the samples instead "
-    "of nine tenths."
+    "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors than the "
+    "bands say, and differences between left and right that are the model's own; a recording does not show that. It "
+    "was tried once, with the model of the study rbds and five steps of one runner (overground, other markers): "
+    "touchdown came 4 ms late and toe-off 4 ms early on average, each up to 9 ms off, so that contacts were 8 ms too "
+    "short, up to 12, and flights as much too long; the vertical force was off by 0.18 BW, three times as much as of "
+    "new runners of the training laboratory, and the 90 % band held a quarter of the samples instead of nine tenths."
 )
-
-
-def beside_plates(measured, recording, level):
-    """Say how far an estimate is off what force plates measured: a list of two sentences.
-
-    `measured` is its row of plates.csv, `recording` that of recordings.csv, `level` that of the bands.
-    """
-
-    def time(event):
-        off, right = measured[f"{event}_mean_ms"], "right" if event == "contact" else "on time"
-        if not round(off):
-            return f"{right} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
-        how = ("long" if off > 0 else "short") if event == "contact" else "late" if off > 0 else "early"
-        return f"{written(abs(off), 0)}{SPACE}ms {how} (RMSE {written(measured[f'{event}_rmse_ms'], 0)}{SPACE}ms)"
-
-    times = (
-        f"Force plates {recording['plates'].partition('; ')[0]}. On average touchdown was found {time('touchdown')} "
-        f"and toe-off {time('toeoff')}, and contact time is {time('contact')}."
-    )
-    shares = [measured[f"in_band_pct_{direction}"] for direction in ("v", "ap", "ml")]
-    bands = (
-        f"Of the measured samples {written(shares[0], 0)} % (up), {written(shares[1], 0)} % (forward and back) and "
-        f"{written(shares[2], 0)} % (sideways) lie in the {100 * level:g} % band."
-    )
-    return [times, bands]
+OWN_LABORATORY = (
+    "What can be seen is what can be seen in the laboratory that trained the model: in recordings of another, a "
+    "difference may be the model's error."
+)
+SAME_FINDING, SAME_BY = ("vlr_bw_s", "impact_peak_bw"), "touchdown_to_13"  # so defined, one is the other over a time
 
 
 def with_unit(value, quantity):
@@ -82,82 +65,126 @@ def with_range(quantity, usual):
     return text.replace(" ", SPACE)
 
 
-def in_short(recording, means, sides, trends, usual):
+def place(quantity, value, usual):
+    """Say whether a value is below, within or above what is usual, by the digits that are shown."""
+    of, (low, high, _) = QUANTITIES[quantity], usual[quantity]
+    value, low, high = (round(of.factor * number, of.decimals) for number in (value, low, high))
+    return "below" if value < low else "above" if value > high else "within"
+
+
+def in_short(recording, means, sides, trends, usual, *, plates=None, vlr=""):
     """Say what came out of a recording: a list of four sentences.
 
-    `recording` is its row of recordings.csv, `means` {quantity: mean of left and right}, `sides` and `trends` its rows
-    of asymmetry.csv and trend.csv, `usual` what field.usual.at_speed gives. Differences and changes are said where they
-    are larger than what can be seen.
+    `recording` is its row of recordings.csv, `means` {quantity: mean over steps}, `sides` and `trends` its rows of
+    asymmetry.csv and trend.csv, `usual` what field.usual.at_speed gives, `plates` {quantity: mean that force plates
+    measured, "steps": of how many steps}, `vlr` the definition of the loading rate. Differences and changes are said
+    where they are larger than what can be seen.
     """
+    beside = {quantity: _beside(quantity, means, usual, plates or {}) for quantity in QUANTITIES}
     return [
-        _pace(recording, means, usual),
-        _force(recording, means, usual),
-        _sides(sides),
+        _pace(recording, means, beside, (plates or {}).get("steps")),
+        _force(recording, means, beside),
+        _sides(recording, sides, vlr),
         _changes(recording, trends[(trends["of"] == "steps") & trends["quantity"].isin(OVER_TIME)]),
     ]
 
 
-def _pace(recording, means, usual):
+def _pace(recording, means, beside, measured):
     where = " on a treadmill" if recording["treadmill"] else ""
     rate = flight = ""
     if math.isfinite(means["step_rate_per_min"]):  # at least one step was followed by another
         steps = f"{written(means['step_rate_per_min'], 0)} steps a minute"
-        rate = f" {steps}{_beside('step_rate_per_min', usual)},"
-        flight = (
-            f", then both feet in the air for {with_unit(means['flight_s'], 'flight_s')}{_beside('flight_s', usual)}"
-        )
+        rate = f" {steps}{beside['step_rate_per_min']},"
+        flight = f", then both feet in the air for {with_unit(means['flight_s'], 'flight_s')}{beside['flight_s']}"
     steps = f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''}"
     speed, contact = written(recording["speed_m_s"], 2), with_unit(means["contact_s"], "contact_s")
+    both = f", {measured} of them measured by force plates too" if measured else ""
     return (
-        f"{steps} at {speed}{SPACE}m/s{where}:{rate} each foot on the ground for {contact}"
-        f"{_beside('contact_s', usual)}{flight}."
+        f"{steps} at {speed}{SPACE}m/s{where}{both}:{rate} each foot on the ground for {contact}"
+        f"{beside['contact_s']}{flight}."
     )
 
 
-def _force(recording, means, usual):
+def _force(recording, means, beside):
     peak, newtons, mass_kg = means["active_peak_bw"], "", recording["mass_kg"]
     if math.isfinite(mass_kg):
         newtons = f" ({written(peak * mass_kg * GRAVITY, 0)}{SPACE}N at {mass_kg:g}{SPACE}kg)"
     return (
         f"The force under the foot peaks at {written(peak, 2)} times body weight in each step{newtons}"
-        f"{_beside('active_peak_bw', usual)}; after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a "
-        f"second{_beside('vlr_bw_s', usual)}."
+        f"{beside['active_peak_bw']}; after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a "
+        f"second{beside['vlr_bw_s']}."
     )
 
 
-def _beside(quantity, usual):
-    """Write the usual range behind a value, "" where it is not known."""
-    return f" (usual: {with_range(quantity, usual)})" if quantity in usual else ""
+def _beside(quantity, means, usual, plates):
+    """Write behind a value what force plates measured, and the usual range with the place of the better value in it."""
+    measured = plates.get(quantity, math.nan)
+    value, parts = means[quantity], []
+    if math.isfinite(measured):
+        value = measured
+        parts.append(f"{with_unit(measured, quantity)} by the plates")
+    if quantity in usual and math.isfinite(value):
+        parts.append(f"{place(quantity, value, usual)} the usual {with_range(quantity, usual)}")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
-def _sides(sides):
-    differ = [
-        f"{QUANTITIES[row.quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[row.quantity].more} on the "
-        f"{row.told}"
-        for row in sides.itertuples()
-        if row.told in ("left", "right")
-    ]
-    if differ:
-        rest = " In what else is judged no difference is seen." if (sides["told"] == "none").any() else ""
+def why_not_compared(recording, left_steps, right_steps):
+    """Say why left and right are not compared in a recording with these numbers of steps, "" where they are."""
+    if min(left_steps, right_steps) < summary.FEWEST_STEPS:
         return (
-            f"Left and right differ by more than the smallest difference that can be seen: {'; '.join(differ)}.{rest}"
+            f"too few steps: {left_steps:.0f} left and {right_steps:.0f} right, and {summary.FEWEST_STEPS} of each "
+            "are needed"
+        )
+    if summary.several(recording["unlike_steps"], recording["steps"]):
+        return (
+            f"{recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are unlike those that the model knows, "
+            f"and at most {100 * summary.MOST_OUT_OF_RANGE:g} % may be"
+        )
+    return ""
+
+
+def _sides(recording, sides, vlr):
+    steps = sides.set_index("quantity").loc["contact_s", ["left_steps", "right_steps"]]
+    if why := why_not_compared(recording, *steps):
+        return f"Left and right were not compared: {why}."
+    differ = _differences({row.quantity: row for row in sides.itertuples() if row.told in ("left", "right")}, vlr)
+    if differ:
+        rest = " No other difference is seen." if (sides["told"] == "none").any() else ""
+        return (
+            f"Left and right differ by more than the smallest difference that can be seen: {'; '.join(differ)}.{rest} "
+            f"{OWN_LABORATORY}"
         )
     if (sides["told"] == "none").any():
-        return (
-            "No difference between left and right is seen: none that is judged is as large as the smallest that can "
-            "be seen."
-        )
-    return (
-        "Left and right were not compared: there are too few steps of a side, or most are unlike those that the model "
-        "knows."
-    )
+        return "No difference between left and right is seen: each is below the smallest that can be seen."
+    return "Left and right were not compared: the model was not evaluated on differences."
+
+
+def _differences(seen, vlr):
+    """Say each difference of `seen` {quantity: row of asymmetry.csv}, and what is the same finding once."""
+    texts = {
+        quantity: f"{QUANTITIES[quantity].name} is {percent(abs(row.asymmetry_pct))} {QUANTITIES[quantity].more} on "
+        f"the {row.told}"
+        for quantity, row in seen.items()
+    }
+    rate, peak = (seen.get(quantity) for quantity in SAME_FINDING)
+    if vlr == SAME_BY and rate and peak and rate.told == peak.told:
+        size = percent(abs(rate.asymmetry_pct))
+        texts[peak.quantity] += f", and with it the loading rate ({size}), which is that peak over the time to it"
+        del texts[rate.quantity]
+    return list(texts.values())
 
 
 def _changes(recording, trends):
     if trends["per_min"].isna().all():
-        return "Too few steps to look for a change over time."
-    if recording["unlike_steps"] > summary.MOST_OUT_OF_RANGE * recording["steps"]:
-        return "Changes over time were not judged: most steps are unlike those that the model knows."
+        return (
+            f"Too few steps to look for a change over time: {trends['n'].max():.0f}, and {summary.FEWEST_OF_TREND} are "
+            "needed."
+        )
+    if summary.several(recording["unlike_steps"], recording["steps"]):
+        return (
+            f"Changes over time were not judged: {recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are "
+            "unlike those that the model knows."
+        )
     over = f"over {written(trends['over_s'].max(), 0)}{SPACE}s"
     parts = [
         f"{QUANTITIES[row.quantity].name} {'rises' if row.per_min > 0 else 'falls'} by "
@@ -169,16 +196,16 @@ def _changes(recording, trends):
     return " ".join([changed] * bool(parts) + [unseen] * bool(rest))
 
 
-def change_decimals(size, decimals):
-    """Give the decimals of a change of a size: those of a value, or one more where they would show nothing."""
-    return decimals if round(abs(size), decimals) else decimals + 1
+def change_decimals(decimals, *sizes):
+    """Give the decimals of a change and its interval: those of a value, or one more where they would show a zero."""
+    return decimals if all(round(abs(size), decimals) for size in sizes) else decimals + 1
 
 
 def _change(change, quantity):
     """Write the size of a change in its unit."""
     of = QUANTITIES[quantity]
     size = abs(of.factor * change)
-    return f"{written(size, change_decimals(size, of.decimals))}{SPACE}{of.unit}"
+    return f"{written(size, change_decimals(of.decimals, size))}{SPACE}{of.unit}"
 
 
 def _either(names):

@@ -141,7 +141,8 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
     if not recording.plates:
         raise ValueError(
             "A stance needs a force plate; the recording has none. Export forces with the points, or name the file "
-            "that holds them in the column `forces` of the table of trials."
+            "that holds them in the column `forces` of the table of trials; without them `make estimate` takes the "
+            "recording."
         )
     hz, limits = recording.force_hz, settings.checks
     recording, steps = find_steps(recording, settings)

@@ -6,28 +6,25 @@ In: stances, and the study's Preprocessing. Out: the part of each stance. Runner
 
 import numpy as np
 
+from grfkit.points import InputError
+
 
 def draw(stances, settings, *, seed):
     """Give `split` (S,) of each stance: train, test or unused (paper section 1.4.3); other_speed stays.
 
     A study's Preprocessing names the test runners, or how many are drawn. Of each, at random, `test_shoes` shoes and
     `test_laps` laps in which every trial kept its left and its right stance are tested; None takes all. What is left of
-    a test runner is unused, never trained on. Raises ValueError for a runner who is not there.
+    a test runner is unused, never trained on. Raises InputError for a runner who is not there, and where nobody would
+    be tested or nobody be trained on.
     """
     rng = np.random.default_rng(seed)
     split = stances["split"].copy()
     stances = stances[split != "other_speed"]
     runners = sorted(stances["runner"].unique())
-    test_runners, count = settings.test_runners, settings.n_test_runners
+    test_runners = settings.test_runners
+    _check_some_on_both_sides(runners, settings)
     if test_runners is None:
-        if count >= len(runners):
-            raise ValueError(f"Some runners must be left to train on; n_test_runners is {count} of {len(runners)}.")
-        test_runners = sorted(rng.choice(runners, count, replace=False))
-    absent = sorted(set(test_runners) - set(runners))
-    if absent:
-        raise ValueError(
-            f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}."
-        )
+        test_runners = sorted(rng.choice(runners, settings.n_test_runners, replace=False))
     trials = stances.groupby(["runner", "shoe", "lap"])["trial"].nunique().max()
     split[stances.index] = "train"
     for runner in test_runners:
@@ -35,6 +32,38 @@ def draw(stances, settings, *, seed):
         split[own.index] = "unused"
         split[_whole_laps(own, rng, settings, trials)] = "test"
     return split
+
+
+def draw_or_say(stances, settings, *, seed):
+    """Give `split` (S,) as draw does; where it cannot, all at the study's speed are unused, and a line says why.
+
+    So the page of what was recorded is made, and nobody is trained on who should be tested.
+    """
+    try:
+        return draw(stances, settings, seed=seed)
+    except InputError as error:
+        print(f"No runner is tested, and none trained on: {error}")
+        return stances["split"].where(stances["split"] == "other_speed", "unused")
+
+
+def _check_some_on_both_sides(runners, settings):
+    """Check that the settings name runners who are there, and leave some to train on."""
+    named, count = settings.test_runners, settings.n_test_runners
+    absent = sorted(set(named or ()) - set(runners))
+    if absent:
+        raise InputError(
+            f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.",
+            "Correct `test_runners` in the study file, or see in excluded.csv why their stances were left out.",
+        )
+    count = count if named is None else len(set(named))
+    if not 0 < count < len(runners):
+        of = f"`n_test_runners` is {count}" if named is None else f"`test_runners` names {count}"
+        advice = (
+            f"Test at least 1 and at most {len(runners) - 1}."
+            if len(runners) > 1
+            else "Add recordings of another runner."
+        )
+        raise InputError(f"A study tests some runners and trains on the others; {of} of {len(runners)}.", advice)
 
 
 def _whole_laps(own, rng, settings, trials):
@@ -46,9 +75,10 @@ def _whole_laps(own, rng, settings, trials):
     by_shoe = {shoe: [lap for other, lap in whole.index if other == shoe] for shoe in own["shoe"].unique()}
     enough = sorted(shoe for shoe, laps in by_shoe.items() if len(laps) >= (test_laps or 1))
     if len(enough) < (test_shoes or 1):
-        raise ValueError(
+        raise InputError(
             f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
-            f"{own['runner'].iloc[0]} has {len(enough)}. Lower test_laps or name other test runners."
+            f"{own['runner'].iloc[0]} has {len(enough)}.",
+            "Lower test_laps or name other test runners.",
         )
     chosen = []
     for shoe in rng.choice(enough, test_shoes or len(enough), replace=False):

@@ -166,7 +166,7 @@ class Preprocessing(Section):
     padding_s: Positive
     checks: Checks
     test_runners: list[str] | None
-    n_test_runners: Count
+    n_test_runners: Annotated[int, Field(ge=0)]
     test_shoes: Count | None
     test_laps: Count | None
     vlr: VLR

@@ -15,7 +15,7 @@ from grfkit.course import build as course_build
 from grfkit.reports import run
 
 SESSIONS = sorted(path.name for path in (ROOT / "course" / "source").glob("*"))
-FIRST = "1_stance"  # the session that `make test` runs; the others take minutes together
+FIRST = "1_stance"  # the session that `make test` hands in; all of them take minutes
 MARKED = re.compile(r"^[ \t]*### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION\n?", re.M | re.S)
 
 
@@ -32,14 +32,11 @@ def checked(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code" and marks(cell).get("grade")]
 
 
-def solved(student, original):
-    """What a student hands in who writes the model answers into the student's notebook."""
+def solved(student, original, *, every=1):
+    """What a student hands in who writes the model answers, or every so many of them, into the student's notebook."""
     answers = {marks(cell)["grade_id"]: cell.source for cell in original.cells if marks(cell).get("solution")}
-    for cell in student.cells:
-        if marks(cell).get("solution"):
-            cell.source = re.sub(
-                r"^[ \t]*### (BEGIN|END) SOLUTION\n?", "", answers[marks(cell)["grade_id"]], flags=re.M
-            )
+    for cell in [cell for cell in student.cells if marks(cell).get("solution")][::every]:
+        cell.source = re.sub(r"^[ \t]*### (BEGIN|END) SOLUTION\n?", "", answers[marks(cell)["grade_id"]], flags=re.M)
     return student
 
 
@@ -152,12 +149,44 @@ def test_student_book_holds_no_answer(name, folder):
                 )
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == FIRST else pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS]
-)
+def released(name, folder):
+    """The student's version of a session, entered in the gradebook as the lecturer does."""
+    assert course_build.nbgrader(folder).generate_assignment(name)["success"]
+    return nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
+
+
+def feedback(name, folder, student):
+    done = course_build.nbgrader(folder).generate_feedback(name, student)
+    assert done["success"], done
+    page = (folder / "feedback" / student / name / f"{name}.html").read_text(encoding="utf-8")
+    assert "grfkit/course" not in page
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=.?(http|//)", page) and "<math" in page  # whole offline
+    return page
+
+
+def errors(cell):
+    return [output for output in cell.get("outputs", []) if output.output_type == "error"]
+
+
+def test_nbgrader_gives_points_for_what_is_solved_alone(folder):
+    """Of the first session every other exercise is solved; its feedback holds the hints of the others."""
+    student = solved(released(FIRST, folder), source(FIRST), every=2)
+    done = hand_in(student, FIRST, folder, "half")
+    open_ = [cell for cell in student.cells if "raise NotImplementedError()" in cell.source]
+    left_out = {f"{marks(cell)['grade_id']}-check" for cell in open_ if marks(cell).get("solution")}
+    found = grades(FIRST, folder, "half")
+    assert set(found) == {marks(cell)["grade_id"] for cell in checked(source(FIRST))} > left_out and left_out
+    assert all(score == (0 if name in left_out else most) for name, (score, most) in found.items())
+    for cell in checked(done):
+        said = [error.evalue for error in errors(cell)]
+        assert len(said) == (marks(cell)["grade_id"] in left_out) and all("is not written yet" in hint for hint in said)
+    assert feedback(FIRST, folder, "half").count("Not right yet.") >= len(left_out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SESSIONS)
 def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(name, folder):
-    course_build.take_out(name, folder=folder)
-    student = nbformat.read(folder / "student" / name / f"{name}.ipynb", as_version=4)
+    student = released(name, folder)
     exercises = {marks(cell)["grade_id"] for cell in checked(source(name))}
 
     unsolved = hand_in(student, name, folder, "nobody")
@@ -165,19 +194,12 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
         grade_id: (0, most) for grade_id, (_, most) in grades(name, folder, "nobody").items()
     }
     for cell in checked(unsolved):
-        error = next(output for output in cell.outputs if output.output_type == "error")
-        assert error.ename == "NotRight" and "is not written yet" in error.evalue
-    done = course_build.nbgrader(folder).generate_feedback(name, "nobody")
-    assert done["success"], done
-    page = (folder / "feedback" / "nobody" / name / f"{name}.html").read_text(encoding="utf-8")
-    assert page.count("Not right yet.") >= len(exercises) and "grfkit/course" not in page
-    first = next(cell for cell in unsolved.cells if cell.cell_type == "code")
-    assert not any(output.output_type == "error" for output in first.outputs)
+        assert errors(cell)[0].ename == "NotRight" and "is not written yet" in errors(cell)[0].evalue
+    assert feedback(name, folder, "nobody").count("Not right yet.") >= len(exercises)
+    assert not errors(next(cell for cell in unsolved.cells if cell.cell_type == "code"))
 
     done = hand_in(solved(student, source(name)), name, folder, "somebody")
-    assert [
-        output.evalue for cell in done.cells for output in cell.get("outputs", []) if output.output_type == "error"
-    ] == []
+    assert [error.evalue for cell in done.cells for error in errors(cell)] == []
     found = grades(name, folder, "somebody")
     assert set(found) == exercises and all(score == most > 0 for score, most in found.values())
 
@@ -191,18 +213,13 @@ def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):
     mine = folder / "student" / "0_double" / "0_double.ipynb"
     assert "return 2 * x" not in mine.read_text(encoding="utf-8")
     lesson(answer="return x + x + 0")
-    course_build.build("0_double", folder=folder)  # untouched: made anew, without a word
+    course_build.give_out("0_double", folder=folder)  # untouched: made anew, without a word
     assert "kept" not in capsys.readouterr().err
     answered = mine.read_text(encoding="utf-8").replace("raise NotImplementedError()", "return x ** 2")
     mine.write_text(answered, encoding="utf-8")
-    course_build.build("0_double", folder=folder)
+    course_build.give_out("0_double", folder=folder)
     assert mine.read_text(encoding="utf-8") == answered and "kept as it is" in capsys.readouterr().err
-    assert {path.name for path in folder.iterdir()} - {"~gradebook.lock"} == {
-        "gradebook.db",
-        "solution",
-        "source",
-        "student",
-    }
+    assert {path.name for path in folder.iterdir()} - {"~built.lock"} == {"solution", "source", "student"}
 
 
 def test_build_goes_on_where_a_run_was_stopped_before_it_noted_what_it_gave_out(lesson, capsys):

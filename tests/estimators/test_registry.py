@@ -181,6 +181,17 @@ def test_mean_curve_of_one_shape_is_that_shape_and_sides_do_not_mix(study):
     assert curve["l"][:, 1].mean() > 0.05 and curve["r"][:, 1].mean() < -0.05  # pooled, they would cancel
 
 
+def test_mean_curve_of_one_side_is_mirrored_for_the_other(study):
+    """Too few runners, or one plate: as if the training runners had been filmed in a mirror as well."""
+    stances, frames = study
+    prepared = samples.prepare(frames, stances, RECIPES["mean_curve"])
+    curves = MeanCurve.fit(samples.take(prepared, np.flatnonzero(stances["side"] == "l"))).curves
+    other = frames.assign(grf_ml=-frames["grf_ml"])
+    sides = stances.assign(side=stances["side"].map({"l": "r", "r": "l"}))
+    both = MeanCurve.fit(samples.prepare(other, sides, RECIPES["mean_curve"])).curves
+    np.testing.assert_allclose(curves["r"], both["r"], atol=1e-9)
+
+
 def test_mean_curve_is_of_the_studys_speed_alone(study):
     stances, frames = study
     stances.loc[stances["stance"] >= 6, "split"] = "other_speed"

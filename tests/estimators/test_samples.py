@@ -9,7 +9,7 @@ from helpers import ROOT
 
 from grfkit.estimators import samples
 from grfkit.points import FORCES, INPUTS, POINTS
-from grfkit.study import recipes
+from grfkit.study import recipes, store
 
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml")
 PAPER = recipes.load(ROOT / "params" / "recipes" / "plain.yaml")
@@ -192,3 +192,15 @@ def test_balance_leaves_what_carries_hardly_anything_as_it_is_and_says_so(tidy):
     with warnings.catch_warnings(action="error"):  # neither what is right nor what is not estimated at all
         samples.balance(prepared, estimated)
         samples.balance(prepared, estimated * [1, 1, np.nan])
+
+
+def test_read_training_wants_somebody_to_test(tidy, tmp_path):
+    """Else nobody who should be tested is trained on: 02 stops before its search."""
+    stances, frames = tidy()
+    store.save(tmp_path, "01_preprocess/stances.parquet", frames)
+    store.save(tmp_path, "01_preprocess/stances.csv", stances)
+    with pytest.raises(ValueError, match="kept stances of 3 runners, and none is tested.*Correct `test_runners`"):
+        samples.read_training(tmp_path, PAPER)
+    stances.loc[stances["runner"] == "v01", "split"] = "test"
+    store.save(tmp_path, "01_preprocess/stances.csv", stances)
+    assert set(samples.read_training(tmp_path, PAPER).runners) == {"v00", "v02"}

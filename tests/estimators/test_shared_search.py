@@ -121,7 +121,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def folder(tidy, tmp_path):
-    """A study with its recipe, and what notebook 01 would have saved: 12 stances of three runners."""
+    """A study with its recipe, and what notebook 01 would have saved: 12 training stances of three runners."""
     content = yaml.safe_load((ROOT / "params" / "smoke.yaml").read_text(encoding="utf-8"))
     content["02_search"].update(trials=6, folds=3, epochs=1, units=[4, 8])
     return write_study(tidy, tmp_path, content)
@@ -129,7 +129,8 @@ def folder(tidy, tmp_path):
 
 def write_study(tidy, folder, content):
     content["02_search"]["frames_per_step"] = 5  # so few stances have too few steps of ten frames to be whitened
-    stances, frames = tidy(12, runners=3)
+    stances, frames = tidy(16, runners=4)
+    stances.loc[stances["runner"] == "v03", "split"] = "test"  # else 02 and its workers refuse to search
     store.save(folder / "reports/tiny/results", "01_preprocess/stances.csv", stances)
     store.save(folder / "reports/tiny/results", "01_preprocess/stances.parquet", frames)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")

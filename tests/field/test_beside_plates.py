@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import CASES, preprocessing
+from helpers import CASES, ROOT, assert_accessible, preprocessing
 
 from grfkit import cli
 from grfkit.field import beside_plates, estimate
@@ -135,7 +135,8 @@ def test_cases_of_faulty_plates(lab, tmp_path, case, text):
 
 def test_a_wrong_mass_is_said(lab, folder):
     *_, text = said(lab, folder.path, mass_kg=1.4 * folder.row["mass_kg"])
-    assert text.startswith("not used: they weigh the runner at ") and "the mass given is" in text
+    assert text.startswith("not used: they weigh the runner at ")
+    assert text.endswith(f"and the mass is {1.4 * folder.row['mass_kg']:g} kg, as typed")
 
 
 def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
@@ -143,12 +144,74 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     arguments = ["--model", str(lab.model), "--data", str(folder.path), "--out", str(tmp_path / "out")]
     assert cli.main(["estimate", *arguments, "--mass", mass]) == 0
     assert "force plates: run.c3d: measured" in capsys.readouterr().out
-    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser")
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert_accessible(html)
+    page = BeautifulSoup(html, "html.parser")
     text = " ".join(page.get_text(" ").split())
     (row,) = pd.read_csv(tmp_path / "out" / "plates.csv").to_dict("records")
     assert "No force plate measured it" not in text and "Beside the force plates" in text
     assert f"{row['rmse_bw_v']:.3f} BW" in text and f"{row['nrmse_pct_v']:.1f} %" in text
+    assert f"The plates' contact time is {1000 * row['contact_s']:.0f} ms" in text
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
+    steps = pd.read_csv(tmp_path / "out" / "steps.csv")
+    have = steps[steps["plate_touchdown_s"].notna()]
+    assert f"{len(have)} of them measured by force plates too" in text
+    cells = [" ".join(row.get_text(" ").split()) for row in page.select("tr")]
+    for name, column in (("braking (braking peak)", "braking_peak_bw"), ("landing (impact peak)", "impact_peak_bw")):
+        both = f"{name} {have[f'plate_{column}'].mean():.2f} BW {have[column].mean():.2f} BW "
+        assert [row for row in cells if row.startswith(both)], both
+
+
+def test_what_plates_measured_of_a_step_is_read_off_its_own_force(folder):
+    steps, curves, _ = folder.estimated
+    have = steps[steps["plate_touchdown_s"].notna()]
+    for step in have.itertuples():
+        mine = curves[curves["step"] == step.step]
+        on = mine[(mine["plate_v"] > 0)]  # at the nodes of the estimate, some 2 ms apart
+        assert step.plate_active_peak_bw == pytest.approx(on["plate_v"].max(), abs=0.02)
+        assert step.plate_braking_peak_bw == pytest.approx(-on["plate_ap"].min(), abs=0.02)
+        assert step.plate_propulsive_peak_bw == pytest.approx(on["plate_ap"].max(), abs=0.02)
+        contact_s = step.plate_toeoff_s - step.plate_touchdown_s
+        assert step.plate_contact_s == pytest.approx(contact_s)
+        times = step.touchdown_s + mine["time_s"].to_numpy() - step.plate_touchdown_s
+        at_13 = np.interp(0.13 * contact_s, times, mine["plate_v"])
+        assert step.plate_impact_peak_bw == pytest.approx(at_13, abs=0.05)
+        assert step.plate_vlr_bw_s == pytest.approx(
+            step.plate_impact_peak_bw / (0.13 * contact_s), rel=0.01
+        )  # a frame of contact
+    pairs = zip(have["plate_touchdown_s"], have["plate_touchdown_s"].shift(-1), strict=True)
+    follow = np.array([after - at for at, after in pairs])
+    rate = 60 / have["plate_step_rate_per_min"].to_numpy()
+    both = np.isfinite(rate) & np.isfinite(follow)
+    np.testing.assert_allclose(rate[both], follow[both], atol=0.0015)  # a frame of force
+
+
+def test_the_page_says_why_plates_are_not_used(lab, tmp_path):
+    (path,) = (CASES / "06_saturated_plate").glob("*.c3d")
+    (tmp_path / "data").mkdir()
+    shutil.copy(path, tmp_path / "data" / "run.c3d")
+    arguments = ["--model", str(lab.model), "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert cli.main(["estimate", *arguments]) == 0
+    text = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser").get_text(" ")
+    text = " ".join(text.split())
+    assert "No force plate that can be trusted measured it" in text and "Beside the force plates" not in text
+    assert "Force plates in this recording are not used: plate 1 saturated" in text
+    assert pd.read_csv(tmp_path / "out" / "plates.csv").empty
+
+
+def test_a_real_belt_is_compared_in_what_it_weighs(rbds, tmp_path):
+    for name in ("RBDS002/RBDS002runT35.c3d", "RBDS002/RBDS002static.c3d", "participantInfo.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(rbds / name)
+    (found,), (mass_kg,), _ = estimate.read_all(tmp_path, study_file=ROOT / "params" / "rbds.yaml")
+    measured = beside_plates.measure(found, mass_kg=None)
+    kg = float(measured.unit.removesuffix(" kg").rpartition(" ")[2])
+    assert mass_kg == pytest.approx(80, abs=0.1) and 0.93 * mass_kg < kg < 1.01 * mass_kg  # -6.3 to +.4 %: all runners
+    assert len(measured.stances) > 70 and not measured.left_out  # 77 of 30 s
+    means = [stance.force[stance.force[:, 2] > 0, 2].mean() for *_, stance in measured.stances]
+    step_s = np.median(np.diff([at for _, at, _ in measured.stances]))
+    contact_s = np.mean([stance.toeoff_s - at for _, at, stance in measured.stances])
+    assert np.mean(means) == pytest.approx(step_s / contact_s, rel=0.03)  # over a step the mean is one body weight
 
 
 def test_the_checks_without_a_study_are_those_of_virtual():

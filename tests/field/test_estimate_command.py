@@ -12,6 +12,7 @@ from helpers import CARD, CASES, as_csv, assert_accessible, make
 
 from grfkit import cli
 from grfkit.field import estimate, usual
+from grfkit.field import model as field_model
 from grfkit.points import GRAVITY
 from grfkit.reports import estimate_page
 from grfkit.reports import html as html_page
@@ -87,8 +88,9 @@ def test_page_says_first_what_another_laboratory_costs_and_uses_the_right_words(
     assert run(lab, tmp_path / "data", tmp_path / "out") == 0
     text = words(tmp_path / "out" / "index.html")
     assert text.index("From another laboratory?") < text.index("Recordings recording")
-    assert "three times as much" in text and "a fifth of the samples" in text
-    assert "smallest that can be seen" in text and "flight time (both feet in the air)" in text
+    assert "three times as much" in text and "a quarter of the samples" in text
+    assert text.index("The bands hold for recordings of the laboratory that trained it") < text.index("From another")
+    assert "the smallest one that can be seen" in text and "flight time (both feet in the air)" in text
     assert not re.search("doubt|peak load|load on|cannot be told", text)
     assert "Usual: between" not in text  # six runners are too few to say
 
@@ -214,3 +216,43 @@ def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):
     assert done.stdout.rstrip().endswith("reports/estimate/data/index.html")
     (row,) = read(project / "reports" / "estimate" / "data")["recordings.csv"].to_dict("records")
     assert row["mass_kg"] == 70 and row["speed_m_s"] == 3.6 and row["refused"] == ""
+
+
+def test_times_have_a_band_by_what_the_card_says_of_left_out_runners(model):
+    card = CARD | {"scores": [{"what": "touchdown", "RMSE": "3.0 ms"}, {"what": "contact time", "RMSE": "4.0 ms"}]}
+    errors_s = field_model.event_errors_s(card)
+    assert errors_s == {"touchdown": 0.003, "contact time": 0.004} and field_model.event_errors_s(CARD) == {}
+    bands = estimate_page.time_bands(errors_s, 180, 0.9)
+    assert bands["contact_s"] == pytest.approx(1.645 * 0.004, rel=1e-3)
+    assert bands["flight_s"] == pytest.approx(1.645 * 0.005, rel=1e-3)  # 3, 4, 5
+    step_s = 60 / 180
+    slower = 60 / (step_s + 0.003 * np.sqrt(2))  # a step that is too long by the errors of two touchdowns
+    assert bands["step_rate_per_min"] == pytest.approx(1.645 * (180 - slower), rel=0.02)
+    assert estimate_page.time_bands({}, 180, 0.9) == {}
+
+
+def test_a_recording_of_few_steps_shows_no_difference_of_left_and_right(lab, points, tmp_path):
+    as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
+    assert run(lab, tmp_path / "data", tmp_path / "out") == 0
+    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser")
+    rows = [row for row in page.select("tr") if row.find("td", class_="text") and "peak" in row.get_text()]
+    told = [row.find("td", class_="text").get_text(" ") for row in rows]
+    assert len(told) == 4 and set(told) == {"not compared too few steps"}
+
+
+def test_a_typed_mass_that_is_not_the_tables_is_said(lab, tmp_path):
+    row = lab.trials.iloc[0]
+    (tmp_path / "data").mkdir()
+    shutil.copy(lab.data / row["file"], tmp_path / "data" / "run.c3d")
+    pd.DataFrame([row.to_dict() | {"file": "run.c3d", "static": ""}]).to_csv(
+        tmp_path / "data" / "trials.csv", index=False
+    )
+    for factor, warned in ((1.0, False), (1.05, False), (1.3, True)):
+        kg = round(factor * row["mass_kg"], 2)
+        found, masses, _ = estimate.read_all(tmp_path / "data", study_file="params/smoke.yaml", mass_kg=kg)
+        (note,) = [note for note in found[0].notes if note.text.startswith("mass:")]
+        assert masses == [kg] and note.is_warning == warned
+        other = f"; the table of trials says {row['mass_kg']:g} kg" if factor > 1 else ""
+        assert note.text == f"mass: {kg:g} kg, as typed{other}" and found[0].mass_is == f"as typed{other}"
+    found, masses, _ = estimate.read_all(tmp_path / "data", study_file="params/smoke.yaml")
+    assert masses == [row["mass_kg"]] and found[0].mass_is == "as the table of trials says"

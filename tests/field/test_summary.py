@@ -24,7 +24,9 @@ def test_asymmetry_is_told_where_it_is_larger_than_model_and_steps_allow():
     drifting = many_footsteps(drift=0.05)
     assert summary.trends(drifting)["told"].any()
     for share, kept in (
-        (0.4, True),
+        (0.05, True),
+        (0.1, True),
+        (0.15, False),
         (0.6, False),
     ):  # of steps that are unlike the training runners': the model's error may look like a difference
         unlike = np.where(np.arange(60) < 60 * share, "moves unlike every training runner", "")

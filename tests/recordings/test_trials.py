@@ -17,6 +17,10 @@ def test_read_trials_keeps_names_as_text(tmp_path):
     assert trials["runner"].tolist() == ["002", "002"] and trials["mass_kg"].tolist() == [63.7, 63.7]
 
 
+def test_read_trials_needs_no_height_since_nothing_rests_on_it(tmp_path):
+    assert read_trials(write_trials(tmp_path, height_m=""), table="trials.csv")["height_m"].isna().any()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

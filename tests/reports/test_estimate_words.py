@@ -6,15 +6,16 @@ import numpy as np
 from helpers import many_footsteps
 
 from grfkit.field import summary
-from grfkit.reports import estimate_words
+from grfkit.reports import estimate_plates, estimate_words
 
 ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0}
 
 
-def said(table, limits, row=ROW, usual=None, **of_trends):
+def said(table, limits, row=ROW, usual=None, plates=None, vlr="", **of_trends):
     sides, trends = summary.asymmetry(table, limits, level=0.9), summary.trends(table).assign(**of_trends)
-    means = sides.set_index("quantity")[["left", "right"]].mean(axis=1).to_dict()
-    return " ".join(estimate_words.in_short(row, means, sides, trends, usual or {})).replace("\u00a0", " ")
+    means = table[summary.QUANTITIES].mean().to_dict()
+    short = estimate_words.in_short(row, means, sides, trends, usual or {}, plates=plates, vlr=vlr)
+    return " ".join(short).replace("\u00a0", " ")
 
 
 def test_in_short_says_what_is_seen_and_what_is_not():
@@ -23,12 +24,32 @@ def test_in_short_says_what_is_seen_and_what_is_not():
         "90 steps at 3.50 m/s on a treadmill: 171 steps a minute" in text and "1,37" in text
     )  # 2 BW of 70 kg are 1,373 N
     assert re.search(r"contact time is [34]\.\d % longer on the left", text)
-    assert "In what else is judged no difference is seen." in text  # of the loading rate
+    assert "No other difference is seen. What can be seen is what can be seen in the laboratory that trained" in text
     assert "then both feet in the air for " in text and "The force under the foot peaks at 2.00 times" in text
-    assert "No change is seen over 31 s in peak force (active peak) or loading rate (VLR)." in text
+    assert "No change is seen over 31 s in peak force (active peak) or loading rate." in text
     assert not re.search("doubt|load on|told", text)
     text = said(many_footsteps(90), {"contact_s": 9.0}, ROW | {"mass_kg": np.nan}, per_min=np.nan)
     assert "No difference between left and right is seen" in text and "Too few steps" in text and "kg" not in text
+
+
+def test_what_plates_measured_is_said_with_its_sign():
+    times = {"touchdown_mean_ms": 4.2, "toeoff_mean_ms": -3.8, "contact_mean_ms": -8.0}
+    errors = {f"{event}_rmse_ms": 9.4 for event in ("touchdown", "toeoff", "contact")}
+    bands = {f"in_band_pct_{direction}": share for direction, share in (("v", 23.4), ("ap", 38.6), ("ml", 68.7))}
+    row = {
+        "plates": "measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg; contacts left out: x (1)"
+    }
+    text = " ".join(estimate_plates.in_words({"contact_s": 0.24} | times | errors | bands, row, 0.9))
+    assert text.replace("\u00a0", " ") == (
+        "Force plates measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg. On average the "
+        "estimate has touchdown 4 ms too late (a single step is off by some 9 ms) and toe-off 4 ms too early (a single "
+        "step is off by some 9 ms). The plates' contact time is 240 ms, the estimate's 8 ms shorter (a single step is "
+        "off by some 9 ms). A contact that is too short makes the flight after it too long. Of the measured samples "
+        "23 % (up), 39 % (forward and back) and 69 % (sideways) lie in the 90 % band."
+    )
+    right = estimate_plates.in_words({"contact_s": 0.24} | dict.fromkeys(times, 0.3) | errors | bands, row, 0.9)
+    assert "touchdown on time (" in right[0] and "toe-off on time (" in right[0] and "estimate's the same (" in right[0]
+    assert "flight" not in right[0]
 
 
 def test_a_change_is_said_over_the_time_that_was_recorded():
@@ -38,7 +59,8 @@ def test_a_change_is_said_over_the_time_that_was_recorded():
 
 
 def test_a_change_that_rounds_to_nothing_has_a_decimal_more():
-    assert [estimate_words.change_decimals(size, 0) for size in (3.2, 0.5001, 0.4)] == [0, 0, 1]
+    assert [estimate_words.change_decimals(0, size) for size in (3.2, 0.5001, 0.4)] == [0, 0, 1]
+    assert estimate_words.change_decimals(2, 0.01, -0.0015, 0.03) == 3  # an end of the interval
 
 
 def test_changes_of_steps_that_the_model_does_not_know_are_not_judged():
@@ -49,5 +71,42 @@ def test_changes_of_steps_that_the_model_does_not_know_are_not_judged():
 
 def test_what_is_usual_stands_beside_each_number_where_it_is_known():
     text = said(many_footsteps(90), {}, usual={"contact_s": (0.209, 0.245, 22), "vlr_bw_s": (43.4, 67.7, 22)})
-    assert "on the ground for 240 ms (usual: 209 to 245 ms), then" in text
-    assert "at 2 body weights a second (usual: 43 to 68 BW/s)." in text and text.count("usual") == 2
+    assert "on the ground for 240 ms (within the usual 209 to 245 ms), then" in text
+    assert "at 2 body weights a second (below the usual 43 to 68 BW/s)." in text and text.count("usual") == 2
+
+
+def test_the_place_in_what_is_usual_is_that_of_the_digits_that_are_shown():
+    usual = {"contact_s": (0.20912, 0.2446, 22)}  # 209 to 245 ms
+    places = {ms: estimate_words.place("contact_s", ms / 1000, usual) for ms in (208.4, 208.7, 209.1, 245.4, 245.6)}
+    assert list(places.values()) == ["below", "within", "within", "within", "above"]
+
+
+def test_what_plates_measured_stands_beside_the_estimate_and_has_the_place_in_what_is_usual():
+    usual, table = {"contact_s": (0.208, 0.239, 22), "active_peak_bw": (2.1, 2.9, 22)}, many_footsteps(90)
+    measured = {"contact_s": 0.231, "flight_s": np.nan, "active_peak_bw": 1.9, "steps": 85}
+    text = said(table, {}, usual=usual, plates=measured)
+    assert "85 of them measured by force plates too" in text
+    assert "on the ground for 240 ms (231 ms by the plates, within the usual 208 to 239 ms), then" in text
+    assert "(1.90 BW by the plates, below the usual 2.10 to 2.90 BW)" in text and text.count("by the plates") == 2
+
+
+def test_landing_and_loading_rate_are_one_finding_where_one_is_the_other_over_a_time():
+    table = many_footsteps(90)
+    right = (table["side"] == "r") * 0.6
+    table = table.assign(impact_peak_bw=table["impact_peak_bw"] + right, vlr_bw_s=table["vlr_bw_s"] + right)
+    limits = {"impact_peak_bw": 9.0, "vlr_bw_s": 9.0}
+    once, twice = (said(table, limits, vlr=vlr) for vlr in ("touchdown_to_13", "20_to_80"))
+    assert once.count("higher on the right") == 1 and "and with it the loading rate (26." in once
+    assert twice.count("higher on the right") == 2 and "with it" not in twice
+
+
+def test_why_left_and_right_are_not_compared_is_said_with_numbers():
+    text = said(many_footsteps(8), {"contact_s": 1.5}, ROW | {"steps": 8})
+    assert "not compared: too few steps: 4 left and 4 right, and 5 of each are needed." in text
+    assert "Too few steps to look for a change over time: 8, and 20 are needed." in text
+    table = many_footsteps(11, uneven=9.0)
+    unlike = np.where(np.arange(11) < 2, "moves unlike every training runner", "")
+    row = ROW | {"steps": 11, "unlike_steps": 2}
+    text = said(table.assign(unlike=unlike), {"contact_s": 1.5}, row)
+    assert "not compared: 2 of 11 steps are unlike those that the model knows, and at most 10 % may be." in text
+    assert "longer on the" not in text

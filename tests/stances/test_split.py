@@ -1,9 +1,12 @@
 """The division of runners, on tables made by hand."""
 
+import re
+
 import pandas as pd
 import pytest
 from helpers import preprocessing
 
+from grfkit.points import InputError
 from grfkit.stances import split
 
 
@@ -68,5 +71,36 @@ def test_draw_follows_the_seed_and_the_named_runners():
     assert set(table["runner"][named == "test"]) == {"v03"} and not (named == "unused").any()
     with pytest.raises(ValueError, match="v99 have none"):
         draw(table, seed=1, test_runners=["v99"])
-    with pytest.raises(ValueError, match="Some runners must be left"):
+    with pytest.raises(ValueError, match="A study tests some runners and trains on the others"):
         draw(table, seed=1, n_test_runners=12)
+
+
+@pytest.mark.parametrize(
+    ("runners", "changes", "says"),
+    [
+        (1, {"n_test_runners": 1}, r"`n_test_runners` is 1 of 1. Add recordings of another runner"),
+        (3, {"n_test_runners": 0}, r"`n_test_runners` is 0 of 3. Test at least 1 and at most 2"),
+        (3, {"n_test_runners": 3}, r"`n_test_runners` is 3 of 3"),
+        (3, {"test_runners": []}, r"`test_runners` names 0 of 3"),
+        (2, {"test_runners": ["v00", "v01"]}, r"`test_runners` names 2 of 2"),
+        (3, {"test_runners": ["v00", "v99"]}, r"v99 have none"),
+        (3, {"test_laps": 9, "n_test_runners": 1}, r"with 9 whole lap\(s\)"),
+    ],
+)
+def test_without_test_runners_nobody_is_trained_on_and_a_line_says_why(capsys, runners, changes, says):
+    table = cohort(runners)
+    with pytest.raises(InputError, match=says):
+        draw(table, seed=1, **changes)
+    table = pd.concat([table, table.assign(split="other_speed", lap="9")], ignore_index=True)
+    settings = preprocessing(**{"test_runners": None, "n_test_runners": 4, "test_shoes": 1, "test_laps": 3} | changes)
+    drawn = split.draw_or_say(table, settings, seed=1)
+    said = capsys.readouterr().out
+    assert re.search(says, said) and said.startswith("No runner is tested, and none trained on: ")
+    assert (drawn == table["split"].replace("", "unused")).all()
+
+
+def test_draw_or_say_draws_where_it_can(capsys):
+    table = cohort()
+    settings = preprocessing(test_runners=None, n_test_runners=4, test_shoes=1, test_laps=3)
+    pd.testing.assert_series_equal(split.draw_or_say(table, settings, seed=3), split.draw(table, settings, seed=3))
+    assert capsys.readouterr().out == ""

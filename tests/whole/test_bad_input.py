@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from helpers import make
+from helpers import make, words
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,41 @@ def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_p
     assert done.returncode != 0 and "none does not exist. Give it with DATA=DIR" in done.stderr
     remembered = (project / "reports" / name / "data.mk").read_text(encoding="utf-8")
     assert remembered == f"LAST_DATA := {tmp_path.as_posix()}\n"  # a typing error is not
+
+
+@pytest.mark.parametrize(
+    ("name", "runners", "trials", "change", "says", "parts"),
+    [
+        ("one_stance", 1, 1, {}, "kept stances of 1 runner, and none is tested", "unused 1 1 kept 1"),
+        ("no_test", 3, 6, {"n_test_runners": 0}, "kept stances of 3 runners, and none is tested", "unused"),
+        ("few", 2, 4, {"n_test_runners": 1}, "found 1 runners and 3 folds. Lower `folds`", "test"),
+    ],
+)
+def test_runners_too_few_leave_01_and_an_index_of_what_is_there(
+    project, recordings, tmp_path, name, runners, trials, change, says, parts
+):
+    """One message ends the run; 01 and the index show what was recorded."""
+    table = pd.read_csv(recordings / "trials.csv", dtype=str)
+    table = table[table["runner"].isin(table["runner"].unique()[:runners])].head(trials)
+    for file in table["file"]:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(recordings / file, tmp_path / file)
+    table.to_csv(tmp_path / "trials.csv", index=False)
+    study = edit(project, name, lambda content: content["01_preprocess"].update(change))
+    done = make(project, "reproduce", f"STUDY={study}", f"DATA={tmp_path.as_posix()}")
+    assert done.returncode != 0 and done.stderr.count("error: ") == 1 and says in done.stderr
+    assert "Traceback" not in done.stderr
+    reports = project / "reports" / name
+    assert sorted(path.name for path in reports.glob("*.html")) == ["01_preprocess.html", "index.html"]
+    page = words((reports / "index.html").read_text(encoding="utf-8"))
+    assert (
+        "02_search failed , 03_train not run" in page
+        and says in page
+        and f"Stances part stances runners {parts}" in page
+    )
+    report = (reports / "01_preprocess.html").read_text(encoding="utf-8")
+    told = "No runner is tested, and none trained on" in report
+    assert told == (name != "few")
 
 
 def test_the_command_exits_with_status_1(project):

@@ -28,9 +28,10 @@ def fit_detector(measured, candidate, *, every, seed):
 def detect_left_out(detector, motions, found, footsteps, matched):
     """Detect the contacts of `found` footsteps in the recordings of measured `footsteps`, each runner's by all others.
 
-    Those of which `matched` has the file and mid_s carry its `stance`.
+    Those of which `matched` has the file and mid_s carry its `stance`. Raises InputError if there is one runner only.
     """
     files = footsteps.groupby("file")[["runner", "group", "speed"]].first()
+    left_out_runners.check_two(files["runner"])
     here = found[found["file"].isin(files.index)]
     groups = here.groupby(here["file"].map(files["runner"]), sort=False)
     tables = [detect_contacts(detector, motions, group, runner) for runner, group in groups]
@@ -141,6 +142,8 @@ def mean_scores(scores, footsteps):
     `ratio` is to the first estimator's nRMSE.
     """
     scores = scores.assign(speed=scores["stance"].map(footsteps.set_index("stance")["speed"]))
+    if scores.empty:  # a study without test runners
+        return pd.DataFrame(columns=["estimator", "direction", "speed", *metrics.MEASURES, "n", "ratio"])
     groups = pd.concat([scores, scores.assign(speed=ALL)]).groupby(["estimator", "direction", "speed"], sort=False)
     table = groups[metrics.MEASURES].mean().assign(n=groups.size())
     first = table["nrmse_pct"].xs(scores["estimator"].iloc[0])

@@ -14,9 +14,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
-PATIENCE_S, PATIENCE_S_MB = 10, 2  # a file is read in .05 s for each MB: our choice, forty times more
+# Of a processor's time; a file is read in .05 s for each MB: our choice, forty times more. A busy machine may take BUSY
+# times as long, and no file is called damaged for that.
+PATIENCE_S, PATIENCE_S_MB, BUSY = 10, 2, 10
 MEMORY_MB, MEMORY_SHARE = 4000, 200  # of addresses: for Python, and for each MB of a file; ezc3d takes some 60 times it
 _own = threading.local()
 _of_others = []  # processes that another one started, from which this one was forked off
@@ -98,13 +101,14 @@ def serve():
 
 
 def _limit(time_s, memory_mb):
-    """Limit the time and, where the system can, the memory of the next call."""
-    faulthandler.dump_traceback_later(time_s, exit=True)
+    """Limit the time and, where the system can, the processor's time and the memory of the next call."""
+    faulthandler.dump_traceback_later(BUSY * time_s, exit=True)
     try:
         import resource
     except ImportError:  # Windows
         return
-    most = int(memory_mb * 1e6)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with contextlib.suppress(ValueError, OSError):  # a system that knows no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+    limits = {resource.RLIMIT_AS: memory_mb * 1e6, resource.RLIMIT_CPU: time.process_time() + time_s + 1}
+    for what, most in limits.items():
+        _, hard = resource.getrlimit(what)
+        with contextlib.suppress(ValueError, OSError):  # a system that knows no such limit
+            resource.setrlimit(what, (int(most) if hard < 0 else min(int(most), hard), hard))

@@ -65,7 +65,7 @@ def propose(looks, static, rows):
     places = [_places(each.shape) for each in static.values()]
     points = _landmarks(labels, places, pairs, marks)
     segments = _segments(looks, static, rows, points, marks)
-    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers")
+    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers: read each `# check`")
     proposal.lines = ["    segments:", *(_segment(name, each, proposal) for name, each in segments.items())]
     why = f"{marks['l_psis']} on the sacrum stands for both posterior spines" if one_sacrum else "the four spines"
     lost = [name for name, label in marks.items() if label == BLANK]
@@ -76,7 +76,7 @@ def propose(looks, static, rows):
     proposal.lines += [_line(f"    max_residual_m: {rigid.MOVED_M}", "a swapped label is further off than soft tissue")]
     if one_sacrum:
         proposal.check.append(f"{why}: the regression of the hips takes it as their middle")
-    proposal.check += _without(points, pairs, marks, static)
+    proposal.check += _without(points, marks, static) + _thin(segments, looks)
     return proposal
 
 
@@ -100,7 +100,9 @@ def _landmarks(labels, places, pairs, marks):
         "pelvis": Landmark(middle, "the middle of its markers") if whole else Landmark([BLANK], "a spine is blank")
     }
     for side in "lr":
-        found[f"{side}_hip"] = Landmark(None, "by the regression of Harrington 2007; or bell1990")
+        centre = sure.get(f"{side}_hip")
+        also = f"; or markers: {_list([centre[0]])}, which the static trials hold" if centre else ""
+        found[f"{side}_hip"] = Landmark(None, f"by the regression of Harrington 2007; or bell1990{also}")
         for joint in ("knee", "ankle"):
             found[f"{side}_{joint}"] = _joint_centre(pairs[f"{side}_{joint}"], joint, places)
         heels = [label for label in labels if part(label) == (side, "heel")]
@@ -192,7 +194,7 @@ def _segment(name, segment, proposal):
         why = f"a cluster needs {rigid.LEAST} markers of running and static trials; {len(markers)} were found"
         proposal.blank.append(f"segments.{name}: {why}")
         return _line(f"      {name}: {_list(markers + [BLANK] * missing)}", f"blank: {why}", check=False)
-    also = f" ({', '.join(segment.also)} keep(s) them too)" if segment.also else ""
+    also = f"; {', '.join(segment.also)} would fit too" if segment.also else ""
     why = "; ".join(segment.why) or "by label"
     return _line(f"      {name}: {_list(markers)}", f"{why}; distances vary by {1000 * segment.spread_m:.0f} mm{also}")
 
@@ -210,7 +212,7 @@ def _landmark(name, landmark, proposal):
     return _line(f"      {name}: {{segment: {segment}, markers: {_list(landmark.markers)}}}", why, check=not blank)
 
 
-def _without(points, pairs, marks, static):
+def _without(points, marks, static):
     """Tell which static trials lack a marker that the landmarks need."""
     needed = {label for landmark in points.values() for label in landmark.markers or ()} | {*marks.values()}
     needed -= {BLANK}
@@ -222,6 +224,20 @@ def _without(points, pairs, marks, static):
     return [
         f"marker {label} is missing in {len(files)} of {len(static)} static trials, such as {files[0]}"
         for label, files in absent.items()
+    ]
+
+
+def _thin(segments, looks):
+    """Tell in which running files a cluster has too few markers."""
+    thin = {}
+    for file, each in looks.items():
+        seen = {label for label, place in _places(each.shape).items() if np.isfinite(place).all()}
+        for name, segment in segments.items():
+            if len(seen & {*segment.markers}) < rigid.LEAST <= len(segment.markers):
+                thin.setdefault(name, []).append(file.as_posix())
+    return [
+        f"cluster {name} has fewer than {rigid.LEAST} markers in {len(files)} file(s), such as {files[0]}"
+        for name, files in thin.items()
     ]
 
 

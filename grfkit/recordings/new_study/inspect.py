@@ -17,7 +17,10 @@ from grfkit.recordings.trials import LIMITS
 LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
 SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as trials.LIMITS
 FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
+LOW, SPREAD_S = 0.3, 0.02  # share of frames that show a planted foot, and s about each for its velocity: our choice
+STILL_M = 0.01  # SD of what stays in place: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
+STANDS = 0.05  # by which the force of somebody who stands varies at most: JA1 varies by 1.5 %; our choice
 ALONG = 0.9  # share of a direction that lies along one axis, to be named by it: our choice
 # as Plug-in Gait and others name them
 MASSES, HEIGHTS, SEXES = ("bodymass", "mass"), ("height", "bodyheight"), ("sex", "gender")
@@ -44,6 +47,7 @@ class Look:
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
     notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
     shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
+    weight_n: float = float("nan")  # of somebody who stands on the plates
 
 
 def look(path, forces=None):
@@ -75,12 +79,16 @@ def _show(recording, up, kinds, bad, body):
     zeroed = [plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
     forces = [plate.force for plate in zeroed]
     steps = plates.steps(zeroed, threshold_n=plates.LOADED_N, rate_hz=recording.force_hz, longest_s=LONGEST_S)
-    drift = body_speed([*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())], hz)
+    places = [*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())]
+    drift, belt = body_speed(places, hz), np.zeros(3)
     moves = "overground" if drift > SLOWEST_M_S else ""  # nor where the drift is NaN
     if drift <= SLOWEST_M_S and len(steps) >= FEWEST_STEPS:
         moves = "treadmill"
+    if drift <= SLOWEST_M_S and not recording.plates and up:
+        belt = ground_velocity(places, hz)
+        moves = "treadmill" if np.linalg.norm(belt) > SLOWEST_M_S else ""
     measured = _pelvis_speed(points, hz, steps, recording.force_hz) if moves == "overground" else float("nan")
-    forward = find_forward(points, forces, steps, rotation) if moves == "treadmill" and up else ""
+    forward = find_forward(points, forces, steps, rotation, belt) if moves == "treadmill" and up else ""
     markers = {label: place for label, place in recording.points.items() if label.isprintable()}
     labels = plain([*markers])
     return Look(
@@ -101,6 +109,7 @@ def _show(recording, up, kinds, bad, body):
         _foot_distance(points, hz, zeroed, steps, recording.force_hz),
         [note.text for note in recording.notes],
         rigid.measure(markers, labels),
+        _weight(recording.plates),
     )
 
 
@@ -108,6 +117,16 @@ def _marks(forces, steps, hz):
     """Give the marks of the force (N) of each step, by which it is known again in another file."""
     total = sum(forces)
     return [versions.mark(np.arange(step.first, step.end) / hz, total[step.first : step.end]) for step in steps]
+
+
+def _weight(raw):
+    """Measure the weight (N) of somebody who stands on plates; NaN where the force is not steady, or hardly any.
+
+    The plates' zero does not show while they are loaded, and is taken for right.
+    """
+    loaded = [plate.force[:, 2] for plate in raw if len(plate.force) and np.median(plate.force[:, 2]) > plates.LOADED_N]
+    low, weight, high = np.percentile(sum(loaded), (10, 50, 90)) if loaded else (0.0, 0.0, 0.0)
+    return float(weight) if loaded and high - low < STANDS * weight else float("nan")
 
 
 def _foot_distance(points, hz, zeroed, steps, force_hz):
@@ -160,13 +179,38 @@ def body_speed(places, hz):
     return float(np.hypot(*np.median(paths, axis=0))) if paths else float("nan")
 
 
-def find_forward(points, forces, steps, rotation):
+def ground_velocity(places, hz):
+    """Measure the horizontal velocity (3,) m/s of the ground under somebody who runs: of what is lowest, a median.
+
+    `places` are (F, 3) m each, V up. Of all frames those count in which the lowest place is lower than usual: it is a
+    planted foot, since no other place comes so low. What stays in place all the time, such as a marker of the
+    laboratory, does not count. Zero where nothing is seen for long.
+    """
+    seen = [place for place in places if np.isfinite(place).all(axis=1).any()]
+    places = [place for place in seen if np.nanstd(place, axis=0).max() > STILL_M]
+    if not places:
+        return np.zeros(3)
+    places = np.stack(places)
+    spread = max(1, round(SPREAD_S * hz))
+    heights = np.where(np.isfinite(places).all(axis=2), places[..., 2], np.inf)[:, spread:-spread]
+    frames = np.flatnonzero(np.isfinite(heights).any(axis=0))
+    lowest = heights[:, frames].min(axis=0, initial=np.inf)
+    frames = frames[lowest <= np.quantile(lowest, LOW)] if len(frames) else frames
+    which = np.argmin(heights[:, frames], axis=0)
+    velocity = (places[which, frames + 2 * spread] - places[which, frames]) * hz / (2 * spread)
+    velocity = velocity[np.isfinite(velocity).all(axis=1)]
+    return np.append(np.median(velocity[:, :2], axis=0), 0.0) if len(velocity) else np.zeros(3)
+
+
+def find_forward(points, forces, steps, rotation, belt=(0.0, 0.0, 0.0)):
     """Find the running direction on a treadmill as a signed axis of the file; "" where it does not show.
 
-    The mean foot points forward, and running brakes before it propels. Where both show and differ, it is left open.
-    `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, both in the axes that `rotation` makes.
+    The mean foot points forward, running brakes before it propels, and the belt goes backwards. Where two of these show
+    and differ, it is left open. `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, `belt` is its
+    velocity (3,) m/s, all in the axes that `rotation` makes.
     """
-    shown = {_axis_of(direction, rotation) for direction in (_feet(points), _push(forces, steps))} - {""}
+    ways = _feet(points), _push(forces, steps), -np.asarray(belt)
+    shown = {_axis_of(direction, rotation) for direction in ways} - {""}
     return shown.pop() if len(shown) == 1 else ""
 
 

@@ -26,8 +26,11 @@ WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textw
 COMMENT_AT = 32  # column of the comments in a study file
 
 
-def values(name, looks, static, rows, notes):
-    """Propose the values of the study file, {(section, key): (text, comment)}; note what was found and is blank."""
+def values(name, looks, static, rows, notes, *, on_plates=True):
+    """Propose the values of the study file, {(section, key): (text, comment)}; note what was found and is blank.
+
+    Without plates only what an estimate takes is proposed: the rest stays as in the pattern.
+    """
     theia = bool(_most(looks, "theia", "Theia3D's poses", notes))
     first, found = (
         "01_preprocess",
@@ -43,11 +46,15 @@ def values(name, looks, static, rows, notes):
     said = Counter(text for each in looks.values() for text in each.notes)
     notes.check += [f"{text} ({count} of {len(looks)} files)" for text, count in said.items()]
     found |= _axes(looks, notes)
-    found[first, "plates"] = _plates(looks, notes)
-    found |= _rates(looks, theia, notes)
+    if on_plates:
+        found[first, "plates"] = _plates(looks, notes)
+    found |= _rates(looks, theia, notes, on_plates=on_plates)
     found |= _where_points_come_from(looks, static, rows, theia, notes)
     filtered = ("null", "Theia3D filters its poses itself")
     found[first, "points_cutoff_hz"] = filtered if theia else ("20.0", "our choice for marker positions")
+    if not on_plates:
+        _unread_plates(looks, notes)
+        return found
     speeds = [float(row["speed_m_s"]) for row in rows if row["speed_m_s"]]
     low, high = (min(speeds), max(speeds)) if len(speeds) == len(rows) else LIMITS["speed_m_s"]
     limits = f"[{math.floor(10 * low) / 10}, {math.ceil(10 * high) / 10}]"
@@ -95,7 +102,7 @@ def _axes(looks, notes):
     return found
 
 
-def _rates(looks, theia, notes):
+def _rates(looks, theia, notes, *, on_plates):
     """Propose how many frames of force a step of the recurrence takes: those of a frame of the points, 10 ms at least.
 
     The window of the whitening layer counts steps, and its limits are meant for the paper's 100 Hz.
@@ -105,6 +112,8 @@ def _rates(looks, theia, notes):
     notes.found["points"] = f"{point_hz or 0:g} Hz, " + (
         "Theia3D's segment poses" if theia else f"{len(_labels(looks))} markers"
     )
+    if not on_plates:
+        return {}
     notes.found["plates"] += f", {force_hz:g} Hz" if force_hz else ""
     several = {each.force_hz for each in looks.values() if each.force_hz == each.force_hz}
     one_rate = {}
@@ -141,16 +150,23 @@ def _threshold(looks, notes):
     )
 
 
-def fill(pattern, found, *, name):
+def fill(pattern, found, *, name, on_plates=True):
     """Put values, {(section, key): (text, comment)}, into the text of a study file without its section `laboratory`.
 
-    Raises ValueError where the text has no such key.
+    Its first lines say what it is for. Raises ValueError where the text has no such key.
     """
     title = (
         f'# Study {name}, proposed by `make new-study`. "{BLANK}" is a blank: fill it in. '
         "The ranges of 02 and the numbers of\n"
         "# epochs are those of params/virtual.yaml.\n"
     )
+    if not on_plates:
+        title = (
+            f'# Study {name}, proposed by `make new-study` for recordings without force plates. "{BLANK}" is a blank: '
+            "fill it in.\n"
+            f"# `make estimate MODEL=DIR STUDY={name} DATA=DIR` takes what 01_preprocess says of axes and points, and "
+            "the\n# table; all else is that of params/virtual.yaml.\n"
+        )
     text = title + re.sub(r"\A(?:#.*\n)*", "", pattern.rstrip("\n") + "\n")
     text = re.sub(r"(?ms)^laboratory:.*?(?=^\w)", "", text)
     for (section, key), (value, comment) in found.items():
@@ -193,12 +209,18 @@ def _plates(looks, notes):
         notes.check.append(
             f"the plates are not the same in all files: {sum(count for _, count in others)} of {len(looks)} differ"
         )
-    bad = {number: why for each in looks.values() for number, why in each.bad.items()}
+    bad = _unread_plates(looks, notes)
     if not bad:
         return "null", "all; or a list of their numbers, from 1 on"
     good = sorted(set.intersection(*(set(each.plates) for each in looks.values())) - set(bad))
-    notes.check += [f"plate {number} is left out: {why}" for number, why in sorted(bad.items())]
     return json.dumps(good), f"plates {', '.join(map(str, sorted(bad)))} cannot be read"
+
+
+def _unread_plates(looks, notes):
+    """Give the plates that cannot be read in some file, {number: why}, and note them."""
+    bad = {number: why for each in looks.values() for number, why in each.bad.items()}
+    notes.check += [f"plate {number} is left out: {why}" for number, why in sorted(bad.items())]
+    return bad
 
 
 def _labels(looks):
@@ -276,7 +298,7 @@ def _split(runners, notes):
     """Propose how many runners are tested, so that some are left to train on: a fourth, four at most, as the paper."""
     count = min(4, max(1, len(runners) // 4))
     if len(runners) == 1:
-        notes.check.append("one runner only: a study needs two at least, one to train on and one to test")
+        notes.check.append("one runner only: 01 shows the stances; to train and to test takes two runners at least")
     few, training = {}, len(runners) - count
     if 0 < len(runners) < 3:
         few["08_generalisation", "ensemble"] = "[]", "or recipes to average: their weights take three runners"

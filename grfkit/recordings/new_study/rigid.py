@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-MOST_FRAMES = 500  # that a shape is measured on: our choice, several strides
+MOST_FRAMES = 200  # that a shape is measured on, evenly over a file: our choice
 # Half of the range from the 10th to the 90th percentile of a distance. In rbds and JA1 markers of one segment vary by
 # .1 to 10 mm from each other, those of the next segment by 10 mm and more; a knee's marker by 8 mm and more from thigh
 # and shank. Our choice lies between.
@@ -18,6 +18,7 @@ MOVED_M = 0.03  # between the static trial and running: as max_residual_m of par
 NEAR_M = (
     0.20  # a marker lies so far from the line between the joints at most, or from a spine of the pelvis: our choice
 )
+NEARLY_ALL = 0.95  # of the pairs of markers of somebody who stands: our choice, hands may move
 LEAST = 3  # markers of a rigid body
 
 
@@ -47,18 +48,28 @@ def measure(points, labels):
     if not points:
         return Shape([], np.empty((0, 3)), np.empty((0, 0)), np.empty((0, 0)))
     places = np.stack(list(points.values()), axis=1)
-    places = places[:: max(1, len(places) // MOST_FRAMES)]
-    distances = np.linalg.norm(places[:, :, None] - places[:, None], axis=3)
-    low, middle, high = (_percentile(distances, share) for share in (10, 50, 90))
-    return Shape(list(labels), _percentile(places, 50), middle, (high - low) / 2)
+    frames = np.linspace(0, len(places) - 1, min(MOST_FRAMES, len(places))).round().astype(int)
+    rows, columns = np.triu_indices(places.shape[1], 1)
+    apart = np.linalg.norm(places[frames][:, rows] - places[frames][:, columns], axis=2)
+    low, middle, high = (_percentile(apart, share) for share in (10, 50, 90))
+    distances, spread = np.full((2, places.shape[1], places.shape[1]), np.nan)
+    distances[rows, columns] = distances[columns, rows] = middle
+    spread[rows, columns] = spread[columns, rows] = (high - low) / 2
+    return Shape(list(labels), _percentile(places[frames], 50), distances, spread)
+
+
+def stands(shape):
+    """Say whether a file is of a body that does not move: nearly all of its markers keep their distances."""
+    pairs = shape.spread[np.isfinite(shape.spread)]
+    return len(shape.labels) > LEAST and len(pairs) > 0 and bool(np.quantile(pairs, NEARLY_ALL) < LOOSE_M)
 
 
 def _percentile(values, share):
-    """Take a percentile over the frames (the first axis); NaN where a marker, or a pair, is never seen."""
-    seen = np.isfinite(values).any(axis=0)
-    result = np.full(values.shape[1:], np.nan)
-    result[seen] = np.nanpercentile(values[:, seen], share, axis=0)
-    return result
+    """Take a percentile over the first axis, of what is not missing; NaN where all is."""
+    ordered, count = np.sort(values, axis=0), np.isfinite(values).sum(axis=0)  # NaN comes last
+    place = np.maximum(count - 1, 0) * share / 100
+    low, high = (np.take_along_axis(ordered, way(place).astype(int)[None], axis=0)[0] for way in (np.floor, np.ceil))
+    return low + (high - low) * (place - np.floor(place))
 
 
 @dataclass

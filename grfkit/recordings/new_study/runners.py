@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from grfkit.points import GRAVITY
 from grfkit.recordings import versions
+from grfkit.recordings.trials import LIMITS
 
 # of a file's name: P01, sub-01, or all before a separator
 BEGINNING = re.compile(r"[A-Za-z]+[ _-]?\d+|[^ _.-]+(?=[ _.-])")
@@ -87,19 +89,47 @@ def leave_out_versions(looks, notes):
     return {file: each for file, each in looks.items() if file not in out}
 
 
-def rows(looks, static, runners, notes):
-    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank."""
+def _own_static(file, static, runners):
+    """List the static trials that may be a file's own: of its runner, in its folder first; else its folder's only ones.
+
+    One whose name shows no runner is taken where its folder holds files of one runner alone.
+    """
+    own = [other for other in static if runners[file] and runners[other] == runners[file]]
+    here = [other for other in static if other.parent == file.parent and not runners[other]]
+    alone = len({runners[other] for other in runners if other.parent == file.parent and other not in static}) == 1
+    return [other for other in own if other.parent == file.parent] or own or (here if alone else [])
+
+
+def _weighed(trial, static, notes):
+    """Take the mass of a runner who stands on the plates in a static trial -> {mass_kg: text}, or nothing."""
+    low, high = LIMITS["mass_kg"]
+    mass = static[trial].weight_n / GRAVITY
+    if not low <= mass <= high:
+        return {}
+    text = f"mass_kg {mass:.1f} is what the plates weigh in {trial.as_posix()}: write the weighed mass if you know it"
+    notes.check += [text] if text not in notes.check else []
+    return {"mass_kg": f"{mass:.1f}"}
+
+
+def rows(looks, static, runners, notes, *, on_plates=True):
+    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank.
+
+    Without plates a mass and a speed may stay blank, and nothing else is asked for.
+    """
     made, counts = [], Counter()
     for file, each in looks.items():
         runner = runners[file]
         counts[runner] += 1
-        own = [other for other in static if runner and runners[other] == runner]
-        own = [other for other in own if other.parent == file.parent] or own
+        own = _own_static(file, static, runners)
         if len(own) > 1:
             notes.check.append(f"{file.as_posix()}: {len(own)} static trials may be its own; column `static` is empty")
+        elif own and not runners[own[0]]:
+            text = f"{own[0].as_posix()} is taken for the static trial of all files of its folder: it names no runner"
+            notes.check += [text] if text not in notes.check else []
+        body = each.body | (_weighed(own[0], static, notes) if len(own) == 1 and "mass_kg" not in each.body else {})
         made.append(
             {"mass_kg": "", "height_m": "", "sex": ""}
-            | each.body
+            | body
             | {
                 "file": file.as_posix(),
                 "runner": runner,
@@ -114,10 +144,15 @@ def rows(looks, static, runners, notes):
     notes.found["runners"] = (
         ", ".join(f"{name} ({count})" for name, count in known.items()) or "not shown by folders or file names"
     )
+    if not on_plates:
+        notes.check.append(
+            "columns mass_kg (kg, for forces in newtons) and speed_m_s (m/s; else it is measured) may stay empty"
+        )
+        return made
     for column, why in (
         ("runner", "neither folders nor file names show it"),
         ("mass_kg", "the files do not say"),
-        ("height_m", "the files do not say"),
+        ("height_m", "may stay empty; the files do not say"),
         ("sex", "m or f, may stay empty; the files do not say"),
         ("speed_m_s", "of the belt, or of the runner where the pelvis is not known"),
     ):

@@ -20,16 +20,20 @@ from tqdm import tqdm
 from grfkit.recordings.discover import describe
 from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.labels import STATIC
-from grfkit.recordings.new_study import pairs, propose
+from grfkit.recordings.new_study import pairs, propose, rigid
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, leave_out_versions, rows
 from grfkit.recordings.read import why_unread
-from grfkit.recordings.trials import TRIAL_COLUMNS, check_folder
+from grfkit.recordings.trials import ROW_COLUMNS, TRIAL_COLUMNS, check_folder
 from grfkit.study import store
 from grfkit.study.schema import StudyError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 FEW = 3  # files that a note names
+ESTIMATE = (
+    "make estimate MODEL=reports/rbds/results/10_field/model STUDY={name} DATA={folder}\n"
+    "where MODEL is the folder of a trained model: `make fetch STUDY=rbds` and `make field STUDY=rbds` make this one."
+)
 
 
 def scaffold(name, folder, *, params):
@@ -51,27 +55,35 @@ def scaffold(name, folder, *, params):
             "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
         )
     notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()] + alone)
+    standing = [file for file, each in looks.items() if rigid.stands(each.shape)]
+    if len(standing) < len(looks):
+        static |= {file: looks.pop(file) for file in standing}
+        notes.check += [f"{file.as_posix()}: nobody moves, so that it is taken for a static trial" for file in standing]
     found = len(looks)
-    if any(
-        each.plates for each in looks.values()
-    ):  # without a plate there is no stance; the table shows plates or none
-        notes.out += [f"{file.as_posix()}: no force plate" for file, each in looks.items() if not each.plates]
+    on_plates = any(each.plates for each in looks.values())
+    if on_plates:  # without a plate there is no stance; the table shows plates or none
+        why = "no force plate; where another file holds it, add a row that names that file in a column `forces`"
+        notes.out += [f"{file.as_posix()}: {why}" for file, each in looks.items() if not each.plates]
         looks = {file: each for file, each in looks.items() if each.plates}
     else:
         notes.check.append(
-            "no file has a force plate that can be read: a study needs them, so export forces with the points"
+            "no file has a force plate that can be read, so that the study is for `make estimate`; `make reproduce` "
+            "needs forces beside the points"
         )
     looks = leave_out_versions(looks, notes)
-    trials = rows(looks, static, guess_runners(files), notes)
+    trials = rows(looks, static, guess_runners(files), notes, on_plates=on_plates)
     for row in trials if forces else ():
         row["forces"] = forces[Path(row["file"])].as_posix() if Path(row["file"]) in forces else ""
     pattern = (params / "virtual.yaml").read_text(encoding="utf-8")
-    text = propose.fill(pattern, propose.values(name, looks, static, trials, notes), name=name)
-    _write({table: _csv(trials), study: text})
+    proposed = propose.values(name, looks, static, trials, notes, on_plates=on_plates)
+    text = propose.fill(pattern, proposed, name=name, on_plates=on_plates)
+    columns = TRIAL_COLUMNS + ["forces"] * bool(forces) if on_plates else ROW_COLUMNS
+    _write({table: _csv(trials, columns), study: text})
     heading = f"{found} recording(s) of running and {len(static)} static trial(s) in {folder.as_posix()}"
     if (folder / "trials.csv").is_file():
         notes.check.append("the folder holds a trials.csv: to use it, write `table: trials.csv` in the study file")
-    return _tell(heading, notes, study, table)
+    then = f"make reproduce STUDY={name}" if on_plates else ESTIMATE.format(name=name, folder=folder.as_posix())
+    return _tell(heading, notes, study, table, then)
 
 
 def find_files(folder):
@@ -134,11 +146,10 @@ def _look_at_all(folder, files, forces):
     return looks, unread
 
 
-def _csv(trials):
-    """Write the table as text; with a mark of UTF-8, by which Excel knows it."""
+def _csv(trials, columns):
+    """Write these columns of the table as text; with a mark of UTF-8, by which Excel knows it."""
     text = io.StringIO(newline="")
-    columns = TRIAL_COLUMNS + ["forces"] * any("forces" in row for row in trials)
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(trials)
     return "\ufeff" + text.getvalue()
@@ -156,7 +167,7 @@ def _write(texts):
         raise
 
 
-def _tell(heading, notes, study, table):
+def _tell(heading, notes, study, table, then):
     """Put together what the command prints."""
     lines = [heading, *(f"  {name:<10} {text}" for name, text in notes.found.items())]
     for title, items in (
@@ -168,7 +179,7 @@ def _tell(heading, notes, study, table):
     lines += [
         f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. "
         "Then:",
-        f"  make reproduce STUDY={study.stem}",
+        *(f"  {line}" for line in then.split("\n")),
     ]
     wrapped = (textwrap.wrap(line, 120, subsequent_indent="      ", **propose.WHOLE_WORDS) for line in lines)
     return "\n".join(line for each in wrapped for line in each)

@@ -8,7 +8,7 @@ from helpers import DETECTOR, leave_each_out, steps_by_hand
 from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training
 from grfkit.field.contacts import contact_inputs
-from grfkit.points import FORCES
+from grfkit.points import FORCES, InputError
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,21 @@ def test_forces_are_scored_of_all_estimators_on_the_stances_that_each_of_them_ha
         pd.testing.assert_frame_equal(
             scores[scores["estimator"] == name].reset_index(drop=True).assign(estimator="all"), whole
         )
+
+
+def test_mean_scores_of_no_stance_are_no_rows():
+    """Those of the test runners of a study that has none."""
+    steps, _ = steps_by_hand()
+    scores = pd.DataFrame(columns=["stance", "estimator", "direction", "r", "rmse_bw", "nrmse_pct"])
+    table = field_accuracy.mean_scores(scores, steps)
+    assert table[table["speed"] == field_accuracy.ALL].pivot(index="estimator", columns="direction", values="r").empty
+
+
+def test_detect_left_out_asks_for_a_second_runner():
+    steps, _ = steps_by_hand()
+    steps = steps.assign(runner="x", group="x at 3.5 m/s")
+    with pytest.raises(InputError, match="found 1 runner"):
+        field_accuracy.detect_left_out(None, None, steps, steps, steps)
 
 
 def test_mean_scores_average_over_stances_beside_the_first_estimator():

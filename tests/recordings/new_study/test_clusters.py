@@ -118,6 +118,23 @@ def test_the_clusters_of_another_laboratory_are_those_written_by_hand(plates, pa
     assert len(guessed) == 7 + 1 + 11 + 1 and all("# check: " in line for line in guessed)
 
 
+def test_a_static_trial_of_another_name_is_known_since_nobody_moves(plates, params, tmp_path, capsys):
+    folder = relabelled(plates, tmp_path / "ja", str)
+    (folder / "JA1Static05.c3d").rename(folder / "JA1Stand.c3d")
+    said, _, section = new_study(params, folder, capsys)
+    assert "JA1Stand.c3d: nobody moves, so that it is taken for a static trial" in said
+    assert section["clusters"]["landmarks"]["l_knee"]["markers"] == ["LLEPI", "LMEPI"]
+    assert "JA1Gait21.c3d,JA1,75.9,,,3.56,own,0,1,JA1Stand.c3d" in (params / "mine_trials.csv").read_text("utf-8-sig")
+
+
+def test_a_running_trial_whose_cluster_has_too_few_markers_is_told():
+    moving, still = bodies()
+    other = {label: place for label, place in moving.items() if label != "LTHI2"}
+    files = {Path(f"run{number}.c3d"): look(markers) for number, markers in enumerate((moving, moving, other))}
+    found = clusters.propose(files, {Path("static.c3d"): look(still)}, [])
+    assert "cluster l_thigh has fewer than 3 markers in 1 file(s), such as run2.c3d" in found.check
+
+
 def test_a_static_trial_that_is_not_there_is_said(plates, params, tmp_path, capsys):
     folder = relabelled(plates, tmp_path / "ja", str)
     (folder / "JA1Static05.c3d").unlink()
@@ -167,6 +184,23 @@ def bodies(rename=lambda label: label, without=(), on=ON):
         {rename(label): place for label, place in markers.items() if label not in without}
         for markers in (moving, still)
     ]
+
+
+def test_a_shape_holds_the_percentiles_of_distances_marker_by_marker():
+    """Beside numpy's, pair by pair, with frames and a whole marker missing."""
+    points = {label: RNG.normal(size=(70, 3)) for label in "abcd"}
+    points["b"][5:30] = np.nan
+    points["d"][:] = np.nan
+    shape = rigid.measure(points, [*"abcd"])
+    for row, one in enumerate("abc"):
+        np.testing.assert_allclose(shape.places[row], np.nanmedian(points[one], axis=0), atol=1e-12)
+        for column, other in enumerate("abc"):
+            if one != other:
+                apart = np.linalg.norm(points[one] - points[other], axis=1)
+                low, middle, high = np.nanpercentile(apart, (10, 50, 90))
+                assert shape.distances[row, column] == pytest.approx(middle)
+                assert shape.spread[row, column] == pytest.approx((high - low) / 2)
+    assert np.isnan(shape.places[3]).all() and np.isnan(shape.spread[3]).all()
 
 
 def look(markers):
@@ -233,6 +267,27 @@ def test_a_marker_that_moves_with_another_segment_is_left_out_and_named():
     assert section["segments"]["l_shank"] == ["LTIB1", "LTIB2", "LTIB3"]
     assert "LTIB4 is not in the cluster l_shank: it moves with l_thigh" in " ".join(found.check)
     assert section["segments"]["r_shank"] == ["RTIB1", "RTIB2", "RTIB3", "RTIB4"]
+
+
+def test_a_marker_that_is_loose_or_was_put_elsewhere_is_left_out_and_named():
+    four = {part: ON[part] | {f"{name}4": place} for part, name, place in (
+        ("thigh", "THI", [0.03, 0.13, 0.68]), ("shank", "TIB", [0.03, 0.13, 0.28]))}  # fmt: skip
+    moving, still = bodies(on=ON | four)
+    moving["LTHI4"] = moving["LTHI4"] + RNG.normal(scale=0.03, size=(80, 3))  # wobbles
+    still["LTIB4"] = still["LTIB4"] + [0, 0, 0.08]  # fell off after the static trial
+    found, section = proposed(moving, still)
+    assert section["segments"]["l_thigh"] == ["LTHI1", "LTHI2", "LTHI3"]
+    assert section["segments"]["l_shank"] == ["LTIB1", "LTIB2", "LTIB3"]
+    said = " ".join(found.check)
+    assert "LTHI4 is not in the cluster l_thigh: its distances to l_thigh vary by" in said
+    assert re.search(r"LTIB4 is not in the cluster l_shank: its distances differ by \d+ mm from the static trial", said)
+
+
+def test_markers_without_a_name_are_not_needed_where_labels_name_three_but_are_told():
+    found, section = proposed(*bodies(lambda label: label.replace("LTHI4", "u7"),
+                                      on=ON | {"thigh": ON["thigh"] | {"THI4": [0.03, 0.13, 0.68]}}))  # fmt: skip
+    assert section["segments"]["l_thigh"] == ["LTHI1", "LTHI2", "LTHI3"] and not found.blank
+    assert any("l_thigh: [" in line and "; u7 would fit too" in line for line in found.lines)
 
 
 def test_a_cluster_of_two_markers_is_a_blank():

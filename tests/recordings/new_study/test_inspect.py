@@ -1,7 +1,10 @@
 """What one C3D file shows of itself, on motions and forces made by hand and on real files."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from helpers import HZ, on_belt, virtual_run
 
 from grfkit.recordings import c3d
 from grfkit.recordings.formats.c3d_layout import Layout, Parameter
@@ -45,6 +48,18 @@ def test_find_forward_reads_feet_and_braking(axis):
     assert inspect.find_forward({}, [], [], rotation) == ""
 
 
+def test_ground_velocity_is_that_of_the_belt_and_none_overground():
+    points, contacts = virtual_run(3)
+    forward = (points[-1, 0, 0] - points[0, 0, 0]) * HZ / (len(points) - 1)
+    still = np.zeros((len(points), 3))  # a marker of the laboratory, lower than the feet
+    for belt_m_s in (0.0, 2.5, forward):
+        places = [*on_belt(points, belt_m_s).swapaxes(0, 1), still]
+        # a foot rolls and bends over: by a tenth of the speed, as the belts of rbds seem slower than they are
+        np.testing.assert_allclose(inspect.ground_velocity(places, HZ), [-belt_m_s, 0, 0], atol=0.35)
+    assert not inspect.ground_velocity([still], HZ).any()
+    assert not inspect.ground_velocity([np.full((50, 3), np.nan)], HZ).any()
+
+
 def layout(**groups):
     """What stands in a file with these parameters, texts or reals."""
 
@@ -69,3 +84,24 @@ def layout(**groups):
 )
 def test_body_is_read_where_a_file_says_it(group, expected):
     assert inspect._body(layout(POINT={"RATE": 100.0}, PROCESSING=group)) == expected
+
+
+@pytest.mark.parametrize(
+    ("forces", "expected"),
+    [
+        ([750.0 + np.zeros(50), np.zeros(50)], 750.0),
+        ([400.0 + np.zeros(50), 350.0 + np.zeros(50), -3.0 + np.zeros(50)], 750.0),  # a foot on each of two
+        ([np.linspace(600.0, 900.0, 50)], np.nan),  # nobody who stands still
+        ([5.0 + np.zeros(50)], np.nan),
+        ([], np.nan),
+    ],
+)
+def test_weight_is_of_somebody_who_stands_still(forces, expected):
+    raw = [SimpleNamespace(force=np.column_stack([0 * force, 0 * force, force])) for force in forces]
+    np.testing.assert_equal(inspect._weight(raw), expected)
+
+
+def test_weight_of_a_real_static_trial(plates):
+    """Dorn 2012: the static trial weighs 730 to 760 N, by the raw channels."""
+    assert 730 < inspect.look(plates / "JA1Static05.c3d").weight_n < 760
+    assert np.isnan(inspect.look(plates / "JA1Gait21.c3d").weight_n)

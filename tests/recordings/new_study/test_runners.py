@@ -1,6 +1,7 @@
 """Runners by folders and names of files."""
 
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,3 +32,38 @@ from grfkit.recordings.new_study import runners
 )
 def test_guess_runners_never_makes_two_of_one(files, expected):
     assert list(runners.guess_runners([PurePosixPath(file) for file in files]).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["Jane_run1.c3d", "Jane_run2.c3d", "Jane_static.c3d"], "Jane_static.c3d"),
+        (["run1.c3d", "run2.c3d", "static.c3d"], "static.c3d"),  # the only one, of nobody else
+        (["P01/run.c3d", "P01/static.c3d", "P02/run.c3d", "P02/static.c3d"], "P01/static.c3d"),
+        (["P01_run1.c3d", "P01_run2.c3d", "P02_run1.c3d", "static.c3d"], ""),  # whose is it?
+        (["run1.c3d", "static1.c3d", "static2.c3d"], ""),
+        (["run1.c3d"], ""),
+    ],
+)
+def test_rows_take_the_static_trial_that_can_only_be_the_runners_own(files, expected):
+    files = [PurePosixPath(file) for file in files]
+    seen = {file: SimpleNamespace(body={}, speed_m_s=float("nan"), weight_n=735.5) for file in files}
+    static = {file: seen.pop(file) for file in files if "static" in file.stem}
+    notes = runners.Notes([])
+    row = runners.rows(seen, static, runners.guess_runners(files), notes)[0]
+    assert (row["static"], row["mass_kg"]) == (expected, "75.0" if expected else "")
+    assert any("75.0 is what the plates weigh" in text for text in notes.check) == bool(expected)
+    assert any("names no runner" in text for text in notes.check) == (expected == "static.c3d")
+
+
+def test_a_mass_that_the_file_says_goes_before_the_plates():
+    files = [PurePosixPath("Jane_run1.c3d"), PurePosixPath("Jane_static.c3d")]
+    run = SimpleNamespace(body={"mass_kg": "70"}, speed_m_s=3.0, weight_n=float("nan"))
+    for weight_n in (735.5, 4991.9, float("nan")):  # a stuck plate of rbds weighs 509 kg
+        static = {files[1]: SimpleNamespace(body={}, speed_m_s=0.0, weight_n=weight_n)}
+        (row,) = runners.rows({files[0]: run}, static, runners.guess_runners(files), runners.Notes([]))
+        assert row["mass_kg"] == "70"
+    run.body = {}
+    static[files[1]].weight_n = 4991.9
+    (row,) = runners.rows({files[0]: run}, static, runners.guess_runners(files), runners.Notes([]))
+    assert row["mass_kg"] == ""

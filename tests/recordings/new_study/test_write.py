@@ -15,6 +15,7 @@ import yaml
 from helpers import CASES, ROOT, preprocessing, record_virtual
 
 from grfkit import cli
+from grfkit.field import estimate
 from grfkit.points import POINTS
 from grfkit.recordings import trials as trials_table
 from grfkit.recordings.new_study import propose, write
@@ -220,11 +221,52 @@ def test_new_study_names_the_plates_that_can_be_read(plates, params, tmp_path, c
     assert "plate 2 is left out: A force plate is a rectangle" in said
 
 
-def test_new_study_finds_theia_and_says_that_plates_are_missing(theia_export, params, capsys):
+def without_plates(path, out):
+    """Copy a recording as a laboratory without force plates would have it."""
+    content = ezc3d.c3d(str(path))
+    content["parameters"]["FORCE_PLATFORM"]["USED"]["value"] = [0]
+    del content["data"]["meta_points"]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    content.write(str(out))
+
+
+def test_without_plates_the_study_ends_in_estimate_and_asks_for_nothing_else(theia_export, params, capsys):
     said, content, table = new(params, theia_export.parent, capsys)
     section = content["01_preprocess"]
     assert (section["theia"], section["points"], section["points_cutoff_hz"], section["up"]) == (True, None, None, "+z")
-    assert "no file has a force plate" in said and len(table) == 1 and content["02_search"]["frames_per_step"] == BLANK
+    assert (section["treadmill"], section["forward"]) == (True, "+y")  # a walk on a belt, which goes to -y
+    assert "no file has a force plate" in said and len(table) == 1
+    assert list(table) == trials_table.ROW_COLUMNS and "Blank, for you" not in said
+    text = (params / "mine.yaml").read_text(encoding="utf-8")
+    for each in (said, text):
+        assert "make estimate MODEL=" in each and "STUDY=mine DATA=" in each and "make reproduce STUDY" not in each
+    study_file.load(params / "mine.yaml")  # it has no blank
+
+
+def test_a_study_without_plates_is_estimated_as_new_study_says(laboratory, params, tmp_path, capsys):
+    for path in laboratory[0].rglob("*.c3d"):
+        without_plates(path, tmp_path / "data" / path.relative_to(laboratory[0]))
+    said, content, table = new(params, tmp_path / "data", capsys)
+    assert BLANK not in str(content) and (table["mass_kg"] == "").all()
+    found, masses, unread = estimate.read_all(tmp_path / "data", study_file=params / "mine.yaml")
+    assert len(found) == len(table) == 6 and not unread and masses == [None] * 6
+    bare, *_ = estimate.read_all(tmp_path / "data")
+    for one, other in zip(found, bare, strict=True):
+        np.testing.assert_allclose(one.points, other.points, atol=1e-6)
+    table.loc[0, "mass_kg"] = "61,5"
+    table.to_csv(params / "mine_trials.csv", index=False)
+    _, masses, _ = estimate.read_all(tmp_path / "data", study_file=params / "mine.yaml")
+    assert masses == [61.5] + [None] * 5
+
+
+def test_a_belt_without_plates_is_seen_by_the_planted_foot(rbds, params, tmp_path, capsys):
+    names = ["RBDS002/RBDS002runT35.c3d", "RBDS002/RBDS002static.c3d"]
+    for name in names:
+        without_plates(rbds / name, tmp_path / "data" / name)
+    _, content, table = new(params, tmp_path / "data", capsys)
+    section = content["01_preprocess"]
+    assert (section["treadmill"], section["forward"], section["up"]) == (True, "+x", "+y")
+    assert table[["file", "static"]].to_numpy().tolist() == [names]
 
 
 def test_an_unreadable_file_is_named_and_the_others_go_on(laboratory, params, tmp_path, capsys):
