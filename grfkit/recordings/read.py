@@ -9,9 +9,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from grfkit.points import HEELS, TOES
 from grfkit.recordings import c3d, landmarks, orientation, plates
-from grfkit.recordings.faults import gaps, places
+from grfkit.recordings.faults import gaps, places, static_trial
 from grfkit.recordings.trials import read_trials
+
+SWAPPED = (
+    "The labels of left and right are swapped in the recording, in its static trial or in the study file, or the axes "
+    "are left-handed: correct the labels where they are wrong."
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def load_trial(trial, folder, statics, settings):
     `trial` names a `file` and its `static` trial, which is read once and kept in `statics`. Raises ValueError for a
     file that cannot be read or lacks a marker, and Excluded where the running direction does not show.
     """
-    forward, up = settings.forward, settings.up
+    forward, up, fit = settings.forward, settings.up, None
     recording = c3d.read(folder / trial.file, forward=forward, up=up, plates=settings.plates)
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
@@ -60,9 +66,26 @@ def load_trial(trial, folder, statics, settings):
             statics[trial.static] = c3d.read(folder / trial.static, forward=forward, up=up, plates=[]).points
         clusters = settings.clusters.model_dump()
         markers = gaps.in_markers(recording.points, recording.point_hz)
-        points = landmarks.from_clusters(markers, statics[trial.static], **clusters)
+        fit = landmarks.fit_clusters(markers, statics[trial.static], **clusters)
+        static_trial.check_upright(fit)
+        points = fit.points()
     places.check(points)
-    return c3d.turn(recording, points, orientation.heading(points)) if forward == "found" else (recording, points)
+    if forward == "found":
+        recording, points = c3d.turn(recording, points, orientation.heading(points))
+    _check_sides(points)
+    if fit:
+        static_trial.check_knees(fit)
+    return recording, points
+
+
+def _check_sides(points):
+    """Check that left points are on the left of somebody whose feet point forward: labels are swapped else.
+
+    Where the feet point backwards the axis `forward` has the wrong sign, which each stance is checked for.
+    """
+    whole = points[np.isfinite(points[:, 1:]).all(axis=(1, 2))]
+    if len(whole) and (whole[:, TOES, 0] - whole[:, HEELS, 0]).mean() > 0:
+        orientation.check_sides(whole, advice=SWAPPED)
 
 
 def read_recorded(stances, folder, settings):
