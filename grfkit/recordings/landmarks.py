@@ -245,11 +245,19 @@ def _pose(segment, markers, still, names, max_residual_m):
 def _there(names, markers, where):
     """Say what a trial calls its markers, if it lacks any of these names; else nothing."""
     absent = [name for name in names if name not in markers]
+    near = dict.fromkeys(label for name in absent for label in _near(name, markers, 1))
+    some, full = list(near) or sorted(markers)[:MOST_LABELS], {label.rpartition(":")[2] for label in markers}
+    return (
+        f"The {where} lacks {', '.join(absent)}; its markers are {', '.join(some)} ({len(full)} in all). "
+        if absent
+        else ""
+    )
+
+
+def _near(name, markers, most):
+    """List the labels that are most like a name, with the subject's name; case does not count."""
     full = {label.rpartition(":")[2].lower(): label for label in sorted(markers, key=lambda label: ":" in label)}
-    near = [difflib.get_close_matches(name.lower(), full, n=1, cutoff=0.3) for name in absent]
-    some = list(dict.fromkeys(full[found[0]] for found in near if found)) or sorted(full.values())[:MOST_LABELS]
-    more = ", ..." * (len(full) > len(some))
-    return f"The {where} lacks {', '.join(absent)}; its markers are {', '.join(some)}{more}. " if absent else ""
+    return [full[key] for key in difflib.get_close_matches(name.lower(), full, n=most, cutoff=0.3)]
 
 
 def _without_subject(markers):
@@ -262,7 +270,7 @@ def _marker(markers, name, where="file"):
     """Take a marker by its name; the subject's name before a colon, as in P01:LHEE, need not be given."""
     fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
     if len(fits) != 1:
-        near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
+        near = fits or _near(name, markers, 3) or sorted(markers)[:MOST_LABELS]
         raise ValueError(
             f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the "
             f"{where}. "
