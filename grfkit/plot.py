@@ -231,6 +231,8 @@ def raw_and_filtered(axes, signals, *, side, force_cutoff_hz, points_cutoff_hz):
 def exclusions(ax, counts):
     """Draw how often each reason (rows of the DataFrame `counts`) left something out of each runner (columns)."""
     if counts.empty:
+        ax.set_axis_off()
+        ax.text(0.0, 0.5, "Nothing was left out.", transform=ax.transAxes, va="center")
         return ax
     sns.heatmap(
         counts,

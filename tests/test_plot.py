@@ -98,12 +98,14 @@ def test_exclusions_are_those_counted_by_hand(axes):
 
 
 @pytest.mark.filterwarnings("error")
-def test_exclusions_of_nothing_are_an_empty_picture(axes):
+def test_exclusions_of_nothing_are_a_sentence(axes):
     counts = cut.exclusions(
         pd.DataFrame(columns=["file", "side", "touchdown_s", "reason"]),
         pd.DataFrame({"file": ["1.c3d"], "runner": ["01"]}),
     )
-    assert counts.shape == (0, 0) and not plot.exclusions(axes(), counts).texts
+    ax = plot.exclusions(axes(), counts)
+    assert counts.shape == (0, 0) and [each.get_text() for each in ax.texts] == ["Nothing was left out."]
+    assert not ax.axison
 
 
 def test_spm_writes_no_label_over_another():

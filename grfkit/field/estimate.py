@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from grfkit import features
-from grfkit.field import beside_plates, events, motion, training_range
+from grfkit.field import beside_plates, clock, events, motion, training_range
 from grfkit.field import model as field_model
 from grfkit.field.contacts import (
     contact_inputs,
@@ -195,7 +195,11 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     """
     points, rate_hz, speed_m_s = _checked(points, number(rate_hz), number(speed_m_s))
     motions, footsteps = _found(model, name, points, rate_hz)
+    doubts, wrong = clock.check(model.training_range, motions[name], footsteps, speed_m_s)
+    if wrong:
+        raise Refused(wrong)
     contacts, warnings = _contacts(model.detector, motions, footsteps, points)
+    warnings = doubts + warnings
     measured = training_range.measure(motions, contacts, {name: speed_m_s})
     warnings += _check_smoothness(model.training_range, measured)
     if round(rate_hz, 1) < SLOW_HZ:

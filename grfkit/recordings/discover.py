@@ -219,7 +219,9 @@ def _follow(path, layout, static, treadmill, speed_m_s):
     points = gaps.blank_zeros(points)
     _check_whole(points, recording.point_hz)
     orientation.check_body(
-        points, advice="Turn the sign of `forward` in the study file, or name the right axes and markers."
+        points,
+        advice="If this recording alone is refused so, correct its labels, or its static trial; if all of the study "
+        "are, turn the sign of `forward` in the study file, or name the right axes and markers.",
     )
     belt = layout.treadmill if treadmill is None else treadmill
     says = "as the study file says"

@@ -5,12 +5,14 @@ In: markers, a dictionary name -> (F, 3) m in AP, ML, V axes, NaN where missing,
 
 import difflib
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
 from grfkit.points import POINTS
 
 MOST_STEPS = 20  # of Newton's iteration: our choice
+MOST_LABELS = 6  # that a message lists: our choice
 HALF_THE_DIGITS = 1e-7  # Newton's method doubles the digits: after so small a step the next changes nothing
 
 
@@ -74,31 +76,54 @@ def find_theia(recording):
         return None, str(error)
 
 
-def from_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
-    """Carry the points of a static trial into a running trial by rigid clusters of markers.
+class Fit(NamedTuple):
+    """The poses of a runner's segments, and where the points are in the static trial."""
+
+    poses: dict  # segment -> rotation (F, 3, 3) and the means of its visible markers, still (F, 3) and moving (F, 3), m
+    places: dict  # point -> (3,) m in the static trial
+    carriers: dict  # point -> the segment that carries it
+
+    def carry(self, point, segment):
+        """Carry a point into the running trial by a segment: (F, 3) m, NaN where the segment was not seen."""
+        rotation, still, moving = self.poses[segment]
+        return np.einsum("fij,fj->fi", rotation, self.places[point] - still) + moving
+
+    def points(self):
+        """Carry the 11 points, each by its own segment: (F, 11, 3) m."""
+        return np.stack([self.carry(point, self.carriers[point]) for point in POINTS], axis=1)
+
+
+def from_clusters(markers, static, **clusters):
+    """Carry the points of a static trial into a running trial by rigid clusters of markers: (F, 11, 3) m.
+
+    Arguments and source as in fit_clusters.
+    """
+    return fit_clusters(markers, static, **clusters).points()
+
+
+def fit_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_residual_m):
+    """Fit rigid clusters of markers of a static trial to a running trial: a Fit.
 
     `markers` and `static` are the running and the static trial. `segments` maps a segment to the markers that lie on
     it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
     Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
     further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
-    A subject's name before a colon need not be given. Returns (F, 11, 3) m. Source: Söderkvist & Wedin 1993; the hip's
-    regression as named, of HIPS.
+    A subject's name before a colon need not be given. Source: Söderkvist & Wedin 1993; the hip's regression as named,
+    of HIPS.
     """
     markers, static = _without_subject(markers), _without_subject(static)
     still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
     poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
-    points = []
+    places = {}
     for point in POINTS:
         landmark = landmarks[point]
         if landmark["regression"]:
-            place = HIPS[landmark["regression"]](
+            places[point] = HIPS[landmark["regression"]](
                 *(_marker(still, pelvis_markers[name], "static trial") for name in PELVIS), side=point[0]
             )
         else:
-            place = np.mean([_marker(still, name, "static trial") for name in landmark["markers"]], axis=0)
-        rotation, mean_still, mean_now = poses[landmark["segment"]]
-        points.append(np.einsum("fij,fj->fi", rotation, place - mean_still) + mean_now)
-    return np.stack(points, axis=1)
+            places[point] = np.mean([_marker(still, name, "static trial") for name in landmark["markers"]], axis=0)
+    return Fit(poses, places, {point: landmarks[point]["segment"] for point in POINTS})
 
 
 PELVIS = ["l_asis", "r_asis", "l_psis", "r_psis"]
@@ -199,7 +224,9 @@ def _pose(segment, markers, still, names, max_residual_m):
         if len(kept) < 3:
             raise ValueError(
                 f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
-                f"has {kept} of {names}. Name others in the study file, or delete the trial's row."
+                f"has {kept} of {names}. {_there(names, markers, 'running trial')}"
+                f"{_there(names, still, 'static trial')}If this file alone is at fault, correct its labels, or delete "
+                "its row of the table of trials; if all files are called so, name their markers in the study file."
             )
         place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
         rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
@@ -215,6 +242,24 @@ def _pose(segment, markers, still, names, max_residual_m):
         kept.pop(worst)
 
 
+def _there(names, markers, where):
+    """Say what a trial calls its markers, if it lacks any of these names; else nothing."""
+    absent = [name for name in names if name not in markers]
+    near = dict.fromkeys(label for name in absent for label in _near(name, markers, 1))
+    some, full = list(near) or sorted(markers)[:MOST_LABELS], {label.rpartition(":")[2] for label in markers}
+    return (
+        f"The {where} lacks {', '.join(absent)}; its markers are {', '.join(some)} ({len(full)} in all). "
+        if absent
+        else ""
+    )
+
+
+def _near(name, markers, most):
+    """List the labels that are most like a name, with the subject's name; case does not count."""
+    full = {label.rpartition(":")[2].lower(): label for label in sorted(markers, key=lambda label: ":" in label)}
+    return [full[key] for key in difflib.get_close_matches(name.lower(), full, n=most, cutoff=0.3)]
+
+
 def _without_subject(markers):
     """Let each marker be known by its name without the subject's too, as in P01:LHEE, where no other has it."""
     short = Counter(label.rpartition(":")[2] for label in markers)
@@ -225,10 +270,11 @@ def _marker(markers, name, where="file"):
     """Take a marker by its name; the subject's name before a colon, as in P01:LHEE, need not be given."""
     fits = [name] if name in markers else [label for label in markers if label.rpartition(":")[2] == name]
     if len(fits) != 1:
-        near = fits or difflib.get_close_matches(name, markers, n=3, cutoff=0.3) or sorted(markers)[:5]
+        near = fits or _near(name, markers, 3) or sorted(markers)[:MOST_LABELS]
         raise ValueError(
             f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the "
             f"{where}. "
-            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). Correct the name in the study file."
+            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). If this file alone calls it otherwise, "
+            "correct its labels; if all do, correct the name in the study file."
         )
     return markers[fits[0]]

@@ -126,6 +126,14 @@ def check_body(points, *, advice):
             "Feet point where the runner goes; here they point "
             f"{np.degrees(np.arctan2(abs(feet[1]), feet[0])):.0f} degrees off it. {advice}"
         )
+    check_sides(points, advice=advice)
+
+
+def check_sides(points, *, advice):
+    """Check that of points (F, 11, 3) m in AP, ML, V the left ones are on the left, by medians over frames.
+
+    Raises ValueError where they are not; `advice` ends its message.
+    """
     width = dict(
         zip([name[2:] for name in POINTS[1:6]], np.nanmedian(points[:, 1:6, 1] - points[:, 6:, 1], axis=0), strict=True)
     )

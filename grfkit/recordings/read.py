@@ -9,9 +9,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from grfkit.points import HEELS, TOES
 from grfkit.recordings import c3d, files, landmarks, orientation, plates
-from grfkit.recordings.faults import gaps, places
+from grfkit.recordings.faults import gaps, places, static_trial
 from grfkit.recordings.trials import read_trials
+
+SWAPPED = (
+    "The labels of left and right are swapped in the recording, in its static trial or in the study file, or the axes "
+    "are left-handed: correct the labels where they are wrong."
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def load_trial(trial, folder, statics, settings):
     read once and kept in `statics`. Raises ValueError for a file that cannot be read or lacks a marker, for two files
     that do not belong together, and Excluded where the running direction does not show.
     """
-    forward, up = settings.forward, settings.up
+    forward, up, fit = settings.forward, settings.up, None
     recording = files.at_rate(_read_trial(trial, folder, settings), settings.force_hz)
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
@@ -61,9 +67,26 @@ def load_trial(trial, folder, statics, settings):
             statics[trial.static] = files.read(folder / trial.static, forward=forward, up=up, plates=[]).points
         clusters = settings.clusters.model_dump()
         markers = gaps.in_markers(recording.points, recording.point_hz)
-        points = landmarks.from_clusters(markers, statics[trial.static], **clusters)
+        fit = landmarks.fit_clusters(markers, statics[trial.static], **clusters)
+        static_trial.check_upright(fit)
+        points = fit.points()
     places.check(points)
-    return c3d.turn(recording, points, orientation.heading(points)) if forward == "found" else (recording, points)
+    if forward == "found":
+        recording, points = c3d.turn(recording, points, orientation.heading(points))
+    _check_sides(points)
+    if fit:
+        static_trial.check_knees(fit)
+    return recording, points
+
+
+def _check_sides(points):
+    """Check that left points are on the left of somebody whose feet point forward: labels are swapped else.
+
+    Where the feet point backwards the axis `forward` has the wrong sign, which each stance is checked for.
+    """
+    whole = points[np.isfinite(points[:, 1:]).all(axis=(1, 2))]
+    if len(whole) and (whole[:, TOES, 0] - whole[:, HEELS, 0]).mean() > 0:
+        orientation.check_sides(whole, advice=SWAPPED)
 
 
 def _read_trial(trial, folder, settings):

@@ -146,6 +146,11 @@ def _csv(path, columns):
     except ValueError as error:
         raise StudyError(str(error)) from None
     absent = [column for column in columns if column not in header]
+    if absent and set(absent) == {*columns} - {*ROW_COLUMNS}:
+        raise StudyError(
+            f"A study of stances needs force plates; {path} has the columns of a study without them. Run `make "
+            "estimate`, as `make new-study` said; or export the recordings with forces and write the study anew."
+        )
     if absent:
         raise StudyError(
             f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "

@@ -27,6 +27,7 @@ from grfkit.study.store import changed_by_hand, write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
 OURS = ("ValueError", "StudyError", "InputError", "FileNotFoundError")
+ABOVE = re.compile(r"(?<![\w./\\])\.\./")  # notebooks/ sees a path so, and make sees it without
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -183,7 +184,7 @@ def _execute(notebook, output, parameters):
 def _explain(error):
     """Return (message, lines of the cell that raised); an error of our own says enough without its lines."""
     name = getattr(error, "ename", type(error).__name__)
-    message = f"{name}: {getattr(error, 'evalue', error)}"
+    message = ABOVE.sub("", f"{name}: {getattr(error, 'evalue', error)}")
     if name == "DeadKernelError":
         message += ". Most often memory ran out: close other programs or take fewer recordings"
     cell = f"cell [{error.exec_count}]: " if getattr(error, "exec_count", None) else ""

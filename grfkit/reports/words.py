@@ -11,7 +11,14 @@ from grfkit.metrics import ours
 from grfkit.points import DIRECTION_NAMES
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
+FEW_STANCES = 10  # fewer tested say little: our choice
+VLR = {  # what the loading rate is, by its definition
+    "touchdown_to_13": "from touchdown to 13 % of stance",
+    "20_to_80": "from 20 to 80 % of the time from touchdown to 13 % of stance",
+    "first_25_ms": "over the first 25 ms",
+}
 ALPHA = 0.05  # paper, statistics
+NO_FEATURE, RULE_3 = "No feature differs (paired t-tests).", "p > .05 for each feature"
 PROVES_NOTHING = "met, but proves nothing"  # a hypothesis whose rule is met by what sees nothing
 SPACE = "\u00a0"  # does not break: a line must not end between "p <" and ".001"
 FEATURES = {
@@ -21,6 +28,11 @@ FEATURES = {
     "active_peak_bw": "active peak / BW",
     "vlr_bw_s": "VLR / BW/s",
 }
+
+
+def counted(count, noun):
+    """Write a count with its noun: "1 stance", "2 stances"."""
+    return f"{count:,.0f} {noun}{'s' if count != 1 else ''}"
 
 
 def feature_name(feature):
@@ -47,23 +59,24 @@ def curves_correlate(table):
         {d: value > HIGH_R for d, value in r.items()},
         {d: value > HIGH_R for d, value in baseline.items()},
         " ".join(parts),
-        f"a mean r above {number(HIGH_R, 2)} in each direction",
+        f"a mean r above {number(HIGH_R, 2)} in each direction, as the paper reports of each of its stances",
     )
 
 
-def in_short(table, runners):
-    """Say in two plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
+def in_short(table, runners, table3=None):
+    """Say in three plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
 
-    `runners` says whose stances were tested. The vertical direction stands for all in the first sentence (our choice:
-    it is the largest force). The second says for each direction how much smaller or larger the RMSE is than that of the
-    mean curve, and in which its r is no higher.
+    `runners` says whose stances were tested, `table3` is table3.csv. The vertical direction stands for all in the first
+    sentence (our choice: it is the largest force). The second says for each direction how much smaller
+    or larger the RMSE is than that of the mean curve, and in which its r is no higher; the third, of how many features
+    the errors are smaller.
     """
     rows = select(table)
     if missing(rows.get("V", {}).get("rmse_bw_mean")):
         return []
     ours_first = [_error(rows["V"], prefix) for prefix in ("", "published_")]
     first = (
-        f"In {rows['V']['n']:.0f} stances of {runners}, the estimated vertical force is off by {ours_first[0]} "
+        f"In {counted(rows['V']['n'], 'stance')} of {runners}, the estimated vertical force is off by {ours_first[0]} "
         f"(published: {ours_first[1]})."
     )
     baseline = "the mean curve of the training runners, which sees no input"
@@ -76,9 +89,29 @@ def in_short(table, runners):
         if row["r_mean"] <= select(table, "mean_curve").get(direction, {}).get("r_mean", -1)
     ]
     if no_higher:
-        parts[-1] += f"; its r is no higher in the {' and '.join(no_higher)} direction{'s'[: len(no_higher) - 1]}"
-    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-    return [first] + [f"Beside the baseline, {baseline}, its RMSE is {listed}."] * bool(parts)
+        parts[-1] += f"; its r is no higher in the {listed(no_higher)} direction{'s'[: len(no_higher) - 1]}"
+    beside = [f"Beside the baseline, {baseline}, its RMSE is {listed(parts)}."] * bool(parts)
+    return [first, *beside, *_features_beside(table3)]
+
+
+def listed(parts):
+    """Write parts of a sentence one after the other: "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _features_beside(table3):
+    """Say of how many features the relative error is smaller than that of the mean curve, a list of one sentence."""
+    mine, baseline = select(table3), select(table3, "mean_curve")
+    key = "rel_error_pct_mean"
+    both = [
+        name for name, row in mine.items() if not missing(row[key]) and not missing(baseline.get(name, {}).get(key))
+    ]
+    if not both:
+        return []
+    no_smaller = [feature_name(name) for name in both if mine[name][key] >= baseline[name][key]]
+    smaller = len(both) - len(no_smaller)
+    which = f", not of {listed(no_smaller)}" if 0 < smaller < len(both) else ""
+    return [f"The relative error is smaller than the baseline's in {smaller} of {len(both)} features{which}."]
 
 
 def _beside(table, direction):
@@ -135,6 +168,9 @@ def no_feature_differs(table):
         {feature: row for feature, row in select(table, name).items() if not missing(row["p"])}
         for name in (None, "mean_curve")
     )
+    if not rows and (tested := select(table)):
+        fact = f"{counted(next(iter(tested.values()))['n'], 'stance')} cannot be tested: a t-test takes two at least."
+        return {"question": NO_FEATURE, "word": "not testable", "rule": RULE_3, "sentence": fact}
     differ = [
         f"{feature_name(feature)} ({p_value(row['p'])}, estimated "
         f"{'higher' if row['estimated_mean'] > row['measured_mean'] else 'lower'})"
@@ -143,11 +179,11 @@ def no_feature_differs(table):
     ]
     none, some = f"None of the {len(rows)} features differs.", f"{len(differ)} of {len(rows)} differ: "
     return verdict(
-        "No feature differs (paired t-tests).",
+        NO_FEATURE,
         {feature: row["p"] > ALPHA for feature, row in rows.items()},
         {feature: row["p"] > ALPHA for feature, row in blind.items()},
         f"{some}{', '.join(differ)}." if differ else none,
-        f"p > {number(ALPHA, 2)} for each feature",
+        RULE_3,
         none_may_fail=True,
     )
 
@@ -170,7 +206,7 @@ def verdict(question, good, blind, sentence, rule, *, none_may_fail=False):
         word = "not supported"
     as_blind = [DIRECTION_NAMES.get(name) or feature_name(name) for name, met in good.items() if met > proven[name]]
     if as_blind and not (none_may_fail and word == "not supported"):
-        sentence += f" The rule proves nothing of {', '.join(as_blind)}: the mean curve meets it too."
+        sentence += f" The rule proves nothing about {listed(as_blind)}: the mean curve meets it too."
     shown = (word, sentence) if good else ("not yet run", "")
     return {"question": question, "word": shown[0], "rule": rule, "sentence": shown[1]}
 

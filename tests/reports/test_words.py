@@ -54,6 +54,13 @@ def test_in_short_says_how_far_it_is_from_the_baseline(changes, sentence):
     )
     assert second.replace("\u00a0", " ").endswith(sentence) and "sees no input" in second
     assert report_words.in_short(None, "runners") == []
+    errors = {"impact_peak_bw": (7.0, 9.0), "active_peak_bw": (3.5, 2.8), "vlr_bw_s": (7.0, 7.5)}
+    table3 = pd.DataFrame(
+        [(name, feature, both[i]) for i, name in enumerate(("lstm", "mean_curve")) for feature, both in errors.items()],
+        columns=["estimator", "feature", "rel_error_pct_mean"],
+    )
+    third = report_words.in_short(table, "2 runners", table3)[2]
+    assert third == "The relative error is smaller than the baseline's in 2 of 3 features, not of active peak."
     only = table[table["estimator"] == "mean_curve"]
     assert "is the baseline itself" in report_words.in_short(only, "2 runners")[1]
 
@@ -117,9 +124,15 @@ def test_verdict_means_what_it_says(good, blind, none_may_fail, word):
     assert hypothesis(good, blind, none_may_fail=none_may_fail)["word"] == word
 
 
+def test_one_stance_has_no_p_and_is_not_called_not_yet_run():
+    table = pd.DataFrame({"estimator": "lstm", "feature": ["vlr_bw_s"], "p": [float("nan")], "n": [1]})
+    found = report_words.no_feature_differs(table)
+    assert found["word"] == "not testable" and found["sentence"].startswith("1 stance cannot be tested")
+
+
 def test_verdict_names_where_the_mean_curve_does_as_well():
     said = hypothesis((True, True, True), (True, False, True))["sentence"]
-    assert said == "Found. The rule proves nothing of anterior-posterior, vertical: the mean curve meets it too."
+    assert said == "Found. The rule proves nothing about anterior-posterior and vertical: the mean curve meets it too."
     assert hypothesis((True, False, True), (True, False, True))["sentence"] == said  # why it is not supported
     assert hypothesis((True, False, True), (True, False, True), none_may_fail=True)["sentence"] == "Found."
 

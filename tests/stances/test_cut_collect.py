@@ -91,6 +91,27 @@ def test_collect_names_the_file_of_an_absent_marker(virtual):
     cut.check_files(excluded[1:], trials)  # a file that could be read: the fault is no more that of the settings
 
 
+def test_collect_leaves_out_a_file_whose_left_and_right_are_swapped_and_stops_where_all_are(virtual, tmp_path):
+    trials = trials_table.read_trials(virtual, table="trials.csv")
+    trials = trials[~trials["file"].isin(pd.read_csv(virtual / "planted.csv")["file"])].head(3)
+    swap = str.maketrans("lr", "rl")
+    names = {point: point[0].translate(swap) + point[1:] if point[1] == "_" else point for point in POINTS}
+    for number, file in enumerate(trials["file"]):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        content = ezc3d.c3d(str(virtual / file))
+        labels = content["parameters"]["POINT"]["LABELS"]
+        labels["value"] = [names[label] if number == 1 else label for label in labels["value"]]
+        content.write(str(tmp_path / file))
+    stances, _, excluded, *_ = cut.collect(trials, tmp_path, preprocessing())
+    assert set(stances["file"]) == set(trials["file"].iloc[[0, 2]])
+    assert cut.unread(excluded)["file"].tolist() == [trials["file"].iloc[1]]
+    assert cut.unread(excluded)["reason"].str.startswith("Left points are on the left").all()
+    stances, _, excluded, *_ = cut.collect(trials, virtual, preprocessing(points=names))
+    assert stances.empty
+    with pytest.raises(ValueError, match="Left points are on the left; (.|\n)* in all 3 files that were read"):
+        cut.check_files(excluded, trials)
+
+
 def test_collect_finds_any_direction_of_running(virtual, tmp_path):
     """The same file with the runner going +x, found, and turned by 90 and by 205 degrees about the vertical."""
     trials = trials_table.read_trials(virtual, table="trials.csv")

@@ -14,7 +14,7 @@ from grfkit.estimators import kernel_ridge, model_folder, samples
 from grfkit.estimators.samples import EDGE_NODES
 from grfkit.evaluation.field import field_accuracy, field_uncertainty
 from grfkit.evaluation.moments_accuracy import COP
-from grfkit.field import bands, training_range, usual
+from grfkit.field import bands, clock, training_range, usual
 from grfkit.field import model as field_model
 from grfkit.field.contacts import contact_inputs, usual_flight
 from grfkit.field.events import EVENT_NAMES
@@ -79,8 +79,16 @@ def calibrate(model, measured, contacts, nearest, errors):
             training_range.swings(measured.motions, contacts),
             nearest,
         )
-        | {"usual": usual.learn(_measured_means(mine, errors.features, speeds))},
+        | {"usual": usual.learn(_measured_means(mine, errors.features, speeds))}
+        | {"clock": _clock(measured.motions, contacts, speeds)},
     )
+
+
+def _clock(motions, contacts, speeds):
+    """Learn how long steps take (clock.learn) from the recordings of `contacts`."""
+    files = contacts.groupby("file", sort=False)
+    rows = [clock.measure(motions[file], table["mid_s"].to_numpy(), speeds[file]) for file, table in files]
+    return clock.learn(np.array(rows), files["runner"].first().to_numpy())
 
 
 def _measured_means(contacts, of_features, speeds):

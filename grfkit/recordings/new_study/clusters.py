@@ -130,7 +130,12 @@ def _named(found):
 def _lowest(heels, places, pairs, side):
     """Take of several markers on a heel the lowest one, since upwards is from the ankle to the knee."""
     ends = [pairs[f"{side}_{joint}"] for joint in ("ankle", "knee")]
-    ends = [next((label for label in pair if label), None) for pair in ends]
+    above = [
+        label for label in dict.fromkeys(label for each in places for label in each) if part(label) == (side, "knee")
+    ]
+    ends = [
+        next((label for label in [*pair, *more] if label), None) for pair, more in zip(ends, ([], above), strict=True)
+    ]
     heights = {label: [] for label in heels}
     for each in places:
         if {*ends} <= {*each}:

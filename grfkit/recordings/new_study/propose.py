@@ -21,6 +21,8 @@ from grfkit.study.schema import BLANK
 
 FOLDS = 5  # paper, section 1.4.3
 SAME_RATE = 1.02  # times the lowest rate that the highest may be, as in stances.cohort
+BELT_HZ = 50.0  # low-pass of forces from plates that a belt shakes: as the authors of rbds; our choice
+SPARE_M_S = 0.1  # beside the speeds that were found: our choice
 SHORTEST_STEP_S = 0.010  # of the recurrence: a camera frame of the paper
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # of textwrap: labels and paths stay whole
 COMMENT_AT = 32  # column of the comments in a study file
@@ -52,16 +54,20 @@ def values(name, looks, static, rows, notes, *, on_plates=True):
     found |= _where_points_come_from(looks, static, rows, theia, notes)
     filtered = ("null", "Theia3D filters its poses itself")
     found[first, "points_cutoff_hz"] = filtered if theia else ("20.0", "our choice for marker positions")
+    smooth = ("null", "as Theia3D has filtered them") if theia else ("20.0", "Theia3D's own low-pass; our choice")
+    found["10_field", "points_cutoff_hz"] = smooth
+    about = f'{{data: "Recordings of the study {name}.", licence: "not stated", citation: "not stated"}}'
+    found["10_field", "about"] = about, "for the card of a model: fill it in before you pass one on"
     if not on_plates:
         _unread_plates(looks, notes)
         return found
     speeds = [float(row["speed_m_s"]) for row in rows if row["speed_m_s"]]
     low, high = (min(speeds), max(speeds)) if len(speeds) == len(rows) else LIMITS["speed_m_s"]
+    if len(speeds) == len(rows):  # a file that is added later runs at nearly the same speed
+        low, high = low - SPARE_M_S, high + SPARE_M_S
     limits = f"[{math.floor(10 * low) / 10}, {math.ceil(10 * high) / 10}]"
     found[first, "speed_m_s"] = limits, "all; narrow it to the speed that you study"
-    found[first, "contact_threshold_n"] = _threshold(looks, notes)
-    about = f'{{data: "Recordings of the study {name}.", licence: "not stated", citation: "not stated"}}'
-    found["10_field", "about"] = about, "for the card of a model: fill it in before you pass one on"
+    found[first, "contact_threshold_n"], found[first, "force_cutoff_hz"] = _noise(looks, notes)
     return found | _split({row["runner"] for row in rows} - {""}, notes)
 
 
@@ -93,7 +99,7 @@ def _axes(looks, notes):
     forward = _most(looks, "forward", "axis forward", notes)
     stays = moves and "true"
     found[first, "treadmill"] = _shown(stays, "the points stay in place", f"{first}.treadmill", "true or false", notes)
-    comment = "where the feet point, and braking comes before propulsion"
+    comment = "where the feet point" + (", and braking comes before propulsion" if on_plates else ", against the belt")
     why = "the running direction, a signed axis of the files such as +x; or found, overground"
     found[first, "forward"] = _shown(forward and f'"{forward}"', comment, f"{first}.forward", why, notes)
     notes.found["axes"] = f"up {up or BLANK}, forward {forward or BLANK}; " + (
@@ -130,24 +136,31 @@ def _rates(looks, theia, notes, *, on_plates):
     return one_rate | {
         first: (
             str(step),
-            f"a step of {1000 * step / force_hz:.3g} ms: a frame of the points, or 10 ms where that is shorter; "
+            f"a step of {1000 * step / force_hz:.3g} ms: one frame of the points, but 10 ms at least; "
             "1 is the literal recurrence",
         ),
         later: (str(step), ""),
     }
 
 
-def _threshold(looks, notes):
-    """Propose the contact threshold (N): above the noise of unloaded plates, the median over the files."""
+def _noise(looks, notes):
+    """Propose the contact threshold (N), above the noise of unloaded plates, and the filter of the force."""
     noise = [each.noise_n for each in looks.values() if not np.isnan(each.noise_n)]
     threshold = plates.threshold(np.median(noise) if noise else np.nan)
     notes.found["threshold"] = f"{threshold:.0f} N" + (
         f" (SD of the unloaded plates: {np.median(noise):.1f} N)" if noise else ""
     )
-    return (
-        f"{threshold:.1f}",
-        f"{plates.NOISE_SD} SD of the unloaded plates, {plates.THRESHOLD_N:.0f} N at least; our choice",
-    )
+    above = f"{plates.NOISE_SD} SD of the unloaded plates, {plates.THRESHOLD_N:.0f} N at least; our choice"
+    cutoff = "null", ""
+    if threshold > plates.THRESHOLD_N:  # so noisy that contacts are lost to it
+        belt = any(each.moves == "treadmill" for each in looks.values())
+        what = "the belt shakes the plates" if belt else "the plates are noisy"
+        notes.check.append(
+            f"{what} (SD {np.median(noise):.1f} N while nobody is on them): force_cutoff_hz {BELT_HZ} takes it out of "
+            f"the curves, and a part of every steep rise; 01 shows both, raw and filtered"
+        )
+        cutoff = f"{BELT_HZ}", f"check: {what} by {np.median(noise):.1f} N, SD; as in params/rbds.yaml; or null"
+    return (f"{threshold:.1f}", above), cutoff
 
 
 def fill(pattern, found, *, name, on_plates=True):
@@ -156,14 +169,14 @@ def fill(pattern, found, *, name, on_plates=True):
     Its first lines say what it is for. Raises ValueError where the text has no such key.
     """
     title = (
-        f'# Study {name}, proposed by `make new-study`. "{BLANK}" is a blank: fill it in. '
+        f"# Study {name}, proposed by `make new-study`. {BLANK} in quotes is a blank: fill it in. "
         "The ranges of 02 and the numbers of\n"
         "# epochs are those of params/virtual.yaml.\n"
     )
     if not on_plates:
         title = (
-            f'# Study {name}, proposed by `make new-study` for recordings without force plates. "{BLANK}" is a blank: '
-            "fill it in.\n"
+            f"# Study {name}, proposed by `make new-study` for recordings without force plates. {BLANK} in quotes is a "
+            "blank: fill it in.\n"
             f"# `make estimate MODEL=DIR STUDY={name} DATA=DIR` takes what 01_preprocess says of axes and points, and "
             "the\n# table; all else is that of params/virtual.yaml.\n"
         )
@@ -277,7 +290,7 @@ def _points(looks, static, found, notes):
     beside = [f"{point} {label}" for point, (label, sure) in found.items() if not sure]
     if beside:
         notes.check.append(f"markers beside the joint stand for it: {', '.join(beside)}")
-    notes.found["11 points"] = f"{len(found)} are markers"
+    notes.found["11 points"] = f"{len(found)} of 11 are markers of their names, or beside them"
     lines += _remark(labels, static) if lost else []
     return "\n" + "\n".join(lines), "the marker of each point, or a list of markers whose mean it is"
 
@@ -313,7 +326,7 @@ def _split(runners, notes):
         ("01_preprocess", "test_runners"): ("null", "drawn by the seed; or a list of runners"),
         ("01_preprocess", "n_test_runners"): (
             str(count),
-            f"of {len(runners) or 'how many'} runners; the paper tests four",
+            f"of {len(runners) or 'how many'} runner{'s' * (len(runners) != 1)}; the paper tests four",
         ),
         ("01_preprocess", "test_shoes"): ("null", "every shoe and lap of a test runner is tested"),
         ("01_preprocess", "test_laps"): ("null", ""),

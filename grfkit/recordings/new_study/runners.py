@@ -133,7 +133,7 @@ def rows(looks, static, runners, notes, *, on_plates=True):
             | {
                 "file": file.as_posix(),
                 "runner": runner,
-                "speed_m_s": "" if np.isnan(each.speed_m_s) else f"{each.speed_m_s:.2f}",
+                "speed_m_s": "" if np.isnan(each.speed_m_s) or not on_plates else f"{each.speed_m_s:.2f}",
                 "shoe": "own",
                 "lap": "0",
                 "trial": str(counts[runner]),
@@ -159,8 +159,10 @@ def rows(looks, static, runners, notes, *, on_plates=True):
         empty = sum(row[column] == "" for row in made)
         if empty:
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
-    if known:
+    if len(known) > 1:
         notes.check.append(
             "column runner is a guess: each person must have exactly one name, or one is trained on and tested"
         )
+    elif known:
+        notes.check.append(f"column runner is a guess: all files are of one person, {next(iter(known))}")
     return made

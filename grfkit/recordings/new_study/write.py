@@ -20,13 +20,13 @@ from tqdm import tqdm
 from grfkit.recordings.discover import describe
 from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.labels import STATIC
-from grfkit.recordings.new_study import pairs, propose, rigid
+from grfkit.recordings.new_study import pairs, propose, rigid, tryout
 from grfkit.recordings.new_study.inspect import look
 from grfkit.recordings.new_study.runners import Notes, guess_runners, leave_out_versions, rows
 from grfkit.recordings.read import why_unread
 from grfkit.recordings.trials import ROW_COLUMNS, TRIAL_COLUMNS, check_folder
 from grfkit.study import store
-from grfkit.study.schema import StudyError
+from grfkit.study.schema import BLANK, StudyError
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 FEW = 3  # files that a note names
@@ -59,6 +59,10 @@ def scaffold(name, folder, *, params):
     if len(standing) < len(looks):
         static |= {file: looks.pop(file) for file in standing}
         notes.check += [f"{file.as_posix()}: nobody moves, so that it is taken for a static trial" for file in standing]
+    elif standing:
+        notes.check.append(
+            f"nobody moves in any of {len(standing)} file(s): they may be static trials; a study is of running"
+        )
     found = len(looks)
     on_plates = any(each.plates for each in looks.values())
     if on_plates:  # without a plate there is no stance; the table shows plates or none
@@ -79,11 +83,16 @@ def scaffold(name, folder, *, params):
     text = propose.fill(pattern, proposed, name=name, on_plates=on_plates)
     columns = TRIAL_COLUMNS + ["forces"] * bool(forces) if on_plates else ROW_COLUMNS
     _write({table: _csv(trials, columns), study: text})
-    heading = f"{found} recording(s) of running and {len(static)} static trial(s) in {folder.as_posix()}"
+    notes.check += tryout.faults(text, trials, folder)
+    heading = f"{found} recording(s) and {len(static)} static trial(s) in {folder.as_posix()}"
     if (folder / "trials.csv").is_file():
         notes.check.append("the folder holds a trials.csv: to use it, write `table: trials.csv` in the study file")
     then = f"make reproduce STUDY={name}" if on_plates else ESTIMATE.format(name=name, folder=folder.as_posix())
-    return _tell(heading, notes, study, table, then)
+    needed = [text for text in notes.blank if "may stay empty" not in text]
+    in_table = [text for text in needed if text.startswith("column ")]
+    places = [f'{study.as_posix()} ("{BLANK}")'] * (len(needed) > len(in_table))
+    places += [f"{table.as_posix()} (empty cells)"] * bool(in_table)
+    return _tell(heading, notes, " and ".join(places), study, table, then)
 
 
 def find_files(folder):
@@ -167,18 +176,17 @@ def _write(texts):
         raise
 
 
-def _tell(heading, notes, study, table, then):
+def _tell(heading, notes, places, study, table, then):
     """Put together what the command prints."""
     lines = [heading, *(f"  {name:<10} {text}" for name, text in notes.found.items())]
     for title, items in (
         ("Left out, without a row in the table:", notes.out),
         ("Look at:", notes.check),
-        (f'Blank, for you to fill in {study.as_posix()} ("?") and {table.as_posix()} (empty cells):', notes.blank),
+        (f"Blank, for you to fill in {places}:" if places else "Blank:", notes.blank),
     ):
         lines += [title, *(f"  {item}" for item in items)] if items else []
     lines += [
-        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if notes.blank else ''}. "
-        "Then:",
+        f"Written: {study.as_posix()}, {table.as_posix()}. Read them{', fill in the blanks' if places else ''}. Then:",
         *(f"  {line}" for line in then.split("\n")),
     ]
     wrapped = (textwrap.wrap(line, 120, subsequent_indent="      ", **propose.WHOLE_WORDS) for line in lines)

@@ -245,6 +245,19 @@ def test_joint_centres_are_found_by_the_names_of_many_laboratories(knee, ankle):
     assert section["pelvis_markers"] == {"l_asis": "LASI", "r_asis": "RASI", "l_psis": "LPSI", "r_psis": "RPSI"}
 
 
+def test_a_heel_is_found_where_the_medial_marker_of_a_knee_is_missing(rbds, params, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "RBDS002runT35.c3d").symlink_to(rbds / "RBDS002" / "RBDS002runT35.c3d")
+    content = ezc3d.c3d(str(rbds / "RBDS002" / "RBDS002static.c3d"))
+    labels = content["parameters"]["POINT"]["LABELS"]
+    labels["value"] = ["*99" if label == "L.Knee.Medial" else label for label in labels["value"]]
+    del content["data"]["meta_points"]
+    content.write(str(tmp_path / "set" / "RBDS002static.c3d"))
+    said, _, section = new_study(params, tmp_path / "set", capsys)
+    assert section["clusters"]["landmarks"]["l_heel"]["markers"] == ["L.Heel.Bottom"]
+    assert "landmarks.l_knee:" in said and "landmarks.l_heel:" not in said
+
+
 def test_without_any_medial_marker_no_clusters_are_offered_but_it_is_said():
     """Plug-in Gait."""
     found, section = proposed(*bodies(without=[side + name for side in "LR" for name in ("KNM", "MED")]))

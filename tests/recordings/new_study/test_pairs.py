@@ -69,7 +69,7 @@ def test_a_new_study_of_pairs_names_the_forces_and_what_the_files_show(reference
     data = tmp_path / "data"
     pair(data, reference)
     said = " ".join(write.scaffold("mine", data, params=(made := params(tmp_path))).split())
-    assert "1 recording(s) of running and 0 static trial(s)" in said and "up +y, forward found" in said
+    assert "1 recording(s) and 0 static trial(s)" in said and "up +y, forward found" in said
     assert "3 of OpenSim's forces, 1000 Hz" in said
     (row,) = pd.read_csv(made / "mine_trials.csv", encoding="utf-8-sig").itertuples()
     assert (row.file, row.forces) == ("P1_run.trc", "P1_run_grf.mot")

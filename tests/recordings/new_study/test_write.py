@@ -58,6 +58,10 @@ def new(params, folder, capsys, name="mine"):
     )
 
 
+def text(params, name="mine"):
+    return (params / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 def hashes(folder):
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -109,6 +113,7 @@ def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_noth
     ):
         assert text in said
     assert "01_preprocess." not in said and "laboratory" not in content
+    assert content["01_preprocess"]["force_cutoff_hz"] is None and "Simulated" not in str(content["10_field"]["about"])
     preprocess = content["01_preprocess"]
     assert preprocess["points"] == {point: point for point in POINTS} and preprocess["table"] == "mine_trials.csv"
     assert (preprocess["up"], preprocess["forward"], preprocess["treadmill"], preprocess["plates"]) == (
@@ -193,6 +198,9 @@ def test_new_study_knows_a_treadmill_with_y_up_and_static_trials(rbds, params, t
     )  # 10 ms at 300 Hz
     assert content["08_generalisation"]["ensemble"] == []  # of two runners
     assert "one runner to train on" in said and "RECIPE=plain" in said
+    assert section["force_cutoff_hz"] == 50.0 and content["10_field"]["points_cutoff_hz"] == 20.0
+    assert "the belt shakes the plates" in said and " # check: the belt shakes the plates by" in text(params)
+    assert "mine.yaml (" not in said.replace("\n      ", " ")  # the study file has no blank, the table has
     assert table["static"].tolist() == ["RBDS002/RBDS002static.c3d"] * 3 + ["RBDS010/RBDS010static.c3d"] * 3
     assert table["runner"].tolist() == ["RBDS002"] * 3 + ["RBDS010"] * 3 and (table["speed_m_s"] == "").all()
     assert section["points"] is None and "carried by clusters of markers" in said
@@ -236,6 +244,8 @@ def test_without_plates_the_study_ends_in_estimate_and_asks_for_nothing_else(the
     assert (section["theia"], section["points"], section["points_cutoff_hz"], section["up"]) == (True, None, None, "+z")
     assert (section["treadmill"], section["forward"]) == (True, "+y")  # a walk on a belt, which goes to -y
     assert "no file has a force plate" in said and len(table) == 1
+    assert "C3D file(s) of running" not in said and "braking comes" not in (params / "mine.yaml").read_text("utf-8")
+    assert "Simulated" not in str(content["10_field"]["about"]) and (table["speed_m_s"] == "").all()
     assert list(table) == trials_table.ROW_COLUMNS and "Blank, for you" not in said
     text = (params / "mine.yaml").read_text(encoding="utf-8")
     for each in (said, text):

@@ -1,0 +1,63 @@
+"""A static trial that does not fit its running trial: of another person, or with left and right swapped in one of them.
+
+In: a Fit of clusters (grfkit.recordings.landmarks). Out: nothing, or an error that says what was found.
+"""
+
+import numpy as np
+
+from grfkit.points import InputError
+
+# Thigh and shank both carry the knee, and soft tissue moves the two places apart: by 9 to 24 mm (median over a file) in
+# all 66 files of rbds, by 14 mm in JA1. With another runner's static trial they are 20 to 139 mm apart, and in 93 % of
+# such pairs of runners more than 30 mm (rbds at 3.5 m/s). Our choice: a quarter more than the largest that is right.
+KNEE_M = 0.030
+UPRIGHT = ("pelvis", "knee", "ankle")  # whose segments are never upside down; a foot nearly is, in swing
+
+
+def check_upright(fit):
+    """Check that pelvis, thighs and shanks of a Fit stand as in the static trial, by medians over frames.
+
+    A cluster that is nearly flat fits its mirror image turned upside down. Raises InputError for one that does.
+    """
+    segments = dict.fromkeys(each for point, each in fit.carriers.items() if point.rpartition("_")[2] in UPRIGHT)
+    wrong = [name for name in segments if _median(fit.poses[name][0][:, 2, 2]) < 0]
+    if wrong:
+        raise InputError(
+            "A segment of a runner stands as in the static trial; here the markers of "
+            f"{', '.join(wrong)} fit upside down: left and right are swapped in the labels of one of the two files.",
+            "Correct the labels of the file that is wrong.",
+        )
+
+
+def check_knees(fit):
+    """Check that the static trial is the runner's own: thigh and shank carry each knee of a Fit to the same place.
+
+    Raises InputError where the two places are more than KNEE_M apart, the median over frames.
+    """
+    far = {side: apart for side in "lr" if (apart := knee_gap(fit, side)) > KNEE_M}
+    if far:
+        found = " and ".join(f"the {'left' if side == 'l' else 'right'} {1000 * far[side]:.0f} mm" for side in far)
+        raise InputError(
+            "Thigh and shank carry the knee of the static trial to the same place, but for soft tissue "
+            f"({1000 * KNEE_M:.0f} mm); here {found} apart, as with a static trial of another person.",
+            "Name the runner's own static trial in the column `static` of the table of trials. If it is, look for "
+            "markers that were moved or swapped after it.",
+        )
+
+
+def knee_gap(fit, side):
+    """Measure how far apart (m) two segments of a Fit carry one knee, the median over frames; NaN where one does.
+
+    The other segment is the one, of those that are neither pelvis nor feet, that carries it nearest.
+    """
+    knee, own = f"{side}_knee", fit.carriers[f"{side}_knee"]
+    far = {fit.carriers[point] for point in ("pelvis", "l_heel", "r_heel", "l_toe", "r_toe")}
+    others = {*fit.poses} - far - {own}
+    apart = [_median(np.linalg.norm(fit.carry(knee, own) - fit.carry(knee, other), axis=1)) for other in others]
+    return min((each for each in apart if np.isfinite(each)), default=float("nan"))
+
+
+def _median(values):
+    """Take the median of what is not missing; NaN where all is."""
+    seen = values[np.isfinite(values)]
+    return float(np.median(seen)) if len(seen) else float("nan")

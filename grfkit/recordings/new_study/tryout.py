@@ -1,0 +1,38 @@
+"""A new study's recordings read as its study file says: what 01 would leave out is told before.
+
+In: the text of a study file and the rows of its table of trials. Out: texts that say which files cannot be used, and
+why.
+"""
+
+import json
+from types import SimpleNamespace
+
+import yaml
+
+from grfkit.points import Excluded
+from grfkit.recordings.read import load_trial, why_unread
+from grfkit.study.schema import BLANK, Preprocessing
+
+
+def faults(text, rows, folder):
+    """Read each file of the rows in `folder` as the study file `text` says: a list of what is wrong, a text a fault.
+
+    Nothing is read while the section 01_preprocess has blanks, nor a file whose static trial is not known.
+    """
+    section = yaml.safe_load(text)["01_preprocess"]
+    if BLANK in json.dumps(section):
+        return []
+    settings, statics, files = Preprocessing.of(section), {}, {}
+    for row in (row for row in rows if row["static"] or not settings.clusters):
+        try:
+            forces = {"forces": row.get("forces", ""), "forces_start_s": float("nan")}
+            load_trial(SimpleNamespace(file=row["file"], static=row["static"], **forces), folder, statics, settings)
+        except Excluded as reason:
+            files.setdefault(str(reason), []).append(row["file"])
+        except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
+            files.setdefault(why_unread(error), []).append(row["file"])
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)} cannot be used, {len(names)} of {len(rows)} "
+        f"file(s): {reason}"
+        for reason, names in files.items()
+    ]
