@@ -142,8 +142,12 @@ def _estimate(options):
     others = [path.name for path in discover.find(options.data).others]
     if others:
         more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
-        print(f"no recordings, but static trials and tables of studies: {', '.join(others[:MOST_NAMES])}{more}")
-    print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
+        print(
+            "read for the recordings, not estimated: static trials and tables of studies: "
+            f"{', '.join(others[:MOST_NAMES])}{more}"
+        )
+    found = f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings" if len(steps) else "No step was estimated"
+    print(f"{found} -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(
             "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
@@ -159,6 +163,11 @@ def _check_estimate(options):
         raise ValueError(
             "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains "
             "one in reports/rbds/results/10_field/model: then give MODEL=that folder."
+        )
+    if not Path(options.model).is_dir():
+        raise ValueError(
+            f"An estimate needs the folder of a trained model; {options.model} is not there. `make field STUDY=rbds "
+            "DATA=DIR` trains one in reports/rbds/results/10_field/model: then give MODEL=that folder."
         )
     if options.treadmill not in (None, "", "yes", "no"):
         raise ValueError(

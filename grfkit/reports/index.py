@@ -92,6 +92,7 @@ def index_page(study, reports, *, above=None):
         "study",
         above=above,
         study=study,
+        source=source(study),
         recipe=recipe,
         notebooks=notebooks,
         cards=cards(notebooks, reports, table1, read(TABLES[2][1])),
@@ -112,6 +113,14 @@ def index_page(study, reports, *, above=None):
         provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)),
     )
+
+
+def source(study):
+    """Say what a study's points come from, as far as its file shows it; the virtual laboratory's are as Theia3D's."""
+    settings = study.sections.get("01_preprocess", {})
+    if study.laboratory or settings.get("theia"):
+        return "markerless motion capture"
+    return "markers" if settings.get("clusters") else "motion capture"
 
 
 def tested(study, test):

@@ -191,6 +191,7 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     assert "from 20 to 2000; found 0" in error("--rate", "0")
     assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
     assert "make field STUDY=" in error("--model", "")
+    assert "nowhere is not there. `make field STUDY=rbds" in error("--model", "nowhere")
     assert "DATA=DIR" in error("--data", "")
     assert "model" in error("--model", str(data))
     assert "does not exist" in error("--data", str(tmp_path / "nowhere"))

@@ -126,6 +126,14 @@ def test_an_input_error_of_a_cell_is_its_message_alone(project, monkeypatch, cap
     assert "InputError: A window is odd; found 4. Take 5." in shown and "Cell In" not in shown
 
 
+def test_paths_of_a_cells_message_are_as_make_sees_them(project, monkeypatch, capsys):
+    """The notebooks lie one folder deeper than where make runs."""
+    said = "Correct ../params/mine.yaml, ../../data/a.c3d, a../b or /tmp/../c."
+    notebook = write_notebook(project / "notebooks/04_table1.ipynb", f"raise ValueError({said!r})")
+    assert run_command(notebook, make_study(), monkeypatch) == 1
+    assert "Correct params/mine.yaml, ../data/a.c3d, a../b or /tmp/../c." in capsys.readouterr().err
+
+
 def test_run_stops_before_the_first_cell_at_an_unknown_parameter(project, monkeypatch, capsys):
     notebook = write_notebook(project / "notebooks/02_search.ipynb", "open('touched', 'w')")
     study = make_study({"02_search": {"limit": 3, "epoch": 1}})
