@@ -66,7 +66,7 @@ def leg_lengths(frames, stances):
     Returns a DataFrame, a row a runner: left, right and how much longer the left is (%), of thigh and shank; the
     runners whose sides differ most come first.
     """
-    runner = frames["stance"].map(stances.set_index("stance")["runner"])
+    runner = frames["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
     points = frames[INPUTS].to_numpy(float).reshape(len(frames), len(POINTS), 3)
     made = {}
     for name, upper, lower in (("thigh", "hip", "knee"), ("shank", "knee", "ankle")):

@@ -19,7 +19,7 @@ from grfkit.stances import checks, plate_signs, tracks
 
 BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
 MOST_FAULTS = 3  # that a message names: our choice
-LONGEST_REASON = 200  # characters of a reason in a line of the terminal: our choice
+LONGEST_REASON = 300  # characters of a reason in a line of the terminal: our choice
 
 
 @dataclass(frozen=True)

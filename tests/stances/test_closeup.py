@@ -53,7 +53,7 @@ def test_leg_lengths_are_of_each_runner_and_the_most_unequal_come_first():
     frames = pd.DataFrame(points.reshape(4, -1), columns=INPUTS).assign(stance=[0, 0, 1, 2])
     stances = pd.DataFrame({"stance": [0, 1, 2], "runner": ["even", "uneven", "uneven"]})
     table = closeup.leg_lengths(frames, stances)
-    assert table.index.tolist() == ["uneven", "even"]
+    assert table.index.tolist() == ["uneven", "even"] and table.index.name == "runner"
     expected = [[40, 40, 0, 44, 40, 10], [40, 40, 0, 40, 40, 0]]
     np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-9)
     assert list(table)[3:] == ["shank left (cm)", "shank right (cm)", "shank left longer (%)"]
