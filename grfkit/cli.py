@@ -127,12 +127,12 @@ def _estimate(options):
         for name in ("mass_kg", "speed_m_s", "rate_hz")
     }
     out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
-    estimate_page.check_out(out, options.data)
+    estimate_page.check_out(out, options.data, chosen=bool(options.out))
     model, card = field_model.load(options.model)
     treadmill = {"yes": True, "no": False}.get(options.treadmill)
     read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
     steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data))
-    estimate_page.write(out, steps, curves, table, model=model, card=card)
+    estimate_page.write(out, steps, curves, table, model=model, card=card, data=options.data)
     for row in table[table["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for row in table[table["warnings"] != ""].itertuples():

@@ -219,6 +219,32 @@ def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):
     assert row["mass_kg"] == 70 and row["speed_m_s"] == 3.6 and row["refused"] == ""
 
 
+def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_named(
+    lab, points, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for place in ("one", "two"):
+        as_csv(tmp_path / place / "runs" / f"{place}.csv", points, lab.rate_hz)
+
+    def estimated(place, *more):
+        data = ["--data", str(tmp_path / place / "runs")]
+        return cli.main(["estimate", "--model", str(lab.model), *data, *more])
+
+    page = tmp_path / "reports" / "estimate" / "runs" / "index.html"
+    assert estimated("one") == 0 and estimated("one") == 0 and str(tmp_path) not in page.read_text(encoding="utf-8")
+    before = page.read_bytes()
+    assert estimated("two") == 1 and page.read_bytes() == before
+    error = capsys.readouterr().err
+    assert "holds that of another folder called runs" in error and "OUT=DIR" in error
+    assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
+
+
+def test_a_model_that_is_not_there_says_how_it_is_made(tmp_path, capsys):
+    assert cli.main(["estimate", "--model", str(tmp_path / "none"), "--data", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "none is not there. `make field STUDY=rbds` makes" in error and "model.json" not in error
+
+
 def test_times_have_a_band_by_what_the_card_says_of_left_out_runners(model):
     card = CARD | {"scores": [{"what": "touchdown", "RMSE": "3.0 ms"}, {"what": "contact time", "RMSE": "4.0 ms"}]}
     errors_s = field_model.event_errors_s(card)

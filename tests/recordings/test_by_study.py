@@ -106,3 +106,23 @@ def test_read_trials_says_where_its_table_and_files_lie(tmp_path):
     (tmp_path / "a.c3d").rename(tmp_path / "sub" / "a.c3d")
     with pytest.raises(StudyError, match=rf"1 of 2 do not: a\.c3d \(of the first: a\.c3d lies in {tmp_path / 'sub'}\)"):
         trials.read_trials(tmp_path, table="trials.csv")
+
+
+def test_a_file_that_is_not_of_the_public_set_is_told_so(tmp_path):
+    told = by_study.tell(RBDS, public_set(tmp_path))
+    for name in ("JA1Gait21.c3d", "sub/my run 3.c3d"):
+        with pytest.raises(StudyError, match=f"no row for {name}. This study is about the public set alone") as error:
+            told.static(name)
+        assert "Of JA1" not in str(error.value) and "make new-study" in str(error.value)
+
+
+def test_a_file_in_place_of_a_folder_is_told_so_before_anything_else(tmp_path):
+    file = tmp_path / "one" / "run.c3d"
+    file.parent.mkdir()
+    file.touch()
+    for study in (RBDS, None):
+        with pytest.raises(
+            StudyError, match="DATA is a folder, whose recordings are all taken; .*run.c3d is a file"
+        ) as error:
+            estimate.read_all(file, study_file=study)
+        assert f"Give DATA={file.parent.as_posix()}," in str(error.value) and "participantInfo" not in str(error.value)
