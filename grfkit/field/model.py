@@ -5,7 +5,6 @@ field, wide, touchdown, toeoff, curves, bands, and what else a notebook puts bes
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -70,12 +69,6 @@ def restore(folder):
 
 def load(folder):
     """Load a folder: (FieldModel, card). Raises ValueError where it is no model for the field."""
-    if not Path(folder).is_dir():
-        found = "is a file" if Path(folder).exists() else "is not there"
-        raise ValueError(
-            f"MODEL is the folder of a trained model; {folder} {found}. "
-            "`make field STUDY=rbds` makes reports/rbds/results/10_field/model, after `make fetch STUDY=rbds`."
-        )
     held = model_folder.load(folder)
     return restore(held), held.card
 

@@ -239,12 +239,6 @@ def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_n
     assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
 
 
-def test_a_model_that_is_not_there_says_how_it_is_made(tmp_path, capsys):
-    assert cli.main(["estimate", "--model", str(tmp_path / "none"), "--data", str(tmp_path)]) == 1
-    error = capsys.readouterr().err
-    assert "none is not there. `make field STUDY=rbds` makes" in error and "model.json" not in error
-
-
 def test_times_have_a_band_by_what_the_card_says_of_left_out_runners(model):
     card = CARD | {"scores": [{"what": "touchdown", "RMSE": "3.0 ms"}, {"what": "contact time", "RMSE": "4.0 ms"}]}
     errors_s = field_model.event_errors_s(card)
