@@ -79,6 +79,17 @@ def _index(options):
     print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
 
 
+def _check(options):
+    import hashlib
+
+    from grfkit.reports.check import check
+
+    if options.study.is_file():  # if not, make says what is missing
+        sha256 = hashlib.sha256(options.study.read_bytes()).hexdigest()
+        for line in check(options.reports, study_sha256=sha256):
+            print(line)
+
+
 def _remember(options):
     from grfkit.reports import run
 
@@ -266,6 +277,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         "{notebook.stem} has no new report; make runs it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
+    "check": (_check, "have make run what fits its study, recordings and results no more", STUDY | REPORTS, NOTHING),
     "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
     "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
     "fetch": (
