@@ -19,15 +19,16 @@ def check(reports, *, study_sha256):
 
     Till make has run, the old reports can be read.
     """
-    reports, found = Path(reports), {}
-    for entry in record.statuses(reports, study_sha256=study_sha256):
+    reports = Path(reports)
+    entries = record.statuses(reports, study_sha256=study_sha256)
+    for entry in entries:
         if entry["why"]:
-            found.setdefault((entry["status"], entry["why"]), []).append(entry["stem"])
             _make_old(reports / f"{entry['stem']}.html")
             _record_again(reports, entry["record"])
+    found = record.why_lines(entries)
     if found or not _tells_of_results_by_hand(reports):
         _make_old(reports / "index.html")
-    return [f"{status}: {', '.join(stems)} ({why})" for (status, why), stems in found.items()]
+    return found
 
 
 def _record_again(reports, noted):

@@ -33,7 +33,7 @@ from grfkit.reports.words import (
     select,
 )
 from grfkit.study import by_hand
-from grfkit.study.record import NOTEBOOKS, statuses
+from grfkit.study.record import NOTEBOOKS, statuses, why_lines
 
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     (
@@ -98,6 +98,7 @@ def index_page(study, reports, *, above=None):
         cards=cards(notebooks, reports, table1, read(TABLES[2][1])),
         troubled=[n for n in notebooks[: len(NOTEBOOKS)] if n["status"] != "done"],
         changed=changed(notebooks, study),
+        why=why_lines(notebooks),
         folder=reports.name,
         by_hand=by_hand.lines(reports),
         sentences=in_short(table1, tested(study, test), read(TABLES[2][1])),

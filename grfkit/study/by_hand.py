@@ -108,9 +108,12 @@ def check(results, name):
     made = read_note(found) if is_by_hand(found.parent) else None
     instead = f"Run {notebook} by hand, or delete {Path(results).as_posix()}: then the published results are read."
     if is_by_hand(found.parent) and file not in (made or {"files": []})["files"]:
+        what = (
+            f"with other parameters, or of other results, than {NOTE} beside it says" if made else f"without a {NOTE}"
+        )
         raise ValueError(
-            f"Results that are read together belong together; {found.as_posix()}/{file} was saved with other "
-            f"parameters, or of other results, than {NOTE} beside it says. {instead}"
+            "Results that are read together belong together, and say with which parameters they were made; "
+            f"{found.as_posix()}/{file} was saved {what}. {instead}"
         )
     for need in NEEDS.get(notebook, NOTEBOOKS[:3]):
         used = find(results, need)

@@ -96,6 +96,15 @@ def _status(reports, stem, record, needs, study_sha256):
     return ("out of date" if any(n["status"] != "done" for n in needs) else "done"), None
 
 
+def why_lines(entries):
+    """Return a line on each reason why some of `statuses` fit no more."""
+    found = {}
+    for entry in entries:
+        if entry["why"]:
+            found.setdefault(f"{entry['status']}: {{}} ({entry['why']})", []).append(entry["stem"])
+    return [line.replace("{}", ", ".join(stems), 1) for line, stems in found.items()]
+
+
 def why_old(reports, record, *, study_sha256=None):
     """Return (status, reason) of a report that is done but fits no more, None where it fits.
 

@@ -169,3 +169,18 @@ def test_the_index_tells_of_results_by_hand_and_is_made_again_when_there_are_oth
     assert checked(reports) == ([], [])
     shutil.rmtree(folder)
     assert checked(reports) == ([], ["index"])
+
+
+def test_the_index_says_why_something_is_out_of_date_and_of_what_the_others_are_not(project, reports):
+    """The banner asks for `make reproduce` where that helps: not for 08, which it does not make."""
+    shutil.copy(ROOT / "params/smoke.yaml", project / "params/tiny.yaml")
+    record_all(project)
+    study = study_file.load(project / "params/tiny.yaml")
+    record_notebook(reports, "08_generalisation", "done", "T8", study_sha256="1" * 64)
+    page = words(report_index.index_page(study, reports))
+    assert "out of date: 08_generalisation (tiny.yaml is another than it was)" in page
+    assert "The study file has changed" not in page and "This index is not complete" not in page
+    (reports / "results" / "06_table3" / "table.csv").unlink()
+    page = words(report_index.index_page(study, reports))
+    assert "This index is not complete: 06_table3 changed by hand ." in page
+    assert "changed by hand: 06_table3 (not as it saved them: table.csv is gone)" in page

@@ -1,5 +1,6 @@
 """Notebooks run with the study's parameters, leave a report or say why not, and never half of one."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -70,6 +71,30 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     assert (entry["status"], entry["seed"], entry["study_sha256"]) == ("done", 7, "0" * 64)
     assert entry["data_sha256"] == provenance.hash_data(raw)
     assert entry["versions"]["pandas"] == pd.__version__
+
+
+def test_run_records_what_it_read_and_saved_and_takes_no_result_that_was_changed(project, monkeypatch):
+    (project / "raw" / "a.c3d").write_bytes(b"one")
+    notebook = write_notebook(
+        project / "notebooks/01_preprocess.ipynb",
+        "from pathlib import Path\nfolder = Path(results) / '01_preprocess'\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n"
+        "kept = folder / 'kept.csv'\nkept.exists() or kept.write_text('computed')\n"
+        "(folder / 'plan.journal').write_text('no result')",
+        parameters="results = ''\nseed = 1\ndata = ''\nlimit = 2",
+    )
+    study, reports = make_study({"01_preprocess": {"limit": 5}}, data=None, laboratory={}), project / "reports/tiny"
+    kept = reports / "results/01_preprocess/kept.csv"
+    for _ in range(2):
+        assert run_command(notebook, study, monkeypatch, "--data", "raw") == 0
+        assert kept.read_text(encoding="utf-8") == "computed"
+        entry = json.loads((reports / "01_preprocess.json").read_text(encoding="utf-8"))
+        assert entry["results"] == {"kept.csv": hashlib.sha256(b"computed").hexdigest()}
+        assert entry["parameters"] == {"limit": 5, "seed": 7, "data": "../raw"}
+        cells = hashlib.sha256(notebook.read_bytes()).hexdigest()
+        assert entry["inputs"] == {"../../notebooks/01_preprocess.ipynb": cells}
+        assert entry["recordings"]["folder"] == "../../raw" and str(project) not in json.dumps(entry)
+        kept.write_text("by hand", encoding="utf-8")
 
 
 def test_run_gives_the_recipe_to_a_notebook_that_declares_one(project, monkeypatch, capsys):
