@@ -245,3 +245,14 @@ def test_a_runner_without_any_stance_is_named_with_the_most_frequent_reason(caps
     )
     cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded.iloc[[0, 3]], trials)
     assert "two: torn. Copy it." in capsys.readouterr().out
+
+
+def test_a_wrong_axis_forward_is_not_taken_for_swapped_sides(virtual):
+    trials = trials_table.read_trials(virtual, table="trials.csv").head(2)
+    for forward, reason in (
+        ("-x", "runs against the axis"),
+        ("+y", "speed more than|runs against|not wholly|far from"),
+    ):
+        stances, _, excluded, *_ = cut.collect(trials, virtual, preprocessing(forward=forward))
+        assert stances.empty and excluded["reason"].str.contains(reason).any()
+        assert not excluded["reason"].str.contains("Left points").any()

@@ -122,6 +122,9 @@ def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_noth
         False,
         None,
     )
+    speeds = table["speed_m_s"].astype(float)
+    assert speeds.min() - 0.21 < preprocess["speed_m_s"][0] <= speeds.min() - 0.1
+    assert speeds.max() + 0.1 <= preprocess["speed_m_s"][1] < speeds.max() + 0.21
     assert content["02_search"]["frames_per_step"] == 10 and preprocess["contact_threshold_n"] == 20.0
 
 
