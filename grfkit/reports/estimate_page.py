@@ -249,7 +249,7 @@ def _cell(steps, quantity, mean, weight_n, times):
 
     def text(factor, decimals, unit):
         band = "" if half is None else f" ±{SPACE}{written(half * factor, decimals)}"  # breaks before ± on a phone
-        return f"{written(mean * factor, decimals)}{band}{SPACE}{unit}"
+        return f"{written(mean * factor, decimals)}{band} {unit}"
 
     lines = [text(of.factor, of.decimals, of.unit)]
     if weight_n and quantity in features.FEATURES:
