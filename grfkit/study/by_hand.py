@@ -117,11 +117,21 @@ def check(results, name):
         )
     for need in NEEDS.get(notebook, NOTEBOOKS[:3]):
         used = find(results, need)
-        if _digest(used) != made["made_of"].get(need) if made else is_by_hand(used.parent):
+        one_by_hand = is_by_hand(found.parent) or is_by_hand(used.parent)
+        if one_by_hand and not was_made_of(results, notebook, need):
             raise ValueError(
                 f"Results that are read together belong together; {found.as_posix()} was made of another {need} than "
                 f"{used.as_posix()}. {instead}"
             )
+
+
+def was_made_of(results, notebook, need):
+    """Say whether a notebook's results were made of those of another one that are read now."""
+    made, used = find(results, notebook), find(results, need)
+    if is_by_hand(made.parent):
+        return (read_note(made) or {"made_of": {}})["made_of"].get(need) == _digest(used)
+    started = [record.read(folder.parents[1], folder.name).get("started", "") for folder in (made, used)]
+    return not is_by_hand(used.parent) and started[0] >= started[1]
 
 
 def lines(reports):
@@ -133,7 +143,7 @@ def lines(reports):
         others = [
             need
             for need in NEEDS.get(folder.name, NOTEBOOKS[:3])
-            if made and made["made_of"].get(need) != _digest(find(results, need))
+            if made and not was_made_of(results, folder.name, need)
         ]
         said = with_words(folder, made) if made else "with parameters that nobody noted"
         found.append(

@@ -89,6 +89,19 @@ def test_recordings_that_are_others_make_01_run_again_and_all_that_follows_out_o
     assert statuses(reports) == ["out of date"] * 7
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_virtual_recordings_that_were_touched_are_recorded_again_and_nobody_elses_are(project, reports, ours):
+    folder = project / "reports" / ("tiny" if ours else "elsewhere/tiny") / "recordings"
+    shutil.copytree(project / "raw", folder)
+    noted = record.read(reports, "01_preprocess") | {"simulated": True} | record.note_inputs(reports, [], folder=folder)
+    record_notebook(reports, **{"stem": "01_preprocess"} | noted)
+    assert checked(reports) == ([], [])
+    before = (folder / "trials.csv").stat().st_mtime_ns
+    (folder / "r" / "b.c3d").unlink()
+    assert checked(reports)[1] == ["01_preprocess", "index"] + ["trials"] * ours
+    assert ((folder / "trials.csv").stat().st_mtime_ns < before) == ours
+
+
 def test_recordings_that_are_out_of_reach_make_nothing_old(project, reports):
     (project / "raw").rename(project / "a drive that is not there")
     assert checked(reports) == ([], [])
