@@ -166,6 +166,7 @@ def estimate_recordings(model, found, masses, unread, *, folder):
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
         notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
+        notes += [] if model.training_range.get("clock") else [Note(clock.UNCHECKED)]
         row = {
             "file": name,
             "duration_s": len(each.points) / each.rate_hz,
