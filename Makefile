@@ -54,9 +54,11 @@ endif
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
 FIELD := $(filter-out grfkit/field/estimate.py grfkit/field/beside_plates.py,$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
-ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/templates/estimate*.j2)
+ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/reports/templates/estimate*.j2)
 LIBRARY := $(filter-out $(FIELD) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
+# What times of files do not tell: contents that differ from what a report was made of.
+CHECK = $(PYTHON) -m grfkit check --study "$(STUDY_FILE)" --reports $(REPORTS)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
 IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html
@@ -91,6 +93,7 @@ estimate: $(READY)  ## forces of recordings without plates, a page for a coach; 
 	@$(PYTHON) -m grfkit estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
 reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of recordings, RECIPE=physics or another
+	@$(CHECK)
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
 	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
 
@@ -99,11 +102,13 @@ beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, e
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of recordings with plates
+	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"
 
 explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
+	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('$(REPORTS)/explore.html')"
@@ -137,10 +142,6 @@ $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
-# A report is written last: results that are newer were changed by hand, and are made anew.
-SAVED := csv parquet yaml json png svg safetensors
-$(foreach page,$(PAGES) $(BEYOND),$(eval $(page): $(wildcard $(foreach kind,$(SAVED),$(addprefix $(REPORTS)/results/$(basename $(notdir $(page)))/,*.$(kind) */*.$(kind))))))
-
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 

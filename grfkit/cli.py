@@ -79,6 +79,17 @@ def _index(options):
     print(f"index  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
 
 
+def _check(options):
+    import hashlib
+
+    from grfkit.reports.check import check
+
+    if options.study.is_file():  # if not, make says what is missing
+        sha256 = hashlib.sha256(options.study.read_bytes()).hexdigest()
+        for line in check(options.reports, study_sha256=sha256):
+            print(line)
+
+
 def _remember(options):
     from grfkit.reports import run
 
@@ -127,12 +138,12 @@ def _estimate(options):
         for name in ("mass_kg", "speed_m_s", "rate_hz")
     }
     out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
-    estimate_page.check_out(out, options.data)
+    estimate_page.check_out(out, options.data, chosen=bool(options.out))
     model, card = field_model.load(options.model)
     treadmill = {"yes": True, "no": False}.get(options.treadmill)
     read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
     steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data))
-    estimate_page.write(out, steps, curves, table, model=model, card=card)
+    estimate_page.write(out, steps, curves, table, model=model, card=card, data=options.data)
     for row in table[table["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for row in table[table["warnings"] != ""].itertuples():
@@ -142,8 +153,12 @@ def _estimate(options):
     others = [path.name for path in discover.find(options.data).others]
     if others:
         more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
-        print(f"no recordings, but static trials, tables of studies and forces: {', '.join(others[:MOST_NAMES])}{more}")
-    print(f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings -> {(out / estimate_page.PAGE).as_posix()}")
+        print(
+            "read for the recordings, not estimated: static trials, tables of studies and forces: "
+            f"{', '.join(others[:MOST_NAMES])}{more}"
+        )
+    found = f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings" if len(steps) else "No step was estimated"
+    print(f"{found} -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(
             "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
@@ -159,6 +174,11 @@ def _check_estimate(options):
         raise ValueError(
             "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains "
             "one in reports/rbds/results/10_field/model: then give MODEL=that folder."
+        )
+    if not Path(options.model).is_dir():
+        raise ValueError(
+            f"An estimate needs the folder of a trained model; {options.model} is not there. `make field STUDY=rbds "
+            "DATA=DIR` trains one in reports/rbds/results/10_field/model: then give MODEL=that folder."
         )
     if options.treadmill not in (None, "", "yes", "no"):
         raise ValueError(
@@ -257,6 +277,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         "{notebook.stem} has no new report; make runs it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
+    "check": (_check, "have make run what fits its study, recordings and results no more", STUDY | REPORTS, NOTHING),
     "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
     "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
     "fetch": (

@@ -92,8 +92,13 @@ def figure4(axes, measured, estimated, tests, *, runners):
         zero_line(top).set(title=f"({'abc'[i]}) {DIRECTION_NAMES[direction]}", xlabel="", ylabel="force (BW)")
         spm(bottom, tests[direction])
     legend(axes[0, 0])
-    note(axes[0, 2], f"n = {len(measured)} stances\n{runners} runners")
+    note(axes[0, 2], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
     return axes
+
+
+def counted(number, noun):
+    """Say how many there are: 1 runner, 2 runners."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def curves(ax, curves, *, label, color):
@@ -117,7 +122,7 @@ def forces_by_side(axes, measured, stances):
                 curves(zero_line(row[i]), measured[mine, :, i], label=f"{name} legs", color=color)
             row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)")
             axes[0, i].set_xlabel("")
-        title = f"{mine.sum()} stances, {stances['runner'][mine].nunique()} runners"
+        title = f"{counted(mine.sum(), 'stance')}, {counted(stances['runner'][mine].nunique(), 'runner')}"
         if mine.any():
             legend(row[2], loc="lower center", title_fontsize="small", alignment="left", title=title)
         else:

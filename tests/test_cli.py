@@ -94,7 +94,7 @@ def test_a_file_in_place_of_the_recordings_is_called_a_file(capsys, tmp_path):
     (tmp_path / "a.c3d").touch()
     for command in (["remember"], ["run", str(ROOT / "notebooks" / "01_preprocess.ipynb"), "--study", str(VIRTUAL)]):
         assert cli.main([*command, "--data", str(tmp_path / "a.c3d"), "--reports", str(tmp_path / "reports")]) == 1
-        assert "a.c3d is a file. Give it with DATA=DIR" in capsys.readouterr().err
+        assert "a.c3d is a file. Give DATA=" in capsys.readouterr().err
     assert not (tmp_path / "reports").exists()
 
 

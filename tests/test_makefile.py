@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from helpers import ROOT, make_command
 
-from grfkit.study import store
+from grfkit.study import record
 
 NOTEBOOKS = sorted(
     path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "bench"
@@ -77,4 +77,4 @@ def needed(of, pages):
 def test_by_hand_a_notebook_builds_on_what_make_says(prerequisites, name):
     """What a run by hand refuses, and the index calls out of date, follows the Makefile."""
     make_says = needed(lambda page: re.findall(r"reports/virtual/(\w+)\.html", " ".join(prerequisites[page])), name)
-    assert make_says == needed(lambda page: store.NEEDS.get(page, store.NOTEBOOKS[:3]), name)
+    assert make_says == needed(lambda page: record.NEEDS.get(page, record.NOTEBOOKS[:3]), name)

@@ -23,7 +23,7 @@ def test_forces_by_side_says_that_a_side_has_no_stance(axes):
     grid = axes(2, 3)
     plot.forces_by_side(grid, RNG.normal(size=(1, 21, 3)), pd.DataFrame({"side": ["l"], "runner": ["a"]}))
     assert [ax.texts[-1].get_text() for ax in grid[:, 2] if ax.texts] == ["no stance, right"]
-    assert not grid[1, 2].get_legend() and grid[0, 2].get_legend().get_title().get_text() == "1 stances, 1 runners"
+    assert not grid[1, 2].get_legend() and grid[0, 2].get_legend().get_title().get_text() == "1 stance, 1 runner"
 
 
 def test_forces_by_side_draws_every_curve_and_one_sd(axes):

@@ -17,7 +17,7 @@ from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.estimators.mean_curve import MeanCurve
 from grfkit.evaluation import left_out_runners
 from grfkit.points import DIRECTIONS, ESTIMATES, FEET, FORCES, INPUTS, POINTS
-from grfkit.study import store
+from grfkit.study import by_hand, store
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def _predict_mean_curve(runners, mean_without, stance):
 
 
 def _saved_by_03(results, stances):
-    """Offer what 03_train estimated of runners that it did not train on, if it ran after 01_preprocess."""
+    """Offer what 03_train estimated of runners that it did not train on, if it ran on these stances."""
     file = "03_train/predictions.parquet"
-    if store.find(results, file).is_file() and not _after_01(results, file):
+    if store.find(results, file).is_file() and not _of_these_stances(results, file):
         return {}
     provenance, table = store.read(results, "03_train/model.json")["provenance"], store.read(results, file)
     table = table[table["estimator"] == metrics.ours(table)]
@@ -116,9 +116,9 @@ def _saved_by_03(results, stances):
 
 
 def _saved_by_08(results, stances):
-    """Offer the estimates of 08_generalisation, if it ran after 01_preprocess."""
+    """Offer the estimates of 08_generalisation, if it ran on these stances."""
     file = "08_generalisation/predictions.parquet"
-    if not _after_01(results, file):
+    if not _of_these_stances(results, file):
         return {}
     others, estimated = stances["runner"].nunique() - 1, frozenset(stances["stance"])
     return {
@@ -133,10 +133,10 @@ def _saved_by_08(results, stances):
     }
 
 
-def _after_01(results, name):
-    """Say whether a result is newer than the table of stances: in an older table a number means another stance."""
-    file = store.find(results, name)
-    return file.is_file() and file.stat().st_mtime >= store.path(results, "01_preprocess/stances.csv").stat().st_mtime
+def _of_these_stances(results, name):
+    """Say whether a result is there and was made of the table of stances: in another a number means another stance."""
+    is_there = store.find(results, name).is_file()
+    return is_there and by_hand.was_made_of(results, name.split("/")[0], "01_preprocess")
 
 
 def show_stance(frames, row, source):

@@ -169,12 +169,15 @@ def _even(kept, kg, *, given):
     flights = [stance.flight_s for *_, stance in kept if np.isfinite(stance.flight_s)]
     if not flights:
         return kept, []
-    weights = [
-        kg
-        * np.trapezoid(stance.force[:, 2], stance.time_s)
-        / (stance.toeoff_s - at + (stance.flight_s if np.isfinite(stance.flight_s) else np.mean(flights)))
+    steps_s = [
+        stance.toeoff_s
+        + _frame_s(stance)
+        - at
+        + (stance.flight_s if np.isfinite(stance.flight_s) else np.mean(flights))
         for _, at, stance in kept
     ]
+    forces = [np.trapezoid(stance.force[:, 2], stance.time_s) for *_, stance in kept]
+    weights = [kg * force / step_s for force, step_s in zip(forces, steps_s, strict=True)]
     usual = np.median(weights)
     if given and len(kept) < STRIDE and np.ptp(weights) > 2 * STEP_OFF * usual:  # which of two is right, the mass tells
         usual = kg
@@ -230,14 +233,24 @@ def _beside(footsteps, curves, stances, vlr):
     return footsteps, curves.assign(**dict(zip(FORCES, forces.T, strict=True)))
 
 
+def _frame_s(stance):
+    """Give the time from one frame of force of a cut.Stance to the next (s)."""
+    return stance.time_s[1] - stance.time_s[0]
+
+
 def _values(stance, contact_s, vlr):
-    """Read what QUANTITIES are of a cut.Stance: a list."""
+    """Read what QUANTITIES are of a cut.Stance: a list.
+
+    Toe-off is the last frame with load, as the model learns it; a Stance's own flight begins with the first one
+    without. Flight runs from toe-off to the next touchdown, a step from touchdown to touchdown.
+    """
+    flight_s = stance.flight_s + _frame_s(stance)
     on = (stance.time_s >= 0) & (stance.time_s <= contact_s)
     peaks = features.extract(stance.force[on], stance.time_s[on], vlr=vlr)
     return [
         contact_s,
-        stance.flight_s,
-        60 / (contact_s + stance.flight_s),
+        flight_s,
+        60 / (contact_s + flight_s),
         *(peaks[name] for name in features.FEATURES),
     ]
 

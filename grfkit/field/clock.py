@@ -20,6 +20,7 @@ DEVIATIONS, LEAST_OFF, WRONG = 3, np.log(1.2) / 2, np.log(1.5)
 SAME_FOOT, MOSTLY_SAME = 0.1, 0.5
 
 
+UNCHECKED = "frame rate: not checked, since the model is older or of too few runners to know how long steps take"
 RULE, ADVICE = "Forces are estimated where the frame rate is right", "Correct the rate, or the times."
 
 

@@ -84,7 +84,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Files that may have been meant as
     recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
     """
-    folder = Path(folder)
+    folder = trials.check_folder(folder)
     mass_kg, speed_m_s, rate_hz = map(number, (mass_kg, speed_m_s, rate_hz))
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
@@ -97,12 +97,14 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         if name in statics:
             continue
         row = told.row(name)
-        given = {"treadmill": treadmill, "speed_m_s": speed_m_s or row.get("speed_m_s"), "rate_hz": rate_hz}
+        kg, mass_is, off = _given(mass_kg, row.get("mass_kg"), "kg")
+        goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
+        given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}
         try:
             static = told.static(name) if path.suffix.lower() in POINTS_AND_PLATES else None
-            kg, mass_is, notes = _mass(mass_kg, row.get("mass_kg"))
             found.append(replace(discover.read(path, layout=told.layout, static=static, **given), mass_is=mass_is))
-            found[-1].notes.extend([*told.notes, *notes])
+            mass_note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
+            found[-1].notes.extend([*told.notes, *[mass_note] * bool(kg)])
             masses.append(kg)
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
@@ -120,17 +122,17 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     return found, masses, unread | left_out
 
 
-def _mass(typed, listed):
-    """Choose the mass (kg) of a runner, typed or listed in a table of trials: it, whence it is in words, notes."""
-    kg = typed or listed
-    if not kg or not np.isfinite(kg):
-        return None, "", []
-    where = "as typed" if typed else "as the table of trials says"
-    other = bool(typed and listed and np.isfinite(listed) and listed != typed)
-    if other:
-        where += f"; the table of trials says {listed:g} kg"
-    off = other and abs(typed / listed - 1) > MASS_OFF
-    return kg, where, [Note(f"mass: {kg:g} kg, {where}", is_warning=off)]
+def _given(typed, listed, unit):
+    """Choose a value that was typed, or that a table of trials lists: it (None where there is none), whence, the share.
+
+    The second says in words whence it is, the third by which share the typed one is off the listed one.
+    """
+    listed = listed if listed and np.isfinite(listed) else None
+    if not typed:
+        return listed, "as the table of trials says" if listed else "", 0.0
+    differs = listed is not None and listed != typed
+    other = f"; the table of trials says {listed:g} {unit}" if differs else ""
+    return typed, f"as typed{other}", abs(typed / listed - 1) if differs else 0.0
 
 
 def _say_versions(found, folder):
@@ -165,6 +167,7 @@ def estimate_recordings(model, found, masses, unread, *, folder):
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
         notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
+        notes += [] if model.training_range.get("clock") else [Note(clock.UNCHECKED)]
         row = {
             "file": name,
             "duration_s": len(each.points) / each.rate_hz,

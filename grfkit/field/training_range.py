@@ -25,7 +25,7 @@ MEASURES = {  # measure: its name, unit, format, what turns it into the unit, an
     "leg_m": ("leg length", "m", ".2f", 1, WIDER),
     "contact_s": ("contact time", "ms", ".0f", 1000, WIDER),
     "noise_m": ("noise of the points", "mm", ".2f", 1000, NOISIER),
-    "quick": ("motion of 9 to 15 Hz", "% of slower motion", ".1f", 100, SMOOTHER),
+    "quick": ("quick motion, of 9 to 15 Hz,", "% as strong as slower motion", ".1f", 100, SMOOTHER),
 }
 MEANING = {"quick": "smoothed points: "}  # of a measure that is out of range, said before it
 WINDOW_S, WINDOW_HZ = 0.64, 100.0  # of quick_motion, about each mid-stance: most of a stride; our choice

@@ -4,6 +4,7 @@ In: the path of a study file, and the folder of the recordings. Out: a Told. Fil
 misses a file is told which path was looked at, what is there instead, and what to do.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from grfkit.study import file as study_files
 from grfkit.study.schema import Preprocessing, StudyError
 
 FEW = 3  # names that a message lists: our choice
+PUBLIC = re.compile(r"(^|/)RBDS\d+run[^/]*$")  # a recording of the public set, by its name
 
 
 class Told(NamedTuple):
@@ -61,6 +63,11 @@ class Told(NamedTuple):
         listed = ", ".join(list(self.rows)[:FEW]) + ", ..." * (len(self.rows) > FEW)
         if self.layout.table != "rbds":
             return f"It has rows for {listed or 'none'}: add one, whose cell `file` is {name}."
+        if not PUBLIC.search(name):
+            return (
+                "This study is about the public set alone, such as RBDS002/RBDS002runT35.c3d: take this file out of "
+                "the folder; or write a study file of your own recordings: `make new-study NAME=mine DATA=DIR`."
+            )
         runner = Path(name).name.partition("run")[0]
         return (
             f"Of {runner} it takes the files in the folder {self.folder / runner}, which "

@@ -139,13 +139,13 @@ def _gather(left_out):
         left_out[first] += f" (and {len(more)} more in its folder)" * bool(more)
 
 
-def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None):
+def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None, speed_is="as given"):
     """Read one recording; returns Found. Force plates are not read: c3d.read_plates does.
 
     `layout` is a study's Preprocessing, which C3D and TRC files are read by; None finds everything from the file.
     `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else
-    found; `rate_hz` is that of a CSV file without times. Raises ValueError, with the file's name, for a file that
-    cannot be read, lacks a point, is too short, or contradicts itself.
+    found; `speed_is` says in words whence that speed is; `rate_hz` is that of a CSV file without times. Raises
+    ValueError, with the file's name, for a file that cannot be read, lacks a point, is too short, or contradicts itself.
     """
     path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
     try:
@@ -157,7 +157,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
                 Note("the study file is about C3D and TRC files; this is a CSV file, whose columns say what they are")
             ] * bool(layout)
         elif layout:
-            return _follow(path, layout, static, treadmill, speed_m_s)
+            return _follow(path, layout, static, treadmill, speed_m_s, speed_is)
         else:
             points, rate_hz, declared, notes = _read_markers(path)
         places.check(points)
@@ -167,7 +167,8 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
-    found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, speed_m_s, notes + turned.notes)
+    given = (speed_m_s, speed_is)
+    found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, given, notes + turned.notes)
     return replace(found, rotation=turned.rotation) if path.suffix.lower() == ".c3d" else found
 
 
@@ -209,7 +210,7 @@ def _read_markers(path):
     return landmarks.from_markers(recording.points, names), recording.point_hz, False, notes
 
 
-def _follow(path, layout, static, treadmill, speed_m_s):
+def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
     """Read a C3D or TRC file as a study's Preprocessing says."""
     trial = SimpleNamespace(file=path.name, static=str(Path(static).resolve()) if static else "")
     try:
@@ -229,24 +230,25 @@ def _follow(path, layout, static, treadmill, speed_m_s):
         Note(f"points: {says}"),
         Note(f"up: {layout.up}, {says}"),
         Note(f"forward: {layout.forward}, {says}"),
-        Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as given'}"),
+        Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as typed'}"),
         *speed.slope_note(points, recording.point_hz, treadmill=belt),
         *recording.notes,
     ]
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
-    found = _found(path, points, recording.point_hz, belt, measured, speed_m_s, notes)
+    found = _found(path, points, recording.point_hz, belt, measured, (speed_m_s, speed_is), notes)
     rotation = recording.rotation if path.suffix.lower() == ".c3d" else None  # else plates lie in another file
     return replace(found, rotation=rotation, layout=layout)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):
-    """Put a recording together, with the given speed in place of the measured one."""
+    """Put a recording together, with the given speed, and whence it is, in place of the measured one."""
+    given, given_is = given
     what = "of the belt" if treadmill else "of the pelvis"
     note = Note(f"speed: {measured:.2f} m/s {what}, measured")
     if given is not None:
         off = abs(measured / given - 1) > SPEED_OFF
         note = Note(
-            f"speed: {given:.2f} m/s, as given; measured {what}: {measured:.2f} m/s"
+            f"speed: {given:.2f} m/s, {given_is}; measured {what}: {measured:.2f} m/s"
             f"{f', more than {100 * SPEED_OFF:.0f} % off' if off else ''}",
             is_warning=off,
         )

@@ -87,7 +87,7 @@ def orient(points, rate_hz, *, treadmill=None, declared=False):
     about = np.stack([ahead, np.cross([0, 0, 1.0], ahead), [0, 0, 1.0]])
     turned = level @ about.T
     check_body(turned, advice=ADVICE)
-    said = ", as given" if treadmill is not None else ""
+    said = ", as typed" if treadmill is not None else ""
     notes = [
         Note(f"up: {'V' if declared else up}, along which the pelvis is {above:.2f} m above the feet"),
         Note(f"forward: {'AP' if declared else _name(basis.T @ ahead)}, {why}"),

@@ -82,10 +82,11 @@ def load_trial(trial, folder, statics, settings):
 def _check_sides(points):
     """Check that left points are on the left of somebody whose feet point forward: labels are swapped else.
 
-    Where the feet point backwards the axis `forward` has the wrong sign, which each stance is checked for.
+    Where the feet point elsewhere the axis `forward` is wrong, for which each stance is checked by its speed.
     """
     whole = points[np.isfinite(points[:, 1:]).all(axis=(1, 2))]
-    if len(whole) and (whole[:, TOES, 0] - whole[:, HEELS, 0]).mean() > 0:
+    ahead, aside, _ = (whole[:, TOES] - whole[:, HEELS]).mean(axis=(0, 1)) if len(whole) else (0.0, 0.0, 0.0)
+    if len(whole) and ahead >= orientation.AHEAD * np.hypot(ahead, aside):
         orientation.check_sides(whole, advice=SWAPPED)
 
 

@@ -124,9 +124,14 @@ def whereabouts(path):
 def check_folder(folder):
     """Check that a folder of recordings exists -> its Path. Raises StudyError where it does not."""
     folder = Path(folder)
+    if folder.is_file():
+        raise StudyError(
+            f"DATA is a folder, whose recordings are all taken; {folder} is a file. Give "
+            f"DATA={folder.parent.as_posix()}, or a folder with this file alone (and, with a study, its static trial "
+            "and table)."
+        )
     if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
-        raise StudyError(f"The recordings lie in a folder; {folder} {found}. Give it with DATA=DIR.")
+        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
     return folder
 
 

@@ -4,6 +4,8 @@ In: the tables of field.estimate.estimate_recordings. Out: a folder of index.htm
 curves.csv, asymmetry.csv, trend.csv and plates.csv, all of them or none.
 """
 
+import hashlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from grfkit.reports.words import SPACE, percent, written
 from grfkit.study import store
 
 PAGE = "index.html"
+SOURCE = "<!-- recordings: {} -->"
 MARK = b'<meta name="generator" content="grfkit estimate">'
 TABLES = {
     "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
@@ -37,10 +40,11 @@ TABLES = {
 NONE = estimate_plates.NONE
 
 
-def check_out(out, data):
+def check_out(out, data, *, chosen=True):
     """Check that a report may go to the folder `out`: it is new, empty, or holds an earlier report alone.
 
-    Raises ValueError where it is anything else, cannot be written, or lies among the recordings in `data`.
+    Where nobody has `chosen` it, an earlier report must be of the same folder of recordings, `data`. Raises ValueError
+    where it is anything else, cannot be written, or lies among the recordings.
     """
     out, data = Path(out).absolute(), Path(data).absolute()
     other = "Give another folder: OUT=DIR."
@@ -60,15 +64,27 @@ def check_out(out, data):
         raise ValueError(f"{refusal}is {'a link' if out.is_symlink() else 'a file'}. {other}")
     files = {path.name for path in out.iterdir()}
     foreign = files - {PAGE, *TABLES}
-    ours = not files or (out / PAGE).is_file() and MARK in (out / PAGE).read_bytes()[:2000]
+    page = (out / PAGE).read_bytes() if (out / PAGE).is_file() else b""
+    ours = not files or MARK in page[:2000]
     if not ours or foreign:
         raise ValueError(f"{refusal}holds {', '.join(sorted(foreign or files)[:5])}. {other}")
+    earlier = re.search(SOURCE.encode().replace(b"{}", b"(\\w+)"), page)
+    if not chosen and earlier and earlier[1].decode() != source(data):
+        raise ValueError(
+            f"A report is named for the last folder of DATA; {out} holds that of another folder called {data.name}. "
+            "Give this one a folder of its own, OUT=DIR, or delete the other."
+        )
 
 
-def write(out, steps, curves, recordings, *, model, card):
+def source(data):
+    """Give a mark by which a folder of recordings is known again, and which does not say where it lies."""
+    return hashlib.sha256(Path(data).resolve().as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def write(out, steps, curves, recordings, *, model, card, data=""):
     """Write the tables of field.estimate.estimate_recordings, what they come to, and their page to the folder `out`.
 
-    `model` is the field.model.FieldModel that made them, `card` its card.
+    `model` is the field.model.FieldModel that made them, `card` its card, `data` the folder of recordings.
     """
     tables = sum_up(steps, curves, recordings, model)
     with store.new_folder(out) as new:
@@ -76,6 +92,7 @@ def write(out, steps, curves, recordings, *, model, card):
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
         usual_rows = model.training_range.get("usual")
         page = report_page(tables, settings=model.settings, card=card, usual_rows=usual_rows)
+        page = page.replace("</body>", f"{SOURCE.format(source(data))}\n</body>")
         (new / PAGE).write_text(page, encoding="utf-8")
 
 
@@ -232,7 +249,7 @@ def _cell(steps, quantity, mean, weight_n, times):
 
     def text(factor, decimals, unit):
         band = "" if half is None else f" ±{SPACE}{written(half * factor, decimals)}"  # breaks before ± on a phone
-        return f"{written(mean * factor, decimals)}{band}{SPACE}{unit}"
+        return f"{written(mean * factor, decimals)}{band} {unit}"
 
     lines = [text(of.factor, of.decimals, of.unit)]
     if weight_n and quantity in features.FEATURES:

@@ -66,7 +66,10 @@ def rows(steps, usual):
             {
                 "name": QUANTITIES[quantity].name,
                 "cells": [
-                    [estimate_words.with_unit(value, quantity) if np.isfinite(value) else NONE for value in pair]
+                    [
+                        estimate_words.with_unit(value, quantity).replace(SPACE, " ") if np.isfinite(value) else NONE
+                        for value in pair
+                    ]
                     for pair in pairs
                 ],
                 "usual": estimate_words.with_range(quantity, usual).replace(SPACE, " ") or NONE,

@@ -5,7 +5,6 @@ missing.
 """
 
 import base64
-import json
 from io import BytesIO
 
 import nbformat
@@ -33,7 +32,8 @@ from grfkit.reports.words import (
     seconds,
     select,
 )
-from grfkit.study.store import NEEDS, NOTEBOOKS, changed_by_hand
+from grfkit.study import by_hand
+from grfkit.study.record import NOTEBOOKS, statuses, why_lines
 
 TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of the published)}
     (
@@ -75,7 +75,7 @@ def index_page(study, reports, *, above=None):
 
     `above` is the address of the page of all studies, None where there is none.
     """
-    notebooks = read_notebooks(reports)
+    notebooks = read_notebooks(reports, study_sha256=study.sha256)
     failed = {notebook["stem"] for notebook in notebooks if notebook["status"] == "failed"}
 
     def read(name):  # what a notebook saved before it failed is not its result
@@ -92,11 +92,15 @@ def index_page(study, reports, *, above=None):
         "study",
         above=above,
         study=study,
+        source=source(study),
         recipe=recipe,
         notebooks=notebooks,
         cards=cards(notebooks, reports, table1, read(TABLES[2][1])),
         troubled=[n for n in notebooks[: len(NOTEBOOKS)] if n["status"] != "done"],
         changed=changed(notebooks, study),
+        why=why_lines(notebooks),
+        folder=reports.name,
+        by_hand=by_hand.lines(reports),
         sentences=in_short(table1, tested(study, test), read(TABLES[2][1])),
         headline=headline(table1),
         tables=[compare(*table, read(table[1])) for table in TABLES],
@@ -114,6 +118,14 @@ def index_page(study, reports, *, above=None):
     )
 
 
+def source(study):
+    """Say what a study's points come from, as far as its file shows it; the virtual laboratory's are as Theia3D's."""
+    settings = study.sections.get("01_preprocess", {})
+    if study.laboratory or settings.get("theia"):
+        return "markerless motion capture"
+    return "markers" if settings.get("clusters") else "motion capture"
+
+
 def tested(study, test):
     """Say whose stances were tested; `test` is that row of split_counts, or None."""
     kind = "simulated runner" if study.laboratory else "runner"
@@ -126,33 +138,13 @@ def read_table(path):
     return pd.read_csv(path, encoding="utf-8") if path.is_file() else None
 
 
-def read_notebooks(reports):
-    """Return a dict for each notebook (the paper's seven first): stem, status, duration, link, provenance record.
-
-    Status: done, failed, not run, changed by hand where a result is newer than its report, or out of date where a
-    notebook it builds on ran after it, or is not done.
-    """
-    beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
-    explore = [path.stem for path in reports.glob("explore.json")]
+def read_notebooks(reports, *, study_sha256=None):
+    """Return a dict for each notebook (the paper's seven first): what `statuses` says, duration and link."""
     notebooks = []
-    for stem in NOTEBOOKS + beyond + explore:
-        path = reports / f"{stem}.json"
-        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        status = record.get("status", "not run")
-        if status == "done" and not (reports / f"{stem}.html").is_file():
-            status = "not run"
-        if status == "done" and changed_by_hand(reports, stem):
-            status = "changed by hand"
-        if status == "done" and any(
-            n["status"] != "done" or n["record"]["started"] > record["started"]
-            for n in notebooks
-            if n["stem"] in NEEDS.get(stem, NOTEBOOKS[:3])
-        ):
-            status = "out of date"
-        link = {"failed": f"{stem}.failed.ipynb", "not run": None}.get(status, f"{stem}.html")
-        took = record.get("duration_s", 0)
-        entry = {"stem": stem, "status": status, "record": record, "link": link}
-        notebooks.append(entry | {"duration_s": took, "duration": seconds(took or None)})
+    for entry in statuses(reports, study_sha256=study_sha256):
+        stem, took = entry["stem"], entry["record"].get("duration_s", 0)
+        link = {"failed": f"{stem}.failed.ipynb", "not run": None}.get(entry["status"], f"{stem}.html")
+        notebooks.append(entry | {"link": link, "duration_s": took, "duration": seconds(took or None)})
     return notebooks
 
 
@@ -210,8 +202,9 @@ def shrink(png):
 
 
 def changed(notebooks, study):
-    """Say whether the study file has changed since a report was made."""
-    return any(n["record"]["study_sha256"] != study.sha256 for n in notebooks if n["record"])
+    """Say whether the study file has changed since one of the paper's seven reports was made."""
+    seven = (n["record"] for n in notebooks[: len(NOTEBOOKS)])
+    return any(record["study_sha256"] != study.sha256 for record in seven if record)
 
 
 def headline(table):

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from grfkit.study import file as study_file
 from grfkit.study import provenance, recipes
-from grfkit.study.store import changed_by_hand, write_text
+from grfkit.study import record as records
+from grfkit.study.store import write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
 OURS = ("ValueError", "StudyError", "InputError", "FileNotFoundError")
@@ -46,8 +47,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
     notebook, reports = Path(notebook), Path(reports)
     parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
     reports.mkdir(parents=True, exist_ok=True)
-    if changed_by_hand(reports, notebook.stem):
-        print(f"{notebook.stem}: its results were changed by hand since its report; it runs again")
+    _remove_changed_results(reports, notebook.stem)
     used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
     record = {
         "notebook": notebook.stem,
@@ -55,6 +55,8 @@ def run(notebook, *, study, reports, data=None, recipe=None):
         "started": datetime.now(UTC).isoformat(),
         **provenance.describe(study, root=notebook.resolve().parent.parent),
         **used,
+        "parameters": {name: value for name, value in parameters.items() if name not in records.PATHS},
+        **_note_inputs(notebook, study, reports, parameters, folder),
     }
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
@@ -68,10 +70,29 @@ def run(notebook, *, study, reports, data=None, recipe=None):
         _keep_failed(notebook.stem, running, record)
         raise NotebookFailed(f"{message}\n{where}".strip()) from error
     record |= {"status": "done", "duration_s": time.perf_counter() - clock}
-    if folder is not None and notebook.stem.startswith("01"):
-        table = study_file.table_beside(study)
-        record["data_sha256"] = provenance.hash_data(folder, *([table] if table else []))
+    record["results"] = records.hash_results(reports / "results" / notebook.stem)
     return _keep_done(notebook.stem, running, executed, record)
+
+
+def _remove_changed_results(reports, stem):
+    """Remove what is not as the last whole run saved it, so that this one takes nothing of it for its own."""
+    last = records.read(reports, stem)
+    for name in records.changed_results(reports, last) if last else []:
+        (reports / "results" / stem / name).unlink(missing_ok=True)
+
+
+def _note_inputs(notebook, study, reports, parameters, folder):
+    """Return what the record notes of what a notebook reads; of recordings the first notebook's alone."""
+    home = notebook.resolve().parent
+    named = [home / parameters[name] for name in ("published", "recipe") if name in parameters]
+    recipes_there = sorted((home / parameters["recipes"]).glob("*.yaml")) if "recipes" in parameters else []
+    table = study_file.table_beside(study)
+    return records.note_inputs(
+        reports,
+        [notebook, *named, *recipes_there],
+        folder=folder if notebook.stem.startswith("01") else None,
+        tables=[table] if table else [],
+    )
 
 
 def collect_parameters(notebook, *, study, reports, data=None, recipe=None):

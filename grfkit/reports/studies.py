@@ -113,7 +113,12 @@ def _read_folder(path):
         "study": path.name if copied else study,
         "recipe": recipe,
         "simulated": {(True,): "simulated", (False,): "real"}.get(tuple(simulated), "not recorded"),
-        **state(status, file_changed(records, path.parent.parent / "params")),
+        **state(
+            status,
+            file_changed(
+                [n["record"] for n in notebooks[: len(NOTEBOOKS)] if n["record"]], path.parent.parent / "params"
+            ),
+        ),
         "made_of": records and (records[0]["study_sha256"], records[0].get("data_sha256")),
         "tested": "" if test is None else f"{test[1]} of {test[2]} runner{'s' if test[2] != 1 else ''}",
         "lines": best_lines(tables, "_mean") if ours else [],

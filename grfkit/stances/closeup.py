@@ -1,14 +1,16 @@
-"""One stance as it was recorded and as it was filtered, for a closer look.
+"""A closer look: one stance as it was recorded and as it was filtered, and the legs of each runner.
 
-In: a row of stances.csv, and the recordings. Out: Signals, cut as cut.collect cuts.
+In: a row of stances.csv, and the recordings; frames of stances. Out: Signals, cut as cut.collect cuts; lengths.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from grfkit import transform
+from grfkit.points import INPUTS, POINTS
 from grfkit.recordings import plates
 from grfkit.recordings.read import load_trial
 from grfkit.stances import cut, tracks
@@ -56,3 +58,24 @@ def read(row, trials, folder, settings):
         camera_s[near] - touchdown_s,
         seen[near] - origin,
     )
+
+
+def leg_lengths(frames, stances):
+    """Measure thighs and shanks (cm) of each runner, the median over frames as in stances.parquet.
+
+    Returns a DataFrame, a row a runner: left, right and how much longer the left is (%), of thigh and shank; the
+    runners whose sides differ most come first.
+    """
+    runner = frames["stance"].map(stances.set_index("stance")["runner"]).rename("runner")
+    points = frames[INPUTS].to_numpy(float).reshape(len(frames), len(POINTS), 3)
+    made = {}
+    for name, upper, lower in (("thigh", "hip", "knee"), ("shank", "knee", "ankle")):
+        for side in "lr":
+            ends = [points[:, POINTS.index(f"{side}_{point}")] for point in (upper, lower)]
+            lengths = pd.Series(100 * np.linalg.norm(ends[0] - ends[1], axis=1), frames.index)
+            made[f"{name} {'left' if side == 'l' else 'right'} (cm)"] = lengths.groupby(runner).median()
+        left, right = (made[f"{name} {side} (cm)"] for side in ("left", "right"))
+        made[f"{name} left longer (%)"] = 100 * (left / right - 1)
+    table = pd.DataFrame(made)
+    worst = table.filter(like="%").abs().max(axis=1)
+    return table.loc[worst.sort_values(ascending=False, kind="stable").index]

@@ -6,6 +6,7 @@ excluded.csv. A stance that is left out has a row in `excluded` that says why.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from grfkit.stances import checks, plate_signs, tracks
 BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
 FEWEST_STEPS = 4  # on a treadmill, of which one foot alone made all: our choice
 MOST_FAULTS = 3  # that a message names: our choice
+LONGEST_REASON = 300  # characters of a reason in a line of the terminal: our choice
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,25 @@ def check_files(excluded, trials):
     kinds = faults.assign(kind=faults["reason"].str.split(";").str[0]).drop_duplicates("kind")
     few = "\n".join(f"{row.file}: {row.reason}" for row in kinds.head(MOST_FAULTS).itertuples())
     raise ValueError(few + f"\nSo it is in all {len(faults)} files that were read." * (len(faults) > 1))
+
+
+def say_left_out(stances, excluded, trials):
+    """Print which runners of the table of trials have no stance left, with the most frequent reason of each."""
+    lost = [runner for runner in trials["runner"].unique() if runner not in set(stances["runner"])]
+    if not lost:
+        return
+    runner = excluded["file"].map(trials.set_index("file")["runner"])
+    reasons = (
+        excluded["reason"].str.removeprefix(BAD_FILE).groupby(runner).agg(lambda rows: rows.value_counts().index[0])
+    )
+    few = "; ".join(
+        f"{name}: {shorten(reasons[name], LONGEST_REASON, placeholder=' ...')}" for name in lost[:MOST_FAULTS]
+    )
+    more = f"; and {len(lost) - MOST_FAULTS} more" * (len(lost) > MOST_FAULTS)
+    print(
+        f"{len(lost)} of {trials['runner'].nunique()} runners left out, since no stance of theirs is valid: {few}"
+        f"{more}. See 01_preprocess.html, What was left out."
+    )
 
 
 def unread(excluded):

@@ -47,13 +47,30 @@ def hash_data(folder, *tables):
 
     Returns None if the folder has neither recordings nor tables.
     """
-    files = [path for path in folder.rglob("*") if path.suffix.lower() in RECORDINGS] + list(folder.glob("*.csv"))
-    total = hashlib.sha256()
-    named = [(path.relative_to(folder).as_posix(), path) for path in files] + [(path.name, path) for path in tables]
-    for name, path in sorted(named):
+    total, files = hashlib.sha256(), _data_files(folder, tables)
+    for name, path in files:
         with path.open("rb") as file:
             total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return total.hexdigest() if files else None
+    return total.hexdigest() if {path for _, path in files} - set(tables) else None
+
+
+def stamp_data(folder, *tables):
+    """Return the SHA-256 over names, sizes and times of the files of `hash_data`: where it is the same, they are.
+
+    The time of a change is one of the times, because nobody sets that one (on Windows it is that of creation).
+    """
+    total = hashlib.sha256()
+    for name, path in _data_files(folder, tables):
+        about = path.stat()
+        total.update(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\0{about.st_ctime_ns}\n".encode())
+    return total.hexdigest()
+
+
+def _data_files(folder, tables):
+    """List (name, path) of a folder's recordings, its tables and further `tables` that are there, sorted."""
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in RECORDINGS] + list(folder.glob("*.csv"))
+    named = [(path.relative_to(folder).as_posix(), path) for path in files]
+    return sorted(named + [(path.name, path) for path in tables if path.is_file()])
 
 
 def describe(study, *, root):

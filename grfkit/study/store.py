@@ -12,7 +12,6 @@ import json
 import os
 import tempfile
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +20,10 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
+from grfkit.study import by_hand
+from grfkit.study.by_hand import find
+
 TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reason")  # "002" is a name, not a number
-KINDS = (".csv", ".parquet", ".yaml", ".json", ".png", ".svg", ".safetensors")  # what `save` writes
-BY_HAND = "by_hand"  # folder of reports/ for what is not published
-NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
-NEEDS = {
-    "01_preprocess": [],
-    "02_search": NOTEBOOKS[:1],
-    "03_train": NOTEBOOKS[:2],
-    "06_table3": [*NOTEBOOKS[:3], "05_table2"],
-    "08_generalisation": NOTEBOOKS[:1],
-    "09_agreement": ["01_preprocess", "08_generalisation"],
-    "10_field": NOTEBOOKS[:1],
-    "11_explanation": NOTEBOOKS[:1],
-    "12_stream": ["01_preprocess", "10_field"],
-    "13_moments": ["01_preprocess", "10_field"],
-    "explore": NOTEBOOKS[:3],
-}  # what each builds on, as in the Makefile; the others on the first three
 
 
 def path(results, name):
@@ -51,57 +37,13 @@ def path(results, name):
         instead = f", or delete {found.parent.as_posix()}: then the published results are read"
         raise ValueError(
             f"A notebook reads what the ones before it saved; {name} is not in {found.parents[1].as_posix()}/. "
-            f"Run {notebook} first, or `make reproduce`{instead if _is_by_hand(found.parents[1]) else ''}."
+            f"Run {notebook} first, or `make reproduce`{instead if by_hand.is_by_hand(found.parents[1]) else ''}."
         )
-    if _is_by_hand(results):
-        _check_made_of_what_is_there(results, notebook)
-    if _is_by_hand(found.parents[1]):
-        when = datetime.fromtimestamp(found.stat().st_mtime)
-        print(f"{name} is read as it was saved by hand on {when:%d %b %Y at %H:%M}")
+    if by_hand.is_by_hand(results):
+        by_hand.check(results, name)
+    if by_hand.is_by_hand(found.parents[1]):
+        by_hand.say(found)
     return found
-
-
-def find(results, name):
-    """Return where a result is read from, whether it is there or not: by hand if its notebook was run by hand."""
-    results, notebook = Path(results), name.split("/")[0]
-    if _is_by_hand(results) and not (results / notebook).exists():
-        results = results.parents[2] / results.parent.name / results.name
-    return results / name
-
-
-def _is_by_hand(results):
-    return Path(results).parent.parent.name == BY_HAND
-
-
-def changed_by_hand(reports, notebook):
-    """Say whether a published result is newer than its report, which is written last.
-
-    `reports` is the folder of a study's reports.
-    """
-    report = Path(reports) / f"{notebook}.html"
-    return report.is_file() and newest(Path(reports) / "results" / notebook) > report.stat().st_mtime
-
-
-def newest(folder):
-    """Return when the newest result in a folder was saved (s since 1970), 0 if there is none."""
-    files = [file for file in Path(folder).rglob("*") if file.suffix in KINDS]
-    return max((file.stat().st_mtime for file in files), default=0)
-
-
-def _check_made_of_what_is_there(results, notebook):
-    """Check that a notebook's results were made of those that it builds on, wherever both are read from.
-
-    Where both are published, that is for make to see to.
-    """
-    made = find(results, notebook)
-    for need in NEEDS.get(notebook, NOTEBOOKS[:3]):
-        used, by_hand = find(results, need), _is_by_hand(made.parent)
-        if newest(used) > newest(made) if by_hand else _is_by_hand(used.parent):
-            raise ValueError(
-                f"Results that are read together belong together; {made.as_posix()} was made of another {need} than "
-                f"{used.as_posix()}. Run {notebook} by hand, or delete {Path(results).as_posix()}: then the published "
-                "results are read."
-            )
 
 
 def read(results, name, *, columns=None, filters=None):
@@ -150,6 +92,8 @@ def save(results, name, content):
                 raise ValueError(
                     f"A result is .csv, .parquet, .yaml, .json, .png, .svg or .safetensors; found {other!r}."
                 )
+    if by_hand.is_by_hand(results):
+        by_hand.note(results, name)
 
 
 def write_text(path, text):
@@ -177,6 +121,8 @@ def growing(results, name):
             writer.write_table(rows)
 
         yield append
+    if by_hand.is_by_hand(results):
+        by_hand.note(results, name)
 
 
 @contextmanager

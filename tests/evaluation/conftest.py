@@ -30,13 +30,14 @@ def results(tmp_path, stances_and_frames):
     table = tested[["stance", "frame", "time_s", *FORCES]].assign(
         estimator="lstm", **dict(zip(ESTIMATES, 0.9 * tested[FORCES].to_numpy().T, strict=True))
     )
-    store.save(tmp_path, "01_preprocess/stances.csv", stances)
-    store.save(tmp_path, "01_preprocess/stances.parquet", frames)
-    store.save(tmp_path, "03_train/predictions.parquet", pd.concat([table, table.assign(estimator="mean_curve")]))
+    folder = tmp_path / "results"
+    store.save(folder, "01_preprocess/stances.csv", stances)
+    store.save(folder, "01_preprocess/stances.parquet", frames)
+    store.save(folder, "03_train/predictions.parquet", pd.concat([table, table.assign(estimator="mean_curve")]))
     store.save(
-        tmp_path, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02"]}}
+        folder, "03_train/model.json", {"provenance": {"recipe": "paper", "training_runners": ["v00", "v01", "v02"]}}
     )
-    return tmp_path
+    return folder
 
 
 @pytest.fixture(scope="module")

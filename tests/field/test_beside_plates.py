@@ -183,7 +183,24 @@ def test_what_plates_measured_of_a_step_is_read_off_its_own_force(folder):
     follow = np.array([after - at for at, after in pairs])
     rate = 60 / have["plate_step_rate_per_min"].to_numpy()
     both = np.isfinite(rate) & np.isfinite(follow)
-    np.testing.assert_allclose(rate[both], follow[both], atol=0.0015)  # a frame of force
+    np.testing.assert_allclose(rate[both], follow[both], atol=1e-9)
+
+
+def test_a_step_by_the_plates_runs_from_touchdown_to_touchdown():
+    """Plates at 300 Hz: loaded in frames 0 to 68, then 44 frames without load; the next foot lands in frame 113."""
+    hz, loaded, unloaded = 300, 69, 44
+    force = np.zeros((loaded + 6, 3))
+    force[3 : 3 + loaded, 2] = 2 * np.sin(np.pi * (np.arange(loaded) + 0.5) / loaded)
+    toeoff_s = (loaded - 1) / hz
+    time_s = (np.arange(len(force)) - 3) / hz
+    stance = cut.Stance(time_s, None, force, toeoff_s=toeoff_s, flight_s=unloaded / hz)
+    footsteps = pd.DataFrame({"step": [1], "side": ["l"], "touchdown_s": [0.001], "toeoff_s": [0.225]})
+    curves = pd.DataFrame({"step": 1, "time_s": np.linspace(0, 0.224, 101)})
+    steps, _ = beside_plates._beside(footsteps, curves, [("l", 0.0, stance)], "touchdown_to_13")
+    step, next_touchdown_s = steps.iloc[0], 113 / hz
+    assert step["plate_contact_s"] == pytest.approx(step["plate_toeoff_s"] - step["plate_touchdown_s"])
+    assert step["plate_flight_s"] == pytest.approx(next_touchdown_s - step["plate_toeoff_s"])
+    assert step["plate_step_rate_per_min"] == pytest.approx(60 * hz / 113)
 
 
 def test_the_page_says_why_plates_are_not_used(lab, tmp_path):

@@ -97,3 +97,8 @@ def test_a_wrong_rate_is_said_or_refused_in_an_estimate(model, points, lab):
         said(held, 0.5)
     turned = replace(model, training_range=model.training_range | {"clock": None})
     assert said(turned, 1.0) == []
+
+
+def test_a_rate_that_was_not_checked_is_said(lab):
+    *_, recordings = estimate.estimate_all(lab.model, lab.data)
+    assert recordings["notes"].str.contains("frame rate: not checked").all()  # six runners are too few

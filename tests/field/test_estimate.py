@@ -118,7 +118,7 @@ def test_smoothed_points_are_said_of_each_step_or_refused_whatever_smoothed_them
     except estimate.Refused as refused:
         assert "smoothed too strongly. Export them unfiltered" in str(refused) and "10 Hz" not in name
         return
-    assert table["unlike"].str.contains("smoothed points: motion of 9 to 15 Hz").all()
+    assert table["unlike"].str.contains("smoothed points: quick motion, of 9 to 15 Hz,").all()
     assert "Hz or more" in warnings[0] and any("Hz" in text and "in all" in text for text in warnings[1:])
 
 

@@ -191,6 +191,7 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     assert "from 20 to 2000; found 0" in error("--rate", "0")
     assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
     assert "make field STUDY=" in error("--model", "")
+    assert "nowhere is not there. `make field STUDY=rbds" in error("--model", "nowhere")
     assert "DATA=DIR" in error("--data", "")
     assert "model" in error("--model", str(data))
     assert "does not exist" in error("--data", str(tmp_path / "nowhere"))
@@ -216,6 +217,26 @@ def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):
     assert done.stdout.rstrip().endswith("reports/estimate/data/index.html")
     (row,) = read(project / "reports" / "estimate" / "data")["recordings.csv"].to_dict("records")
     assert row["mass_kg"] == 70 and row["speed_m_s"] == 3.6 and row["refused"] == ""
+
+
+def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_named(
+    lab, points, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for place in ("one", "two"):
+        as_csv(tmp_path / place / "runs" / f"{place}.csv", points, lab.rate_hz)
+
+    def estimated(place, *more):
+        data = ["--data", str(tmp_path / place / "runs")]
+        return cli.main(["estimate", "--model", str(lab.model), *data, *more])
+
+    page = tmp_path / "reports" / "estimate" / "runs" / "index.html"
+    assert estimated("one") == 0 and estimated("one") == 0 and str(tmp_path) not in page.read_text(encoding="utf-8")
+    before = page.read_bytes()
+    assert estimated("two") == 1 and page.read_bytes() == before
+    error = capsys.readouterr().err
+    assert "holds that of another folder called runs" in error and "OUT=DIR" in error
+    assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
 
 
 def test_times_have_a_band_by_what_the_card_says_of_left_out_runners(model):

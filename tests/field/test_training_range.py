@@ -43,7 +43,8 @@ def text(nearest=1.0, **other):
             "quick",
             0.0531,
             0.0529,
-            "smoothed points: motion of 9 to 15 Hz 5.3 % of slower motion (training runners: 20.0 to 40.0)",
+            "smoothed points: quick motion, of 9 to 15 Hz, 5.3 % as strong as slower motion "
+            "(training runners: 20.0 to 40.0)",
         ),
     ],
 )
@@ -93,7 +94,9 @@ def test_learn_finds_ranges_and_quantiles_and_travels_as_json():
 
 def test_in_words_says_each_in_its_unit():
     said = "speed 2.00 to 4.00 m/s; leg length 0.80 to 0.90 m; contact time 200 to 300 ms; "
-    said += "noise of the points 0.50 to 2.00 mm; motion of 9 to 15 Hz 20.0 to 40.0 % of slower motion"
+    said += (
+        "noise of the points 0.50 to 2.00 mm; quick motion, of 9 to 15 Hz, 20.0 to 40.0 % as strong as slower motion"
+    )
     assert training_range.in_words(RANGE_OF_RUNNERS) == said
 
 

@@ -116,3 +116,23 @@ def test_static_trials_of_trc_files_carry_the_points_of_an_estimate(hamner):
     for each in found:  # the belt's speed stands in the name of the file
         assert each.speed_m_s == float(each.file.stem[-1])
         assert not any(note.is_warning for note in each.notes), each.notes
+
+
+def test_a_file_that_is_not_of_the_public_set_is_told_so(tmp_path):
+    told = by_study.tell(RBDS, public_set(tmp_path))
+    for name in ("JA1Gait21.c3d", "sub/my run 3.c3d"):
+        with pytest.raises(StudyError, match=f"no row for {name}. This study is about the public set alone") as error:
+            told.static(name)
+        assert "Of JA1" not in str(error.value) and "make new-study" in str(error.value)
+
+
+def test_a_file_in_place_of_a_folder_is_told_so_before_anything_else(tmp_path):
+    file = tmp_path / "one" / "run.c3d"
+    file.parent.mkdir()
+    file.touch()
+    for study in (RBDS, None):
+        with pytest.raises(
+            StudyError, match="DATA is a folder, whose recordings are all taken; .*run.c3d is a file"
+        ) as error:
+            estimate.read_all(file, study_file=study)
+        assert f"Give DATA={file.parent.as_posix()}," in str(error.value) and "participantInfo" not in str(error.value)

@@ -106,7 +106,7 @@ def test_what_is_given_is_taken_and_what_contradicts_it_is_said(run, tmp_path):
     )
     assert "Overground the pelvis travels" in refused(file, treadmill=False)
     found = discover.read(write_points(tmp_path / "run.csv", points), treadmill=False)
-    assert not found.treadmill and "as given" in " ".join(note.text for note in found.notes)
+    assert not found.treadmill and "as typed" in " ".join(note.text for note in found.notes)
 
 
 def test_read_of_virtual_recordings_gives_their_points_whichever_way_they_go(tmp_path):
@@ -220,8 +220,9 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     assert all("as the study file says" in each.notes[0].text for each in found)
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
-    assert masses == [70, 70] and all("measured" in each.notes[-2].text for each in found)
-    assert all("trials.csv is not there" in each.notes[-1].text for each in found)
+    assert masses == [70, 70] and all("measured" in each.notes[-3].text for each in found)
+    assert all("trials.csv is not there" in each.notes[-2].text for each in found)
+    assert all(each.notes[-1].text == "mass: 70 kg, as typed" for each in found)
 
 
 def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):

@@ -3,7 +3,7 @@
 import re
 
 import numpy as np
-from helpers import many_footsteps
+from helpers import ROOT, many_footsteps
 
 from grfkit.field import summary
 from grfkit.reports import estimate_plates, estimate_words
@@ -110,3 +110,18 @@ def test_why_left_and_right_are_not_compared_is_said_with_numbers():
     text = said(table.assign(unlike=unlike), {"contact_s": 1.5}, row)
     assert "not compared: 2 of 11 steps are unlike those that the model knows, and at most 10 % may be." in text
     assert "longer on the" not in text
+
+
+def test_the_page_and_the_readme_say_the_same_of_another_laboratory():
+    said = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = said[said.index("Dorn 2012, overground, five stances") :][:600]
+    for of_page, of_readme in (
+        (
+            "touchdown came 4 ms late and toe-off 4 ms early on average, each up to 9 ms off",
+            "touchdown found 4 ms late and toe-off 4 ms early on average, either up to 9 ms off",
+        ),
+        ("contacts were 8 ms too short, up to 12", "contacts\nwere 8 ms too short, up to 12"),
+        ("0.18 BW, three times as much", ".18 BW, three times as much"),
+        ("band held a quarter of the samples", "band held a quarter of the samples"),
+    ):
+        assert of_page in estimate_words.ELSEWHERE and of_readme in said

@@ -167,6 +167,22 @@ def test_thumbnail_of_what_cannot_be_read_is_none(tmp_path):
     assert report_index.thumbnail(write_executed(tmp_path / "a.ipynb")) == nothing | {"title": "07 Figure 4: where?"}
 
 
+@pytest.mark.parametrize(
+    ("section", "laboratory", "expected"),
+    [
+        ({}, None, "from markerless motion capture"),
+        ({"theia": True}, {}, "from markerless motion capture"),
+        ({"theia": False, "clusters": {"segments": {}}}, {}, "from markers"),
+        ({"points": {"pelvis": "pelvis"}}, {}, "from motion capture"),
+    ],
+)
+def test_index_says_what_the_points_come_from(project, section, laboratory, expected):
+    study = make_study({"01_preprocess": section}, laboratory=laboratory)
+    assert f"Ground reaction forces of running {expected}</h1>" in report_index.index_page(
+        study, project / "reports" / "tiny"
+    )
+
+
 def test_index_of_nothing_says_that_nothing_has_run(project):
     html = report_index.index_page(make_study(), project / "reports")
     assert_accessible(html)

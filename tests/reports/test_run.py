@@ -1,5 +1,6 @@
 """Notebooks run with the study's parameters, leave a report or say why not, and never half of one."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -72,6 +73,30 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
     assert entry["versions"]["pandas"] == pd.__version__
 
 
+def test_run_records_what_it_read_and_saved_and_takes_no_result_that_was_changed(project, monkeypatch):
+    (project / "raw" / "a.c3d").write_bytes(b"one")
+    notebook = write_notebook(
+        project / "notebooks/01_preprocess.ipynb",
+        "from pathlib import Path\nfolder = Path(results) / '01_preprocess'\n"
+        "folder.mkdir(parents=True, exist_ok=True)\n"
+        "kept = folder / 'kept.csv'\nkept.exists() or kept.write_text('computed')\n"
+        "(folder / 'plan.journal').write_text('no result')",
+        parameters="results = ''\nseed = 1\ndata = ''\nlimit = 2",
+    )
+    study, reports = make_study({"01_preprocess": {"limit": 5}}, data=None, laboratory={}), project / "reports/tiny"
+    kept = reports / "results/01_preprocess/kept.csv"
+    for _ in range(2):
+        assert run_command(notebook, study, monkeypatch, "--data", "raw") == 0
+        assert kept.read_text(encoding="utf-8") == "computed"
+        entry = json.loads((reports / "01_preprocess.json").read_text(encoding="utf-8"))
+        assert entry["results"] == {"kept.csv": hashlib.sha256(b"computed").hexdigest()}
+        assert entry["parameters"] == {"limit": 5, "seed": 7, "data": "../raw"}
+        cells = hashlib.sha256(notebook.read_bytes()).hexdigest()
+        assert entry["inputs"] == {"../../notebooks/01_preprocess.ipynb": cells}
+        assert entry["recordings"]["folder"] == "../../raw" and str(project) not in json.dumps(entry)
+        kept.write_text("by hand", encoding="utf-8")
+
+
 def test_run_gives_the_recipe_to_a_notebook_that_declares_one(project, monkeypatch, capsys):
     recipe = project / "params/recipes/paper.yaml"
     recipe.parent.mkdir(parents=True)
@@ -124,6 +149,14 @@ def test_an_input_error_of_a_cell_is_its_message_alone(project, monkeypatch, cap
     assert run_command(notebook, make_study(), monkeypatch) == 1
     shown = capsys.readouterr().err
     assert "InputError: A window is odd; found 4. Take 5." in shown and "Cell In" not in shown
+
+
+def test_paths_of_a_cells_message_are_as_make_sees_them(project, monkeypatch, capsys):
+    """The notebooks lie one folder deeper than where make runs."""
+    said = "Correct ../params/mine.yaml, ../../data/a.c3d, a../b or /tmp/../c."
+    notebook = write_notebook(project / "notebooks/04_table1.ipynb", f"raise ValueError({said!r})")
+    assert run_command(notebook, make_study(), monkeypatch) == 1
+    assert "Correct params/mine.yaml, ../data/a.c3d, a../b or /tmp/../c." in capsys.readouterr().err
 
 
 def test_run_stops_before_the_first_cell_at_an_unknown_parameter(project, monkeypatch, capsys):

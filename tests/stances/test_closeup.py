@@ -1,10 +1,11 @@
 """Signals of one stance, on virtual and on real recordings: what collect has cut."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import preprocessing, record_virtual
 
-from grfkit.points import FEET, FORCES, GRAVITY, INPUTS
+from grfkit.points import FEET, FORCES, GRAVITY, INPUTS, POINTS
 from grfkit.recordings import trials as trials_table
 from grfkit.stances import closeup, cut
 
@@ -41,3 +42,18 @@ def test_signals_of_real_running_are_filtered_as_collect_filters(rbds):
     assert np.abs(recorded.seen - recorded.points[0]).max() > 0.05 and len(recorded.seen) == pytest.approx(
         len(kept) / 2, abs=1
     )
+
+
+def test_leg_lengths_are_of_each_runner_and_the_most_unequal_come_first():
+    """Made by hand: straight legs of one length, but for one runner whose left shank is a tenth longer."""
+    points = np.zeros((4, len(POINTS), 3))
+    for side in "lr":
+        points[:, [POINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle")], 2] = [0.9, 0.5, 0.1]
+    points[2:, POINTS.index("l_ankle"), 2] = 0.06
+    frames = pd.DataFrame(points.reshape(4, -1), columns=INPUTS).assign(stance=[0, 0, 1, 2])
+    stances = pd.DataFrame({"stance": [0, 1, 2], "runner": ["even", "uneven", "uneven"]})
+    table = closeup.leg_lengths(frames, stances)
+    assert table.index.tolist() == ["uneven", "even"] and table.index.name == "runner"
+    expected = [[40, 40, 0, 44, 40, 10], [40, 40, 0, 40, 40, 0]]
+    np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-9)
+    assert list(table)[3:] == ["shank left (cm)", "shank right (cm)", "shank left longer (%)"]

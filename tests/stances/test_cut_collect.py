@@ -231,3 +231,28 @@ def test_collect_weighs_and_divides_by_the_weighed_mass(virtual):
         and len(weights) == 1
         and excluded["reason"].str.startswith("mass: the plates weigh").all()
     )
+
+
+def test_a_runner_without_any_stance_is_named_with_the_most_frequent_reason(capsys):
+    trials = pd.DataFrame({"file": ["a", "b", "c"], "runner": ["one", "two", "two"]})
+    excluded = pd.DataFrame({"file": ["b", "c", "c", "a"], "reason": ["file: torn. Copy it.", "far", "far", "cut off"]})
+    cut.say_left_out(pd.DataFrame({"runner": ["one", "two"]}), excluded, trials)
+    assert capsys.readouterr().out == ""
+    cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded, trials)
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "1 of 2 runners left out, since no stance of theirs is valid: two: far. See 01_preprocess.html"
+    )
+    cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded.iloc[[0, 3]], trials)
+    assert "two: torn. Copy it." in capsys.readouterr().out
+
+
+def test_a_wrong_axis_forward_is_not_taken_for_swapped_sides(virtual):
+    trials = trials_table.read_trials(virtual, table="trials.csv").head(2)
+    for forward, reason in (
+        ("-x", "runs against the axis"),
+        ("+y", "speed more than|runs against|not wholly|far from"),
+    ):
+        stances, _, excluded, *_ = cut.collect(trials, virtual, preprocessing(forward=forward))
+        assert stances.empty and excluded["reason"].str.contains(reason).any()
+        assert not excluded["reason"].str.contains("Left points").any()

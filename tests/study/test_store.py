@@ -1,5 +1,6 @@
 """Results are written whole or not at all, and read back as they were."""
 
+import json
 import os
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from grfkit.study import store
+from grfkit.study import by_hand, store
+from grfkit.study.record import NOTEBOOKS
 
 TABLE = pd.DataFrame({"runner": ["002", "NA"], "value": [0.1, 1 / 3]})
 
@@ -90,12 +92,13 @@ def read_all(results, *notebooks):
 
 
 def test_read_by_hand_takes_what_is_published_where_a_notebook_was_not_run_by_hand(reports, capsys):
-    reports("x", *store.NOTEBOOKS)
+    reports("x", *NOTEBOOKS)
     mine = reports("by_hand/x", "05_table2")
+    assert "Saved by hand in" in capsys.readouterr().out
     assert read_all(mine, "03_train", "05_table2") == ["x", "by_hand/x"]
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 1 and said[0].startswith("05_table2/t.yaml is read as it was saved by hand on")
-    assert read_all(mine.parents[2] / "x" / "results", *store.NOTEBOOKS) == ["x"] * 7 and not capsys.readouterr().out
+    assert read_all(mine.parents[2] / "x" / "results", *NOTEBOOKS) == ["x"] * 7 and not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -112,15 +115,74 @@ def test_read_by_hand_takes_what_is_published_where_a_notebook_was_not_run_by_ha
 )
 def test_read_by_hand_refuses_what_was_made_of_other_results(reports, by_hand, reads, found):
     """In the order of `by_hand`, after all that is published."""
-    reports("x", *store.NOTEBOOKS, "08_generalisation", "10_field")
+    reports("x", *NOTEBOOKS, "08_generalisation", "10_field")
     assert read_all(reports("by_hand/x", *by_hand), *reads) == found
 
 
 def test_read_by_hand_refuses_what_is_older_than_the_published_that_it_was_made_of(reports):
-    reports("x", *store.NOTEBOOKS)
+    reports("x", *NOTEBOOKS)
     mine = reports("by_hand/x", "05_table2")
     reports("x", "03_train")
     assert read_all(mine, "05_table2", "03_train") == ["03_train", "x"]
+
+
+def test_read_by_hand_does_not_care_about_times_of_files(reports):
+    reports("x", *NOTEBOOKS)
+    mine = reports("by_hand/x", "03_train", "05_table2")
+    for time, path in enumerate(sorted(mine.parents[2].rglob("*.*"), reverse=True)):
+        os.utime(path, (2_000_000_000 + time, 2_000_000_000 + time))
+    assert read_all(mine, "03_train", "05_table2") == ["by_hand/x"] * 2
+
+
+@pytest.fixture
+def run_by_hand(monkeypatch):
+    """Run a notebook by hand that saves some files: run_by_hand(results, notebook, parameters, *files)."""
+
+    def run(results, notebook, parameters, *files):
+        monkeypatch.setattr(by_hand, "running", lambda: {"seed": 1, "unknown": 2} | parameters)
+        for file in files:
+            store.save(results, f"{notebook}/{file}", TABLE)
+
+    return run
+
+
+def test_results_by_hand_say_with_which_parameters_they_were_made(tmp_path, run_by_hand, capsys):
+    mine, published = tmp_path / "by_hand/x/results", {"seed": 1, "vlr": "touchdown_to_13"}
+    run_by_hand(mine, "05_table2", {"vlr": "20_to_80"}, "table2.csv", "vlr.csv")
+    assert capsys.readouterr().out.splitlines() == [
+        f"Saved by hand in {(mine / '05_table2').as_posix()}, with seed = 1, vlr = '20_to_80'"
+    ]
+    assert by_hand.read_note(mine / "05_table2")["parameters"] == {"seed": 1, "vlr": "20_to_80"}
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/05_table2.json").write_text(json.dumps({"parameters": published}), encoding="utf-8")
+    store.read(mine, "05_table2/vlr.csv")
+    assert "with vlr = '20_to_80' (published: 'touchdown_to_13')" in capsys.readouterr().out
+    run_by_hand(mine, "05_table2", published, "table2.csv", "vlr.csv")
+    said = capsys.readouterr().out
+    assert said.count("Saved by hand") == 1 and "with the parameters of the published ones" in said
+    run_by_hand(mine, "05_table2", published, "table2.csv")
+    assert "Saved by hand" in capsys.readouterr().out  # another run says it again
+
+
+def test_two_tables_of_different_parameters_side_by_side_are_refused(tmp_path, run_by_hand):
+    mine = tmp_path / "by_hand/x/results"
+    run_by_hand(mine, "05_table2", {"vlr": "20_to_80"}, "table2.csv", "features.csv")
+    run_by_hand(mine, "05_table2", {"vlr": "touchdown_to_13"}, "table2.csv")  # and no further
+    assert len(store.read(mine, "05_table2/table2.csv")) == 2
+    with pytest.raises(ValueError, match=r"05_table2/features.csv was saved with other parameters.*Run 05_table2 by"):
+        store.read(mine, "05_table2/features.csv")
+    (mine / "05_table2" / "parameters.json").unlink()
+    with pytest.raises(ValueError, match="table2.csv was saved without a parameters.json"):
+        store.read(mine, "05_table2/table2.csv")
+
+
+def test_lines_on_results_by_hand_name_what_was_made_of_others(tmp_path, run_by_hand):
+    mine = tmp_path / "by_hand/x/results"
+    run_by_hand(mine, "05_table2", {"vlr": "20_to_80"}, "features.csv")
+    run_by_hand(mine, "06_table3", {}, "table3.csv")
+    assert by_hand.lines(tmp_path / "x") == ["05_table2, with seed = 1, vlr = '20_to_80'", "06_table3, with seed = 1"]
+    run_by_hand(mine, "05_table2", {"vlr": "first_25_ms"}, "features.csv", "table2.csv")
+    assert by_hand.lines(tmp_path / "x")[1] == "06_table3, with seed = 1; made of another 05_table2 than there is"
 
 
 def test_read_by_hand_takes_no_leftovers_of_an_interrupted_run(reports):
@@ -129,16 +191,6 @@ def test_read_by_hand_takes_no_leftovers_of_an_interrupted_run(reports):
     (mine / "02_search").mkdir()
     with pytest.raises(ValueError, match=r"Run 02_search first, or `make reproduce`, or delete .*by_hand/x/results"):
         store.read(mine, "02_search/t.yaml")
-
-
-def test_changed_by_hand_is_a_result_that_is_newer_than_its_report(reports):
-    folder = reports("x", "05_table2", "06_table3").parent
-    assert not store.changed_by_hand(folder, "05_table2")  # there is no report
-    (folder / "05_table2.html").touch()
-    os.utime(folder / "05_table2.html", (2_000_000_000, 2_000_000_000))
-    assert not store.changed_by_hand(folder, "05_table2")
-    os.utime(folder / "results/05_table2/t.yaml", (2_000_000_001, 2_000_000_001))
-    assert store.changed_by_hand(folder, "05_table2") and not store.changed_by_hand(folder, "06_table3")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such mode")

@@ -2,6 +2,7 @@
 published file that was changed all the same is made anew."""
 
 import json
+import os
 import re
 import shutil
 
@@ -45,8 +46,12 @@ def by_hand(project):
 
 def test_tables_by_hand_are_of_one_definition_and_the_published_stay(project, smoke, by_hand):
     before = tree(smoke)
-    assert "by hand" not in run_all(project, "05_table2", vlr="20_to_80")
-    assert "05_table2/features.csv is read as it was saved by hand on" in run_all(project, "06_table3")
+    said = run_all(project, "05_table2", vlr="20_to_80")
+    with_which = "with vlr = '20_to_80' (published: 'touchdown_to_13')"
+    assert "is read as it was saved by hand" not in said
+    assert said.count(f"Saved by hand in {BY_HAND}/05_table2, {with_which}") == 1
+    said = run_all(project, "06_table3")
+    assert re.search(rf"05_table2/features.csv is read as it was saved by hand on .*, {re.escape(with_which)}", said)
     run_all(project, "04_table1")  # nothing changed
     assert (by_hand / "04_table1/table1.csv").read_bytes() == (smoke / "results/04_table1/table1.csv").read_bytes()
     assert tree(smoke) == before
@@ -61,8 +66,12 @@ def test_tables_by_hand_are_of_one_definition_and_the_published_stay(project, sm
     table3 = pd.read_csv(by_hand / "06_table3/table3.csv").query("feature == 'vlr_bw_s'").set_index("estimator")
     pd.testing.assert_series_equal(table3["abs_error_mean"].sort_index(), errors, check_names=False, rtol=1e-9)
 
-    done = make(project, "reproduce", "STUDY=smoke")
-    assert done.returncode == 0 and "up to date" in done.stdout and tree(smoke) == before
+    assert make(project, "reproduce", "STUDY=smoke").returncode == 0
+    page = smoke / "index.html"
+    assert f"05_table2, {with_which} 06_table3, with the parameters" in words(page.read_text(encoding="utf-8"))
+    done, after = make(project, "reproduce", "STUDY=smoke"), tree(smoke)
+    assert done.returncode == 0 and "up to date" in done.stdout
+    assert {**after, page: None} == {**before, page: None}  # the index alone was written anew
     assert "by_hand" not in (project / "reports" / "index.html").read_text(encoding="utf-8")
 
 
@@ -93,20 +102,27 @@ def test_a_search_by_hand_is_not_the_published_one(project, smoke, by_hand):
 
 
 def test_published_results_changed_by_hand_are_named_and_made_anew(project, smoke):
-    """Whoever writes the published folder into the cell: the index says so, and make runs what depends on it."""
+    """Whoever writes the published folder into the cell, keeps old times, or deletes what is published: the index says
+    so, and make runs what depends on it."""
     before = {path: content for path, (_, content) in tree(smoke / "results").items()}
     run_all(project, "05_table2", results="../reports/smoke/results", vlr="20_to_80")
+    for path in (smoke / "results" / "05_table2").iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    shutil.rmtree(smoke / "results" / "07_figure4")
     assert (smoke / "results/05_table2/table2.csv").read_bytes() != before[smoke / "results/05_table2/table2.csv"]
     run.write_index(study_file.load(project / "params" / "smoke.yaml"), smoke)
     page = words((smoke / "index.html").read_text(encoding="utf-8"))
-    assert "This index is not complete: 05_table2 changed by hand , 06_table3 out of date ." in page
+    wrong = "05_table2 changed by hand , 06_table3 out of date , 07_figure4 changed by hand ."
+    assert f"This index is not complete: {wrong}" in page
     done = make(project, "reproduce", "STUDY=smoke")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "05_table2: its results were changed by hand since its report; it runs again" in done.stdout
+    assert "changed by hand: 05_table2 (not as it saved them: features.csv, " in done.stdout
+    assert "changed by hand: 07_figure4 (not as it saved them: clusters.csv is gone, " in done.stdout
     assert "06_table3  " in done.stdout and "04_table1  " not in done.stdout
     tables = {path for path in before if path.suffix == ".csv"}
     assert {path: path.read_bytes() for path in tables} == {path: before[path] for path in tables}
     assert "This index is not complete" not in words((smoke / "index.html").read_text(encoding="utf-8"))
+    assert "up to date" in make(project, "reproduce", "STUDY=smoke").stdout
 
 
 def test_a_notebook_beyond_the_paper_leaves_the_published_results_as_well(project, beyond, by_hand):

@@ -210,8 +210,8 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
         "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts.",
         "limits": [
             f"What it knows: {training_range.in_words(model.training_range)}. What is beyond by more than a tenth, or "
-            "has two and a half times the noise, or a quarter of the motion of 9 to 15 Hz, is estimated and said to be "
-            "unlike; points with a twentieth of it were smoothed too strongly, and are refused.",
+            "has two and a half times the noise, or a quarter of the quick motion, is estimated and said to be unlike; "
+            "points with a twentieth of it were smoothed too strongly, and are refused.",
             f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of "
             f"the runner with the least it held {shares['least_runner_pct'].min():.0f} % in one direction. It knows "
             "the cameras, markers and plates of these data alone: in another laboratory expect larger errors, and "

@@ -87,7 +87,11 @@ def scaffold(name, folder, *, params):
     heading = f"{found} recording(s) and {len(static)} static trial(s) in {folder.as_posix()}"
     if (folder / "trials.csv").is_file():
         notes.check.append("the folder holds a trials.csv: to use it, write `table: trials.csv` in the study file")
-    then = f"make reproduce STUDY={name}" if on_plates else ESTIMATE.format(name=name, folder=folder.as_posix())
+    then, estimate = f"make reproduce STUDY={name}", ESTIMATE.format(name=name, folder=folder.as_posix())
+    if not on_plates:
+        then = estimate
+    elif len({row["runner"] for row in trials}) == 1:  # too few to train on
+        then += f" (01 alone, of one runner); or, by a model that others trained,\n{estimate}"
     needed = [text for text in notes.blank if "may stay empty" not in text]
     in_table = [text for text in needed if text.startswith("column ")]
     places = [f'{study.as_posix()} ("{BLANK}")'] * (len(needed) > len(in_table))

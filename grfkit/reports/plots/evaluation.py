@@ -9,7 +9,19 @@ from matplotlib.patches import Rectangle
 
 from grfkit.evaluation import moments
 from grfkit.evaluation.importance import ALL_KINDS, NAMES, WHOLE_STANCE
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, legend, mean_band, note, skeleton, spm, zero_line
+from grfkit.plot import (
+    ALARM,
+    ESTIMATED,
+    MEASURED,
+    SIDE_VIEW,
+    counted,
+    legend,
+    mean_band,
+    note,
+    skeleton,
+    spm,
+    zero_line,
+)
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 from grfkit.reports.words import FEATURES, feature_name
 
@@ -140,7 +152,7 @@ def equivalence(ax, table):
     ax.plot([], [], "o-", color=ESTIMATED, label="equivalent")
     ax.plot([], [], "x-", color=ALARM, label="not shown equivalent")
     ax.fill_between([], [], color="0.9", label="within the bound")
-    return legend(ax, **BESIDE, title=f"{table['runners'].max()} runners")
+    return legend(ax, **BESIDE, title=counted(table["runners"].max(), "runner"))
 
 
 def spm_levels(axes, pooled, runners, *, n):
@@ -176,7 +188,7 @@ def difference_bands(axes, bands, *, runners):
         widest = 1.15 * max(band.bound, np.max(np.abs(band.mean) + band.half))
         ax.set(xlabel="stance (%)", ylabel="estimated - measured (BW)", xlim=(0, 100), ylim=(-widest, widest))
         ax.set_title(f"{DIRECTION_NAMES[direction]}:\nequivalent over {100 * band.inside.mean():.0f} % of stance")
-    legend(axes[-1], **BESIDE, title=f"{runners} runners")
+    legend(axes[-1], **BESIDE, title=counted(runners, "runner"))
     return axes
 
 
@@ -282,7 +294,7 @@ def moment_curves(axes, measured, estimated, *, runners):
         zero_line(ax).set(title=MOMENTS[name], ylabel="internal moment (N m/kg)")
     axes[0].set_ylim(top=1.45 * axes[0].get_ylim()[1])  # room for the legend
     legend(axes[0], loc="upper left")
-    note(axes[2], f"n = {len(measured)} stances\n{runners} runners")
+    note(axes[2], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
     return axes
 
 
@@ -300,7 +312,7 @@ def moment_peaks(axes, table):
         ax.set(title=f"{MOMENTS[name]}, peak", aspect="equal", xlim=ends, ylim=ends)
         ax.set(xlabel="measured (N m/kg)", ylabel="estimated (N m/kg)")
     legend(axes[0], loc="lower right")
-    note(axes[2], f"{table['runner'].nunique()} runners", "lower right")
+    note(axes[2], counted(table["runner"].nunique(), "runner"), "lower right")
     return axes
 
 
@@ -327,4 +339,4 @@ def _without_sign(value, decimals):
 
 
 def _counts(table):
-    return f"{table['n'].iloc[0]} stances, {table['runners'].iloc[0]} runners"
+    return f"{table['n'].iloc[0]} stances, {counted(table['runners'].iloc[0], 'runner')}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from grfkit.evaluation.field.robustness import WAYS
 from grfkit.field.events import EVENT_NAMES
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, legend, mean_band, note, zero_line
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, counted, legend, mean_band, note, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
@@ -47,7 +47,7 @@ def timing(axes, errors, *, runners):
         ax.set_xticks(np.arange(len(speeds)), speeds)
     axes[0].set_ylim(top=axes[0].get_ylim()[1] + 0.4 * np.ptp(axes[0].get_ylim()))  # room for the legend
     legend(axes[0], loc="upper left")
-    note(axes[1], f"n = {len(next(iter(errors.values())))} steps\n{runners} runners", "upper left")
+    note(axes[1], f"n = {len(next(iter(errors.values())))} steps\n{counted(runners, 'runner')}", "upper left")
     return axes
 
 
@@ -77,7 +77,7 @@ def coverage(axes, table, *, level):
         ax.set(xlabel="runners, in order", ylabel="samples in the band (%)", xticks=[])
         ax.set_ylim(min(50, values.min() - 5), 101)
     legend(axes[0], loc="lower right")
-    note(axes[2], f"{len(table)} runners", "lower right")
+    note(axes[2], counted(len(table), "runner"), "lower right")
     return axes
 
 
@@ -92,7 +92,7 @@ def cop(axes, measured, estimated, *, runners):
         mean_band(ax, 1000 * estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
         zero_line(ax).set(title=title, ylabel="centre of pressure (mm)")
     legend(axes[0], loc="lower right")
-    note(axes[1], f"n = {len(measured)} stances\n{runners} runners")
+    note(axes[1], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
     return axes
 
 
@@ -190,7 +190,7 @@ def errors_by_lag(axes, table, others, *, stances, runners):
         ax.set(title=DIRECTION_NAMES[direction], xlabel="lag (ms)", ylabel="nRMSE (%)")
         ax.set_ylim(0, 1.1 * max([*values, *(other[direction] for other in others.values())]))
     legend(axes[0])
-    note(axes[2], f"n = {stances} stances\n{runners} runners", "lower right")
+    note(axes[2], f"n = {stances} stances\n{counted(runners, 'runner')}", "lower right")
     return axes
 
 

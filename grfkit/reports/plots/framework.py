@@ -7,7 +7,7 @@ its optimum are in its figure and not in its text: these are ours.
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, note, skeleton
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, counted, note, skeleton
 from grfkit.points import DIRECTIONS, INPUTS
 
 WIDTH, HEIGHT = 100, 60  # the drawing's units: a tenth of an inch on Axes of 10 x 6 inches
@@ -170,7 +170,7 @@ def _protocol(ax, recipe, runners, folds, trials):
     if recipe.kernel:
         tries, parts = f"random draws\n{recipe.kernel.candidates} candidates", ("leave out", "each runner")
     boxes = [
-        (8.5, 14, f"{train} runners\nto train", "data"),
+        (8.5, 14, f"{counted(train, 'runner')}\nto train", "data"),
         (29.5, 18, "", "data"),
     ]
     _chain(ax, 16.5, 8.5, boxes)
@@ -179,7 +179,7 @@ def _protocol(ax, recipe, runners, folds, trials):
     _write(ax, (26.5, 17.35), parts[0], size=8.5, weight="bold")
     _write(ax, (26.5, 15.55), parts[1])
     _folds(ax, (33, 13.9), 5 if recipe.kernel else min(folds, 10))
-    _box(ax, (8.5, 5), (14, 7), f"{test} runners\nto test")
+    _box(ax, (8.5, 5), (14, 7), f"{counted(test, 'runner')}\nto test")
     _box(ax, (29.5, 5), (18, 7), "errors (03 to 07)\non the test runners")
     _box(ax, (53, 5), (17, 7), "best set (03)\nfitted to all who train", "trained")
     _arrow(ax, (53, 12.25), (53, 8.5))

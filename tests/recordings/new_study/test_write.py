@@ -122,6 +122,9 @@ def test_new_study_leaves_blank_what_the_recordings_do_not_show_and_changes_noth
         False,
         None,
     )
+    speeds = table["speed_m_s"].astype(float)
+    assert speeds.min() - 0.21 < preprocess["speed_m_s"][0] <= speeds.min() - 0.1
+    assert speeds.max() + 0.1 <= preprocess["speed_m_s"][1] < speeds.max() + 0.21
     assert content["02_search"]["frames_per_step"] == 10 and preprocess["contact_threshold_n"] == 20.0
 
 
@@ -170,6 +173,15 @@ def test_the_study_file_has_every_key_of_virtual_and_its_other_values(laboratory
     assert study_file.load(params / "mine.yaml").name == "mine"
 
 
+def test_one_runner_is_offered_an_estimate_beside_01(params, laboratory, tmp_path, capsys):
+    data, _ = laboratory
+    runner = sorted(path for path in data.iterdir() if path.is_dir())[0]
+    said, _, _ = new(params, link(sorted(runner.glob("*.c3d")), tmp_path / "alone" / runner.name), capsys)
+    assert "make reproduce STUDY=mine (01 alone, of one runner); or" in said and "make estimate MODEL=" in said
+    said, _, _ = new(params, data, capsys, name="all")
+    assert "make reproduce STUDY=all" in said and "make estimate" not in said
+
+
 def test_fill_wants_its_keys_in_the_pattern():
     with pytest.raises(ValueError, match="01_preprocess.up; params/virtual.yaml has not"):
         propose.fill(
@@ -179,7 +191,7 @@ def test_fill_wants_its_keys_in_the_pattern():
 
 def link(files, folder):
     """Lay real recordings out in a folder of one's own without copying them."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for file in files:
         (folder / file.name).symlink_to(file)
     return folder
