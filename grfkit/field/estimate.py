@@ -57,7 +57,7 @@ NEAR_ZERO_BW = 0.25
 MASS_OFF = 0.10
 TRAINED = (
     "{} of {} steps trained the model, or steps that hardly differ from them: the bands are too wide here, since the "
-    "model knows the runner, who is also one of those behind what is usual"
+    "model knows the runner, and what is usual rests on this runner too"
 )
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
@@ -144,7 +144,9 @@ def _say_versions(found, folder):
     for one, other in versions.equal_points([(each.points, each.rate_hz) for each in found]):
         for each, twin in ((found[one], found[other]), (found[other], found[one])):
             name = discover.name_in(folder, twin.file)
-            each.notes.append(Note(f"the same recording as {name}: its steps count twice", is_warning=True))
+            each.notes.append(
+                Note(f"the same recording as {name}: both are estimated, and it is one recording", is_warning=True)
+            )
 
 
 def estimate_recordings(model, found, masses, unread, *, folder):

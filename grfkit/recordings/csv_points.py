@@ -22,6 +22,7 @@ ABSENT = {"", "nan", "na", "n/a", "#n/a", "null", "none", "-"}  # cells that hol
 SAME_RATE = 0.02  # share by which a rate that is given may be off that of the times: our choice
 FEWEST_COLUMNS = 3  # of points, to be a recording: our choice
 HEADER_BYTES = 2**18  # in which the names of the columns lie: our choice
+FIRST = 6  # names of columns that a message lists of many: our choice, two points
 EXAMPLE = "time_s, pelvis_x, pelvis_y, pelvis_z, l_hip_x, ... (points: " + ", ".join(POINTS) + ")"
 
 
@@ -91,10 +92,16 @@ def _columns(path, header):
     if absent:
         raise ValueError(
             f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks "
-            f"{', '.join(absent)}. "
-            f"It has {', '.join(header) or 'none: it is empty'}. Rename or add columns."
+            f"{_first(absent)}. It has {_first(header) or 'none: it is empty'}. Rename or add columns."
         )
     return [where[pair] for pair in wanted], {point: name for name, point, _ in found.values()}, letters
+
+
+def _first(names):
+    """List names of columns, of many the first ones and how many there are."""
+    if len(names) <= 2 * FIRST:
+        return ", ".join(names)
+    return f"{', '.join(names[:FIRST])} and {len(names) - FIRST} more"
 
 
 def _numbers(path, header, lines, rows, name):

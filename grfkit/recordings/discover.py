@@ -226,10 +226,11 @@ def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
     )
     belt = layout.treadmill if treadmill is None else treadmill
     says = "as the study file says"
+    ahead = f"found from the runner, {says}" if layout.forward == "found" else f"{layout.forward}, {says}"
     notes = [
         Note(f"points: {says}"),
         Note(f"up: {layout.up}, {says}"),
-        Note(f"forward: {layout.forward}, {says}"),
+        Note(f"forward: {ahead}"),
         Note(f"treadmill: {'yes' if belt else 'no'}, {says if treadmill is None else 'as typed'}"),
         *speed.slope_note(points, recording.point_hz, treadmill=belt),
         *recording.notes,

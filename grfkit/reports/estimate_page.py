@@ -126,7 +126,8 @@ def report_page(tables, *, settings, card, usual_rows=None):
         mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",
         lines=2 * len(summary.QUANTITIES),
-        elsewhere=estimate_words.ELSEWHERE,
+        elsewhere=estimate_words.ELSEWHERE if _from_elsewhere(rows) else "",
+        trained_plates=[each for each in recordings if each.get("measured") and estimate_words.trained(each["row"])[0]],
         usual_share=f"{10 * usual.SHARE:g}",
         fewest=summary.FEWEST_OF_TREND,
         fewest_sides=summary.FEWEST_STEPS,
@@ -153,12 +154,15 @@ def lay_out(row, tables, settings, errors_s, usual_rows):
     level, means = settings["level"], steps[list(QUANTITIES)].mean()  # over steps, as those behind what is usual
     ranges = usual.at_speed(usual_rows, row["speed_m_s"])
     plates = estimate_plates.means(steps)
+    by_quantity = sides.set_index("quantity")
+    by = {"both": means.to_dict()} | {leg: by_quantity[leg].to_dict() for leg in ("left", "right")}
     times = time_bands(errors_s, means["step_rate_per_min"], level)
     return each | {
-        "sentences": estimate_words.in_short(row, means, sides, trends, ranges, plates=plates, vlr=settings["vlr"]),
+        "sentences": estimate_words.in_short(row, by, sides, trends, ranges, plates=plates, vlr=settings["vlr"]),
         "usual_runners": max((runners for *_, runners in ranges.values()), default=0),
         "means": means.to_dict(),
-        "features": feature_rows(row, steps, sides, weight_n, ranges, times, plates),
+        "on_plates": plates,
+        "features": feature_rows(row, steps, sides, weight_n, ranges, times, by, plates, level),
         "time_bands": bool(times),
         "changes": change_rows(trends),
         "over_s": trends["over_s"].max(),
@@ -170,6 +174,12 @@ def lay_out(row, tables, settings, errors_s, usual_rows):
             else {}
         ),
     }
+
+
+def _from_elsewhere(rows):
+    """Tell whether recordings, rows of recordings.csv, may be of another laboratory: not all trained the model."""
+    counts = [estimate_words.trained(row) for row in rows if not row["refused"]]
+    return not counts or any(count < max(steps, 1) for count, steps in counts)
 
 
 def time_bands(errors_s, step_rate_per_min, level):
@@ -188,12 +198,12 @@ def time_bands(errors_s, step_rate_per_min, level):
     return {quantity: factor * error for quantity, error in errors.items()}
 
 
-def feature_rows(recording, steps, sides, weight_n, ranges, times, plates):
+def feature_rows(recording, steps, sides, weight_n, ranges, times, by, plates, level):
     """Lay out left and right of each quantity: a list of dicts.
 
-    `ranges` are as usual.at_speed gives, `times` as time_bands, `plates` as estimate_plates.means. Each has its name,
-    the cells of both sides (a list of lines), the usual range, where the mean over steps lies, the verdict with what it
-    rests on, and whether a difference is detectable.
+    `ranges` are as usual.at_speed gives, `times` as time_bands, `by` and `plates` as estimate_words.in_short takes.
+    Each has its name, the cells of both sides (a list of lines), the usual range, where the mean over steps lies, the
+    verdict with what it rests on, and whether a difference is detectable.
     """
     rows = []
     for row in sides.itertuples():
@@ -203,10 +213,11 @@ def feature_rows(recording, steps, sides, weight_n, ranges, times, plates):
             {
                 "name": of.name,
                 "cells": [
-                    _cell(steps[steps["side"] == side], row.quantity, means[side], weight_n, times) for side in means
+                    _cell(steps[steps["side"] == side], row.quantity, means[side], weight_n, times, level)
+                    for side in means
                 ],
                 "usual": estimate_words.with_range(row.quantity, ranges).replace(SPACE, " ") or NONE,
-                "place": _places(row.quantity, steps[row.quantity].mean(), plates, ranges),
+                "place": _places(row.quantity, by, plates, ranges),
                 "verdict": verdict,
                 "rests_on": rests_on,
                 "detectable": row.told in ("left", "right"),
@@ -220,23 +231,20 @@ def _verdict(recording, row, of):
     if why := estimate_words.why_not_compared(recording, row.left_steps, row.right_steps):
         return "not compared", why.partition(":")[0] if why.startswith("too few") else "steps unlike the model's"
     if not row.told:
-        return "not judged", "its error is not known"
-    size = f"{percent(row.asymmetry_pct, signed=True)}; seen from {percent(row.limit_pct)} on"
+        return "not judged", "the smallest that can be seen is not known"
+    size = f"{percent(row.asymmetry_pct, signed=True)}; smallest that can be seen {percent(row.limit_pct)}"
     return ("no difference seen" if row.told == "none" else f"{of.more} on the {row.told}"), size
 
 
-def _places(quantity, mean, plates, ranges):
+def _places(quantity, by, plates, ranges):
     """Say where a mean over steps lies in what is usual, and where that of force plates does, if elsewhere."""
-    if quantity not in ranges or not np.isfinite(mean):
-        return ""
-    measured = plates.get(quantity, np.nan)
-    ours = estimate_words.place(quantity, mean, ranges)
-    theirs = estimate_words.place(quantity, measured, ranges) if np.isfinite(measured) else ours
-    return ours if ours == theirs else f"{ours}; by the plates {theirs}"
+    ours = estimate_words.places(quantity, by, ranges)
+    theirs = estimate_words.places(quantity, plates, ranges) if plates else ""
+    return f"{ours}; by the plates {theirs}" if theirs and theirs != ours else ours
 
 
-def _cell(steps, quantity, mean, weight_n, times):
-    """Write a mean over steps: lines of it in its unit, its band, and a force in newtons with its band."""
+def _cell(steps, quantity, mean, weight_n, times, level):
+    """Write a mean over steps: lines of it in its unit, its band, a force in newtons, a larger error by the plates."""
     of = QUANTITIES[quantity]
     if quantity in times:
         half = times[quantity]
@@ -254,6 +262,9 @@ def _cell(steps, quantity, mean, weight_n, times):
     lines = [text(of.factor, of.decimals, of.unit)]
     if weight_n and quantity in features.FEATURES:
         lines.append(text(weight_n, 0 if of.unit == "BW" else -2, of.unit.replace("BW", "N")))
+    off = np.nan if half is None else estimate_plates.larger_error(steps, quantity, half, level)
+    if np.isfinite(off):
+        lines.append(f"by the plates ±{SPACE}{estimate_words.with_unit(off, quantity)}")
     return lines
 
 
@@ -266,7 +277,7 @@ def change_rows(trends):
     for quantity, of in QUANTITIES.items():
         mean, difference = (by.loc[(quantity, of_what)] for of_what in ("steps", "asymmetry"))
         if np.isfinite(mean["per_min"]):
-            changes = _change(mean, of.factor, of.decimals, of.unit), _change(difference, 1, 1, "points")
+            changes = _change(mean, of.factor, of.decimals, of.unit), _change(difference, 1, 1, "")
             rows.append({"name": of.name, "mean": changes[0], "difference": changes[1]})
     return rows
 
@@ -278,7 +289,8 @@ def _change(row, factor, decimals, unit):
     sizes = [factor * row[end] * row["over_s"] / 60 for end in ("per_min", "low_per_min", "high_per_min")]
     decimals = estimate_words.change_decimals(decimals, *sizes)
     change, low, high = (written(size, decimals, signed=True) for size in sizes)
-    return {"size": f"{change}{SPACE}{unit}", "interval": f"{low} to {high}", "detectable": bool(row["told"])}
+    size = f"{change}{SPACE}{unit}".strip(SPACE)
+    return {"size": size, "interval": f"{low} to {high}", "detectable": bool(row["told"])}
 
 
 def _rounded(table, decimals):

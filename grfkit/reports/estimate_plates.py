@@ -3,22 +3,50 @@
 In: rows of recordings.csv, plates.csv, steps.csv and curves.csv. Out: what the page shows.
 """
 
+import re
+
 import numpy as np
 
 from grfkit.field.beside_plates import EVENTS, VALUES
 from grfkit.reports import estimate_figures, estimate_words
 from grfkit.reports.estimate_words import DIRECTION_WORDS, QUANTITIES
-from grfkit.reports.words import SPACE, written
+from grfkit.reports.words import SPACE, percent, written
 
 NONE = "–"
+# of the mass that newtons are of, by which plates may weigh otherwise before that is said: our choice, as newtons of
+# the two then differ by more than the digits that sentences show
+WEIGHED_OFF = 0.02
+WEIGHED = re.compile(r"as the plates weigh them, ([\d.]+) kg")  # field.beside_plates
 
 
 def means(steps):
-    """Give what force plates measured: {quantity: mean, "steps": of how many}; {} where they measured nothing."""
+    """Give what force plates measured, as estimate_words.in_short takes it; {} where they measured nothing."""
     have = measured_steps(steps)
-    return (
-        {quantity: have[name].mean() for quantity, name in VALUES.items()} | {"steps": len(have)} if len(have) else {}
-    )
+    if have.empty:
+        return {}
+    parts = {"both": have, "left": have[have["side"] == "l"], "right": have[have["side"] == "r"]}
+    by = {of: {quantity: part[name].mean() for quantity, name in VALUES.items()} for of, part in parts.items()}
+    return by | {"steps": len(have)}
+
+
+def counts(steps):
+    """Count the steps that force plates measured: {in words which: how many}."""
+    sides = measured_steps(steps)["side"]
+    return {"both legs": len(sides), "left": int((sides == "l").sum()), "right": int((sides == "r").sum())}
+
+
+def larger_error(steps, quantity, half, level):
+    """Give how far a share `level` of single steps are off what plates measured, where that is more than `half`.
+
+    In the unit of steps.csv; NaN where it is no more, or nothing was measured.
+    """
+    if VALUES[quantity] not in steps:
+        return np.nan
+    found, of = (steps[quantity] - steps[VALUES[quantity]]).abs().quantile(level), QUANTITIES[quantity]
+    if np.isnan(found):
+        return found
+    shown = [round(of.factor * value, of.decimals) for value in (found, half)]
+    return found if shown[0] > shown[1] else np.nan
 
 
 def measured_steps(steps):
@@ -43,6 +71,7 @@ def lay_out(row, measured, steps, curves, level, usual):
         "measured": measured.to_dict(),
         "plate_words": in_words(measured, row, level),
         "plate_rows": rows(steps, usual),
+        "plate_counts": counts(steps),
         "plate_errors": [
             {"name": title, "cells": [f"{written(rmse, 3)} BW", f"{written(nrmse, 1)} %", f"{written(inside, 0)} %"]}
             for title, rmse, nrmse, inside in errors
@@ -55,9 +84,9 @@ def rows(steps, usual):
     """Lay out each quantity of the steps that plates measured, of both legs, left and right: a list of dicts.
 
     A cell holds the measured and the estimated mean, over the steps that have both; `usual` is the range, `place` where
-    the measured mean of both legs lies.
+    the measured mean of both legs lies, and a leg that lies elsewhere.
     """
-    laid_out, have = [], measured_steps(steps)
+    laid_out, have, by = [], measured_steps(steps), means(steps)
     for quantity, name in VALUES.items():
         both = have.dropna(subset=[quantity, name])
         parts = both, both[both["side"] == "l"], both[both["side"] == "r"]
@@ -73,9 +102,7 @@ def rows(steps, usual):
                     for pair in pairs
                 ],
                 "usual": estimate_words.with_range(quantity, usual).replace(SPACE, " ") or NONE,
-                "place": estimate_words.place(quantity, pairs[0][0], usual)
-                if quantity in usual and np.isfinite(pairs[0][0])
-                else "",
+                "place": estimate_words.places(quantity, by, usual),
             }
         )
     return laid_out
@@ -108,4 +135,25 @@ def in_words(measured, recording, level):
         f"Of the measured samples {written(shares[0], 0)} % (up), {written(shares[1], 0)} % (forward and back) and "
         f"{written(shares[2], 0)} % (sideways) lie in the {100 * level:g} % band."
     )
-    return [times, bands]
+    return [*_no_test(recording), times, bands, *_weighed(recording)]
+
+
+def _no_test(recording):
+    """Say that plates which trained the model are no test of it: a list of sentences."""
+    count, steps = estimate_words.trained(recording)
+    if not count:
+        return []
+    what = "These plates" if count == steps else f"Plates of {count} of {steps} steps"
+    return [f"{what} trained the model: that plates and estimate agree here proves nothing for a new runner."]
+
+
+def _weighed(recording):
+    """Say where plates weigh another mass than the one that newtons are of: a list of sentences."""
+    found, mass_kg = WEIGHED.search(recording["plates"]), recording.get("mass_kg")
+    if not found or not mass_kg or not abs(off := float(found[1]) / mass_kg - 1) > WEIGHED_OFF:
+        return []
+    return [
+        f"Newtons on this page are of {mass_kg:g}{SPACE}kg; the plates weigh the runner at {found[1]}{SPACE}kg, "
+        f"{percent(abs(100 * off))} {'more' if off > 0 else 'less'}, so that newtons are "
+        f"{'smaller' if off > 0 else 'larger'} by as much than those on the plates."
+    ]

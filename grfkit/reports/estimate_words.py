@@ -4,6 +4,7 @@ In: rows of recordings.csv, asymmetry.csv and trend.csv (grfkit.field.estimate, 
 """
 
 import math
+import re
 from typing import NamedTuple
 
 from grfkit.field import summary
@@ -32,21 +33,25 @@ QUANTITIES = {
     "active_peak_bw": Quantity("peak force (active peak)", "BW", 1, 2),
     "vlr_bw_s": Quantity("loading rate", "BW/s", 1, 0),
 }
-OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time, and said of it
+OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time
+IN_SHORT = ["step_rate_per_min", "contact_s", "flight_s", "active_peak_bw", "vlr_bw_s"]  # what sentences say
 # what is known of another laboratory: one runner of Dorn 2012 by the model of `rbds` (README, "In the field"), read by
 # the study file that new-study writes and by one written by hand
 ELSEWHERE = (
     "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors than the "
     "bands say, and differences between left and right that are the model's own; a recording does not show that. It "
-    "was tried once, with the model of the study rbds and five steps of one runner (overground, other markers): "
-    "touchdown came 4 ms late and toe-off 4 ms early on average, each up to 9 ms off, so that contacts were 8 ms too "
-    "short, up to 12, and flights as much too long; the vertical force was off by 0.18 BW, three times as much as of "
-    "new runners of the training laboratory, and the 90 % band held a quarter of the samples instead of nine tenths."
+    "was tried once, with the model of the study rbds and five steps of one runner, overground and with other markers: "
+    "the recording JA1Gait21 of Dorn 2012, whose page is this same trial and no second one. Touchdown came 4 ms late "
+    "and toe-off 4 ms early on average, each up to 9 ms off, so that contacts were 8 ms too short, up to 12, and "
+    "flights as much too long; the vertical force was off by 0.18 BW, three times as much as of new runners of the "
+    "training laboratory, and the 90 % band held a quarter of the samples instead of nine tenths."
 )
 OWN_LABORATORY = (
     "What can be seen is what can be seen in the laboratory that trained the model: in recordings of another, a "
     "difference may be the model's error."
 )
+TRAINED = re.compile(r"(\d+) of (\d+) steps trained the model")  # estimate.TRAINED
+SIDEWAYS = "Sideways force was not compared."
 SAME_FINDING, SAME_BY = ("vlr_bw_s", "impact_peak_bw"), "touchdown_to_13"  # so defined, one is the other over a time
 
 
@@ -72,60 +77,94 @@ def place(quantity, value, usual):
     return "below" if value < low else "above" if value > high else "within"
 
 
-def in_short(recording, means, sides, trends, usual, *, plates=None, vlr=""):
-    """Say what came out of a recording: a list of four sentences.
+def places(quantity, by, usual):
+    """Say where a quantity lies in what is usual, and which leg lies elsewhere; "" where it is not known.
 
-    `recording` is its row of recordings.csv, `means` {quantity: mean over steps}, `sides` and `trends` its rows of
-    asymmetry.csv and trend.csv, `usual` what field.usual.at_speed gives, `plates` {quantity: mean that force plates
-    measured, "steps": of how many steps}, `vlr` the definition of the loading rate. Differences and changes are said
-    where they are larger than what can be seen.
+    `by` is {"both", "left", "right": {quantity: mean}}.
     """
-    beside = {quantity: _beside(quantity, means, usual, plates or {}) for quantity in QUANTITIES}
+    if quantity not in usual or not math.isfinite(by["both"][quantity]):
+        return ""
+    both, *legs = (place(quantity, by[of][quantity], usual) for of in ("both", "left", "right"))
+    values = [by[of][quantity] for of in ("left", "right")]
+    other = [
+        f"{name} leg {where}"
+        for name, where, value in zip(("left", "right"), legs, values, strict=True)
+        if math.isfinite(value) and where != both
+    ]
+    return f"{both} ({', '.join(other)})" if other else both
+
+
+def trained(recording):
+    """Tell how many steps of a recording trained the model, and of how many: (0, 0) where none did."""
+    found = TRAINED.search(recording.get("warnings") or "")
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def in_short(recording, by, sides, trends, usual, *, plates=None, vlr=""):
+    """Say what came out of a recording: six sentences, "" where there is nothing to say.
+
+    They say times, forces, what force plates measured, what is usual, left and right, and changes over time.
+    `recording` is its row of recordings.csv, `by` {"both", "left", "right": {quantity: mean over steps}}, `sides` and
+    `trends` its rows of asymmetry.csv and trend.csv, `usual` what field.usual.at_speed gives, `plates` as `by` what
+    force plates measured, with "steps", how many, `vlr` the definition of the loading rate. Differences and changes are
+    said where they are larger than what can be seen.
+    """
     return [
-        _pace(recording, means, beside, (plates or {}).get("steps")),
-        _force(recording, means, beside),
+        _pace(recording, by["both"]),
+        _force(recording, by["both"]),
+        _plates(plates) if plates else "",
+        _usual(by, usual, plates),
         _sides(recording, sides, vlr),
-        _changes(recording, trends[(trends["of"] == "steps") & trends["quantity"].isin(OVER_TIME)]),
+        _changes(recording, trends),
     ]
 
 
-def _pace(recording, means, beside, measured):
+def _pace(recording, means):
     where = " on a treadmill" if recording["treadmill"] else ""
     rate = flight = ""
     if math.isfinite(means["step_rate_per_min"]):  # at least one step was followed by another
-        steps = f"{written(means['step_rate_per_min'], 0)} steps a minute"
-        rate = f" {steps}{beside['step_rate_per_min']},"
-        flight = f", then both feet in the air for {with_unit(means['flight_s'], 'flight_s')}{beside['flight_s']}"
+        rate = f" {written(means['step_rate_per_min'], 0)} steps a minute,"
+        flight = f", then both feet in the air for {with_unit(means['flight_s'], 'flight_s')}"
     steps = f"{recording['steps']} step{'s' if recording['steps'] > 1 else ''}"
     speed, contact = written(recording["speed_m_s"], 2), with_unit(means["contact_s"], "contact_s")
-    both = f", {measured} of them measured by force plates too" if measured else ""
-    return (
-        f"{steps} at {speed}{SPACE}m/s{where}{both}:{rate} each foot on the ground for {contact}"
-        f"{beside['contact_s']}{flight}."
-    )
+    return f"{steps} at {speed}{SPACE}m/s{where}:{rate} each foot on the ground for {contact}{flight}."
 
 
-def _force(recording, means, beside):
+def _force(recording, means):
     peak, newtons, mass_kg = means["active_peak_bw"], "", recording["mass_kg"]
     if math.isfinite(mass_kg):
         newtons = f" ({written(peak * mass_kg * GRAVITY, 0)}{SPACE}N at {mass_kg:g}{SPACE}kg)"
     return (
-        f"The force under the foot peaks at {written(peak, 2)} times body weight in each step{newtons}"
-        f"{beside['active_peak_bw']}; after landing it rises at {written(means['vlr_bw_s'], 0)} body weights a "
-        f"second{beside['vlr_bw_s']}."
+        f"The force under the foot peaks at {written(peak, 2)} times body weight in each step{newtons}; after landing "
+        f"it rises at {written(means['vlr_bw_s'], 0)} body weights a second."
     )
 
 
-def _beside(quantity, means, usual, plates):
-    """Write behind a value what force plates measured, and the usual range with the place of the better value in it."""
-    measured = plates.get(quantity, math.nan)
-    value, parts = means[quantity], []
-    if math.isfinite(measured):
-        value = measured
-        parts.append(f"{with_unit(measured, quantity)} by the plates")
-    if quantity in usual and math.isfinite(value):
-        parts.append(f"{place(quantity, value, usual)} the usual {with_range(quantity, usual)}")
-    return f" ({', '.join(parts)})" if parts else ""
+def _plates(plates):
+    """Say what force plates measured."""
+    values = [
+        f"{_name(quantity)} {with_unit(plates['both'][quantity], quantity)}"
+        for quantity in IN_SHORT
+        if math.isfinite(plates["both"][quantity])
+    ]
+    return f"Force plates measured {plates['steps']} of these steps: {', '.join(values)}."
+
+
+def _usual(by, usual, plates):
+    """Say where a recording lies in what is usual: by what plates measured, by the estimate where they did not."""
+    texts = {"By the plates": [], "By the estimate": []}
+    for quantity in IN_SHORT:
+        measured = bool(plates) and math.isfinite(plates["both"][quantity])
+        if where := places(quantity, plates if measured else by, usual):
+            text = f"{_name(quantity)} is {where.replace(' (', f' the usual {with_range(quantity, usual)} (')}"
+            text += "" if "(" in where else f" the usual {with_range(quantity, usual)}"
+            texts["By the plates" if measured else "By the estimate"].append(text)
+    return " ".join(f"{source}, {', '.join(parts)}." for source, parts in texts.items() if parts)
+
+
+def _name(quantity):
+    """Give the name of a quantity without what explains it."""
+    return QUANTITIES[quantity].name.partition(" (")[0]
 
 
 def why_not_compared(recording, left_steps, right_steps):
@@ -152,10 +191,14 @@ def _sides(recording, sides, vlr):
         rest = " No other difference is seen." if (sides["told"] == "none").any() else ""
         return (
             f"Left and right differ by more than the smallest difference that can be seen: {'; '.join(differ)}.{rest} "
-            f"{OWN_LABORATORY}"
+            f"{SIDEWAYS} {OWN_LABORATORY}"
         )
-    if (sides["told"] == "none").any():
-        return "No difference between left and right is seen: each is below the smallest that can be seen."
+    compared = [_name(row.quantity) for row in sides.itertuples() if row.told == "none"]
+    if compared:
+        return (
+            f"No difference between left and right is seen in {_either(compared)}: each is below the smallest that can "
+            f"be seen. {SIDEWAYS}"
+        )
     return "Left and right were not compared: the model was not evaluated on differences."
 
 
@@ -175,9 +218,10 @@ def _differences(seen, vlr):
 
 
 def _changes(recording, trends):
-    if trends["per_min"].isna().all():
+    steps = trends[trends["of"] == "steps"]
+    if steps["per_min"].isna().all():
         return (
-            f"Too few steps to look for a change over time: {trends['n'].max():.0f}, and {summary.FEWEST_OF_TREND} are "
+            f"Too few steps to look for a change over time: {steps['n'].max():.0f}, and {summary.FEWEST_OF_TREND} are "
             "needed."
         )
     if summary.several(recording["unlike_steps"], recording["steps"]):
@@ -185,15 +229,25 @@ def _changes(recording, trends):
             f"Changes over time were not judged: {recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are "
             "unlike those that the model knows."
         )
-    over = f"over {written(trends['over_s'].max(), 0)}{SPACE}s"
-    parts = [
-        f"{QUANTITIES[row.quantity].name} {'rises' if row.per_min > 0 else 'falls'} by "
-        f"{_change(row.per_min * row.over_s / 60, row.quantity)}"
-        for row in trends[trends["told"]].itertuples()
-    ]
-    rest = [QUANTITIES[quantity].name for quantity in trends.loc[~trends["told"], "quantity"]]
-    changed, unseen = f"{over.capitalize()} {'; '.join(parts)}.", f"No change is seen {over} in {_either(rest)}."
-    return " ".join([changed] * bool(parts) + [unseen] * bool(rest))
+    over, lines = f"over {written(steps['over_s'].max(), 0)}{SPACE}s", trends["per_min"].notna().sum()
+    changes = [_changed(row) for row in trends[trends["told"]].itertuples()]
+    other = "other " if changes else ""
+    said = [f"{over.capitalize()} {'; '.join(changes)}."] if changes else []
+    unseen = (
+        f"No {other}change is seen {over} in the {lines} lines that are looked at (below). Of so many, one interval or "
+        "another leaves out zero by chance: that alone is no change."
+    )
+    return " ".join([*said, unseen] if len(changes) < lines else said)
+
+
+def _changed(row):
+    """Say a change of a row of trend.csv: of the mean, or of the difference of left and right."""
+    change = row.per_min * row.over_s / 60
+    verb = "rises" if change > 0 else "falls"
+    if row.of == "steps":
+        return f"{QUANTITIES[row.quantity].name} {verb} by {_change(change, row.quantity)}"
+    size = written(abs(change), change_decimals(1, change))
+    return f"left less right of {QUANTITIES[row.quantity].name} {verb} by {size} percentage points"
 
 
 def change_decimals(decimals, *sizes):

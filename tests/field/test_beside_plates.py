@@ -155,7 +155,12 @@ def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     assert {"plate_ap", "plate_ml", "plate_v"} < set(pd.read_csv(tmp_path / "out" / "curves.csv"))
     steps = pd.read_csv(tmp_path / "out" / "steps.csv")
     have = steps[steps["plate_touchdown_s"].notna()]
-    assert f"{len(have)} of them measured by force plates too" in text
+    assert f"Force plates measured {len(have)} of these steps: step rate " in text
+    assert f"both legs {len(have)} steps left " in text
+    assert "of new runners of the laboratory that trained the model; where the plates here show a larger error" in text
+    overview = " ".join(page.select_one("table").get_text(" ").split())
+    both = [f"{1000 * have[name].mean():.0f}" for name in ("contact_s", "plate_contact_s")]
+    assert "by the plates" in overview and f" {len(steps)} {len(have)} " in overview and " ".join(both) in overview
     cells = [" ".join(row.get_text(" ").split()) for row in page.select("tr")]
     for name, column in (("braking (braking peak)", "braking_peak_bw"), ("landing (impact peak)", "impact_peak_bw")):
         both = f"{name} {have[f'plate_{column}'].mean():.2f} BW {have[column].mean():.2f} BW "

@@ -218,6 +218,11 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     assert not unread and masses == list(trials.sort_values("file")["mass_kg"])
     assert [each.speed_m_s for each in found] == list(trials.sort_values("file")["speed_m_s"])
     assert all("as the study file says" in each.notes[0].text for each in found)
+    content["01_preprocess"]["forward"] = "found"
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    again, _, _ = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml")
+    said = [note.text for note in again[0].notes]
+    assert "forward: found from the runner, as the study file says" in said
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-3].text for each in found)
@@ -370,9 +375,14 @@ def test_a_copy_under_another_name_is_said(run, tmp_path):
     found, *_ = field_estimate.read_all(tmp_path)
     said = {each.file.name: [note.text for note in each.notes if note.is_warning] for each in found}
     assert said["a.csv"] == [
-        f"the same recording as {name}: its steps count twice" for name in ("copy of a.csv", "cut.csv")
+        f"the same recording as {name}: both are estimated, and it is one recording"
+        for name in ("copy of a.csv", "cut.csv")
     ]
-    assert said["copy of a.csv"] == said["cut.csv"] == ["the same recording as a.csv: its steps count twice"]
+    assert (
+        said["copy of a.csv"]
+        == said["cut.csv"]
+        == ["the same recording as a.csv: both are estimated, and it is one recording"]
+    )
     assert not said["other.csv"]
 
 

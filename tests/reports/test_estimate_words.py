@@ -3,18 +3,24 @@
 import re
 
 import numpy as np
+import pandas as pd
+import pytest
 from helpers import ROOT, many_footsteps
 
-from grfkit.field import summary
+from grfkit.field import estimate, summary
 from grfkit.reports import estimate_plates, estimate_words
 
 ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0}
 
 
+def by_leg(table):
+    legs = {"both": table, "left": table[table["side"] == "l"], "right": table[table["side"] == "r"]}
+    return {of: part[summary.QUANTITIES].mean().to_dict() for of, part in legs.items()}
+
+
 def said(table, limits, row=ROW, usual=None, plates=None, vlr="", **of_trends):
     sides, trends = summary.asymmetry(table, limits, level=0.9), summary.trends(table).assign(**of_trends)
-    means = table[summary.QUANTITIES].mean().to_dict()
-    short = estimate_words.in_short(row, means, sides, trends, usual or {}, plates=plates, vlr=vlr)
+    short = estimate_words.in_short(row, by_leg(table), sides, trends, usual or {}, plates=plates, vlr=vlr)
     return " ".join(short).replace("\u00a0", " ")
 
 
@@ -24,12 +30,15 @@ def test_in_short_says_what_is_seen_and_what_is_not():
         "90 steps at 3.50 m/s on a treadmill: 171 steps a minute" in text and "1,37" in text
     )  # 2 BW of 70 kg are 1,373 N
     assert re.search(r"contact time is [34]\.\d % longer on the left", text)
-    assert "No other difference is seen. What can be seen is what can be seen in the laboratory that trained" in text
+    assert (
+        "No other difference is seen. Sideways force was not compared. What can be seen is what can be seen in the laboratory that trained"
+        in text
+    )
     assert "then both feet in the air for " in text and "The force under the foot peaks at 2.00 times" in text
-    assert "No change is seen over 31 s in peak force (active peak) or loading rate." in text
     assert not re.search("doubt|load on|told", text)
     text = said(many_footsteps(90), {"contact_s": 9.0}, ROW | {"mass_kg": np.nan}, per_min=np.nan)
-    assert "No difference between left and right is seen" in text and "Too few steps" in text and "kg" not in text
+    assert "No difference between left and right is seen in contact time: each is below" in text
+    assert "can be seen. Sideways force was not compared." in text and "Too few steps" in text and "kg" not in text
 
 
 def test_what_plates_measured_is_said_with_its_sign():
@@ -55,7 +64,20 @@ def test_what_plates_measured_is_said_with_its_sign():
 def test_a_change_is_said_over_the_time_that_was_recorded():
     """A drift of 30 ms a minute over 89 steps of .35 s is 15.6 ms."""
     text = said(many_footsteps(90, drift=0.03), {})
-    assert re.search(r"Over 31 s contact time rises by 1[56] ms\.", text) and "minute" not in text.split("Over 31 s")[1]
+    assert re.search(r"Over 31 s contact time rises by 1[56] ms; ", text) and "minute" not in text.split("Over 31 s")[1]
+
+
+def test_every_change_that_was_found_is_said_and_how_many_lines_were_looked_at():
+    table, lines = many_footsteps(90), [("step_rate_per_min", "steps"), ("braking_peak_bw", "asymmetry")]
+    trends = summary.trends(table)
+    trends["told"] = [pair in lines for pair in zip(trends["quantity"], trends["of"], strict=True)]
+    trends["per_min"] = np.where(trends["told"], [6.0 if of == "steps" else -4.0 for of in trends["of"]], 0.001)
+    text = estimate_words.in_short(ROW, by_leg(table), summary.asymmetry(table, {}, level=0.9), trends, {})[-1]
+    text = text.replace("\u00a0", " ")
+    assert text.startswith(
+        "Over 31 s step rate rises by 3 steps/min; left less right of braking (braking peak) falls by 2.1 percentage "
+        "points. No other change is seen over 31 s in the 16 lines that are looked at (below)."
+    ), text
 
 
 def test_a_change_that_rounds_to_nothing_has_a_decimal_more():
@@ -71,8 +93,17 @@ def test_changes_of_steps_that_the_model_does_not_know_are_not_judged():
 
 def test_what_is_usual_stands_beside_each_number_where_it_is_known():
     text = said(many_footsteps(90), {}, usual={"contact_s": (0.209, 0.245, 22), "vlr_bw_s": (43.4, 67.7, 22)})
-    assert "on the ground for 240 ms (within the usual 209 to 245 ms), then" in text
-    assert "at 2 body weights a second (below the usual 43 to 68 BW/s)." in text and text.count("usual") == 2
+    assert "on the ground for 240 ms, then" in text and "at 2 body weights a second." in text
+    assert "By the estimate, contact time is within the usual 209 to 245 ms, loading rate is below the usual 43" in text
+    assert text.count("usual") == 2
+
+
+def test_a_leg_that_lies_elsewhere_in_what_is_usual_is_named():
+    """240 ms, of which the left leg has 4 % more than the right."""
+    text = said(many_footsteps(90, uneven=4.0), {}, usual={"contact_s": (0.209, 0.242, 22)})
+    assert "contact time is within the usual 209 to 242 ms (left leg above)." in text
+    text = said(many_footsteps(90), {}, usual={"contact_s": (0.209, 0.242, 22)})
+    assert "contact time is within the usual 209 to 242 ms." in text
 
 
 def test_the_place_in_what_is_usual_is_that_of_the_digits_that_are_shown():
@@ -83,11 +114,39 @@ def test_the_place_in_what_is_usual_is_that_of_the_digits_that_are_shown():
 
 def test_what_plates_measured_stands_beside_the_estimate_and_has_the_place_in_what_is_usual():
     usual, table = {"contact_s": (0.208, 0.239, 22), "active_peak_bw": (2.1, 2.9, 22)}, many_footsteps(90)
-    measured = {"contact_s": 0.231, "flight_s": np.nan, "active_peak_bw": 1.9, "steps": 85}
+    values = dict.fromkeys(summary.QUANTITIES, np.nan) | {"contact_s": 0.231, "active_peak_bw": 1.9}
+    measured = dict.fromkeys(["both", "left", "right"], values) | {"steps": 85}
     text = said(table, {}, usual=usual, plates=measured)
-    assert "85 of them measured by force plates too" in text
-    assert "on the ground for 240 ms (231 ms by the plates, within the usual 208 to 239 ms), then" in text
-    assert "(1.90 BW by the plates, below the usual 2.10 to 2.90 BW)" in text and text.count("by the plates") == 2
+    assert "Force plates measured 85 of these steps: contact time 231 ms, peak force 1.90 BW. By the plates, " in text
+    assert "By the plates, contact time is within the usual 208 to 239 ms, peak force is below the usual 2.10" in text
+    assert "on the ground for 240 ms, then" in text and "By the estimate" not in text
+
+
+def test_plates_that_trained_the_model_are_said_to_be_no_test_of_it():
+    row = ROW | {"plates": "measured 80 of 80 steps", "warnings": estimate.TRAINED.format(80, 80)}
+    assert estimate_words.trained(row) == (80, 80) and estimate_words.trained(ROW) == (0, 0)
+    assert estimate_plates._no_test(row) == [
+        "These plates trained the model: that plates and estimate agree here proves nothing for a new runner."
+    ]
+    assert estimate_plates._no_test(ROW) == []
+
+
+def test_newtons_of_another_mass_than_the_plates_weigh_are_said():
+    row = {"plates": "measured 5 of 8 steps, in body weights as the plates weigh them, 56.8 kg (x)", "mass_kg": 58.2}
+    (text,) = estimate_plates._weighed(row)
+    assert "are of 58.2 kg; the plates weigh the runner at 56.8 kg, 2.4 % less" in text.replace("\u00a0", " ")
+    assert "larger by as much" in text
+    assert not estimate_plates._weighed(row | {"mass_kg": 57.0}) and not estimate_plates._weighed(
+        row | {"mass_kg": np.nan}
+    )
+
+
+def test_errors_that_plates_show_to_be_larger_stand_beside_the_band():
+    off = np.repeat([0.010, -0.012], 5)
+    steps = pd.DataFrame({"plate_touchdown_s": 0.0, "contact_s": 0.24 + off, "plate_contact_s": 0.24, "side": "l"})
+    assert estimate_plates.larger_error(steps, "contact_s", 0.008, 0.9) == pytest.approx(0.012)
+    assert np.isnan(estimate_plates.larger_error(steps, "contact_s", 0.0121, 0.9))
+    assert np.isnan(estimate_plates.larger_error(steps[["contact_s"]], "contact_s", 0.008, 0.9))
 
 
 def test_landing_and_loading_rate_are_one_finding_where_one_is_the_other_over_a_time():
@@ -117,7 +176,7 @@ def test_the_page_and_the_readme_say_the_same_of_another_laboratory():
     said = said[said.index("Dorn 2012, overground, five stances") :][:600]
     for of_page, of_readme in (
         (
-            "touchdown came 4 ms late and toe-off 4 ms early on average, each up to 9 ms off",
+            "Touchdown came 4 ms late and toe-off 4 ms early on average, each up to 9 ms off",
             "touchdown found 4 ms late and toe-off 4 ms early on average, either up to 9 ms off",
         ),
         ("contacts were 8 ms too short, up to 12", "contacts\nwere 8 ms too short, up to 12"),

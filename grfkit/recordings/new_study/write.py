@@ -92,6 +92,8 @@ def scaffold(name, folder, *, params):
         then = estimate
     elif len({row["runner"] for row in trials}) == 1:  # too few to train on
         then += f" (01 alone, of one runner); or, by a model that others trained,\n{estimate}"
+    else:
+        then += f"\nor, for forces of these recordings by a model that is there: {estimate.partition(chr(10))[0]}"
     needed = [text for text in notes.blank if "may stay empty" not in text]
     in_table = [text for text in needed if text.startswith("column ")]
     places = [f'{study.as_posix()} ("{BLANK}")'] * (len(needed) > len(in_table))

@@ -179,7 +179,7 @@ def test_one_runner_is_offered_an_estimate_beside_01(params, laboratory, tmp_pat
     said, _, _ = new(params, link(sorted(runner.glob("*.c3d")), tmp_path / "alone" / runner.name), capsys)
     assert "make reproduce STUDY=mine (01 alone, of one runner); or" in said and "make estimate MODEL=" in said
     said, _, _ = new(params, data, capsys, name="all")
-    assert "make reproduce STUDY=all" in said and "make estimate" not in said
+    assert "make reproduce STUDY=all\n" in said and "or, for forces of these recordings by a model that" in said
 
 
 def test_fill_wants_its_keys_in_the_pattern():
@@ -428,7 +428,10 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     done = make("new-study", f"DATA={tmp_path / 'my data'}/")
     assert done.returncode != 0 and "name is letters, digits" in done.stderr  # NAME of the environment is not taken
     done = make("new-study", "NAME=mine", f"DATA={tmp_path / 'my data'}/")
-    assert done.returncode == 0 and done.stdout.rstrip().endswith("make reproduce STUDY=mine"), done.stderr
+    assert done.returncode == 0 and "\n  make reproduce STUDY=mine\n" in done.stdout, done.stderr
+    last = " ".join(done.stdout.partition("make reproduce STUDY=mine\n")[2].split())
+    assert last.startswith("or, for forces of these recordings by a model that is there: make estimate MODEL=")
+    assert "STUDY=mine DATA=" in last
     done = make("reports/mine/01_preprocess.html", "STUDY=mine")
     assert done.returncode != 0 and "mass_kg must be a number" in done.stderr and "mine_trials.csv" in done.stderr
     table = project / "params" / "mine_trials.csv"
