@@ -145,7 +145,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     `layout` is a study's Preprocessing, which C3D and TRC files are read by; None finds everything from the file.
     `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else
     found; `speed_is` says in words whence that speed is; `rate_hz` is that of a CSV file without times. Raises
-    ValueError, with the file's name, for a file that cannot be read, lacks a point, is too short, or contradicts itself.
+    ValueError, with its name, for a file that cannot be read, lacks a point, is too short, or contradicts itself.
     """
     path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
     try:

@@ -31,8 +31,8 @@ def test_in_short_says_what_is_seen_and_what_is_not():
     )  # 2 BW of 70 kg are 1,373 N
     assert re.search(r"contact time is [34]\.\d % longer on the left", text)
     assert (
-        "No other difference is seen. Sideways force was not compared. What can be seen is what can be seen in the laboratory that trained"
-        in text
+        "No other difference is seen. Sideways force was not compared. What can be seen is what can be seen in the "
+        "laboratory that trained" in text
     )
     assert "then both feet in the air for " in text and "The force under the foot peaks at 2.00 times" in text
     assert not re.search("doubt|load on|told", text)

@@ -55,14 +55,7 @@ def scaffold(name, folder, *, params):
             "could be:\n" + "\n".join(f"  {file.as_posix()}: {why}" for file, why in list(unread.items())[:FEW])
         )
     notes = Notes([f"{file.as_posix()}: {why}" for file, why in {**unread, **find_others(folder)}.items()] + alone)
-    standing = [file for file, each in looks.items() if rigid.stands(each.shape)]
-    if len(standing) < len(looks):
-        static |= {file: looks.pop(file) for file in standing}
-        notes.check += [f"{file.as_posix()}: nobody moves, so that it is taken for a static trial" for file in standing]
-    elif standing:
-        notes.check.append(
-            f"nobody moves in any of {len(standing)} file(s): they may be static trials; a study is of running"
-        )
+    static |= _take_standing(looks, notes)
     found = len(looks)
     on_plates = any(each.plates for each in looks.values())
     if on_plates:  # without a plate there is no stance; the table shows plates or none
@@ -99,6 +92,18 @@ def scaffold(name, folder, *, params):
     places = [f'{study.as_posix()} ("{BLANK}")'] * (len(needed) > len(in_table))
     places += [f"{table.as_posix()} (empty cells)"] * bool(in_table)
     return _tell(heading, notes, " and ".join(places), study, table, then)
+
+
+def _take_standing(looks, notes):
+    """Take the files in which nobody moves out of the Looks, as static trials, if others are left."""
+    standing = [file for file, each in looks.items() if rigid.stands(each.shape)]
+    if len(standing) < len(looks):
+        notes.check += [f"{file.as_posix()}: nobody moves, so that it is taken for a static trial" for file in standing]
+        return {file: looks.pop(file) for file in standing}
+    notes.check.append(
+        f"nobody moves in any of {len(standing)} file(s): they may be static trials; a study is of running"
+    )
+    return {}
 
 
 def find_files(folder):
