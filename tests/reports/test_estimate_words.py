@@ -8,7 +8,7 @@ import pytest
 from helpers import ROOT, many_footsteps
 
 from grfkit.field import estimate, summary
-from grfkit.reports import estimate_plates, estimate_words
+from grfkit.reports import estimate_page, estimate_plates, estimate_words
 
 ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0}
 
@@ -126,6 +126,13 @@ def test_plates_that_trained_the_model_are_said_to_be_no_test_of_it():
         "These plates trained the model: that plates and estimate agree here proves nothing for a new runner."
     ]
     assert estimate_plates._no_test(ROW) == []
+
+
+def test_another_laboratory_is_not_spoken_of_where_the_recordings_trained_the_model():
+    ours = {"refused": "", "warnings": f"x | {estimate.TRAINED.format(83, 84)}"}
+    few, new = ours | {"warnings": estimate.TRAINED.format(3, 84)}, ours | {"warnings": ""}
+    assert not estimate_page._from_elsewhere([ours, ours | {"refused": "walking", "warnings": ""}])
+    assert all(estimate_page._from_elsewhere(rows) for rows in ([ours, new], [few], [new], []))
 
 
 def test_newtons_of_another_mass_than_the_plates_weigh_are_said():
