@@ -92,7 +92,8 @@ def _columns(path, header):
     wanted = [(point, component) for point in POINTS for component in components]
     absent = [f"{point}_{component}" for point, component in wanted if (point, component) not in where]
     if absent:
-        others = [name for name in header if name and name not in found]  # among them are those to be renamed
+        known = {*found, *(name for name in header if BRACKET.sub("", name).lower() in (*TIMES, *FRAMES))}
+        others = [name for name in header if name and name not in known]  # among them are those to be renamed
         has = f"Beside those it knows it has {_first(others) or 'none'}" if header else "It has none: it is empty"
         raise ValueError(
             f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks "
