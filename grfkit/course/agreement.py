@@ -136,7 +136,7 @@ def check_share_found(function):
         "0?": np.full(len(cases), 0.05),
     }
     compare(
-        answers,
+        np.array(answers),
         shares(_power),
         mistakes,
         f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} "

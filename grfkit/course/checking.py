@@ -4,7 +4,6 @@ In: a function, the right answer, and what typical mistakes give. Out: nothing w
 NotRight with a hint that says what is wrong, and not what is right.
 """
 
-import contextlib
 import textwrap
 import traceback
 
@@ -66,20 +65,30 @@ def _is_students(function):
     return getattr(function, "__module__", None) == "__main__"
 
 
-@contextlib.contextmanager
-def needs(exercise):
-    """Say in a sentence which exercise the cell within needs, where that is not written yet, and let the next run.
+def say_what_is_missing():
+    """Have the notebook say in a sentence that a cell needs an exercise which was left out, in place of a traceback.
 
-    It is not written where it raises NotImplementedError, or where a name is missing in the cell itself, which an
-    earlier cell did not make for the same reason. Every other error is shown as it is.
+    Outside a notebook it does nothing.
     """
-    try:
-        yield
-    except (NotImplementedError, NameError) as error:
-        below = error.__traceback__.tb_next.tb_next  # this function, the cell, and what the cell called
-        if isinstance(error, NameError) and below:
-            raise
-        print(f"This cell needs {exercise}, which is not written yet. Go on below.")
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell:
+        shell.set_custom_exc((NotImplementedError, NameError), _missing)
+
+
+def _missing(shell, kind, error, trace, tb_offset=None):
+    """Show an error of a cell: a sentence where an exercise is missing, else what IPython says of it."""
+    *_, (frame, _) = traceback.walk_tb(trace)
+    place = frame.f_code.co_name if frame.f_globals is shell.user_ns else None
+    lines = []
+    if kind is NotImplementedError and place not in (None, "<module>"):
+        lines = [f"This cell needs your {place}, which is not written yet: go on below."]
+    if kind is NameError and place == "<module>":
+        lines = [f"NameError: {error}.", "If a cell above makes it, and needs an exercise you left out: go on below."]
+    if lines:
+        error._render_traceback_ = lambda: lines
+    shell.showtraceback((kind, error, trace), tb_offset=1)  # without IPython's own frame
 
 
 def _own_lines(error, function):

@@ -1,8 +1,11 @@
 """The checker of exercises: whatever a function is or gives, the hint says what is wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers import refused
+from IPython.core.interactiveshell import InteractiveShell
 
 from grfkit.course import checking
 
@@ -114,22 +117,28 @@ def test_a_line_of_a_library_is_not_shown():
     assert checking._is_students(names["mine"]) and not checking._is_students(np.stack)
 
 
-def test_needs_says_which_exercise_a_cell_needs_and_hides_no_other_error(capsys):
-    def unwritten():
-        raise NotImplementedError()
+def test_a_cell_that_needs_an_exercise_left_out_says_so_and_other_errors_are_shown_as_they_are(capsys):
+    shell = InteractiveShell()
+    shell.set_custom_exc((NotImplementedError, NameError), checking._missing)
 
-    def misspelt():
-        return nump  # noqa: F821
+    def shown(source):
+        shell.run_cell(source)
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).strip()
 
-    with checking.needs("exercise 5"):
-        unwritten()
-    with checking.needs("exercise 5"):
-        not_made_above  # noqa: B018, F821
-    said = "This cell needs exercise 5, which is not written yet. Go on below."
-    assert capsys.readouterr().out.splitlines() == [said, said]
-    for broken, error in ((misspelt, NameError), (lambda: 1 / 0, ZeroDivisionError)):
-        with pytest.raises(error), checking.needs("exercise 5"):
-            broken()
+    shell.run_cell("def lag(x):\n    raise NotImplementedError()\ndef misspelt():\n    return nump")
+    assert shown("y = lag(1)") == "This cell needs your lag, which is not written yet: go on below."
+    assert shown("y + 1").splitlines() == [
+        "NameError: name 'y' is not defined.",
+        "If a cell above makes it, and needs an exercise you left out: go on below.",
+    ]
+    for source, words in (
+        ("misspelt()", "----> "),
+        ("1 / 0", "ZeroDivisionError"),
+        ("raise NotImplementedError", "-> "),
+    ):
+        text = shown(source)
+        assert words in text and "go on below" not in text, text
+    checking.say_what_is_missing()  # outside a notebook: nothing
 
 
 def test_compare_takes_nan_as_an_answer_where_nothing_can_be_read():
