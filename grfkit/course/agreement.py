@@ -136,7 +136,7 @@ def check_share_found(function):
         "0?": np.full(len(cases), 0.05),
     }
     compare(
-        answers,
+        np.array(answers),
         shares(_power),
         mistakes,
         f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} "
@@ -342,7 +342,11 @@ def _verdict_cases():
             "The bound is an argument: look at both ends of the interval against it.",
         ),
         ((0.03, 1, 4, 10, 0.01), equivalent, "alpha is an argument: .05 is not always asked for."),
-        ((nan, nan, nan, 10, 0.05), undecided, "What cannot be computed (NaN) decides nothing."),
+        ((0.05, 3, 16, 10, 0.05), differs, "p equals alpha here: look at the signs of the table."),
+        *(
+            ((p, low, high, 10, 0.05), undecided, "What cannot be computed (NaN) decides nothing.")
+            for p, low, high in ((nan, nan, nan), (nan, -3, 4), (0.001, nan, nan))
+        ),
     ]
 
 
@@ -358,7 +362,7 @@ def check_verdict(function):
         by_p = answer == equivalent and right == undecided and p > alpha
         check(not by_p, f"{case}: p > alpha is not agreement. {hint}")
         check(answer == right, f"{case}: you say '{answer}'. {hint}")
-    print("Right: twelve cases, intervals on both sides and NaN among them. No p alone made anything equivalent.")
+    print("Right: fifteen cases, intervals on both sides and NaN among them. No p alone made anything equivalent.")
 
 
 def _pairs(seed, runners, shift):

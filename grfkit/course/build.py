@@ -107,6 +107,16 @@ def nbgrader(folder, *, release="student", gradebook=True):
     return NbGraderAPI(config=settings)
 
 
+def misnamed(folder):
+    """Say in a sentence each which hand-ins of a course's folder nbgrader cannot grade, because of their file name."""
+    return [
+        f"{path.relative_to(folder).as_posix()} is not graded: a hand-in has the name that was given out. "
+        f"Rename it to {path.parent.name}.ipynb."
+        for path in sorted(folder.glob("submitted/*/*/*.ipynb"))
+        if path.stem != path.parent.name
+    ]
+
+
 def write_index(folder=COURSE):
     """Write the page of the solved book, each session with its aims and its two notebooks; returns its path."""
     import nbformat

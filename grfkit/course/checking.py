@@ -28,12 +28,16 @@ def check(condition, hint):
 
 
 def call(function, *arguments, **options):
-    """Call a student's function; raise NotRight where it is not written yet, fails, or returns nothing."""
+    """Call a student's function; raise NotRight where it is not written yet, fails, or returns nothing.
+
+    It must leave the arrays that it is given as they are: the cells below use them again.
+    """
     name = getattr(function, "__name__", "Your function")
     check(
         callable(function),
         f"A function is asked for; found {type(function).__name__}. Give its name, without brackets.",
     )
+    given = [each.tobytes() for each in arguments if isinstance(each, np.ndarray)]
     try:
         answer = function(*arguments, **options)
     except NotRight:  # of another function of the student's, which this one calls
@@ -41,14 +45,50 @@ def call(function, *arguments, **options):
     except NotImplementedError as error:
         missing = [line.name for line in _own_lines(error, function)[-1:]] or [name]  # or another that it calls
         raise NotRight(f"{missing[0]} is not written yet: replace the line `raise NotImplementedError()`.") from None
+    except KeyboardInterrupt:  # by a person, or by nbgrader after a minute
+        raise NotRight(f"{name} was stopped before it came to an end: is there a loop that never ends?") from None
     except Exception as error:
-        where = [f"\nThe line at which it stopped: {own.line}" for own in _own_lines(error, function)[-1:] if own.line]
+        own = _own_lines(error, function)[-1:] if _is_students(function) else []
+        where = [f"\nThe line at which it stopped: {each.line}" for each in own if each.line]
         raise NotRight(f"{name} stopped with {type(error).__name__}: {error}{''.join(where)}") from None
     check(
         answer is not None,
         f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.",
     )
+    left = [each.tobytes() for each in arguments if isinstance(each, np.ndarray)]
+    check(given == left, f"{name} changes the array that it is given: `-=` and `x[0] = ...` write into it.")
     return answer
+
+
+def _is_students(function):
+    """Tell whether a function was written in a notebook: lines of a library are not shown."""
+    return getattr(function, "__module__", None) == "__main__"
+
+
+def say_what_is_missing():
+    """Have the notebook say in a sentence that a cell needs an exercise which was left out, in place of a traceback.
+
+    Outside a notebook it does nothing.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell:
+        shell.set_custom_exc((NotImplementedError, NameError), _missing)
+
+
+def _missing(shell, kind, error, trace, tb_offset=None):
+    """Show an error of a cell: a sentence where an exercise is missing, else what IPython says of it."""
+    *_, (frame, _) = traceback.walk_tb(trace)
+    place = frame.f_code.co_name if frame.f_globals is shell.user_ns else None
+    lines = []
+    if kind is NotImplementedError and place not in (None, "<module>"):
+        lines = [f"This cell needs your {place}, which is not written yet: go on below."]
+    if kind is NameError and place == "<module>":
+        lines = [f"NameError: {error}.", "If a cell above makes it, and needs an exercise you left out: go on below."]
+    if lines:
+        error._render_traceback_ = lambda: lines
+    shell.showtraceback((kind, error, trace), tb_offset=1)  # without IPython's own frame
 
 
 def _own_lines(error, function):
@@ -90,7 +130,14 @@ def numbers(answer, what, shape=None):
     wanted = f"have shape ({sizes}{',' * (len(shape) == 1)})" if shape else "be one number"
     turned = " Is it transposed?" if fits_transposed else ""
     check(fits, f"{what} must {wanted}; yours has shape {values.shape}.{turned}")
+    if None not in shape:
+        _check_array(answer, what, values.size)
     return values
+
+
+def _check_array(answer, what, size):
+    """Refuse a list of right numbers, which later cells cannot compute with; two numbers may be a pair."""
+    check(size <= 2 or not isinstance(answer, list | tuple), f"{what}: yours is a {kind(answer)}; give an array.")
 
 
 def close(one, other, *, rtol=1e-6, atol=1e-6):
@@ -108,7 +155,7 @@ def compare(answer, right, mistakes, otherwise=None, *, what="Your answer", rtol
     values, right = numbers(answer, what), np.asarray(right, float)
     atol += rtol * np.max(np.abs(np.nan_to_num(right)), initial=0)
     if close(values, right, rtol=rtol, atol=atol):
-        return
+        return _check_array(answer, what, right.size)
     for hint, wrong in mistakes.items():
         for each in wrong if isinstance(wrong, list) else [wrong]:
             check(not close(values, each, rtol=rtol, atol=atol), hint)

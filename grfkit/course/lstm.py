@@ -42,12 +42,8 @@ def check_minmax(minmax):
             "The minimum is not subtracted: the smallest training value must become 0.": other / (high - low),
             "The scaling of each variable is upside down: the smallest training value must become 0, not 1.": 1 - right,
         }
-        given = training.copy(), other.copy()
-        answer = numbers(call(minmax, *given), "The scaled rows of `other`, one array,", other.shape)
-        check(
-            np.array_equal(given[0], training) and np.array_equal(given[1], other),
-            "The arrays that minmax was given are changed: work on a copy (no `-=` or `/=` on an argument).",
-        )
+        answer = call(minmax, training.copy(), other.copy())
+        answer = numbers(answer, "The scaled rows of `other`, one array,", other.shape)
         compare(
             answer,
             right,
@@ -117,10 +113,6 @@ def check_lstm_step(lstm_step):
                 numbers(part, f"The new {name} state, one value a unit,", (units,))
                 for part, name in zip(pair(call(lstm_step, *given), rule), ("hidden", "cell"), strict=True)
             ]
-        )
-        check(
-            all(np.array_equal(new, old) for new, old in zip(given, (x, h, c, *weights), strict=True)),
-            "An argument is changed (`c *= ...` writes into the caller's array): make a new one.",
         )
         right = _step_of_torch(x, h, c, *weights)
         compare(

@@ -25,6 +25,7 @@ from grfkit.study import store
 from grfkit.study.provenance import ROOT
 
 STUDY, REPORTS = ROOT / "params" / "rbds.yaml", ROOT / "reports" / "rbds"
+TABLE = "participantInfo.csv"  # the public set's table of people: where it lies the recordings are
 RUNNER = "014"  # who trains: a heel striker with a clear impact peak, a marker of whom an arm hides; our choice
 OTHER = "013"  # who trains and lands on the forefoot; our choice
 SPEED_M_S = 3.5
@@ -47,11 +48,13 @@ class Trial(NamedTuple):
 def find(folder=""):
     """Find the recordings of rbds: in a named folder, or else where a study has them; None where they are not.
 
-    That is GRFKIT_DATA/rbds, the folder that `make reproduce STUDY=rbds DATA=...` was given, ../shared/data/rbds, and
-    recordings/rbds, which `make fetch STUDY=rbds` makes.
+    That is GRFKIT_DATA, the folder that `make reproduce STUDY=rbds DATA=...` was given, ../shared/data/rbds, and
+    recordings/rbds, which `make fetch STUDY=rbds` makes. A folder rbds in any of these will do.
     """
     places = [Path(folder).expanduser()] if folder else _usual_places()
-    return next((place for place in places if (place / "participantInfo.csv").is_file()), None)
+    inside = [place / "rbds" for place in places]  # a folder of several sets, as GRFKIT_DATA names it
+    found = [each for both in zip(places, inside, strict=True) for each in both]
+    return next((place for place in found if (place / TABLE).is_file()), None)
 
 
 def read(folder=""):
@@ -76,7 +79,7 @@ def runners(folder=""):
 
 
 def _usual_places():
-    told = [Path(os.environ["GRFKIT_DATA"]) / "rbds"] if os.environ.get("GRFKIT_DATA") else []
+    told = [Path(os.environ["GRFKIT_DATA"])] if os.environ.get("GRFKIT_DATA") else []
     remembered = REPORTS / "data.mk"
     if remembered.is_file():
         told.append(ROOT / remembered.read_text(encoding="utf-8").partition(":=")[2].strip())
@@ -88,7 +91,7 @@ def _from_recordings(function, folder):
     if place:
         return _or_none(function, place)
     where = folder or "recordings/rbds"
-    print(f"No real runner is shown: {where} does not hold the public recordings; no exercise needs them.")
+    print(f"No real runner is shown: {where} holds no {TABLE}, nor does a folder rbds in it; no exercise needs them.")
     return None
 
 

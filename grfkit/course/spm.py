@@ -160,6 +160,7 @@ def check_paired_t(function):
         mistakes = {
             "The sign is turned round: which is subtracted from which?": -t,
             "t is a little too large: by how many does numpy's std divide?": t * population,
+            "t is a little too small: how many differences does the standard error count?": t / population,
             "You divide by the SD: in units of what is t?": [z, z * population],
             "You divide by SD / S: is that the standard error?": z * n,
             "This is the unpaired test, and each runner gives a pair.": unpaired,
@@ -198,6 +199,9 @@ def check_false_alarms(function):
                 np.abs(t), stats.norm.isf(alpha / 2)
             ),
             "alpha is an argument: .05 is not always asked for.": share(np.abs(t), stats.t.isf(0.025, df)),
+            "Your threshold is always the same: df and alpha are arguments, and 2.13 belongs to 15 and .05 alone.": [
+                share(np.abs(t), always) for always in (stats.t.isf(0.025, 15), 2.1314, 2.131, 2.13, 2.1)
+            ],
             "This is the share of studies that find nothing.": 1 - of_study.mean(),
         }
         compare(call(function, t.copy(), df, alpha), of_study.mean(), mistakes, what="The share of studies")
@@ -258,7 +262,16 @@ def check_sign_flip_threshold(function):
             share < 1.4,
             "The threshold is too low: do t of both signs count? And is alpha what was asked for?",
         )
+    _check_chance(function, differences, np.std(largest))
     print("Right: your threshold is that of all 1,024 ways to turn 10 curves over, up to chance.")
+
+
+def _check_chance(function, differences, spread):
+    """Check that a threshold comes of the rng and of as few flips as are asked for: two flips leave it to chance."""
+    seeds = [*range(20), 0]
+    found = [float(call(function, differences.copy(), np.random.default_rng(seed), 2, 0.05)) for seed in seeds]
+    check(found[0] == found[-1] and np.ptp(found), "Does the chance come from the argument `rng` alone?")
+    check(np.std(found) > 0.2 * spread, "flips is an argument: two flips were asked for, and you made many.")
 
 
 def check_rft_threshold(function):

@@ -266,12 +266,8 @@ def check_touchdown_frame(function):
     rng = np.random.default_rng(1)
     base = np.cumsum(rng.normal(0.004, 0.002, (40, 11, 3)), axis=0) + [1.3, 0.4, 0.9]
     for points, touchdown in ((base, 10), (base[::-1].copy(), 25), (base - [4.0, 0.8, 0.0], 0), (base[:1], 0)):
-        given, pelvis = points.copy(), points[:, 0]
-        values = numbers(call(function, given, touchdown), "The points", points.shape)
-        check(
-            np.array_equal(given, points),
-            "Your function changes the points it is given: `-=` writes into them.",
-        )
+        pelvis = points[:, 0]
+        values = numbers(call(function, points.copy(), touchdown), "The points", points.shape)
         origin = pelvis[touchdown] * ON_GROUND
         forward, each_own = points - origin * [1, 0, 0], points - points[touchdown] * ON_GROUND
         mistakes = {

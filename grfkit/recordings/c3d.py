@@ -54,8 +54,8 @@ class Recording:
     # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
     offsets: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)  # a Note each: what was read past, or taken for missing
-    start_s: float | None = None  # time of the first frame; None where the file does not say (C3D)
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))  # from the axes of the file to AP, ML, V
+    start_s: float | None = None  # time of the first frame; None where the file does not say (C3D)
 
     def __post_init__(self):
         for values in (self.points, self.poses):
@@ -171,7 +171,7 @@ def convert(content, *, forward, up, plates=None):
         *_poses(content, rotation, scale),
         _offsets(layout),
         [Note(text) for text in dict.fromkeys(layout.notes)] + notes,
-        rotation,
+        rotation=rotation,
     )
 
 

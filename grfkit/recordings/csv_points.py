@@ -90,9 +90,12 @@ def _columns(path, header):
     wanted = [(point, component) for point in POINTS for component in components]
     absent = [f"{point}_{component}" for point, component in wanted if (point, component) not in where]
     if absent:
+        known = {*found, *(name for name in header if BRACKET.sub("", name).lower() in (*TIMES, *FRAMES))}
+        others = [name for name in header if name and name not in known]  # among them are those to be renamed
+        has = f"Beside those it knows it has {_first(others) or 'none'}" if header else "It has none: it is empty"
         raise ValueError(
             f"A recording as CSV has a row for each frame and the columns {EXAMPLE}; {path.name} lacks "
-            f"{_first(absent)}. It has {_first(header) or 'none: it is empty'}. Rename or add columns."
+            f"{_first(absent)}. {has}. Rename or add columns."
         )
     return [where[pair] for pair in wanted], {point: name for name, point, _ in found.values()}, letters
 

@@ -177,9 +177,12 @@ def lay_out(row, tables, settings, errors_s, usual_rows):
 
 
 def _from_elsewhere(rows):
-    """Tell whether recordings, rows of recordings.csv, may be of another laboratory: not all trained the model."""
+    """Tell whether recordings, rows of recordings.csv, may be of another laboratory.
+
+    They are not where most steps of each trained the model.
+    """
     counts = [estimate_words.trained(row) for row in rows if not row["refused"]]
-    return not counts or any(count < max(steps, 1) for count, steps in counts)
+    return not counts or any(2 * count <= steps for count, steps in counts)
 
 
 def time_bands(errors_s, step_rate_per_min, level):
@@ -264,7 +267,7 @@ def _cell(steps, quantity, mean, weight_n, times, level):
         lines.append(text(weight_n, 0 if of.unit == "BW" else -2, of.unit.replace("BW", "N")))
     off = np.nan if half is None else estimate_plates.larger_error(steps, quantity, half, level)
     if np.isfinite(off):
-        lines.append(f"by the plates ±{SPACE}{estimate_words.with_unit(off, quantity)}")
+        lines.append(f"by the plates ±{SPACE}{estimate_words.with_unit(off, quantity).replace(SPACE, ' ')}")
     return lines
 
 

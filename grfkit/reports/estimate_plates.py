@@ -69,7 +69,7 @@ def lay_out(row, measured, steps, curves, level, usual):
     ]
     return {
         "measured": measured.to_dict(),
-        "plate_words": in_words(measured, row, level),
+        "plate_words": in_words(measured.to_dict() | {"contact_s": means(steps)["both"]["contact_s"]}, row, level),
         "plate_rows": rows(steps, usual),
         "plate_counts": counts(steps),
         "plate_errors": [

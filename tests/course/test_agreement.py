@@ -75,6 +75,8 @@ def rmse(a, b):
 
 
 def words(p, low, high, bound, alpha, *, bottom=True, top=True, two_way=True):
+    if any(value != value for value in (p, low, high)):
+        return "undecided"
     inside = (not bottom or -bound < low) and (not top or high < bound)
     if inside:
         return "differs, too little to matter" if two_way and p <= alpha else "equivalent"
@@ -188,6 +190,8 @@ MISTAKES = [
     ("verdict", lambda *case: words(*case[:4], 0.05), "alpha is an argument"),
     ("verdict", lambda *case: words(*case[:3], 10, case[4]), "bound is an argument"),
     ("verdict", lambda p, low, high, bound, alpha: words(p, low, high, bound, alpha) if p == p else "differs", "NaN"),
+    ("verdict", lambda p, *case: words(0.06 if p == case[-1] else p, *case), "p equals alpha"),
+    ("verdict", lambda p, *case: words(1.0 if p != p else p, *case), "NaN"),
     ("verdict", lambda *case: "Equivalent", "A verdict is one of"),
 ]
 

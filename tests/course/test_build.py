@@ -160,6 +160,8 @@ def feedback(name, folder, student):
     assert done["success"], done
     page = (folder / "feedback" / student / name / f"{name}.html").read_text(encoding="utf-8")
     assert "grfkit/course" not in page
+    listed = re.findall(r'<li><a href="#([^"]+)-check">(.*?)</a>', page)
+    assert listed and all(word == f"Exercise {grade_id}" for grade_id, word in listed)
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=.?(http|//)", page) and "<math" in page  # whole offline
     return page
 
@@ -202,6 +204,55 @@ def test_nbgrader_gives_a_solved_session_all_points_and_an_unsolved_one_none(nam
     assert [error.evalue for cell in done.cells for error in errors(cell)] == []
     found = grades(name, folder, "somebody")
     assert set(found) == exercises and all(score == most > 0 for score, most in found.values())
+
+
+def test_the_lecturers_guide_says_what_the_core_alone_is_worth():
+    """Points of the exercises marked core, and of the written question, against all points of a session."""
+    guide, worth = (ROOT / "course" / "LECTURER.md").read_text(encoding="utf-8"), []
+    for name in SESSIONS:
+        tasks = re.findall(
+            r"\*\*Exercise \d \((\d) points?; (core|more),", "".join(each.source for each in source(name).cells)
+        )
+        core = sum(int(points) for points, kind in tasks if kind == "core")
+        worth.append((core + 2, sum(int(points) for points, _ in tasks) + 2))
+        assert sum(marks(cell)["points"] for cell in source(name).cells if marks(cell).get("grade")) == worth[-1][1]
+    assert worth[0] == worth[1] and "has {} of {} points (sessions 1 and 2)".format(*worth[0]) in guide
+    assert all(f"{core} of {most} ({number})" in guide for number, (core, most) in list(enumerate(worth, 1))[2:])
+
+
+def test_an_endless_loop_stops_its_cell_and_the_others_are_graded(lesson, monkeypatch):
+    """Two students, the first one's answer never ends; without a limit the test would not either."""
+    folder = lesson()
+    settings = course_build.nbgrader(folder).config.ExecutePreprocessor
+    assert settings.timeout_func(new_code_cell(metadata={"nbgrader": {"grade_id": "data"}})) >= 240
+    assert settings.timeout_func(new_code_cell()) == 60
+    api = course_build.nbgrader
+
+    def hasty(folder, **options):
+        made = api(folder, **options)
+        made.config.ExecutePreprocessor.timeout_func = lambda cell: settings.timeout_func(cell) / 4
+        return made
+
+    monkeypatch.setattr(course_build, "nbgrader", hasty)
+    student = released("0_double", folder)
+    for name, answer in (("anna", "while True: pass"), ("ben", "return 2 * x")):
+        answered = student.copy()
+        answered.cells[1].source = f"def double(x):\n    {answer}"
+        done = hand_in(answered, "0_double", folder, name)
+        said = [(error.ename, error.evalue) for error in errors(done.cells[2])]
+        assert [ename for ename, _ in said] == (["NotRight", "CellTimeoutError"] if name == "anna" else []), said
+        assert name == "ben" or "a loop that never ends" in said[0][1]
+    assert grades("0_double", folder, "anna") == {"double-check": (0, 2)}
+    assert grades("0_double", folder, "ben") == {"double-check": (2, 2)}
+
+
+def test_a_renamed_hand_in_is_said_in_a_sentence(tmp_path):
+    for name in ("1_stance", "1_stance (1)"):
+        path = tmp_path / "submitted" / "eve" / "1_stance" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (said,) = course_build.misnamed(tmp_path)
+    assert said.startswith("submitted/eve/1_stance/1_stance (1).ipynb is not graded") and "to 1_stance.ipynb" in said
 
 
 def test_build_makes_two_books_and_keeps_what_a_student_wrote(lesson, capsys):

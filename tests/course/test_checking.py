@@ -1,8 +1,11 @@
 """The checker of exercises: whatever a function is or gives, the hint says what is wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers import refused
+from IPython.core.interactiveshell import InteractiveShell
 
 from grfkit.course import checking
 
@@ -36,7 +39,8 @@ def test_call_says_what_is_wrong_with_a_students_function():
         ("much", None, "must be numbers; your function gives str"),
         ([[1, 2], [3]], None, "must be numbers; your function gives list of 2"),
         (10**400, None, "must be numbers; your function gives int"),
-        ([[1, 2, 3]], (1, 3), None),
+        (np.array([[1, 2, 3]]), (1, 3), None),
+        ([[1, 2, 3]], (1, 3), "yours is a list of 1; give an array."),
         ([[1, 2, 3]], (3, 1), "shape (3, 1); yours has shape (1, 3). Is it transposed?"),
         ([1, 2], (3,), "shape (3,); yours has shape (2,)."),
         ([1, 2], (), "must be one number; yours has shape (2,)."),
@@ -86,6 +90,55 @@ def test_compare_gives_the_hint_of_the_mistake_that_gives_the_same(answer, optio
         assert hint in refused(check, answer)
     else:
         check(answer)
+
+
+def test_a_list_of_right_numbers_is_refused_where_later_cells_need_an_array():
+    hint = refused(lambda given: checking.compare(given, RIGHT, {}, what="t"), list(RIGHT))
+    assert hint == "t: yours is a list of 3; give an array."
+    checking.compare([1.0, 4.0], RIGHT[:2], {})  # a pair
+
+
+def test_call_refuses_a_function_that_changes_what_it_is_given():
+    def in_place(x, y):
+        y *= -1
+        return y
+
+    assert "changes the array" in refused(lambda f: checking.call(f, np.ones(2), np.arange(2.0)), in_place)
+    assert checking.call(lambda x: x + 1, np.array([np.nan])).shape == (1,)  # NaN is as it was
+
+
+def test_a_line_of_a_library_is_not_shown():
+    """np.stack is written in Python; in a notebook a function's module is `__main__`."""
+    names = {"__name__": "__main__", "np": np}
+    exec("def mine(rows):\n    return np.stack(rows)", names)
+    for function in (np.stack, checking.pair, names["mine"]):
+        hint = refused(lambda given: checking.call(given, []), function)
+        assert "stopped with" in hint and "arrays = [" not in hint and "The line at which" not in hint, hint
+    assert checking._is_students(names["mine"]) and not checking._is_students(np.stack)
+
+
+def test_a_cell_that_needs_an_exercise_left_out_says_so_and_other_errors_are_shown_as_they_are(capsys):
+    shell = InteractiveShell()
+    shell.set_custom_exc((NotImplementedError, NameError), checking._missing)
+
+    def shown(source):
+        shell.run_cell(source)
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).strip()
+
+    shell.run_cell("def lag(x):\n    raise NotImplementedError()\ndef misspelt():\n    return nump")
+    assert shown("y = lag(1)") == "This cell needs your lag, which is not written yet: go on below."
+    assert shown("y + 1").splitlines() == [
+        "NameError: name 'y' is not defined.",
+        "If a cell above makes it, and needs an exercise you left out: go on below.",
+    ]
+    for source, words in (
+        ("misspelt()", "----> "),
+        ("1 / 0", "ZeroDivisionError"),
+        ("raise NotImplementedError", "-> "),
+    ):
+        text = shown(source)
+        assert words in text and "go on below" not in text, text
+    checking.say_what_is_missing()  # outside a notebook: nothing
 
 
 def test_compare_takes_nan_as_an_answer_where_nothing_can_be_read():

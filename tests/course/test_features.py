@@ -77,6 +77,25 @@ def anywhere(vertical):
     return vertical[find_peaks(vertical, prominence=0.05)[0][0]]
 
 
+def largest_early(vertical):
+    frames, _ = find_peaks(vertical[: int(0.35 * len(vertical))], prominence=0.05)
+    return vertical[frames].max() if len(frames) else NAN
+
+
+def cut_afterwards(vertical):
+    frames, _ = find_peaks(vertical, prominence=0.05)
+    frames = frames[frames < 0.35 * len(vertical)]
+    return vertical[frames[0]] if len(frames) else NAN
+
+
+def of_stance(vertical, time_s, definition):
+    """20 to 80 % of stance, and the first frame's force is subtracted too."""
+    share = {"touchdown_to_13": (0, 0.13), "20_to_80": (0.2, 0.8)}.get(definition, (0, 0.025 / time_s[-1]))
+    begin, end = np.array(share) * time_s[-1]
+    low, high = np.interp([begin, end], time_s, vertical)
+    return (high - low) / (end - begin)
+
+
 WRONG = [
     ("braking_and_propulsive", lambda ap: (ap.min(), ap.max()), "magnitude"),
     ("braking_and_propulsive", lambda ap: (ap.max(), -ap.min()), "swapped"),
@@ -108,6 +127,9 @@ WRONG = [
     ("local_impact_peak", early_maximum, "still on its way up"),
     ("local_impact_peak", anywhere, "the active peak"),
     ("local_impact_peak", any_bump, "stand out"),
+    ("local_impact_peak", largest_early, "the higher one"),
+    ("local_impact_peak", cut_afterwards, "is the curve cut first"),
+    ("local_impact_peak", lambda v: v[find_peaks(v[: int(0.35 * len(v))], prominence=0.05)[0][0]], "must get NaN"),
     ("local_impact_peak", lambda v: v.max(), "active peak"),
     ("local_impact_peak", tall_enough, "is it `height`"),
     ("local_impact_peak", lambda v: np.interp(0.13 * (len(v) - 1), np.arange(len(v)), v), "at 13 % of stance"),
@@ -117,6 +139,7 @@ WRONG = [
     ("vlr", slope(0, 1), "look at `definition`"),
     ("vlr", slope(0.2, 0.8), "look at `definition`"),
     ("vlr", nearest, "nearest to 13 %"),
+    ("vlr", of_stance, "not of stance"),
     ("vlr", from_first_sample, "at touchdown is 0"),
     ("vlr", instead("first_25_ms", from_first_sample), "at touchdown is 0"),
     ("vlr", lambda v, t, name: RIGHT.vlr(v, t, name) / 1000, "milliseconds"),
@@ -128,7 +151,7 @@ WRONG = [
     ("vlr", instead("first_25_ms", lambda v, t, name: v[25] / t[25]), "25th frame"),
     ("vlr", instead("first_25_ms", lambda v, t, name: np.interp(25, t, v) / 25), "Times are in seconds"),
     ("vlr", lambda v, t, name: 54.0, "is off by"),
-    ("vlr", lambda v, t, name: {"20_to_80": 1.0}[name], "KeyError"),
+    ("vlr", lambda v, t, name: {"first_25_ms": 1.0}[name], "KeyError"),
     ("lowpass", lambda values, hz, rate: lfilter(*butter(2, hz, fs=rate), values, axis=0), "One pass"),
     ("lowpass", lambda values, hz, rate: lfilter(*butter(2, corrected(hz), fs=rate), values, axis=0), "One pass"),
     ("lowpass", passes(2), "6 dB down"),
@@ -172,8 +195,17 @@ def test_answer_lowpass_has_the_gain_of_the_closed_form(hz):
     """Two passes of |H|^2 = 1 / (1 + (tan(pi f / fs) / tan(pi fc / fs))^4): a Butterworth by the bilinear transform."""
     seconds = np.arange(4000) / 1000
     out = RIGHT.lowpass(np.sin(2 * np.pi * hz * seconds), 20.0, 1000.0)[1000:-1000]
-    gain = 1 / (1 + (np.tan(np.pi * hz / 1000) / np.tan(np.pi * corrected(20.0) / 1000)) ** 4)
+    each = np.tan(np.pi * 20.0 / 1000) / (2**0.5 - 1) ** 0.25
+    gain = 1 / (1 + (np.tan(np.pi * hz / 1000) / each) ** 4)
     np.testing.assert_allclose(out, gain * np.sin(2 * np.pi * hz * seconds)[1000:-1000], atol=1e-4)
+
+
+@pytest.mark.parametrize("lowpass", [RIGHT.lowpass, course_features._exact_lowpass])
+@pytest.mark.parametrize("hz", [20.0, 50.0, 100.0])
+def test_answer_lowpass_is_3_db_down_at_its_cutoff_at_300_hz(hz, lowpass):
+    """The rate of the real runner in 2.7; 1.25 times the cutoff lets .95 through at 100 Hz."""
+    sine = np.sin(2 * np.pi * hz * np.arange(3000) / 300)
+    np.testing.assert_allclose(lowpass(sine, hz, 300.0)[1000:-1000], 0.5**0.5 * sine[1000:-1000], atol=1e-4)
 
 
 def test_vlr_by_runner_is_the_mean_of_the_runners_stances():

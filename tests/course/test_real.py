@@ -44,7 +44,7 @@ def test_without_the_recordings_one_sentence_says_so(function, nowhere, capsys):
     assert not function() and not function(folder=str(nowhere / "elsewhere"))
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2 and all(line.endswith("no exercise needs them.") for line in said)
-    assert "elsewhere" in said[1]
+    assert "elsewhere holds no participantInfo.csv, nor does a folder rbds in it" in said[1]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -80,6 +80,9 @@ def test_recordings_are_found_where_a_study_has_them(nowhere, monkeypatch, tmp_p
     list_people(tmp_path / "mine" / "rbds")
     monkeypatch.setenv("GRFKIT_DATA", str(tmp_path / "mine"))
     assert real.find() == tmp_path / "mine" / "rbds" and real.find(str(fetched)) == fetched
+    assert real.find(str(fetched.parent)) == fetched  # a folder that holds rbds will do, as will rbds itself
+    monkeypatch.setenv("GRFKIT_DATA", str(tmp_path / "mine" / "rbds"))
+    assert real.find() == tmp_path / "mine" / "rbds"
 
 
 def test_a_trial_is_what_ezc3d_reads(rbds, capsys):

@@ -86,6 +86,33 @@ def test_a_failed_check_shows_its_hint_and_no_line_of_source(session, shown):
         assert not re.search(r"grfkit/|\.py\b|File |-->", text), text
 
 
+def core_alone(session):
+    """Give a session's notebook in which the exercises marked core are solved and no other."""
+    notebook = nbformat.read(ROOT / "course" / "source" / session / f"{session}.ipynb", as_version=4)
+    text = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    kinds = re.findall(r"\*\*Exercise \d \(\d points?; (core|more),", text)
+    answers = [cell for cell in notebook.cells if "### BEGIN SOLUTION" in cell.source and cell.cell_type == "code"]
+    for cell, kind in zip(answers, kinds, strict=True):
+        if kind == "more":
+            cell.source = ANSWER.sub("raise NotImplementedError()\n", cell.source)
+    return notebook
+
+
+@pytest.mark.parametrize(
+    "session", [pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS[:3]] + SESSIONS[3:]
+)
+def test_who_does_the_core_alone_meets_sentences_and_no_traceback(session):
+    notebook = core_alone(session)
+    NotebookClient(notebook, allow_errors=True, timeout=300).execute()
+    shown = [(cell, output) for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = [(cell.id, output) for cell, output in shown if output.output_type == "error"]
+    for name, output in said:
+        text = " ".join(output.traceback)
+        assert "go on below" in text or "is not written yet" in text, (name, text)
+        assert len(output.traceback) <= 2 and "-->" not in text, (name, text)
+    assert len(said) > 3 and {"spm1d-own", "baseline"}.isdisjoint(name for name, _ in said)
+
+
 def hints():
     """List the words of the checks, those of their docstrings and of names left out."""
     for path in MODULES:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import spm1d
-from helpers import refused, solutions
+from helpers import ROOT, refused, solutions
 from scipy import stats
 
 from grfkit.course import spm as course_spm
@@ -61,6 +61,9 @@ MISTAKES = [
     ("time_normalise", lambda f, n: 9.81 * np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(f)), f), "9.81 times"),
     ("paired_t", lambda e, m: t_of(m, e, ddof=1), "sign is turned"),
     ("paired_t", lambda e, m: t_of(e, m), "a little too large"),
+    ("paired_t", lambda e, m: t_of(e, m, ddof=1) * np.sqrt(1 - 1 / len(e)), "a little too small"),
+    ("paired_t", lambda e, m: list(t_of(e, m, ddof=1)), "give an array"),
+    ("time_normalise", lambda f, n: list(RIGHT.time_normalise(f, n)), "give an array"),
     ("paired_t", lambda e, m: t_of(e, m, ddof=1) / np.sqrt(len(e)), "in units of what"),
     ("paired_t", lambda e, m: stats.ttest_ind(e, m).statistic, "unpaired"),
     ("paired_t", lambda e, m: stats.ttest_rel(e, m, axis=1).statistic, "one t a runner"),
@@ -70,7 +73,8 @@ MISTAKES = [
     ("false_alarms", lambda t, df, a: (t > stats.t.isf(a / 2, df)).any(axis=1).mean(), "Only positive t"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > stats.norm.isf(a / 2)).any(axis=1).mean(), "normal distribution"),
     ("false_alarms", lambda t, df, a: (np.abs(t) > stats.t.isf(a / 2, df)).any(axis=1).sum(), "number of studies"),
-    ("false_alarms", lambda t, df, a: (np.abs(t) > 2.131449545559323).any(axis=1).mean(), "times what it should be"),
+    ("false_alarms", lambda t, df, a: (np.abs(t) > 2.131449545559323).any(axis=1).mean(), "always the same"),
+    ("false_alarms", lambda t, df, a: (np.abs(t) > 2.13).any(axis=1).mean(), "always the same"),
     ("fwhm", lambda r: 1 / width(r).mean(), "constant there"),
     ("fwhm", lambda r: np.sqrt(2 * np.log(2)) / width(r).mean(), "look at the constant"),
     ("fwhm", lambda r: width(r).mean() / np.sqrt(4 * np.log(2)), "1 / FWHM"),
@@ -82,6 +86,9 @@ MISTAKES = [
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a / 2), "how many tails"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, a, largest=lambda t: abs(t[50])), "far too low"),
     ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, n, 1 - a), "far too low"),
+    ("sign_flip_threshold", lambda d, g, n, a: flips(d, np.random.default_rng(), n, a), "`rng` alone"),
+    ("sign_flip_threshold", lambda d, g, n, a: flips(d, np.random.default_rng(1), n, a), "`rng` alone"),
+    ("sign_flip_threshold", lambda d, g, n, a: flips(d, g, 1000, a), "flips is an argument"),
     (
         "sign_flip_threshold",
         lambda d, g, n, a: np.quantile(
@@ -131,6 +138,15 @@ def test_smooth_noise_has_the_width_and_spread_asked_for():
         noise = course_spm.smooth_noise(rng, 2000, fwhm=fwhm)
         assert noise.shape == (2000, 100) and noise.std() == pytest.approx(1, abs=0.06) and abs(noise.mean()) < 0.06
         assert spm1d.rft1d.geom.estimate_fwhm(noise) == pytest.approx(fwhm, rel=0.04)
+
+
+def test_the_lecturers_guide_says_how_many_of_the_notebooks_studies_find_what_is_not_there():
+    """The cell `many-picture`: seed 1, 1,000 studies of 16 curves, FWHM 15; the first twelve are drawn."""
+    t = course_spm.noise_t(np.random.default_rng(1), 1000, 16, fwhm=15)
+    found = np.abs(t).max(axis=1) > stats.t.isf(0.025, 15)
+    guide = (ROOT / "course" / "LECTURER.md").read_text(encoding="utf-8")
+    assert found[:12].sum() == 7 and "twelve studies without a difference; seven have a finding" in guide
+    assert f"of 1,000 such studies {100 * found.mean():.0f} %" in guide
 
 
 def test_studies_without_a_difference_keep_the_error_rate_by_runners_and_break_it_by_stances():

@@ -48,6 +48,11 @@ def in_place(points, touchdown):
     return points
 
 
+def turned_in_place(on_plate_n, mass_kg):
+    on_plate_n *= -1
+    return on_plate_n / (mass_kg * 9.81)
+
+
 def slid(vertical, acceleration, first, end, rate_hz, *, sign=1, reach_s=0.15):
     reach = round(reach_s * rate_hz)
     fits = [np.corrcoef(vertical[first:end], acceleration[first + k : end + k])[0, 1] for k in range(-reach, reach + 1)]
@@ -73,6 +78,7 @@ WRONG = [
     ("body_weights", lambda force, mass: force * [1, 1, -1] / (mass * 9.81), "Only the vertical"),
     ("body_weights", lambda force, mass: np.abs(force) / (mass * 9.81), "lost the sign"),
     ("body_weights", lambda force, mass: -force.T / (mass * 9.81), "transposed"),
+    ("body_weights", turned_in_place, "changes the array"),
     ("body_weights", lambda force, mass: None, "gives nothing back"),
     ("body_weights", lambda force, mass: "2.5 BW", "must be numbers"),
     ("contacts", late_by_one, "toe-off comes one frame late"),
@@ -138,7 +144,7 @@ WRONG = [
     ("touchdown_frame", lambda points, t: points + points[t, 0] * ORIGIN, "sign is wrong"),
     ("touchdown_frame", lambda points, t: points - points[t, 0] * [1, 0, 0], "Only forward"),
     ("touchdown_frame", lambda points, t: points, "where they were"),
-    ("touchdown_frame", in_place, "changes the points"),
+    ("touchdown_frame", in_place, "changes the array"),
     ("at_times", lambda points, rate, t: interp1d(np.arange(len(points)) / rate, points, axis=0)(t), "straight lines"),
     ("at_times", lambda points, rate, t: points[np.rint(t * rate).astype(int)], "nearest camera frame"),
     ("at_times", lambda points, rate, t: CubicSpline(np.arange(len(points)), points)(t), "own are camera frames"),

@@ -95,7 +95,8 @@ def test_read_says_what_is_wrong_with_a_csv_file(run, tmp_path):
     assert "three rows" in refused(write_points(file, points[:2]))
     header = [name for name in HEADER if not name.startswith("l_toe")]
     bare = refused(write_points(file, points[:, :1], ["time_s", "pelvis_x", "pelvis_y", "pelvis_z"]))
-    assert "lacks l_hip_x, l_hip_y, l_hip_z, l_knee_x, l_knee_y, l_knee_z and 24 more. It has" in bare
+    assert "lacks l_hip_x, l_hip_y, l_hip_z, l_knee_x, l_knee_y, l_knee_z and 24 more. Beside those it" in bare
+    assert "it knows it has none. Rename" in bare
     assert "lacks l_toe_x, l_toe_y, l_toe_z" in refused(write_points(file, np.delete(points, 5, axis=1), header))
     assert "l_hip_x more than once" in refused(
         write_points(file, points, ["l_hip_x" if name == "l_hip_y" else name for name in HEADER])

@@ -4,6 +4,7 @@ import itertools
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import ezc3d
 import numpy as np
@@ -242,7 +243,8 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
         raise ValueError("not estimated here")
 
     monkeypatch.setattr(field_estimate, "estimate_recording", refuse)
-    _, _, recordings = field_estimate.estimate_recordings(None, [plain, warned], [None, None], {}, folder=Path())
+    model = SimpleNamespace(training_range={"clock": "known"})
+    _, _, recordings = field_estimate.estimate_recordings(model, [plain, warned], [None, None], {}, folder=Path())
     assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
     assert recordings["notes"].tolist() == [plain.notes[0].text, ""]
 
