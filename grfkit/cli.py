@@ -66,7 +66,8 @@ def _run(options):
     except run.NotebookFailed as error:
         run.write_index(study, options.reports)
         copy = (options.reports / f"{stem}.failed.ipynb").as_posix()
-        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}") from error
+        index = (options.reports / "index.html").as_posix()
+        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}\nWhat is there: {index}") from error
     print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
 
 

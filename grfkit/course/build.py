@@ -107,14 +107,15 @@ def nbgrader(folder, *, release="student", gradebook=True):
     return NbGraderAPI(config=settings)
 
 
-def misnamed(folder):
+def say_misnamed(folder):
     """Say in a sentence each which hand-ins of a course's folder nbgrader cannot grade, because of their file name."""
-    return [
-        f"{path.relative_to(folder).as_posix()} is not graded: a hand-in has the name that was given out. "
-        f"Rename it to {path.parent.name}.ipynb."
-        for path in sorted(folder.glob("submitted/*/*/*.ipynb"))
-        if path.stem != path.parent.name
-    ]
+    for path in sorted(folder.glob("submitted/*/*/*.ipynb")):
+        if path.stem != path.parent.name:
+            print(
+                f"{path.relative_to(folder).as_posix()} is not graded: a hand-in has the name that was given out. "
+                f"Rename it to {path.parent.name}.ipynb.",
+                file=sys.stderr,
+            )
 
 
 def write_index(folder=COURSE):

@@ -1,7 +1,7 @@
 """What students get: one archive of the students' books, the library, what makes the data, and a page of instructions.
 
-In: course/source, course/reading, the library. Out: course/grfkit-course.zip. It holds no solution and no nbgrader, so
-that a JupyterLab which is installed from it has none of nbgrader's menus.
+In: course/source, course/reading, the library. Out: course/grfkit-course.zip. It holds no solution. It
+installs no nbgrader, whose menus would appear in the students' JupyterLab.
 """
 
 import re

@@ -267,11 +267,12 @@ def check_sign_flip_threshold(function):
 
 
 def _check_chance(function, differences, spread):
-    """Check that a threshold comes of the rng and of as few flips as are asked for: two flips leave it to chance."""
+    """Check that a threshold comes of the rng and of as few flips as are asked for, 20, which vary."""
     seeds = [*range(20), 0]
-    found = [float(call(function, differences.copy(), np.random.default_rng(seed), 2, 0.05)) for seed in seeds]
+    found = [float(call(function, differences.copy(), np.random.default_rng(seed), 20, 0.05)) for seed in seeds]
     check(found[0] == found[-1] and np.ptp(found), "Does the chance come from the argument `rng` alone?")
-    check(np.std(found) > 0.2 * spread, "flips is an argument: two flips were asked for, and you made many.")
+    # Thresholds of 20 flips vary by 0.55 to 1 of the spread of the largest |t|, those of 1,000 by 0.15 at the most
+    check(np.std(found) > 0.3 * spread, "flips is an argument: 20 flips were asked for, and you made many.")
 
 
 def check_rft_threshold(function):

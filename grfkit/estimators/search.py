@@ -139,9 +139,10 @@ def folds(n, k, *, seed, groups=None):
     what, most = ("stances", n) if groups is None else ("runners", len(np.unique(groups)))
     if most < k:
         raise ValueError(
-            f"A search takes no more folds than there are training {what}; found {most} {what} and {k} folds. Lower "
-            "`folds` in the study file, or train on more runners; a recipe with `folds: stances` (RECIPE=plain) can do "
-            "with one."
+            f"A search takes no more folds than there are training {what}; there {'is' if most == 1 else 'are'} {most} "
+            f"for {k} folds. If 01 left runners out, its page says why: mend that first. Else "
+            f"{'lower `folds` in the study file, or ' * (most > 1)}train on more runners; a recipe with `folds: "
+            "stances` (RECIPE=plain) can do with one."
         )
     kind = KFold if groups is None else GroupKFold
     return list(kind(k, shuffle=True, random_state=seed).split(np.arange(n), groups=groups))

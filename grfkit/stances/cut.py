@@ -141,7 +141,7 @@ def say_left_out(stances, excluded, trials):
     )
     more = f"; and {len(lost) - MOST_FAULTS} more" * (len(lost) > MOST_FAULTS)
     print(
-        f"{len(lost)} of {trials['runner'].nunique()} runners left out, since no stance of theirs is valid: {few}"
+        f"{len(lost)} of {trials['runner'].nunique()} runners left out whole: {few}"
         f"{more}. See 01_preprocess.html, What was left out."
     )
 

@@ -246,12 +246,13 @@ def test_an_endless_loop_stops_its_cell_and_the_others_are_graded(lesson, monkey
     assert grades("0_double", folder, "ben") == {"double-check": (2, 2)}
 
 
-def test_a_renamed_hand_in_is_said_in_a_sentence(tmp_path):
+def test_a_renamed_hand_in_is_said_in_a_sentence(tmp_path, capsys):
     for name in ("1_stance", "1_stance (1)"):
         path = tmp_path / "submitted" / "eve" / "1_stance" / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    (said,) = course_build.misnamed(tmp_path)
+    course_build.say_misnamed(tmp_path)
+    (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("submitted/eve/1_stance/1_stance (1).ipynb is not graded") and "to 1_stance.ipynb" in said
 
 

@@ -122,6 +122,17 @@ def test_a_typical_mistake_gets_its_hint(exercise, answer, hint):
     assert hint in refused(getattr(course_spm, f"check_{exercise}"), answer)
 
 
+def test_a_threshold_read_off_the_sorted_flips_passes():
+    """Its place among few flips is rounded: it must not fall out of them."""
+
+    def by_place(differences, rng, n, alpha):
+        signs = rng.integers(0, 2, size=(n, len(differences), 1)) * 2 - 1
+        largest = np.abs(course_spm._t_curves(signs * differences)).max(axis=1)
+        return np.sort(largest)[round((1 - alpha) * n)]
+
+    course_spm.check_sign_flip_threshold(by_place)
+
+
 def test_thresholds_of_the_checks_are_those_of_random_field_theory():
     """spm1d's form of it, 1 - exp(-E) = alpha / 2, passes too; known: 3.93947 for spm1d's PlantarArchAngle."""
     course_spm.check_rft_threshold(lambda w, q, df, a: field(w, q, df, a / 2))

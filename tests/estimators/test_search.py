@@ -38,8 +38,11 @@ def test_folds_of_groups_keep_each_group_on_one_side():
 def test_more_folds_than_stances_or_runners_are_refused(groups):
     what, most, n = ("stances", 4, 4) if groups is None else ("runners", 2, 6)
     assert len(search.folds(n, most, seed=1, groups=groups)) == most
-    with pytest.raises(ValueError, match=f"training {what}; found {most} {what} and {most + 1} folds. Lower `folds`"):
+    with pytest.raises(ValueError, match=f"training {what}; there are {most} for {most + 1} folds. .* lower `folds`"):
         search.folds(n, most + 1, seed=1, groups=groups)
+    with pytest.raises(ValueError, match="there is 1 for 2 folds. .* Else train on more runners") as error:
+        search.folds(1, 2, seed=1)
+    assert "lower" not in str(error.value)  # a search takes two folds at least
 
 
 def task(data, trials=4, seed=7, k=2, ranges=RANGES):

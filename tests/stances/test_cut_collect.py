@@ -240,9 +240,7 @@ def test_a_runner_without_any_stance_is_named_with_the_most_frequent_reason(caps
     assert capsys.readouterr().out == ""
     cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded, trials)
     said = capsys.readouterr().out
-    assert said.startswith(
-        "1 of 2 runners left out, since no stance of theirs is valid: two: far. See 01_preprocess.html"
-    )
+    assert said.startswith("1 of 2 runners left out whole: two: far. See 01_preprocess.html")
     cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded.iloc[[0, 3]], trials)
     assert "two: torn. Copy it." in capsys.readouterr().out
 

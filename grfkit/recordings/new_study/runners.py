@@ -161,7 +161,7 @@ def rows(looks, static, runners, notes, *, on_plates=True):
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
     if len(known) > 1:
         notes.check.append(
-            "column runner is a guess: each person must have exactly one name, or one is trained on and tested"
+            "column runner is a guess: give each person exactly one name; who has two names is trained on and tested"
         )
     elif known:
         notes.check.append(f"column runner is a guess: all files are of one person, {next(iter(known))}")

@@ -31,8 +31,10 @@ def faults(text, rows, folder):
             files.setdefault(str(reason), []).append(row["file"])
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             files.setdefault(why_unread(error), []).append(row["file"])
-    return [
-        f"{names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)} cannot be used, {len(names)} of {len(rows)} "
-        f"file(s): {reason}"
+    count = sum(len(names) for names in files.values())
+    found = [
+        f"{names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)} cannot be used: {reason}"
         for reason, names in files.items()
     ]
+    none = "; with none that can be, `make reproduce` stops at 01" * (count == len(rows))
+    return found + [f"of {len(rows)} recordings {count} cannot be used{none}"] * bool(count)

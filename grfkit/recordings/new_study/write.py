@@ -84,7 +84,8 @@ def scaffold(name, folder, *, params):
     if not on_plates:
         then = estimate
     elif len({row["runner"] for row in trials}) == 1:  # too few to train on
-        then += f" (01 alone, of one runner); or, by a model that others trained,\n{estimate}"
+        then += " (which stops after 01: one runner cannot train and be tested); or, by a model that others trained,"
+        then += f"\n{estimate}"
     else:
         then += f"\nor, for forces of these recordings by a model that is there: {estimate.partition(chr(10))[0]}"
     needed = [text for text in notes.blank if "may stay empty" not in text]

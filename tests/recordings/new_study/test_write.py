@@ -177,7 +177,10 @@ def test_one_runner_is_offered_an_estimate_beside_01(params, laboratory, tmp_pat
     data, _ = laboratory
     runner = sorted(path for path in data.iterdir() if path.is_dir())[0]
     said, _, _ = new(params, link(sorted(runner.glob("*.c3d")), tmp_path / "alone" / runner.name), capsys)
-    assert "make reproduce STUDY=mine (01 alone, of one runner); or" in said and "make estimate MODEL=" in said
+    assert (
+        "make reproduce STUDY=mine (which stops after 01: one runner cannot train and be tested); or" in said
+        and "make estimate MODEL=" in said
+    )
     said, _, _ = new(params, data, capsys, name="all")
     assert "make reproduce STUDY=all\n" in said and "or, for forces of these recordings by a model that" in said
 
