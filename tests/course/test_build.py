@@ -220,6 +220,7 @@ def test_the_lecturers_guide_says_what_the_core_alone_is_worth():
     assert all(f"{core} of {most} ({number})" in guide for number, (core, most) in list(enumerate(worth, 1))[2:])
 
 
+@pytest.mark.slow
 def test_an_endless_loop_stops_its_cell_and_the_others_are_graded(lesson, monkeypatch):
     """Two students, the first one's answer never ends; without a limit the test would not either."""
     folder = lesson()

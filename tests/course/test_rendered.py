@@ -99,7 +99,7 @@ def core_alone(session):
 
 
 @pytest.mark.parametrize(
-    "session", [pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS[:3]] + SESSIONS[3:]
+    "session", [pytest.param(name, marks=pytest.mark.slow) for name in SESSIONS[:4]] + SESSIONS[4:]
 )
 def test_who_does_the_core_alone_meets_sentences_and_no_traceback(session):
     notebook = core_alone(session)

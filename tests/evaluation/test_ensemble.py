@@ -7,7 +7,7 @@ import pytest
 from helpers import ROOT
 
 from grfkit import metrics
-from grfkit.estimators import registry
+from grfkit.estimators import registry, samples
 from grfkit.evaluation import ensemble, left_out_runners
 from grfkit.points import DIRECTIONS, ESTIMATES, FORCES, INPUTS
 from grfkit.study import recipes
@@ -99,6 +99,13 @@ def test_divide_gives_groups_of_equal_size_and_asks_for_three_runners():
         ensemble.divide(["a", "b", "b"], seed=0)
 
 
+def prepare(frames, stances, recipe):
+    """Take the stances that a recipe trains on, of one runner too."""
+    return samples.prepare(
+        frames, stances if recipe.speeds == "all" else left_out_runners.at_study_speed(stances), recipe
+    )
+
+
 def test_the_ensemble_is_that_of_a_slow_literal_version(study, tmp_path):
     """For each runner in turn: refit without the runner's group and each other one, and weigh in closed form."""
     stances, frames = study
@@ -113,7 +120,7 @@ def test_the_ensemble_is_that_of_a_slow_literal_version(study, tmp_path):
             of_recipe = []
             for fold in sorted(set(groups.values()) - {mine}):
                 training, tested = (
-                    left_out_runners.prepare(frames, stances[rows], recipe)
+                    prepare(frames, stances[rows], recipe)
                     for rows in ((group != mine) & (group != fold), group == fold)
                 )
                 estimator = registry.class_of(recipe)

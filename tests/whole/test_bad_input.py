@@ -98,7 +98,10 @@ def test_an_empty_folder_and_a_folder_that_is_not_there_are_named(project, tmp_p
     ("name", "runners", "trials", "change", "says", "parts"),
     [
         ("one_stance", 1, 1, {}, "kept stances of 1 runner, and none is tested", "unused 1 1 kept 1"),
-        ("no_test", 3, 6, {"n_test_runners": 0}, "kept stances of 3 runners, and none is tested", "unused"),
+        pytest.param(
+            *("no_test", 3, 6, {"n_test_runners": 0}, "kept stances of 3 runners, and none is tested", "unused"),
+            marks=pytest.mark.slow,
+        ),
         ("few", 2, 4, {"n_test_runners": 1}, "there is 1 for 3 folds. If 01 left runners out", "test"),
     ],
 )

@@ -125,6 +125,7 @@ def test_published_results_changed_by_hand_are_named_and_made_anew(project, smok
     assert "up to date" in make(project, "reproduce", "STUDY=smoke").stdout
 
 
+@pytest.mark.slow
 def test_a_notebook_beyond_the_paper_leaves_the_published_results_as_well(project, beyond, by_hand):
     before = tree(beyond)
     data = {"data": "../reports/smoke/recordings", "study": "../params/smoke.yaml"}
