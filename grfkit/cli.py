@@ -158,7 +158,8 @@ def _estimate(options):
             "read for the recordings, not estimated: static trials, tables of studies and forces: "
             f"{', '.join(others[:MOST_NAMES])}{more}"
         )
-    found = f"{len(steps)} steps of {(table['steps'] > 0).sum()} recordings" if len(steps) else "No step was estimated"
+    count = int((table["steps"] > 0).sum())
+    found = f"{len(steps)} steps of {count} recording{'s' * (count != 1)}" if len(steps) else "No step was estimated"
     print(f"{found} -> {(out / estimate_page.PAGE).as_posix()}")
     if steps.empty:
         raise ValueError(
