@@ -175,11 +175,13 @@ def why_not_compared(recording, left_steps, right_steps):
             "are needed"
         )
     if summary.several(recording["unlike_steps"], recording["steps"]):
-        return (
-            f"{recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are unlike those that the model knows, "
-            f"and at most {100 * summary.MOST_OUT_OF_RANGE:g} % may be"
-        )
+        return f"{_unlike(recording)}, and at most {100 * summary.MOST_OUT_OF_RANGE:g} % may be"
     return ""
+
+
+def _unlike(recording):
+    """Say how many steps of a recording are unlike the training runners'."""
+    return f"{recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are unlike those that the model knows"
 
 
 def _sides(recording, sides, vlr):
@@ -225,10 +227,7 @@ def _changes(recording, trends):
             "needed."
         )
     if summary.several(recording["unlike_steps"], recording["steps"]):
-        return (
-            f"Changes over time were not judged: {recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are "
-            "unlike those that the model knows."
-        )
+        return f"Changes over time were not judged: {_unlike(recording)}."
     over, lines = f"over {written(steps['over_s'].max(), 0)}{SPACE}s", trends["per_min"].notna().sum()
     changes = [_changed(row) for row in trends[trends["told"]].itertuples()]
     other = "other " if changes else ""

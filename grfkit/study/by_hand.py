@@ -34,6 +34,8 @@ def find(results, name):
 
 def note(results, name):
     """Note what a result that was just saved by hand was made with and of; print it once a run."""
+    from grfkit.study.store import write_text  # which calls this function
+
     notebook, file = name.split("/", 1)
     folder = Path(results) / notebook
     made = {"parameters": values_of(notebook, running()), "made_of": _made_of(results, notebook)}
@@ -43,7 +45,7 @@ def note(results, name):
         files = []
         print(f"Saved by hand in {folder.as_posix()}, {with_words(folder, made)}")
     made |= {"saved": datetime.now().isoformat(timespec="seconds"), "files": [*files, file]}
-    (folder / NOTE).write_text(json.dumps(made, indent=1), encoding="utf-8")
+    write_text(folder / NOTE, json.dumps(made, indent=1))
 
 
 def running():

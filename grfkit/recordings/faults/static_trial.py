@@ -7,9 +7,9 @@ import numpy as np
 
 from grfkit.points import InputError
 
-# Thigh and shank both carry the knee, and soft tissue moves the two places apart: by 9 to 24 mm (median over a file) in
-# all 66 files of rbds, by 14 mm in JA1. With another runner's static trial they are 20 to 139 mm apart, and in 93 % of
-# such pairs of runners more than 30 mm (rbds at 3.5 m/s). Our choice: a quarter more than the largest that is right.
+# Thigh and shank both carry the knee, and soft tissue moves the two places apart: by 24 mm at most (median over a file,
+# worse side) in all 66 files of rbds, by 14 mm in JA1. With another runner's static trial they are over 30 mm apart
+# in 93 % of 420 pairs of runners (rbds at 3.5 m/s, without RBDS03). Our choice: a quarter more than is right.
 KNEE_M = 0.030
 UPRIGHT = ("pelvis", "knee", "ankle")  # whose segments are never upside down; a foot nearly is, in swing
 
