@@ -54,9 +54,10 @@ endif
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
 FIELD := $(filter-out grfkit/field/estimate.py grfkit/field/beside_plates.py,$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
-ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/reports/templates/estimate*.j2)
-LIBRARY := $(filter-out $(FIELD) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
-LABORATORY := $(filter-out grfkit/virtual/one_runner.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
+ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
+TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
+LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
+LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
 # What times of files do not tell: contents that differ from what a report was made of.
 CHECK = $(PYTHON) -m grfkit check --study "$(STUDY_FILE)" --reports $(REPORTS)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
@@ -65,7 +66,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate reproduce beyond field explore bench search-worker course course-zip lint test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate reproduce beyond field transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -107,6 +108,21 @@ field: $(READY)  ## without plates: notebook 10 trains the model that `make esti
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"
 
+# Studies are named anew each time, and each reads the recordings that it remembers; the stances of all are made first. What
+# a recipe is of 02 and 03 is no matter here.
+OTHERS :=
+AGAIN = $(MAKE) --no-print-directory RECIPE=paper
+transfer: $(READY)  ## train on each of some studies, test on the others: notebook 14; STUDY=name, OTHERS="name name"
+	@$(PYTHON) -m grfkit transfer --study "$(STUDY_FILE)" --others "$(OTHERS)" --reports $(BASE) --data "$(TYPED)"
+	@$(foreach other,$(OTHERS),$(AGAIN) STUDY=$(other) OTHERS= stances && )$(AGAIN) stances
+	@$(AGAIN) $(BASE)/14_transfer.html
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(BASE)
+	@$(PYTHON) -c "print('$(BASE)/14_transfer.html')"
+
+stances: $(READY)
+	@$(CHECK)
+	@$(MAKE) --no-print-directory $(REPORTS)/01_preprocess.html
+
 explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
@@ -129,8 +145,8 @@ $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(DATA)"
 
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
-$(PAGES) $(BEYOND): $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
-	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
+$(PAGES) $(BEYOND) $(REPORTS)/14_transfer.html: $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
+	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"$(if $(filter 14_transfer,$*), --others "$(OTHERS)")
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
 $(REPORTS)/02_search.html: $(RECIPE_FILE)
@@ -139,6 +155,8 @@ $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: 
 $(REPORTS)/06_table3.html: $(REPORTS)/05_table2.html
 $(REPORTS)/08_generalisation.html $(REPORTS)/10_field.html $(REPORTS)/11_explanation.html: $(wildcard params/recipes/*.yaml)
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
+$(REPORTS)/14_transfer.html: $(REPORTS)/01_preprocess.html $(FIELD) $(TRANSFER) $(REPORTS)/data.stamp $(TABLE) $(wildcard params/recipes/*.yaml)
+$(REPORTS)/14_transfer.html: $(wildcard $(foreach other,$(OTHERS),reports/$(basename $(notdir $(other)))/01_preprocess.html))
 $(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)

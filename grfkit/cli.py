@@ -61,8 +61,13 @@ def _run(options):
     from grfkit.study import file as study_file
 
     study, stem, clock = study_file.load(options.study), options.notebook.stem, time.perf_counter()
+    given = {"reports": options.reports, "data": options.data, "recipe": options.recipe}
+    if options.others is not None:
+        from grfkit.study import others
+
+        given["others"] = others.find(options.others, own=options.study)
     try:
-        path = run.run(options.notebook, study=study, reports=options.reports, data=options.data, recipe=options.recipe)
+        path = run.run(options.notebook, study=study, **given)
     except run.NotebookFailed as error:
         run.write_index(study, options.reports)
         copy = (options.reports / f"{stem}.failed.ipynb").as_posix()
@@ -89,6 +94,20 @@ def _check(options):
         sha256 = hashlib.sha256(options.study.read_bytes()).hexdigest()
         for line in check(options.reports, study_sha256=sha256):
             print(line)
+
+
+def _transfer(options):
+    """Check what `make transfer` names before it makes anything, and have it run anew where it names other studies."""
+    from grfkit.reports.check import make_old_without
+    from grfkit.study import others
+
+    if options.data:
+        raise ValueError(
+            f"Each study of a transfer reads the recordings that it remembers; DATA={options.data} was typed. Run "
+            "`make reproduce STUDY=name DATA=DIR` once for each study, then make transfer without DATA."
+        )
+    found = others.find(options.others, own=options.study)
+    make_old_without(options.reports, "14_transfer", [other.name for other in found])
 
 
 def _remember(options):
@@ -244,6 +263,7 @@ def _bench(options):
 
 
 NOTHING = "nothing was written"
+OTHERS = {"--others": {"help": "other studies, parted by blanks: names in params/ or YAML files"}}
 STUDY = {"--study": {"required": True, "type": Path, "help": "YAML file of the study"}}
 REPORTS = {"--reports": {"required": True, "type": Path, "help": "folder of the study's reports"}}
 RECORDINGS = {"--data": {"default": "", "help": "folder of the raw recordings; default: what the study file says"}}
@@ -275,11 +295,17 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     "run": (
         _run,
         "run a notebook and write its report",
-        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS},
+        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS, **OTHERS},
         "{notebook.stem} has no new report; make runs it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
     "check": (_check, "have make run what fits its study, recordings and results no more", STUDY | REPORTS, NOTHING),
+    "transfer": (
+        _transfer,
+        "check the studies between which a model shall travel",
+        STUDY | {"--others": OTHERS["--others"] | {"required": True}} | REPORTS | RECORDINGS,
+        NOTHING,
+    ),
     "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
     "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
     "fetch": (

@@ -31,6 +31,13 @@ def check(reports, *, study_sha256):
     return found
 
 
+def make_old_without(reports, stem, others):
+    """Make a report old that names other studies than `others`, so that make runs it again."""
+    noted = record.read(reports, stem).get("parameters", {}).get("others", {})
+    if sorted(noted) != sorted(others):
+        _make_old(Path(reports) / f"{stem}.html")
+
+
 def _record_again(reports, noted):
     """Have make record again what it recorded itself, where that was touched; nobody's own recordings."""
     folder = (reports / noted.get("recordings", {"folder": "."})["folder"]).resolve()

@@ -1,11 +1,11 @@
-"""Put what a recording is worth without a force plate into four sentences: the answer of notebook 10.
+"""Put what a recording is worth without a force plate into a few sentences: the answers of notebooks 10 and 14.
 
-In: tables of grfkit.evaluation.field, of runners who were left out. Out: Markdown.
+In: tables of grfkit.evaluation.field and transfer, of runners who were left out or are elsewhere. Out: Markdown.
 """
 
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.points import DIRECTION_NAMES
-from grfkit.reports.words import SPACE, missing, number
+from grfkit.reports.words import SPACE, counted, missing, number
 
 
 def in_short(timing, summary, coverage, degraded, *, runners, level):
@@ -75,3 +75,51 @@ def _worse(degraded):
         )
     text = "; ".join(parts)
     return f"**Worse recordings.** {text[:1].upper()}{text[1:]}." if parts else "**Worse recordings** were not tried."
+
+
+def transfer_in_short(tables, *, level):
+    """Say in a few sentences what a model is worth in another laboratory, as a list in Markdown.
+
+    `tables` are those of evaluation.transfer_training.evaluate; `level` is that of the bands.
+    """
+    every = {kind: table[table["speed"] == ALL] for kind, table in tables.items() if "speed" in table}
+    curves, name = every["curves"], every["bands"]["estimator"].iloc[0]
+    pairs = list(dict.fromkeys(zip(curves["trained_on"], curves["tested_on"], strict=True)))
+    sentences = [_away(every, pair, name, level) for pair in pairs if pair[0] != pair[1]]
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _away(every, pair, name, level):
+    """Say of one pair of laboratories how far off forces are there and at home, the lag, the bands, and who is best."""
+    of = {kind: _of_pair(table, pair) for kind, table in every.items()}
+    mine = of["curves"][of["curves"]["estimator"] == name].set_index("direction")
+    home = _of_pair(every["curves"], (pair[0], pair[0])).set_index("direction")
+    band = of["bands"].set_index("direction")["covered_pct"]
+    v, low = mine.loc["V"], mine["lowpass_hz"].iloc[0]
+    alike = "" if missing(low) else f", both sides low-passed at {low:g}{SPACE}Hz"
+    lag = v["best_lag_ms"]
+    vertical = of["curves"][of["curves"]["direction"] == "V"].set_index("estimator")["nrmse_pct"]
+    least = vertical.idxmin()
+    best = f"no other recipe is better in V ({_others(vertical.drop(name))})"
+    if least != name:
+        best = f"`{least}` is better in V ({_others(vertical.drop(name))})"
+    return (
+        f"**{pair[0]} \u2192 {pair[1]}** ({v['n']:.0f} stances, {counted(v['runners'], 'runner')}{alike}): nRMSE "
+        f"{_three(mine['nrmse_pct'], 1)}{SPACE}% (AP, ML, V) for {_three(home['nrmse_pct'], 1)} at home; V is off by "
+        f"{number(v['rmse_bw'], 3)}{SPACE}BW, and by {number(v['shifted_rmse_bw'], 3)} once each curve is shifted by "
+        f"its best lag (the estimate is {number(abs(lag), 1)}{SPACE}ms {'early' if lag > 0 else 'late'}). The "
+        f"{100 * level:g}{SPACE}% band holds {_three(band, 0)}{SPACE}% of the samples. {best[:1].upper()}{best[1:]}."
+    )
+
+
+def _of_pair(table, pair):
+    return table[(table["trained_on"] == pair[0]) & (table["tested_on"] == pair[1])]
+
+
+def _three(values, decimals):
+    """Write the values of the three directions."""
+    return ", ".join(number(values[direction], decimals) for direction in DIRECTION_NAMES)
+
+
+def _others(values):
+    return ", ".join(f"{name} {number(value, 1)}" for name, value in values.items()) + f"{SPACE}%"

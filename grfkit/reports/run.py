@@ -36,16 +36,17 @@ class NotebookFailed(Exception):
     """A cell of the notebook raised; the message is what the user should read."""
 
 
-def run(notebook, *, study, reports, data=None, recipe=None):
+def run(notebook, *, study, reports, data=None, recipe=None, others=()):
     """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
 
     `study` is a study.file.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a
-    recipe file or None (then the paper's: the study is a reproduction). Raises ValueError or OSError before the first
-    cell runs, NotebookFailed after a cell raised; then the executed copy stays as NN_name.failed.ipynb and no stale
-    report is left.
+    recipe file or None (then the paper's: the study is a reproduction), `others` are study.others.Other. Raises
+    ValueError or OSError before the first cell runs, NotebookFailed after a cell raised; then the executed copy stays
+    as NN_name.failed.ipynb and no stale report is left.
     """
     notebook, reports = Path(notebook), Path(reports)
-    parameters, folder = collect_parameters(notebook, study=study, reports=reports, data=data, recipe=recipe)
+    given = {"study": study, "reports": reports, "data": data, "recipe": recipe, "others": others}
+    parameters, folder = collect_parameters(notebook, **given)
     reports.mkdir(parents=True, exist_ok=True)
     _remove_changed_results(reports, notebook.stem)
     used = {"recipe": Path(parameters["recipe"]).stem} if "recipe" in parameters else {}
@@ -56,7 +57,7 @@ def run(notebook, *, study, reports, data=None, recipe=None):
         **provenance.describe(study, root=notebook.resolve().parent.parent),
         **used,
         "parameters": {name: value for name, value in parameters.items() if name not in records.PATHS},
-        **_note_inputs(notebook, study, reports, parameters, folder),
+        **_note_inputs(notebook, study, reports, parameters, folder, others),
     }
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
@@ -81,26 +82,32 @@ def _remove_changed_results(reports, stem):
         (reports / "results" / stem / name).unlink(missing_ok=True)
 
 
-def _note_inputs(notebook, study, reports, parameters, folder):
+def _note_inputs(notebook, study, reports, parameters, folder, others):
     """Return what the record notes of what a notebook reads; of recordings the first notebook's alone."""
     home = notebook.resolve().parent
+    theirs = [path for other in others for path in (other.study.path, *_stances_of(other.reports))]
     named = [home / parameters[name] for name in ("published", "recipe") if name in parameters]
     recipes_there = sorted((home / parameters["recipes"]).glob("*.yaml")) if "recipes" in parameters else []
     table = study_file.table_beside(study)
     return records.note_inputs(
         reports,
-        [notebook, *named, *recipes_there],
+        [notebook, *named, *recipes_there, *theirs],
         folder=folder if notebook.stem.startswith("01") else None,
         tables=[table] if table else [],
     )
 
 
-def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
+def _stances_of(reports):
+    """List what 01 saved of another study, on which results rest."""
+    return sorted((reports / "results" / "01_preprocess").glob("stances.*"))
+
+
+def collect_parameters(notebook, *, study, reports, data=None, recipe=None, others=()):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
-    seed, study, results, data, published, recipe and recipes (the folder of all) are injected where the notebook
-    declares them, paths relative to its folder. Raises ValueError where the study sets what the notebook's cell
-    `parameters` does not declare (papermill only warns).
+    seed, study, results, data, published, recipe, recipes (the folder of all) and others ({name: study, data, results
+    of each}) are injected where the notebook declares them, paths relative to its folder. Raises ValueError where the
+    study sets what the notebook's cell `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
     section = study.sections.get(notebook.stem, {})
@@ -120,12 +127,19 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None):
         "recipe": _relative(recipe or home.parent / "params" / "recipes" / "paper.yaml", home),
         "recipes": _relative(home.parent / "params" / "recipes", home),
         "published": _relative(home.parent / "params" / "published.yaml", home),
+        "others": {other.name: _places(other, home) for other in others},
     }
     if recipe or "recipe" in declared:  # a wrong one is named before 01 has read all recordings
         recipes.load(recipe or home / given["recipe"])
     table = study_file.table_beside(study) if "table" in section else None
     section = section | {"table": _relative(table, home)} if table else section
     return {name: value for name, value in given.items() if name in declared} | section, folder
+
+
+def _places(other, home):
+    """Write where another study's file, recordings and results lie, as seen from a notebook's folder."""
+    places = {"study": other.study.path, "data": other.data, "results": other.reports / "results"}
+    return {name: _relative(path, home) for name, path in places.items()}
 
 
 def declared_parameters(notebook):

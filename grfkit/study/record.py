@@ -27,6 +27,7 @@ NEEDS = {
     "11_explanation": NOTEBOOKS[:1],
     "12_stream": ["01_preprocess", "10_field"],
     "13_moments": ["01_preprocess", "10_field"],
+    "14_transfer": NOTEBOOKS[:1],
     "explore": NOTEBOOKS[:3],
 }  # what each builds on, as in the Makefile; the others on the first three
 

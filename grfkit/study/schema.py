@@ -160,7 +160,8 @@ class Preprocessing(Section):
     other_speeds_m_s: span(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
-    force_hz: Positive | None = None  # not in study files of before
+    force_hz: Positive | None = None  # not in study files of before, nor is the next
+    forces_lowpassed_hz: Positive | None = None
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive
     padding_s: Positive
@@ -321,6 +322,12 @@ class Streaming(Section):
     vlr: VLR
 
 
+class Transfer(Section):
+    compared: Some[str] = ["physics", "network", "ridge", "mean_curve"]  # not in study files of before
+    stance_bw: Positive = 0.05
+    vlr: VLR = "touchdown_to_13"
+
+
 class Nothing(Section):
     pass
 
@@ -342,6 +349,7 @@ class StudyFile(Section):
     explanation: Explanation = Field(alias="11_explanation")
     stream: Streaming = Field(alias="12_stream")
     moments: Nothing = Field(alias="13_moments")
+    transfer: Transfer = Field(alias="14_transfer", default=Transfer())
 
 
 def check(path, content, model):

@@ -15,7 +15,7 @@ PARAMS = ROOT / "params"
 FETCH = {"url": "https://example.org/data", "sums": "set.sha256", "tables": {"people.csv": ["FileName"]}}
 
 
-@pytest.mark.parametrize("name", ["virtual", "paper", "rbds", "smoke"])
+@pytest.mark.parametrize("name", ["virtual", "paper", "rbds", "smoke", "hamner", "ja1"])
 def test_load_accepts_the_studies_of_the_project(name):
     loaded = load(PARAMS / f"{name}.yaml")
     assert loaded.name == name
@@ -39,7 +39,8 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
     section = load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
     assert values["results"] == "../reports/by_hand/virtual/results"  # never what is published
-    assert set(values) - set(section) <= {"data", "study", "results", "published", "seed", "recipe", "recipes"}
+    given = {"data", "study", "results", "published", "seed", "recipe", "recipes", "others"}
+    assert set(values) - set(section) <= given
 
 
 def test_load_keeps_what_to_fetch(edited):

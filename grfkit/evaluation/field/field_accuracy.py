@@ -30,12 +30,20 @@ def detect_left_out(detector, motions, found, footsteps, matched):
 
     Those of which `matched` has the file and mid_s carry its `stance`. Raises InputError if there is one runner only.
     """
-    files = footsteps.groupby("file")[["runner", "group", "speed"]].first()
-    left_out_runners.check_two(files["runner"])
-    here = found[found["file"].isin(files.index)]
-    groups = here.groupby(here["file"].map(files["runner"]), sort=False)
+    runners = footsteps.groupby("file")["runner"].first()
+    left_out_runners.check_two(runners)
+    here = found[found["file"].isin(runners.index)]
+    groups = here.groupby(here["file"].map(runners), sort=False)
     tables = [detect_contacts(detector, motions, group, runner) for runner, group in groups]
-    contacts = pd.concat(tables or [detect_contacts(detector, motions, here)], ignore_index=True)
+    return named(pd.concat(tables or [detect_contacts(detector, motions, here)], ignore_index=True), footsteps, matched)
+
+
+def named(contacts, footsteps, matched):
+    """Add runner, group and speed of measured `footsteps` to contacts of the same files, and the `stance` of `matched`.
+
+    `matched` has the file and mid_s of the footsteps in which a stance was measured.
+    """
+    files = footsteps.groupby("file")[["runner", "group", "speed"]].first()
     stances = matched[["file", "mid_s", "stance"]]
     return contacts.join(files, on="file").merge(stances, on=["file", "mid_s"], how="left")
 

@@ -1,0 +1,304 @@
+"""Train on one laboratory and estimate another: every recipe, over contacts that are detected from the points alone.
+
+In: studies whose 01_preprocess has run, with their recordings. Out: tables by evaluation.transfer, a row for each
+laboratory that trained, that is tested, estimator, and speed. Nothing is chosen, fitted or stopped by what is tested:
+hyper-parameters are set beforehand, by the study that trains.
+
+The recipe that 10_field examines is the model for the field. It detects the contacts, over which all others estimate:
+those see the points less the runner's mean way, so that a treadmill and the ground look alike.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.evaluation import transfer
+from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
+from grfkit.field import bands
+from grfkit.field.contacts import contact_inputs, detect_contacts, finish_curves, usual_flight
+from grfkit.field.model import FieldModel
+from grfkit.points import DIRECTIONS, FORCES, INPUTS, InputError, mirrored
+from grfkit.recordings.read import read_recorded
+from grfkit.study import file as study_file
+from grfkit.study import store
+
+NODES = 101  # of a curve, from touchdown to toe-off
+MANY = 6  # speeds, of which the first and the last are told: our choice
+PAIR = ["trained_on", "tested_on", "estimator"]
+CURVES = [*transfer.MEASURES, "shifted_rmse_bw", "best_lag_ms"]
+BANDS = ["covered_pct", "width_bw", "interval_score_bw"]
+
+
+class Laboratory(NamedTuple):
+    """A study whose stances are cut: its Preprocessing, its sections 10 and 08, what 01 saved, its recordings."""
+
+    name: str
+    section: object
+    field: dict
+    generalisation: dict
+    stances: pd.DataFrame
+    frames: pd.DataFrame
+    recorded: list
+
+
+class Trained(NamedTuple):
+    """What one laboratory has trained: a FieldModel with bands, its recipe, and {name: (recipe, estimator)} of others.
+
+    `home` are contacts, curves (S, 101, 3) and half widths of bands (S, 101, 3) of its own runners, each left out, with
+    the `measured` footsteps. `rate_hz` is that of the frames that the estimators were fitted to.
+    """
+
+    model: FieldModel
+    recipe: object
+    fitted: dict
+    rate_hz: float
+    measured: ground_truth.Measured
+    home: tuple
+
+
+def read(name, *, study, data, results):
+    """Read a Laboratory: its study file, its folder of recordings, and its results of 01_preprocess."""
+    loaded, section = study_file.load(study), study_file.preprocessing(study)
+    stances, frames = (store.read(results, f"01_preprocess/{file}") for file in ("stances.csv", "stances.parquet"))
+    recorded = read_recorded(stances, data, section)
+    sections = loaded.sections["10_field"], loaded.sections["08_generalisation"]
+    return Laboratory(name, section, *sections, stances, frames, recorded)
+
+
+def read_all(own, others):
+    """Read laboratories {name: Laboratory}: the `own` one, and `others` {name: {study, data, results}}.
+
+    `own` holds the same three of the study that is at home. Raises InputError where there are no others.
+    """
+    if not others:
+        raise InputError(
+            "A model travels from one study to others; `others` names none.",
+            'Run make transfer STUDY=rbds OTHERS="hamner ja1", or write them into the cell `parameters`: others = '
+            '{"hamner": {"study": "../params/hamner.yaml", "data": "...", "results": "../reports/hamner/results"}}.',
+        )
+    return {name: read(name, **places) for name, places in {Path(own["study"]).stem: own, **others}.items()}
+
+
+def summarise(laboratories):
+    """List what each of the laboratories holds: a row each."""
+    rows = []
+    for each in laboratories.values():
+        speeds = sorted(each.stances["speed_m_s"].unique())
+        rows.append(
+            {
+                "study": each.name,
+                "runners": each.stances["runner"].nunique(),
+                "stances": len(each.stances),
+                "speeds_m_s": _speeds(speeds),
+                "treadmill": each.section.treadmill,
+                "forces_lowpassed_hz": each.section.forces_lowpassed_hz,
+                "trains": trains(each),
+            }
+        )
+    return pd.DataFrame(rows).set_index("study")
+
+
+def trains(laboratory):
+    """Say whether a Laboratory can train: bands come from runners who are left out, of two at the least."""
+    return laboratory.stances["runner"].nunique() > 1
+
+
+def measure(laboratory, recipe, settings):
+    """Measure the footsteps of a Laboratory as a model with these settings sees them: ground_truth.Measured."""
+    filtering = {"points_cutoff_hz": settings["points_cutoff_hz"]}
+    prepared = samples.prepare(laboratory.frames, laboratory.stances, recipe)
+    section = laboratory.section.model_copy(update=filtering)
+    return ground_truth.measure(laboratory.recorded, laboratory.stances, prepared, section)
+
+
+def train(laboratory, recipes, *, seed):
+    """Train what is compared on all runners of a Laboratory: Trained.
+
+    `recipes` are {name: recipes.Recipe}; that which its section 10_field examines is the model for the field.
+    """
+    field = laboratory.field
+    recipe = recipes[field["examined"]]
+    measured = measure(laboratory, recipe, field)
+    settings = field_training.settings(
+        laboratory.section.model_copy(update={"points_cutoff_hz": field["points_cutoff_hz"]}),
+        recipe,
+        measured.footsteps,
+        level=field["level"],
+        vlr=field["vlr"],
+    )
+    model = field_training.train_forces(measured, field["detector"], recipe, settings, every=field["every"], seed=seed)
+    home = _home(model, measured)
+    rows, off = field_uncertainty.curve_errors(measured, home[0], home[1])
+    mine = home[0].iloc[rows]
+    of = mine["contact_s"].to_numpy(), mine["runner"].to_numpy()
+    model = replace(model, bands=bands.fit(off, *of, level=field["level"]))
+    half = _left_out_widths(home[0], off, *of, level=field["level"])
+    others = {name: each for name, each in recipes.items() if name != recipe.name}
+    fitted = {name: (each, fit(laboratory, measured, each, seed=seed)) for name, each in others.items()}
+    times = laboratory.frames["time_s"].to_numpy(float)[:2]
+    return Trained(model, recipe, fitted, 1 / (times[1] - times[0]), measured, (*home, half))
+
+
+def fit(laboratory, measured, recipe, *, seed):
+    """Fit a recipe's estimator to all measured footsteps of a Laboratory, by what its study set beforehand.
+
+    Of a network that is 08's `network`; of a kernel the middle of the recipe's limits.
+    """
+    stances = laboratory.stances[laboratory.stances["stance"].isin(measured.footsteps["stance"])]
+    training = less_way(samples.prepare(laboratory.frames, stances, recipe), measured.motions)
+    given = dict(laboratory.generalisation["network"])
+    fixed = {"seed": seed, "epochs": given.pop("epochs"), "seeds": given.pop("seeds")}
+    best = given | {"frames_per_step": laboratory.generalisation["frames_per_step"]}
+    if recipe.estimator == "kernel_ridge":
+        best = {
+            "candidates": [kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)],
+            "chosen": dict.fromkeys(DIRECTIONS, [0]),
+        }
+    return registry.class_of(recipe).fit(training, recipe, best, **fixed)
+
+
+def less_way(stances, motions):
+    """Replace the points of Samples by those of {file: motion.Motion}: filtered as there, less the runner's mean way.
+
+    The origin is the pelvis at touchdown, projected on the ground; mirrored legs stay mirrored.
+    """
+    points = np.empty_like(stances.points)
+    times = stances.frames["time_s"].to_numpy(float)
+    for number, (rows, stance) in enumerate(
+        zip(samples.rows_of_stances(stances), stances.stances.itertuples(), strict=True)
+    ):
+        moved = motions[stance.file]
+        origin = moved.spline(stance.touchdown_s)[0] * [1, 1, 0]
+        own = moved.spline(np.clip(stance.touchdown_s + times[rows], moved.first_s, moved.last_s)) - origin
+        points[rows] = mirrored(own) if stances.mirrored[number] else own
+    return replace(stances, points=points)
+
+
+def estimate(trained, measured, stances):
+    """Estimate another laboratory's `measured` footsteps: contacts, {estimator: curves (S, 101, 3)}, half widths.
+
+    `measured` is that of `measure` by the model's settings, `stances` is its table as in stances.csv. The half widths
+    (S, 101, 3) BW are those of the bands of the model for the field.
+    """
+    model, footsteps = trained.model, measured.footsteps
+    found = measured.found[measured.found["file"].isin(footsteps["file"])]
+    detected = detect_contacts(model.detector, measured.motions, found)
+    contacts = field_accuracy.named(detected, footsteps, footsteps)
+    flight_s = usual_flight(contacts, contacts["group"], model.settings["flight_s"])
+    inputs = contact_inputs(measured.motions, contacts, flight_s, padding_s=model.settings["padding_s"])
+    own = finish_curves(contacts, model.curves.estimate(inputs), flight_s, contacts["group"])
+    curves = {trained.recipe.name: own}
+    for name, (recipe, fitted) in trained.fitted.items():
+        cut = cut_at(contacts, stances, recipe, measured.motions, rate_hz=trained.rate_hz)
+        curves[name] = curves_of(cut, fitted.predict(cut))
+    return contacts, curves, model.bands.around(contacts["contact_s"].to_numpy())
+
+
+def cut_at(contacts, stances, recipe, motions, *, rate_hz):
+    """Cut detected contacts as 01 cuts stances, at rate_hz: Samples whose forces are 0, their points by less_way.
+
+    `stances` (stances.csv) say of each file its speed and whether that is another than the study's.
+    """
+    padding, contact_s = round(recipe.padding_s * rate_hz), contacts["contact_s"].to_numpy()
+    inside = np.floor(contact_s * rate_hz + 1e-6).astype(int) + 1
+    lengths = inside + 2 * padding
+    frames = np.concatenate([np.arange(length) for length in lengths])
+    times = (frames - padding) / rate_hz
+    table = pd.DataFrame({"stance": np.repeat(np.arange(len(contacts)), lengths), "frame": frames, "time_s": times})
+    nothing = pd.DataFrame(np.zeros((len(table), len(INPUTS) + len(FORCES)), np.float32), columns=[*INPUTS, *FORCES])
+    files = stances.groupby("file")[["speed_m_s", "split"]].first()
+    columns = ["file", "runner", "side", "touchdown_s", "toeoff_s", "flight_s"]
+    about = contacts[columns].join(files, on="file").assign(stance=range(len(contacts)), weighed_kg=1.0, unit_kg=1.0)
+    return less_way(samples.prepare(table.join(nothing), about, recipe), motions)
+
+
+def curves_of(stances, forces):
+    """Bring forces (N, 3) of Samples to equally spaced nodes from touchdown to toe-off: (S, 101, 3)."""
+    curves, times = np.empty((len(stances), NODES, len(DIRECTIONS))), stances.frames["time_s"].to_numpy(float)
+    contact_s = stances.stances["stance_s"].to_numpy()
+    for number, rows in enumerate(samples.rows_of_stances(stances)):
+        own, at = rows[stances.inside[rows]], np.linspace(0, contact_s[number], NODES)
+        curves[number] = np.stack([np.interp(at, times[own], column) for column in forces[own].T], axis=1)
+    return curves
+
+
+def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
+    """Train on each of the laboratories {name: Laboratory} that can, and test on each other: {kind: table}.
+
+    Kinds are curves, timing, features and bands (evaluation.transfer), each with the columns of PAIR. Where trained_on
+    is tested_on, each runner was left out; that is of the model for the field alone. `lowpass_hz` is that of both
+    sides. Raises ValueError where no laboratory can train.
+    """
+    if not any(map(trains, laboratories.values())):
+        raise ValueError(
+            "A study with two runners or more trains, others are tested; found one runner in each of "
+            f"{', '.join(laboratories)}. Name a study with more runners."
+        )
+    tables = {kind: [] for kind in ("curves", "timing", "features", "bands")}
+    for laboratory in filter(trains, laboratories.values()):
+        trained = train(laboratory, recipes, seed=seed)
+        name, (contacts, curves, half) = trained.recipe.name, trained.home
+        found = {laboratory.name: (trained.measured, contacts, {name: curves}, half)}
+        for other in laboratories.values():
+            if other.name != laboratory.name:
+                unit = trained.recipe.model_copy(update={"body_weight": "study"})  # nobody need be weighed
+                measured = measure(other, unit, trained.model.settings)
+                found[other.name] = (measured, *estimate(trained, measured, other.stances))
+        for tested, parts in found.items():
+            sections = laboratory.section, laboratories[tested].section
+            scored = _score(*parts, sections[1], transfer.alike_hz(*sections), name, stance_bw, vlr, trained.model)
+            for kind, table in scored.items():
+                tables[kind].append(table.assign(trained_on=laboratory.name, tested_on=tested))
+    return {kind: _in_order(pd.concat(parts, ignore_index=True)) for kind, parts in tables.items()}
+
+
+def _score(measured, contacts, estimated, half, section, cutoff_hz, field, stance_bw, vlr, model):
+    """Score the estimators {name: curves} of one pair of laboratories: {kind: table with the column estimator}."""
+    kept = np.flatnonzero(contacts["stance"].notna())
+    tables = {"timing": [transfer.timing(contacts, measured.footsteps).assign(estimator=field)]}
+    tables |= {kind: [] for kind in ("curves", "features", "bands")}
+    for name, curves in estimated.items():
+        beside = {"cutoff_hz": cutoff_hz, "stance_bw": stance_bw}
+        evaluated, pairs = transfer.lay_beside(measured, contacts, curves, section, **beside)
+        scores = transfer.curve_scores(evaluated, pairs)
+        means = transfer.by_speed(scores, CURVES, by=["direction"])
+        tables["curves"].append(means.assign(estimator=name, lowpass_hz=cutoff_hz))
+        errors = transfer.feature_errors(transfer.feature_scores(evaluated, pairs, vlr=vlr))
+        tables["features"].append(errors.assign(estimator=name))
+        if name == field:
+            level = model.settings["level"]
+            shares = transfer.band_scores(evaluated, pairs, curves[kept], half[kept], level=level)
+            tables["bands"].append(transfer.by_speed(shares, BANDS, by=["direction"]).assign(estimator=name))
+    return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}
+
+
+def _speeds(speeds):
+    """Write the speeds (m/s) of a laboratory; of many the first and the last."""
+    if len(speeds) < MANY:
+        return ", ".join(f"{speed:.3g}" for speed in speeds)
+    return f"{speeds[0]:.3g} to {speeds[-1]:.3g}"
+
+
+def _in_order(table):
+    return table[PAIR + [column for column in table if column not in PAIR]]
+
+
+def _home(model, measured):
+    """Estimate the own runners of a model, each left out: contacts and curves (S, 101, 3)."""
+    footsteps = measured.footsteps
+    contacts = field_accuracy.detect_left_out(model.detector, measured.motions, measured.found, footsteps, footsteps)
+    return contacts, field_accuracy.estimate_left_out(model, measured.motions, contacts)[0]
+
+
+def _left_out_widths(contacts, off, contact_s, runners, *, level):
+    """Give the half widths (S, 101, 3) of contacts, each runner's by the errors `off` (N, 101, 3) of all others."""
+    half = np.empty((len(contacts), *off.shape[1:]))
+    for runner in np.unique(contacts["runner"]):
+        mine, others = (contacts["runner"] == runner).to_numpy(), runners != runner
+        own = bands.fit(off[others], contact_s[others], runners[others], level=level)
+        half[mine] = own.around(contacts["contact_s"].to_numpy()[mine])
+    return half
