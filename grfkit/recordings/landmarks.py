@@ -5,12 +5,19 @@ In: markers, a dictionary name -> (F, 3) m in AP, ML, V axes, NaN where missing,
 
 import difflib
 from collections import Counter
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from grfkit.points import POINTS
+from grfkit.points import POINTS, Note
 
+LEAST = 3  # markers of a rigid body
+# Two labels are swapped where a marker is further than a third of `max_residual_m` from the rigid body, and all are
+# less than a third as far with the two exchanged. Of 600 clusters of rbds and hamner three are swapped: of 25 to 64 mm
+# 1 to 2 are left; in all others with 10 mm and more at least 85 %. Our choice: of 1,284 pairs of rbds that we swapped
+# all but two come right, and none are exchanged where one label is on any other marker (2,154 cases).
+CLEARLY = 3
 MOST_STEPS = 20  # of Newton's iteration: our choice
 MOST_LABELS = 6  # that a message lists: our choice
 HALF_THE_DIGITS = 1e-7  # Newton's method doubles the digits: after so small a step the next changes nothing
@@ -82,6 +89,7 @@ class Fit(NamedTuple):
     poses: dict  # segment -> rotation (F, 3, 3) and the means of its visible markers, still (F, 3) and moving (F, 3), m
     places: dict  # point -> (3,) m in the static trial
     carriers: dict  # point -> the segment that carries it
+    notes: list  # a Note of each segment whose labels were corrected
 
     def carry(self, point, segment):
         """Carry a point into the running trial by a segment: (F, 3) m, NaN where the segment was not seen."""
@@ -106,14 +114,18 @@ def fit_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_re
 
     `markers` and `static` are the running and the static trial. `segments` maps a segment to the markers that lie on
     it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
-    Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN); a marker
-    further than `max_residual_m` (median) from the rigid body is taken for mislabelled and left out.
+    Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN). Two labels
+    that are clearly swapped are exchanged. Where a marker is still further than `max_residual_m` (median) from the
+    rigid body, the one without which the others fit best is taken for mislabelled and left out.
     A subject's name before a colon need not be given. Source: Söderkvist & Wedin 1993; the hip's regression as named,
     of HIPS.
     """
     markers, static = _without_subject(markers), _without_subject(static)
     still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
-    poses = {name: _pose(name, markers, still, on_segment, max_residual_m) for name, on_segment in segments.items()}
+    poses, notes = {}, []
+    for name, on_segment in segments.items():
+        poses[name], said = _pose(name, markers, still, on_segment, max_residual_m)
+        notes += said
     places = {}
     for point in POINTS:
         landmark = landmarks[point]
@@ -123,7 +135,7 @@ def fit_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_re
             )
         else:
             places[point] = np.mean([_marker(still, name, "static trial") for name in landmark["markers"]], axis=0)
-    return Fit(poses, places, {point: landmarks[point]["segment"] for point in POINTS})
+    return Fit(poses, places, {point: landmarks[point]["segment"] for point in POINTS}, notes)
 
 
 PELVIS = ["l_asis", "r_asis", "l_psis", "r_psis"]
@@ -218,28 +230,68 @@ def _cofactors(x):
 
 
 def _pose(segment, markers, still, names, max_residual_m):
-    """Fit a segment's pose after leaving out, one at a time, markers that are not where the label says."""
-    kept = [name for name in names if name in markers and name in still]
+    """Fit a segment's pose after correcting labels that are not on their markers: returns it, and notes of that."""
+    known = {name: markers[name] for name in names if name in markers and name in still}
+    swapped, left_out = _swapped(known, still, names, max_residual_m), []
+    if swapped:
+        known = _exchanged(known, *swapped)
     while True:
-        if len(kept) < 3:
+        if len(known) < LEAST:
             raise ValueError(
                 f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
-                f"has {kept} of {names}. {_there(names, markers, 'running trial')}"
+                f"has {[*known]} of {names}. {_there(names, markers, 'running trial')}"
                 f"{_there(names, still, 'static trial')}If this file alone is at fault, correct its labels, or delete "
                 "its row of the table of trials; if all files are called so, name their markers in the study file."
             )
-        place, moving = np.stack([still[name] for name in kept]), np.stack([markers[name] for name in kept], axis=1)
-        rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
-        expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
-        distance = np.linalg.norm(moving - expected, axis=2)
-        seen = np.isfinite(distance)
-        residual = [
-            np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)
-        ]
-        if max(residual) <= max_residual_m:
-            return fit
-        worst = int(np.argmax(residual))
-        kept.pop(worst)
+        fit, residual = _fit(known, still)
+        if max(residual.values()) <= max_residual_m:
+            break
+        wrong = max(residual, key=residual.get)
+        if len(known) > LEAST:
+            wrong = min(known, key=lambda name: _worst(_without(known, name), still))
+        known = _without(known, wrong)
+        left_out.append(wrong)
+    said = [f"{segment}: the labels {' and '.join(swapped)} are swapped, and were exchanged"] * bool(swapped)
+    said += [f"{segment}: left out, since not where the label says: {', '.join(left_out)}"] * bool(left_out)
+    return fit, [Note(text) for text in said]
+
+
+def _swapped(known, still, names, max_residual_m):
+    """Find the two labels of a segment that are clearly swapped, one of them maybe without a marker; else ()."""
+    before = _worst(known, still) if len(known) >= LEAST else 0.0
+    if before <= max_residual_m / CLEARLY:
+        return ()
+    pairs = combinations([name for name in names if name in still], 2)
+    after, pair = min((_worst(_exchanged(known, *pair), still), pair) for pair in pairs)
+    return pair if after < before / CLEARLY else ()
+
+
+def _exchanged(known, one, other):
+    """Exchange two labels."""
+    return {{one: other, other: one}.get(name, name): xyz for name, xyz in known.items()}
+
+
+def _without(known, name):
+    return {other: xyz for other, xyz in known.items() if other != name}
+
+
+def _worst(known, still):
+    """Measure how far (m) the worst marker is from the rigid body; inf where that has no pose, as on a line."""
+    (rotation, *_), residual = _fit(known, still)
+    return max(residual.values()) if np.isfinite(rotation).any() else np.inf
+
+
+def _fit(known, still):
+    """Fit a rigid body to markers: its pose, and how far (m) each marker is from it, the median over frames."""
+    place, moving = np.stack([still[name] for name in known]), np.stack([*known.values()], axis=1)
+    rotation, mean_still, mean_moving = fit = rigid_fit(place, moving)
+    expected = np.einsum("fij,fmj->fmi", rotation, place - mean_still[:, None]) + mean_moving[:, None]
+    distance = np.linalg.norm(moving - expected, axis=2)
+    seen = np.isfinite(distance)
+    residual = [
+        np.median(column[there]) if there.any() else 0 for column, there in zip(distance.T, seen.T, strict=True)
+    ]
+    return fit, dict(zip(known, residual, strict=True))
 
 
 def _there(names, markers, where):

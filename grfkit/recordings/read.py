@@ -70,6 +70,7 @@ def load_trial(trial, folder, statics, settings):
         fit = landmarks.fit_clusters(markers, statics[trial.static], **clusters)
         static_trial.check_upright(fit)
         points = fit.points()
+        recording = replace(recording, notes=[*recording.notes, *fit.notes])
     places.check(points)
     if forward == "found":
         recording, points = c3d.turn(recording, points, orientation.heading(points))

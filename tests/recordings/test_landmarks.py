@@ -1,11 +1,15 @@
 """The 11 points: clusters must undo any rigid motion, survive occlusions and swapped labels."""
 
+import itertools
+
 import numpy as np
 import pytest
+from helpers import preprocessing
 from scipy.spatial.transform import Rotation
 
 from grfkit.points import POINTS
-from grfkit.recordings import landmarks
+from grfkit.recordings import landmarks, read
+from grfkit.recordings.trials import read_trials
 
 RNG = np.random.default_rng(3)
 
@@ -111,6 +115,82 @@ def test_from_clusters_leaves_a_mislabelled_marker_out():
     running["limb4"] = running["limb4"] + 0.2  # the label sits on another marker
     points = landmarks.from_clusters(running, static, **settings)
     np.testing.assert_allclose(points[0, 3], rotation @ static["on_l_ankle"][0] + shift, atol=1e-9)
+
+
+# m, AP ML V: a right foot's three markers on the heel, and the heads of the first and the fifth metatarsal
+FOOT = {
+    "top": np.array([0.00, 0.000, 0.07]),
+    "bottom": np.array([0.00, 0.005, 0.03]),
+    "lateral": np.array([0.04, -0.035, 0.03]),
+    "mt1": np.array([0.18, 0.050, 0.03]),
+    "mt5": np.array([0.15, -0.050, 0.02]),
+}
+TOE = np.array([0.19, 0.020, 0.03])
+
+
+def running_foot(labels):
+    """A foot that runs: its toe (F, 3) m, markers with other `labels` {label: marker}, and what a fit of it makes."""
+    static, settings = body()
+    turns = Rotation.from_euler("yx", RNG.uniform([-20, -10], [60, 10], (50, 2)), degrees=True).as_matrix()
+    at = RNG.normal(size=(50, 3))
+    markers = {name: np.einsum("fij,j->fi", turns, place) + at for name, place in FOOT.items()}
+    markers["knee"] = at + [0.1, 0.0, 0.45]
+    settings["segments"]["foot"] = list(FOOT)
+    settings["landmarks"]["r_toe"] = {"segment": "foot", "markers": ["toe"], "regression": None}
+    still = static | {name: place[None] for name, place in (FOOT | {"toe": TOE}).items()}
+    settings["max_residual_m"] = 0.03
+    others = {name: static[name][:1] for name in static if not name.startswith("on_")}
+    running = {name: np.tile(xyz, (50, 1)) for name, xyz in others.items()}
+    running |= {label: markers[name] + 0.001 * RNG.normal(size=(50, 3)) for label, name in labels.items()}
+    fit = landmarks.fit_clusters(running, still, **settings)
+    return np.einsum("fij,j->fi", turns, TOE) + at, fit
+
+
+def labelled(**other):
+    """Each marker's own label, but for those named: label=marker, or None where no marker has the label."""
+    return {label: name for label, name in ({name: name for name in FOOT} | other).items() if name}
+
+
+@pytest.mark.parametrize("one, other", [*itertools.combinations(FOOT, 2)])
+@pytest.mark.parametrize("lost", [False, True])
+def test_fit_clusters_exchanges_two_labels_that_are_swapped(one, other, lost):
+    """As in RBDS001 (r_toe was 37 mm off, the foot upside down); or one of the two is lost, as in RBDS03 (118 mm)."""
+    toe, fit = running_foot(labelled(**{one: other, other: None if lost else one}))
+    assert np.median(np.linalg.norm(fit.points()[:, 10] - toe, axis=1)) < 0.006  # of noise, 1 mm at each marker
+    assert [note.text for note in fit.notes] == [f"foot: the labels {one} and {other} are swapped, and were exchanged"]
+
+
+@pytest.mark.parametrize("wrong", FOOT)
+def test_fit_clusters_leaves_out_the_label_without_which_the_others_fit(wrong):
+    """On the knee it draws the whole foot, so that the marker that is furthest off may be a right one."""
+    toe, fit = running_foot(labelled(**{wrong: "knee"}))
+    assert np.median(np.linalg.norm(fit.points()[:, 10] - toe, axis=1)) < 0.006
+    assert [note.text for note in fit.notes] == [f"foot: left out, since not where the label says: {wrong}"]
+
+
+def test_fit_clusters_leaves_the_labels_of_a_foot_that_bends():
+    """The metatarsals 55 mm lower than in the static trial: markers are some 10 mm off, and all labels are right."""
+    bent = {name: place - [0, 0, 0.055 * name.startswith("mt")] for name, place in FOOT.items()}
+    pose, said = landmarks._pose("foot", {name: place[None] for name, place in bent.items()}, FOOT, [*FOOT], 0.03)
+    still, moving = np.stack([*FOOT.values()]), np.stack([*bent.values()])
+    rotation, (shift_still,), (shift_moving,) = landmarks.rigid_fit(still, moving[None])
+    np.testing.assert_array_equal(pose[0], rotation)
+    off = np.linalg.norm((still - shift_still) @ rotation[0].T + shift_moving - moving, axis=1)
+    assert 0.010 < off.max() < 0.020 and not said
+
+
+@pytest.mark.parametrize("file", ["RBDS001/RBDS001runT25", "RBDS001/RBDS001runT35", "RBDS03/RBDS03runT25"])
+def test_load_trial_finds_the_toe_of_a_real_foot_whose_labels_are_swapped(rbds, file):
+    """The marker that is called R.MT5 is R.MT1: it lies beside the toe, R.MT2, as far as in the static trial."""
+    trials, statics = read_trials(rbds, table="rbds"), {}
+    (trial,) = trials[trials["file"] == f"{file}.c3d"].itertuples()
+    recording, points = read.load_trial(trial, rbds, statics, preprocessing("rbds"))
+    first, second = (np.nanmean(statics[trial.static][name], axis=0) for name in ("R.MT1", "R.MT2"))
+    apart = np.linalg.norm(points[:, POINTS.index("r_toe")] - recording.points["R.MT5"], axis=1)
+    assert np.nanmedian(apart) == pytest.approx(np.linalg.norm(second - first), abs=0.004)  # skin moves, a foot bends
+    assert "r_foot: the labels R.MT1 and R.MT5 are swapped, and were exchanged" in [
+        each.text for each in recording.notes
+    ]
 
 
 def test_from_clusters_says_which_segment_has_too_few_markers():

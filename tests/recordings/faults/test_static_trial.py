@@ -87,7 +87,7 @@ def fit(*, gap_m, carriers=("pelvis", "thigh", "shank", "foot")):
     poses = {name: (np.tile(np.eye(3), (5, 1, 1)), still, still + [0, 0, down]) for name, down in shifts.items()}
     on = {"pelvis": "pelvis", "hip": hip, "knee": knee, "ankle": ankle, "heel": foot, "toe": foot}
     carried = {point: on[point.rpartition("_")[2]] for point in POINTS}
-    return landmarks.Fit(poses, {point: np.zeros(3) for point in POINTS}, carried)
+    return landmarks.Fit(poses, {point: np.zeros(3) for point in POINTS}, carried, [])
 
 
 def test_knee_gap_is_between_the_two_segments_that_meet_there():
