@@ -201,6 +201,7 @@ def estimate(trained, measured, stances):
 def cut_at(contacts, stances, recipe, motions, *, rate_hz):
     """Cut detected contacts as 01 cuts stances, at rate_hz: Samples whose forces are 0, their points by less_way.
 
+    So flight begins a frame after toe-off.
     `stances` (stances.csv) say of each file its speed and whether that is another than the study's.
     """
     padding, contact_s = round(recipe.padding_s * rate_hz), contacts["contact_s"].to_numpy()
@@ -213,6 +214,7 @@ def cut_at(contacts, stances, recipe, motions, *, rate_hz):
     files = stances.groupby("file")[["speed_m_s", "split"]].first()
     columns = ["file", "runner", "side", "touchdown_s", "toeoff_s", "flight_s"]
     about = contacts[columns].join(files, on="file").assign(stance=range(len(contacts)), weighed_kg=1.0, unit_kg=1.0)
+    about["flight_s"] -= 1 / rate_hz
     return less_way(samples.prepare(table.join(nothing), about, recipe), motions)
 
 

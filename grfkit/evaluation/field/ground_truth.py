@@ -21,7 +21,9 @@ class Measured(NamedTuple):
     `recorded` are recordings.read.Recorded, `motions` {file: motion.Motion}, `found` the table of footsteps found by
     motion, `missed` the stances in which none was found. `footsteps` (S rows) are those that a detector can look at:
     stances.csv with the mid_s of the footstep, contact_s, and flight_s, group (a runner at a speed) and speed as a
-    recipe has them. `samples` are the same stances.
+    recipe has them. Contact and flight together are the step, as contacts.with_durations has it of an estimate: flight
+    begins with the last loaded frame of force, at toe-off; in stances.csv it begins a frame later. `samples` are the
+    same stances.
     """
 
     recorded: list
@@ -54,9 +56,11 @@ def measure(recorded, stances, prepared, section):
     matched = matched[seen_wholly(moved, matched, *events.reach(moved, matched).T)].reset_index(drop=True)
     index = pd.Series(range(len(prepared)), index=prepared.stances["stance"])
     own = samples.take(prepared, index[matched["stance"]].to_numpy())
+    frame_s = matched["file"].map({each.file: 1 / each.force_hz for each in recorded})
     footsteps = matched.assign(
         contact_s=matched["toeoff_s"] - matched["touchdown_s"],
-        **{name: own.stances[name] for name in ("flight_s", "group", "speed")},
+        flight_s=own.stances["flight_s"] + frame_s,
+        **{name: own.stances[name] for name in ("group", "speed")},
     )
     return Measured(recorded, moved, found, missed, footsteps, own)
 

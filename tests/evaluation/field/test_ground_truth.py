@@ -5,6 +5,7 @@ import pandas as pd
 from helpers import preprocessing, virtual_run
 
 from grfkit.evaluation.field import ground_truth
+from grfkit.field.contacts import with_durations
 from grfkit.recordings.read import Recorded
 
 STANCES = pd.DataFrame(
@@ -70,3 +71,15 @@ def test_motions_are_filtered_and_bridged_as_the_study_says():
     seen = np.isfinite(points).all(axis=(1, 2))
     times = np.flatnonzero(seen) / 200
     np.testing.assert_allclose(rough.spline(times) + times[:, None, None] * rough.way_m_s, points[seen], atol=1e-9)
+
+
+def test_measured_flight_and_contact_make_a_step_as_those_of_an_estimate(lab):
+    """with_durations takes them from touchdowns and toe-offs alone, plates from the frames that they were loaded in."""
+    footsteps, stances = lab.measured.footsteps, lab.measured.samples.stances
+    of_events = with_durations(footsteps[["file", "side", "touchdown_s", "toeoff_s"]])
+    known = of_events["flight_s"].notna()  # the plates' is known too, since the next step was measured
+    assert known.sum() >= 10
+    for name in ("contact_s", "flight_s"):
+        np.testing.assert_allclose(footsteps[name][known], of_events[name][known], atol=1e-9)
+    frame_s = 1 / lab.measured.recorded[0].force_hz
+    np.testing.assert_allclose(footsteps["flight_s"] - stances["flight_s"], frame_s, atol=1e-9)
