@@ -9,6 +9,7 @@ its forces, both sides are low-passed alike. It is stance where the measured ver
 weight. Body weights are those of the masses in the table of trials.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from grfkit import features, metrics, transform
 from grfkit.evaluation.field.field_accuracy import ALL, near, timing_errors
+from grfkit.evaluation.moments_accuracy import correlation
 from grfkit.points import DIRECTIONS, GRAVITY
 
 REACH_S = 0.2  # about a stance, in which its low-passed force dies away: our choice, three periods of 15 Hz
@@ -77,8 +79,8 @@ def curve_scores(kept, pairs):
     for (_, contact), pair in zip(kept.iterrows(), pairs, strict=True):
         inside, lag_s = pair.stance, best_lag(pair)
         truth, ours = pair.measured[inside], pair.estimated[inside]
-        shifted = CubicSpline(pair.time_s, pair.estimated)(pair.time_s[inside] - lag_s)
-        each = metrics.pearson(truth, ours)[0], metrics.rmse(truth, ours), metrics.nrmse(truth, ours)
+        shifted = _spline(pair)(pair.time_s[inside] - lag_s) + 0 * ours  # what was not estimated stays so
+        each = correlation(ours[None], truth[None])[0], metrics.rmse(truth, ours), metrics.nrmse(truth, ours)
         after = metrics.rmse(truth, shifted)
         about = contact["stance"], contact["runner"], contact["speed"]
         rows += [(*about, name, *line, 1000 * lag_s) for name, *line in zip(DIRECTIONS, *each, after, strict=True)]
@@ -88,8 +90,8 @@ def curve_scores(kept, pairs):
 
 def best_lag(pair):
     """Give the best lag (s) of a Pair's estimate: shifted so much later, its vertical RMSE over stance is least."""
-    inside, spline = pair.stance, CubicSpline(pair.time_s, pair.estimated[:, 2])
-    shifted = spline(pair.time_s[inside] - LAGS_S[:, None])
+    inside = pair.stance
+    shifted = _spline(pair)(pair.time_s[inside] - LAGS_S[:, None])[..., 2]
     squares = np.mean((shifted - pair.measured[inside, 2]) ** 2, axis=1)
     best = int(np.argmin(squares))
     if best in (0, len(LAGS_S) - 1):
@@ -227,12 +229,21 @@ def _on_clock(contact, curve, time_s):
     return np.stack([np.interp(time_s, at, column, left=0.0, right=0.0) for column in curve.T], axis=1)
 
 
+def _spline(pair):
+    return CubicSpline(pair.time_s, np.nan_to_num(pair.estimated))
+
+
 def _pair(time_s, raw, ours, *, cutoff_hz, stance_bw):
     measured, estimated = raw, ours
     if cutoff_hz:
-        sections = butter(4, cutoff_hz, fs=1 / np.diff(time_s).mean(), output="sos")
+        sections = _butterworth(cutoff_hz, round(1 / np.diff(time_s).mean(), 6))
         measured, estimated = (sosfiltfilt(sections, force, axis=0) for force in (raw, ours))
     return Pair(time_s, measured, estimated, around_peak(measured[:, 2], stance_bw), raw)
+
+
+@cache  # of some rates, for thousands of stances
+def _butterworth(cutoff_hz, rate_hz):
+    return butter(4, cutoff_hz, fs=rate_hz, output="sos")
 
 
 def _features(time_s, force, *, vlr):

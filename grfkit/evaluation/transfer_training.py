@@ -139,8 +139,7 @@ def train(laboratory, recipes, *, seed):
     half = _left_out_widths(home[0], off, *of, level=field["level"])
     others = {name: each for name, each in recipes.items() if name != recipe.name}
     fitted = {name: (each, fit(laboratory, measured, each, seed=seed)) for name, each in others.items()}
-    times = laboratory.frames["time_s"].to_numpy(float)[:2]
-    return Trained(model, recipe, fitted, 1 / (times[1] - times[0]), measured, (*home, half))
+    return Trained(model, recipe, fitted, laboratory.recorded[0].force_hz, measured, (*home, half))
 
 
 def fit(laboratory, measured, recipe, *, seed):
@@ -268,7 +267,7 @@ def _score(measured, contacts, estimated, half, section, cutoff_hz, field, stanc
         evaluated, pairs = transfer.lay_beside(measured, contacts, curves, section, **beside)
         scores = transfer.curve_scores(evaluated, pairs)
         means = transfer.by_speed(scores, CURVES, by=["direction"])
-        tables["curves"].append(means.assign(estimator=name, lowpass_hz=cutoff_hz))
+        tables["curves"].append(means.assign(estimator=name, lowpass_hz=cutoff_hz or np.nan))
         errors = transfer.feature_errors(transfer.feature_scores(evaluated, pairs, vlr=vlr))
         tables["features"].append(errors.assign(estimator=name))
         if name == field:

@@ -58,3 +58,36 @@ def test_in_short_leaves_out_what_was_not_counted_or_tried():
     """Overground nobody knows of false footsteps; a study may degrade in other ways."""
     text = said(TIMING.assign(false=np.nan), DEGRADED.iloc[:1])
     assert "found where" not in text and "were not tried" in text
+
+
+def transfer_tables(**changes):
+    """Tables of 14: a model of `rbds` at home and at `hamner`, its network better in V."""
+    rows = [
+        ("rbds", tested, name, direction, "all", value, rmse, 0.6 * rmse, lag, low, 257, 5)
+        for tested, name, value, rmse, lag, low in (
+            ("rbds", "physics", 3.0, 0.06, 0.1, np.nan),
+            ("hamner", "physics", 7.0, 0.134, 4.3, 15.0),
+            ("hamner", "network", 6.5, 0.12, 3.0, 15.0),
+        )
+        for direction, value, rmse in (("AP", value + 1, rmse / 4), ("ML", value * 4, rmse / 5), ("V", value, rmse))
+    ]
+    names = "trained_on tested_on estimator direction speed nrmse_pct rmse_bw shifted_rmse_bw best_lag_ms lowpass_hz"
+    curves = pd.DataFrame(rows, columns=[*names.split(), "n", "runners"]).assign(**changes)
+    shares = [("rbds", "hamner", "physics", name, "all", share) for name, share in (("AP", 54), ("ML", 59), ("V", 44))]
+    columns = ["trained_on", "tested_on", "estimator", "direction", "speed", "covered_pct"]
+    return {"curves": curves, "bands": pd.DataFrame(shares, columns=columns)}
+
+
+def test_transfer_in_short_tells_of_each_pair_what_is_away_and_what_at_home():
+    (line,) = field_words.transfer_in_short(transfer_tables(), level=0.9).replace("\u00a0", " ").splitlines()
+    assert line.startswith("- **rbds \u2192 hamner** (257 stances, 5 runners, both sides low-passed at 15 Hz)")
+    assert "nRMSE 8.0, 28.0, 7.0 % (AP, ML, V) for 4.0, 12.0, 3.0 at home" in line
+    assert "V is off by .134 BW, and by .080 once each curve is shifted by its best lag" in line
+    assert "(the estimate is 4.3 ms early)" in line and "90 % band holds 54, 59, 44 % of the samples" in line
+    assert "`network` is better in V (network 6.5 %)" in line
+
+
+def test_transfer_in_short_says_late_and_leaves_out_what_was_not_low_passed():
+    tables = transfer_tables(best_lag_ms=-2.0, lowpass_hz=np.nan)
+    text = field_words.transfer_in_short(tables, level=0.9).replace("\u00a0", " ")
+    assert "2.0 ms late" in text and "low-passed" not in text

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from helpers import ja1_clusters, preprocessing
+from helpers import ROOT, ja1_clusters, preprocessing
 
 from grfkit import metrics
 from grfkit.features import measured
@@ -40,6 +40,17 @@ def test_cut_reads_overground_running_over_eight_plates(plates):
     assert force_plates.mass(first.impulse_n_s, first.weighed_s) == pytest.approx(
         755 / GRAVITY, rel=0.03
     )  # four steps, two strides
+
+
+def test_the_study_of_one_overground_runner_gives_its_five_stances(plates):
+    """params/ja1.yaml: as cut by hand above; the plates weigh the runner within 2 % of the static trial's 755 N."""
+    trials = trials_table.read_trials(plates, table=str(ROOT / "params" / "ja1_trials.csv"))
+    stances, frames, excluded, weights, _ = cut.collect(trials, plates, preprocessing("ja1"))
+    assert list(stances["side"]) == ["l", "r", "l", "r", "l"] and excluded.empty and len(trials) == 1
+    assert trials["mass_kg"][0] == pytest.approx(755 / GRAVITY, abs=0.05)
+    assert abs(weights["difference_pct"][0]) < 2
+    assert (stances["toeoff_s"] - stances["touchdown_s"]).between(0.22, 0.26).all()
+    assert frames.groupby("stance")["grf_v"].max().between(2.4, 2.9).all()
 
 
 def test_cut_reads_overground_running_on_a_kistler_plate(plates):
