@@ -144,6 +144,26 @@ def body_weights(ax, weights):
     return ax
 
 
+def cameras_late(ax, late):
+    """Draw how much later (ms) points show an event than plates do: each runner's mean and the study's, with errors.
+
+    `late` is a table as stances.offset.estimate returns: a row for each runner, and a last one for the study.
+    """
+    runners, study = late.iloc[:-1], late.iloc[-1]
+    mean, error, applied = (1000 * study[name] for name in ("late_s", "error_s", "applied_s"))
+    ends = 1000 * runners[["late_s", "error_s"]].to_numpy(float)
+    zero_line(ax).errorbar(
+        runners["runner"], ends[:, 0], np.nan_to_num(ends[:, 1]), fmt="o", color=MEASURED, markersize=4, label="runners"
+    )
+    if len(runners):
+        ax.axhline(mean, color=ESTIMATED, label="study, mean ± standard error")
+        ax.axhspan(mean - error, mean + error, color=ESTIMATED, alpha=0.2, linewidth=0)
+    ax.axhline(applied, color=ALARM, linestyle="--", label=f"taken out: {applied:.1f} ms")
+    ax.set(xlabel="runner", ylabel="points late (ms)")
+    ax.tick_params(axis="x", rotation=90, labelsize="small")
+    return legend(ax, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
 def skeleton(ax, pose, view, *, linewidth=1.0, label=False):
     """Draw the legs of one pose (11, 3) m, left orange and dashed, right blue; `view` is two components' places."""
     for bones, (_, name, color), style in zip(BONES, SIDES, ("--", "-"), strict=True):

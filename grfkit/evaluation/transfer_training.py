@@ -23,6 +23,7 @@ from grfkit.field.contacts import contact_inputs, detect_contacts, finish_curves
 from grfkit.field.model import FieldModel
 from grfkit.points import DIRECTIONS, FORCES, INPUTS, InputError, mirrored
 from grfkit.recordings.read import read_recorded
+from grfkit.stances import offset
 from grfkit.study import file as study_file
 from grfkit.study import store
 
@@ -62,7 +63,7 @@ class Trained(NamedTuple):
 
 def read(name, *, study, data, results):
     """Read a Laboratory: its study file, its folder of recordings, and its results of 01_preprocess."""
-    loaded, section = study_file.load(study), study_file.preprocessing(study)
+    loaded, section = study_file.load(study), offset.as_in_01(study_file.preprocessing(study), results)
     stances, frames = (store.read(results, f"01_preprocess/{file}") for file in ("stances.csv", "stances.parquet"))
     recorded = read_recorded(stances, data, section)
     sections = loaded.sections["10_field"], loaded.sections["08_generalisation"]

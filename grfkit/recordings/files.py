@@ -86,18 +86,46 @@ def at_rate(recording, force_hz):
     return replace(recording, plates=resampled, force_hz=force_hz)
 
 
+def on_cameras_clock(recording, late_s):
+    """Bring the plates of a Recording onto the clock of its points, which show an event `late_s` later than they do.
+
+    The points, their clock and the number of samples stay. At one end the force of less than `late_s` is not known: its
+    first or last sample is held, and a stance there is cut off by the end of the recording.
+    """
+    shift = late_s * recording.force_hz if recording.plates else 0.0
+    if abs(shift) <= WHOLE_SAMPLE:
+        return recording
+    samples = np.arange(len(recording.plates[0].force))
+    places = np.clip(samples - shift, 0, samples[-1])
+    return replace(recording, plates=[_sampled(plate, places) for plate in recording.plates])
+
+
 def _resampled(plate, hz, force_hz):
-    """Sample a plate anew at a lower rate: its force and its moments, since they add up."""
-    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)
+    """Sample a plate anew at a lower rate."""
     cutoff_hz = PASSED * force_hz
-    felt = np.column_stack([plate.force, moments])
     if cutoff_hz < 0.4 * hz:  # a filter needs its cutoff well below half of the rate
-        felt = transform.lowpass(felt, cutoff_hz=cutoff_hz, rate_hz=hz)
-    frames = np.arange(int((len(felt) - 1) * force_hz / hz) + 1) * hz / force_hz
-    felt = CubicSpline(np.arange(len(felt)), felt)(frames)
-    cop = felt[:, 3:] / np.where(felt[:, 2:3] == 0, np.nan, felt[:, 2:3])
-    clipped = None if plate.saturated is None else plate.saturated[np.round(frames).astype(int)]
-    return replace(plate, force=felt[:, :3], cop=cop, saturated=clipped)
+        felt = transform.lowpass(_felt(plate), cutoff_hz=cutoff_hz, rate_hz=hz)
+        plate = replace(plate, **_force_and_cop(felt))
+    return _sampled(plate, np.arange(int((len(plate.force) - 1) * force_hz / hz) + 1) * hz / force_hz)
+
+
+def _sampled(plate, places):
+    """Take the samples of a plate at `places` (T,), counted in samples; between samples by a cubic spline."""
+    whole = np.round(places).astype(int)
+    clipped = None if plate.saturated is None else plate.saturated[whole]
+    if np.abs(places - whole).max() <= WHOLE_SAMPLE:
+        return replace(plate, force=plate.force[whole], cop=plate.cop[whole], saturated=clipped)
+    felt = CubicSpline(np.arange(len(plate.force)), _felt(plate))(places)
+    return replace(plate, **_force_and_cop(felt), saturated=clipped)
+
+
+def _felt(plate):
+    """Give force and moments (T, 6) of a plate, which add up."""
+    return np.column_stack([plate.force, np.nan_to_num(plate.force[:, 2:] * plate.cop)])
+
+
+def _force_and_cop(felt):
+    return {"force": felt[:, :3], "cop": felt[:, 3:] / np.where(felt[:, 2:3] == 0, np.nan, felt[:, 2:3])}
 
 
 def _length_s(points):
@@ -164,18 +192,10 @@ def _joined(points, felt, late, names):
 
 
 def _shifted(plate, shift):
-    """Let a plate begin `shift` samples later; between samples it is interpolated."""
+    """Let a plate begin `shift` samples later."""
     whole = round(shift)
-    if abs(shift - whole) <= WHOLE_SAMPLE:
-        clipped = None if plate.saturated is None else plate.saturated[whole:]
-        return replace(plate, force=plate.force[whole:], cop=plate.cop[whole:], saturated=clipped)
-    samples = np.arange(len(plate.force))
-    at = shift + samples[: len(samples) - int(np.ceil(shift))]
-    force, cop = (
-        np.stack([np.interp(at, samples, each) for each in kind.T], axis=1) for kind in (plate.force, plate.cop)
-    )
-    clipped = None if plate.saturated is None else plate.saturated[np.round(at).astype(int)]
-    return replace(plate, force=force, cop=cop, saturated=clipped)
+    shift = whole if abs(shift - whole) <= WHOLE_SAMPLE else shift
+    return _sampled(plate, shift + np.arange(len(plate.force) - int(np.ceil(shift))))
 
 
 def _check_places(recording, names):

@@ -49,11 +49,13 @@ def load_trial(trial, folder, statics, settings):
     """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
 
     `trial` names a `file`, where its plates lie in another file that of its `forces`, and its `static` trial, which is
-    read once and kept in `statics`. Raises ValueError for a file that cannot be read or lacks a marker, for two files
-    that do not belong together, and Excluded where the running direction does not show.
+    read once and kept in `statics`. The plates are brought onto the clock of the points (`cameras_late_s`). Raises
+    ValueError for a file that cannot be read or lacks a marker, for two files that do not belong together, and Excluded
+    where the running direction does not show.
     """
     forward, up, fit = settings.forward, settings.up, None
     recording = files.at_rate(_read_trial(trial, folder, settings), settings.force_hz)
+    recording = files.on_cameras_clock(recording, settings.cameras_late_s or 0.0)
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
     elif settings.theia:

@@ -35,6 +35,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Shrinkage = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LARGEST_LATE_S = 0.05  # more, and cameras and plates were not started together: our choice, five frames at 100 Hz
+Late = Annotated[float, Field(ge=-LARGEST_LATE_S, le=LARGEST_LATE_S)]
 VLR = Literal["touchdown_to_13", "20_to_80", "first_25_ms"]
 T = TypeVar("T")
 Some = Annotated[list[T], Field(min_length=1)]
@@ -160,8 +162,9 @@ class Preprocessing(Section):
     other_speeds_m_s: span(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
-    force_hz: Positive | None = None  # not in study files of before, nor is the next
+    force_hz: Positive | None = None  # not in study files of before, nor are the next two
     forces_lowpassed_hz: Positive | None = None
+    cameras_late_s: Late | None = None
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive
     padding_s: Positive

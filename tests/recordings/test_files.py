@@ -224,3 +224,29 @@ def test_cut_names_the_foot_that_a_treadmill_lacks(hamner):
         silent = [replace(plate, force=plate.force * (plate.number == number)) for plate in recording.plates]
         with pytest.raises(ValueError, match=f"all .* steps are of the {foot} foot"):  # its columns hold zeros
             cut.cut(replace(recording, plates=silent), points, settings, **runner)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.004, -0.004, 0.0033, -0.0066])
+def test_on_cameras_clock_moves_force_and_centre_of_pressure_alone(late_s):
+    """In closed form: what the plates measured at t stands at t + late_s; at one end a sample is held."""
+    times, centre = np.arange(600) / 300, np.array([0.1, -0.2, 0.0])
+    force, cop = _pushed(times), centre + 0.02 * np.sin(9 * times)[:, None]
+    flags = times > 1
+    plate = c3d.Plate(force, cop, np.zeros((4, 3)), 1, flags)
+    recording = c3d.Recording({"pelvis": np.zeros((300, 3))}, 150.0, [plate], 300.0)
+    moved = files.on_cameras_clock(recording, late_s)
+    assert moved.points is recording.points and len(moved.plates[0].force) == 600
+    inside = slice(5, -5)
+    np.testing.assert_allclose(moved.plates[0].force[inside], _pushed(times - late_s)[inside], atol=0.05)
+    sways = centre + 0.02 * np.sin(9 * (times - late_s))[:, None]
+    np.testing.assert_allclose(moved.plates[0].cop[inside], sways[inside], atol=1e-5)
+    assert np.isfinite(moved.plates[0].force).all() and moved.plates[0].number == 1
+    assert np.argmax(moved.plates[0].saturated) == np.argmax(flags) + round(300 * late_s)
+    if late_s == 0:
+        assert moved is recording
+    assert files.on_cameras_clock(plain := replace(recording, plates=[]), late_s) is plain
+
+
+def _pushed(times):
+    """A force (T, 3) N that is never zero."""
+    return np.stack([100 * np.sin(20 * times), 30 * np.cos(15 * times), 900 + 600 * np.sin(20 * times)], axis=1)

@@ -98,3 +98,18 @@ def cluster(content):
 def test_load_refuses_what_would_fail_later(edited, change, message):
     with pytest.raises(StudyError, match=message):
         load(edited(change))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("0.06", "less than or equal to 0.05"), ("-1.0", "greater than or equal to -0.05"), ("late", "valid number")],
+)
+def test_an_offset_of_cameras_and_plates_is_bounded(tmp_path, value, said):
+    text = (
+        (PARAMS / "virtual.yaml")
+        .read_text(encoding="utf-8")
+        .replace("cameras_late_s: null", f"cameras_late_s: {value}")
+    )
+    (tmp_path / "late.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError, match=rf"01_preprocess\.cameras_late_s: found .*{said}"):
+        load(tmp_path / "late.yaml")
