@@ -12,16 +12,17 @@ from grfkit.points import FORCES, INPUTS, InputError
 def lowpass(values, *, cutoff_hz, rate_hz):
     """Filter along the first axis without lag: a second-order Butterworth, forwards and backwards.
 
-    The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`. Source: Winter 2009, 3.4.4.
+    The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`, at any rate: on the scale of a
+    digital filter, tan. Source: Winter 2009, 3.4.4; for the scale Oppenheim & Schafer 2010, 7.2.2 (bilinear transform).
     """
     from scipy.signal import butter, sosfiltfilt  # takes a second, and the training never needs it
 
-    corrected = cutoff_hz / (2**0.5 - 1) ** 0.25
-    if corrected >= rate_hz / 2:
+    if cutoff_hz >= rate_hz / 2:
         raise ValueError(
-            f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * corrected:.0f} Hz; found {rate_hz} Hz. "
+            f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * cutoff_hz:g} Hz; found {rate_hz} Hz. "
             "Lower the cutoff in the study file, or set it to null."
         )
+    corrected = np.arctan(np.tan(np.pi * cutoff_hz / rate_hz) / (2**0.5 - 1) ** 0.25) * rate_hz / np.pi
     return sosfiltfilt(butter(2, corrected, fs=rate_hz, output="sos"), values, axis=0)
 
 

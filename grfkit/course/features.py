@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, find_peaks, sosfilt, sosfiltfilt
 
-from grfkit import features, metrics, plot
+from grfkit import features, metrics, plot, transform
 from grfkit.course import data
 from grfkit.course.checking import NotRight, call, check, compare, numbers
 from grfkit.points import FORCES
@@ -350,19 +350,13 @@ def check_lowpass(function):
         gain, late_s = _seen_by_sine(function, cutoff, rate)
         compare(
             values[INNER],
-            _exact_lowpass(noise, cutoff, rate)[INNER],
+            transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[INNER],
             _lowpass_mistakes(noise, cutoff, rate),
             "A sine at the cutoff must come out with .707 of its amplitude and in time; yours has "
             f"{gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late. If that fits, what of the order?",
             atol=0.012,  # of noise of SD 1; 1.25, as books print it, is up to 0.011 off at these rates
         )
     print("Right: noise at two rates and three cutoffs, one column and three: no lag, and 3 dB down at the cutoff.")
-
-
-def _exact_lowpass(values, cutoff, rate):
-    """Filter both ways, 3 dB down at the cutoff (Hz) at any rate: corrected on a digital filter's own scale, tan."""
-    each = np.arctan(np.tan(np.pi * cutoff / rate) / (2**0.5 - 1) ** 0.25) * rate / np.pi
-    return sosfiltfilt(butter(2, each, fs=rate, output="sos"), values, axis=0)
 
 
 def _lowpass_mistakes(noise, cutoff, rate):

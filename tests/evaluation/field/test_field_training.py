@@ -135,7 +135,8 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
     moved = each.points.copy()
     for axis in range(2):
         moved[..., axis] -= np.polyval([np.polyfit(times, each.points[:, 0, axis], 1)[0], 0.0], times)[:, None]
-    smooth = sosfiltfilt(butter(2, cutoff / (np.sqrt(2) - 1) ** 0.25, fs=each.point_hz, output="sos"), moved, axis=0)
+    each_pass = np.arctan(np.tan(np.pi * cutoff / each.point_hz) / (np.sqrt(2) - 1) ** 0.25) * each.point_hz / np.pi
+    smooth = sosfiltfilt(butter(2, each_pass, fs=each.point_hz, output="sos"), moved, axis=0)
     positions, flight_s = CubicSpline(times, smooth), contacts["flight_s"].fillna(contacts["flight_s"].mean())
     fed = {
         name: []

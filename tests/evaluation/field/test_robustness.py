@@ -83,10 +83,8 @@ def test_smoothed_leaves_at_each_frequency_what_a_low_pass_leaves_and_bridges_a_
     smooth, rate = make("smoothed", points, 8.0)
     middle = smooth[500:1400].std(axis=0) / tones[500:1400].std(axis=0)
     assert rate == HZ and np.isnan(smooth[1500:1503, 4]).all() and np.isnan(smooth[:, 7]).all()
-    corner = 8 / (2**0.5 - 1) ** 0.25
-    np.testing.assert_allclose(
-        middle[0], [1 / (1 + (hz / corner) ** 4) for hz in (8.0, 2.7, 16.0)], atol=0.02
-    )  # warped
+    ratios = np.tan(np.pi * np.array([8.0, 2.7, 16.0]) / HZ) / np.tan(np.pi * 8.0 / HZ)  # on a digital filter's scale
+    np.testing.assert_allclose(middle[0], 1 / (1 + (2**0.5 - 1) * ratios**4), atol=0.001)
     assert np.isfinite(np.delete(smooth, [4, 7], axis=1)).all()
     np.testing.assert_allclose(smooth[1480:1500, 4, 1], smooth[1480:1500, 0, 1], atol=0.01)  # 2.7 Hz, bridged
 
