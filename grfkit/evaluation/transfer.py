@@ -160,6 +160,30 @@ def by_speed(table, values, *, by):
     return groups[values].mean().assign(n=groups["stance"].nunique(), runners=groups["runner"].nunique()).reset_index()
 
 
+def pair_name(trained_on, tested_on):
+    """Name a pair of laboratories."""
+    return f"{trained_on} at home" if trained_on == tested_on else f"{trained_on} \u2192 {tested_on}"
+
+
+def with_pairs(table):
+    """Put the name of each row's pair of laboratories in place of its two columns."""
+    names = [pair_name(*both) for both in zip(table["trained_on"], table["tested_on"], strict=True)]
+    return table.drop(columns=["trained_on", "tested_on"]).assign(pair=names)
+
+
+def overview(curves):
+    """Lay out means of curve_scores with pairs of laboratories: a row for each pair, estimator and speed.
+
+    Columns: nRMSE (%) of each direction; of the vertical force RMSE (BW), RMSE after each curve's best lag, that lag
+    (ms); the low-pass of both sides, n stances and runners.
+    """
+    table = with_pairs(curves).set_index(["pair", "estimator", "speed", "direction"])
+    wide = table["nrmse_pct"].unstack(sort=False).add_prefix("nrmse_pct_").rename(columns=str.lower)
+    own = table.xs("V", level="direction")
+    names = {"rmse_bw": "rmse_bw_v", "shifted_rmse_bw": "shifted_rmse_bw_v", "best_lag_ms": "best_lag_ms"}
+    return wide.join(own[[*names, "lowpass_hz", "n", "runners"]].rename(columns=names))
+
+
 def timing(contacts, footsteps):
     """Summarise touchdown and toe-off of contacts against plates: mean and SD (ms) by speed, and for all speeds.
 

@@ -205,3 +205,18 @@ def test_by_speed_averages_over_stances_and_counts_runners():
     assert list(means.index) == ["2", "3", "all"]
     np.testing.assert_allclose(means["rmse_bw"], [3, 1, 7 / 3])
     assert list(means["n"]) == [2, 1, 3] and list(means["runners"]) == [2, 1, 2]
+
+
+def test_overview_lays_means_out_by_pair_and_takes_the_lag_of_the_vertical_force():
+    """By hand, of one pair and one laboratory at home."""
+    rows = [
+        ("a", tested, "physics", "all", name, 10 * value, value, value / 2, value + 1, 15.0, 4, 2)
+        for tested, more in (("a", 0), ("b", 5))
+        for name, value in (("AP", 1.0 + more), ("ML", 2.0 + more), ("V", 3.0 + more))
+    ]
+    columns = "trained_on tested_on estimator speed direction nrmse_pct rmse_bw shifted_rmse_bw best_lag_ms lowpass_hz"
+    table = transfer.overview(pd.DataFrame(rows, columns=[*columns.split(), "n", "runners"]))
+    assert list(table.index) == [("a at home", "physics", "all"), ("a \u2192 b", "physics", "all")]
+    away = table.loc["a \u2192 b"].iloc[0]
+    assert list(away[["nrmse_pct_ap", "nrmse_pct_ml", "nrmse_pct_v"]]) == [60.0, 70.0, 80.0]
+    assert list(away[["rmse_bw_v", "shifted_rmse_bw_v", "best_lag_ms", "lowpass_hz", "n"]]) == [8.0, 4.0, 9.0, 15.0, 4]

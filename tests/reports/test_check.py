@@ -197,3 +197,15 @@ def test_the_index_says_why_something_is_out_of_date_and_of_what_the_others_are_
     page = words(report_index.index_page(study, reports))
     assert "This index is not complete: 06_table3 changed by hand ." in page
     assert "changed by hand: 06_table3 (not as it saved them: table.csv is gone)" in page
+
+
+def test_a_report_that_names_other_studies_is_made_anew(reports):
+    """Of 14_transfer, which is run for the studies that were typed; their order is no matter."""
+    record_notebook(reports, "14_transfer", "done", "T8", parameters={"others": {"hamner": {}, "ja1": {}}})
+    page = reports / "14_transfer.html"
+    before = page.stat().st_mtime
+    check.make_old_without(reports, "14_transfer", ["ja1", "hamner"])
+    assert page.stat().st_mtime == before
+    check.make_old_without(reports, "14_transfer", ["hamner"])
+    assert page.stat().st_mtime == check.LONG_AGO
+    check.make_old_without(reports / "nobody", "14_transfer", ["hamner"])  # never run: nothing to make old

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,8 @@ from grfkit import cli
 from grfkit.reports import html as html_page
 from grfkit.reports import run
 from grfkit.study import file as study_file
-from grfkit.study import provenance
+from grfkit.study import provenance, record
+from grfkit.study.others import Other
 from grfkit.study.schema import StudyError
 
 
@@ -215,3 +217,23 @@ def test_data_folder_prefers_the_command_line_and_asks_where_none_is_known(proje
         run.data_folder(make_study(data=None), reports="reports/x")
     with pytest.raises(ValueError, match="does not exist"):
         run.data_folder(laboratory, reports="reports/x", data="nowhere")
+
+
+def test_run_gives_a_notebook_where_other_studies_lie_and_notes_their_stances(project, capsys):
+    """Relative, as seen from the notebook's folder; a change of what 01 saved of another study is told by it."""
+    notebook = write_notebook(project / "notebooks/14_tiny.ipynb", "print(others)", parameters="others = {}")
+    stances = project / "reports/other/results/01_preprocess/stances.csv"
+    stances.parent.mkdir(parents=True)
+    stances.write_text("stance\n1\n", encoding="utf-8")
+    (project / "params").mkdir(exist_ok=True)
+    (project / "params/other.yaml").write_text("study: {}\n", encoding="utf-8")
+    path = Path("params/other.yaml")
+    other = Other("other", replace(make_study(data=None), path=path), Path("reports/other"), project / "raw")
+    run.run(notebook, study=make_study(data=None), reports=Path("reports/tiny"), others=[other])
+    places = {"study": "../params/other.yaml", "data": "../raw", "results": "../reports/other/results"}
+    assert str({"other": places}) in capsys.readouterr().out
+    noted = record.read(project / "reports/tiny", "14_tiny")
+    assert noted["parameters"]["others"] == {"other": places}
+    assert {"../../params/other.yaml", "../other/results/01_preprocess/stances.csv"} <= set(noted["inputs"])
+    stances.write_text("stance\n2\n", encoding="utf-8")
+    assert "stances.csv" in record.why_old(project / "reports/tiny", noted)[1]

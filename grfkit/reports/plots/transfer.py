@@ -7,6 +7,7 @@ means of laboratories are drawn, no curve and no runner.
 import numpy as np
 
 from grfkit.evaluation.field.field_accuracy import ALL
+from grfkit.evaluation.transfer import pair_name
 from grfkit.plot import ALARM, ESTIMATED, MEASURED
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
@@ -30,7 +31,7 @@ def errors(axes, table):
         ax.plot([own.get(trained, np.nan) for trained, _ in pairs], np.arange(len(pairs)), "o", **look)
         ax.set(title=DIRECTION_NAMES[direction], xlabel="nRMSE (%)", ylim=(len(pairs) - 0.5, -0.5))
         ax.set_xlim(0, 1.05 * ax.get_xlim()[1])
-        ax.set_yticks(np.arange(len(pairs)), [f"{trained} \u2192 {tested}" for trained, tested in pairs])
+        ax.set_yticks(np.arange(len(pairs)), [pair_name(*pair) for pair in pairs])
         ax.grid(axis="y", linewidth=0.4)
     for ax in axes[1:]:
         ax.set_yticklabels([])
@@ -44,7 +45,7 @@ def bands(axes, table, *, level):
     """
     table = table[table["speed"] == ALL]
     pairs = list(dict.fromkeys(zip(table["trained_on"], table["tested_on"], strict=True)))
-    names = [f"{a} \u2192 {b}" if a != b else f"{a} at home" for a, b in pairs]
+    names = [pair_name(*pair) for pair in pairs]
     for direction, (marker, color) in zip(DIRECTIONS, LOOKS, strict=False):
         mine = table[table["direction"] == direction].set_index(["trained_on", "tested_on"]).loc[pairs]
         for ax, column in zip(axes, ("covered_pct", "width_bw"), strict=True):
