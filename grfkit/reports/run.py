@@ -85,7 +85,7 @@ def _remove_changed_results(reports, stem):
 def _note_inputs(notebook, study, reports, parameters, folder, others):
     """Return what the record notes of what a notebook reads; of recordings the first notebook's alone."""
     home = notebook.resolve().parent
-    theirs = [path for other in others for path in (other.study.path, *_stances_of(other.reports))]
+    theirs = [path for other in others for path in (other.study.path, *_first_results(other.reports))]
     named = [home / parameters[name] for name in ("published", "recipe") if name in parameters]
     recipes_there = sorted((home / parameters["recipes"]).glob("*.yaml")) if "recipes" in parameters else []
     table = study_file.table_beside(study)
@@ -97,9 +97,11 @@ def _note_inputs(notebook, study, reports, parameters, folder, others):
     )
 
 
-def _stances_of(reports):
-    """List what 01 saved of another study, on which results rest."""
-    return sorted((reports / "results" / "01_preprocess").glob("stances.*"))
+def _first_results(reports):
+    """List what 01 saved of another study and a notebook reads."""
+    names = ("stances.csv", "stances.parquet", "offset.csv")
+    paths = [reports / "results" / "01_preprocess" / name for name in names]
+    return [path for path in paths if path.is_file()]
 
 
 def collect_parameters(notebook, *, study, reports, data=None, recipe=None, others=()):

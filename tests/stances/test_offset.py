@@ -185,7 +185,6 @@ def test_estimate_of_rbds_is_late_and_of_a_synchronised_laboratory_is_not(rbds, 
     assert 0.004 < study["late_s"] < 0.009 and study["late_s"] > 2 * study["error_s"]
     assert study["applied_s"] == pytest.approx(study["late_s"], abs=6e-5)
 
-
     settings = study_file.preprocessing(ROOT / "params" / "hamner.yaml")
     study = offset.estimate(read_trials(hamner, table=settings.table), hamner, settings).iloc[-1]
     assert abs(study["late_s"]) < 0.0025 and study["applied_s"] == 0
