@@ -18,7 +18,7 @@ import pandas as pd
 from grfkit import features, metrics
 from grfkit.field.summary import QUANTITIES
 from grfkit.points import DIRECTIONS, InputError
-from grfkit.recordings import c3d, plates
+from grfkit.recordings import c3d, files, plates
 from grfkit.recordings.read import why_unread
 from grfkit.recordings.trials import LIMITS
 from grfkit.stances import cut, plate_signs
@@ -106,6 +106,7 @@ def measure(found, *, mass_kg):
             raise Unused(_listed_plates(bad))
         return None
     recording = c3d.Recording({}, found.rate_hz, on, hz)
+    recording = files.on_cameras_clock(recording, (layout.cameras_late_s if layout else None) or 0.0)
     settings = _settings(found, recording)
     kg, loads = mass_kg or _weigh_roughly(recording, settings), []
     outcomes = cut.cut(recording, found.points, settings, mass_kg=kg, speed_m_s=found.speed_m_s, loads=loads)

@@ -3,6 +3,7 @@ it."""
 
 import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import ezc3d
@@ -234,6 +235,17 @@ def test_a_real_belt_is_compared_in_what_it_weighs(rbds, tmp_path):
     step_s = np.median(np.diff([at for _, at, _ in measured.stances]))
     contact_s = np.mean([stance.toeoff_s - at for _, at, stance in measured.stances])
     assert np.mean(means) == pytest.approx(step_s / contact_s, rel=0.03)  # over a step the mean is one body weight
+
+
+def test_plates_are_laid_on_the_clock_that_a_study_declares(folder):
+    (found,), *_ = estimate.read_all(folder.path, mass_kg=folder.row["mass_kg"])
+    layouts = [preprocessing("smoke", cameras_late_s=late_s) for late_s in (None, 0.01)]
+    usual, late = (
+        beside_plates.measure(replace(found, layout=layout), mass_kg=folder.row["mass_kg"]) for layout in layouts
+    )
+    assert len(usual.stances) == len(late.stances) == 2
+    for (_, at, _), (_, moved, _) in zip(usual.stances, late.stances, strict=True):
+        assert moved == pytest.approx(at + 0.01)
 
 
 def test_the_checks_without_a_study_are_those_of_virtual():
