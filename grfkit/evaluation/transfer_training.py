@@ -130,6 +130,7 @@ def train(laboratory, recipes, *, seed):
         measured.footsteps,
         level=field["level"],
         vlr=field["vlr"],
+        lean=field_accuracy.plates_lean(measured.footsteps, samples.curve_targets(measured.samples)).mean(),
     )
     model = field_training.train_forces(measured, field["detector"], recipe, settings, every=field["every"], seed=seed)
     home = _home(model, measured)
@@ -293,7 +294,8 @@ def _home(model, measured):
     """Estimate the own runners of a model, each left out: contacts and curves (S, 101, 3)."""
     footsteps = measured.footsteps
     contacts = field_accuracy.detect_left_out(model.detector, measured.motions, measured.found, footsteps, footsteps)
-    return contacts, field_accuracy.estimate_left_out(model, measured.motions, contacts)[0]
+    lean = field_accuracy.plates_lean(footsteps, samples.curve_targets(measured.samples))
+    return contacts, field_accuracy.estimate_left_out(model, measured.motions, contacts, lean)[0]
 
 
 def _left_out_widths(contacts, off, contact_s, runners, *, level):

@@ -17,6 +17,7 @@ from grfkit.recordings.plates import LONGEST_FLIGHT_S
 
 SHORTEST_S = 0.05  # a shorter contact is none: our choice
 MARGIN_S = 0.015  # a contact nearer to the end of a recording may be cut off: our choice, three times the events' error
+LEAST_IMPULSE_BW_S = 0.1  # of a step; running has .3 to .4: our choice
 LONGEST_CONTACT_S = 0.45  # a step takes no longer than this and the longest flight: our choice; slow running is .3 s
 
 
@@ -59,19 +60,39 @@ def contact_inputs(motions, contacts, flight_s, *, padding_s):
     return motion.over(motions, contacts, padding_s=padding_s) | {"times": (times, nothing)}
 
 
-def finish_curves(contacts, curves, flight_s, groups):
+def finish_curves(contacts, curves, flight_s, groups, lean=0.0):
     """Turn curves (S, 101, C) of mirrored left legs back, and balance the forces of each group (S,) of contacts.
 
-    Source of the balance: see samples.balance.
+    `lean`, a number or (S,), is what is left of the medial-lateral balance: see `leans`. Source: see samples.balance.
     """
     own = curves.copy()
     own[(contacts["side"] == "l").to_numpy()] *= mirror_signs(curves.shape[2])
-    impulses = np.trapezoid(own[..., :3], axis=1) / (own.shape[1] - 1) * contacts[["contact_s"]].to_numpy()
     step_s = contacts["contact_s"].to_numpy() + flight_s
-    factors, slopes = samples.corrections(impulses, step_s, np.asarray(groups))
+    factors, slopes = samples.corrections(_impulses(contacts, own), step_s, np.asarray(groups))
     own[..., 2] *= factors[:, None]
     own[..., 0] -= slopes[:, None] * own[..., 2]
+    own[..., 1] -= (leans(contacts, own, groups) - lean)[:, None] * own[..., 2] if len(own) else 0.0
     return own
+
+
+def leans(contacts, curves, groups):
+    """Give how much the forces of each group (S,) of contacts lean to the runner's left: shares (S,) of the vertical.
+
+    Over whole strides of running straight ahead, the mean medial-lateral force is zero (Newton); a left and a right
+    step count as a stride, whichever were seen. So an estimate that leans is wrong; where plates lean, their axes are
+    tilted. Groups with one side only, or hardly any force, have no lean that shows: 0.
+    """
+    table = pd.DataFrame(_impulses(contacts, curves)[:, 1:], columns=["ml", "v"])
+    by_side = table.groupby([np.asarray(groups), contacts["side"].to_numpy()]).mean()
+    strides = by_side.groupby(level=0).agg(["mean", "size"])
+    shows = (strides["ml", "size"] == 2) & (strides["v", "mean"] > LEAST_IMPULSE_BW_S)
+    lean = (strides["ml", "mean"] / strides["v", "mean"]).where(shows, 0.0)
+    return lean.reindex(np.asarray(groups)).to_numpy()
+
+
+def _impulses(contacts, curves):
+    """Give the impulses (S, 3) BW s of curves (S, 101, C) of contacts."""
+    return np.trapezoid(curves[..., :3], axis=1) / (curves.shape[1] - 1) * contacts[["contact_s"]].to_numpy()
 
 
 def mirror_signs(channels):

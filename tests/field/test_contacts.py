@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers import virtual_run
 from scipy.interpolate import CubicSpline
 
@@ -14,6 +15,7 @@ from grfkit.field.contacts import (
     curves_at,
     detect_contacts,
     finish_curves,
+    leans,
     seen_wholly,
     usual_flight,
     with_durations,
@@ -107,7 +109,7 @@ def test_at_times_reads_a_straight_line_exactly_and_zero_outside():
 
 
 def test_finish_turns_left_legs_back_and_balances_each_group():
-    """Over a group's steps the mean vertical force is one body weight, the AP impulse 0; centres are only mirrored."""
+    """Over a group's steps mean vertical force is one body weight, AP and ML impulses 0; centres are only mirrored."""
     rng = np.random.default_rng(5)
     table = pd.DataFrame({"side": list("lrlr"), "contact_s": [0.25, 0.24, 0.26, 0.25]})
     flight, groups, curves = (
@@ -121,13 +123,30 @@ def test_finish_turns_left_legs_back_and_balances_each_group():
         mine = groups == group
         impulse = (np.trapezoid(own[mine][..., [0, 2]], dx=0.01, axis=1) * contact[mine][:, None]).sum(axis=0)
         np.testing.assert_allclose(impulse, [0, step[mine].sum()], atol=1e-9)
+        sideways = np.trapezoid(own[mine][..., 1], dx=0.01, axis=1) * contact[mine]
+        assert sideways.sum() == pytest.approx(0, abs=1e-9)
     signs = np.where((table["side"] == "l").to_numpy()[:, None], -1, 1)
-    np.testing.assert_array_equal(own[..., 1], signs * curves[..., 1])
+    turned = own[..., 1] - signs * curves[..., 1]  # what balances is the same share of the vertical in a group
+    for group in "ab":
+        shares = turned[groups == group] / own[groups == group][..., 2]
+        np.testing.assert_allclose(shares, shares[0, 0], atol=1e-12)
+    leaning = finish_curves(table, curves, flight, groups, lean=0.01)
+    np.testing.assert_allclose(leaning[..., 1] - own[..., 1], 0.01 * own[..., 2], atol=1e-12)
+    np.testing.assert_allclose(leans(table, leaning, groups), 0.01, atol=1e-12)
     np.testing.assert_array_equal(own[..., 3], curves[..., 3])
     np.testing.assert_array_equal(own[..., 4], signs * curves[..., 4])
     np.testing.assert_array_equal(
         finish_curves(table, curves[..., :3], flight, groups), own[..., :3]
     )  # with or without centres
+
+
+def test_nothing_leans_where_one_side_was_seen_or_hardly_any_force():
+    curves = np.random.default_rng(3).uniform(0.5, 1.5, (2, 101, 3))
+    groups = np.array(["a", "a"])
+    one = pd.DataFrame({"side": list("rr"), "contact_s": [0.25, 0.24]})
+    np.testing.assert_array_equal(leans(one, curves, groups), 0)
+    np.testing.assert_array_equal(leans(one.assign(side=list("lr")), 0.01 * curves, groups), 0)
+    assert (leans(one.assign(side=list("lr")), curves, groups) != 0).all()
 
 
 def test_features_are_those_of_the_same_curve_by_frames():

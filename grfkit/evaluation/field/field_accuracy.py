@@ -12,7 +12,15 @@ import pandas as pd
 from grfkit import metrics
 from grfkit.evaluation import left_out_runners, moments, moments_accuracy
 from grfkit.field import bands, events
-from grfkit.field.contacts import contact_inputs, curves_at, detect_contacts, finish_curves, mirror_signs, usual_flight
+from grfkit.field.contacts import (
+    contact_inputs,
+    curves_at,
+    detect_contacts,
+    finish_curves,
+    leans,
+    mirror_signs,
+    usual_flight,
+)
 
 FAR_S = 0.05  # an event further off is a miss: our choice, a third of a short contact
 LOADED_BW = 0.1  # below this vertical force the cop is a quotient of two small numbers: our choice
@@ -61,15 +69,29 @@ def curves_left_out(regression, inputs, runners):
     return curves, nearest
 
 
-def estimate_left_out(model, motions, contacts):
+def plates_lean(footsteps, curves):
+    """Give how the plates lean with which each runner of measured footsteps ran, by targets (S, 101, C), legs mirrored.
+
+    A Series of shares of the vertical force (contacts.leans), the mean over a runner's footsteps.
+    """
+    left = (footsteps["side"] == "l").to_numpy()[:, None, None]
+    own = np.where(left, mirror_signs(curves.shape[2]), 1.0) * curves
+    return pd.Series(leans(footsteps, own, footsteps["group"])).groupby(footsteps["runner"].to_numpy()).mean()
+
+
+def estimate_left_out(model, motions, contacts, leans_of=None):
     """Estimate the curves (S, 101, C) of contacts by a FieldModel, each runner's by all others, finished for both legs.
 
-    Returns the distance (S,) to the nearest footstep of another runner, too.
+    With `leans_of` (as plates_lean gives) the estimates lean as the plates did under all others, whose laboratory it
+    is. Returns the distance (S,) to the nearest footstep of another runner, too.
     """
     flight_s = usual_flight(contacts, contacts["group"], model.settings["flight_s"])
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     curves, nearest = curves_left_out(model.curves, inputs, contacts["runner"].to_numpy())
-    return finish_curves(contacts, curves, flight_s, contacts["group"]), nearest
+    runner = contacts["runner"]
+    others = {} if leans_of is None else {name: leans_of.drop(name).mean() for name in leans_of.index}
+    lean = runner.map(others).fillna(0.0).to_numpy(float)
+    return finish_curves(contacts, curves, flight_s, contacts["group"], lean), nearest
 
 
 def timing_errors(contacts, footsteps):

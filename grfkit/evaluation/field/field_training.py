@@ -134,8 +134,11 @@ def curves_table(contacts, curves):
     return table.assign(**dict(zip([*ESTIMATES, *COP], values, strict=True)))
 
 
-def settings(section, recipe, footsteps, *, level, vlr):
-    """Give the settings of a FieldModel from a study's Preprocessing, a recipe and the measured footsteps."""
+def settings(section, recipe, footsteps, *, level, vlr, lean=0.0):
+    """Give the settings of a FieldModel from a study's Preprocessing, a recipe and the measured footsteps.
+
+    `lean` is the mean of field_accuracy.plates_lean.
+    """
     return {
         "points_cutoff_hz": section.points_cutoff_hz,
         "max_gap_s": section.checks.max_gap_s,
@@ -143,6 +146,7 @@ def settings(section, recipe, footsteps, *, level, vlr):
         "vlr": vlr,
         "level": level,
         "flight_s": float(footsteps["flight_s"].mean()),
+        "lean": float(lean),
     }
 
 
@@ -184,7 +188,8 @@ def _graph_words(settings):
         f"touchdown and after toe-off: {before} ms. A flight time that is not known is the mean of the recording's, or "
         f"{settings['flight_s']:.3f} s. Of a left leg the medial-lateral sign of the centre of pressure turns back "
         "too. `balance`: vertical forces times a factor with which their mean over contacts and flights is 1 BW; then "
-        "of anterior-posterior ones that multiple of the vertical taken away with which their mean is 0."
+        "of anterior-posterior ones that multiple of the vertical taken away with which their mean is 0, and of "
+        "medial-lateral ones that with which the means of left and right steps cancel."
     )
 
 

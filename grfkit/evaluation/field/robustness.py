@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 
 from grfkit import transform
+from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import events, motion
 from grfkit.points import DIRECTIONS
@@ -95,6 +96,7 @@ def evaluate_degraded(measured, model, cases, *, seconds, seed):
     estimated by all other runners' recordings as they are, and compared with the plates: share (%) of measured
     footsteps that are estimated and that are right, RMSE of timing (ms), RMSE (BW) and nRMSE (%) of each direction.
     """
+    lean = field_accuracy.plates_lean(measured.footsteps, samples.curve_targets(measured.samples))
     early = measured.take(np.flatnonzero(measured.footsteps["toeoff_s"] + events.WIDE < seconds))
     footsteps, rows = early.footsteps, []
     for way, amount in [("none", 0.0), *((way, amount) for way, amounts in cases.items() for amount in amounts)]:
@@ -105,13 +107,13 @@ def evaluate_degraded(measured, model, cases, *, seconds, seed):
         estimated = contacts["stance"].notna()
         row = {"way": way, "amount": amount, "steps": len(footsteps)}
         row["estimated_pct"] = 100 * estimated.sum() / len(footsteps)
-        rows.append(row | (_errors(early, model, motions, contacts) if estimated.any() else {}))
+        rows.append(row | (_errors(early, model, motions, contacts, lean) if estimated.any() else {}))
     return pd.DataFrame(rows)
 
 
-def _errors(measured, model, motions, contacts):
+def _errors(measured, model, motions, contacts, lean):
     """Give the columns of evaluate_degraded that tell of the contacts which were estimated."""
-    curves, _ = field_accuracy.estimate_left_out(model, motions, contacts)
+    curves, _ = field_accuracy.estimate_left_out(model, motions, contacts, lean)
     scores, _ = field_accuracy.score_forces(measured, {"degraded": (contacts, curves)})
     near = field_accuracy.near(field_accuracy.timing_errors(contacts, measured.footsteps))
     means = scores.groupby("direction", sort=False)[["rmse_bw", "nrmse_pct"]].mean()

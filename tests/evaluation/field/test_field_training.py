@@ -46,6 +46,7 @@ def test_settings_are_the_studys_the_recipes_and_the_runners(lab):
         "vlr": "20_to_80",
         "level": 0.8,
         "flight_s": pytest.approx(0.115),
+        "lean": 0.0,
     }
 
 
@@ -163,6 +164,10 @@ def test_a_graph_says_how_points_become_its_inputs_and_how_forces_are_finished(l
     impulses = np.trapezoid(forces, axis=1) / 100 * contacts[["contact_s"]].to_numpy()
     forces[..., 2] *= (contacts["contact_s"] + flight_s).sum() / impulses[:, 2].sum()
     forces[..., 0] -= impulses[:, 0].sum() / (contacts["contact_s"] + flight_s).sum() * forces[..., 2]
+    sideways, upward = (np.trapezoid(forces[..., i], axis=1) * contacts["contact_s"].to_numpy() for i in (1, 2))
+    left = (contacts["side"] == "l").to_numpy()
+    lean = (sideways[left].mean() + sideways[~left].mean()) / (upward[left].mean() + upward[~left].mean())
+    forces[..., 1] -= lean * forces[..., 2]
     inputs = contact_inputs(lab.measured.motions, contacts, flight_s.to_numpy(), padding_s=padding)
     expected = finish_curves(contacts, lab.model.curves.estimate(inputs), flight_s.to_numpy(), contacts["file"])
     np.testing.assert_allclose(forces, expected, atol=onnx_export.TOLERANCE_BW)
