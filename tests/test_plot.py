@@ -46,6 +46,28 @@ def test_forces_by_side_draws_every_curve_and_one_sd(axes):
         assert any("± SD" in text.get_text() for text in legend.get_texts())
 
 
+def test_cameras_late_shows_each_runner_the_study_and_what_is_taken_out(axes):
+    late = pd.DataFrame(
+        {
+            "runner": ["a", "b", ""],
+            "stances": [30, 1, 31],
+            "late_s": [0.004, 0.008, 0.006],
+            "error_s": [0.001, np.nan, 0.002],
+            "applied_s": [np.nan, np.nan, 0.0058],
+        }
+    )
+    ax = axes()
+    assert plot.cameras_late(ax, late) is ax
+    (runners,) = [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(runners.get_ydata(), [4, 8])
+    levels = [line.get_ydata()[0] for line in ax.lines if len(set(line.get_ydata())) == 1]
+    assert 6.0 in levels and 5.8 in levels
+    (band,) = ax.patches
+    np.testing.assert_allclose(band.get_bbox().intervaly, [4, 8])
+    assert "taken out: 5.8 ms" in {text.get_text() for text in ax.get_legend().get_texts()}
+    assert plot.cameras_late(axes(), late[2:].assign(late_s=np.nan, error_s=np.nan, applied_s=0.0)).lines
+
+
 def test_touchdown_frame_shows_every_point_from_both_sides(axes):
     pose, pair = RNG.uniform(-0.3, 0.3, (11, 3)) + [0, 0, 0.5], axes(1, 2)
     pose[0] = [0, 0, 1]
