@@ -29,9 +29,9 @@ PASSED = 0.3  # of a low camera rate, which is the cutoff then: our choice, well
 FEWEST_STANCES = 20  # from which an offset is taken out: our choice
 MOST_RUNNERS = 25  # are read: with more, the method's own error is the larger part; our choice
 ROUNDS = 5  # of the fit; three find 20 ms to a microsecond
-# SD between runners of one laboratory: 2.7 ms (18 of rbds), 3.3 ms (5 of Hamner's). Those who agree better prove no more
+# SD between runners of a laboratory: 2.7 ms (18 of rbds), 3.3 ms (5 of Hamner's). Some who agree better prove no more.
 RUNNER_S = 0.003
-# error of the method: where cameras and plates are on one clock it finds -0.8 ms (virtual), 0.0 (Hamner), 0.2 (JA1Gait21)
+# Error of the method: with cameras and plates on one clock it finds -0.8 ms (virtual), 0.0 (Hamner's), 0.2 (JA1Gait21).
 METHOD_S = 0.001
 ERRORS = 2  # so many standard errors an offset is from 0 that is taken out
 DIGITS = 4  # of an offset that is taken out (s): a tenth of a millisecond
