@@ -119,9 +119,10 @@ transfer: $(READY)  ## train on each of some studies, test on the others: notebo
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(BASE)
 	@$(PYTHON) -c "print('$(BASE)/14_transfer.html')"
 
-stances: $(READY)
+stances: $(READY)  ## notebook 01 alone: the stances of a study, such as one to test on; STUDY=name, DATA=folder of recordings
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/01_preprocess.html
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
 	@$(CHECK)

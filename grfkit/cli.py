@@ -104,7 +104,7 @@ def _transfer(options):
     if options.data:
         raise ValueError(
             f"Each study of a transfer reads the recordings that it remembers; DATA={options.data} was typed. Run "
-            "`make reproduce STUDY=name DATA=DIR` once for each study, then make transfer without DATA."
+            "`make stances STUDY=name DATA=DIR` once for each study, then make transfer without DATA."
         )
     found = others.find(options.others, own=options.study)
     make_old_without(options.reports, "14_transfer", [other.name for other in found])

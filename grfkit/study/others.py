@@ -62,11 +62,11 @@ def data_of(study, reports):
     folder = remembered or study.data
     if not folder:
         raise StudyError(
-            f"nobody knows where its recordings are. Run `make reproduce STUDY={study.path.stem} DATA=DIR` once."
+            f"nobody knows where its recordings are. Run `make stances STUDY={study.path.stem} DATA=DIR` once."
         )
     if not Path(folder).is_dir():
         raise StudyError(
-            f"its recordings were in {folder}; no folder is there. Run `make reproduce STUDY={study.path.stem} "
+            f"its recordings were in {folder}; no folder is there. Run `make stances STUDY={study.path.stem} "
             "DATA=DIR` once."
         )
     return Path(folder)

@@ -46,7 +46,7 @@ def test_find_names_all_that_is_missing_at_once(project):
     said = str(error.value)
     assert "of 5, 3 cannot be used, and nothing was trained" in said
     assert "  nobody: A study is a YAML file" in said and "  hamner2: A study is a YAML file" in said
-    assert "  ja1: nobody knows where its recordings are. Run `make reproduce STUDY=ja1 DATA=DIR` once." in said
+    assert "  ja1: nobody knows where its recordings are. Run `make stances STUDY=ja1 DATA=DIR` once." in said
     assert "\n  hamner:" not in said
 
 
