@@ -162,7 +162,8 @@ def _estimate(options):
     model, card = field_model.load(options.model)
     treadmill = {"yes": True, "no": False}.get(options.treadmill)
     read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
-    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data))
+    new = estimate.is_new(model, options.study or None)
+    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data), new_laboratory=new)
     estimate_page.write(out, steps, curves, table, model=model, card=card, data=options.data)
     for row in table[table["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)

@@ -1,5 +1,8 @@
 """Calibrated uncertainty: errors of runners who were left out -> a band about the estimates of the next runner.
 
+Two kinds: within the laboratory that trained the model, and in a new one, where the same band is some factors wider:
+those that laboratories needed which trained nothing (Abroad).
+
 In: residuals (estimated less measured, in the unit of the estimate), from evaluation.field.field_uncertainty. Out:
 Bands, which field.estimate lays about each curve and feature; `level`, .90 in the studies, is set in the section
 10_field. Axes: S stances, Q nodes, C components.
@@ -9,6 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+# factors are 1 + MARGIN / number of laboratories times what those needed on average: our choice, since of three
+# laboratories, in both directions, each pair needed .8 to 1.25 times what another had
+MARGIN = 0.1
+UNLIKE = (
+    1.25  # times wider are the bands of unlike steps, where too few were seen to tell: our choice, as at 2 and 5 m/s
+)
+FEWEST_UNLIKE = 20  # unlike steps of a laboratory, from which they tell: our choice
 SAME_S = 1e-6  # contact times that differ by a smaller share show no growth: our choice, far above rounding
 
 
@@ -25,6 +35,47 @@ class Bands(NamedTuple):
     def around(self, contact_s):
         """Give the half widths (S, Q, C) for stances with these contact times (S,) s."""
         return _growth(contact_s, self.powers)[:, None] * self.half_widths
+
+
+class Abroad(NamedTuple):
+    """What laboratories that trained nothing have shown of a model: lists of three numbers, AP, ML, V.
+
+    `in_range` and `unlike` are factors of bands, of steps that are in the training range and that are not; `nrmse_pct`
+    and `rmse_bw` their mean errors, `lag_ms` by how much the estimate is early on average. `laboratories` are names.
+    """
+
+    laboratories: list
+    in_range: list
+    unlike: list
+    nrmse_pct: list
+    rmse_bw: list
+    lag_ms: float
+
+    def of_steps(self, unlike):
+        """Give the factors (S, 3) of steps, from the texts (S,) of what is unlike, "" where nothing is."""
+        are = np.array([text != "" for text in unlike], bool)
+        return np.where(are[:, None], self.unlike, self.in_range)
+
+
+def needed(sizes, runners, *, level):
+    """Give by which factors (C,) bands must be wider to hold a share `level` of samples.
+
+    `sizes` (S, Q, C) are errors in half widths of the band; each of `runners` (S,) counts the same.
+    """
+    weights = np.repeat(runner_weights(runners), sizes.shape[1]) / sizes.shape[1]
+    flat = sizes.reshape(-1, sizes.shape[2])
+    return np.quantile(flat, level - 1e-12, axis=0, weights=weights, method="inverted_cdf")
+
+
+def factors(in_range, unlike):
+    """Give the factors of a new laboratory from what left-out ones needed: (in range (C,), unlike (C,)).
+
+    `in_range` (L, C) of L laboratories, `unlike` (L, C), NaN where a laboratory had too few such steps. Never below 1.
+    """
+    margin = 1 + MARGIN / len(in_range)
+    ratios = np.where(np.isnan(unlike), UNLIKE, unlike / in_range).mean(axis=0)
+    like = np.maximum(1.0, margin * np.mean(in_range, axis=0))
+    return like, np.maximum(like, like * ratios)
 
 
 def fit(residuals, contact_s, runners, *, level):

@@ -19,31 +19,24 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from grfkit import features
-from grfkit.field import beside_plates, clock, events, motion, training_range
+from grfkit.field import beside_plates, clock, estimate_tables, events, motion, training_range
 from grfkit.field import model as field_model
 from grfkit.field.contacts import (
     contact_inputs,
-    curve_features,
     detect_contacts,
     finish_curves,
     seen_wholly,
     usual_flight,
 )
-from grfkit.points import DIRECTIONS, GRAVITY, POINTS, Note, number
+from grfkit.points import DIRECTIONS, POINTS, Note, number
 from grfkit.recordings import by_study, discover, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.read import why_unread
 from grfkit.study.schema import StudyError
 
-DURATIONS = ["contact_s", "step_s", "flight_s"]
-STEP_COLUMNS = ["file", "step", "side", *events.EVENTS, *DURATIONS, "step_rate_per_min", "speed_m_s"]
-BANDED = [name + end for name in features.FEATURES for end in ("", "_low", "_high")]
-BAND = {"est": 0, "low": -1, "high": 1}  # the estimate and the edges of its band, in half widths
-CENTRE = ["cop_ap", "cop_ml"]
 FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
-RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "warnings", "notes"]
+RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "bands", "warnings", "notes"]
 SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
 ADVICE = (
     "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
@@ -60,6 +53,8 @@ TRAINED = (
     "model knows the runner, and what is usual rests on this runner too"
 )
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
+# of bands: a column of the table of recordings
+WITHIN, NEW, UNKNOWN = "within", "new laboratory", "within, no other laboratory was tried"
 BETWEEN = " | "  # texts of one cell
 
 
@@ -74,7 +69,13 @@ def estimate_all(model, data, **given):
     model or no recording can be read; a recording that is not estimated says why in the table of recordings.
     """
     model, _ = field_model.load(model)
-    return estimate_recordings(model, *read_all(data, **given), folder=Path(data))
+    new = is_new(model, given.get("study_file"))
+    return estimate_recordings(model, *read_all(data, **given), folder=Path(data), new_laboratory=new)
+
+
+def is_new(model, study_file):
+    """Tell whether recordings are of a laboratory that did not train a FieldModel: the study named is none of its."""
+    return study_file is None or Path(study_file).stem not in model.settings.get("trained_on", [])
 
 
 def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
@@ -149,7 +150,7 @@ def _say_versions(found, folder):
             )
 
 
-def estimate_recordings(model, found, masses, unread, *, folder):
+def estimate_recordings(model, found, masses, unread, *, folder, new_laboratory=True):
     """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
@@ -157,15 +158,18 @@ def estimate_recordings(model, found, masses, unread, *, folder):
     its estimate (beside_plates), in columns that begin with plate_, and has no part in it.
     """
     tables, rows = [], []
+    kind = (NEW if model.abroad else UNKNOWN) if new_laboratory else WITHIN
     pairs = list(zip(found, masses, strict=True))
     for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
         name, refused, plates, warnings = discover.name_in(folder, each.file), "", "", []
-        footsteps, _ = _nothing()
+        footsteps, _ = estimate_tables.nothing()
         try:
-            footsteps, curves, warnings = estimate_recording(model, name, each.points, each.rate_hz, each.speed_m_s)
+            footsteps, curves, warnings = estimate_recording(
+                model, name, each.points, each.rate_hz, each.speed_m_s, new_laboratory=new_laboratory
+            )
             vlr = model.settings["vlr"]
             footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass, vlr=vlr)
-            tables.append([add_newtons(table, mass) for table in (footsteps, curves)])
+            tables.append([estimate_tables.add_newtons(table, mass) for table in (footsteps, curves)])
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
         notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
@@ -178,25 +182,32 @@ def estimate_recordings(model, found, masses, unread, *, folder):
             "unlike_steps": (footsteps["unlike"] != "").sum(),
             "refused": refused,
             "plates": plates,
+            "bands": "" if refused else kind,
             "warnings": BETWEEN.join(note.text for note in notes if note.is_warning),
             "notes": BETWEEN.join(note.text for note in notes if not note.is_warning),
         }
         rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
-    none = {"steps": 0, "unlike_steps": 0, "plates": "", "warnings": "", "notes": ""}
+    none = {"steps": 0, "unlike_steps": 0, "plates": "", "bands": "", "warnings": "", "notes": ""}
     rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
-    parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] if tables else _nothing()
+    parts = (
+        [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)]
+        if tables
+        else estimate_tables.nothing()
+    )
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
-def estimate_recording(model, name, points, rate_hz, speed_m_s):
+def estimate_recording(model, name, points, rate_hz, speed_m_s, *, new_laboratory=True):
     """Estimate one recording by a FieldModel: (footsteps, curves, warnings).
 
     `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.points.POINTS; `speed_m_s` of the
     belt, or of the runner overground. The first table has a row for each footstep, the second one for each of its
     nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
-    model gives them, in m from the ankle joint. `warnings` are texts. Raises Refused for walking, for points that were
-    smoothed too strongly, or where there is nothing to estimate, and ValueError for other arrays, or points that cannot
-    be a runner's in m.
+    model gives them, in m from the ankle joint. In a `new_laboratory` bands are wider, as far as others have shown how
+    much (model.abroad), and the forces do not lean as the plates did that trained the model. `warnings` are texts.
+
+    Raises Refused for walking, for points that were smoothed too strongly, or where there is nothing to estimate, and
+    ValueError for other arrays, or points that cannot be a runner's in m.
     """
     points, rate_hz, speed_m_s = _checked(points, number(rate_hz), number(speed_m_s))
     motions, footsteps = _found(model, name, points, rate_hz)
@@ -216,29 +227,19 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s):
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
-    curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"])
+    abroad = model.abroad if new_laboratory else None
+    lean = 0.0 if new_laboratory else model.settings.get("lean", 0.0)
+    curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"], lean)
     nearest = model.curves.nearest(kernel)
     unlike = training_range.out_of_range(model.training_range, measured, nearest)
+    factors = abroad.of_steps(unlike) if abroad else np.ones((len(contacts), len(DIRECTIONS)))
     trained = training_range.trained_by(model.training_range, nearest).sum()
     warnings += [TRAINED.format(trained, len(contacts))] if trained else []
     return (
-        _footsteps_table(model, contacts.assign(speed_m_s=speed_m_s, unlike=unlike), curves),
-        _curves_table(model, contacts, curves),
-        warnings + _far_from_zero(contacts["side"].to_numpy(), curves) + _counted(unlike),
+        estimate_tables.of_footsteps(model, contacts.assign(speed_m_s=speed_m_s, unlike=unlike), curves, factors),
+        estimate_tables.of_curves(model, contacts, curves, factors),
+        warnings + _far_from_zero(contacts["side"].to_numpy(), curves) + _counted(unlike, abroad),
     )
-
-
-def add_newtons(table, mass_kg):
-    """Add to a table of footsteps or curves its forces in N (and N/s), where the mass is known."""
-    mass_kg = number(mass_kg)
-    if mass_kg is None:
-        return table
-    names = {
-        name: name.replace("_bw", "_n") if "_bw" in name else f"{name}_n"
-        for name in table
-        if name in BANDED or name.split("_")[0] in BAND
-    }
-    return table.assign(**{new: mass_kg * GRAVITY * table[name] for name, new in names.items()})
 
 
 def _check_numbers(**values):
@@ -338,8 +339,8 @@ def _far_from_zero(sides, curves):
     return warnings
 
 
-def _counted(unlike):
-    """Say what is out of range in how many footsteps, from the texts of each footstep."""
+def _counted(unlike, abroad):
+    """Say what is out of range in how many footsteps, from the texts of each footstep, and how much wider bands are."""
     kinds = {}
     for part in (part for text in unlike for part in text.split("; ") if part):
         called = next((called for called, *_ in training_range.MEASURES.values() if part.startswith(called)), part)
@@ -348,41 +349,8 @@ def _counted(unlike):
     for parts in kinds.values():
         many = "all" if len(parts) == len(unlike) else f"{len(parts)} of"
         texts.append(f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} in {many} {len(unlike)} steps")
-    return [f"{'; '.join(texts)}: the bands may be too narrow there"] if texts else []
-
-
-def _footsteps_table(model, contacts, curves):
-    """Lay out contacts, with what is `unlike` of each, and the features of their curves with bands: a row for each."""
-    values = curve_features(contacts["contact_s"], curves, vlr=model.settings["vlr"])
-    numbers = np.arange(1, len(contacts) + 1)
-    table = contacts.assign(step=numbers, step_rate_per_min=60 / contacts["step_s"])[STEP_COLUMNS]
-    for name in features.FEATURES:
-        half = model.features[name].around(contacts["contact_s"].to_numpy())[:, 0, 0]
-        low = np.maximum(values[name] - half, 0)
-        table = table.assign(**{name: values[name], f"{name}_low": low, f"{name}_high": values[name] + half})
-    return table.assign(unlike=contacts["unlike"])
-
-
-def _curves_table(model, contacts, curves):
-    """Lay out curves (S, 101, C) with their bands, a row for each footstep and node."""
-    count, nodes = curves.shape[:2]
-    half = model.bands.around(contacts["contact_s"].to_numpy())
-    share = np.linspace(0, 1, nodes)
-    table = {
-        "file": np.repeat(contacts["file"].to_numpy(), nodes),
-        "step": np.repeat(np.arange(1, count + 1), nodes),
-        "node": np.tile(100 * share, count),
-        "time_s": (contacts[["contact_s"]].to_numpy() * share).ravel(),
-    }
-    for place, direction in enumerate(DIRECTIONS):
-        force, width = curves[..., place], half[..., place]
-        table |= {f"{edge}_{direction.lower()}": (force + sign * width).ravel() for edge, sign in BAND.items()}
-    table |= {name: curves[..., 3 + number].ravel() for number, name in enumerate(CENTRE) if curves.shape[2] > 3}
-    return pd.DataFrame(table)
-
-
-def _nothing():
-    """Give the tables of no footstep."""
-    forces = [f"{edge}_{direction.lower()}" for direction in DIRECTIONS for edge in BAND]
-    columns = [*STEP_COLUMNS, *BANDED, "unlike"], ["file", "step", "node", "time_s", *forces]
-    return [pd.DataFrame(columns=names) for names in columns]
+    wider = "the bands may be too narrow there"
+    if abroad:
+        times = ", ".join(f"{more / usual:.2g}" for more, usual in zip(abroad.unlike, abroad.in_range, strict=True))
+        wider = f"the bands are {times} times as wide there ({', '.join(DIRECTIONS)}) as for other steps"
+    return [f"{'; '.join(texts)}: {wider}"] if texts else []

@@ -10,7 +10,7 @@ import numpy as np
 
 from grfkit.estimators import model_folder
 from grfkit.estimators.kernel_ridge import KernelRidge
-from grfkit.field.bands import Bands
+from grfkit.field.bands import Abroad, Bands
 from grfkit.field.events import EVENT_NAMES, Detector
 
 
@@ -21,7 +21,8 @@ class FieldModel:
     `curves` gives AP, ML, V (BW) and, where plates gave it, the centre of pressure (m from the ankle joint). `features`
     are {feature: Bands of one node}, `asymmetry_pct` {quantity: half width}; `training_range` is that of
     training_range.learn with `usual`, the rows of usual.learn (older models have none); `settings` hold
-    points_cutoff_hz, max_gap_s, padding_s, vlr, level and flight_s (the training runners' mean).
+    points_cutoff_hz, max_gap_s, padding_s, vlr, level, flight_s (the training runners' mean) and lean (of their
+    plates). `abroad` is what other laboratories have shown, None where none was tried.
     """
 
     detector: Detector
@@ -31,6 +32,7 @@ class FieldModel:
     features: dict = None
     asymmetry_pct: dict = None
     training_range: dict = None
+    abroad: Abroad = None
 
 
 def parts(model):
@@ -39,6 +41,7 @@ def parts(model):
         "settings": model.settings,
         "known": model.training_range,
         "asymmetry_pct": model.asymmetry_pct,
+        "abroad": model.abroad and model.abroad._asdict(),
         "features": {
             name: [float(band.half_widths[0, 0]), float(band.powers[0])] for name, band in model.features.items()
         },
@@ -96,4 +99,5 @@ def _restored(folder):
         },
         description["asymmetry_pct"],
         description["known"],
+        Abroad(**description["abroad"]) if description.get("abroad") else None,
     )

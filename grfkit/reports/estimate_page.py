@@ -16,8 +16,9 @@ from tqdm import tqdm
 from grfkit import features
 from grfkit.field import beside_plates, summary, usual
 from grfkit.field import model as field_model
-from grfkit.field.estimate import BETWEEN
-from grfkit.points import GRAVITY
+from grfkit.field.estimate import BETWEEN, NEW, UNKNOWN, WITHIN
+from grfkit.field.estimate_tables import DIRECTION_OF
+from grfkit.points import DIRECTIONS, GRAVITY
 from grfkit.reports import estimate_figures, estimate_plates, estimate_words
 from grfkit.reports.estimate_words import QUANTITIES
 from grfkit.reports.html import filled_page
@@ -91,14 +92,16 @@ def write(out, steps, curves, recordings, *, model, card, data=""):
         for name, table in tables.items():
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
         usual_rows = model.training_range.get("usual")
-        page = report_page(tables, settings=model.settings, card=card, usual_rows=usual_rows)
+        page = report_page(tables, settings=model.settings, card=card, usual_rows=usual_rows, abroad=model.abroad)
         page = page.replace("</body>", f"{SOURCE.format(source(data))}\n</body>")
         (new / PAGE).write_text(page, encoding="utf-8")
 
 
 def sum_up(steps, curves, recordings, model):
     """Return the tables {file name: table} of a report, with numbers rounded as they are written."""
-    sides = summary.asymmetry(steps, model.asymmetry_pct, level=model.settings["level"])
+    new = (recordings["bands"] == NEW).any()
+    limits = _widened(model.asymmetry_pct, model.abroad) if new else model.asymmetry_pct
+    sides = summary.asymmetry(steps, limits, level=model.settings["level"])
     tables = [recordings, steps, curves, sides, summary.trends(steps), beside_plates.errors(steps, curves)]
     return {
         name: _rounded(table, 6 if name in ("asymmetry.csv", "trend.csv") else 4)
@@ -106,14 +109,22 @@ def sum_up(steps, curves, recordings, model):
     }
 
 
-def report_page(tables, *, settings, card, usual_rows=None):
+def _widened(limits_pct, abroad):
+    """Widen what can be seen between left and right as the bands of a new laboratory; times as the vertical force."""
+    vertical = DIRECTIONS.index("V")
+    return {name: limit * abroad.in_range[DIRECTION_OF.get(name, vertical)] for name, limit in limits_pct.items()}
+
+
+def report_page(tables, *, settings, card, usual_rows=None, abroad=None):
     """Return the page of `tables` (of sum_up) as one that needs no network.
 
-    `card` and `settings` are the model's, `usual_rows` what field.usual.learn gave, None of older models.
+    `card`, `settings` and `abroad` are the model's, `usual_rows` what field.usual.learn gave, None of older models.
     """
     level, errors_s = settings["level"], field_model.event_errors_s(card)
     rows = tables["recordings.csv"].to_dict("records")
     bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": None}
+    kind = next((row["bands"] for row in rows if row["bands"]), UNKNOWN)
+    whose, new_runners_of, mind = estimate_words.of_laboratory(kind, abroad, card)
     recordings = [lay_out(row, tables, settings, errors_s, usual_rows) for row in tqdm(rows, **bar)]
     return filled_page(
         "Forces of running, estimated",
@@ -126,7 +137,11 @@ def report_page(tables, *, settings, card, usual_rows=None):
         mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",
         lines=2 * len(summary.QUANTITIES),
-        elsewhere=estimate_words.ELSEWHERE if _from_elsewhere(rows) else "",
+        whose_bands=whose,
+        new_runners_of=new_runners_of,
+        elsewhere=mind if _from_elsewhere(rows) else "",
+        at_home=kind == WITHIN,
+        new_laboratory=kind == NEW,
         trained_plates=[each for each in recordings if each.get("measured") and estimate_words.trained(each["row"])[0]],
         usual_share=f"{10 * usual.SHARE:g}",
         fewest=summary.FEWEST_OF_TREND,

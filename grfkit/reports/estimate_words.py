@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from grfkit.field import summary
+from grfkit.field.estimate import NEW, UNKNOWN, WITHIN
 from grfkit.points import GRAVITY
 from grfkit.reports.words import SPACE, percent, written
 
@@ -35,24 +36,49 @@ QUANTITIES = {
 }
 OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time
 IN_SHORT = ["step_rate_per_min", "contact_s", "flight_s", "active_peak_bw", "vlr_bw_s"]  # what sentences say
-# what is known of another laboratory: one runner of Dorn 2012 by the model of `rbds` (README, "In the field"), read by
-# the study file that new-study writes and by one written by hand
-ELSEWHERE = (
-    "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors than the "
-    "bands say, and differences between left and right that are the model's own; a recording does not show that. It "
-    "was tried once, with the model of the study rbds and five steps of one runner, overground and with other markers: "
-    "the recording JA1Gait21 of Dorn 2012, whose page is this same trial and no second one. Touchdown came 4 ms late "
-    "and toe-off 4 ms early on average, each up to 9 ms off, so that contacts were 8 ms too short, up to 12, and "
-    "flights as much too long; the vertical force was off by 0.18 BW, three times as much as of new runners of the "
-    "training laboratory, and the 90 % band held a quarter of the samples instead of nine tenths."
-)
-OWN_LABORATORY = (
-    "What can be seen is what can be seen in the laboratory that trained the model: in recordings of another, a "
-    "difference may be the model's error."
-)
+HOME = "the laboratory that trained the model"
+OWN_LABORATORY = {  # said of a difference between left and right, by the kind of bands
+    WITHIN: "",
+    NEW: "In a new laboratory the smallest difference that can be seen is widened as the bands are; a larger one may "
+    "still be the model's error.",
+    UNKNOWN: f"What can be seen is what can be seen in {HOME}: in recordings of another, a difference may be the "
+    "model's error.",
+}
 TRAINED = re.compile(r"(\d+) of (\d+) steps trained the model")  # estimate.TRAINED
 SIDEWAYS = "Sideways force was not compared."
 SAME_FINDING, SAME_BY = ("vlr_bw_s", "impact_peak_bw"), "touchdown_to_13"  # so defined, one is the other over a time
+
+
+def of_laboratory(kind, abroad, card):
+    """Say for which laboratory the bands of a page are, and what a model is worth there: three texts.
+
+    Whose bands they are, in a sentence; whose new runners they are about; what to mind. `kind` is of the column bands
+    of recordings.csv, `abroad` a field.bands.Abroad or None, `card` the model's card.
+    """
+    at_home = next((score["RMSE"] for score in card["scores"] if score["what"] == "V force"), "")
+    home = f"the vertical force of new runners was off by {at_home} at home" if at_home else ""
+    if abroad is None:
+        mind = (
+            "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors "
+            "than the bands say, and differences between left and right that are the model's own; a recording does "
+            "not show that. With this model no other laboratory was tried, so that by how much is not known: `make "
+            "transfer` tries it."
+        )
+        return f"The bands hold for recordings of {HOME}, or of one that records alike.", HOME, mind * (kind != WITHIN)
+    names, wide = " and ".join(abroad.laboratories), [written(factor, 1) for factor in abroad.in_range]
+    many = len(abroad.laboratories)
+    away = f"{written(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it"
+    both = f"{home}, and by {away}." if home else f"The vertical force was off by {away}."
+    if kind == WITHIN:
+        return f"The bands are those of {HOME}, which the study file names.", HOME, f"{both[:1].upper()}{both[1:]}"
+    few = "one laboratory proves little" if many == 1 else f"{many} laboratories prove little"
+    return (
+        "The bands are those of a new laboratory, which did not train the model.",
+        "a new laboratory",
+        f"{both[:1].upper()}{both[1:]} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and "
+        f"{wide[1]} times (sideways) as wide here as for {HOME}: that is what recordings of {names} needed, and a "
+        f"margin, since {few}. If yours is {HOME}, name its study: STUDY=.",
+    )
 
 
 def with_unit(value, quantity):
@@ -193,8 +219,8 @@ def _sides(recording, sides, vlr):
         rest = " No other difference is seen." if (sides["told"] == "none").any() else ""
         return (
             f"Left and right differ by more than the smallest difference that can be seen: {'; '.join(differ)}.{rest} "
-            f"{SIDEWAYS} {OWN_LABORATORY}"
-        )
+            f"{SIDEWAYS} {OWN_LABORATORY[recording['bands']]}"
+        ).rstrip()
     compared = [_name(row.quantity) for row in sides.itertuples() if row.told == "none"]
     if compared:
         return (

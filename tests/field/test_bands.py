@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from grfkit.field.bands import covered, fit, runner_weights
+from grfkit.field.bands import MARGIN, UNLIKE, Abroad, covered, factors, fit, needed, runner_weights
 
 
 @pytest.fixture
@@ -148,3 +148,30 @@ def test_covered_is_near_the_level_for_exchangeable_runners():
     inside = covered(residuals, rng.uniform(0.2, 0.3, 1600), runners, level=0.9)
     # runners differ: their own coverage spreads by some .1, the mean of 400 by .005; three times that
     assert inside.mean() == pytest.approx(0.9, abs=0.015)
+
+
+def test_needed_is_the_factor_with_which_a_band_holds_the_level_of_each_runner_alike():
+    """Errors of half a width are in a band that is half as wide; a runner with many steps counts as one with few."""
+    sizes = np.repeat(np.linspace(0.01, 1, 100), 3).reshape(100, 1, 3) * [1, 2, 3]
+    np.testing.assert_allclose(needed(sizes, np.zeros(100), level=0.9), [0.9, 1.8, 2.7])
+    few, many = np.full((1, 1, 3), 5.0), np.full((99, 1, 3), 1.0)
+    runners = np.array(["a", *["b"] * 99])
+    np.testing.assert_allclose(needed(np.concatenate([few, many]), runners, level=0.9), 5.0)
+    np.testing.assert_allclose(needed(np.concatenate([few, many]), np.zeros(100), level=0.9), 1.0)
+
+
+def test_factors_are_means_of_laboratories_with_a_margin_that_shrinks_with_their_number():
+    unknown = np.full(3, np.nan)
+    like, unlike = factors(np.array([[2.0, 1.5, 1.8]]), np.array([unknown]))
+    np.testing.assert_allclose(like, (1 + MARGIN) * np.array([2.0, 1.5, 1.8]))
+    np.testing.assert_allclose(unlike, UNLIKE * like)
+    like, unlike = factors(np.array([[2.0, 1.0, 1.0], [1.0, 1.0, 0.5]]), np.array([[4.0, 1.0, 1.0], unknown]))
+    np.testing.assert_allclose(like, [1.5 * (1 + MARGIN / 2), 1 + MARGIN / 2, 1.0])  # never narrower than at home
+    np.testing.assert_allclose(unlike / like, [(2 + UNLIKE) / 2, (1 + UNLIKE) / 2, (1 + UNLIKE) / 2])
+
+
+def test_steps_that_are_unlike_have_the_wider_bands():
+    abroad = Abroad(["x"], [2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [0.0] * 3, [0.0] * 3, 0.0)
+    np.testing.assert_array_equal(
+        abroad.of_steps(["", "speed 6.00 m/s", ""]), [[2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [2.0, 1.5, 1.8]]
+    )

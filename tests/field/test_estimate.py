@@ -9,8 +9,11 @@ import pytest
 from helpers import CASES, LIMITS_PCT, SMOOTH, SMOOTHED, as_csv, cut_virtual
 
 from grfkit import features
+from grfkit.estimators import model_folder
 from grfkit.evaluation.field import robustness
-from grfkit.field import estimate, summary
+from grfkit.field import estimate, estimate_tables, summary
+from grfkit.field import model as field_model
+from grfkit.field.bands import Abroad
 from grfkit.points import GRAVITY, mirrored
 from grfkit.recordings import discover
 
@@ -255,7 +258,9 @@ def test_numbers_of_numpy_are_taken_as_floats(model, points, lab):
         pd.testing.assert_frame_equal(curves, expected[1])
         assert warnings == expected[2]
         pd.testing.assert_frame_equal(
-            estimate.add_newtons(table, kind(61.5)), estimate.add_newtons(expected[0], 61.5), check_exact=True
+            estimate_tables.add_newtons(table, kind(61.5)),
+            estimate_tables.add_newtons(expected[0], 61.5),
+            check_exact=True,
         )
     table, *_ = estimate.estimate_recording(model, "a", points, np.int64(100), 3.6)
     pd.testing.assert_frame_equal(table, expected[0])
@@ -311,3 +316,33 @@ def test_points_held_in_an_array_or_at_the_origin_hide_their_steps(model, points
         table, _, warnings = estimate.estimate_recording(model, "a", broken, lab.rate_hz, 3.6)
         pd.testing.assert_frame_equal(table, expected[0])
         assert warnings == expected[2]
+
+
+def test_a_new_laboratory_has_the_wider_bands_and_no_lean(lab, points):
+    """The curves differ by the lean of the plates that trained the model alone, the bands by the factors."""
+    abroad = Abroad(["x"], [2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [0.0] * 3, [0.0] * 3, 0.0)
+    trained, _ = field_model.load(lab.model)
+    trained = replace(trained, abroad=abroad, settings=trained.settings | {"lean": 0.02, "trained_on": ["mine"]})
+    given = (trained, "a", points, lab.rate_hz, 3.6)
+    (new_steps, new, _), (steps, home, _) = (
+        estimate.estimate_recording(*given, new_laboratory=new) for new in (True, False)
+    )
+    unlike = np.repeat(new_steps["unlike"].to_numpy() != "", 101)
+    for place, direction in enumerate(("ap", "ml", "v")):
+        wide, usual = (table[f"high_{direction}"] - table[f"est_{direction}"] for table in (new, home))
+        expected = np.where(unlike, abroad.unlike[place], abroad.in_range[place])
+        np.testing.assert_allclose(wide / usual, expected)
+    np.testing.assert_allclose(home["est_ml"] - new["est_ml"], 0.02 * new["est_v"], atol=1e-12)
+    peaks = [table["active_peak_bw_high"] - table["active_peak_bw"] for table in (new_steps, steps)]
+    np.testing.assert_allclose(peaks[0] / peaks[1], np.where(new_steps["unlike"] != "", 2.5, 1.8))
+    assert estimate.is_new(trained, None) and estimate.is_new(trained, "params/other.yaml")
+    assert not estimate.is_new(trained, "params/mine.yaml")
+
+
+def test_a_model_keeps_what_other_laboratories_have_shown(lab, tmp_path):
+    abroad = Abroad(["x"], [2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [5.0] * 3, [0.1] * 3, 0.4)
+    trained, card = field_model.load(lab.model)
+    arrays, description = model_folder.join(field_model.parts(replace(trained, abroad=abroad)))
+    model_folder.save(tmp_path / "model", description=description, arrays=arrays, card=card)
+    assert field_model.load(tmp_path / "model")[0].abroad == abroad
+    assert trained.abroad is None
