@@ -121,19 +121,26 @@ def feature_scores(kept, pairs, *, vlr):
     return pd.DataFrame(rows, columns=["stance", "runner", "speed", "feature", "measured", "estimated"])
 
 
-def band_scores(kept, pairs, curves, half_widths, *, level):
-    """Score bands about curves (N, 101, C) of the contacts `kept`: a row for each stance and direction.
-
-    `half_widths` (N, 101, 3) BW. Samples are the nodes of the contact; the measured force is that of the file, not
-    low-passed. `covered_pct` is the share of samples in the band, `width_bw` its mean width, `interval_score_bw` the
-    mean of width + 2 / (1 - level) times what a sample is outside (Gneiting & Raftery 2007): the less, the better.
-    """
-    rows = []
+def off_band(kept, pairs, curves):
+    """Subtract the measured force, not low-passed, from curves (S, 101, C) of the contacts `kept`: (S, 101, 3) BW."""
+    off = np.empty((*curves.shape[:2], len(DIRECTIONS)))
     for number, (contact, pair) in enumerate(zip(kept.itertuples(), pairs, strict=True)):
         at = np.linspace(contact.touchdown_s, contact.toeoff_s, curves.shape[1])
         plate = np.stack([np.interp(at, pair.time_s, column) for column in pair.raw.T], axis=1)
-        off, half = np.abs(curves[number, :, :3] - plate), half_widths[number]
-        each = 100 * np.mean(off <= half, axis=0), 2 * half.mean(axis=0), interval_score(off, half, level=level)
+        off[number] = curves[number, :, :3] - plate
+    return off
+
+
+def band_scores(kept, off, half_widths, *, level):
+    """Score bands of the contacts `kept`: a row for each stance and direction.
+
+    `off` (N, 101, 3) are errors as off_band gives, `half_widths` (N, 101, 3) BW. Samples are the nodes of the contact.
+    `covered_pct` is the share of samples in the band, `width_bw` its mean width, `interval_score_bw` the mean of width
+    and 2 / (1 - level) times what a sample is outside (Gneiting & Raftery 2007): the less, the better.
+    """
+    rows = []
+    for contact, size, half in zip(kept.itertuples(), np.abs(off), half_widths, strict=True):
+        each = 100 * np.mean(size <= half, axis=0), 2 * half.mean(axis=0), interval_score(size, half, level=level)
         about = contact.stance, contact.runner, contact.speed
         rows += [(*about, name, *line) for name, *line in zip(DIRECTIONS, *each, strict=True)]
     columns = ["stance", "runner", "speed", "direction", "covered_pct", "width_bw", "interval_score_bw"]

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from grfkit.estimators import kernel_ridge, registry, samples
-from grfkit.evaluation import transfer
+from grfkit.evaluation import transfer, transfer_bands
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
-from grfkit.field import bands
+from grfkit.field import bands, training_range
 from grfkit.field.contacts import contact_inputs, detect_contacts, finish_curves, usual_flight
+from grfkit.field.estimate import WITHIN
 from grfkit.field.model import FieldModel
 from grfkit.points import DIRECTIONS, FORCES, INPUTS, InputError, mirrored
 from grfkit.recordings.read import read_recorded
@@ -31,7 +32,6 @@ NODES = 101  # of a curve, from touchdown to toe-off
 MANY = 6  # speeds, of which the first and the last are told: our choice
 PAIR = ["trained_on", "tested_on", "estimator"]
 CURVES = [*transfer.MEASURES, "shifted_rmse_bw", "best_lag_ms"]
-BANDS = ["covered_pct", "width_bw", "interval_score_bw"]
 
 
 class Laboratory(NamedTuple):
@@ -49,8 +49,9 @@ class Laboratory(NamedTuple):
 class Trained(NamedTuple):
     """What one laboratory has trained: a FieldModel with bands, its recipe, and {name: (recipe, estimator)} of others.
 
-    `home` are contacts, curves (S, 101, 3) and half widths of bands (S, 101, 3) of its own runners, each left out, with
-    the `measured` footsteps. `rate_hz` is that of the frames that the estimators were fitted to.
+    `home` are contacts, {estimator: curves (S, 101, 3)}, half widths of bands (S, 101, 3) and what is unlike (S,) of
+    its own runners, each left out, with the `measured` footsteps. `rate_hz` is that of the frames that the estimators
+    were fitted to.
     """
 
     model: FieldModel
@@ -133,15 +134,18 @@ def train(laboratory, recipes, *, seed):
         lean=field_accuracy.plates_lean(measured.footsteps, samples.curve_targets(measured.samples)).mean(),
     )
     model = field_training.train_forces(measured, field["detector"], recipe, settings, every=field["every"], seed=seed)
-    home = _home(model, measured)
-    rows, off = field_uncertainty.curve_errors(measured, home[0], home[1])
-    mine = home[0].iloc[rows]
-    of = mine["contact_s"].to_numpy(), mine["runner"].to_numpy()
-    model = replace(model, bands=bands.fit(off, *of, level=field["level"]))
-    half = _left_out_widths(home[0], off, *of, level=field["level"])
+    contacts, curves, nearest = _home(model, measured)
+    off = field_uncertainty.errors(measured, contacts, curves, vlr=field["vlr"])
+    model = field_training.calibrate(model, measured, contacts, nearest, off)
+    mine = contacts.iloc[off.rows]
+    half = _left_out_widths(
+        contacts, off.curves, mine["contact_s"].to_numpy(), mine["runner"].to_numpy(), level=field["level"]
+    )
+    unlike = _unlike(model, measured.motions, contacts, measured.footsteps, nearest)
+    home = contacts, {recipe.name: curves}, half, unlike
     others = {name: each for name, each in recipes.items() if name != recipe.name}
     fitted = {name: (each, fit(laboratory, measured, each, seed=seed)) for name, each in others.items()}
-    return Trained(model, recipe, fitted, laboratory.recorded[0].force_hz, measured, (*home, half))
+    return Trained(model, recipe, fitted, laboratory.recorded[0].force_hz, measured, home)
 
 
 def fit(laboratory, measured, recipe, *, seed):
@@ -180,10 +184,10 @@ def less_way(stances, motions):
 
 
 def estimate(trained, measured, stances):
-    """Estimate another laboratory's `measured` footsteps: contacts, {estimator: curves (S, 101, 3)}, half widths.
+    """Estimate another laboratory's `measured` footsteps: as Trained.home, of runners who trained nothing.
 
     `measured` is that of `measure` by the model's settings, `stances` is its table as in stances.csv. The half widths
-    (S, 101, 3) BW are those of the bands of the model for the field.
+    are those of the bands at home of the model for the field.
     """
     model, footsteps = trained.model, measured.footsteps
     found = measured.found[measured.found["file"].isin(footsteps["file"])]
@@ -191,12 +195,21 @@ def estimate(trained, measured, stances):
     contacts = field_accuracy.named(detected, footsteps, footsteps)
     flight_s = usual_flight(contacts, contacts["group"], model.settings["flight_s"])
     inputs = contact_inputs(measured.motions, contacts, flight_s, padding_s=model.settings["padding_s"])
-    own = finish_curves(contacts, model.curves.estimate(inputs), flight_s, contacts["group"])
+    kernel = model.curves.kernel(inputs)
+    own = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["group"])
     curves = {trained.recipe.name: own}
     for name, (recipe, fitted) in trained.fitted.items():
         cut = cut_at(contacts, stances, recipe, measured.motions, rate_hz=trained.rate_hz)
         curves[name] = curves_of(cut, fitted.predict(cut))
-    return contacts, curves, model.bands.around(contacts["contact_s"].to_numpy())
+    unlike = _unlike(model, measured.motions, contacts, footsteps, model.curves.nearest(kernel))
+    return contacts, curves, model.bands.around(contacts["contact_s"].to_numpy()), unlike
+
+
+def _unlike(model, motions, contacts, footsteps, nearest):
+    """Say what of each contact (S,) is out of the training range of a FieldModel: texts, "" where nothing is."""
+    speeds = footsteps.groupby("file")["speed_m_s"].first()
+    measured = training_range.measure(motions, contacts, speeds.to_dict())
+    return np.array(training_range.out_of_range(model.training_range, measured, nearest), object)
 
 
 def cut_at(contacts, stances, recipe, motions, *, rate_hz):
@@ -232,7 +245,8 @@ def curves_of(stances, forces):
 def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
     """Train on each of the laboratories {name: Laboratory} that can, and test on each other: {kind: table}.
 
-    Kinds are curves, timing, features and bands (evaluation.transfer), each with the columns of PAIR. Where trained_on
+    Kinds are curves, timing, features, bands and needed (evaluation.transfer, transfer_bands), each with the columns of
+    PAIR. Where trained_on
     is tested_on, each runner was left out; that is of the model for the field alone. `lowpass_hz` is that of both
     sides. Raises ValueError where no laboratory can train.
     """
@@ -241,11 +255,11 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
             "A study with two runners or more trains, others are tested; found one runner in each of "
             f"{', '.join(laboratories)}. Name a study with more runners."
         )
-    tables = {kind: [] for kind in ("curves", "timing", "features", "bands")}
+    tables = {kind: [] for kind in ("curves", "timing", "features", "bands", "needed")}
     for laboratory in filter(trains, laboratories.values()):
         trained = train(laboratory, recipes, seed=seed)
-        name, (contacts, curves, half) = trained.recipe.name, trained.home
-        found = {laboratory.name: (trained.measured, contacts, {name: curves}, half)}
+        name, level = trained.recipe.name, trained.model.settings["level"]
+        found, held = {laboratory.name: (trained.measured, *trained.home)}, {}
         for other in laboratories.values():
             if other.name != laboratory.name:
                 unit = trained.recipe.model_copy(update={"body_weight": "study"})  # nobody need be weighed
@@ -253,17 +267,27 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
                 found[other.name] = (measured, *estimate(trained, measured, other.stances))
         for tested, parts in found.items():
             sections = laboratory.section, laboratories[tested].section
-            scored = _score(*parts, sections[1], transfer.alike_hz(*sections), name, stance_bw, vlr, trained.model)
+            about = {"trained_on": laboratory.name, "tested_on": tested}
+            scored, held[tested] = _score(*parts, sections[1], transfer.alike_hz(*sections), name, stance_bw, vlr)
             for kind, table in scored.items():
-                tables[kind].append(table.assign(trained_on=laboratory.name, tested_on=tested))
+                tables[kind].append(table.assign(**about))
+            tables["bands"].append(transfer_bands.score(held[tested], level=level).assign(**about, kind=WITHIN))
+        of_bands = transfer_bands.leave_out(
+            {key: each for key, each in held.items() if key != laboratory.name}, level=level
+        )
+        for kind, parts in of_bands.items():
+            tables[kind] += [part.assign(trained_on=laboratory.name) for part in parts]
     return {kind: _in_order(pd.concat(parts, ignore_index=True)) for kind, parts in tables.items()}
 
 
-def _score(measured, contacts, estimated, half, section, cutoff_hz, field, stance_bw, vlr, model):
-    """Score the estimators {name: curves} of one pair of laboratories: {kind: table with the column estimator}."""
-    kept = np.flatnonzero(contacts["stance"].notna())
+def _score(measured, contacts, estimated, half, unlike, section, cutoff_hz, field, stance_bw, vlr):
+    """Score the estimators {name: curves} of one pair of laboratories: {kind: table with the column estimator}, Held.
+
+    The latter is transfer_bands.Held of the model for the field.
+    """
+    kept, held = np.flatnonzero(contacts["stance"].notna()), None
     tables = {"timing": [transfer.timing(contacts, measured.footsteps).assign(estimator=field)]}
-    tables |= {kind: [] for kind in ("curves", "features", "bands")}
+    tables |= {kind: [] for kind in ("curves", "features")}
     for name, curves in estimated.items():
         beside = {"cutoff_hz": cutoff_hz, "stance_bw": stance_bw}
         evaluated, pairs = transfer.lay_beside(measured, contacts, curves, section, **beside)
@@ -273,10 +297,10 @@ def _score(measured, contacts, estimated, half, section, cutoff_hz, field, stanc
         errors = transfer.feature_errors(transfer.feature_scores(evaluated, pairs, vlr=vlr))
         tables["features"].append(errors.assign(estimator=name))
         if name == field:
-            level = model.settings["level"]
-            shares = transfer.band_scores(evaluated, pairs, curves[kept], half[kept], level=level)
-            tables["bands"].append(transfer.by_speed(shares, BANDS, by=["direction"]).assign(estimator=name))
-    return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}
+            held = transfer_bands.Held(
+                evaluated, transfer.off_band(evaluated, pairs, curves[kept]), half[kept], unlike[kept], name
+            )
+    return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}, held
 
 
 def _speeds(speeds):
@@ -291,11 +315,11 @@ def _in_order(table):
 
 
 def _home(model, measured):
-    """Estimate the own runners of a model, each left out: contacts and curves (S, 101, 3)."""
+    """Estimate the own runners of a model, each left out: contacts, curves (S, 101, 3), distances to others (S,)."""
     footsteps = measured.footsteps
     contacts = field_accuracy.detect_left_out(model.detector, measured.motions, measured.found, footsteps, footsteps)
-    lean = field_accuracy.plates_lean(footsteps, samples.curve_targets(measured.samples))
-    return contacts, field_accuracy.estimate_left_out(model, measured.motions, contacts, lean)[0]
+    leans = field_accuracy.plates_lean(footsteps, samples.curve_targets(measured.samples))
+    return contacts, *field_accuracy.estimate_left_out(model, measured.motions, contacts, leans)
 
 
 def _left_out_widths(contacts, off, contact_s, runners, *, level):

@@ -4,6 +4,7 @@ In: tables of grfkit.evaluation.field and transfer, of runners who were left out
 """
 
 from grfkit.evaluation.field.field_accuracy import ALL
+from grfkit.field.estimate import NEW, WITHIN
 from grfkit.points import DIRECTION_NAMES
 from grfkit.reports.words import SPACE, counted, missing, number
 
@@ -94,7 +95,10 @@ def _away(every, pair, name, level):
     of = {kind: _of_pair(table, pair) for kind, table in every.items()}
     mine = of["curves"][of["curves"]["estimator"] == name].set_index("direction")
     home = _of_pair(every["curves"], (pair[0], pair[0])).set_index("direction")
-    band = of["bands"].set_index("direction")["covered_pct"]
+    shares = {kind: table.set_index("direction")["covered_pct"] for kind, table in of["bands"].groupby("kind")}
+    band = f"The {100 * level:g}{SPACE}% band of {pair[0]} holds {_three(shares[WITHIN], 0)}{SPACE}% of the samples"
+    if NEW in shares:
+        band += f", that of a new laboratory, by what the others needed, {_three(shares[NEW], 0)}{SPACE}%"
     v, low = mine.loc["V"], mine["lowpass_hz"].iloc[0]
     alike = "" if missing(low) else f", both sides low-passed at {low:g}{SPACE}Hz"
     lag = v["best_lag_ms"]
@@ -107,8 +111,8 @@ def _away(every, pair, name, level):
         f"**{pair[0]} \u2192 {pair[1]}** ({v['n']:.0f} stances, {counted(v['runners'], 'runner')}{alike}): nRMSE "
         f"{_three(mine['nrmse_pct'], 1)}{SPACE}% (AP, ML, V) for {_three(home['nrmse_pct'], 1)} at home; V is off by "
         f"{number(v['rmse_bw'], 3)}{SPACE}BW, and by {number(v['shifted_rmse_bw'], 3)} once each curve is shifted by "
-        f"its best lag (the estimate is {number(abs(lag), 1)}{SPACE}ms {'early' if lag > 0 else 'late'}). The "
-        f"{100 * level:g}{SPACE}% band holds {_three(band, 0)}{SPACE}% of the samples. {best[:1].upper()}{best[1:]}."
+        f"its best lag (the estimate is {number(abs(lag), 1)}{SPACE}ms {'early' if lag > 0 else 'late'}). "
+        f"{band}. {best[:1].upper()}{best[1:]}."
     )
 
 

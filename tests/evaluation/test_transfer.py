@@ -152,10 +152,11 @@ def test_band_scores_count_samples_of_the_raw_force(measured):
     contacts, curves = estimates(more=(0.0, 0.0, 0.1))
     kept, pairs = transfer.lay_beside(measured, contacts, curves, SECTION, cutoff_hz=15.0, stance_bw=0.05)
     half = np.broadcast_to([0.05, 0.05, 0.15], curves.shape)
-    table = transfer.band_scores(kept, pairs, curves, half, level=0.9).groupby("direction").mean(numeric_only=True)
+    off = transfer.off_band(kept, pairs, curves)
+    table = transfer.band_scores(kept, off, half, level=0.9).groupby("direction").mean(numeric_only=True)
     assert table.loc["AP", "covered_pct"] > 95 and table.loc["V", "covered_pct"] > 95
     np.testing.assert_allclose(table.loc[["AP", "V"], "width_bw"], [0.1, 0.3])
-    narrow = transfer.band_scores(kept, pairs, curves, half / 3, level=0.9).groupby("direction").mean(numeric_only=True)
+    narrow = transfer.band_scores(kept, off, half / 3, level=0.9).groupby("direction").mean(numeric_only=True)
     assert narrow.loc["V", "covered_pct"] == 0
     assert narrow.loc["V", "interval_score_bw"] == pytest.approx(0.1 + 20 * 0.05, rel=0.05)
 

@@ -6,12 +6,12 @@ import pytest
 from helpers import ROOT, preprocessing, record_virtual
 
 from grfkit.estimators import samples
-from grfkit.evaluation import transfer_training
+from grfkit.evaluation import transfer_bands, transfer_training
 from grfkit.points import FORCES, InputError
 from grfkit.recordings.read import read_recorded
 from grfkit.stances import cut
 from grfkit.study import file as study_file
-from grfkit.study import recipes
+from grfkit.study import recipes, store
 
 COMPARED = ["physics", "ridge", "mean_curve"]
 SECTIONS = study_file.load(ROOT / "params" / "smoke.yaml").sections
@@ -61,11 +61,42 @@ def test_evaluate_trains_where_there_are_two_runners_and_tests_on_all_others(lab
     assert low["home", "away"] == low["away", "home"] == low["away", "one"] == 15.0
     whole = curves[(curves["speed"] == "all") & (curves["direction"] == "V")].set_index(["trained_on", "tested_on"])
     assert (whole["nrmse_pct"] < 15).all() and (whole["best_lag_ms"].abs() < 8).all()  # simulated runners are alike
-    for kind in ("curves", "timing", "features", "bands"):
+    for kind in ("curves", "timing", "features", "bands", "needed"):
         assert list(tables[kind])[:3] == transfer_training.PAIR
         assert not {"stance", "runner", "measured", "estimated"} & set(tables[kind])  # means of studies alone
     assert set(tables["bands"]["estimator"]) == {"physics"}
     assert tables["bands"]["covered_pct"].between(20, 100).all()
+    _check_new_bands(tables["bands"], tables["needed"])
+
+
+def _check_new_bands(scored, needed):
+    """Each pair is scored by what the training laboratory's other pair needed, with a margin of a tenth."""
+    columns = ["trained_on", "tested_on", "direction"]
+    wide = scored[scored["speed"] == "all"].set_index([*columns, "kind"])["width_bw"].unstack()
+    away = wide[wide["new laboratory"].notna()]
+    assert set(zip(*(away.index.get_level_values(name) for name in columns[:2]), strict=True)) == {
+        (a, b) for a in ("home", "away") for b in ("home", "away", "one") if a != b
+    }
+    factor = needed.set_index(columns)["in_range"]
+    for (trained_on, tested_on, direction), row in away.iterrows():
+        (other,) = {"home", "away", "one"} - {trained_on, tested_on}
+        least = max(1.0, 1.1 * factor[trained_on, other, direction])
+        ratio = row["new laboratory"] / row["within"]
+        assert least - 1e-6 <= ratio <= least * max(1.25, needed["unlike"].max() / needed["in_range"].min()) + 1e-6
+
+
+def test_the_model_for_the_field_reads_what_other_laboratories_needed(laboratories, known, tmp_path):
+    tables = transfer_training.evaluate(laboratories, known, stance_bw=0.05, vlr="touchdown_to_13", seed=1)
+    assert transfer_bands.read(tmp_path, "home") is None
+    for name, table in tables.items():
+        store.save(tmp_path, f"14_transfer/{name}.csv", table)
+    abroad = transfer_bands.read(tmp_path, "home")
+    needed = tables["needed"][tables["needed"]["trained_on"] == "home"].groupby("direction")["in_range"].mean()
+    assert abroad.laboratories == ["away", "one"] and transfer_bands.read(tmp_path, "one") is None
+    np.testing.assert_allclose(abroad.in_range, np.maximum(1, 1.05 * needed[["AP", "ML", "V"]]), atol=1e-3)
+    curves = tables["curves"].query("speed == 'all' and estimator == 'physics' and direction == 'V'")
+    mine = curves[(curves["trained_on"] == "home") & (curves["tested_on"] != "home")]
+    assert abroad.rmse_bw[2] == pytest.approx(mine["rmse_bw"].mean(), abs=1e-4)
 
 
 def test_what_is_tested_has_no_part_in_what_is_estimated(laboratories, trained):
@@ -80,7 +111,7 @@ def test_what_is_tested_has_no_part_in_what_is_estimated(laboratories, trained):
         unit = trained.recipe.model_copy(update={"body_weight": "study"})
         measured = transfer_training.measure(each, unit, trained.model.settings)
         found.append(transfer_training.estimate(trained, measured, each.stances))
-    (contacts, curves, half), (again, others, widths) = found
+    (contacts, curves, half, _), (again, others, widths, _) = found
     pd.testing.assert_frame_equal(contacts, again)
     for name in COMPARED:
         np.testing.assert_array_equal(curves[name], others[name])

@@ -51,7 +51,10 @@ def test_transfer_trains_on_each_of_two_laboratories_and_tests_on_the_other(proj
     assert set(zip(curves["trained_on"], curves["tested_on"], strict=True)) == pairs
     assert set(curves["estimator"]) == {"physics", "network", "ridge", "mean_curve"}
     saved = {path.name for path in (smoke / "results" / "14_transfer").iterdir()}
-    assert saved == {f"{name}.csv" for name in ("curves", "timing", "features", "bands")} | {"errors.png", "bands.png"}
+    assert saved == {f"{name}.csv" for name in ("curves", "timing", "features", "bands", "needed")} | {
+        "errors.png",
+        "bands.png",
+    }
     page = (smoke / "14_transfer.html").read_text(encoding="utf-8")
     assert not needs_network(page) and "14_transfer.html" in (smoke / "index.html").read_text(encoding="utf-8")
     noted = json.loads((smoke / "14_transfer.json").read_text(encoding="utf-8"))

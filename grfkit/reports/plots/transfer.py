@@ -8,6 +8,7 @@ import numpy as np
 
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.evaluation.transfer import pair_name
+from grfkit.field.estimate import WITHIN
 from grfkit.plot import ALARM, ESTIMATED, MEASURED
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
@@ -41,16 +42,19 @@ def errors(axes, table):
 def bands(axes, table, *, level):
     """Draw the share (%) of samples in the bands, and their mean width (BW), of each pair of laboratories: axes (2,).
 
-    `table` is `bands` of evaluate; a pair of one laboratory is at home.
+    `table` is `bands` of evaluate; a pair of one laboratory is at home. Hollow markers are bands of the laboratory that
+    trained, full ones those of a new laboratory, which the tested one has no part in.
     """
     table = table[table["speed"] == ALL]
     pairs = list(dict.fromkeys(zip(table["trained_on"], table["tested_on"], strict=True)))
     names = [pair_name(*pair) for pair in pairs]
     for direction, (marker, color) in zip(DIRECTIONS, LOOKS, strict=False):
-        mine = table[table["direction"] == direction].set_index(["trained_on", "tested_on"]).loc[pairs]
-        for ax, column in zip(axes, ("covered_pct", "width_bw"), strict=True):
-            label = DIRECTION_NAMES[direction]
-            ax.plot(mine[column], np.arange(len(pairs)), marker, color=color, label=label)
+        for kind, mine in table[table["direction"] == direction].groupby("kind", sort=False):
+            mine = mine.set_index(["trained_on", "tested_on"]).reindex(pairs)
+            look = {"color": color, "markerfacecolor": "none" if kind == WITHIN else color}
+            for ax, column in zip(axes, ("covered_pct", "width_bw"), strict=True):
+                label = f"{DIRECTION_NAMES[direction]}, {kind}"
+                ax.plot(mine[column], np.arange(len(pairs)), marker, label=label, **look)
     axes[0].axvline(100 * level, color=MEASURED, linestyle="--", label=f"{100 * level:g} %")
     for ax, label in zip(axes, ("samples in the band (%)", "mean width of the band (BW)"), strict=True):
         ax.set(xlabel=label, ylim=(len(pairs) - 0.5, -0.5))
@@ -65,5 +69,7 @@ def bands(axes, table, *, level):
 def _legend_below(axes):
     """Write one legend below all axes, so that it hides no marker."""
     handles = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]), fontsize="small", frameon=False)
+    axes[0].figure.legend(
+        *handles, loc="outside lower center", ncols=min(4, len(handles[0])), fontsize="small", frameon=False
+    )
     return axes

@@ -53,10 +53,18 @@ def test_errors_draw_each_estimator_of_each_pair_and_what_is_at_home(tables):
 
 
 def test_bands_draw_shares_and_widths_of_each_pair(tables):
-    mine = tables[tables["estimator"] == "physics"]
+    within = tables[tables["estimator"] == "physics"]
+    away = within[within["trained_on"] != within["tested_on"]]
+    new = away.assign(covered_pct=away["covered_pct"] + 3, width_bw=2 * away["width_bw"])
+    mine = pd.concat([within.assign(kind="within"), new.assign(kind="new laboratory")])
     axes = transfer_plots.bands(Figure(layout="constrained").subplots(1, 2), mine, level=0.9)
     for ax, column in zip(axes, ("covered_pct", "width_bw"), strict=True):
-        expected = [value(mine, column, pair, direction="V") for pair in PAIRS]
-        np.testing.assert_allclose(drawn(ax, "vertical"), expected)
+        expected = [value(mine, column, pair, direction="V", kind="within") for pair in PAIRS]
+        np.testing.assert_allclose(drawn(ax, "vertical, within"), expected)
+        wider = [
+            np.nan if pair[0] == pair[1] else value(mine, column, pair, direction="V", kind="new laboratory")
+            for pair in PAIRS
+        ]
+        np.testing.assert_allclose(drawn(ax, "vertical, new laboratory"), wider)
     assert [text.get_text() for text in axes[0].get_yticklabels()][:2] == ["a at home", "a \u2192 b"]
     assert drawn(axes[0], "90 %")[0] == 90.0
