@@ -117,7 +117,7 @@ transfer: $(READY)  ## train on each of some studies, test on the others: notebo
 	@$(foreach other,$(OTHERS),$(AGAIN) STUDY=$(other) OTHERS= stances && )$(AGAIN) stances
 	@$(AGAIN) $(BASE)/14_transfer.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(BASE)
-	@$(PYTHON) -c "print('$(BASE)/14_transfer.html')"
+	@$(PYTHON) -c "print('make field STUDY=$(STUDY) writes what was found into the model that make estimate takes'); print('$(BASE)/14_transfer.html')"
 
 stances: $(READY)  ## notebook 01 alone: the stances of a study, such as one to test on; STUDY=name, DATA=folder of recordings
 	@$(CHECK)
@@ -158,6 +158,8 @@ $(REPORTS)/08_generalisation.html $(REPORTS)/10_field.html $(REPORTS)/11_explana
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(REPORTS)/14_transfer.html: $(REPORTS)/01_preprocess.html $(FIELD) $(TRANSFER) $(REPORTS)/data.stamp $(TABLE) $(wildcard params/recipes/*.yaml)
 $(REPORTS)/14_transfer.html: $(wildcard $(foreach other,$(OTHERS),reports/$(basename $(notdir $(other)))/01_preprocess.html))
+# What 14 found of other laboratories goes into the model of 10; 14 trains its own and needs no 10.
+$(REPORTS)/10_field.html: $(wildcard $(REPORTS)/results/14_transfer/needed.csv)
 $(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)

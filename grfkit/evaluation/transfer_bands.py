@@ -13,7 +13,7 @@ import pandas as pd
 from grfkit.evaluation import transfer
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.field import bands
-from grfkit.field.estimate import NEW
+from grfkit.field.bands import NEW
 from grfkit.points import DIRECTIONS
 from grfkit.study import store
 

@@ -19,8 +19,8 @@ from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.evaluation import transfer, transfer_bands
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
 from grfkit.field import bands, training_range
+from grfkit.field.bands import WITHIN
 from grfkit.field.contacts import contact_inputs, detect_contacts, finish_curves, usual_flight
-from grfkit.field.estimate import WITHIN
 from grfkit.field.model import FieldModel
 from grfkit.points import DIRECTIONS, FORCES, INPUTS, InputError, mirrored
 from grfkit.recordings.read import read_recorded

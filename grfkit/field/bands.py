@@ -19,6 +19,8 @@ UNLIKE = (
     1.25  # times wider are the bands of unlike steps, where too few were seen to tell: our choice, as at 2 and 5 m/s
 )
 FEWEST_UNLIKE = 20  # unlike steps of a laboratory, from which they tell: our choice
+# kinds of bands
+WITHIN, NEW, UNKNOWN = "within", "new laboratory", "within, no other laboratory was tried"
 SAME_S = 1e-6  # contact times that differ by a smaller share show no growth: our choice, far above rounding
 
 

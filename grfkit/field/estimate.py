@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from grfkit.field import beside_plates, clock, estimate_tables, events, motion, training_range
 from grfkit.field import model as field_model
+from grfkit.field.bands import NEW, UNKNOWN, WITHIN
 from grfkit.field.contacts import (
     contact_inputs,
     detect_contacts,
@@ -53,8 +54,6 @@ TRAINED = (
     "model knows the runner, and what is usual rests on this runner too"
 )
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
-# of bands: a column of the table of recordings
-WITHIN, NEW, UNKNOWN = "within", "new laboratory", "within, no other laboratory was tried"
 BETWEEN = " | "  # texts of one cell
 
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from grfkit import features
 from grfkit.field import beside_plates, summary, usual
 from grfkit.field import model as field_model
-from grfkit.field.estimate import BETWEEN, NEW, UNKNOWN, WITHIN
+from grfkit.field.bands import NEW, UNKNOWN, WITHIN
+from grfkit.field.estimate import BETWEEN
 from grfkit.field.estimate_tables import DIRECTION_OF
 from grfkit.points import DIRECTIONS, GRAVITY
 from grfkit.reports import estimate_figures, estimate_plates, estimate_words

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from grfkit.field import summary
-from grfkit.field.estimate import NEW, UNKNOWN, WITHIN
+from grfkit.field.bands import NEW, UNKNOWN, WITHIN
 from grfkit.points import GRAVITY
 from grfkit.reports.words import SPACE, percent, written
 

@@ -4,20 +4,21 @@ In: tables of grfkit.evaluation.field and transfer, of runners who were left out
 """
 
 from grfkit.evaluation.field.field_accuracy import ALL
-from grfkit.field.estimate import NEW, WITHIN
+from grfkit.field.bands import NEW, WITHIN
 from grfkit.points import DIRECTION_NAMES
 from grfkit.reports.words import SPACE, counted, missing, number
 
 
-def in_short(timing, summary, coverage, degraded, *, runners, level):
-    """Say in four sentences what an estimate in the field is worth, as a list in Markdown.
+def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None):
+    """Say in five sentences what an estimate in the field is worth, as a list in Markdown.
 
     `timing`, `summary`, `coverage` and `degraded` are what the notebook saves under these names; `level` is that of the
-    bands.
+    bands, `abroad` what other laboratories have shown (field.bands.Abroad), None where none was tried.
     """
     sentences = [
         _contacts(timing, runners),
         _forces(summary),
+        _elsewhere(abroad, summary),
         _bands(coverage, level),
         _worse(degraded),
     ]
@@ -44,6 +45,23 @@ def _forces(summary):
         f"**Forces.** The vertical force is off by {number(found.loc['V', 'rmse_bw'], 3)}{SPACE}BW; as a share of the "
         f"range: {of_range}. That is at most {number(found['ratio'].max(), 2)} times as much as over contacts that "
         "plates measured."
+    )
+
+
+def _elsewhere(abroad, summary):
+    """Say beside each other what forces are off at home and in other laboratories."""
+    if abroad is None:
+        return (
+            "**Another laboratory** was not tried: all figures are of this one, at home. `make transfer` tries others."
+        )
+    at_home = summary[summary["speed"] == ALL].drop_duplicates("direction", keep="last").set_index("direction")
+    names, times = " and ".join(abroad.laboratories), ", ".join(number(factor, 1) for factor in abroad.in_range)
+    away = ", ".join(number(value, 1) for value in abroad.nrmse_pct)
+    return (
+        f"**At home and abroad.** V is off by {number(at_home.loc['V', 'rmse_bw'], 3)}{SPACE}BW here and "
+        f"by {number(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it; as a share of the range "
+        f"(AP, ML, V) {_three(at_home['nrmse_pct'], 1)} here and {away}{SPACE}% there. Bands of a new laboratory are "
+        f"{times} times as wide."
     )
 
 

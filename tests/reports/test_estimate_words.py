@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from helpers import many_footsteps
 
-from grfkit.field import estimate, summary
+from grfkit.field import bands, estimate, summary
 from grfkit.field.bands import Abroad
 from grfkit.reports import estimate_page, estimate_plates, estimate_words
 
-ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0, "bands": estimate.UNKNOWN}
+ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0, "bands": bands.UNKNOWN}
 
 
 def by_leg(table):
@@ -181,7 +181,7 @@ CARD = {"scores": [{"what": "V force", "RMSE": "0.053 BW", "more": ""}]}
 
 
 def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
-    whose, of, mind = estimate_words.of_laboratory(estimate.NEW, ABROAD, CARD)
+    whose, of, mind = estimate_words.of_laboratory(bands.NEW, ABROAD, CARD)
     assert (
         whose == "The bands are those of a new laboratory, which did not train the model." and of == "a new laboratory"
     )
@@ -192,14 +192,14 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
         "2 laboratories prove little",
     ):
         assert words in plain
-    whose, of, mind = estimate_words.of_laboratory(estimate.WITHIN, ABROAD, CARD)
+    whose, of, mind = estimate_words.of_laboratory(bands.WITHIN, ABROAD, CARD)
     assert "which the study file names" in whose and of == estimate_words.HOME and "times" not in mind
     one = ABROAD._replace(laboratories=["ja1"])
-    assert "one laboratory proves little" in estimate_words.of_laboratory(estimate.NEW, one, CARD)[2]
+    assert "one laboratory proves little" in estimate_words.of_laboratory(bands.NEW, one, CARD)[2]
 
 
 def test_the_page_says_where_no_other_laboratory_was_tried():
-    whose, of, mind = estimate_words.of_laboratory(estimate.UNKNOWN, None, CARD)
+    whose, of, mind = estimate_words.of_laboratory(bands.UNKNOWN, None, CARD)
     assert "of the laboratory that trained the model" in whose and of == estimate_words.HOME
     assert "no other laboratory was tried" in mind and "make transfer" in mind
-    assert not estimate_words.of_laboratory(estimate.WITHIN, None, CARD)[2]
+    assert not estimate_words.of_laboratory(bands.WITHIN, None, CARD)[2]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from grfkit.field.bands import Abroad
 from grfkit.reports import field_words
 
 TIMING = pd.DataFrame(
@@ -40,7 +41,7 @@ DEGRADED = pd.DataFrame(
 
 def said(timing=TIMING, degraded=DEGRADED):
     text = field_words.in_short(timing, SUMMARY, COVERAGE, degraded, runners=22, level=0.9)
-    assert len(text.splitlines()) == 4
+    assert len(text.splitlines()) == 5 and "**Another laboratory** was not tried" in text
     return text.replace("\u00a0", " ")
 
 
@@ -52,6 +53,14 @@ def test_in_short_names_the_worst_runner_and_what_missing_points_cost():
     assert "held 90 % of the samples, but 68 % of the runner with the fewest (vertical, 2.5 m/s)" in text
     assert "With jitter of 5 mm" in text and "off by .172 in place of .058 BW" in text
     assert "with 5 % of the points missing 89 % of the steps are lost." in text
+
+
+def test_in_short_says_what_forces_are_off_at_home_and_abroad():
+    abroad = Abroad(["hamner", "ja1"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], 0.6)
+    text = field_words.in_short(TIMING, SUMMARY, COVERAGE, DEGRADED, runners=22, level=0.9, abroad=abroad)
+    (line,) = [each for each in text.replace("\u00a0", " ").splitlines() if "At home and abroad" in each]
+    assert "V is off by .058 BW here and by .085 BW at hamner and ja1, where nobody trained it" in line
+    assert "here and 5.1, 24.0, 3.6 % there. Bands of a new laboratory are 2.0, 1.5, 1.9 times as wide." in line
 
 
 def test_in_short_leaves_out_what_was_not_counted_or_tried():

@@ -211,16 +211,18 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
         "citation": about["citation"],
         "recipe": "Kernel ridge regression on positions, velocities and accelerations, left legs mirrored; forces of a "
         "recording balance (grfkit, notebook 10_field).",
-        "scores": _card_scores(timing.set_index("detector").loc["detector"], forces, shares.set_index("direction")),
-        "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts.",
+        "scores": _card_scores(
+            timing.set_index("detector").loc["detector"], forces, shares.set_index("direction"), model.abroad
+        ),
+        "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts."
+        + " Elsewhere: in laboratories that trained nothing." * bool(model.abroad),
         "limits": [
             f"What it knows: {training_range.in_words(model.training_range)}. What is beyond by more than a tenth, or "
             "has two and a half times the noise, or a quarter of the quick motion, is estimated and said to be unlike; "
             "points with a twentieth of it were smoothed too strongly, and are refused.",
             f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of "
-            f"the runner with the least it held {shares['least_runner_pct'].min():.0f} % in one direction. It knows "
-            "the cameras, markers and plates of these data alone: in another laboratory expect larger errors, and "
-            "bands that are too narrow.",
+            f"the runner with the least it held {shares['least_runner_pct'].min():.0f} % in one direction.",
+            _elsewhere(model.abroad),
             "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames "
             "a second, cost accuracy (10_field/degraded.csv).",
             "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong "
@@ -233,16 +235,34 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
     }
 
 
-def _card_scores(timing, forces, shares):
-    """List what a card says of errors: of each event (`timing`, a row), of each direction's force and its band."""
+def _elsewhere(abroad):
+    """Say what a model is worth in another laboratory, from its bands.Abroad, None where none was tried."""
+    knows = "It knows the cameras, markers and plates of these data alone: in another laboratory expect larger errors"
+    if abroad is None:
+        return f"{knows}, and bands that are too narrow; by how much was not tried (`make transfer`)."
+    times = ", ".join(f"{factor:.1f}" for factor in abroad.in_range)
+    return (
+        f"{knows}. Bands of a new laboratory are {times} times as wide ({', '.join(DIRECTIONS)}), by what recordings "
+        f"of {' and '.join(abroad.laboratories)} needed, and a margin: so few laboratories prove little."
+    )
+
+
+def _card_scores(timing, forces, shares, abroad):
+    """List what a card says of errors: of each event (`timing`, a row), of each direction's force and its band.
+
+    Of forces also what they were in other laboratories, a bands.Abroad or None.
+    """
     scores = []
     for event, name in EVENT_NAMES.items():
         mean = round(timing[f"{event}_mean_ms"], 1) + 0.0  # no -0.0
         more = f"mean error {mean:.1f} ms"
         scores.append({"what": name, "RMSE": f"{timing[f'{event}_rmse_ms']:.1f} ms", "more": more})
-    for direction in DIRECTIONS:
+    for number, direction in enumerate(DIRECTIONS):
         own, share = forces.loc[direction], shares.loc[direction, "covered_pct"]
         more = f"nRMSE {own['nrmse_pct']:.1f} %, r {own['r']:.3f}, {share:.0f} % of samples in the band"
+        if abroad:
+            away = f"{abroad.rmse_bw[number]:.3f} BW, {abroad.nrmse_pct[number]:.1f} %"
+            more += f"; elsewhere ({', '.join(abroad.laboratories)}) {away}"
         scores.append({"what": f"{direction} force", "RMSE": f"{own['rmse_bw']:.3f} BW", "more": more})
     return scores
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.evaluation.transfer import pair_name
-from grfkit.field.estimate import WITHIN
+from grfkit.field.bands import WITHIN
 from grfkit.plot import ALARM, ESTIMATED, MEASURED
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 

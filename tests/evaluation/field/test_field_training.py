@@ -1,5 +1,7 @@
 """Training a model for the field: the recipe that it needs, the folder that travels, and what its card says."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -95,6 +97,14 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
         timing,
         summary,
         coverage,
+    )
+    assert any("was not tried" in limit for limit in card["limits"])
+    abroad = bands.Abroad(["x", "y"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], 0.6)
+    about = {"data": "Six virtual runners.", "licence": "none", "citation": "none"}
+    both = field_training.card(replace(model, abroad=abroad), about, lab.measured.footsteps, timing, summary, coverage)
+    assert "elsewhere (x, y) 0.085 BW, 3.6 %" in both["scores"][-1]["more"]
+    assert any(
+        "2.0, 1.5, 1.9 times as wide (AP, ML, V), by what recordings of x and y" in each for each in both["limits"]
     )
     assert model_card.Card.model_validate(card).scores[0]["RMSE"] == f"{timing['touchdown_rmse_ms'].iloc[-1]:.1f} ms"
     inputs = field_training.some_inputs(lab.measured.motions, lab.contacts, lab.model.settings)
