@@ -52,7 +52,7 @@ endif
 
 # The library by rooms: a room is a folder of modules, with its subrooms.
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
-FIELD := $(filter-out grfkit/field/estimate.py grfkit/field/beside_plates.py,$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
+FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
