@@ -6,8 +6,18 @@ RECIPE ?= paper
 NAME :=
 
 # A study is a name in params/ or the path of any YAML file.
-STUDY_FILE := $(if $(filter %.yaml %.yml,$(STUDY)),$(STUDY),params/$(STUDY).yaml)
+# `make field` takes several, of which the first is the home study: their model and its page have a folder of their own.
+ALONE := $(firstword $(STUDY))
+POOLED := $(if $(word 2,$(STUDY)),$(STUDY))
+STUDY_FILE := $(if $(filter %.yaml %.yml,$(ALONE)),$(ALONE),params/$(ALONE).yaml)
 BASE := reports/$(basename $(notdir $(STUDY_FILE)))
+ifneq ($(POOLED),)
+empty :=
+BASE := reports/$(subst $(empty) $(empty),+,$(basename $(notdir $(POOLED))))
+ifneq ($(filter-out help field $(BASE)/10_field.html,$(MAKECMDGOALS)),)
+$(error A target takes one study, only `make field` trains on several at once; STUDY="$(strip $(STUDY))" names $(words $(STUDY)). Name one: make $(firstword $(MAKECMDGOALS)) STUDY=$(ALONE))
+endif
+endif
 
 # A recipe is a name in params/recipes/ or the path of any YAML file; the paper's is the default, another has reports of its own.
 RECIPE_FILE := $(if $(filter %.yaml %.yml,$(RECIPE)),$(RECIPE),params/recipes/$(RECIPE).yaml)
@@ -52,7 +62,7 @@ endif
 
 # The library by rooms: a room is a folder of modules, with its subrooms.
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
-FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py)
+FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
@@ -102,11 +112,19 @@ beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, e
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name, DATA=folder of recordings with plates
+field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name or "name name", DATA=folder of recordings with plates
+ifeq ($(POOLED),)
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('MODEL=$(REPORTS)/results/10_field/model')"
+else
+	@$(PYTHON) -m grfkit pool --pooled "$(POOLED)" --data "$(TYPED)"
+	@$(PYTHON) -m grfkit check --study "$(STUDY_FILE)" --reports $(BASE)
+	@$(foreach one,$(POOLED),$(AGAIN) STUDY=$(one) stances && )$(AGAIN) $(BASE)/10_field.html
+	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(firstword $(dir $(FIRST)))
+	@$(PYTHON) -c "print('MODEL=$(BASE)/results/10_field/model  $(BASE)/10_field.html')"
+endif
 
 # Studies are named anew each time, and each reads the recordings that it remembers; the stances of all are made first. What
 # a recipe is of 02 and 03 is no matter here.
@@ -145,11 +163,19 @@ $(BASE)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
 $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(DATA)"
 
+# What is built on: 01 and the recordings; of several studies those of each.
+FIRST := $(REPORTS)/01_preprocess.html
+READ := $(REPORTS)/data.stamp $(TABLE)
+ifneq ($(POOLED),)
+FIRST := $(addprefix reports/,$(addsuffix /01_preprocess.html,$(basename $(notdir $(POOLED)))))
+READ := $(foreach one,$(POOLED),$(if $(filter %.yaml %.yml,$(one)),$(one),params/$(one).yaml))
+endif
+
 # 04, 05 and 07 need 03 alone, so that two of them run at a time.
 $(PAGES) $(BEYOND) $(REPORTS)/14_transfer.html: $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
-	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"$(if $(filter 14_transfer,$*), --others "$(OTHERS)")
+	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"$(if $(filter 14_transfer,$*), --others "$(OTHERS)")$(if $(POOLED), --pooled "$(POOLED)")
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
-$(REPORTS)/02_search.html $(BEYOND): $(REPORTS)/01_preprocess.html
+$(REPORTS)/02_search.html $(BEYOND): $(FIRST)
 $(REPORTS)/02_search.html: $(RECIPE_FILE)
 $(REPORTS)/03_train.html: $(REPORTS)/02_search.html
 $(REPORTS)/04_table1.html $(REPORTS)/05_table2.html $(REPORTS)/07_figure4.html: $(REPORTS)/03_train.html
@@ -160,7 +186,7 @@ $(REPORTS)/14_transfer.html: $(REPORTS)/01_preprocess.html $(FIELD) $(TRANSFER) 
 $(REPORTS)/14_transfer.html: $(wildcard $(foreach other,$(OTHERS),reports/$(basename $(notdir $(other)))/01_preprocess.html))
 # What 14 found of other laboratories goes into the model of 10; 14 trains its own and needs no 10.
 $(REPORTS)/10_field.html: $(wildcard $(REPORTS)/results/14_transfer/needed.csv)
-$(IN_FIELD): $(FIELD) $(REPORTS)/data.stamp $(TABLE)
+$(IN_FIELD): $(FIELD) $(READ)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
 $(REPORTS)/index.html: $(PAGES)

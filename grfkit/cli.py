@@ -66,13 +66,19 @@ def _run(options):
         from grfkit.study import others
 
         given["others"] = others.find(options.others, own=options.study)
+    if options.pooled:
+        from grfkit.study import others
+
+        given["pooled"] = others.together(options.pooled)
+        given["data"] = given["pooled"][0].data
     try:
         path = run.run(options.notebook, study=study, **given)
     except run.NotebookFailed as error:
-        run.write_index(study, options.reports)
+        if not options.pooled:
+            run.write_index(study, options.reports)
         copy = (options.reports / f"{stem}.failed.ipynb").as_posix()
-        index = (options.reports / "index.html").as_posix()
-        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}\nWhat is there: {index}") from error
+        index = "" if options.pooled else f"\nWhat is there: {(options.reports / 'index.html').as_posix()}"
+        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}{index}") from error
     print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
 
 
@@ -101,13 +107,25 @@ def _transfer(options):
     from grfkit.reports.check import make_old_without
     from grfkit.study import others
 
-    if options.data:
-        raise ValueError(
-            f"Each study of a transfer reads the recordings that it remembers; DATA={options.data} was typed. Run "
-            "`make stances STUDY=name DATA=DIR` once for each study, then make transfer without DATA."
-        )
+    _check_remembered(options.data, "a transfer", "make transfer")
     found = others.find(options.others, own=options.study)
     make_old_without(options.reports, "14_transfer", [other.name for other in found])
+
+
+def _pool(options):
+    """Check what `make field` names before it makes anything, where that is several studies."""
+    from grfkit.study import others
+
+    _check_remembered(options.data, "a model of several studies", "make field")
+    others.together(options.pooled)
+
+
+def _check_remembered(data, what, then):
+    if data:
+        raise ValueError(
+            f"Each study of {what} reads the recordings that it remembers; DATA={data} was typed. Run "
+            f"`make stances STUDY=name DATA=DIR` once for each study, then {then} without DATA."
+        )
 
 
 def _remember(options):
@@ -265,6 +283,7 @@ def _bench(options):
 
 NOTHING = "nothing was written"
 OTHERS = {"--others": {"help": "other studies, parted by blanks: names in params/ or YAML files"}}
+POOLED = {"--pooled": {"default": "", "help": "studies that train one model together, the home study first"}}
 STUDY = {"--study": {"required": True, "type": Path, "help": "YAML file of the study"}}
 REPORTS = {"--reports": {"required": True, "type": Path, "help": "folder of the study's reports"}}
 RECORDINGS = {"--data": {"default": "", "help": "folder of the raw recordings; default: what the study file says"}}
@@ -296,7 +315,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     "run": (
         _run,
         "run a notebook and write its report",
-        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS, **OTHERS},
+        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS, **OTHERS, **POOLED},
         "{notebook.stem} has no new report; make runs it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
@@ -307,6 +326,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         STUDY | {"--others": OTHERS["--others"] | {"required": True}} | REPORTS | RECORDINGS,
         NOTHING,
     ),
+    "pool": (_pool, "check the studies that shall train one model together", POOLED | RECORDINGS, NOTHING),
     "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
     "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
     "fetch": (

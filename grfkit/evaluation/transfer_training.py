@@ -18,32 +18,16 @@ import pandas as pd
 from grfkit.estimators import kernel_ridge, registry, samples
 from grfkit.evaluation import transfer, transfer_bands
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
+from grfkit.evaluation.field.laboratories import measure, read, speeds_in_words
 from grfkit.field import bands, training_range
 from grfkit.field.bands import WITHIN
 from grfkit.field.contacts import contact_inputs, detect_contacts, finish_curves, usual_flight
 from grfkit.field.model import FieldModel
 from grfkit.points import DIRECTIONS, FORCES, INPUTS, InputError, mirrored
-from grfkit.recordings.read import read_recorded
-from grfkit.stances import offset
-from grfkit.study import file as study_file
-from grfkit.study import store
 
 NODES = 101  # of a curve, from touchdown to toe-off
-MANY = 6  # speeds, of which the first and the last are told: our choice
 PAIR = ["trained_on", "tested_on", "estimator"]
 CURVES = [*transfer.MEASURES, "shifted_rmse_bw", "best_lag_ms"]
-
-
-class Laboratory(NamedTuple):
-    """A study whose stances are cut: its Preprocessing, its sections 10 and 08, what 01 saved, its recordings."""
-
-    name: str
-    section: object
-    field: dict
-    generalisation: dict
-    stances: pd.DataFrame
-    frames: pd.DataFrame
-    recorded: list
 
 
 class Trained(NamedTuple):
@@ -60,15 +44,6 @@ class Trained(NamedTuple):
     rate_hz: float
     measured: ground_truth.Measured
     home: tuple
-
-
-def read(name, *, study, data, results):
-    """Read a Laboratory: its study file, its folder of recordings, and its results of 01_preprocess."""
-    loaded, section = study_file.load(study), offset.as_in_01(study_file.preprocessing(study), results)
-    stances, frames = (store.read(results, f"01_preprocess/{file}") for file in ("stances.csv", "stances.parquet"))
-    recorded = read_recorded(stances, data, section)
-    sections = loaded.sections["10_field"], loaded.sections["08_generalisation"]
-    return Laboratory(name, section, *sections, stances, frames, recorded)
 
 
 def read_all(own, others):
@@ -89,13 +64,12 @@ def summarise(laboratories):
     """List what each of the laboratories holds: a row each."""
     rows = []
     for each in laboratories.values():
-        speeds = sorted(each.stances["speed_m_s"].unique())
         rows.append(
             {
                 "study": each.name,
                 "runners": each.stances["runner"].nunique(),
                 "stances": len(each.stances),
-                "speeds_m_s": _speeds(speeds),
+                "speeds_m_s": speeds_in_words(each),
                 "treadmill": each.section.treadmill,
                 "forces_lowpassed_hz": each.section.forces_lowpassed_hz,
                 "trains": trains(each),
@@ -109,14 +83,6 @@ def trains(laboratory):
     return laboratory.stances["runner"].nunique() > 1
 
 
-def measure(laboratory, recipe, settings):
-    """Measure the footsteps of a Laboratory as a model with these settings sees them: ground_truth.Measured."""
-    filtering = {"points_cutoff_hz": settings["points_cutoff_hz"]}
-    prepared = samples.prepare(laboratory.frames, laboratory.stances, recipe)
-    section = laboratory.section.model_copy(update=filtering)
-    return ground_truth.measure(laboratory.recorded, laboratory.stances, prepared, section)
-
-
 def train(laboratory, recipes, *, seed):
     """Train what is compared on all runners of a Laboratory: Trained.
 
@@ -124,7 +90,7 @@ def train(laboratory, recipes, *, seed):
     """
     field = laboratory.field
     recipe = recipes[field["examined"]]
-    measured = measure(laboratory, recipe, field)
+    measured = measure(laboratory, recipe, field["points_cutoff_hz"])
     settings = field_training.settings(
         laboratory.section.model_copy(update={"points_cutoff_hz": field["points_cutoff_hz"]}),
         recipe,
@@ -263,7 +229,7 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
         for other in laboratories.values():
             if other.name != laboratory.name:
                 unit = trained.recipe.model_copy(update={"body_weight": "study"})  # nobody need be weighed
-                measured = measure(other, unit, trained.model.settings)
+                measured = measure(other, unit, trained.model.settings["points_cutoff_hz"])
                 found[other.name] = (measured, *estimate(trained, measured, other.stances))
         for tested, parts in found.items():
             sections = laboratory.section, laboratories[tested].section
@@ -301,13 +267,6 @@ def _score(measured, contacts, estimated, half, unlike, section, cutoff_hz, fiel
                 evaluated, transfer.off_band(evaluated, pairs, curves[kept]), half[kept], unlike[kept], name
             )
     return {kind: pd.concat(parts, ignore_index=True) for kind, parts in tables.items()}, held
-
-
-def _speeds(speeds):
-    """Write the speeds (m/s) of a laboratory; of many the first and the last."""
-    if len(speeds) < MANY:
-        return ", ".join(f"{speed:.3g}" for speed in speeds)
-    return f"{speeds[0]:.3g} to {speeds[-1]:.3g}"
 
 
 def _in_order(table):

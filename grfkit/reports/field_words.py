@@ -9,17 +9,18 @@ from grfkit.points import DIRECTION_NAMES
 from grfkit.reports.words import SPACE, counted, missing, number
 
 
-def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None):
+def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None, studies=1):
     """Say in five sentences what an estimate in the field is worth, as a list in Markdown.
 
     `timing`, `summary`, `coverage` and `degraded` are what the notebook saves under these names; `level` is that of the
-    bands, `abroad` what other laboratories have shown (field.bands.Abroad), None where none was tried.
+    bands, `abroad` what other laboratories have shown (field.bands.Abroad), None where none was tried;
+    `studies` is how many trained together.
     """
     sentences = [
         _contacts(timing, runners),
         _forces(summary),
         _elsewhere(abroad, summary),
-        _bands(coverage, level),
+        _bands(coverage, level, studies),
         _worse(degraded),
     ]
     return "\n".join(f"- {sentence}" for sentence in sentences)
@@ -65,15 +66,16 @@ def _elsewhere(abroad, summary):
     )
 
 
-def _bands(coverage, level):
+def _bands(coverage, level, studies):
     every = coverage[(coverage["speed"] == ALL) & (coverage["direction"] == ALL)].iloc[0]
     least = coverage.loc[coverage["least_runner_pct"].idxmin()]
     where = "all directions" if least["direction"] == ALL else DIRECTION_NAMES[least["direction"]]
     speed = "all speeds" if least["speed"] == ALL else least["speed"]
+    alone = "this laboratory" if studies == 1 else "these laboratories"
     return (
         f"**Bands.** A {100 * level:g}{SPACE}% band held {number(every['covered_pct'], 0)}{SPACE}% of the samples, but "
         f"{number(least['least_runner_pct'], 0)}{SPACE}% of the runner with the fewest ({where}, {speed}): it is right "
-        "on average, not for each, and for this laboratory alone."
+        f"on average, not for each, and for {alone} alone."
     )
 
 

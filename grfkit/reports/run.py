@@ -36,7 +36,7 @@ class NotebookFailed(Exception):
     """A cell of the notebook raised; the message is what the user should read."""
 
 
-def run(notebook, *, study, reports, data=None, recipe=None, others=()):
+def run(notebook, *, study, reports, data=None, recipe=None, others=(), pooled=()):
     """Run one notebook of a study and write NN_name.html, .ipynb and .json into `reports`; return the HTML's path.
 
     `study` is a study.file.Study, `data` the folder of raw recordings or None (then the study file's own), `recipe` a
@@ -45,7 +45,7 @@ def run(notebook, *, study, reports, data=None, recipe=None, others=()):
     as NN_name.failed.ipynb and no stale report is left.
     """
     notebook, reports = Path(notebook), Path(reports)
-    given = {"study": study, "reports": reports, "data": data, "recipe": recipe, "others": others}
+    given = {"study": study, "reports": reports, "data": data, "recipe": recipe, "others": others, "pooled": pooled}
     parameters, folder = collect_parameters(notebook, **given)
     reports.mkdir(parents=True, exist_ok=True)
     _remove_changed_results(reports, notebook.stem)
@@ -57,7 +57,7 @@ def run(notebook, *, study, reports, data=None, recipe=None, others=()):
         **provenance.describe(study, root=notebook.resolve().parent.parent),
         **used,
         "parameters": {name: value for name, value in parameters.items() if name not in records.PATHS},
-        **_note_inputs(notebook, study, reports, parameters, folder, others),
+        **_note_inputs(notebook, study, reports, parameters, folder, [*others, *pooled]),
     }
     running, clock = reports / f"{notebook.stem}.running.ipynb", time.perf_counter()
     try:
@@ -110,12 +110,12 @@ def _first_results(reports):
     return [path for path in paths if path.is_file()]
 
 
-def collect_parameters(notebook, *, study, reports, data=None, recipe=None, others=()):
+def collect_parameters(notebook, *, study, reports, data=None, recipe=None, others=(), pooled=()):
     """Return ({name: value} to inject, folder of raw recordings or None) for a notebook, checked.
 
-    seed, study, results, data, published, recipe, recipes (the folder of all) and others ({name: study, data, results
-    of each}) are injected where the notebook declares them, paths relative to its folder. Raises ValueError where the
-    study sets what the notebook's cell `parameters` does not declare (papermill only warns).
+    seed, study, results, data, published, recipe, recipes (the folder of all), others and pooled ({name: study, data,
+    results of each}) are injected where the notebook declares them, paths relative to its folder. Raises ValueError
+    where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
     section = study.sections.get(notebook.stem, {})
@@ -136,6 +136,7 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None, othe
         "recipes": _relative(home.parent / "params" / "recipes", home),
         "published": _relative(home.parent / "params" / "published.yaml", home),
         "others": {other.name: _places(other, home) for other in others},
+        "pooled": {other.name: _places(other, home) for other in pooled},
     }
     if recipe or "recipe" in declared:  # a wrong one is named before 01 has read all recordings
         recipes.load(recipe or home / given["recipe"])

@@ -23,6 +23,7 @@ OTHERS = {  # pages beside the studies
     "../course/solution/index.html": "The lab course, solved",
 }
 DATA = "course.*"  # in a folder whose results are the course's, made without a notebook
+TOGETHER = "+"  # between the names of studies that train one model together, in the name of their folder
 MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
 
 
@@ -61,7 +62,14 @@ def compare_page(folder):
 def is_study(path):
     """Say whether a folder holds results of a study, or what a run left that was stopped."""
     patterns = ["[0-9][0-9]_*.json"] + ["results/[0-9][0-9]_*"] * (not any(path.glob(DATA)))
+    if trained_together(path):
+        return False
     return path.is_dir() and path.name != "bench" and any(next(path.glob(pattern), None) for pattern in patterns)
+
+
+def trained_together(path):
+    """Say whether a folder holds the model that several studies trained together, without their own notebooks."""
+    return TOGETHER in path.name and not (path / "01_preprocess.json").is_file()
 
 
 def read_folder(path):
@@ -205,8 +213,12 @@ def read_published(path):
 
 
 def other_pages(folder):
-    """Return (name, address) of what lies beside the studies: the bench's page, the course's."""
-    return [(title, address) for address, title in OTHERS.items() if (folder / address).is_file()]
+    """Return (name, address) of what lies beside the studies: models of several studies, the bench, the course."""
+    models = [path for path in sorted(folder.glob(f"*{TOGETHER}*/10_field.html")) if trained_together(path.parent)]
+    pages = {
+        path.relative_to(folder).as_posix(): f"One model of several studies: {path.parent.name}" for path in models
+    }
+    return [(title, address) for address, title in (pages | OTHERS).items() if (folder / address).is_file()]
 
 
 def figure(found, published):

@@ -1,4 +1,4 @@
-"""Other studies beside the one that runs: what `make transfer OTHERS="hamner ja1"` names, and where each one lies.
+"""Other studies beside the one that runs, of `make transfer OTHERS="hamner ja1"` and `make field STUDY="rbds hamner"`.
 
 In: names of studies, and the folders that `grfkit remember` noted. Out: for each its study file, its recordings, its
 results. One that is unknown, or whose recordings nobody knows, is named before anything is made, all of them at once.
@@ -11,6 +11,7 @@ from grfkit.study import file as study_file
 from grfkit.study.file import Study
 from grfkit.study.schema import StudyError
 
+_BETWEEN, _TOGETHER = "Studies between which a model travels", "Studies that train one model together"
 REMEMBERED = "LAST_DATA := "  # how data.mk begins, which make reads
 
 
@@ -35,18 +36,31 @@ def find(names, *, own, params=Path("params"), reports=Path("reports")):
             "A model travels from one study to others; none was named. Name them, parted by blanks: "
             f'make transfer STUDY={own.stem} OTHERS="{_suggested(params, own)}".'
         )
+    return _find_all((own.as_posix(), *given), _BETWEEN, params=params, reports=reports)[1:]
+
+
+def together(names, *, params=Path("params"), reports=Path("reports")):
+    """Find the studies by `names`, as in find, that train one model together: a list of Other, the home study first.
+
+    Raises StudyError, which says of each study what is missing.
+    """
+    return _find_all(names.split(), _TOGETHER, params=params, reports=reports)
+
+
+def _find_all(names, rule, *, params, reports):
+    """Find each of the names: a list of Other; all that cannot be used are named at once."""
     found, wrong = [], []
-    for name in (own.as_posix(), *given):
+    for name in names:
         try:
             found.append(_find(name, taken=[other.name for other in found], params=params, reports=reports))
         except (ValueError, OSError) as error:
             wrong.append(f"  {Path(name).stem}: {error}")
     if wrong:
         raise StudyError(
-            f"Studies between which a model travels are known, and so are their recordings; of {len(given) + 1}, "
-            f"{len(wrong)} cannot be used, and nothing was trained:\n" + "\n".join(wrong)
+            f"{rule} are known, and so are their recordings; of {len(names)}, {len(wrong)} cannot be used, and nothing "
+            "was trained:\n" + "\n".join(wrong)
         )
-    return found[1:]
+    return found
 
 
 def data_of(study, reports):
@@ -75,7 +89,7 @@ def data_of(study, reports):
 def _find(name, *, taken, params, reports):
     path = Path(name) if name.endswith((".yaml", ".yml")) else params / f"{name}.yaml"
     if path.stem in taken:
-        raise StudyError("it is named twice, in STUDY and OTHERS. Name each study once.")
+        raise StudyError("it is named twice. Name each study once.")
     study = study_file.load(path)
     return Other(path.stem, study, reports / path.stem, data_of(study, reports / path.stem))
 

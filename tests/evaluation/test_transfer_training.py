@@ -7,6 +7,7 @@ from helpers import ROOT, preprocessing, record_virtual
 
 from grfkit.estimators import samples
 from grfkit.evaluation import transfer_bands, transfer_training
+from grfkit.evaluation.field.laboratories import Laboratory
 from grfkit.points import FORCES, InputError
 from grfkit.recordings.read import read_recorded
 from grfkit.stances import cut
@@ -26,7 +27,7 @@ def laboratories(tmp_path_factory):
         stances, frames, *_ = cut.collect(record_virtual(folder, seed=seed, men=men, trials=2), folder, section)
         stances = stances.assign(split="train")
         field = SECTIONS["10_field"] | {"every": 1}
-        made[name] = transfer_training.Laboratory(
+        made[name] = Laboratory(
             name,
             section,
             field,
@@ -109,7 +110,7 @@ def test_what_is_tested_has_no_part_in_what_is_estimated(laboratories, trained):
     found = []
     for each in (other, spoiled):
         unit = trained.recipe.model_copy(update={"body_weight": "study"})
-        measured = transfer_training.measure(each, unit, trained.model.settings)
+        measured = transfer_training.measure(each, unit, trained.model.settings["points_cutoff_hz"])
         found.append(transfer_training.estimate(trained, measured, each.stances))
     (contacts, curves, half, _), (again, others, widths, _) = found
     pd.testing.assert_frame_equal(contacts, again)

@@ -56,7 +56,7 @@ def test_find_wants_to_know_the_recordings_of_the_study_that_trains_too(project)
 
 
 def test_find_refuses_a_study_named_twice_and_none(project):
-    with pytest.raises(StudyError, match=r"\n  rbds: it is named twice, in STUDY and OTHERS"):
+    with pytest.raises(StudyError, match=r"\n  rbds: it is named twice"):
         find(project, "hamner rbds")
     assert len(find(project, "hamner hamner")) == 1
     with pytest.raises(StudyError, match=r'none was named.*make transfer STUDY=rbds OTHERS="hamner ja1"\.'):
@@ -79,3 +79,16 @@ def test_data_of_reads_what_remember_writes(project, tmp_path):
     run.remember(project / "reports" / "ja1", "")
     with pytest.raises(StudyError, match="nobody knows"):
         others.data_of(study, project / "reports" / "ja1")
+
+
+def test_together_finds_the_home_study_first_and_names_all_that_is_missing_at_once(project):
+    folders = {"params": project / "params", "reports": project / "reports"}
+    found = others.together(" hamner rbds ", **folders)
+    assert [each.name for each in found] == ["hamner", "rbds"]
+    assert found[0].data == project / "recordings of hamner"
+    with pytest.raises(StudyError) as error:
+        others.together("rbds nobody ja1 rbds", **folders)
+    said = str(error.value)
+    assert "Studies that train one model together" in said and "of 4, 3 cannot be used, and nothing was trained" in said
+    for line in ("nobody: A study is a YAML file", "ja1: nobody knows where", "rbds: it is named twice"):
+        assert f"\n  {line}" in said

@@ -82,16 +82,22 @@ def plates_lean(footsteps, curves):
 def estimate_left_out(model, motions, contacts, leans_of=None):
     """Estimate the curves (S, 101, C) of contacts by a FieldModel, each runner's by all others, finished for both legs.
 
-    With `leans_of` (as plates_lean gives) the estimates lean as the plates did under all others, whose laboratory it
-    is. Returns the distance (S,) to the nearest footstep of another runner, too.
+    With `leans_of` (as plates_lean gives) the estimates lean as the plates did under all others of that laboratory.
+    Returns the distance (S,) to the nearest footstep of another runner, too.
     """
     flight_s = usual_flight(contacts, contacts["group"], model.settings["flight_s"])
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     curves, nearest = curves_left_out(model.curves, inputs, contacts["runner"].to_numpy())
     runner = contacts["runner"]
-    others = {} if leans_of is None else {name: leans_of.drop(name).mean() for name in leans_of.index}
+    others = {} if leans_of is None else _leans_of_others(leans_of)
     lean = runner.map(others).fillna(0.0).to_numpy(float)
     return finish_curves(contacts, curves, flight_s, contacts["group"], lean), nearest
+
+
+def _leans_of_others(leans_of):
+    """Give for each runner {name: share} the mean of all others of the same laboratory, which pool puts in front."""
+    laboratories = pd.Series([name.rpartition("/")[0] for name in leans_of.index], leans_of.index)
+    return {name: leans_of[laboratories == own].drop(name).mean() for name, own in laboratories.items()}
 
 
 def timing_errors(contacts, footsteps):
