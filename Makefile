@@ -62,7 +62,7 @@ endif
 
 # The library by rooms: a room is a folder of modules, with its subrooms.
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
-FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py)
+FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py grfkit/evaluation/transfer_bands.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
@@ -185,7 +185,7 @@ $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(REPORTS)/14_transfer.html: $(REPORTS)/01_preprocess.html $(FIELD) $(TRANSFER) $(REPORTS)/data.stamp $(TABLE) $(wildcard params/recipes/*.yaml)
 $(REPORTS)/14_transfer.html: $(wildcard $(foreach other,$(OTHERS),reports/$(basename $(notdir $(other)))/01_preprocess.html))
 # What 14 found of other laboratories goes into the model of 10; 14 trains its own and needs no 10.
-$(REPORTS)/10_field.html: $(wildcard $(REPORTS)/results/14_transfer/needed.csv)
+$(REPORTS)/10_field.html: $(wildcard $(dir $(firstword $(FIRST)))results/14_transfer/needed.csv)
 $(IN_FIELD): $(FIELD) $(READ)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)

@@ -61,16 +61,22 @@ def factors(needs):
     return bands.factors(*(np.array([table[column].to_numpy(float) for table in needs]) for column in FACTORS))
 
 
-def read(results, trained_on):
-    """Read what 14_transfer found of a study's model for the field: bands.Abroad, None where 14 has not run."""
+def read(results, studies):
+    """Read what 14_transfer found of a model for the field: bands.Abroad, None where no laboratory was tried.
+
+    `results` are those of the first of `studies`, which trained it. That the others trained too is taken to make it no
+    worse; they are no new laboratory.
+    """
     if not (Path(results) / NEEDED).is_file():
         return None
     needed, curves = (store.read(results, name) for name in (NEEDED, CURVES))
-    needs = dict(list(needed[needed["trained_on"] == trained_on].groupby("tested_on", sort=False)))
+    home, *_ = studies
+    new = (needed["trained_on"] == home) & ~needed["tested_on"].isin(studies)
+    needs = dict(list(needed[new].groupby("tested_on", sort=False)))
     if not needs:
         return None
     away = curves["tested_on"].isin(needs) & (curves["estimator"] == needed["estimator"].iloc[0])
-    mine = curves[(curves["trained_on"] == trained_on) & away & (curves["speed"] == ALL)]
+    mine = curves[(curves["trained_on"] == home) & away & (curves["speed"] == ALL)]
     means = mine.groupby("direction")[["nrmse_pct", "rmse_bw", "best_lag_ms"]].mean().loc[DIRECTIONS]
     in_range, unlike = factors(needs.values())
     return bands.Abroad(

@@ -91,15 +91,16 @@ def _note_inputs(notebook, study, reports, parameters, folder, others):
     table = study_file.table_beside(study)
     return records.note_inputs(
         reports,
-        [notebook, *named, *recipes_there, *theirs, *_abroad(notebook, reports)],
+        [notebook, *named, *recipes_there, *theirs, *_abroad(notebook, reports, others)],
         folder=folder if notebook.stem.startswith("01") else None,
         tables=[table] if table else [],
     )
 
 
-def _abroad(notebook, reports):
-    """List what 14 found of other laboratories and 10 puts into its model, where 14 has run."""
-    paths = [reports / "results" / "14_transfer" / name for name in ("needed.csv", "curves.csv")]
+def _abroad(notebook, reports, others):
+    """List what 14 found of other laboratories and 10 puts into its model, where 14 of the (first) study has run."""
+    folder = (others[0].reports if others else reports) / "results" / "14_transfer"
+    paths = [folder / name for name in ("needed.csv", "curves.csv")]
     return [path for path in paths if path.is_file()] if notebook.stem == "10_field" else []
 
 

@@ -88,12 +88,13 @@ def _check_new_bands(scored, needed):
 
 def test_the_model_for_the_field_reads_what_other_laboratories_needed(laboratories, known, tmp_path):
     tables = transfer_training.evaluate(laboratories, known, stance_bw=0.05, vlr="touchdown_to_13", seed=1)
-    assert transfer_bands.read(tmp_path, "home") is None
+    assert transfer_bands.read(tmp_path, ["home"]) is None
     for name, table in tables.items():
         store.save(tmp_path, f"14_transfer/{name}.csv", table)
-    abroad = transfer_bands.read(tmp_path, "home")
+    abroad = transfer_bands.read(tmp_path, ["home"])
     needed = tables["needed"][tables["needed"]["trained_on"] == "home"].groupby("direction")["in_range"].mean()
-    assert abroad.laboratories == ["away", "one"] and transfer_bands.read(tmp_path, "one") is None
+    assert abroad.laboratories == ["away", "one"] and transfer_bands.read(tmp_path, ["one"]) is None
+    assert transfer_bands.read(tmp_path, ["home", "away"]).laboratories == ["one"]
     np.testing.assert_allclose(abroad.in_range, np.maximum(1, 1.05 * needed[["AP", "ML", "V"]]), atol=1e-3)
     curves = tables["curves"].query("speed == 'all' and estimator == 'physics' and direction == 'V'")
     mine = curves[(curves["trained_on"] == "home") & (curves["tested_on"] != "home")]
