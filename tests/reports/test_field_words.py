@@ -69,6 +69,11 @@ def test_in_short_leaves_out_what_was_not_counted_or_tried():
     assert "found where" not in text and "were not tried" in text
 
 
+def test_in_short_says_that_bands_are_for_all_laboratories_that_trained():
+    several = field_words.in_short(TIMING, SUMMARY, COVERAGE, DEGRADED, runners=22, level=0.9, studies=2)
+    assert "for these laboratories alone" in several and "for this laboratory alone" in said()
+
+
 def transfer_tables(**changes):
     """Tables of 14: a model of `rbds` at home and at `hamner`, its network better in V."""
     rows = [

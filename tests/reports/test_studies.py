@@ -276,3 +276,14 @@ def test_the_paper_s_numbers_of_the_page_are_those_of_the_index():
     cells = studies.table_cells({"AP": row}, "_mean")
     assert cells[:3] == [report_words.mean_sd(row, name, decimals) for name, (_, decimals) in studies.MEASURES.items()]
     assert cells[3:] == ["–"] * 6
+
+
+def test_a_model_of_several_studies_is_a_link_and_no_study(reports):
+    write_study(reports / "tiny")
+    (reports / "tiny+other").mkdir()
+    record_notebook(reports / "tiny+other", "10_field", "failed", "T1")
+    assert "tiny+other" not in studies.compare_page(reports)
+    (reports / "tiny+other" / "10_field.html").write_text("x", encoding="utf-8")
+    page = studies.compare_page(reports)
+    assert 'href="tiny+other/10_field.html"' in page and "One model of several studies: tiny+other" in page
+    assert [row["folder"] for row in map(studies.read_folder, filter(studies.is_study, reports.iterdir()))] == ["tiny"]
