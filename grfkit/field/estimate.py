@@ -333,7 +333,7 @@ def _far_from_zero(sides, curves):
             warnings.append(
                 f"the force at {event} is {' and '.join(far)} (body weights), where it should be near zero: {event} is "
                 "found at the wrong moment, or the force is wrong, as in recordings of another laboratory; the bands "
-                "are too narrow"
+                "may be too narrow"
             )
     return warnings
 

@@ -39,7 +39,7 @@ def test_parameters_cell_holds_the_values_of_virtual(stem):
     section = load(PARAMS / "virtual.yaml").sections[stem]
     assert section == {name: values[name] for name in section}
     assert values["results"] == "../reports/by_hand/virtual/results"  # never what is published
-    given = {"data", "study", "results", "published", "seed", "recipe", "recipes", "others"}
+    given = {"data", "study", "results", "published", "seed", "recipe", "recipes", "others", "pooled"}
     assert set(values) - set(section) <= given
 
 
