@@ -19,7 +19,7 @@ def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None
     sentences = [
         _contacts(timing, runners),
         _forces(summary),
-        _elsewhere(abroad, summary),
+        _elsewhere(abroad, summary, studies),
         _bands(coverage, level, studies),
         _worse(degraded),
     ]
@@ -49,11 +49,12 @@ def _forces(summary):
     )
 
 
-def _elsewhere(abroad, summary):
+def _elsewhere(abroad, summary, studies):
     """Say beside each other what forces are off at home and in other laboratories."""
     if abroad is None:
+        these = "this one" if studies == 1 else "these"
         return (
-            "**Another laboratory** was not tried: all figures are of this one, at home. `make transfer` tries others."
+            f"**Another laboratory** was not tried: all figures are of {these}, at home. `make transfer` tries others."
         )
     at_home = summary[summary["speed"] == ALL].drop_duplicates("direction", keep="last").set_index("direction")
     names, times = " and ".join(abroad.laboratories), ", ".join(number(factor, 1) for factor in abroad.in_range)
