@@ -180,9 +180,11 @@ def _estimate(options):
     model, card = field_model.load(options.model)
     treadmill = {"yes": True, "no": False}.get(options.treadmill)
     read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
-    new = estimate.is_new(model, options.study or None)
-    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data), new_laboratory=new)
-    estimate_page.write(out, steps, curves, table, model=model, card=card, data=options.data)
+    home = estimate.home_of(model, options.study)
+    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data), home=home)
+    estimate_page.write(
+        out, steps, curves, table, model=model, card=card, data=options.data, study=Path(options.study or "").stem
+    )
     for row in table[table["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for row in table[table["warnings"] != ""].itertuples():

@@ -12,14 +12,15 @@ import pandas as pd
 
 from grfkit.evaluation import transfer
 from grfkit.evaluation.field.field_accuracy import ALL
+from grfkit.features import FEATURES as FEATURE_NAMES
 from grfkit.field import bands
 from grfkit.field.bands import NEW
-from grfkit.points import DIRECTIONS
+from grfkit.points import DIRECTIONS, InputError
 from grfkit.study import store
 
 SCORES = ["covered_pct", "width_bw", "interval_score_bw"]
 FACTORS = ["in_range", "unlike"]
-NEEDED, CURVES = "14_transfer/needed.csv", "14_transfer/curves.csv"
+NEEDED, CURVES, FEATURES = (f"14_transfer/{name}.csv" for name in ("needed", "curves", "features"))
 
 
 class Held(NamedTuple):
@@ -65,27 +66,46 @@ def read(results, studies):
     """Read what 14_transfer found of a model for the field: bands.Abroad, None where no laboratory was tried.
 
     `results` are those of the first of `studies`, which trained it. That the others trained too is taken to make it no
-    worse; they are no new laboratory.
+    worse; they are no new laboratory. Raises InputError for a file that is not as 14 saved it.
     """
     if not (Path(results) / NEEDED).is_file():
         return None
-    needed, curves = (store.read(results, name) for name in (NEEDED, CURVES))
+    try:
+        needed, curves, features = (store.read(results, name) for name in (NEEDED, CURVES, FEATURES))
+        return _abroad(needed, curves, features, studies)
+    except (LookupError, TypeError, ValueError, OSError) as error:
+        raise InputError(
+            f"{NEEDED}, {CURVES} and {FEATURES} are as 14_transfer saved them; those in {results} are not "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:100]}).",
+            "Run make transfer again, or delete the folder 14_transfer.",
+        ) from None
+
+
+def _abroad(needed, curves, features, studies):
     home, *_ = studies
     new = (needed["trained_on"] == home) & ~needed["tested_on"].isin(studies)
-    needs = dict(list(needed[new].groupby("tested_on", sort=False)))
+    needs = {
+        name: table.set_index("direction", verify_integrity=True).loc[DIRECTIONS]
+        for name, table in needed[new].groupby("tested_on", sort=False)
+    }
     if not needs:
         return None
-    away = curves["tested_on"].isin(needs) & (curves["estimator"] == needed["estimator"].iloc[0])
-    mine = curves[(curves["trained_on"] == home) & away & (curves["speed"] == ALL)]
-    means = mine.groupby("direction")[["nrmse_pct", "rmse_bw", "best_lag_ms"]].mean().loc[DIRECTIONS]
     in_range, unlike = factors(needs.values())
+    if not (np.isfinite([in_range, unlike]).all() and all((table["in_range"] > 0).all() for table in needs.values())):
+        raise ValueError("factors are numbers above 0")
+    mine = (curves["trained_on"] == home) & (curves["estimator"] == needed["estimator"].iloc[0])
+    mine = curves[mine & (curves["speed"] == ALL)]
+    away, own = mine[mine["tested_on"].isin(needs)], mine[mine["tested_on"] == home]
+    errors = {
+        f"{prefix}{name}": table.groupby("direction")[name].mean().loc[DIRECTIONS].round(4).tolist()
+        for prefix, table in (("", away), ("home_", own))
+        for name in ("nrmse_pct", "rmse_bw")
+    }
+    theirs = (features["trained_on"] == home) & features["tested_on"].isin(needs) & (features["speed"] == ALL)
+    off = features[theirs & (features["estimator"] == needed["estimator"].iloc[0])].groupby("feature")["error_pct"]
+    features_pct = {name: round(float(value), 1) for name, value in off.mean().items() if name in FEATURE_NAMES}
     return bands.Abroad(
-        list(needs),
-        in_range.round(3).tolist(),
-        unlike.round(3).tolist(),
-        means["nrmse_pct"].round(2).tolist(),
-        means["rmse_bw"].round(4).tolist(),
-        round(float(means["best_lag_ms"].iloc[0]), 2),
+        list(needs), in_range.round(3).tolist(), unlike.round(3).tolist(), **errors, features_pct=features_pct
     )
 
 

@@ -97,7 +97,6 @@ def train(laboratory, recipes, *, seed):
         measured.footsteps,
         level=field["level"],
         vlr=field["vlr"],
-        lean=field_accuracy.plates_lean(measured.footsteps, samples.curve_targets(measured.samples)).mean(),
     )
     model = field_training.train_forces(measured, field["detector"], recipe, settings, every=field["every"], seed=seed)
     contacts, curves, nearest = _home(model, measured)

@@ -43,7 +43,8 @@ class Abroad(NamedTuple):
     """What laboratories that trained nothing have shown of a model: lists of three numbers, AP, ML, V.
 
     `in_range` and `unlike` are factors of bands, of steps that are in the training range and that are not; `nrmse_pct`
-    and `rmse_bw` their mean errors, `lag_ms` by how much the estimate is early on average. `laboratories` are names.
+    and `rmse_bw` their mean errors, `home_nrmse_pct` and `home_rmse_bw` those of left-out runners at home by the same
+    measure; `features_pct` {feature: by how many % it came out too high}. `laboratories` are names.
     """
 
     laboratories: list
@@ -51,7 +52,9 @@ class Abroad(NamedTuple):
     unlike: list
     nrmse_pct: list
     rmse_bw: list
-    lag_ms: float
+    home_nrmse_pct: list
+    home_rmse_bw: list
+    features_pct: dict
 
     def of_steps(self, unlike):
         """Give the factors (S, 3) of steps, from the texts (S,) of what is unlike, "" where nothing is."""

@@ -69,17 +69,18 @@ class Measured(NamedTuple):
     left_out: Counter  # reason -> contacts
 
 
-def add(found, footsteps, curves, *, mass_kg, vlr):
+def add(found, footsteps, curves, *, mass_kg, vlr, late_s=0.0):
     """Add to the tables of one recording (estimate.estimate_recording) what its plates measured: both, and a text.
 
     `footsteps` gets EVENTS (s) and VALUES, with the loading rate `vlr` (features.loading_intervals), `curves` FORCES
     (BW) at the moments of its nodes, NaN where no plate measured the step. The text says how many steps were measured,
-    or why the plates are not used; it is empty where there are none, and then the tables are as they were.
+    or why the plates are not used; it is empty where there are none, and then the tables are as they were. Of a study
+    that declares no `cameras_late_s`, the points are taken to be `late_s` later than the plates.
     """
     if found.rotation is None:
         return footsteps, curves, ""
     try:
-        measured = measure(found, mass_kg=mass_kg)
+        measured = measure(found, mass_kg=mass_kg, late_s=late_s)
     except Unused as reason:
         return footsteps, curves, f"not used: {reason}"
     except Exception as error:  # as of reading: a plate that cannot be understood never costs the estimate
@@ -94,7 +95,7 @@ def add(found, footsteps, curves, *, mass_kg, vlr):
     return footsteps, curves, f"measured {count} of {len(footsteps)} steps, in {measured.unit}{left_out}"
 
 
-def measure(found, *, mass_kg):
+def measure(found, *, mass_kg, late_s=0.0):
     """Measure the stances on the plates of a recording: Measured, or None where it has no plates.
 
     Raises Unused, or ValueError of a file, where they cannot be trusted.
@@ -106,7 +107,8 @@ def measure(found, *, mass_kg):
             raise Unused(_listed_plates(bad))
         return None
     recording = c3d.Recording({}, found.rate_hz, on, hz)
-    recording = files.on_cameras_clock(recording, (layout.cameras_late_s if layout else None) or 0.0)
+    declared = layout.cameras_late_s if layout else None
+    recording = files.on_cameras_clock(recording, late_s if declared is None else declared)
     settings = _settings(found, recording)
     kg, loads = mass_kg or _weigh_roughly(recording, settings), []
     outcomes = cut.cut(recording, found.points, settings, mass_kg=kg, speed_m_s=found.speed_m_s, loads=loads)

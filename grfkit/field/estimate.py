@@ -34,6 +34,7 @@ from grfkit.recordings import by_study, discover, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.read import why_unread
+from grfkit.study import file as study_files
 from grfkit.study.schema import StudyError
 
 FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
@@ -68,13 +69,22 @@ def estimate_all(model, data, **given):
     model or no recording can be read; a recording that is not estimated says why in the table of recordings.
     """
     model, _ = field_model.load(model)
-    new = is_new(model, given.get("study_file"))
-    return estimate_recordings(model, *read_all(data, **given), folder=Path(data), new_laboratory=new)
+    home = home_of(model, given.get("study_file"))
+    return estimate_recordings(model, *read_all(data, **given), folder=Path(data), home=home)
 
 
-def is_new(model, study_file):
-    """Tell whether recordings are of a laboratory that did not train a FieldModel: the study named is none of its."""
-    return study_file is None or Path(study_file).stem not in model.settings.get("trained_on", [])
+def home_of(model, study_file):
+    """Give what a FieldModel knows of the laboratory that trained it, where a study file is that laboratory's.
+
+    It has the name, and finds the points in the same way: {lean, cameras_late_s, layout} of model.settings. None where
+    it is another, or none is given: a new laboratory.
+    """
+    if not study_file:
+        return None
+    known = model.settings.get("trained_on", {}).get(Path(study_file).stem)
+    return (
+        known if known and known["layout"] == study_files.layout_sha256(study_files.preprocessing(study_file)) else None
+    )
 
 
 def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
@@ -149,7 +159,7 @@ def _say_versions(found, folder):
             )
 
 
-def estimate_recordings(model, found, masses, unread, *, folder, new_laboratory=True):
+def estimate_recordings(model, found, masses, unread, *, folder, home=None):
     """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
@@ -157,17 +167,18 @@ def estimate_recordings(model, found, masses, unread, *, folder, new_laboratory=
     its estimate (beside_plates), in columns that begin with plate_, and has no part in it.
     """
     tables, rows = [], []
-    kind = (NEW if model.abroad else UNKNOWN) if new_laboratory else WITHIN
+    kind = WITHIN if home else NEW if model.abroad else UNKNOWN
     pairs = list(zip(found, masses, strict=True))
     for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
         name, refused, plates, warnings = discover.name_in(folder, each.file), "", "", []
         footsteps, _ = estimate_tables.nothing()
         try:
             footsteps, curves, warnings = estimate_recording(
-                model, name, each.points, each.rate_hz, each.speed_m_s, new_laboratory=new_laboratory
+                model, name, each.points, each.rate_hz, each.speed_m_s, home=home
             )
             vlr = model.settings["vlr"]
-            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass, vlr=vlr)
+            late_s = (home or {}).get("cameras_late_s", 0.0)
+            footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass, vlr=vlr, late_s=late_s)
             tables.append([estimate_tables.add_newtons(table, mass) for table in (footsteps, curves)])
         except Exception as error:  # as of reading: the other recordings go on
             refused = why_unread(error)
@@ -196,14 +207,15 @@ def estimate_recordings(model, found, masses, unread, *, folder, new_laboratory=
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
-def estimate_recording(model, name, points, rate_hz, speed_m_s, *, new_laboratory=True):
+def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     """Estimate one recording by a FieldModel: (footsteps, curves, warnings).
 
     `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.points.POINTS; `speed_m_s` of the
     belt, or of the runner overground. The first table has a row for each footstep, the second one for each of its
     nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
-    model gives them, in m from the ankle joint. In a `new_laboratory` bands are wider, as far as others have shown how
-    much (model.abroad), and the forces do not lean as the plates did that trained the model. `warnings` are texts.
+    model gives them, in m from the ankle joint. `home` is what home_of gives where the recording's laboratory
+    trained the model. Elsewhere bands are wider, as far as others have shown how much (model.abroad), and the forces do
+    not lean as the plates did that trained it. `warnings` are texts.
 
     Raises Refused for walking, for points that were smoothed too strongly, or where there is nothing to estimate, and
     ValueError for other arrays, or points that cannot be a runner's in m.
@@ -226,8 +238,7 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, new_laborator
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
     inputs = contact_inputs(motions, contacts, flight_s, padding_s=model.settings["padding_s"])
     kernel = model.curves.kernel(inputs)
-    abroad = model.abroad if new_laboratory else None
-    lean = 0.0 if new_laboratory else model.settings.get("lean", 0.0)
+    abroad, lean = (None, home["lean"]) if home else (model.abroad, 0.0)
     curves = finish_curves(contacts, model.curves.estimate_from(kernel), flight_s, contacts["file"], lean)
     nearest = model.curves.nearest(kernel)
     unlike = training_range.out_of_range(model.training_range, measured, nearest)
@@ -332,8 +343,7 @@ def _far_from_zero(sides, curves):
         if far:
             warnings.append(
                 f"the force at {event} is {' and '.join(far)} (body weights), where it should be near zero: {event} is "
-                "found at the wrong moment, or the force is wrong, as in recordings of another laboratory; the bands "
-                "may be too narrow"
+                "found at the wrong moment, or the force is wrong, as in recordings of another laboratory"
             )
     return warnings
 

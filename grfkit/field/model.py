@@ -21,8 +21,9 @@ class FieldModel:
     `curves` gives AP, ML, V (BW) and, where plates gave it, the centre of pressure (m from the ankle joint). `features`
     are {feature: Bands of one node}, `asymmetry_pct` {quantity: half width}; `training_range` is that of
     training_range.learn with `usual`, the rows of usual.learn (older models have none); `settings` hold
-    points_cutoff_hz, max_gap_s, padding_s, vlr, level, flight_s (the training runners' mean) and lean (of their
-    plates). `abroad` is what other laboratories have shown, None where none was tried.
+    points_cutoff_hz, max_gap_s, padding_s, vlr, level, flight_s (the training runners' mean) and trained_on,
+    {study: {lean of its plates, cameras_late_s, layout}}. `abroad` is what other laboratories have
+    shown, None where none was tried.
     """
 
     detector: Detector

@@ -83,17 +83,20 @@ def source(data):
     return hashlib.sha256(Path(data).resolve().as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def write(out, steps, curves, recordings, *, model, card, data=""):
+def write(out, steps, curves, recordings, *, model, card, data="", study=""):
     """Write the tables of field.estimate.estimate_recordings, what they come to, and their page to the folder `out`.
 
-    `model` is the field.model.FieldModel that made them, `card` its card, `data` the folder of recordings.
+    `model` is the field.model.FieldModel that made them, `card` its card, `data` the folder of recordings,
+    `study` the name of the study that was given.
     """
     tables = sum_up(steps, curves, recordings, model)
     with store.new_folder(out) as new:
         for name, table in tables.items():
             table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
         usual_rows = model.training_range.get("usual")
-        page = report_page(tables, settings=model.settings, card=card, usual_rows=usual_rows, abroad=model.abroad)
+        page = report_page(
+            tables, settings=model.settings, card=card, usual_rows=usual_rows, abroad=model.abroad, study=study
+        )
         page = page.replace("</body>", f"{SOURCE.format(source(data))}\n</body>")
         (new / PAGE).write_text(page, encoding="utf-8")
 
@@ -116,16 +119,17 @@ def _widened(limits_pct, abroad):
     return {name: limit * abroad.in_range[DIRECTION_OF.get(name, vertical)] for name, limit in limits_pct.items()}
 
 
-def report_page(tables, *, settings, card, usual_rows=None, abroad=None):
+def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study=""):
     """Return the page of `tables` (of sum_up) as one that needs no network.
 
-    `card`, `settings` and `abroad` are the model's, `usual_rows` what field.usual.learn gave, None of older models.
+    `card`, `settings` and `abroad` are the model's, `usual_rows` what field.usual.learn gave, None of older models;
+    `study` names the study that was given.
     """
     level, errors_s = settings["level"], field_model.event_errors_s(card)
     rows = tables["recordings.csv"].to_dict("records")
     bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": None}
     kind = next((row["bands"] for row in rows if row["bands"]), UNKNOWN)
-    whose, new_runners_of, mind = estimate_words.of_laboratory(kind, abroad, card)
+    whose, new_runners_of, mind = estimate_words.of_laboratory(kind, abroad, study)
     recordings = [lay_out(row, tables, settings, errors_s, usual_rows) for row in tqdm(rows, **bar)]
     return filled_page(
         "Forces of running, estimated",
@@ -140,7 +144,7 @@ def report_page(tables, *, settings, card, usual_rows=None, abroad=None):
         lines=2 * len(summary.QUANTITIES),
         whose_bands=whose,
         new_runners_of=new_runners_of,
-        elsewhere=mind if _from_elsewhere(rows) else "",
+        elsewhere=mind if abroad or _from_elsewhere(rows) else "",
         at_home=kind == WITHIN,
         new_laboratory=kind == NEW,
         trained_plates=[each for each in recordings if each.get("measured") and estimate_words.trained(each["row"])[0]],

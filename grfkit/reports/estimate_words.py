@@ -45,18 +45,17 @@ OWN_LABORATORY = {  # said of a difference between left and right, by the kind o
     "model's error.",
 }
 TRAINED = re.compile(r"(\d+) of (\d+) steps trained the model")  # estimate.TRAINED
+TOLD_PCT = 10  # of a feature, by which its mean was off elsewhere, from which on that is said: our choice
 SIDEWAYS = "Sideways force was not compared."
 SAME_FINDING, SAME_BY = ("vlr_bw_s", "impact_peak_bw"), "touchdown_to_13"  # so defined, one is the other over a time
 
 
-def of_laboratory(kind, abroad, card):
+def of_laboratory(kind, abroad, study=""):
     """Say for which laboratory the bands of a page are, and what a model is worth there: three texts.
 
     Whose bands they are, in a sentence; whose new runners they are about; what to mind. `kind` is of the column bands
-    of recordings.csv, `abroad` a field.bands.Abroad or None, `card` the model's card.
+    of recordings.csv, `abroad` a field.bands.Abroad or None, `study` the name of the study that was given.
     """
-    at_home = next((score["RMSE"] for score in card["scores"] if score["what"] == "V force"), "")
-    home = f"the vertical force of new runners was off by {at_home} at home" if at_home else ""
     if abroad is None:
         mind = (
             "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors "
@@ -65,20 +64,30 @@ def of_laboratory(kind, abroad, card):
             "transfer` tries it."
         )
         return f"The bands hold for recordings of {HOME}, or of one that records alike.", HOME, mind * (kind != WITHIN)
-    names, wide = " and ".join(abroad.laboratories), [written(factor, 1) for factor in abroad.in_range]
     many = len(abroad.laboratories)
-    away = f"{written(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it"
-    both = f"{home}, and by {away}." if home else f"The vertical force was off by {away}."
-    if kind == WITHIN:
-        return f"The bands are those of {HOME}, which the study file names.", HOME, f"{both[:1].upper()}{both[1:]}"
-    few = "one laboratory proves little" if many == 1 else f"{many} laboratories prove little"
-    return (
-        "The bands are those of a new laboratory, which did not train the model.",
-        "a new laboratory",
-        f"{both[:1].upper()}{both[1:]} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and "
-        f"{wide[1]} times (sideways) as wide here as for {HOME}: that is what recordings of {names} needed, and a "
-        f"margin, since {few}. If yours is {HOME}, name its study: STUDY=.",
+    others = f"{'another laboratory' if many == 1 else f'{many} other laboratories'} ({', '.join(abroad.laboratories)})"
+    worth = (
+        f"The vertical force of new runners was off by {written(abroad.home_rmse_bw[2], 3)}{SPACE}BW in {HOME}, and by "
+        f"{written(abroad.rmse_bw[2], 3)}{SPACE}BW in {others}."
     )
+    if kind == WITHIN:
+        return f"The bands are those of {HOME}, which the study file names.", HOME, worth
+    wide = [written(factor, 1) for factor in abroad.in_range]
+    off = [
+        f"{_name(name)} {written(abs(value), 0)}{SPACE}% too {'high' if value > 0 else 'low'}"
+        for name, value in abroad.features_pct.items()
+        if abs(value) >= TOLD_PCT
+    ]
+    mind = (
+        f"{worth} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
+        f"(sideways) as wide here as for {HOME}: what was needed there on average, and a margin, since so few prove "
+        f"little. {f'There came out on average: {_and(off)}. ' * bool(off)}"
+    )
+    if study in abroad.laboratories:
+        mind += "Recordings of this study are among those: how many lie in their bands is no test."
+    elif not study:
+        mind += f"If yours is {HOME}, name its study: STUDY=."
+    return "The bands are those of a new laboratory, which did not train the model.", "a new laboratory", mind.rstrip()
 
 
 def with_unit(value, quantity):
@@ -290,3 +299,8 @@ def _change(change, quantity):
 def _either(names):
     """List names in words: a, b or c."""
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _and(names):
+    """List names in words: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -19,7 +19,7 @@ def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None
     sentences = [
         _contacts(timing, runners),
         _forces(summary),
-        _elsewhere(abroad, summary, studies),
+        _elsewhere(abroad, studies),
         _bands(coverage, level, studies),
         _worse(degraded),
     ]
@@ -49,20 +49,19 @@ def _forces(summary):
     )
 
 
-def _elsewhere(abroad, summary, studies):
+def _elsewhere(abroad, studies):
     """Say beside each other what forces are off at home and in other laboratories."""
     if abroad is None:
         these = "this one" if studies == 1 else "these"
         return (
             f"**Another laboratory** was not tried: all figures are of {these}, at home. `make transfer` tries others."
         )
-    at_home = summary[summary["speed"] == ALL].drop_duplicates("direction", keep="last").set_index("direction")
     names, times = " and ".join(abroad.laboratories), ", ".join(number(factor, 1) for factor in abroad.in_range)
-    away = ", ".join(number(value, 1) for value in abroad.nrmse_pct)
+    home, away = (", ".join(number(value, 1) for value in of) for of in (abroad.home_nrmse_pct, abroad.nrmse_pct))
     return (
-        f"**At home and abroad.** V is off by {number(at_home.loc['V', 'rmse_bw'], 3)}{SPACE}BW here and "
-        f"by {number(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it; as a share of the range "
-        f"(AP, ML, V) {_three(at_home['nrmse_pct'], 1)} here and {away}{SPACE}% there. Bands of a new laboratory are "
+        f"**At home and abroad.** By the measure of 14, V is off by {number(abroad.home_rmse_bw[2], 3)}{SPACE}BW here, "
+        f"and by {number(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it; as a share of the range "
+        f"(AP, ML, V) {home} here and {away}{SPACE}% there. Bands of a new laboratory are "
         f"{times} times as wide."
     )
 

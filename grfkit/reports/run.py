@@ -100,7 +100,7 @@ def _note_inputs(notebook, study, reports, parameters, folder, others):
 def _abroad(notebook, reports, others):
     """List what 14 found of other laboratories and 10 puts into its model, where 14 of the (first) study has run."""
     folder = (others[0].reports if others else reports) / "results" / "14_transfer"
-    paths = [folder / name for name in ("needed.csv", "curves.csv")]
+    paths = [folder / name for name in ("needed.csv", "curves.csv", "features.csv")]
     return [path for path in paths if path.is_file()] if notebook.stem == "10_field" else []
 
 

@@ -5,6 +5,7 @@ virtual recordings, a section `fetch` public ones. `study.schema` says what each
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def preprocessing(path):
     study = load(path)
     section = study.sections["01_preprocess"]
     return Preprocessing.of(section | {"table": str(table_beside(study) or section["table"])})
+
+
+def layout_sha256(section):
+    """Name how a study's Preprocessing finds the 11 points: a laboratory is known again by it, and by its name."""
+    found_by = section.model_dump(include={"points", "theia", "clusters"})
+    return hashlib.sha256(json.dumps(found_by, sort_keys=True).encode()).hexdigest()
 
 
 def table_beside(study):

@@ -163,7 +163,7 @@ class Preprocessing(Section):
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
     force_hz: Positive | None = None  # not in study files of before, nor are the next two
-    forces_lowpassed_hz: Positive | None = None
+    forces_lowpassed_hz: Annotated[float, Field(gt=0, le=100)] | None = None
     cameras_late_s: Late | None = None
     points_cutoff_hz: Positive | None
     contact_threshold_n: Positive

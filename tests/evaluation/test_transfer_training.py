@@ -99,6 +99,38 @@ def test_the_model_for_the_field_reads_what_other_laboratories_needed(laboratori
     curves = tables["curves"].query("speed == 'all' and estimator == 'physics' and direction == 'V'")
     mine = curves[(curves["trained_on"] == "home") & (curves["tested_on"] != "home")]
     assert abroad.rmse_bw[2] == pytest.approx(mine["rmse_bw"].mean(), abs=1e-4)
+    home = curves[(curves["trained_on"] == "home") & (curves["tested_on"] == "home")]
+    assert abroad.home_rmse_bw[2] == pytest.approx(home["rmse_bw"].item(), abs=1e-4)
+    off = tables["features"].query("speed == 'all' and estimator == 'physics' and feature == 'vlr_bw_s'")
+    away = off[(off["trained_on"] == "home") & (off["tested_on"] != "home")]
+    assert abroad.features_pct["vlr_bw_s"] == pytest.approx(away["error_pct"].mean(), abs=0.06)
+
+
+@pytest.mark.parametrize("fault", ["a row less", "another order", "no number", "negative", "half a file", "no curves"])
+def test_a_file_of_14_that_is_not_whole_is_named(laboratories, known, tmp_path, fault):
+    """Three directions by name, each once, with factors above 0; another order is read alike."""
+    tables = transfer_training.evaluate(laboratories, known, stance_bw=0.05, vlr="touchdown_to_13", seed=1)
+    for name, table in tables.items():
+        store.save(tmp_path, f"14_transfer/{name}.csv", table)
+    whole, needed = transfer_bands.read(tmp_path, ["home"]), tables["needed"]
+    path = tmp_path / "14_transfer" / "needed.csv"
+    if fault == "another order":
+        store.save(tmp_path, "14_transfer/needed.csv", needed.iloc[::-1])
+        again = transfer_bands.read(tmp_path, ["home"])
+        assert dict(zip(again.laboratories, [0, 0], strict=True)).keys() == set(whole.laboratories)
+        assert again.in_range == whole.in_range
+        return
+    if fault == "a row less":
+        store.save(tmp_path, "14_transfer/needed.csv", needed.iloc[1:])
+    elif fault in ("no number", "negative"):
+        wrong = needed.assign(in_range=np.nan if fault == "no number" else -1.4)
+        store.save(tmp_path, "14_transfer/needed.csv", wrong)
+    elif fault == "half a file":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        (tmp_path / "14_transfer" / "curves.csv").unlink()
+    with pytest.raises(InputError, match="as 14_transfer saved them"):
+        transfer_bands.read(tmp_path, ["home"])
 
 
 def test_what_is_tested_has_no_part_in_what_is_estimated(laboratories, trained):

@@ -171,7 +171,7 @@ def test_factors_are_means_of_laboratories_with_a_margin_that_shrinks_with_their
 
 
 def test_steps_that_are_unlike_have_the_wider_bands():
-    abroad = Abroad(["x"], [2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [0.0] * 3, [0.0] * 3, 0.0)
+    abroad = Abroad(["x"], [2.0, 1.5, 1.8], [3.0, 2.0, 2.5], *[[0.0] * 3] * 4, {})
     np.testing.assert_array_equal(
         abroad.of_steps(["", "speed 6.00 m/s", ""]), [[2.0, 1.5, 1.8], [3.0, 2.0, 2.5], [2.0, 1.5, 1.8]]
     )

@@ -89,7 +89,9 @@ def test_page_says_first_what_another_laboratory_costs_and_uses_the_right_words(
     text = words(tmp_path / "out" / "index.html")
     assert text.index("From another laboratory?") < text.index("Recordings recording")
     assert "no other laboratory was tried" in text and "make transfer" in text
-    assert text.index("The bands hold for recordings of the laboratory that trained it") < text.index("From another")
+    assert text.index("The bands hold for recordings of the laboratory that trained the model") < text.index(
+        "From another"
+    )
     assert "the smallest one that can be seen" in text and "flight time (both feet in the air)" in text
     assert not re.search("doubt|peak load|load on|cannot be told", text)
     assert "Usual: between" not in text  # six runners are too few to say

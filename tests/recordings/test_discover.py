@@ -243,7 +243,7 @@ def test_a_note_keeps_its_rank_whatever_its_words(run, monkeypatch):
         raise ValueError("not estimated here")
 
     monkeypatch.setattr(field_estimate, "estimate_recording", refuse)
-    model = SimpleNamespace(training_range={"clock": "known"})
+    model = SimpleNamespace(abroad=None, training_range={"clock": "known"})
     _, _, recordings = field_estimate.estimate_recordings(model, [plain, warned], [None, None], {}, folder=Path())
     assert recordings["warnings"].tolist() == ["", "words that nobody thought of"]
     assert recordings["notes"].tolist() == [plain.notes[0].text, ""]

@@ -56,11 +56,23 @@ def test_in_short_names_the_worst_runner_and_what_missing_points_cost():
 
 
 def test_in_short_says_what_forces_are_off_at_home_and_abroad():
-    abroad = Abroad(["hamner", "ja1"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], 0.6)
+    abroad = Abroad(
+        laboratories=["hamner", "ja1"],
+        in_range=[2.0, 1.5, 1.9],
+        unlike=[2.4, 1.8, 2.3],
+        nrmse_pct=[5.1, 24.0, 3.6],
+        rmse_bw=[0.03, 0.02, 0.085],
+        home_nrmse_pct=[3.4, 7.9, 3.0],
+        home_rmse_bw=[0.02, 0.02, 0.074],
+        features_pct={"braking_peak_bw": 4.0, "impact_peak_bw": 28.0, "vlr_bw_s": 34.2},
+    )
     text = field_words.in_short(TIMING, SUMMARY, COVERAGE, DEGRADED, runners=22, level=0.9, abroad=abroad)
     (line,) = [each for each in text.replace("\u00a0", " ").splitlines() if "At home and abroad" in each]
-    assert "V is off by .058 BW here and by .085 BW at hamner and ja1, where nobody trained it" in line
-    assert "here and 5.1, 24.0, 3.6 % there. Bands of a new laboratory are 2.0, 1.5, 1.9 times as wide." in line
+    assert "V is off by .074 BW here, and by .085 BW at hamner and ja1, where nobody trained it" in line
+    assert (
+        "3.4, 7.9, 3.0 here and 5.1, 24.0, 3.6 % there. Bands of a new laboratory are 2.0, 1.5, 1.9 times as wide."
+        in line
+    )
 
 
 def test_in_short_leaves_out_what_was_not_counted_or_tried():

@@ -48,7 +48,7 @@ def test_two_studies_train_one_model_in_a_folder_of_its_own(project, smoke):
     table = pd.read_csv(reports / "results" / "10_field" / "studies.csv", index_col="study")
     assert list(table.index) == ["smoke", "other"] and (table["steps"] > 0).all()
     model, card = field_model.load(reports / "results" / "10_field" / "model")
-    assert model.settings["trained_on"] == ["smoke", "other"]
+    assert list(model.settings["trained_on"]) == ["smoke", "other"]
     assert f"{table['steps'].sum()} steps of {table['runners'].sum()} runners trained it" in card["data"]
     noted = json.loads((reports / "10_field.json").read_text(encoding="utf-8"))
     assert {"../other/results/01_preprocess/stances.csv", "../../params/other.yaml"} <= set(noted["inputs"])

@@ -208,7 +208,7 @@ def field_model(stances, frames, folder, section, recipe, *, seed):
     contacts = field_accuracy.detect_left_out(detector, motions, measured.found, footsteps, footsteps)
     curves = field_training.regression(measured, field_training.targets(measured, section), recipe)
     leans = field_accuracy.plates_lean(footsteps, samples.curve_targets(measured.samples))
-    settings = field_training.settings(section, recipe, footsteps, level=0.9, vlr=section.vlr, lean=leans.mean())
+    settings = field_training.settings(section, recipe, footsteps, level=0.9, vlr=section.vlr)
     model = FieldModel(detector, curves, settings)
     estimated, nearest = field_accuracy.estimate_left_out(model, motions, contacts, leans)
     off = field_uncertainty.errors(measured, contacts, estimated, vlr=settings["vlr"])

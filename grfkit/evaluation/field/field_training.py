@@ -134,11 +134,8 @@ def curves_table(contacts, curves):
     return table.assign(**dict(zip([*ESTIMATES, *COP], values, strict=True)))
 
 
-def settings(section, recipe, footsteps, *, level, vlr, lean=0.0):
-    """Give the settings of a FieldModel from a study's Preprocessing, a recipe and the measured footsteps.
-
-    `lean` is the mean of field_accuracy.plates_lean.
-    """
+def settings(section, recipe, footsteps, *, level, vlr):
+    """Give the settings of a FieldModel from a study's Preprocessing, a recipe and the measured footsteps."""
     return {
         "points_cutoff_hz": section.points_cutoff_hz,
         "max_gap_s": section.checks.max_gap_s,
@@ -146,7 +143,6 @@ def settings(section, recipe, footsteps, *, level, vlr, lean=0.0):
         "vlr": vlr,
         "level": level,
         "flight_s": float(footsteps["flight_s"].mean()),
-        "lean": float(lean),
     }
 
 
@@ -243,7 +239,7 @@ def _elsewhere(abroad):
     times = ", ".join(f"{factor:.1f}" for factor in abroad.in_range)
     return (
         f"{knows}. Bands of a new laboratory are {times} times as wide ({', '.join(DIRECTIONS)}), by what recordings "
-        f"of {' and '.join(abroad.laboratories)} needed, and a margin: so few laboratories prove little."
+        f"of {' and '.join(abroad.laboratories)} needed on average, and a margin: so few laboratories prove little."
     )
 
 
@@ -261,8 +257,14 @@ def _card_scores(timing, forces, shares, abroad):
         own, share = forces.loc[direction], shares.loc[direction, "covered_pct"]
         more = f"nRMSE {own['nrmse_pct']:.1f} %, r {own['r']:.3f}, {share:.0f} % of samples in the band"
         if abroad:
-            away = f"{abroad.rmse_bw[number]:.3f} BW, {abroad.nrmse_pct[number]:.1f} %"
-            more += f"; elsewhere ({', '.join(abroad.laboratories)}) {away}"
+            home, away = (
+                f"{rmse[number]:.3f} BW, {nrmse[number]:.1f} %"
+                for rmse, nrmse in (
+                    (abroad.home_rmse_bw, abroad.home_nrmse_pct),
+                    (abroad.rmse_bw, abroad.nrmse_pct),
+                )
+            )
+            more += f"; by the measure of 14_transfer {home}, and elsewhere ({', '.join(abroad.laboratories)}) {away}"
         scores.append({"what": f"{direction} force", "RMSE": f"{own['rmse_bw']:.3f} BW", "more": more})
     return scores
 

@@ -140,6 +140,22 @@ def false_footsteps(parts, laboratories):
     return pd.concat(tables) if tables else None
 
 
+def known_of(laboratories, leans):
+    """Give what a model knows of each laboratory that trained it: {name: {lean, cameras_late_s, layout}}.
+
+    `leans` are those of field_accuracy.plates_lean; `layout` names how the laboratory's points are found.
+    """
+    known = {}
+    for name, one in laboratories.items():
+        mine = leans if len(laboratories) == 1 else leans[leans.index.str.startswith(f"{name}/")]
+        known[name] = {
+            "lean": float(mine.mean()),
+            "cameras_late_s": float(one.section.cameras_late_s or 0.0),
+            "layout": study_file.layout_sha256(one.section),
+        }
+    return known
+
+
 def tested_files(laboratories):
     """List the files of the test runners of all laboratories, named as pool names them."""
     files = []

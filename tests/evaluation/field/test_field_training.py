@@ -48,7 +48,6 @@ def test_settings_are_the_studys_the_recipes_and_the_runners(lab):
         "vlr": "20_to_80",
         "level": 0.8,
         "flight_s": pytest.approx(0.115),
-        "lean": 0.0,
     }
 
 
@@ -99,12 +98,15 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
         coverage,
     )
     assert any("was not tried" in limit for limit in card["limits"])
-    abroad = bands.Abroad(["x", "y"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], 0.6)
+    abroad = bands.Abroad(
+        ["x", "y"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], [3.4] * 3, [0.07] * 3, {}
+    )
     about = {"data": "Six virtual runners.", "licence": "none", "citation": "none"}
     both = field_training.card(replace(model, abroad=abroad), about, lab.measured.footsteps, timing, summary, coverage)
-    assert "elsewhere (x, y) 0.085 BW, 3.6 %" in both["scores"][-1]["more"]
+    assert "14_transfer 0.070 BW, 3.4 %, and elsewhere (x, y) 0.085 BW, 3.6 %" in both["scores"][-1]["more"]
     assert any(
-        "2.0, 1.5, 1.9 times as wide (AP, ML, V), by what recordings of x and y" in each for each in both["limits"]
+        "2.0, 1.5, 1.9 times as wide (AP, ML, V), by what recordings of x and y needed on average" in each
+        for each in both["limits"]
     )
     assert model_card.Card.model_validate(card).scores[0]["RMSE"] == f"{timing['touchdown_rmse_ms'].iloc[-1]:.1f} ms"
     inputs = field_training.some_inputs(lab.measured.motions, lab.contacts, lab.model.settings)
