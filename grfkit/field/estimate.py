@@ -82,9 +82,8 @@ def home_of(model, study_file):
     if not study_file:
         return None
     known = model.settings.get("trained_on", {}).get(Path(study_file).stem)
-    return (
-        known if known and known["layout"] == study_files.layout_sha256(study_files.preprocessing(study_file)) else None
-    )
+    same = known and known["layout"] == study_files.layout_sha256(study_files.preprocessing(study_file))
+    return known if same else None
 
 
 def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
@@ -164,7 +163,8 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
     refused has a row in the table of recordings that says why. What force plates of a recording measured stands beside
-    its estimate (beside_plates), in columns that begin with plate_, and has no part in it.
+    its estimate (beside_plates), in columns that begin with plate_, and has no part in it. `home` is what home_of gives,
+    and decides on the bands: their kind (grfkit.field.bands) stands in the column `bands`.
     """
     tables, rows = [], []
     kind = WITHIN if home else NEW if model.abroad else UNKNOWN
@@ -199,11 +199,7 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
         rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
     none = {"steps": 0, "unlike_steps": 0, "plates": "", "bands": "", "warnings": "", "notes": ""}
     rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
-    parts = (
-        [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)]
-        if tables
-        else estimate_tables.nothing()
-    )
+    parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] or estimate_tables.nothing()
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
@@ -361,5 +357,5 @@ def _counted(unlike, abroad):
     wider = "the bands may be too narrow there"
     if abroad:
         times = ", ".join(f"{more / usual:.2g}" for more, usual in zip(abroad.unlike, abroad.in_range, strict=True))
-        wider = f"the bands are {times} times as wide there ({', '.join(DIRECTIONS)}) as for other steps"
+        wider = f"the bands are {times} times as wide there (forward and back, sideways, up) as for other steps"
     return [f"{'; '.join(texts)}: {wider}"] if texts else []
