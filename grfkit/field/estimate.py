@@ -199,7 +199,8 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
         rows.append(row | {column: getattr(each, column) for column in ("rate_hz", "treadmill", "speed_m_s")})
     none = {"steps": 0, "unlike_steps": 0, "plates": "", "bands": "", "warnings": "", "notes": ""}
     rows += [none | {"file": name, "refused": why} for name, why in unread.items()]
-    parts = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)] or estimate_tables.nothing()
+    stacked = [pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True)]
+    parts = stacked or estimate_tables.nothing()
     return *parts, pd.DataFrame(rows, columns=RECORDING_COLUMNS).astype({"mass_kg": float})
 
 
