@@ -163,8 +163,8 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
 
     With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
     refused has a row in the table of recordings that says why. What force plates of a recording measured stands beside
-    its estimate (beside_plates), in columns that begin with plate_, and has no part in it. `home` is what home_of gives,
-    and decides on the bands: their kind (grfkit.field.bands) stands in the column `bands`.
+    its estimate (beside_plates), in columns that begin with plate_, and has no part in it. `home` is what home_of
+    gives, and decides on the bands: their kind (grfkit.field.bands) stands in the column `bands`.
     """
     tables, rows = [], []
     kind = WITHIN if home else NEW if model.abroad else UNKNOWN
