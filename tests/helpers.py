@@ -21,6 +21,7 @@ from scipy.signal import butter, savgol_filter, sosfiltfilt
 from grfkit import features
 from grfkit.estimators import samples
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth
+from grfkit.field.bands import Abroad
 from grfkit.field.model import FieldModel
 from grfkit.points import POINTS
 from grfkit.recordings import discover
@@ -85,6 +86,16 @@ GARBAGE = {
     "pairs of ragged": [([0, "a"], [[1], [2, 3]])] * 5,
     "two": (1, 2),
 }
+ABROAD = Abroad(
+    laboratories=["hamner", "ja1"],
+    in_range=[2.0, 1.5, 1.9],
+    unlike=[2.4, 1.8, 2.3],
+    nrmse_pct=[5.1, 24.0, 3.6],
+    rmse_bw=[0.03, 0.02, 0.085],
+    home_nrmse_pct=[3.4, 7.9, 3.0],
+    home_rmse_bw=[0.02, 0.02, 0.074],
+    features_pct={"braking_peak_bw": 4.0, "impact_peak_bw": 28.0, "vlr_bw_s": 34.2},
+)
 
 
 def script_environment():

@@ -85,11 +85,13 @@ def _abroad(needed, curves, features, studies):
     home, *_ = studies
     new = (needed["trained_on"] == home) & ~needed["tested_on"].isin(studies)
     needs = {
-        name: table.set_index("direction", verify_integrity=True).loc[DIRECTIONS]
+        name: table.set_index("direction").loc[DIRECTIONS]
         for name, table in needed[new].groupby("tested_on", sort=False)
     }
     if not needs:
         return None
+    if any(len(table) != len(DIRECTIONS) for table in needs.values()):
+        raise ValueError("each direction is there once")
     in_range, unlike = factors(needs.values())
     if not (np.isfinite([in_range, unlike]).all() and all((table["in_range"] > 0).all() for table in needs.values())):
         raise ValueError("factors are numbers above 0")

@@ -15,9 +15,9 @@ import numpy as np
 # factors are 1 + MARGIN / number of laboratories times what those needed on average: our choice, since of three
 # laboratories, in both directions, each pair needed .8 to 1.25 times what another had
 MARGIN = 0.1
-UNLIKE = (
-    1.25  # times wider are the bands of unlike steps, where too few were seen to tell: our choice, as at 2 and 5 m/s
-)
+# times wider are the bands of unlike steps where too few were seen to tell: our choice, about what Hamner's steps at 2
+# and 5 m/s needed by a model of rbds, which were seen when it was set
+UNLIKE = 1.25
 FEWEST_UNLIKE = 20  # unlike steps of a laboratory, from which they tell: our choice
 # kinds of bands
 WITHIN, NEW, UNKNOWN = "within", "new laboratory", "within, no other laboratory was tried"

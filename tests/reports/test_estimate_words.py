@@ -5,10 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import many_footsteps
+from helpers import ABROAD, many_footsteps
 
 from grfkit.field import bands, estimate, summary
-from grfkit.field.bands import Abroad
 from grfkit.reports import estimate_page, estimate_plates, estimate_words
 
 ROW = {"treadmill": True, "steps": 90, "unlike_steps": 0, "speed_m_s": 3.5, "mass_kg": 70.0, "bands": bands.UNKNOWN}
@@ -174,18 +173,6 @@ def test_why_left_and_right_are_not_compared_is_said_with_numbers():
     text = said(table.assign(unlike=unlike), {"contact_s": 1.5}, row)
     assert "not compared: 2 of 11 steps are unlike those that the model knows, and at most 10 % may be." in text
     assert "longer on the" not in text
-
-
-ABROAD = Abroad(
-    laboratories=["hamner", "ja1"],
-    in_range=[2.0, 1.5, 1.9],
-    unlike=[2.4, 1.8, 2.3],
-    nrmse_pct=[5.1, 24.0, 3.6],
-    rmse_bw=[0.03, 0.02, 0.085],
-    home_nrmse_pct=[3.4, 7.9, 3.0],
-    home_rmse_bw=[0.02, 0.02, 0.074],
-    features_pct={"braking_peak_bw": 4.0, "impact_peak_bw": 28.0, "vlr_bw_s": 34.2},
-)
 
 
 def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
+from helpers import ABROAD
 
-from grfkit.field.bands import Abroad
 from grfkit.reports import field_words
 
 TIMING = pd.DataFrame(
@@ -56,17 +56,7 @@ def test_in_short_names_the_worst_runner_and_what_missing_points_cost():
 
 
 def test_in_short_says_what_forces_are_off_at_home_and_abroad():
-    abroad = Abroad(
-        laboratories=["hamner", "ja1"],
-        in_range=[2.0, 1.5, 1.9],
-        unlike=[2.4, 1.8, 2.3],
-        nrmse_pct=[5.1, 24.0, 3.6],
-        rmse_bw=[0.03, 0.02, 0.085],
-        home_nrmse_pct=[3.4, 7.9, 3.0],
-        home_rmse_bw=[0.02, 0.02, 0.074],
-        features_pct={"braking_peak_bw": 4.0, "impact_peak_bw": 28.0, "vlr_bw_s": 34.2},
-    )
-    text = field_words.in_short(TIMING, SUMMARY, COVERAGE, DEGRADED, runners=22, level=0.9, abroad=abroad)
+    text = field_words.in_short(TIMING, SUMMARY, COVERAGE, DEGRADED, runners=22, level=0.9, abroad=ABROAD)
     (line,) = [each for each in text.replace("\u00a0", " ").splitlines() if "At home and abroad" in each]
     assert "V is off by .074 BW here, and by .085 BW at hamner and ja1, where nobody trained it" in line
     assert (
