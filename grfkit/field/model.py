@@ -5,6 +5,7 @@ field, wide, touchdown, toeoff, curves, bands, and what else a notebook puts bes
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from grfkit.estimators import model_folder
 from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.field.bands import Abroad, Bands
 from grfkit.field.events import EVENT_NAMES, Detector
+from grfkit.points import InputError
+
+SHIPPED = Path(__file__).parent / "shipped"  # the folder of the model that comes with the package
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class FieldModel:
     training_range.learn with `usual`, the rows of usual.learn (older models have none); `settings` hold
     points_cutoff_hz, max_gap_s, padding_s, vlr, level, flight_s (the training runners' mean) and trained_on,
     {study: {lean of its plates, cameras_late_s, layout}}. `abroad` is what other laboratories have
-    shown, None where none was tried.
+    shown, None where none was tried. `card` is that of the folder it was loaded from.
     """
 
     detector: Detector
@@ -34,6 +38,7 @@ class FieldModel:
     asymmetry_pct: dict = None
     training_range: dict = None
     abroad: Abroad = None
+    card: dict = None
 
 
 def parts(model):
@@ -71,10 +76,19 @@ def restore(folder):
         ) from None
 
 
-def load(folder):
-    """Load a folder: (FieldModel, card). Raises ValueError where it is no model for the field."""
-    held = model_folder.load(folder)
-    return restore(held), held.card
+def load(folder=None):
+    """Load a folder, or the model that comes with the package: (FieldModel, card).
+
+    Raises ValueError where it is no model for the field, and InputError where the package came without one.
+    """
+    if folder is None and not SHIPPED.is_dir():
+        raise InputError(
+            f"grfkit comes with a model in {SHIPPED}; none is there.",
+            "Install grfkit again, or give the folder of another model.",
+        )
+    folder = SHIPPED if folder is None else folder
+    model = restore(model_folder.load(folder))
+    return model, model.card
 
 
 def event_errors_s(card):
@@ -101,4 +115,5 @@ def _restored(folder):
         description["asymmetry_pct"],
         description["known"],
         Abroad(**description["abroad"]) if description.get("abroad") else None,
+        folder.card,
     )

@@ -11,6 +11,7 @@ from grfkit.field import events, motion
 from grfkit.field import model as field_model
 from grfkit.field.bands import Bands
 from grfkit.field.contacts import contact_inputs, with_durations
+from grfkit.points import InputError
 
 CARD = {
     "title": "x",
@@ -96,7 +97,15 @@ def test_load_gives_a_model_that_detects_and_estimates_to_the_bit_the_same(tmp_p
     np.testing.assert_array_equal(again.curves.estimate(inputs(seen)), model.curves.estimate(inputs(seen)))
     kernels = [each.curves.kernel(inputs(seen)) for each in (again, model)]
     np.testing.assert_array_equal(again.curves.nearest(kernels[0]), model.curves.nearest(kernels[1]))
-    assert card == CARD | {"use": ""}
+    assert card == again.card == CARD | {"use": ""}
+
+
+def test_load_without_a_folder_gives_the_model_of_the_package(tmp_path, monkeypatch, model):
+    monkeypatch.setattr(field_model, "SHIPPED", save(tmp_path / "model", field_model.parts(model)))
+    assert field_model.load()[0].asymmetry_pct == model.asymmetry_pct
+    monkeypatch.setattr(field_model, "SHIPPED", tmp_path / "absent")
+    with pytest.raises(InputError, match=r"comes with a model in .*absent; none is there. Install grfkit again, or"):
+        field_model.load()
 
 
 def test_load_gives_bands_limits_and_settings_to_the_bit(tmp_path, model):
