@@ -39,18 +39,18 @@ def read_csv(path, *, rate_hz=None):
     """Read a CSV file of points.
 
     `rate_hz` is that of a file without times. Returns points (F, 11, 3) in the file's own unit, NaN where missing or in
-    a gap between rows; the rate (Hz); the letters of the components, "x y z" or "ap ml v"; and the name of each point
-    in the file. Raises ValueError for columns that are missing, there twice or hold no number (it names row and
-    column), for uneven times, and for times that contradict the rate.
+    a gap between rows; the rate (Hz); the letters of the components, "x y z" or "ap ml v"; the name of each point in
+    the file; and the time (s) of its first row, 0 without times. Raises ValueError for columns that are missing, there
+    twice or hold no number (it names row and column), for uneven times, and for times that contradict the rate.
     """
     header, lines, rows = _open(path)
     columns, names, letters = _columns(path, header)
     table = {name: _numbers(path, header, lines, rows, name) for name in columns}
-    index, rate_hz = _frames(path, header, lines, rows, rate_hz)
+    index, rate_hz, start_s = _frames(path, header, lines, rows, rate_hz)
     values = np.stack(list(table.values()), axis=1).reshape(len(rows), len(POINTS), 3)
     points = np.full((index[-1] + 1, len(POINTS), 3), np.nan)
     points[index] = values
-    return points, rate_hz, letters, names
+    return points, rate_hz, letters, names, start_s
 
 
 def _open(path):
@@ -131,7 +131,7 @@ def _numbers(path, header, lines, rows, name):
 
 
 def _frames(path, header, lines, rows, rate_hz):
-    """Place the rows on even frames -> number of the frame of each row (N,), rate (Hz)."""
+    """Place the rows on even frames -> number of the frame of each row (N,), rate (Hz), time of the first (s)."""
     if not rows:
         raise ValueError(f"A recording has a row for each frame; {path.name} has none. Export it again.")
     column, when = _times(path, header, lines, rows, rate_hz)
@@ -143,7 +143,8 @@ def _frames(path, header, lines, rows, rate_hz):
             "frames a second, and "
             f"{rate_hz:g} were given. Leave the rate out, or correct the times."
         )
-    return placed.index, placed.rate_hz
+    timed = column is not None and BRACKET.sub("", column).lower() in TIMES
+    return placed.index, placed.rate_hz, placed.start_s if timed else 0.0
 
 
 def _times(path, header, lines, rows, rate_hz):

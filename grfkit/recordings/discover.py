@@ -52,6 +52,7 @@ class Found:
     rotation: np.ndarray | None = None  # (3, 3) from the axes of a C3D file to AP, ML, V
     layout: object = None  # the study's Preprocessing that it was read by
     mass_is: str = ""  # in words, whence the mass of the runner is
+    start_s: float = 0.0  # the time of the first frame on the file's own clock; 0 where it has none, as a C3D file
 
 
 class Listing(NamedTuple):
@@ -152,14 +153,14 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         if path.suffix.lower() not in files.POINTS_AND_PLATES and (what := foreign.describe(path)):
             raise ValueError(f"{path.name} is {what}.")
         if path.suffix.lower() in foreign.TEXT:
-            points, rate_hz, declared, notes = _read_csv(path, rate_hz)
+            points, rate_hz, declared, start_s, notes = _read_csv(path, rate_hz)
             notes += [
                 Note("the study file is about C3D and TRC files; this is a CSV file, whose columns say what they are")
             ] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s, speed_is)
         else:
-            points, rate_hz, declared, notes = _read_markers(path)
+            points, rate_hz, declared, start_s, notes = _read_markers(path)
         places.check(points)
         blanked = gaps.blank_fills(points, rate_hz)
         notes += gaps.note(points, blanked)
@@ -169,27 +170,29 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
     given = (speed_m_s, speed_is)
     found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, given, notes + turned.notes)
+    found = replace(found, start_s=start_s)
     return replace(found, rotation=turned.rotation) if path.suffix.lower() == ".c3d" else found
 
 
 def _read_csv(path, rate_hz):
-    """Read a CSV file -> points (F, 11, 3) m in its own axes, rate (Hz), whether they are AP, ML, V, notes."""
-    points, rate_hz, letters, names = csv_points.read_csv(path, rate_hz=rate_hz)
+    """Read a CSV file -> points (F, 11, 3) m in its axes, rate (Hz), whether they are AP, ML, V, start (s), notes."""
+    points, rate_hz, letters, names, start_s = csv_points.read_csv(path, rate_hz=rate_hz)
     points = gaps.blank_zeros(points)
     places.check(points)
     _check_whole(points, rate_hz)
     metres, unit = orientation.find_unit(points)
     points = points * metres
     unit = f"unit: {unit}, since thigh and shank are {orientation.leg_length(points):.2f} m long"
-    return points, rate_hz, letters == "ap ml v", [_names(names), Note(unit)]
+    return points, rate_hz, letters == "ap ml v", start_s, [_names(names), Note(unit)]
 
 
 def _read_markers(path):
-    """Read a C3D or TRC file -> points (F, 11, 3) m in its own axes, rate (Hz), False, notes."""
+    """Read a C3D or TRC file -> points (F, 11, 3) m in its own axes, rate (Hz), False, start (s), notes."""
     recording = files.read(path, forward="+x", up="+z", plates=[])
     points, why_not = landmarks.find_theia(recording)
     if points is not None:
-        return points, recording.pose_hz, False, [Note("points: Theia3D's segment poses"), UNIT, *recording.notes]
+        notes = [Note("points: Theia3D's segment poses"), UNIT, *recording.notes]
+        return points, recording.pose_hz, False, 0.0, notes
     labels = list(recording.points)
     names = match_set(labels) or {
         point: label for point, (label, sure) in match(labels).items() if sure and isinstance(label, str)
@@ -207,7 +210,8 @@ def _read_markers(path):
             f"{why_not} {TELL}"
         )
     notes = [_names(names), UNIT, *recording.notes]
-    return landmarks.from_markers(recording.points, names), recording.point_hz, False, notes
+    points = landmarks.from_markers(recording.points, names)
+    return points, recording.point_hz, False, recording.start_s or 0.0, notes
 
 
 def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
@@ -238,7 +242,7 @@ def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
     found = _found(path, points, recording.point_hz, belt, measured, (speed_m_s, speed_is), notes)
     rotation = recording.rotation if path.suffix.lower() == ".c3d" else None  # else plates lie in another file
-    return replace(found, rotation=rotation, layout=layout)
+    return replace(found, rotation=rotation, layout=layout, start_s=recording.start_s or 0.0)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):

@@ -443,3 +443,16 @@ def test_pose2sims_key_points_are_known_and_a_trc_file_follows_a_study(run, tmp_
     layout = preprocessing("smoke", up="+y", points={point: each[0] for point, each in names.items()})
     by_study = discover.read(file, layout=layout)
     np.testing.assert_allclose(by_study.points, points, atol=1e-6)
+
+
+def test_read_keeps_the_time_of_the_first_frame(tmp_path):
+    """A part of a recording that was cut out begins where the clock of the whole one says."""
+    lines = (CASES / "18_trc" / "run.trc").read_text().splitlines()
+    cut = tmp_path / "run.trc"
+    cut.write_text("\n".join(lines[:5] + lines[15:]) + "\n")
+    assert discover.read(cut).start_s == pytest.approx(float(lines[15].split("\t")[1]), abs=1e-6)
+    rows = (CASES / "00_reference" / "reference.csv").read_text().splitlines()
+    other = tmp_path / "run.csv"
+    other.write_text("\n".join(rows[:1] + rows[15:]) + "\n")
+    assert discover.read(other).start_s == pytest.approx(float(rows[15].split(",")[0]), abs=1e-6)
+    assert discover.read(CASES / "00_reference" / "reference.c3d").start_s == 0.0
