@@ -67,7 +67,7 @@ EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grf
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate_*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
 LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
-LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
+LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/virtual/example.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
 # What times of files do not tell: contents that differ from what a report was made of.
 CHECK = $(PYTHON) -m grfkit check --study "$(STUDY_FILE)" --reports $(REPORTS)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4

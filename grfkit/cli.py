@@ -207,6 +207,14 @@ def _estimate(options):
         )
 
 
+def _example(options):
+    from grfkit.virtual import example
+
+    paths = example.write(options.folder, again=options.again)
+    print("\n".join(path.as_posix() for path in paths))
+    print(f"Now: grfkit estimate {paths[0].as_posix()} --mass {example.MASS_KG:g}")
+
+
 def _check_estimate(options):
     if not options.data:
         raise ValueError(
@@ -308,6 +316,10 @@ ESTIMATE = {
     "--treadmill": {"metavar": "yes|no", "help": "on a treadmill or not; default: found"},
     "--out": {"metavar": "FOLDER", "help": "folder to write to; default: reports/estimate/NAME-OF-DATA"},
 }
+EXAMPLE = {
+    "folder": {"nargs": "?", "default": "example", "type": Path, "help": "a new or empty folder; default: example"},
+    "--again": {"action": "store_true", "help": "record the run again in place of copying it: the same files"},
+}
 SESSION = {
     "name": {"nargs": "?", "help": "a session: a folder of course/source"},
     "--index": {"action": "store_true", "help": "write the page that lists the sessions"},
@@ -339,6 +351,12 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     ),
     "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
     "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
+    "example": (
+        _example,
+        "write a small recording to try, with the true forces",
+        EXAMPLE,
+        "the example is not complete",
+    ),
     "search-worker": (
         _search_worker,
         "join the search of notebook 02; the environment's STORAGE is the database's URL",

@@ -159,13 +159,7 @@ def write_c3d(path, points, channels, *, camera_hz, plate_hz):
 
     A lost point is NaN. The file gives it the residual -1, and `ezc3d` reads it back as NaN.
     """
-    c3d = ezc3d.c3d()
-    lost = np.isnan(points).any(axis=-1)
-    c3d["parameters"]["POINT"]["RATE"]["value"] = [float(camera_hz)]
-    c3d["parameters"]["POINT"]["LABELS"]["value"] = list(POINTS)
-    c3d["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
-    c3d["data"]["points"] = np.concatenate([points.transpose(2, 1, 0) * 1000, np.ones((1, *lost.T.shape))])
-    c3d["data"]["meta_points"]["residuals"] = np.where(lost.T, -1.0, 0.0)[None]
+    c3d = c3d_of_points(points, camera_hz)
     c3d["parameters"]["ANALOG"]["RATE"]["value"] = [float(plate_hz)]
     names = ("fx12", "fx34", "fy14", "fy23", "fz1", "fz2", "fz3", "fz4")
     labels = [f"{name}_{plate + 1}" for plate in range(PLATES) for name in names]
@@ -174,6 +168,18 @@ def write_c3d(path, points, channels, *, camera_hz, plate_hz):
     c3d["data"]["analogs"] = channels[None]
     _describe_plates(c3d["parameters"]["FORCE_PLATFORM"])
     c3d.write(str(path))
+
+
+def c3d_of_points(points, camera_hz):
+    """Return an ezc3d.c3d of points (T, P, 3; m) under the names of points.POINTS, to be written; lost ones are NaN."""
+    c3d = ezc3d.c3d()
+    lost = np.isnan(points).any(axis=-1)
+    c3d["parameters"]["POINT"]["RATE"]["value"] = [float(camera_hz)]
+    c3d["parameters"]["POINT"]["LABELS"]["value"] = list(POINTS)
+    c3d["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    c3d["data"]["points"] = np.concatenate([points.transpose(2, 1, 0) * 1000, np.ones((1, *lost.T.shape))])
+    c3d["data"]["meta_points"]["residuals"] = np.where(lost.T, -1.0, 0.0)[None]
+    return c3d
 
 
 def _describe_plates(group):

@@ -38,7 +38,7 @@ class Motion:
     com: np.ndarray  # (T, 3) m, whole-body centre of mass
     segment_com: np.ndarray  # (T, 7, 3) m: trunk with head and arms; left thigh, shank, foot; right ones
     segment_mass: np.ndarray  # (7,) kg
-    contacts: list  # (side, touchdown frame, toe-off frame) of four contacts; the middle two are for the plates
+    contacts: list  # (side, touchdown frame, toe-off frame) of each contact; of four the middle two are for the plates
     planted: np.ndarray  # (F, T, 2) bool: heel, toe at rest on the ground
 
     def moved(self, shift):
@@ -48,7 +48,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class Steps:
-    """The numbers of the virtual steps, (STEPS,) each, and their timing in frames."""
+    """The numbers of the virtual steps, (STEPS,) each or more of them, and their timing in frames."""
 
     side: np.ndarray  # 0 left, 1 right
     touchdown: np.ndarray
@@ -73,15 +73,16 @@ def time_steps(runner, style, first, rate_hz, *, plates=True):
 
     Without `plates` to fit on, the steps of a slow runner may be short.
     """
-    side = (first + np.arange(STEPS)) % 2  # the third step (2) is of side `first`
-    own = {name: value[side, np.arange(STEPS)] for name, value in style.items()}
+    count = style["speed"].shape[1]
+    side = (first + np.arange(count)) % 2  # the third step (2) is of side `first`
+    own = {name: value[side, np.arange(count)] for name, value in style.items()}
     speed = own["speed"][0]
     # two steps fit on two plates and their neighbours on none
     shortest = 0.96 + BODY["foot"] * runner.height_m if plates else 0.0
     step_time = max(own["step_length"][0] + 0.25 * (runner.height_m - 1.7), shortest) / speed
     contact = own["contact"] * (runner.height_m / 1.7) ** 0.6 * (3.61 / speed) ** 0.6
     frames = np.round(contact * rate_hz).astype(int)
-    middle = (step_time * np.arange(STEPS) + own["timing"]) * rate_hz  # of contacts
+    middle = (step_time * np.arange(count) + own["timing"]) * rate_hz  # of contacts
     touchdown = np.round(middle - frames / 2).astype(int)
     width, ankle_on = own["step_width"][0], BODY["ankle_on"] * runner.height_m
     return Steps(side, touchdown - touchdown[0], frames, own, speed, width, rate_hz, ankle_on)
@@ -156,7 +157,7 @@ def foot_forces(runner, steps):
     flights = np.concatenate([[0], steps.touchdown[1:] - ends[:-1], [0]])
     flights[0], flights[-1] = flights[1], flights[-2]
     step_time = np.diff(steps.touchdown).mean() / steps.rate_hz
-    for step in range(STEPS):
+    for step in range(len(ends)):
         weight_time = (steps.frames[step] + (flights[step] + flights[step + 1]) / 2) / steps.rate_hz
         rows = slice(steps.touchdown[step], ends[step] + 1)
         vertical = vertical_force(steps, step, weight_time)
@@ -210,16 +211,17 @@ def pressure_path(steps, foot, prints, frames):
 
 
 def simulate(runner, style, *, first_side, rate_hz, plates=True):
-    """Simulate one trial. Returns a Motion of four whole contacts that begins at the first touchdown.
+    """Simulate one trial. Returns a Motion of whole contacts, all but the first and last, that begins at a touchdown.
 
-    `style` is from `runners.draw_style`; `first_side` (0 left, 1 right) is the side of the first contact on the plates.
+    `style` is from `runners.draw_style`: STEPS virtual steps, of which four are whole contacts, or more; `first_side`
+    (0 left, 1 right) is the side of the first contact on the plates.
     """
     steps = time_steps(runner, style, first_side, rate_hz, plates=plates)
     force = foot_forces(runner, steps)
     acceleration = force.sum(axis=0) / runner.mass_kg - [0, 0, GRAVITY]
-    com = integrate(acceleration, rate_hz, span=steps.touchdown[4], mean_velocity=[steps.speed, 0, 0])
-    com[:, 1] -= com[: steps.touchdown[4], 1].mean()
-    kept = np.arange(steps.touchdown[1], steps.touchdown[4] + steps.frames[4] + 1)
+    com = integrate(acceleration, rate_hz, span=steps.touchdown[-2], mean_velocity=[steps.speed, 0, 0])
+    com[:, 1] -= com[: steps.touchdown[-2], 1].mean()
+    kept = np.arange(steps.touchdown[1], steps.touchdown[-2] + steps.frames[-2] + 1)
     prints = foot_prints(steps, com)
     feet = [Foot(runner, steps, side, prints) for side in (0, 1)]
     paths = [foot.path(kept, com) for foot in feet]
@@ -232,7 +234,9 @@ def simulate(runner, style, *, first_side, rate_hz, plates=True):
     pelvis = body.solve(com, rounds=ROUNDS, start=pelvis)
     cop = np.stack([pressure_path(steps, foot, prints, kept) for foot in feet])
     starts = steps.touchdown - kept[0]
-    contacts = [tuple(map(int, (steps.side[k], starts[k], starts[k] + steps.frames[k]))) for k in (1, 2, 3, 4)]
+    contacts = [
+        tuple(map(int, (steps.side[k], starts[k], starts[k] + steps.frames[k]))) for k in range(1, len(starts) - 1)
+    ]
     return Motion(
         rate_hz=rate_hz,
         force=force[:, kept],
@@ -251,7 +255,7 @@ def stride_phase(steps):
 
     It is 0 (modulo 2 pi) in the middle of left contacts and pi in the middle of right ones.
     """
-    return CubicSpline(steps.touchdown + steps.frames / 2, np.pi * (np.arange(STEPS) + steps.side[0]))
+    return CubicSpline(steps.touchdown + steps.frames / 2, np.pi * (np.arange(len(steps.side)) + steps.side[0]))
 
 
 def trunk_sway(steps):

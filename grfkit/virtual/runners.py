@@ -118,14 +118,14 @@ def draw_runner(rng, sex):
     return Runner(str(sex), round(height, 3), round(mass, 1), draw_deviates(rng), draw_deviates(rng))
 
 
-def draw_style(runner, shoe, trial_rng, *, lap):
-    """Draw the style of a runner in one trial: {name: (2 sides, STEPS)}. `shoe` holds the deviates of the shoes."""
+def draw_style(runner, shoe, trial_rng, *, lap, steps=STEPS):
+    """Draw the style of a runner in one trial: {name: (2 sides, steps)}. `shoe` holds the deviates of the shoes."""
     today = draw_deviates(trial_rng)
     style = {}
-    for name, (mean, person, pair, fatigue, day, step) in STYLE.items():
+    for name, (mean, person, pair, fatigue, day, spread) in STYLE.items():
         value = mean + person * runner.habit[name] + pair * shoe[name] + fatigue * lap + day * today[name]
         sides = np.array([1, -1]) * (person / 3 * runner.one_sided[name] if name in ASYMMETRIC else 0)
-        style[name] = value + sides[:, None] + step * trial_rng.normal(size=(2, STEPS)).clip(-2.2, 2.2)
+        style[name] = value + sides[:, None] + spread * trial_rng.normal(size=(2, steps)).clip(-2.2, 2.2)
     style["speed"] = style["speed"].clip(*SPEEDS)
     return linked(style)
 
