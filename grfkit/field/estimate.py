@@ -30,9 +30,8 @@ from grfkit.field.contacts import (
     usual_flight,
 )
 from grfkit.points import DIRECTIONS, POINTS, Note, number
-from grfkit.recordings import by_study, discover, orientation, trials, versions
+from grfkit.recordings import by_study, discover, files, orientation, trials, versions
 from grfkit.recordings.faults import gaps, places
-from grfkit.recordings.files import POINTS_AND_PLATES
 from grfkit.recordings.read import why_unread
 from grfkit.study import file as study_files
 from grfkit.study.schema import StudyError
@@ -98,10 +97,10 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
     found, masses, listing = [], [], discover.find(folder)
-    files, unread = listing.recordings, {}
-    unfiltered = {other: path for path, other in versions.find_unfiltered([*files, *listing.left_out]).items()}
+    paths, unread = listing.recordings, {}
+    unfiltered = {other: path for path, other in versions.find_unfiltered([*paths, *listing.left_out]).items()}
     statics = told.statics()
-    for path in tqdm(files, desc="reading", unit="file", mininterval=1, disable=None):
+    for path in tqdm(paths, desc="reading", unit="file", mininterval=1, disable=None):
         name = discover.name_in(folder, path)
         if name in statics:
             continue
@@ -110,7 +109,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
         given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}
         try:
-            static = told.static(name) if path.suffix.lower() in POINTS_AND_PLATES else None
+            static = told.static(name) if files.holds_markers(path) else None
             found.append(replace(discover.read(path, layout=told.layout, static=static, **given), mass_is=mass_is))
             mass_note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
             found[-1].notes.extend([*told.notes, *[mass_note] * bool(kg)])
@@ -119,13 +118,13 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
             if path in unfiltered:  # then that one is taken after all
                 del listing.left_out[unfiltered[path]]
-                files.append(unfiltered[path])
+                paths.append(unfiltered[path])
     left_out = {discover.name_in(folder, path): what for path, what in listing.left_out.items()}
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
-            f"none of {len(files)} in {folder} can be:\n{reasons}"
+            f"none of {len(paths)} in {folder} can be:\n{reasons}"
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out

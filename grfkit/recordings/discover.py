@@ -110,9 +110,9 @@ def describe(path):
         return NO_FILE if suffix in (*files.POINTS_AND_PLATES, *CSV) else "", True
     if suffix in files.FORCES_ALONE:
         return foreign.KINDS[suffix], False
-    if suffix in files.POINTS_AND_PLATES:
-        return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
     try:
+        if files.holds_markers(path):
+            return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
         what = foreign.describe(path)
         if what or suffix not in foreign.TEXT:
             return what, True
@@ -150,12 +150,13 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     """
     path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
     try:
-        if path.suffix.lower() not in files.POINTS_AND_PLATES and (what := foreign.describe(path)):
+        marked = files.holds_markers(path)
+        if not marked and (what := foreign.describe(path)):
             raise ValueError(f"{path.name} is {what}.")
-        if path.suffix.lower() in foreign.TEXT:
+        if not marked and path.suffix.lower() in foreign.TEXT:
             points, rate_hz, declared, start_s, notes = _read_csv(path, rate_hz)
             notes += [
-                Note("the study file is about C3D and TRC files; this is a CSV file, whose columns say what they are")
+                Note("the study file is about files of markers; this is a CSV file, whose columns say what they are")
             ] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s, speed_is)
@@ -187,7 +188,7 @@ def _read_csv(path, rate_hz):
 
 
 def _read_markers(path):
-    """Read a C3D or TRC file -> points (F, 11, 3) m in its own axes, rate (Hz), False, start (s), notes."""
+    """Read a file of markers -> points (F, 11, 3) m in its own axes, rate (Hz), False, start (s), notes."""
     recording = files.read(path, forward="+x", up="+z", plates=[])
     points, why_not = landmarks.find_theia(recording)
     if points is not None:
@@ -209,7 +210,8 @@ def _read_markers(path):
             f"Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
         )
-    notes = [_names(names), UNIT, *recording.notes]
+    said = [] if any(note.text.startswith("unit: ") for note in recording.notes) else [UNIT]
+    notes = [_names(names), *said, *recording.notes]
     points = landmarks.from_markers(recording.points, names)
     return points, recording.point_hz, False, recording.start_s or 0.0, notes
 

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from grfkit import transform
 from grfkit.points import InputError
 from grfkit.recordings import c3d
-from grfkit.recordings.formats import mot, trc
+from grfkit.recordings.formats import exports, mot, trc
 
 POINTS_AND_PLATES, FORCES_ALONE = (".c3d", ".trc"), (".mot", ".sto")
 SUFFIXES = POINTS_AND_PLATES + FORCES_ALONE
@@ -30,19 +30,29 @@ CLOCK = (
 )
 
 
+def holds_markers(path):
+    """Tell whether a file has markers or poses under names of their own: C3D, TRC, or a text export of formats.exports.
+
+    Raises OSError for a file of text that cannot be opened.
+    """
+    return path.suffix.lower() in POINTS_AND_PLATES or bool(exports.program(path))
+
+
 def read(path, *, forward, up, plates=None):
-    """Read one file -> a c3d.Recording: C3D, TRC (points alone) or MOT and STO (forces alone), by its suffix.
+    """Read one file -> a c3d.Recording: C3D, TRC or a text export (points alone), MOT and STO (forces alone).
 
     `forward` and `up` are signed axes of the file, as c3d.axes takes them; `plates` numbers the plates to read, from 1
     on; None is all. Raises ValueError for a file that is not there or cannot be read.
     """
     reader = {".trc": trc, ".mot": mot, ".sto": mot}.get(path.suffix.lower())
+    if reader is None and exports.program(path):
+        reader = exports
     if reader is None:
         return c3d.read(path, forward=forward, up=up, plates=plates)
     if not path.is_file():
         raise ValueError(f"A recording is a file; {path} {'is none' if path.exists() else 'does not exist'}.")
-    if reader is trc:
-        return trc.read(path, forward=forward, up=up)
+    if reader is not mot:
+        return reader.read(path, forward=forward, up=up)
     return mot.read(path, forward=forward, up=up, plates=plates)
 
 

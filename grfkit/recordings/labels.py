@@ -74,14 +74,17 @@ OPENCAP = {  # the markers that OpenCap and Pose2Sim augment key points of video
     "r_heel": ["r_calc_study"],
     "r_toe": ["r_toe_study"],
 }
-KEY_POINTS = {  # of video, as Pose2Sim and OpenCap name them (HALPE_26, BODY_25); the pelvis is the middle of the hips
+# of video, as Pose2Sim, Sports2D and OpenCap name them (HALPE_26, BODY_25); the pelvis is the middle of the hips, which
+# some write as a point of its own and some (BODY_25B, COCO_133) do not
+KEY_POINTS = {
     f"{side.lower()}_{joint}": [f"{side}{name}"]
     for side in "LR"
     for joint, name in zip(
         ("hip", "knee", "ankle", "heel", "toe"), ("Hip", "Knee", "Ankle", "Heel", "BigToe"), strict=True
     )
 }
-SETS = [OPENCAP, *({"pelvis": [middle]} | KEY_POINTS for middle in ("Hip", "CHip", "MidHip", "midHip"))]
+MIDDLES = [["Hip"], ["CHip"], ["MidHip"], ["midHip"], ["LHip", "RHip"]]
+SETS = [OPENCAP, *({"pelvis": middle} | KEY_POINTS for middle in MIDDLES)]
 SIDED = [
     re.compile(r"(?i)^(left|right|l|r)[\W_]*(.+)$"),  # before the name, then behind it
     re.compile(r"(?i)^(.+?)[\W_]+(left|right|l|r)$"),

@@ -124,17 +124,17 @@ def test_an_older_model_gives_a_page_without_what_is_usual(lab, model, points, t
 def test_what_is_not_estimated_is_named_on_console_and_page(lab, points, tmp_path, capsys):
     data = tmp_path / "data"
     as_csv(data / "a.csv", points, lab.rate_hz)
-    shutil.copy(CASES / "19_vendor_csv" / "vicon.csv", data)
+    (data / "dlc.csv").write_text("scorer,net,net\nbodyparts,hip,hip\n", encoding="utf-8")
     shutil.copy(CASES / "22_runner_with_a_blank" / "trials.csv", data)
     (data / "static 1.c3d").touch()
     (data / "damaged.c3d").write_bytes(b"no C3D")
     assert run(lab, data, tmp_path / "out") == 0
     said, text = capsys.readouterr(), words(tmp_path / "out" / "index.html")
     assert "static trials, tables of studies and forces: static 1.c3d, trials.csv" in said.out
-    for name, why in (("vicon.csv", "an export of Vicon Nexus"), ("damaged.c3d", "")):
+    for name, why in (("dlc.csv", "an export of DeepLabCut"), ("damaged.c3d", "")):
         assert f"left out: {name}: {why}" in said.err and f"{name} : {why}".strip() in text
     table = read(tmp_path / "out")["recordings.csv"].set_index("file")["refused"]
-    assert table["a.csv"] == "" and (table[["vicon.csv", "damaged.c3d"]] != "").all() and len(table) == 3
+    assert table["a.csv"] == "" and (table[["dlc.csv", "damaged.c3d"]] != "").all() and len(table) == 3
 
 
 def test_page_without_a_mass_asks_for_it(lab, points, tmp_path):

@@ -46,15 +46,17 @@ AUGMENTED = """r.ASIS L.ASIS r.PSIS L.PSIS C7 r_knee L_knee r_mknee L_mknee r_an
 r_calc L_calc r_toe L_toe r_5meta L_5meta r_thigh1 r_sh1 L_thigh1 L_sh1 RHJC LHJC r_shoulder L_shoulder""".split()
 
 
-@pytest.mark.parametrize("middle", ["Hip", "midHip", "CHip"])
+@pytest.mark.parametrize("middle", ["Hip", "midHip", "CHip", ""])
 @pytest.mark.parametrize("prefix", ["", "runner:"])
 def test_match_set_knows_the_key_points_of_video(middle, prefix):
-    """HALPE_26 as Pose2Sim writes it, and BODY_25: the middle of the hips has no side."""
-    names = [prefix + name for name in [middle, *VIDEO, "Neck", "Head", "Nose", "RShoulder", "LShoulder"]]
+    """HALPE_26 as Pose2Sim writes it, BODY_25, and BODY_25B without the middle of the hips, which has no side."""
+    there = [middle] if middle else []
+    names = [prefix + name for name in [*there, *VIDEO, "Neck", "Head", "Nose", "RShoulder", "LShoulder"]]
     found = labels.match_set(names)
-    assert found["pelvis"] == [prefix + middle] and found["l_toe"] == [prefix + "LBigToe"]
+    assert found["pelvis"] == [prefix + name for name in there or ["LHip", "RHip"]]
+    assert found["l_toe"] == [prefix + "LBigToe"]
     assert {*found} == {*POINTS}
-    assert labels.match(names) == {point: (each[0], True) for point, each in found.items()}
+    assert labels.match(names) == {point: (each[0] if len(each) == 1 else each, True) for point, each in found.items()}
 
 
 def test_match_set_takes_opencaps_markers_before_the_key_points_beside_them():

@@ -1,4 +1,4 @@
-"""Points that are not where a runner's are: two of them in one place, or all of them relative to the hips.
+"""Points that are not where a runner's are: two of them in one place, all of them relative to the hips or in planes.
 
 In: points (F, 11, 3) in any unit and axes. Out: nothing, or an error that names what was found.
 """
@@ -16,14 +16,16 @@ STILL = 0.005  # of a runner's extent, by which a pelvis stays in one place: our
 STILL_UNSEEN = 0.02  # by which the middle of the hips does so where the pelvis never is seen, as it lies at (0, 0, 0)
 LEVEL = 0.002  # by which it stays above one place: our choice; on treadmills it strays by .0068 m and more in .8 s
 MOVING = 0.1  # by which the heels move then: our choice; .2 and more in running
+FLAT = 0.001  # of a runner's extent, 1 mm: no point of a runner strays so little sideways; our choice
 HIPS = [POINTS.index(f"{side}_hip") for side in "lr"]
 PAIRS = np.array(list(combinations(range(len(POINTS)), 2)))
 
 
 def check(points):
-    """Check that points (F, 11, 3), NaN where missing, have places of their own, and that the pelvis moves.
+    """Check that points (F, 11, 3), NaN where missing, have places of their own, move in space, and the pelvis too.
 
-    Raises InputError for two points in one place in most frames, and for points that are relative to the hips.
+    Raises InputError for two points in one place in most frames, for points that are relative to the hips, and for
+    points that never move along one axis.
     """
     some = points[np.unique(np.linspace(0, max(len(points) - 1, 0), FRAMES).astype(int))[: len(points)]]
     whole = some[np.isfinite(some[:, 1:]).all(axis=(1, 2))]  # but for the pelvis
@@ -31,6 +33,7 @@ def check(points):
         size = float(np.median(np.ptp(whole[:, 1:], axis=1).max(axis=1)))
         _check_apart(some, size)
         _check_centred(some, size)
+        _check_in_space(whole[:, 1:], size)
 
 
 def _check_apart(points, size):
@@ -59,6 +62,18 @@ def _check_centred(points, size):
             "place, or above it, while the feet move, as pose estimators give their `world landmarks`.",
             "Export the points with the way of the pelvis, as several calibrated cameras see it: how it goes up and "
             "down is what forces follow from.",
+        )
+
+
+def _check_in_space(points, size):
+    """Check that not all points (F, P, 3) of a size stay where they are along one axis, as those of one camera do."""
+    strays = points.std(axis=0).max(axis=0)  # of the point that strays most along each axis
+    flat = np.flatnonzero(strays <= FLAT * size)
+    if len(flat) == 1 and strays.max() > MOVING * size:
+        raise InputError(
+            f"Points move in space; here none moves along the axis {'xyz'[flat[0]]}: they are those of one camera "
+            "(2-D), as Sports2D writes them, beside which the depth is made up.",
+            "Film with two cameras at least, as for OpenCap or Pose2Sim.",
         )
 
 

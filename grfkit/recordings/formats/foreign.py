@@ -29,9 +29,6 @@ KINDS = {  # by suffix
 }
 TEXT = (".csv", ".tsv", ".txt")  # whose kind shows in the first lines
 HEADS = {  # of a text file without its quotes: whose export begins so
-    r"(Trajectories|Devices|Joints|Segments|Model Outputs)[,;\t]*\r?\n": "Vicon Nexus",
-    r"Format Version[,;\t]": "OptiTrack Motive",
-    r"NO_OF_FRAMES[,;\t]": "Qualisys Track Manager",
     r"PathFileType[,;\t]": "TRC (OpenSim, OpenCap, Pose2Sim)",
     r"scorer[,;\t]": "DeepLabCut",
     r"(?s)[^\n]*\n[^\n]*\n[,;\t]*(LINK_MODEL_BASED|TARGET|FRAME_NUMBERS|ANALOG|DERIVED)\b": "Visual3D",

@@ -38,8 +38,18 @@ def read(path, *, forward, up):
     placed = _place(path, head, values, list(cells))
     raw = np.full((placed.index[-1] + 1, len(names), 3), np.nan)
     raw[placed.index] = values[:, 2:].reshape(len(values), len(names), 3)
+    return recording(path, names, raw, head.get("units", ""), placed, forward=forward, up=up)
+
+
+def recording(path, names, raw, unit, placed, *, forward, up, notes=(), again=""):
+    """Make a Recording of markers `raw` (F, P, 3) in a unit that the file says, NaN or (0, 0, 0) where missing.
+
+    `names` are theirs, `placed` the Frames of their rows, `notes` what is to be said of the file. `again` says what to
+    do where the unit is wrong. Raises InputError for a unit that is not known or cannot be that of a body.
+    """
     raw[np.isnan(raw).any(axis=2) | (raw == 0).all(axis=2)] = np.nan
-    points, notes = _metres(path, head, raw)
+    advice = again or f"Write the right unit ({', '.join(c3d_units.METRES)}) under `Units`."
+    points, far = _metres(path, unit, raw, advice)
     rotation = axes(forward, up)
     points = points @ rotation.T
     return Recording(
@@ -47,7 +57,7 @@ def read(path, *, forward, up):
         placed.rate_hz,
         [],
         float("nan"),
-        notes=notes,
+        notes=[*notes, *far],
         start_s=placed.start_s,
         rotation=rotation,
     )
@@ -105,9 +115,8 @@ def _place(path, head, values, lines):
     return placed
 
 
-def _metres(path, head, raw):
+def _metres(path, unit, raw, advice):
     """Bring places (F, P, 3) into m, and check that they are a body's -> (F, P, 3) m, notes."""
-    unit = head.get("units", "")
     raw[(np.abs(raw) > SENTINEL).any(axis=2)] = np.nan
     points = raw * c3d_units.metres(unit, path.name)
     some = points[np.isfinite(points).all(axis=2).sum(axis=1) >= FEWEST_MARKERS]
@@ -117,7 +126,7 @@ def _metres(path, head, raw):
         raise InputError(
             f"Most markers of a frame lie {BODY_M[0]} to {BODY_M[1]:.0f} m apart; those of {path.name} lie "
             f"{extent:.3g} m apart, if they are in {unit}, as its header says.",
-            f"Write the right unit ({', '.join(c3d_units.METRES)}) under `Units`.",
+            advice,
         )
     far = (np.abs(points) > FARTHEST_M).any(axis=2)
     points[far] = np.nan

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from grfkit.recordings.discover import describe
-from grfkit.recordings.files import POINTS_AND_PLATES
+from grfkit.recordings.files import holds_markers
 from grfkit.recordings.labels import STATIC
 from grfkit.recordings.new_study import pairs, propose, rigid, tryout
 from grfkit.recordings.new_study.inspect import look
@@ -108,12 +108,12 @@ def _take_standing(looks, notes):
 
 
 def find_files(folder):
-    """List the C3D and TRC files of a folder and its folders, as paths within it.
+    """List the C3D and TRC files and the text exports of a folder and its folders, as paths within it.
 
     Raises StudyError where there are none of running.
     """
-    paths = [path for path in check_folder(folder).rglob("*") if path.suffix.lower() in POINTS_AND_PLATES]
-    files = sorted(path.relative_to(folder) for path in paths if path.is_file())
+    paths = [path for path in check_folder(folder).rglob("*") if path.is_file() and holds_markers(path)]
+    files = sorted(path.relative_to(folder) for path in paths)
     if all(STATIC.search(file.stem) for file in files):
         others = [f"\n  {file.as_posix()}: {what}" for file, what in list(find_others(folder).items())[:FEW]]
         raise StudyError(
@@ -127,9 +127,7 @@ def find_files(folder):
 def find_others(folder):
     """List what else of a folder may be meant as a recording: {path within it: what it is}."""
     paths = sorted(path for path in folder.rglob("*") if path.name[0] not in ".~")
-    kinds = {
-        path: describe(path) for path in paths if path.suffix.lower() not in POINTS_AND_PLATES or not path.is_file()
-    }
+    kinds = {path: describe(path) for path in paths if not (path.is_file() and holds_markers(path))}
     return {
         path.relative_to(folder): what or "points without forces, for `make estimate`; a study needs C3D or TRC files"
         for path, (what, meant) in kinds.items()

@@ -121,3 +121,17 @@ def test_check_takes_real_points(rbds, theia_export):
     assert 0.015 < np.linalg.norm(spread) < 0.1  # m: on a belt the pelvis stays, but for this
     walk = c3d.read(theia_export, forward="+x", up="+z", plates=[])
     places.check(landmarks.from_theia(walk.poses, walk.offsets))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_points_of_one_camera_are_called_that(overground, tmp_path, axis):
+    """Sports2D writes the depth of each marker as one number, which may differ from marker to marker."""
+    order = np.roll([0, 2, 1], axis)  # the sideways axis comes last, then first, then second
+    flat = overground.copy()
+    flat[:, :, 1] = np.linspace(-0.1, 0.1, len(POINTS))
+    said = refused_file(write_points(tmp_path / "run.csv", flat[..., order]))
+    assert f"none moves along the axis {'xyz'[list(order).index(1)]}" in said and "Sports2D" in said
+    with pytest.raises(InputError, match="of one camera"):
+        places.check(flat)
+    flat[:, :, 1] += np.linspace(0, 0.05, len(flat))[:, None]  # somebody who drifts sideways by 5 cm is in space
+    places.check(flat)

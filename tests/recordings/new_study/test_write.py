@@ -507,11 +507,17 @@ def test_files_of_other_programs_are_named(laboratory, params, tmp_path, capsys)
     shutil.copytree(laboratory[0], data)
     for path in (CASES / "20_skipped_in_silence").glob("[!R]*"):
         shutil.copy(path, data)
+    (data / "dlc.csv").write_text("scorer,net,net\nbodyparts,hip,hip\n", encoding="utf-8")
     said, _, table = new(params, data, capsys)
     said = " ".join(said.split())
-    assert len(table) == 6 and "run.trc: no force plate" in said and "vicon.csv: an export of Vicon Nexus" in said
-    assert "good.csv: points without forces" in said
-    assert "vicon.csv: an export of Vicon Nexus" in refuse(params, CASES / "19_vendor_csv", capsys, name="other")
+    assert len(table) == 6 and "run.trc: no force plate" in said and "vicon.csv: no force plate" in said
+    assert "good.csv: points without forces" in said and "dlc.csv: an export of DeepLabCut" in said
+
+
+def test_text_exports_make_a_study_without_plates(params, capsys):
+    said, study, table = new(params, CASES / "19_vendor_csv", capsys)
+    assert sorted(table["file"]) == ["motive.csv", "qtm.tsv", "vicon.csv"] and "make estimate" in said
+    assert study["01_preprocess"]["points"]["l_toe"] == "l_toe"
 
 
 def test_a_plate_of_a_treadmill_is_left_out_and_named(params, capsys):
