@@ -8,7 +8,7 @@ stances, virtual, estimators, field, evaluation, reports, course.
 __version__ = "0.1.0"
 
 _TYPED = {  # what users type, loaded when it is asked for
-    "estimate": ("grfkit.field.estimate", "estimate_all"),
+    "estimate": ("grfkit.reports.estimate", "estimate"),
     "load_model": ("grfkit.field.model", "load"),
     "read": ("grfkit.recordings.discover", "read"),
 }

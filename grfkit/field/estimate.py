@@ -93,8 +93,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
     """
     folder = trials.check_folder(folder)
-    mass_kg, speed_m_s, rate_hz = map(number, (mass_kg, speed_m_s, rate_hz))
-    _check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    typed = check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
     told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
     found, masses, listing = [], [], discover.find(folder)
     paths, unread = listing.recordings, {}
@@ -104,15 +103,9 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         name = discover.name_in(folder, path)
         if name in statics:
             continue
-        row = told.row(name)
-        kg, mass_is, off = _given(mass_kg, row.get("mass_kg"), "kg")
-        goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
-        given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}
         try:
-            static = told.static(name) if files.holds_markers(path) else None
-            found.append(replace(discover.read(path, layout=told.layout, static=static, **given), mass_is=mass_is))
-            mass_note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
-            found[-1].notes.extend([*told.notes, *[mass_note] * bool(kg)])
+            recording, kg = read_one(path, told, treadmill=treadmill, **typed)
+            found.append(recording)
             masses.append(kg)
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
             unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
@@ -128,6 +121,25 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out
+
+
+def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
+    """Read one recording of the folder that a study tells of (by_study.Told): discover.Found, its mass (kg or None)."""
+    name = discover.name_in(told.folder, path)
+    row = told.row(name)
+    goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
+    given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}
+    static = told.static(name) if files.holds_markers(path) else None
+    found = discover.read(path, layout=told.layout, static=static, **given)
+    found = replace(found, notes=[*found.notes, *told.notes])
+    return with_mass(found, mass_kg, row.get("mass_kg"))
+
+
+def with_mass(found, mass_kg, listed_kg=None):
+    """Choose the mass that was typed, or that a table lists: a recording (discover.Found) that notes it, and it."""
+    kg, mass_is, off = _given(mass_kg, listed_kg, "kg")
+    note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
+    return replace(found, mass_is=mass_is, notes=[*found.notes, *[note] * bool(kg)]), kg
 
 
 def _given(typed, listed, unit):
@@ -168,7 +180,7 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
     tables, rows = [], []
     kind = WITHIN if home else NEW if model.abroad else UNKNOWN
     pairs = list(zip(found, masses, strict=True))
-    for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=None):
+    for each, mass in tqdm(pairs, desc="estimating", unit="file", mininterval=1, disable=len(pairs) < 2 or None):
         name, refused, plates, warnings = discover.name_in(folder, each.file), "", "", []
         footsteps, _ = estimate_tables.nothing()
         try:
@@ -248,14 +260,16 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     )
 
 
-def _check_numbers(**values):
-    """Check that a mass and a speed are a runner's, and a rate a camera's."""
+def check_numbers(**values):
+    """Check that a mass and a speed are a runner's, and a rate a camera's, and give them as Python's own numbers."""
+    values = {name: number(value) for name, value in values.items()}
     for name, value in values.items():
         low, high = (trials.LIMITS | {"rate_hz": discover.RATES_HZ})[name]
-        if value is not None and not low <= value <= high:
+        if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
             raise StudyError(
-                f"{name} must be a number from {low} to {high}; found {value}. Correct it, or leave it out."
+                f"{name} must be a number from {low} to {high}; found {value!r}. Correct it, or leave it out."
             )
+    return values
 
 
 def _checked(points, rate_hz, speed_m_s):

@@ -5,8 +5,10 @@ In: tables of field.estimate and field.summary. Out: lists of {src, alt, title}.
 
 import numpy as np
 
-from grfkit.reports import estimate_words, images
+from grfkit.field.estimate_tables import BAND
+from grfkit.reports import estimate_words
 from grfkit.reports.estimate_words import DIRECTION_WORDS, QUANTITIES
+from grfkit.reports.plots import images
 from grfkit.reports.words import written
 
 SIZE = (3.7, 2.6)  # inches of an image, which a phone shows whole
@@ -17,20 +19,29 @@ def curve_figures(file, steps, curves, weight_n, level):
     """Draw the mean force of left and right over contact, an image for each direction: a list of {src, alt, title}."""
     from grfkit.reports.plots import field as field_plots
 
-    curves, shown = curves[curves["file"] == file], []
-    side = curves["step"].map(steps.set_index("step")["side"])
-    means = to_the_inside(curves, side).drop(columns="file").groupby([side.rename("side"), "node"]).mean()
-    counts = steps["side"].value_counts()
-    for direction, title in DIRECTION_WORDS.items():
-        columns = [f"{word}_{direction.lower()}" for word in ("est", "low", "high")]
-        sides = {leg: (*means.loc[leg, columns].to_numpy().T, counts[leg]) for leg in sorted(counts.index)}
+    shown = []
+    for direction, sides in mean_curves(file, steps, curves).items():
         ranges = "; ".join(
             f"{'left' if leg == 'l' else 'right'}: {written(mean.min(), 2)} to {written(mean.max(), 2)} BW"
             for leg, (mean, *_) in sides.items()
         )
+        title = DIRECTION_WORDS[direction]
         alt = f"Mean estimated force {title} over contact with its {100 * level:g} % band; {ranges}."
         shown.append({"src": _image(field_plots.mean_curves, sides, weight_n=weight_n), "title": title, "alt": alt})
     return shown
+
+
+def mean_curves(file, steps, curves):
+    """Average the curves of left and right steps over contact: {direction: sides}, as plots.field.mean_curves draws."""
+    curves = curves[curves["file"] == file]
+    side = curves["step"].map(steps.set_index("step")["side"])
+    means = to_the_inside(curves, side).drop(columns="file").groupby([side.rename("side"), "node"]).mean()
+    counts = steps["side"].value_counts()
+    columns = {direction: [f"{word}_{direction.lower()}" for word in BAND] for direction in DIRECTION_WORDS}
+    return {
+        direction: {leg: (*means.loc[leg, names].to_numpy().T, counts[leg]) for leg in sorted(counts.index)}
+        for direction, names in columns.items()
+    }
 
 
 def plate_figures(file, steps, curves, level):

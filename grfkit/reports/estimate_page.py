@@ -127,7 +127,7 @@ def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study="
     """
     level, errors_s = settings["level"], field_model.event_errors_s(card)
     rows = tables["recordings.csv"].to_dict("records")
-    bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": None}
+    bar = {"desc": "drawing", "unit": "file", "mininterval": 1, "disable": len(rows) < 2 or None}
     kind = next((row["bands"] for row in rows if row["bands"]), UNKNOWN)
     whose, new_runners_of, mind = estimate_words.of_laboratory(kind, abroad, study)
     recordings = [lay_out(row, tables, settings, errors_s, usual_rows) for row in tqdm(rows, **bar)]

@@ -154,6 +154,12 @@ def in_short(recording, by, sides, trends, usual, *, plates=None, vlr=""):
     ]
 
 
+def in_brief(recording, steps):
+    """Say times and forces of a recording, its row of recordings.csv with its `steps`: two sentences."""
+    means = steps[list(QUANTITIES)].mean()
+    return [_pace(recording, means), _force(recording, means)]
+
+
 def _pace(recording, means):
     where = " on a treadmill" if recording["treadmill"] else ""
     rate = flight = ""

@@ -13,8 +13,8 @@ from PIL import Image
 
 from grfkit import metrics
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
-from grfkit.reports import images
 from grfkit.reports.html import describe_images, filled_page, title
+from grfkit.reports.plots import images
 from grfkit.reports.words import (
     ALPHA,
     FEATURES,

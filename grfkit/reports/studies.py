@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
-from grfkit.reports import images
 from grfkit.reports.html import filled_page
 from grfkit.reports.index import NOTEBOOKS, OLD, read_notebooks, read_table, split_counts
+from grfkit.reports.plots import images
 from grfkit.reports.words import missing, number, select
 from grfkit.study import file as study_file
 

@@ -15,8 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from grfkit.evaluation import explore
-from grfkit.reports import images
-from grfkit.reports.plots import animate
+from grfkit.reports.plots import animate, images
 from grfkit.reports.plots import explore as explore_plots
 from grfkit.reports.words import FEATURES, number
 

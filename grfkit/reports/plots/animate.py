@@ -20,7 +20,7 @@ from PIL import Image
 
 from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW, legend, skeleton, zero_line
 from grfkit.points import DIRECTIONS
-from grfkit.reports import images
+from grfkit.reports.plots import images
 
 METRES_PER_BW = 0.3
 SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice

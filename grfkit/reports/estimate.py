@@ -1,0 +1,187 @@
+"""Estimate the forces of one recording in Python, and hand them on.
+
+In: a recording as grfkit.read gives it, or its file. Out: an Estimate, which holds tables and curves, draws itself, and
+writes what other programs read.
+
+    import grfkit
+    run = grfkit.read("run.trc")
+    result = grfkit.estimate(run, mass_kg=70)
+    result.steps, result.curves        # tables (pandas)
+    result.plot()
+    result.to_mot("run.mot"), result.to_c3d("run_forces.c3d"), result.save("report")
+"""
+
+from dataclasses import dataclass
+from html import escape
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from grfkit.field import estimate as field_estimate
+from grfkit.field import model as field_model
+from grfkit.points import GRAVITY, InputError
+from grfkit.recordings import by_study
+from grfkit.recordings.discover import Found
+from grfkit.reports import estimate_figures, estimate_words
+from grfkit.reports.estimate_words import DIRECTION_WORDS
+
+FIGURE = (11, 3.2)  # inches of three curves side by side
+FIGURE_HTML = (
+    '<figure style="margin: 0"><figcaption>{title}</figcaption>'
+    '<img src="{src}" alt="{alt}" style="width: 22em; max-width: 100%"></figure>'
+)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Estimate:
+    """The forces of one recording, estimated.
+
+    `steps` has a row for each step (times in s from the first frame, features in body weights, each with `_low` and
+    `_high`, the edges of its band), `curves` 101 rows for each step (`est_ap`, `est_ml`, `est_v` in body weights, and
+    the centre of pressure from the ankle joint in m where the model gives it). With a mass both also have newtons
+    (`_n`). Their columns are those of the command's steps.csv and curves.csv.
+    """
+
+    recording: Found
+    mass_kg: float | None
+    steps: pd.DataFrame
+    curves: pd.DataFrame
+    warnings: list  # of str: what may make the forces wrong
+    model: field_model.FieldModel
+    table: pd.DataFrame  # of one row, as in recordings.csv: what was found on the way
+    study: str = ""  # name of the study that said where the points are
+
+    def plot(self, axes=None):
+        """Draw the mean force of left and right steps over contact, with its band, on axes (3,).
+
+        They are V, AP, and ML, which is positive to the inside of each leg. Without `axes` a new figure is made by
+        pyplot. Returns the axes.
+        """
+        from grfkit.reports.plots import field as field_plots
+
+        if axes is None:
+            from matplotlib import pyplot
+
+            _, axes = pyplot.subplots(1, 3, figsize=FIGURE, layout="constrained")
+        means = estimate_figures.mean_curves(self._file, self.steps, self.curves)
+        for ax, (direction, sides) in zip(axes, means.items(), strict=True):
+            field_plots.mean_curves(ax, sides, weight_n=self._weight_n).set_title(DIRECTION_WORDS[direction])
+        return axes
+
+    def to_mot(self, path):
+        """Write forces and centres of pressure as OpenSim reads them: a .mot file, and its ExternalLoads (XML) beside.
+
+        Raises InputError without a mass, since forces are in N there.
+        """
+        from grfkit.reports.exports import mot
+
+        mot.write(path, self.recording, self.steps, self.curves, self.mass_kg)
+
+    def to_c3d(self, path):
+        """Write the points, and a virtual force plate for each foot, as a C3D file.
+
+        Raises InputError without a mass, since forces are in N there.
+        """
+        from grfkit.reports.exports import c3d
+
+        c3d.write(path, self.recording, self.steps, self.curves, self.mass_kg)
+
+    def save(self, folder):
+        """Write the page and the tables that the command `grfkit estimate` writes to a folder.
+
+        The folder is new, empty, or holds an earlier report, which is replaced. Raises ValueError where it is anything
+        else or cannot be written, and InputError for a model without a card, which was never saved.
+        """
+        from grfkit.reports import estimate_page
+
+        if self.model.card is None:
+            raise InputError(
+                "A page says what its model is worth, by the model's card; this model has none, since it was never "
+                "saved.",
+                "Save it (grfkit.estimators.model_folder.save), and estimate by the folder.",
+            )
+        file = self.recording.file
+        estimate_page.check_out(folder, file)
+        tables = self.steps, self.curves, self.table
+        estimate_page.write(folder, *tables, model=self.model, card=self.model.card, data=file, study=self.study)
+
+    @property
+    def _file(self):
+        return self.table["file"].iloc[0]
+
+    @property
+    def _weight_n(self):
+        return self.mass_kg and self.mass_kg * GRAVITY
+
+    def _sentences(self):
+        (row,) = self.table.to_dict("records")
+        return estimate_words.in_brief(row, self.steps)
+
+    def __repr__(self):
+        warnings = [f"warning: {text}" for text in self.warnings]
+        return "\n".join([f"Estimate of {self._file}", *self._sentences(), *warnings])
+
+    def _repr_html_(self):
+        """Show sentences, the three curves and the warnings in Jupyter: images inside, no script, no network."""
+        level = self.model.settings["level"]
+        figures = estimate_figures.curve_figures(self._file, self.steps, self.curves, self._weight_n, level)
+        shown = "".join(FIGURE_HTML.format(**{key: escape(text) for key, text in each.items()}) for each in figures)
+        warnings = "".join(f"<li><strong>Warning:</strong> {escape(text)}</li>" for text in self.warnings)
+        return (
+            f"<div><p><strong>{escape(self._file)}</strong></p><p>{escape(' '.join(self._sentences()))}</p>"
+            f'<div style="display: flex; flex-wrap: wrap">{shown}</div>'
+            f"{f'<ul>{warnings}</ul>' * bool(warnings)}</div>"
+        )
+
+
+def estimate(run, *, mass_kg=None, model=None, study=None, treadmill=None, speed_m_s=None, rate_hz=None):
+    """Estimate ground reaction forces of one recording of running; returns an Estimate.
+
+    `run` is what grfkit.read or grfkit.from_array gives, or the path of a file; then `treadmill` (True or False),
+    `speed_m_s` and `rate_hz` are taken as by grfkit.read, and `study` is the path of a study file that says where the
+    points are. `mass_kg` of the runner gives forces in newtons too. `model` is a folder, or what grfkit.load_model
+    gives, which saves loading it for each recording; None takes the one that comes with grfkit.
+
+    Raises grfkit.field.estimate.Refused where nothing is estimated (walking, points that were smoothed too strongly, no
+    step that is seen wholly), and ValueError for a file that cannot be read, numbers that cannot be a runner's, or a
+    folder that holds no such model.
+    """
+    numbers = field_estimate.check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    found, mass_kg = _recording(run, study=study, treadmill=treadmill, **numbers)
+    model = _loaded(model)
+    steps, curves, table = field_estimate.estimate_recordings(
+        model, [found], [mass_kg], {}, folder=found.file.parent, home=field_estimate.home_of(model, study)
+    )
+    (row,) = table.to_dict("records")
+    if row["refused"]:
+        raise field_estimate.Refused(row["refused"])
+    warnings = row["warnings"].split(field_estimate.BETWEEN) if row["warnings"] else []
+    return Estimate(found, mass_kg, steps, curves, warnings, model, table, Path(study or "").stem)
+
+
+def _recording(run, *, mass_kg, study, **reading):
+    """Give a recording, read where `run` is a path, and its runner's mass: discover.Found, kg or None."""
+    if isinstance(run, Found):
+        given = [name for name, value in {"study": study, **reading}.items() if value is not None]
+        if given:
+            raise InputError(
+                f"A recording that was read has its treadmill, speed and rate; {', '.join(given)} came too late.",
+                "Give it to grfkit.read, or give grfkit.estimate the path of the file.",
+            )
+        return field_estimate.with_mass(run, mass_kg)
+    if not isinstance(run, (str, PathLike)):
+        raise InputError(
+            f"An estimate takes a recording, as grfkit.read gives it, or a file; found a {type(run).__name__}.",
+            "Of points in an array make a recording: grfkit.from_array(points, rate_hz).",
+        )
+    path = Path(run)
+    told = by_study.tell(study, path.parent) if study else by_study.Told(path.parent)
+    return field_estimate.read_one(path, told, mass_kg=mass_kg, **reading)
+
+
+def _loaded(model):
+    """Give a FieldModel: the one of the package (None), of a folder, or the one that was loaded, also with its card."""
+    if model is None or isinstance(model, (str, PathLike)):
+        return field_model.load(model)[0]
+    return model[0] if isinstance(model, tuple) else model

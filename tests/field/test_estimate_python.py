@@ -1,0 +1,128 @@
+"""Five lines of Python: what grfkit.estimate gives is what the command gives, shows itself, and changes nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from helpers import as_csv
+
+import grfkit
+from grfkit import cli
+from grfkit.field import estimate as field_estimate
+from grfkit.points import InputError
+from grfkit.reports import estimate_page
+from grfkit.reports import html as html_page
+
+
+@pytest.fixture(scope="module")
+def file(lab, tmp_path_factory):
+    """A recording whose name would be HTML, of a runner who is larger than all who trained the model: a warning."""
+    points = 1.3 * next(iter(lab.points.values()))
+    return as_csv(tmp_path_factory.mktemp("data") / "run <script>alert('a')<script>.csv", points, lab.rate_hz)
+
+
+@pytest.fixture(scope="module")
+def result(lab, file):
+    return grfkit.estimate(grfkit.read(file), mass_kg=61.5, model=lab.model)
+
+
+def test_estimate_gives_the_tables_of_the_folder_of_that_file(lab, file, result):
+    steps, curves, recordings = field_estimate.estimate_all(lab.model, file.parent, mass_kg=61.5)
+    pd.testing.assert_frame_equal(result.steps, steps)
+    pd.testing.assert_frame_equal(result.curves, curves)
+    assert (result.recording.file, result.mass_kg) == (file, 61.5)
+    assert result.warnings == recordings["warnings"].iloc[0].split(" | ") and len(result.warnings) > 0
+
+
+def test_a_file_a_loaded_model_and_no_model_give_the_same(lab, file, result, monkeypatch):
+    monkeypatch.setattr("grfkit.field.model.SHIPPED", lab.model)
+    pair = grfkit.load_model()
+    for run, model in ((str(file), None), (grfkit.read(file), pair), (file, pair[0])):
+        again = grfkit.estimate(run, mass_kg=61.5, model=model)
+        pd.testing.assert_frame_equal(again.steps, result.steps)
+        assert again.warnings == result.warnings
+
+
+def test_save_writes_what_the_command_writes(lab, file, result, tmp_path):
+    arguments = ["--model", lab.model, "--data", file.parent, "--mass", "61.5", "--out", tmp_path / "command"]
+    assert cli.main(["estimate", *map(str, arguments)]) == 0
+    result.save(tmp_path / "python")
+    names = {path.name for path in (tmp_path / "command").iterdir()}
+    assert names == {path.name for path in (tmp_path / "python").iterdir()} == {"index.html", *estimate_page.TABLES}
+    for name in names:
+        one, two = ((tmp_path / who / name).read_text(encoding="utf-8") for who in ("command", "python"))
+        marks = [estimate_page.SOURCE.format(estimate_page.source(path)) for path in (file.parent, file)]
+        assert one.replace(marks[0], "") == two.replace(marks[1], ""), name
+    result.save(tmp_path / "python")  # an earlier report is replaced
+    (tmp_path / "python" / "mine.txt").touch()
+    with pytest.raises(ValueError, match="holds mine.txt"):
+        result.save(tmp_path / "python")
+
+
+def test_jupyter_shows_three_curves_and_the_warnings_and_runs_nothing(result):
+    html = result._repr_html_()
+    shown = BeautifulSoup(html, "html.parser")
+    assert html_page.needs_network(html) == [] and not shown.find("script")
+    assert result.recording.file.name in shown.get_text()
+    images = shown.find_all("img")
+    assert [image["src"].partition(",")[0] for image in images] == ["data:image/svg+xml;base64"] * 3
+    assert all("Mean estimated force" in image["alt"] and "% band" in image["alt"] for image in images)
+    assert [item.get_text() for item in shown.find_all("li")] == [f"Warning: {text}" for text in result.warnings]
+
+
+def test_repr_is_some_lines_of_text(result):
+    first, pace, force, *warnings = repr(result).splitlines()
+    assert first == f"Estimate of {result.recording.file.name}"
+    assert pace.startswith(f"{len(result.steps)} steps at ") and "N at 61.5" in force.replace("\u202f", " ")
+    assert warnings == [f"warning: {text}" for text in result.warnings]
+
+
+def test_plot_draws_the_mean_of_each_side(result):
+    axes = result.plot()
+    side = result.curves["step"].map(result.steps.set_index("step")["side"])
+    for ax, column in zip(axes, ("est_v", "est_ap"), strict=False):
+        for line, name in zip(ax.lines, "lr", strict=False):
+            mean = result.curves[column][side == name].to_numpy().reshape(-1, 101).mean(axis=0)
+            np.testing.assert_allclose(line.get_ydata(), mean, atol=1e-12)
+    given = axes[0].figure.subplots(1, 3)
+    assert result.plot(given) is given
+
+
+def test_estimate_changes_nothing_that_it_is_given(lab, file):
+    run = grfkit.read(file)
+    run.points.flags.writeable = False
+    points, notes, content = run.points.copy(), list(run.notes), file.read_bytes()
+    for _ in range(2):
+        result = grfkit.estimate(run, mass_kg=61.5, model=lab.model)
+    np.testing.assert_array_equal(run.points, points)
+    assert run.notes == notes and file.read_bytes() == content
+    assert [note.text for note in result.recording.notes].count("mass: 61.5 kg, as typed") == 1
+
+
+def test_walking_raises_with_the_reason(lab, file, points, tmp_path):
+    low = points.copy()
+    low[:, :, 2] *= np.where(np.isin(np.arange(11), (4, 5, 9, 10)), 0.05, 1)
+    walk = as_csv(tmp_path / "walk.csv", low, lab.rate_hz)
+    with pytest.raises(field_estimate.Refused, match="The model knows running"):
+        grfkit.estimate(walk, model=lab.model)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mass_kg": 700}, "mass_kg must be a number from 20 to 250; found 700"),
+        ({"mass_kg": "70"}, "mass_kg must be a number from 20 to 250; found '70'"),
+        ({"treadmill": False, "rate_hz": 100}, "treadmill, rate_hz came too late. Give it to grfkit.read"),
+        ({"study": "params/rbds.yaml"}, "study came too late"),
+    ],
+)
+def test_estimate_refuses_what_it_cannot_use(lab, file, given, message):
+    with pytest.raises(ValueError, match=message):
+        grfkit.estimate(grfkit.read(file), model=lab.model, **given)
+
+
+def test_estimate_says_what_it_takes(lab, points, tmp_path):
+    with pytest.raises(InputError, match=r"found a ndarray. Of points in an array make a recording: grfkit.from_array"):
+        grfkit.estimate(points, model=lab.model)
+    with pytest.raises(ValueError, match="does not exist"):
+        grfkit.estimate(tmp_path / "absent.c3d", model=lab.model)
