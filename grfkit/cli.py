@@ -29,6 +29,11 @@ def main(arguments=None):
     except (ValueError, OSError) as error:  # StudyError and InputError are ValueErrors
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "grfkit").split(".")[0] == "grfkit":  # ours: a fault of the program
+            raise
+        print(f"error: {_not_installed(error, options)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\ninterrupted: {options.interrupted.format(**vars(options))}", file=sys.stderr)
         return 130
@@ -43,6 +48,15 @@ def _parser():
         for argument, settings in arguments.items():
             one.add_argument(argument, **settings)
     return parser
+
+
+def _not_installed(error, options):
+    """Say which extra of the package a subcommand needs."""
+    extra = "course" if options.command is _course else "study"
+    return (
+        "What goes beyond an estimate needs packages that `pip install` of grfkit alone leaves out; "
+        f'{error.name.split(".")[0]} is not there. Install them: pip install "grfkit[{extra}]".'
+    )
 
 
 def _check_folders(options):

@@ -7,7 +7,6 @@ seaborn draws what is statistical: a mean with its SD, points by group, a table 
 from textwrap import fill
 
 import numpy as np
-import seaborn as sns
 from matplotlib.collections import LineCollection
 
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, FEET, HEELS, POINTS
@@ -41,6 +40,8 @@ def note(ax, text, corner="upper right"):
 
 def mean_band(ax, curves, *, label, color, linestyle="-", hatch=None):
     """Draw the mean of curves (S, Q) with a band of one SD over 0-100 % of stance."""
+    import seaborn as sns  # an estimate's page draws without
+
     percent = np.broadcast_to(np.linspace(0, 100, curves.shape[1]), curves.shape)
     sns.lineplot(
         x=percent.ravel(),
@@ -259,6 +260,8 @@ def exclusions(ax, counts):
         ax.set_axis_off()
         ax.text(0.0, 0.5, "Nothing was left out.", transform=ax.transAxes, va="center")
         return ax
+    import seaborn as sns
+
     sns.heatmap(
         counts,
         mask=counts == 0,
@@ -372,6 +375,8 @@ def search(ax, table):
     ax.set(xlabel="trial", ylabel="validation error (share of range)")
     if table.empty:
         return note(ax, "nothing is searched")
+    import seaborn as sns
+
     states = {"hue": "state", "style": "state", "palette": colors, "hue_order": colors, "style_order": colors}
     sns.scatterplot(table, x="trial", y="error", markers=["o", "X"], alpha=0.7, ax=ax, **states)
     return legend(ax)

@@ -17,7 +17,9 @@ NAME = "grfkit-course"
 FILES = ("LICENSE", "pyproject.toml", "install.py", "params/course.yaml", "params/rbds.yaml", "params/rbds.sha256")
 FOLDERS = ("grfkit", "params/recipes")
 LEFT_OUT = ("grfkit/course/build.py", "grfkit/course/handout.py")  # they need the solutions, and nbgrader
-NOT_NEEDED = re.compile(r"(nbgrader|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)==")
+NOT_NEEDED = re.compile(
+    r"(nbgrader|build|pyproject-hooks|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)=="
+)
 README = """# Ground reaction forces of running: a lab course
 
 You need Python 3.11 or later, 3 GB of disk, and once the internet.

@@ -5,14 +5,12 @@ its own.
 """
 
 import re
+from functools import cache
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import jinja2
-from latex2mathml.converter import convert as mathml
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 TEMPLATES = Path(__file__).with_name("templates")  # the one place that says where templates and style lie
 STYLE = TEMPLATES / "report.css"
@@ -61,26 +59,32 @@ INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
 MARKUP = re.compile(r"[*_`#>|$]|!?\[|\]\([^)]*\)|<[^>]*>")
 
 
-class _MathRenderer(IPythonRenderer):
-    """Markdown with MathML where nbconvert leaves TeX to a script from the network."""
+@cache
+def _markdown_with_math():
+    """Give nbconvert's Markdown and its renderer, with MathML where it leaves TeX to a script from the network."""
+    from latex2mathml.converter import convert as mathml  # an estimate's page is without notebooks
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-    def inline_math(self, body):
-        return mathml(body)
+    class Renderer(IPythonRenderer):
+        def inline_math(self, body):
+            return mathml(body)
 
-    def block_math(self, body):
-        return f'<span class="formula" {SCROLLED.format("formula")}>{mathml(body, display="block")}</span>'
+        def block_math(self, body):
+            return f'<span class="formula" {SCROLLED.format("formula")}>{mathml(body, display="block")}</span>'
 
-    def latex_environment(self, name, body):
-        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+        def latex_environment(self, name, body):
+            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
-    def table(self, text):
-        return focusable(f'<div class="scroll"><table>\n{text}</table></div>\n')
+        def table(self, text):
+            return focusable(f'<div class="scroll"><table>\n{text}</table></div>\n')
+
+    return MarkdownWithMath, Renderer
 
 
 def markdown(source):
     """Return Markdown with TeX formulas as HTML with MathML."""
-    renderer = _MathRenderer(escape=False, exclude_anchor_links=True)
-    return MarkdownWithMath(renderer=renderer).render(source)
+    with_math, renderer = _markdown_with_math()
+    return with_math(renderer=renderer(escape=False, exclude_anchor_links=True)).render(source)
 
 
 def page(title, body, *, header, footer="", kind="report"):
@@ -103,6 +107,8 @@ def filled_page(title, kind, **values):
 
 def notebook_page(notebook, record):
     """Return an executed notebook as one page; `record` is its provenance (reports.run)."""
+    from nbconvert import HTMLExporter
+
     clean_outputs(notebook)
     describe_images(notebook)
     exporter = HTMLExporter(

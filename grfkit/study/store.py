@@ -16,8 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
 import yaml
 
 from grfkit.study import by_hand
@@ -109,6 +107,8 @@ def growing(results, name):
 
     No table stays in memory. The file appears when the block ends; if the block raises, an older file stays as it was.
     """
+    import pyarrow.parquet
+
     with _replacing(Path(results) / name) as temporary, ExitStack() as stack:
         writer = None
 
