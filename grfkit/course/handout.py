@@ -16,7 +16,12 @@ from grfkit.study.provenance import ROOT
 NAME = "grfkit-course"
 FILES = ("LICENSE", "pyproject.toml", "install.py", "params/course.yaml", "params/rbds.yaml", "params/rbds.sha256")
 FOLDERS = ("grfkit", "params/recipes")
-LEFT_OUT = ("grfkit/course/build.py", "grfkit/course/handout.py")  # they need the solutions, and nbgrader
+LEFT_OUT = (
+    "grfkit/course/build.py",  # this and the next need the solutions, and nbgrader
+    "grfkit/course/handout.py",
+    "grfkit/example/",  # no session reads a recording that is not its own, nor a trained model
+    "grfkit/field/shipped/",
+)
 NOT_NEEDED = re.compile(
     r"(nbgrader|build|pyproject-hooks|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)=="
 )
@@ -61,7 +66,7 @@ def _listed(place, folder):
     reading = [(path, f"reading/{path.name}") for path in sorted((folder / "reading").glob("*.md"))]
     library = [path for name in FOLDERS for path in sorted((ROOT / name).rglob("*.*")) if path.suffix != ".pyc"]
     named = [(path, path.relative_to(ROOT).as_posix()) for path in [*(ROOT / name for name in FILES), *library]]
-    return books + reading + [(path, name) for path, name in named if name not in LEFT_OUT]
+    return books + reading + [(path, name) for path, name in named if not name.startswith(LEFT_OUT)]
 
 
 def _lock():

@@ -45,7 +45,9 @@ def test_archive_holds_the_students_books_and_no_solution(unzipped):
     names = {path.relative_to(unzipped).as_posix() for path in unzipped.rglob("*") if path.is_file()}
     assert {f"sessions/{session}/{session}.ipynb" for session in SESSIONS} <= names
     assert {"README.md", "install.py", "requirements.lock", "params/course.yaml", "reading/numpy.md"} <= names
-    assert "params/rbds.yaml" in names and not [name for name in names if re.search(r"c3d$|csv$|parquet$", name)]
+    assert "params/rbds.yaml" in names and not [
+        name for name in names if re.search(r"c3d$|trc$|csv$|parquet$|safetensors$", name)
+    ]
     assert not [
         name for name in names if re.search("source|solution|submitted|gradebook|lecturer|rubric|tests/", name, re.I)
     ]
