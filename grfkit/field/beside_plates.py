@@ -106,6 +106,8 @@ def measure(found, *, mass_kg, late_s=0.0):
         if bad:
             raise Unused(_listed_plates(bad))
         return None
+    if any(plate.estimated for plate in on):
+        raise Unused("they are an estimate that grfkit wrote into the file, and measured nothing")
     recording = c3d.Recording({}, found.rate_hz, on, hz)
     declared = layout.cameras_late_s if layout else None
     recording = files.on_cameras_clock(recording, late_s if declared is None else declared)

@@ -22,7 +22,7 @@ SENTINEL_M = 1e6  # beyond any unit's mistake, so that it stands for a missing p
 GHOSTS = 0.5  # share of places that may be too far; more, and the unit is wrong: our choice
 COUNTS = 65536  # that an integer of 16 bits can hold
 ACROSS = 0.9  # share of them that a place crosses from frame to frame when it runs over: our choice
-PLATE_EDGE_M = (0.1, 5.0)  # how long an edge of a force plate or a belt can be: our choice
+PLATE_EDGE_M = (0.1, 30.0)  # of a force plate, a belt, or a virtual plate as long as a run: our choice
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Plate:
     corners: np.ndarray  # (4, 3) m; NaN where the file does not say (OpenSim's forces)
     number: int = 0  # in the file, from 1 on; 0 where no file is known
     saturated: np.ndarray | None = None  # (T,) bool: frames in which a raw channel is clipped; None is not known
+    estimated: bool = False  # it is an estimate that grfkit wrote, and measured nothing
 
     def __post_init__(self):
         far = ~(np.abs(self.cop) <= FARTHEST_M).all(axis=-1)
@@ -340,7 +341,8 @@ def _read_plate(content, analogs, number, rotation):
     *vectors, channels = c3d_plates.read_plate(content.layout, analogs, number)
     scale = c3d_units.metres(content.layout.length_unit, content.layout.name)
     plate = _plate(number, scale, *vectors, rotation)
-    return replace(plate, saturated=saturated(channels.T, plate.force[:, 2]))
+    estimated = c3d_plates.is_estimate(content.layout, number)
+    return replace(plate, saturated=saturated(channels.T, plate.force[:, 2]), estimated=estimated)
 
 
 def _plate(number, scale, force, cop, corners, rotation):

@@ -21,6 +21,7 @@ STANDING_N = 150.0  # a second that never comes so near to zero is loaded throug
 LOW_SHARE = 0.1  # of its peak: below this the vertical force of a stance does not stay for long; our choice
 LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
 CLIPPED_FRAMES = 4  # so many in a row at the same extreme are no chance: our choice
+ESTIMATED = "estimated by grfkit"  # so our own files call their plates, which measured nothing (reports.exports)
 CLIPPED_COUNTS = (0.5, 2.5, 4.5)  # steps of the converter by which a clipped channel may still tremble: our choice
 # At twice the distance from its middle, the top of a parabola lies 4 times as deep, that of a quartic 16 times; what is
 # cut off falls at once. Our choice: more than either.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from grfkit.points import HEELS, TOES
+from grfkit.points import HEELS, TOES, InputError
 from grfkit.recordings import c3d, files, landmarks, orientation, plates
 from grfkit.recordings.faults import gaps, places, static_trial
 from grfkit.recordings.trials import read_trials
@@ -56,6 +56,11 @@ def load_trial(trial, folder, statics, settings):
     forward, up, fit = settings.forward, settings.up, None
     recording = files.at_rate(_read_trial(trial, folder, settings), settings.force_hz)
     recording = files.on_cameras_clock(recording, settings.cameras_late_s or 0.0)
+    if any(plate.estimated for plate in recording.plates):
+        raise InputError(
+            f"A study knows what force plates measured; those of {trial.file} are an estimate that grfkit wrote.",
+            "Name the recording itself in the table of trials.",
+        )
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
     elif settings.theia:

@@ -71,7 +71,7 @@ def read(results, name, *, columns=None, filters=None):
 
 def save(results, name, content):
     """Save a table (.csv, .parquet), settings (.yaml, .json), a figure (.png, .svg) or weights (.safetensors)."""
-    with _replacing(Path(results) / name) as temporary:
+    with replacing(Path(results) / name) as temporary:
         match temporary.suffix:
             case ".parquet":
                 content.to_parquet(temporary, index=False)
@@ -96,7 +96,7 @@ def save(results, name, content):
 
 def write_text(path, text):
     """Write a text file. Two processes may write the same one at the same time. Returns its path."""
-    with _replacing(path, by=f"{os.getpid()}-") as temporary:
+    with replacing(path, by=f"{os.getpid()}-") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return path
 
@@ -109,7 +109,7 @@ def growing(results, name):
     """
     import pyarrow.parquet
 
-    with _replacing(Path(results) / name) as temporary, ExitStack() as stack:
+    with replacing(Path(results) / name) as temporary, ExitStack() as stack:
         writer = None
 
         def append(table):
@@ -126,7 +126,7 @@ def growing(results, name):
 
 
 @contextmanager
-def _replacing(target, *, by=""):
+def replacing(target, *, by=""):
     """Yield a temporary path. The file written there replaces `target` if the block ends without an error.
 
     `by` names the writer if there may be several.

@@ -117,7 +117,7 @@ def test_plate_force_points_up_whatever_the_files_sign_and_offset(sign, offset_n
         lambda corners: corners * 1e15,
         lambda corners: corners * 0,
         lambda corners: corners * np.nan,
-        lambda corners: corners * 30,
+        lambda corners: corners * 100,
         lambda corners: corners[[0, 2, 1, 3]],
         lambda corners: corners + [[0, 0, 0], [0, 0, 0], [-300, 0, 0], [-300, 0, 0]],
     ],
@@ -125,7 +125,7 @@ def test_plate_force_points_up_whatever_the_files_sign_and_offset(sign, offset_n
 def test_plate_refuses_corners_that_no_plate_has(spoil):
     force = np.zeros((9, 3))
     plate(force, force, SQUARE + 0.4)
-    with pytest.raises(ValueError, match="is a rectangle with edges of 0.1 to 5 m; the corners of force plate 1 are"):
+    with pytest.raises(ValueError, match="is a rectangle with edges of 0.1 to 30 m; the corners of force plate 1 are"):
         plate(force, force, spoil(SQUARE))
 
 

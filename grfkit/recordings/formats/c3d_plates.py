@@ -14,6 +14,7 @@ from grfkit.points import InputError
 from grfkit.recordings.formats import c3d_units
 from grfkit.recordings.formats.c3d_check import CLOSE, SAME
 from grfkit.recordings.formats.c3d_units import OTHER_PLATES
+from grfkit.recordings.plates import ESTIMATED
 
 TYPES = (1, 2, 3, 4)
 PLATE_VALUES = {"CORNERS": 12, "ORIGIN": 3}  # of each plate
@@ -93,6 +94,13 @@ def _type_4(layout, number, channels, origin):
 
 
 _COMPUTE = {1: _type_1, 2: _type_2, 3: _type_3, 4: _type_4}
+
+
+def is_estimate(layout, number):
+    """Tell whether a force plate, numbered from 1 on, is an estimate that grfkit wrote, by what its channels say."""
+    said = layout.groups.get("ANALOG", {}).get("DESCRIPTIONS")
+    texts = said.values() if said is not None and said.type == -1 else []
+    return any(ESTIMATED in texts[channel] for channel in plate_channels(layout, number) if channel < len(texts))
 
 
 def plate_count(layout):

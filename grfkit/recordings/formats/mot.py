@@ -7,13 +7,14 @@ foot that stands there. Source: OpenSim's documentation, and files of its users.
 """
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
 from grfkit.points import InputError
 from grfkit.recordings.c3d import STRONGEST_N, Plate, Recording, axes, axis_name
 from grfkit.recordings.formats import frames, rows
-from grfkit.recordings.plates import SMALLEST_PEAK_N
+from grfkit.recordings.plates import ESTIMATED, SMALLEST_PEAK_N
 
 COLUMN = re.compile(r"(?i)(.*?)([vp])([xyz])(.*)")  # of a set: name, force or place, axis, rest of the name
 HEAD_LINES = 200  # among which the header ends: our choice
@@ -30,7 +31,7 @@ def read(path, *, forward, up, plates=None):
     take, from 1 on, None is all. Raises InputError for a file that holds no forces or whose times are not even, and
     for forces in another unit, with another sign, or that point along another axis than up.
     """
-    names, lines, values = _table(path)
+    names, lines, values, estimated = _table(path)
     groups = _groups(path, names)
     placed = _place(path, values[:, 0], lines)
     numbers = range(1, len(groups) + 1) if plates is None else sorted(set(plates))
@@ -41,7 +42,7 @@ def read(path, *, forward, up, plates=None):
         )
     rotation = axes(forward, up)
     sets = [groups[name] for name in list(groups)]
-    found = [_plate(number, values, sets[number - 1], rotation) for number in numbers]
+    found = [replace(_plate(number, values, sets[number - 1], rotation), estimated=estimated) for number in numbers]
     if found:
         _check_forces(path, [plate.force for plate in found], rotation)
     return Recording({}, float("nan"), found, placed.rate_hz, start_s=placed.start_s, rotation=rotation)
@@ -57,7 +58,7 @@ def holds_forces(path):
 
 
 def _table(path):
-    """Read names of the columns, number of the line of each row, and numbers (T, C)."""
+    """Read names of the columns, number of the line of each row, numbers (T, C), and whether grfkit estimated them."""
     lines = rows.read_lines(path)
     names, numbers = _header(path, lines)
     cells = {line: lines[line].split() for line in numbers}
@@ -68,7 +69,8 @@ def _table(path):
             f"{len(cells[short])}. The file may be cut off.",
             rows.EXPORT,
         )
-    return names, list(cells), rows.read_numbers(cells, names, name=path.name)
+    estimated = any(ESTIMATED in lines[line] for line in [*lines][:HEAD_LINES])
+    return names, list(cells), rows.read_numbers(cells, names, name=path.name), estimated
 
 
 def _header(path, lines):
