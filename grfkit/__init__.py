@@ -9,13 +9,14 @@ __version__ = "0.1.0"
 
 _TYPED = {  # what users type, loaded when it is asked for
     "estimate": ("grfkit.reports.estimate", "estimate"),
+    "from_array": ("grfkit.recordings.discover", "from_array"),
     "load_model": ("grfkit.field.model", "load"),
     "read": ("grfkit.recordings.discover", "read"),
 }
 
 
 def __getattr__(name):
-    """Load one of the names that users type: grfkit.estimate, grfkit.load_model, grfkit.read."""
+    """Load one of the names that users type: grfkit.estimate, from_array, load_model, read."""
     if name not in _TYPED:
         raise AttributeError(f"module 'grfkit' has no attribute {name!r}")
     import importlib

@@ -118,9 +118,9 @@ def test_the_script_that_is_installed_is_the_same_command():
 def test_the_package_loads_what_users_type_only_when_it_is_asked_for():
     code = (
         "import sys, grfkit\nassert 'numpy' not in sys.modules\n"
-        "print([getattr(grfkit, name).__name__ for name in ('estimate', 'load_model', 'read')])"
+        "print([getattr(grfkit, name).__name__ for name in ('estimate', 'from_array', 'load_model', 'read')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['estimate', 'load', 'read']"
+    assert done.stdout.strip() == "['estimate', 'from_array', 'load', 'read']"
     with pytest.raises(AttributeError, match="has no attribute 'estimates'"):
         grfkit.estimates  # noqa: B018

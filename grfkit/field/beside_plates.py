@@ -77,7 +77,7 @@ def add(found, footsteps, curves, *, mass_kg, vlr, late_s=0.0):
     or why the plates are not used; it is empty where there are none, and then the tables are as they were. Of a study
     that declares no `cameras_late_s`, the points are taken to be `late_s` later than the plates.
     """
-    if found.rotation is None:
+    if not found.plates:
         return footsteps, curves, ""
     try:
         measured = measure(found, mass_kg=mass_kg, late_s=late_s)

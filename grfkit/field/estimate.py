@@ -93,7 +93,8 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
     recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
     """
     folder = trials.check_folder(folder)
-    typed = check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    typed = {"speed_m_s": speed_m_s, "rate_hz": rate_hz, "treadmill": treadmill}
+    typed = trials.check_given(mass_kg=mass_kg, **typed)
     told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
     found, masses, listing = [], [], discover.find(folder)
     paths, unread = listing.recordings, {}
@@ -104,7 +105,7 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
         if name in statics:
             continue
         try:
-            recording, kg = read_one(path, told, treadmill=treadmill, **typed)
+            recording, kg = read_one(path, told, **typed)
             found.append(recording)
             masses.append(kg)
         except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
@@ -258,18 +259,6 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
         estimate_tables.of_curves(model, contacts, curves, factors),
         warnings + _far_from_zero(contacts["side"].to_numpy(), curves) + _counted(unlike, abroad),
     )
-
-
-def check_numbers(**values):
-    """Check that a mass and a speed are a runner's, and a rate a camera's, and give them as Python's own numbers."""
-    values = {name: number(value) for name, value in values.items()}
-    for name, value in values.items():
-        low, high = (trials.LIMITS | {"rate_hz": discover.RATES_HZ})[name]
-        if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
-            raise StudyError(
-                f"{name} must be a number from {low} to {high}; found {value!r}. Correct it, or leave it out."
-            )
-    return values
 
 
 def _checked(points, rate_hz, speed_m_s):

@@ -5,23 +5,24 @@ way. Where no study file says how a laboratory records, everything is found from
 """
 
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from grfkit.points import POINTS, Excluded, Note, number
+from grfkit.points import INPUTS, POINTS, Excluded, InputError, Note
 from grfkit.recordings import csv_points, files, landmarks, orientation, speed, versions
 from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, match_set, plain
 from grfkit.recordings.read import load_trial
-from grfkit.recordings.trials import ROW_COLUMNS, check_folder
+from grfkit.recordings.trials import RATES_HZ, ROW_COLUMNS, check_folder, check_given
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
-RATES_HZ = (20, 2000)  # of cameras: our choice
 SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params
 CSV = (".csv", ".tsv")  # files that are tables by their names
 NO_FILE = "no file, but a folder of that name, or a link to a file that is not there"
@@ -39,20 +40,56 @@ TELL = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Found:
-    """One recording, ready to be estimated."""
+    """One recording, ready to be estimated: F frames of the 11 points, and what was found about them."""
 
-    file: Path
+    file: Path  # of points in an array, their name
     points: np.ndarray  # (F, 11, 3) m in AP, ML, V; NaN where missing
     rate_hz: float
     treadmill: bool
     speed_m_s: float  # of the belt, or the mean of the pelvis overground
     notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
-    rotation: np.ndarray | None = None  # (3, 3) from the axes of a C3D file to AP, ML, V
+    rotation: np.ndarray | None = None  # (3, 3) from the axes of the file to AP, ML, V
     layout: object = None  # the study's Preprocessing that it was read by
     mass_is: str = ""  # in words, whence the mass of the runner is
     start_s: float = 0.0  # the time of the first frame on the file's own clock; 0 where it has none, as a C3D file
+    plates: bool = False  # whether the file is one that may hold force plates too
+
+    @property
+    def names(self):
+        """Give the names of the 11 points, in the order of `points`."""
+        return list(POINTS)
+
+    @property
+    def found(self):
+        """Give what was found: texts about points, unit, axes, treadmill and speed."""
+        return [note.text for note in self.notes if not note.is_warning]
+
+    @property
+    def warnings(self):
+        """Give what may make an estimate wrong: texts."""
+        return [note.text for note in self.notes if note.is_warning]
+
+    def to_frame(self):
+        """Give the points as a table: time_s, and <point>_<ap|ml|v> in m; as a CSV file it is read again."""
+        times = self.start_s + np.arange(len(self.points)) / self.rate_hz
+        return pd.DataFrame(self.points.reshape(len(times), -1), columns=INPUTS).assign(time_s=times)[
+            ["time_s", *INPUTS]
+        ]
+
+    def _title(self):
+        length = f"{len(self.points)} frames at {self.rate_hz:g} Hz, {len(self.points) / self.rate_hz:.2f} s"
+        where = "on a treadmill" if self.treadmill else "overground"
+        return f"{self.file.name}: {len(POINTS)} points, {length}, {where} at {self.speed_m_s:.2f} m/s"
+
+    def __repr__(self):
+        return "\n".join([self._title(), *self.found, *(f"warning: {text}" for text in self.warnings)])
+
+    def _repr_html_(self):
+        """Show in Jupyter what was found, and the warnings."""
+        texts = [*map(escape, self.found), *(f"<strong>Warning:</strong> {escape(text)}" for text in self.warnings)]
+        return f"<div><p>{escape(self._title())}</p><ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul></div>"
 
 
 class Listing(NamedTuple):
@@ -143,12 +180,24 @@ def _gather(left_out):
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None, speed_is="as given"):
     """Read one recording; returns Found. Force plates are not read: c3d.read_plates does.
 
-    `layout` is a study's Preprocessing, which C3D and TRC files are read by; None finds everything from the file.
-    `static` is the path of the static trial that clusters need. `treadmill` and `speed_m_s` are taken if given, else
-    found; `speed_is` says in words whence that speed is; `rate_hz` is that of a CSV file without times. Raises
-    ValueError, with its name, for a file that cannot be read, lacks a point, is too short, or contradicts itself.
+    `layout` is a study's Preprocessing, which files of markers are read by; None finds everything from the file.
+    `static` is the path of the static trial that clusters need. `treadmill` (True or False) and `speed_m_s` are taken
+    if given, else found; `speed_is` says in words whence that speed is; `rate_hz` is that of a CSV file without times.
+    Raises ValueError, with its name, for a file that cannot be read, lacks a point, is too short, or contradicts
+    itself, and for numbers that cannot be a runner's.
+
+    >>> import grfkit
+    >>> from pathlib import Path
+    >>> run = grfkit.read(Path(grfkit.__file__).parent / "example" / "run.trc")
+    >>> run.points.shape, run.rate_hz, run.names[:3]
+    ((884, 11, 3), 100.0, ['pelvis', 'l_hip', 'l_knee'])
+    >>> run.treadmill, f"{run.speed_m_s:.2f} m/s", run.warnings
+    (True, '3.35 m/s', [])
+    >>> run.found[1:3]
+    ['unit: as the file says', 'up: +y, along which the pelvis is 0.79 m above the feet']
     """
-    path, speed_m_s, rate_hz = Path(path), number(speed_m_s), number(rate_hz)
+    given = check_given(treadmill=treadmill, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    path, treadmill, speed_m_s, rate_hz = Path(path), *given.values()
     try:
         marked = files.holds_markers(path)
         if not marked and (what := foreign.describe(path)):
@@ -162,29 +211,66 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
             return _follow(path, layout, static, treadmill, speed_m_s, speed_is)
         else:
             points, rate_hz, declared, start_s, notes = _read_markers(path)
-        places.check(points)
-        blanked = gaps.blank_fills(points, rate_hz)
-        notes += gaps.note(points, blanked)
-        _check_whole(blanked, rate_hz)
-        turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
+        found = _orient(path, points, rate_hz, notes, treadmill, (speed_m_s, speed_is), declared=declared)
     except ValueError as error:
         raise ValueError(str(error) if path.name in str(error) else f"{path.name}: {error}") from None
-    given = (speed_m_s, speed_is)
+    return replace(found, start_s=start_s, plates=path.suffix.lower() == ".c3d")
+
+
+def from_array(points, rate_hz, *, name="points", treadmill=None, speed_m_s=None):
+    """Make a recording of points in an array, from any pose system; returns Found.
+
+    `points` (F, 11, 3) are those of grfkit.points.POINTS, in that order, NaN where missing, in m, cm or mm, along any
+    three axes of which one is vertical: unit and axes are found as of a file. `rate_hz` is frames a second, `name` what
+    it is called in tables; `treadmill` and `speed_m_s` as `read` takes them. Raises ValueError for other arrays, and
+    where `read` would.
+
+    >>> import grfkit
+    >>> from pathlib import Path
+    >>> run = grfkit.read(Path(grfkit.__file__).parent / "example" / "run.trc")
+    >>> mine = grfkit.from_array(1000 * run.points[..., [1, 2, 0]], 100, name="mine")  # mm, the second axis up
+    >>> mine.found[:2]
+    ['unit: mm, since thigh and shank are 0.85 m long', 'up: +y, along which the pelvis is 0.79 m above the feet']
+    """
+    given = check_given(treadmill=treadmill, speed_m_s=speed_m_s, rate_hz=rate_hz)
+    array = np.array(points, float)
+    if array.ndim != 3 or array.shape[1:] != (len(POINTS), 3) or rate_hz is None:
+        raise InputError(
+            f"Points are an array (F, {len(POINTS)}, 3) at a rate in Hz: {', '.join(POINTS)}; found {array.shape} at "
+            f"{rate_hz!r} Hz.",
+            "Choose these points, and put frames first and coordinates last.",
+        )
+    array, unit = _find_metres(array, given["rate_hz"])
+    speed = given["speed_m_s"], "as given"
+    return _orient(Path(name), array, given["rate_hz"], [unit], given["treadmill"], speed, declared=False)
+
+
+def _orient(path, points, rate_hz, notes, treadmill, given, *, declared):
+    """Turn points (F, 11, 3) m into the runner's axes, if they are some steps of all points; returns Found."""
+    places.check(points)
+    blanked = gaps.blank_fills(points, rate_hz)
+    notes += gaps.note(points, blanked)
+    _check_whole(blanked, rate_hz)
+    turned = orientation.orient(blanked, rate_hz, treadmill=treadmill, declared=declared)
     found = _found(path, turned.points, rate_hz, turned.treadmill, turned.speed_m_s, given, notes + turned.notes)
-    found = replace(found, start_s=start_s)
-    return replace(found, rotation=turned.rotation) if path.suffix.lower() == ".c3d" else found
+    return replace(found, rotation=turned.rotation)
 
 
 def _read_csv(path, rate_hz):
     """Read a CSV file -> points (F, 11, 3) m in its axes, rate (Hz), whether they are AP, ML, V, start (s), notes."""
     points, rate_hz, letters, names, start_s = csv_points.read_csv(path, rate_hz=rate_hz)
+    points, unit = _find_metres(points, rate_hz)
+    return points, rate_hz, letters == "ap ml v", start_s, [_names(names), unit]
+
+
+def _find_metres(points, rate_hz):
+    """Find the unit of points (F, 11, 3) -> points in m, NaN where missing, and a Note of it."""
     points = gaps.blank_zeros(points)
     places.check(points)
     _check_whole(points, rate_hz)
     metres, unit = orientation.find_unit(points)
     points = points * metres
-    unit = f"unit: {unit}, since thigh and shank are {orientation.leg_length(points):.2f} m long"
-    return points, rate_hz, letters == "ap ml v", start_s, [_names(names), Note(unit)]
+    return points, Note(f"unit: {unit}, since thigh and shank are {orientation.leg_length(points):.2f} m long")
 
 
 def _read_markers(path):
@@ -243,8 +329,8 @@ def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
     ]
     measured = speed.speed(points, recording.point_hz, treadmill=belt)
     found = _found(path, points, recording.point_hz, belt, measured, (speed_m_s, speed_is), notes)
-    rotation = recording.rotation if path.suffix.lower() == ".c3d" else None  # else plates lie in another file
-    return replace(found, rotation=rotation, layout=layout, start_s=recording.start_s or 0.0)
+    beside = {"layout": layout, "start_s": recording.start_s or 0.0, "plates": path.suffix.lower() == ".c3d"}
+    return replace(found, rotation=recording.rotation, **beside)
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):

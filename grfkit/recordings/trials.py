@@ -8,8 +8,10 @@ import unicodedata
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from grfkit.points import number
 from grfkit.recordings.formats import cells
 from grfkit.study.schema import StudyError
 
@@ -17,10 +19,28 @@ TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "s
 FORCES_COLUMNS = ["forces", "forces_start_s"]  # which a table may have: where plates lie in a file of their own
 ROW_COLUMNS = ["file", "mass_kg", "speed_m_s", "static"]  # those that an estimate takes; all but `file` may be empty
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
+RATES_HZ = (20, 2000)  # of cameras: our choice
 FOLDERS_ABOVE = 2  # in which a file is looked for that is not where it was wanted: our choice
 MOST_THERE = 5  # names of a folder that a message lists: our choice
 NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
+
+
+def check_given(*, treadmill=None, **numbers):
+    """Check what somebody gives about a recording: treadmill, and mass_kg, speed_m_s and rate_hz in their LIMITS.
+
+    Returns all as a dict of Python's own types, None where it is not given. Raises StudyError.
+    """
+    if not (treadmill is None or isinstance(treadmill, (bool, np.bool_))):
+        raise StudyError(f"treadmill is True or False; found {treadmill!r}. Correct it, or leave it out.")
+    numbers = {name: number(value) for name, value in numbers.items()}
+    for name, value in numbers.items():
+        low, high = (LIMITS | {"rate_hz": RATES_HZ})[name]
+        if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
+            raise StudyError(
+                f"{name} must be a number from {low} to {high}; found {value!r}. Correct it, or leave it out."
+            )
+    return {"treadmill": None if treadmill is None else bool(treadmill)} | numbers
 
 
 def read_trials(folder, *, table):

@@ -21,10 +21,11 @@ import pandas as pd
 from grfkit.field import estimate as field_estimate
 from grfkit.field import model as field_model
 from grfkit.points import GRAVITY, InputError
-from grfkit.recordings import by_study
+from grfkit.recordings import by_study, trials
 from grfkit.recordings.discover import Found
 from grfkit.reports import estimate_figures, estimate_words
 from grfkit.reports.estimate_words import DIRECTION_WORDS
+from grfkit.reports.words import SPACE
 
 FIGURE = (11, 3.2)  # inches of three curves side by side
 FIGURE_HTML = (
@@ -119,8 +120,9 @@ class Estimate:
         return estimate_words.in_brief(row, self.steps)
 
     def __repr__(self):
+        sentences = [text.replace(SPACE, " ") for text in self._sentences()]
         warnings = [f"warning: {text}" for text in self.warnings]
-        return "\n".join([f"Estimate of {self._file}", *self._sentences(), *warnings])
+        return "\n".join([f"Estimate of {self._file}", *sentences, *warnings])
 
     def _repr_html_(self):
         """Show sentences, the three curves and the warnings in Jupyter: images inside, no script, no network."""
@@ -146,9 +148,21 @@ def estimate(run, *, mass_kg=None, model=None, study=None, treadmill=None, speed
     Raises grfkit.field.estimate.Refused where nothing is estimated (walking, points that were smoothed too strongly, no
     step that is seen wholly), and ValueError for a file that cannot be read, numbers that cannot be a runner's, or a
     folder that holds no such model.
+
+    >>> import grfkit
+    >>> from pathlib import Path
+    >>> run = grfkit.read(Path(grfkit.__file__).parent / "example" / "run.trc")
+    >>> result = grfkit.estimate(run, mass_kg=68)
+    >>> print(result)  # doctest: +ELLIPSIS
+    Estimate of run.trc
+    23 steps at 3.35 m/s on a treadmill: 168 steps a minute, ...
+    >>> result.steps[["side", "touchdown_s", "contact_s", "active_peak_bw", "active_peak_n"]].shape
+    (23, 5)
+    >>> result.curves[["step", "node", "est_ap", "est_ml", "est_v", "est_v_n"]].shape  # 101 nodes a step
+    (2323, 6)
     """
-    numbers = field_estimate.check_numbers(mass_kg=mass_kg, speed_m_s=speed_m_s, rate_hz=rate_hz)
-    found, mass_kg = _recording(run, study=study, treadmill=treadmill, **numbers)
+    given = {"treadmill": treadmill, "speed_m_s": speed_m_s, "rate_hz": rate_hz}
+    found, mass_kg = _recording(run, study=study, **trials.check_given(mass_kg=mass_kg, **given))
     model = _loaded(model)
     steps, curves, table = field_estimate.estimate_recordings(
         model, [found], [mass_kg], {}, folder=found.file.parent, home=field_estimate.home_of(model, study)

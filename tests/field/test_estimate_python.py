@@ -1,5 +1,7 @@
 """Five lines of Python: what grfkit.estimate gives is what the command gives, shows itself, and changes nothing."""
 
+import doctest
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,7 +75,7 @@ def test_jupyter_shows_three_curves_and_the_warnings_and_runs_nothing(result):
 def test_repr_is_some_lines_of_text(result):
     first, pace, force, *warnings = repr(result).splitlines()
     assert first == f"Estimate of {result.recording.file.name}"
-    assert pace.startswith(f"{len(result.steps)} steps at ") and "N at 61.5" in force.replace("\u202f", " ")
+    assert pace.startswith(f"{len(result.steps)} steps at ") and "N at 61.5" in force
     assert warnings == [f"warning: {text}" for text in result.warnings]
 
 
@@ -126,3 +128,13 @@ def test_estimate_says_what_it_takes(lab, points, tmp_path):
         grfkit.estimate(points, model=lab.model)
     with pytest.raises(ValueError, match="does not exist"):
         grfkit.estimate(tmp_path / "absent.c3d", model=lab.model)
+
+
+@pytest.mark.parametrize("function", [grfkit.read, grfkit.from_array, grfkit.estimate], ids=lambda each: each.__name__)
+def test_examples_of_docstrings_give_what_they_say(lab, function, monkeypatch):
+    """On the example that ships; the model is another one, so that the examples rest on no force of the shipped one."""
+    monkeypatch.setattr("grfkit.field.model.SHIPPED", lab.model)
+    (example,) = doctest.DocTestFinder(recurse=False).find(function, globs={})
+    assert len(example.examples) > 3
+    said = []
+    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, "".join(said)

@@ -45,4 +45,4 @@ def place(when, *, name, lines, column):
             f"in row {lines[int(off.argmax())]}, column {column} ({len(when)} rows, {1 / usual:.1f} Hz). Export it "
             "at one rate."
         )
-    return Frames(index, round(1 / each, 3), float(start))
+    return Frames(index, round(1 / each, 3), round(float(start), 9) + 0.0)  # no -0
