@@ -3,18 +3,19 @@
 In: stances with their inputs at equally spaced nodes (samples.curve_inputs) and their curves. Out: estimated curves.
 Stances that move similarly have similar forces. One factorisation of all stances gives the estimates of every runner
 as if that runner had not been there, and of every pair of runners, so that the hyper-parameters for a runner who is
-left out can be chosen on the others alone. Arrays: S training stances, S' other stances, Q nodes, C components, G
-groups (runners).
+left out can be chosen on the others alone. Beyond landmarks.MOST_EXACT stances, some of them stand for all as
+landmarks. Arrays: S training stances (or landmarks), S' other stances, Q nodes, C components, G groups (runners).
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 from scipy.linalg import LinAlgError, inv, solve
 from tqdm import tqdm
 
+from grfkit.estimators import landmarks
 from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES, KernelMatrix, compare, lay_out, weigh
 from grfkit.estimators.registry import Estimator
 from grfkit.estimators.samples import curve_inputs, curve_targets, finish, spread
@@ -29,8 +30,8 @@ class KernelRidge(Estimator):
 
     `inputs` {kind: (stance, padding)} are those of the training stances, `duals` {number of a candidate: (S, Q, C)}
     what each training stance is weighed with, `candidates` a list of hyper-parameters {name: value}, `chosen`
-    (averaged, C) their numbers. `groups` (S,) names and `inverse` (S, S) are there where a group can be left out of
-    the training stances.
+    (averaged, C) their numbers. `groups` (S,) names and `inverse` (S, S), or `sums` over all stances where these are
+    landmarks, are there where a group can be left out of the training stances.
     """
 
     inputs: dict
@@ -41,6 +42,7 @@ class KernelRidge(Estimator):
     recipe: object = None
     groups: np.ndarray | None = None
     inverse: np.ndarray | None = field(default=None, repr=False)
+    sums: landmarks.Landmarks | None = field(default=None, repr=False)
 
     @classmethod
     def search(cls, training, recipe, *, seed, progress=True, **_):
@@ -49,10 +51,11 @@ class KernelRidge(Estimator):
         Returns (table as search.csv, best as best.yaml).
         """
         candidates, targets = draw_candidates(recipe.kernel, recipe.inputs, seed=seed), curve_targets(training)
-        matrix = KernelMatrix.of_samples(training, recipe)
+        inputs, runners = curve_inputs(training, recipe.inputs), training.runners
+        estimate = leaves_out(inputs, targets, runners, shape=recipe.kernel.shape)
         errors = np.stack(
             [
-                _runner_errors(training, targets, leave_groups_out(matrix, targets, training.runners, candidate))
+                _runner_errors(training, targets, estimate(candidate))
                 for candidate in tqdm(candidates, desc="searching", unit="candidate", disable=not progress)
             ]
         )
@@ -79,8 +82,16 @@ class KernelRidge(Estimator):
     @classmethod
     def fit_curves(cls, inputs, targets, candidates, chosen, *, shape):
         """Fit to curves `targets` (S, Q, C) of stances with these inputs, by the `chosen` (averaged, C) candidates."""
-        matrix, duals = KernelMatrix(inputs, shape=shape), {}
-        for number in np.unique(chosen).tolist():
+        used, duals = np.unique(chosen).tolist(), {}
+        if len(targets) > landmarks.MOST_EXACT:
+            index = landmarks.draw(len(targets))
+            own = landmarks.take(inputs, index)
+            for number in used:
+                fitted = cls.fit_landmarks(inputs, targets, np.arange(len(targets)), candidates[number], index, shape)
+                own, duals[number] = fitted.inputs, fitted.duals[0]
+            return cls(own, duals, candidates, chosen, shape)
+        matrix = KernelMatrix(inputs, shape=shape)
+        for number in used:
             candidate = candidates[number]
             _, dual, _ = solve_ridged(matrix.weighed(candidate), targets, candidate["noise"])
             duals[number] = dual.reshape(targets.shape)
@@ -93,13 +104,23 @@ class KernelRidge(Estimator):
         Leaving out is exact, not a refit: the weights of all others follow from the one inverse. The training stances
         are held in half precision, .5 mm at 1 m: half the size, and they are those that it is fitted to. It computes
         in double: in single precision, estimates of one stance differ by 1e-4 BW with the order in which a machine
-        adds up.
+        adds up. Beyond landmarks.MOST_EXACT stances, it is fitted on landmarks.
         """
-        inputs = {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
+        if len(targets) > landmarks.MOST_EXACT:
+            return cls.fit_landmarks(inputs, targets, groups, candidate, landmarks.draw(len(targets)), shape)
+        inputs = half(inputs)
         kernel = weigh(compare(inputs, lay_out(inputs), shape), candidate, shape)
         inverse, dual, _ = solve_ridged(kernel, targets, candidate["noise"])
         duals, chosen = {0: dual.reshape(targets.shape)}, np.zeros((1, targets.shape[2]), int)
         return cls(inputs, duals, [candidate], chosen, shape, groups=groups, inverse=inverse)
+
+    @classmethod
+    def fit_landmarks(cls, inputs, targets, groups, candidate, index, shape):
+        """Fit as fit_groups does, with the stances of these indices as landmarks, held in half precision."""
+        own, owners = half(landmarks.take(inputs, index)), groups[index]
+        sums = landmarks.Landmarks(inputs, targets, groups, own, owners, candidate, shape=shape)
+        duals, chosen = {0: sums.dual().reshape(-1, *targets.shape[1:])}, np.zeros((1, targets.shape[2]), int)
+        return cls(own, duals, [candidate], chosen, shape, groups=owners, sums=sums)
 
     @cached_property
     def training_rows(self):
@@ -120,7 +141,8 @@ class KernelRidge(Estimator):
         """Estimate curves (S', Q, C) from a kernel matrix (S', S), by all training stances but those of `group`."""
         dual = self.duals[candidate].reshape(kernel.shape[1], -1)
         if group is not None:
-            dual = dual_without(self.inverse, dual, np.flatnonzero(self._is(group)))
+            mine = np.flatnonzero(self._is(group))
+            dual = self.sums.dual(group) if self.sums else dual_without(self.inverse, dual, mine)
         return (kernel @ dual).reshape(-1, *self.curve_shape)
 
     def estimate(self, inputs, group=None):
@@ -185,16 +207,29 @@ class KernelRidge(Estimator):
 
     @classmethod
     def leave_runners_out(cls, samples, recipe, *, seed, progress=True, **_):
-        """Estimate each runner from all others, candidates chosen on those others alone; returns (N, 3) BW."""
-        curves = leave_out_and_choose(
-            KernelMatrix.of_samples(samples, recipe),
-            curve_targets(samples),
-            samples.runners,
+        """Estimate each runner from all others, candidates chosen on those others alone; returns (N, 3) BW.
+
+        Of one candidate nothing is chosen. Raises ValueError for several on landmarks: pairs of runners are left out of
+        exact fits alone.
+        """
+        candidates, inputs = (
             draw_candidates(recipe.kernel, recipe.inputs, seed=seed),
-            samples.at_study_speed,
-            averaged=recipe.kernel.averaged,
-            progress=progress,
+            curve_inputs(samples, recipe.inputs),
         )
+        targets, groups, shape = curve_targets(samples), samples.runners, recipe.kernel.shape
+        if len(candidates) == 1:
+            curves = leaves_out(inputs, targets, groups, shape=shape)(candidates[0])
+        elif len(targets) > landmarks.MOST_EXACT:
+            raise ValueError(
+                f"Several candidates are compared on up to {landmarks.MOST_EXACT:,} stances; found {len(candidates)} "
+                f"for {len(targets):,}. Set `candidates: 1` in the recipe: the middle of its limits."
+            )
+        else:
+            matrix, choice = (
+                KernelMatrix(inputs, shape=shape),
+                {"averaged": recipe.kernel.averaged, "progress": progress},
+            )
+            curves = leave_out_and_choose(matrix, targets, groups, candidates, samples.at_study_speed, **choice)
         return finish(samples, spread(samples, curves), recipe)
 
     def _is(self, group):
@@ -207,12 +242,29 @@ class KernelRidge(Estimator):
         return self.groups == group
 
 
+def leaves_out(inputs, targets, groups, *, shape):
+    """Give a function from a candidate to estimates (S, Q, C) of the targets of each group from all others.
+
+    It is exact, or beyond landmarks.MOST_EXACT stances on landmarks.
+    """
+    if len(targets) > landmarks.MOST_EXACT:
+        return partial(landmarks.leave_groups_out, half(inputs), targets, groups, shape=shape)
+    return partial(leave_groups_out, KernelMatrix(inputs, shape=shape), targets, groups)
+
+
+def half(inputs):
+    """Hold inputs {kind: (stance, padding)} in half precision."""
+    return {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
+
+
 def draw_candidates(kernel, kinds, *, seed):
     """Draw candidates for the hyper-parameters between their limits, evenly in the logarithm: a list of {name: value}.
 
     `kernel` is a recipes.Kernel. They are drawn, not searched step by step, so that which are tried depends on no
-    error.
+    error. One candidate is not drawn: it is the middle of the limits.
     """
+    if kernel.candidates == 1:
+        return [middle_candidate(kernel, kinds)]
     rng, names = np.random.default_rng(seed), [*(SCALES[kind] for kind in kinds), "noise"]
     drawn = [
         {name: float(np.exp(rng.uniform(*np.log(getattr(kernel, name))))) for name in names}

@@ -15,7 +15,7 @@ from scipy.stats import bootstrap
 from tqdm import tqdm
 
 from grfkit import features, metrics
-from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators import kernel_ridge, landmarks, registry, samples
 from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.evaluation import ensemble as ensembles
 from grfkit.points import DIRECTIONS, ESTIMATES, FORCES, InputError
@@ -59,7 +59,8 @@ def leave_out(frames, stances, recipes, *, folder, seed, network, ensemble):
         ours = at_study_speed(stances)["stance"]
         tables.append(predictions[predictions["stance"].isin(ours)])
         needs = ", ".join(recipe_file.needs(recipe))
-        rows.append((name, recipe.about, len(runners), minutes, needs))
+        said = landmarks.said(len(runners)) if recipe.estimator == "kernel_ridge" else ""
+        rows.append((name, recipe.about + f", {said}" * bool(said), len(runners), minutes, needs))
     fewest = min(tables, key=len)[["stance", "frame"]]  # recipes differ in padding: the frames that all of them have
     predictions = pd.concat([table.merge(fewest, on=["stance", "frame"]) for table in tables], ignore_index=True)
     weights = pd.DataFrame(columns=WEIGHTS).astype({"weight": float})
@@ -162,7 +163,13 @@ class KernelExperiment:
         self.samples, self.recipe = prepared, recipe
         self.runners, self.targets = prepared.runners, samples.curve_targets(prepared)
         self.candidate = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
-        self.compared = KernelMatrix.of_samples(prepared, recipe)
+        self.inputs, self.shape = samples.curve_inputs(prepared, recipe.inputs), recipe.kernel.shape
+        self.on_landmarks = len(self.targets) > landmarks.MOST_EXACT
+
+    @cached_property
+    def compared(self):
+        """The KernelMatrix of all stances."""
+        return KernelMatrix(self.inputs, shape=self.shape)
 
     @cached_property
     def kernel_matrix(self):
@@ -172,11 +179,18 @@ class KernelExperiment:
     def leave_out(self, groups=None):
         """Estimate the curves (S, 101, 3) BW of each runner, or each of `groups` (S,), from all others."""
         groups = self.runners if groups is None else groups
+        if self.on_landmarks:
+            return landmarks.leave_groups_out(self.inputs, self.targets, groups, self.candidate, shape=self.shape)
         return kernel_ridge.leave_groups_out(self.compared, self.targets, groups, self.candidate)
 
     def estimate(self, tested, training):
         """Estimate the curves of the stances that `tested` (S,) bool marks from those that `training` marks."""
         rows = np.flatnonzero(training), np.flatnonzero(tested)
+        if len(rows[0]) > landmarks.MOST_EXACT:
+            seen, asked = (landmarks.take(self.inputs, index) for index in rows)
+            best = [self.candidate], np.zeros((1, self.targets.shape[2]), int)
+            fitted = kernel_ridge.KernelRidge.fit_curves(seen, self.targets[rows[0]], *best, shape=self.shape)
+            return fitted.estimate(asked)
         return kernel_ridge.estimate_from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
 
     def predictions(self, curves, prepared=None):

@@ -21,7 +21,7 @@ class Kernel(Section):
 
     A scale (positions_m, ...) is the difference between two stances, root mean square over points and moments, that
     counts as far apart. `noise` is the ridge. `edges` weighs the padding before touchdown and after toe-off against
-    stance.
+    stance. One candidate is the middle of the limits, and nothing is chosen; more are drawn between them.
     """
 
     shape: Literal["gaussian", "linear"]

@@ -12,6 +12,7 @@ from grfkit.estimators.kernel_ridge import KernelRidge
 from grfkit.study import recipes
 
 PHYSICS = recipes.load(ROOT / "params" / "recipes" / "physics.yaml").kernel
+SEARCHED = PHYSICS.model_copy(update={"candidates": 20, "averaged": 4})
 KINDS = ["positions", "accelerations", "times"]
 CANDIDATE = {"positions_m": 0.8, "accelerations_m_s2": 1.5, "times_s": 2.0, "noise": 0.05, "edges": 0.3}
 GROUPS = np.repeat(["a", "b", "c", "d"], [5, 3, 6, 4])
@@ -159,15 +160,21 @@ def test_distances_do_not_depend_on_where_the_origin_is(data):
 
 
 def test_draw_candidates_stays_within_the_limits_and_follows_the_seed():
-    drawn = kernel_ridge.draw_candidates(PHYSICS, KINDS, seed=1)
-    assert len(drawn) == PHYSICS.candidates and drawn == kernel_ridge.draw_candidates(
-        PHYSICS, KINDS, seed=1
-    ) != kernel_ridge.draw_candidates(PHYSICS, KINDS, seed=2)
+    drawn = kernel_ridge.draw_candidates(SEARCHED, KINDS, seed=1)
+    assert len(drawn) == 20 and drawn == kernel_ridge.draw_candidates(
+        SEARCHED, KINDS, seed=1
+    ) != kernel_ridge.draw_candidates(SEARCHED, KINDS, seed=2)
     for candidate in [*drawn, kernel_ridge.middle_candidate(PHYSICS, KINDS)]:
         assert set(candidate) == {"positions_m", "accelerations_m_s2", "times_s", "noise", "edges"}
         for name, value in candidate.items():
             low, high = getattr(PHYSICS, name)
             assert low <= value <= high
+
+
+def test_one_candidate_is_the_middle_of_the_limits():
+    (one,) = kernel_ridge.draw_candidates(PHYSICS, KINDS, seed=1)
+    assert one == kernel_ridge.middle_candidate(PHYSICS, KINDS)
+    assert one["noise"] == pytest.approx(np.sqrt(7e-4 * 4e-3)) and one["edges"] == pytest.approx(0.3)
 
 
 def test_leave_groups_out_has_nothing_of_the_groups_own_targets_in_single_precision():

@@ -77,7 +77,9 @@ def trained(tidy, name):
         samples.prepare(frames, stances[(stances["runner"] == "v02") == held], recipe) for held in (False, True)
     )
     best = {
-        "candidates": kernel_ridge.draw_candidates(recipe.kernel, recipe.inputs, seed=0),
+        "candidates": kernel_ridge.draw_candidates(
+            recipe.kernel.model_copy(update={"candidates": 4}), recipe.inputs, seed=0
+        ),
         "chosen": {"AP": [0, 3], "ML": [3, 2], "V": [1, 0]},
     }
     return KernelRidge.fit(training, recipe, best), recipe, tested

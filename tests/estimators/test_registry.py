@@ -134,6 +134,8 @@ def test_searching_a_kernel_leaves_each_training_runner_out(study, tmp_path):
     """The errors of search.csv are those of refitting without the runner, and the chosen have the least."""
     stances, frames = study
     recipe = RECIPES["physics"]
+    drawn = recipe.kernel.model_copy(update={"candidates": 20, "averaged": 4})
+    recipe = recipe.model_copy(update={"kernel": drawn})
     training = samples.prepare(frames, stances, recipe)
     table, best = KernelRidge.search(training, recipe, folder=tmp_path, seed=3)
     trial, runner = 5, 1

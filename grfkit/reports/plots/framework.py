@@ -168,7 +168,9 @@ def _protocol(ax, recipe, runners, folds, trials):
     train, test = runners
     tries, parts = f"Optuna\n{trials} trials,\nthe worst stopped early", (f"{folds} folds", f"of {recipe.folds}")
     if recipe.kernel:
-        tries, parts = f"random draws\n{recipe.kernel.candidates} candidates", ("leave out", "each runner")
+        drawn = recipe.kernel.candidates
+        tries = f"random draws\n{drawn} candidates" if drawn > 1 else "nothing is chosen:\nmiddle of the limits"
+        parts = ("leave out", "each runner")
     boxes = [
         (8.5, 14, f"{counted(train, 'runner')}\nto train", "data"),
         (29.5, 18, "", "data"),
