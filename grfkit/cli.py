@@ -224,9 +224,7 @@ def _estimate(options):
 def _example(options):
     from grfkit.virtual import example
 
-    paths = example.write(options.folder, again=options.again)
-    print("\n".join(path.as_posix() for path in paths))
-    print(f"Now: grfkit estimate {paths[0].as_posix()} --mass {example.MASS_KG:g}")
+    print(example.in_words(example.write(options.folder, again=options.again)))
 
 
 def _check_estimate(options):
@@ -256,6 +254,12 @@ def _number(text, name):
         return float(text.replace(",", ".")) if text else None
     except ValueError:
         raise ValueError(f"{name} is a number; found {text!r}. Correct it, or leave it out.") from None
+
+
+def _score(options):
+    from grfkit.reports.benchmark.score_page import judge
+
+    print("\n".join(judge(options.predictions, options.study, unit=options.unit, template=options.template)))
 
 
 def _search_worker(options):
@@ -334,6 +338,12 @@ EXAMPLE = {
     "folder": {"nargs": "?", "default": "example", "type": Path, "help": "a new or empty folder; default: example"},
     "--again": {"action": "store_true", "help": "record the run again in place of copying it: the same files"},
 }
+SCORE = {
+    "predictions": {"nargs": "?", "help": "a .parquet or .csv file: stance, frame, est_ap, est_ml, est_v"},
+    "--study": STUDY["--study"] | {"required": False, "default": Path("params/rbds.yaml")},
+    "--unit": {"default": "study", "help": "of force: weights of the mass the study lists (study), or weighed"},
+    "--template": {"type": Path, "help": "write the rows that are to be filled to this file, and end"},
+}
 SESSION = {
     "name": {"nargs": "?", "help": "a session: a folder of course/source"},
     "--index": {"action": "store_true", "help": "write the page that lists the sessions"},
@@ -365,12 +375,8 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     ),
     "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
     "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
-    "example": (
-        _example,
-        "write a small recording to try, with the true forces",
-        EXAMPLE,
-        "the example is not complete",
-    ),
+    "example": (_example, "write a small recording to try, with the true forces", EXAMPLE, "it is not complete"),
+    "score": (_score, "judge estimates of a study's stances, each runner left out", SCORE, NOTHING),
     "search-worker": (
         _search_worker,
         "join the search of notebook 02; the environment's STORAGE is the database's URL",

@@ -49,6 +49,12 @@ def write(folder, *, again=False):
     return [folder / name for name in FILES]
 
 
+def in_words(paths):
+    """Say what `write` wrote, and what one does with it."""
+    written = "\n".join(path.as_posix() for path in paths)
+    return f"{written}\nNow: grfkit estimate {paths[0].as_posix()} --mass {MASS_KG:g}"
+
+
 def record(folder):
     """Record the runner to a folder: run.c3d, run.trc, run.csv, true_forces.csv and true_steps.csv.
 
