@@ -29,12 +29,16 @@ def write(path, recording, steps, curves, mass_kg):
     """
     path = forces.check_target(path, ".mot", recording)
     feet = forces.lay_out(recording, steps, curves, mass_kg)
-    turn, axes = ground_axes(feet.rotation, recording.file.name)
+    turn, axes = ground_axes(recording.rotation, recording.file.name)
+    start_s = round(recording.start_s, 6) + 0.0  # of TRC files, to what their writers round
     columns = ["time"] + [name.format(side) + axis for side in "rl" for name in GROUPS.values() for axis in "xyz"]
-    values = [recording.start_s + feet.times_s]
+    values = [start_s + feet.times_s]
     for side in "rl":
         values += [feet.force[side] @ turn.T, feet.cop[side] @ turn.T, np.zeros_like(feet.force[side])]
-    store.write_text(path, _text(path.stem, columns, np.column_stack(values), [*_about(recording, axes), *feet.notes]))
+    store.write_text(
+        path,
+        _text(path.stem, columns, np.column_stack(values), [*_about(recording.file.name, start_s, axes), *feet.notes]),
+    )
     loads = path.with_name(f"{path.stem}_ExternalLoads.xml")
     return [path, store.write_text(loads, external_loads(path.name))]
 
@@ -42,9 +46,12 @@ def write(path, recording, steps, curves, mass_kg):
 def ground_axes(rotation, name):
     """Give the turn (3, 3) from the axes of a file to OpenSim's ground, and say it.
 
-    `rotation` (3, 3) is from the axes of the file to AP, ML, V. A file with Y up keeps its axes, one with Z up is
-    turned about X, as is usual for OpenSim; of any other, X is forward, and Z to the right.
+    `rotation` (3, 3) is from the axes of the file to AP, ML, V, None of points that came in these. A file with Y up
+    keeps its axes, one with Z up is turned about X, as is usual for OpenSim; of any other, X is forward, and Z to the
+    right.
     """
+    if rotation is None:
+        return Z_UP_TO_Y_UP, "Axes: X forward, Y up, Z to the right, of points in AP, ML, V."
     up = rotation[2]
     if up[1] > UPWARD:
         return np.eye(3), f"Axes: those of {name}, Y up."
@@ -74,14 +81,14 @@ def external_loads(mot_name):
     return '<?xml version="1.0" encoding="UTF-8" ?>\n' + ElementTree.tostring(document, encoding="unicode") + "\n"
 
 
-def _about(recording, axes):
+def _about(name, start_s, axes):
     """Say what the file holds, in sentences without an equals sign, which OpenSim would take for a value."""
     return [
         f"Ground reaction forces on the runner, {ESTIMATED} from points; not measured.",
         "Forces in N, centres of pressure in m, torques in N m. The free moment is not estimated and is written as 0.",
         "In the air the force is 0, and the centre of pressure goes from where it was to where it will be.",
         axes,
-        f"Times are those of {recording.file.name}; its first frame is at {recording.start_s:.4f} s.",
+        f"Times are those of {name}; its first frame is at {start_s:.4f} s.",
     ]
 
 

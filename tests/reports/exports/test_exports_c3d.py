@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import c3d as py_c3d
 import ezc3d
 import numpy as np
 import pytest
@@ -81,7 +82,6 @@ def test_our_reader_reads_the_plates_and_knows_that_they_are_estimates(run):
 
 
 def test_py_c3d_reads_the_same_channels(run):
-    py_c3d = pytest.importorskip("c3d", reason="py-c3d is not installed: pip install c3d")
     path, file = written(run)
     with path.open("rb") as handle:
         frames = list(py_c3d.Reader(handle).read_frames())
