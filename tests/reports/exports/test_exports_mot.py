@@ -5,8 +5,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from exported import CONTACTS, MASS_KG, PEAK_BW, SPAN_S, WEIGHT_N, curve, places
+from exported import CONTACTS, MASS_KG, OFFSET, PEAK_BW, SPAN_S, WEIGHT_N, curve, places, tables
+from helpers import CASES
 
+from grfkit.recordings import discover
 from grfkit.recordings.formats import mot as reader
 from grfkit.reports.exports import mot
 
@@ -144,3 +146,24 @@ def test_opensim_reads_both_files_and_pushes_the_feet(run):
         for read, kind in ((push.getForceAtTime(at), "v"), (push.getPointAtTime(at), "p")):
             expected = [ours[f"ground_force_{side}_{kind}{axis}"][row] for axis in "xyz"]
             np.testing.assert_allclose([read[axis] for axis in range(3)], expected, atol=0.01 if kind == "v" else 1e-5)
+
+
+def test_forces_of_a_trc_file_lie_under_its_own_markers_on_its_own_clock(tmp_path):
+    """A part that was cut out of a recording with Y up: as its lines say, with no reader of ours."""
+    lines = (CASES / "18_trc" / "run.trc").read_text().splitlines()
+    file = tmp_path / "run.trc"
+    file.write_text("\n".join(lines[:5] + lines[20:]) + "\n")
+    rows = np.array([[float(cell) for cell in line.split("\t")] for line in lines[20:] if line.strip()])
+    markers = [name for name in lines[3].split("\t")[2:] if name]
+    found = discover.read(file)
+    path, _ = mot.write(tmp_path / "grf.mot", found, *tables(CONTACTS), MASS_KG)
+    table = literal(path)
+    assert table["time"][0] == pytest.approx(rows[0, 1], abs=1e-6) and rows[0, 1] > 0.1
+    for side, start in CONTACTS:
+        middle = rows[0, 1] + start + SPAN_S / 2
+        ankle = 2 + 3 * markers.index(f"{side}_ankle")
+        x, _, z = (np.interp(middle, rows[:, 1], rows[:, column]) for column in range(ankle, ankle + 3))
+        row = np.argmin(np.abs(table["time"] - middle))
+        cop = [table[f"ground_force_{side}_p{axis}"][row] for axis in "xyz"]
+        np.testing.assert_allclose(cop, [x + OFFSET[0], 0.0, z - OFFSET[1]], atol=NEAR_M)  # Z is to the right
+        assert table[f"ground_force_{side}_vy"][row] == pytest.approx(PEAK_BW * WEIGHT_N, rel=1e-3)
