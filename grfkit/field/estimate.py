@@ -1,12 +1,7 @@
 """Recordings without plates and a model -> tables: contacts, curves with a band, features, what is out of range.
 
-From Python, for a folder of C3D files or CSV files, and for points of any pose system, an array (F, 11, 3) m in AP, ML,
-V:
-
-    from grfkit.field import estimate, model
-    steps, curves, recordings = estimate.estimate_all("MODEL", "DATA", mass_kg=70)
-    trained, card = model.load("MODEL")
-    steps, curves, warnings = estimate.estimate_recording(trained, "a name", points, 100, 3.5)  # at 100 Hz, 3.5 m/s
+grfkit.estimate does so for one recording, with what follows; estimate_all for a folder, and estimate_recording for
+points, an array (F, 11, 3) m in AP, ML, V.
 
 Recordings and models are only read, nothing is written. The page of an estimate is made by
 grfkit.reports.estimate_page.
@@ -40,8 +35,8 @@ FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
 RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "bands", "warnings", "notes"]
 SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
 ADVICE = (
-    "Lay the axes out so, AP the way the runner goes, or read files by grfkit.field.estimate.estimate_all, "
-    "which finds unit and axes."
+    "Lay the axes out so, AP the way the runner goes, or make a recording of them by grfkit.from_array, which finds "
+    "unit and axes."
 )
 UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alarm: see training_range.SMOOTHER
 # body weights of a foot's mean force at touchdown or toe-off: at most .22 in left-out recordings of rbds, .27 and .35

@@ -73,23 +73,24 @@ class Estimate:
     def to_mot(self, path):
         """Write forces and centres of pressure as OpenSim reads them: a .mot file, and its ExternalLoads (XML) beside.
 
-        Raises InputError without a mass, since forces are in N there.
+        Returns both paths. Raises InputError without a mass, since forces are in N there, and for another suffix.
         """
         from grfkit.reports.exports import mot
 
-        mot.write(path, self.recording, self.steps, self.curves, self.mass_kg)
+        return mot.write(path, self.recording, self.steps, self.curves, self.mass_kg)
 
     def to_c3d(self, path):
         """Write the points, and a virtual force plate for each foot, as a C3D file.
 
-        Raises InputError without a mass, since forces are in N there.
+        Returns a list of its path. Raises InputError without a mass, since forces are in N there, and for another
+        suffix.
         """
         from grfkit.reports.exports import c3d
 
-        c3d.write(path, self.recording, self.steps, self.curves, self.mass_kg)
+        return c3d.write(path, self.recording, self.steps, self.curves, self.mass_kg)
 
     def save(self, folder):
-        """Write the page and the tables that the command `grfkit estimate` writes to a folder.
+        """Write the page and the tables that the command `grfkit estimate` writes to a folder; returns the page's path.
 
         The folder is new, empty, or holds an earlier report, which is replaced. Raises ValueError where it is anything
         else or cannot be written, and InputError for a model without a card, which was never saved.
@@ -106,6 +107,7 @@ class Estimate:
         estimate_page.check_out(folder, file)
         tables = self.steps, self.curves, self.table
         estimate_page.write(folder, *tables, model=self.model, card=self.model.card, data=file, study=self.study)
+        return Path(folder) / estimate_page.PAGE
 
     @property
     def _file(self):

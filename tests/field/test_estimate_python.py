@@ -1,6 +1,7 @@
 """Five lines of Python: what grfkit.estimate gives is what the command gives, shows itself, and changes nothing."""
 
 import doctest
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import grfkit
 from grfkit import cli
 from grfkit.field import estimate as field_estimate
 from grfkit.points import InputError
+from grfkit.recordings import c3d
 from grfkit.reports import estimate_page
 from grfkit.reports import html as html_page
 
@@ -48,7 +50,7 @@ def test_a_file_a_loaded_model_and_no_model_give_the_same(lab, file, result, mon
 def test_save_writes_what_the_command_writes(lab, file, result, tmp_path):
     arguments = ["--model", lab.model, "--data", file.parent, "--mass", "61.5", "--out", tmp_path / "command"]
     assert cli.main(["estimate", *map(str, arguments)]) == 0
-    result.save(tmp_path / "python")
+    assert result.save(tmp_path / "python") == tmp_path / "python" / "index.html"
     names = {path.name for path in (tmp_path / "command").iterdir()}
     assert names == {path.name for path in (tmp_path / "python").iterdir()} == {"index.html", *estimate_page.TABLES}
     for name in names:
@@ -59,6 +61,37 @@ def test_save_writes_what_the_command_writes(lab, file, result, tmp_path):
     (tmp_path / "python" / "mine.txt").touch()
     with pytest.raises(ValueError, match="holds mine.txt"):
         result.save(tmp_path / "python")
+
+
+def test_files_of_other_programs_hold_the_estimate(result, tmp_path):
+    """The writers have tests of their own; here, that they get this recording, its tables and its mass.
+
+    The model of these tests gives no centre of pressure.
+    """
+    result = replace(result, curves=result.curves.assign(cop_ap=0.05, cop_ml=0.0))
+    paths = [*result.to_mot(tmp_path / "run.mot"), *result.to_c3d(tmp_path / "run.c3d")]
+    assert [path.name for path in paths] == ["run.mot", "run_ExternalLoads.xml", "run.c3d"]
+    again = grfkit.read(tmp_path / "run.c3d")
+    np.testing.assert_allclose(again.points, result.recording.points, atol=2e-4)
+    plates, _, bad, _ = c3d.read_plates(tmp_path / "run.c3d", again.rotation)
+    felt = [plate.force[:, 2].max() for plate in plates]
+    highest = result.curves["est_v_n"].groupby(result.curves["step"].map(result.steps.set_index("step")["side"])).max()
+    assert not bad and sorted(felt) == pytest.approx(sorted(highest), rel=0.01)
+
+
+def test_files_of_other_programs_need_a_mass(lab, file, tmp_path):
+    result = grfkit.estimate(file, model=lab.model)
+    assert result.mass_kg is None and "N at" not in repr(result)
+    for write, name in ((result.to_mot, "run.mot"), (result.to_c3d, "run.c3d")):
+        with pytest.raises(InputError, match="mass"):
+            write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_of_a_model_that_was_never_saved_says_what_to_do(lab, file, model, tmp_path):
+    result = grfkit.estimate(file, model=replace(model, card=None))
+    with pytest.raises(InputError, match="this model has none.*Save it"):
+        result.save(tmp_path / "report")
 
 
 def test_jupyter_shows_three_curves_and_the_warnings_and_runs_nothing(result):

@@ -224,10 +224,9 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
             "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong "
             "by as much.",
         ],
-        "use": "    from grfkit.field import estimate, model\n"
-        '    trained, card = model.load("path/of/this/folder")\n'
-        "    steps, curves, warnings = estimate.estimate_recording("
-        'trained, "a name", points, 100, 3.5)  # (F, 11, 3) m, Hz, m/s',
+        "use": "    import grfkit\n"
+        '    result = grfkit.estimate("run.trc", mass_kg=70, model="path/of/this/folder")\n'
+        "    result.steps, result.curves  # result.plot(), result.save(folder), ...",
     }
 
 
