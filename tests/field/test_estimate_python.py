@@ -1,13 +1,14 @@
 """Five lines of Python: what grfkit.estimate gives is what the command gives, shows itself, and changes nothing."""
 
 import doctest
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import as_csv
+from helpers import ROOT, as_csv
 
 import grfkit
 from grfkit import cli
@@ -36,6 +37,14 @@ def test_estimate_gives_the_tables_of_the_folder_of_that_file(lab, file, result)
     pd.testing.assert_frame_equal(result.curves, curves)
     assert (result.recording.file, result.mass_kg) == (file, 61.5)
     assert result.warnings == recordings["warnings"].iloc[0].split(" | ") and len(result.warnings) > 0
+
+
+def test_columns_of_the_tables_are_documented(result):
+    """Each one but the edges of bands and newtons, which go by a rule."""
+    told = re.findall(r"`(\w+)`", (ROOT / "docs" / "formats.md").read_text(encoding="utf-8"))
+    columns = [name for table in (result.steps, result.curves, result.table) for name in table]
+    by_rule = [name for name in columns if re.search("_low$|_high$|^low_|^high_|_n$|_n_", name)]
+    assert {*columns} - {*by_rule} <= {*told} and len(by_rule) == 2 * 5 + 3 * 5 + 2 * 3 + 3 * 3
 
 
 def test_a_file_a_loaded_model_and_no_model_give_the_same(lab, file, result, monkeypatch):
