@@ -65,7 +65,7 @@ room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py)
 FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py grfkit/evaluation/transfer_bands.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost reports/exports) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
-ELSEWHERE += $(call room,reports/benchmark) $(wildcard grfkit/evaluation/score.py grfkit/reports/templates/score*.j2)
+ELSEWHERE += $(call room,reports/benchmark reports/upload) $(wildcard grfkit/evaluation/score.py grfkit/reports/templates/score*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
 LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/virtual/example.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
@@ -77,7 +77,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate score reproduce beyond field transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate estimate-page score reproduce beyond field transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -103,6 +103,9 @@ TREADMILL :=
 OUT :=
 estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D, TRC or CSV (only read), MASS=kg
 	@$(PYTHON) -m grfkit estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
+
+estimate-page: $(READY)  ## drop a recording on a page in your browser, on this machine alone: notebook estimate without code; MODEL=folder
+	@$(PYTHON) -m grfkit estimate-page --model "$(MODEL)"
 
 # The benchmark is a study's; the public set's where none is named.
 PREDICTIONS :=
@@ -221,9 +224,10 @@ $(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml
 course-zip: $(READY)  ## what students get, one archive without solutions -> course/grfkit-course.zip
 	@$(PYTHON) -m grfkit course --zip
 
+# A recording that is dropped in the notebook estimate is one message, and so are its page and files.
 lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv
-	$(PYTHON) -m jupyterlab
+	$(PYTHON) -m jupyterlab "--ServerApp.tornado_settings={'websocket_max_message_size': 101000000}" --ZMQChannelsWebsocketConnection.limit_rate=False
 
 params/%.yaml:
 	$(if $(wildcard $@),,$(error A study is a YAML file; $@ does not exist. Studies: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml))))))

@@ -256,6 +256,12 @@ def _number(text, name):
         raise ValueError(f"{name} is a number; found {text!r}. Correct it, or leave it out.") from None
 
 
+def _estimate_page(options):
+    from grfkit.reports.upload import command
+
+    command.show(options.model, browser=not options.no_browser)
+
+
 def _score(options):
     from grfkit.reports.benchmark.score_page import judge
 
@@ -338,6 +344,7 @@ EXAMPLE = {
     "folder": {"nargs": "?", "default": "example", "type": Path, "help": "a new or empty folder; default: example"},
     "--again": {"action": "store_true", "help": "record the run again in place of copying it: the same files"},
 }
+ESTIMATE_PAGE = {"--model": {"help": "folder of a model; default: grfkit's"}, "--no-browser": {"action": "store_true"}}
 SCORE = {
     "predictions": {"nargs": "?", "help": "a .parquet or .csv file: stance, frame, est_ap, est_ml, est_v"},
     "--study": STUDY["--study"] | {"required": False, "default": Path("params/rbds.yaml")},
@@ -375,6 +382,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     ),
     "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
     "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
+    "estimate-page": (_estimate_page, "show a page to drop a recording on, here alone", ESTIMATE_PAGE, "it is closed"),
     "example": (_example, "write a small recording to try, with the true forces", EXAMPLE, "it is not complete"),
     "score": (_score, "judge estimates of a study's stances, each runner left out", SCORE, NOTHING),
     "search-worker": (

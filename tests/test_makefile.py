@@ -11,8 +11,8 @@ from helpers import ROOT, make_command
 from grfkit.study import record
 
 NOTEBOOKS = sorted(
-    path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "bench"
-)  # bench always runs
+    path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem not in ("bench", "estimate")
+)  # bench always runs; estimate is no report: somebody drops a recording on it
 
 
 def imported(source):
