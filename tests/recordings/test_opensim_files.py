@@ -77,7 +77,8 @@ def test_read_gives_what_a_literal_reader_gives(hamner, runner):
 
 
 @pytest.mark.slow
-def test_read_gives_what_opensim_reads(hamner):
+def test_read_gives_what_opensim_reads(hamner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it writes a log where it is imported
     opensim = pytest.importorskip("opensim", reason="OpenSim's own reader is not installed: pip install opensim")
     for path in sorted(hamner.glob("*/*.trc")):
         table, found = opensim.TimeSeriesTableVec3(str(path)), trc.read(path, **AXES)

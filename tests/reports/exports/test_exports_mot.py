@@ -119,8 +119,9 @@ def test_the_header_says_what_a_reader_must_know(run):
 
 
 @pytest.mark.slow
-def test_opensim_reads_both_files_and_pushes_the_feet(run):
+def test_opensim_reads_both_files_and_pushes_the_feet(run, monkeypatch):
     """OpenSim's own package: storage, table, and a model whose feet are pushed as the file says."""
+    monkeypatch.chdir(run.path.parent)  # it writes a log where it is imported
     opensim = pytest.importorskip("opensim", reason="OpenSim's own package is not installed: pip install opensim")
     path, loads, _ = written(run)
     table, storage = opensim.TimeSeriesTable(str(path)), opensim.Storage(str(path))
