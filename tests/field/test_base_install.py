@@ -6,7 +6,7 @@ import sys
 
 import pandas as pd
 import pytest
-from helpers import CASES, ROOT
+from helpers import CASES, ROOT, script_environment
 
 FILES = ["00_reference/reference.c3d", "00_reference/reference.csv", "18_trc/run.trc"]
 
@@ -33,15 +33,25 @@ def test_estimate_needs_the_base_alone_and_gives_the_same(lab, tmp_path, capsys)
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_python_reads_with_the_base_alone(tmp_path):
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import only_base\n"
-        "sys.meta_path.insert(0, only_base.OnlyBase())\n"
-        f"import grfkit; print(grfkit.read({str(CASES / '18_trc' / 'run.trc')!r}).points.shape)\n"
-        "grfkit.estimate, grfkit.load_model\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and ", 11, 3)" in done.stdout, done.stderr
+def test_five_lines_of_python_need_the_base_alone(lab, tmp_path):
+    code = f"""
+import sys; sys.path.insert(0, {str(ROOT / "tests")!r}); import only_base
+sys.meta_path.insert(0, only_base.OnlyBase())
+import grfkit
+run = grfkit.read({str(CASES / "18_trc" / "run.trc")!r})
+result = grfkit.estimate(grfkit.from_array(run.points, run.rate_hz), mass_kg=70, model={str(lab.model)!r})
+result = grfkit.estimate(run, mass_kg=70, model={str(lab.model)!r})
+result.plot()[0].figure.savefig("forces.png")
+result._repr_html_(), run._repr_html_(), result.save("report")
+from dataclasses import replace  # this model gives no centre of pressure
+result = replace(result, curves=result.curves.assign(cop_ap=0.05, cop_ml=0.0))
+result.to_c3d("forces.c3d"), result.to_mot("forces.mot")
+"""
+    given = {"cwd": tmp_path, "env": script_environment(), "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", code], **given)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"forces.png", "report", "forces.c3d", "forces.mot", "forces_ExternalLoads.xml"}
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,16 @@ def test_a_file_a_loaded_model_and_no_model_give_the_same(lab, file, result, mon
         assert again.warnings == result.warnings
 
 
+def test_a_study_gives_mass_speed_and_points_as_it_does_for_its_folder(lab):
+    study, row = ROOT / "params" / "smoke.yaml", lab.trials.iloc[1]
+    steps, *_ = field_estimate.estimate_all(lab.model, lab.data, study_file=study)
+    result = grfkit.estimate(lab.data / row["file"], model=lab.model, study=study)
+    expected = steps[steps["file"] == row["file"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(result.steps, expected[list(result.steps)])  # plates measured the other file alone
+    assert (result.mass_kg, result.recording.speed_m_s) == (row["mass_kg"], row["speed_m_s"])
+    assert result.study == "smoke" and result.recording.found[0] == "points: as the study file says"
+
+
 def test_save_writes_what_the_command_writes(lab, file, result, tmp_path):
     arguments = ["--model", lab.model, "--data", file.parent, "--mass", "61.5", "--out", tmp_path / "command"]
     assert cli.main(["estimate", *map(str, arguments)]) == 0
