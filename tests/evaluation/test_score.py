@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from helpers import ROOT
+from helpers import ROOT, assert_accessible
 
 from grfkit import cli, metrics
 from grfkit.evaluation import left_out_runners, score
@@ -262,6 +262,7 @@ def test_the_command_writes_a_page_and_its_tables(results, perfect, tmp_path, ca
     words = " ".join(BeautifulSoup(page, "html.parser").get_text(" ").split())
     assert "What this page cannot check" in words and ".050 (.050 to .050)" in words and "LSTM was not run" in words
     assert html_page.needs_network(page) == []
+    assert_accessible(page)
     assert cli.main(call) == 0  # in place of the earlier one
     (folder / score_page.PAGE).write_text("mine", encoding="utf-8")
     assert cli.main(call) == 1 and "is something else" in capsys.readouterr().err
