@@ -130,7 +130,7 @@ def check_target(path, suffix, recording):
     Another file of that name is replaced. Returns a Path; raises InputError.
     """
     path = Path(path)
-    if path.suffix.lower() != suffix:
+    if path.suffix != suffix:  # in capitals, ezc3d writes a second one behind it
         raise InputError(
             f"The name of a {suffix[1:].upper()} file ends with {suffix}; found {path.name}.", f"Name it *{suffix}."
         )

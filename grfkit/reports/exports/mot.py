@@ -82,7 +82,7 @@ def external_loads(mot_name):
 
 
 def _about(name, start_s, axes):
-    """Say what the file holds, in sentences without an equals sign, which OpenSim would take for a value."""
+    """Say what the file holds, in sentences."""
     return [
         f"Ground reaction forces on the runner, {ESTIMATED} from points; not measured.",
         "Forces in N, centres of pressure in m, torques in N m. The free moment is not estimated and is written as 0.",
@@ -96,9 +96,12 @@ def _text(name, columns, values, notes):
     """Lay out OpenSim's storage: header, names of the columns, rows (T, C) with time to .1 us, N to 1 mN, m to 1 um."""
     kinds = {"v": "%.3f", "p": "%.6f", "t": "%.6f"}
     formats = ["%.7f"] + [kinds["v" if "_v" in column else "p" if "_p" in column else "t"] for column in columns[1:]]
-    head = [name, "version=1", f"nRows={len(values)}", f"nColumns={len(columns)}", "inDegrees=yes"]
+    head = [_plain(name), "version=1", f"nRows={len(values)}", f"nColumns={len(columns)}", "inDegrees=yes"]
     body = io.StringIO()
     np.savetxt(body, values + 0.0, fmt=formats, delimiter="\t")  # no -0
-    return "\n".join([*head, *(note.replace("=", " ") for note in notes), "endheader", "\t".join(columns), ""]) + (
-        body.getvalue()
-    )
+    return "\n".join([*head, *map(_plain, notes), "endheader", "\t".join(columns), ""]) + body.getvalue()
+
+
+def _plain(text):
+    """Give a text as one line of a header: an equals sign would make it a value; some old names are no text."""
+    return " ".join(text.replace("=", " ").encode("utf-8", "backslashreplace").decode("utf-8").split())

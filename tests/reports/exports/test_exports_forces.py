@@ -41,6 +41,7 @@ def test_write_never_replaces_the_recording_and_asks_for_the_right_name(tmp_path
     for name, said in {
         f"run{suffix}": "never takes the place of a recording",
         "run.txt": f"file ends with {suffix}; found run.txt",
+        f"run{suffix.upper()}": f"file ends with {suffix}; found run{suffix.upper()}",
         f"folder{suffix}": "is a folder",
     }.items():
         with pytest.raises(InputError, match=said):

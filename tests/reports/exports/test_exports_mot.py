@@ -1,6 +1,7 @@
 """MOT and ExternalLoads: read back by our reader, by the letter, and by OpenSim itself."""
 
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -109,12 +110,13 @@ def test_a_foot_that_never_pushes_has_columns_of_zeros(run):
 
 def test_the_header_says_what_a_reader_must_know(run):
     steps = run.steps.assign(step_s=[0.35, np.nan, np.nan])  # a contact is missing between the last two
-    found = replace(run.found, points=run.found.points + [0, 0, 0.5])
+    found = replace(run.found, points=run.found.points + [0, 0, 0.5], file=Path("a=1\nb\udce4.c3d"))
     path, *_ = mot.write(run.path.with_suffix(".mot"), found, steps, run.curves, MASS_KG)
     head = path.read_text(encoding="utf-8").partition("endheader")[0]
     for text in ("not measured", "in N", "in m", "free moment is not estimated", "0.200 to 0.790 s, 0.900 to 1.140 s"):
         assert text in head, text
     assert "the ground is not at 0" in head and "at 1.2500 s" in head
+    assert head.count("=") == 4  # of a value each: version, rows, columns, degrees
     assert literal(path)["ground_force_l_py"] == pytest.approx(0.5, abs=0.03)
 
 
