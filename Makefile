@@ -64,7 +64,7 @@ endif
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
 FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py grfkit/evaluation/transfer_bands.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
-ELSEWHERE := $(call room,recordings/new_study evaluation/cost reports/exports) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
+ELSEWHERE := $(call room,recordings/new_study evaluation/cost reports/exports reports/terminal) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
 ELSEWHERE += $(call room,reports/benchmark reports/upload) $(wildcard grfkit/evaluation/score.py grfkit/reports/templates/score*.j2)
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
 LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
@@ -101,8 +101,9 @@ SPEED :=
 RATE :=
 TREADMILL :=
 OUT :=
-estimate: $(READY)  ## forces of recordings without plates, a page for a coach; MODEL=folder, DATA=folder of C3D, TRC or CSV (only read), MASS=kg
-	@$(PYTHON) -m grfkit estimate --model "$(MODEL)" --data "$(TYPED)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
+FORMAT :=
+estimate: $(READY)  ## forces without plates, a page for a coach; DATA=recording or folder (C3D, TRC, CSV; only read), MASS=kg, MODEL=folder, FORMAT=html,csv,mot,c3d
+	@$(PYTHON) -m grfkit estimate "$(TYPED)" --format "$(FORMAT)" --model "$(MODEL)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
 estimate-page: $(READY)  ## drop a recording on a page in your browser, on this machine alone: notebook estimate without code; MODEL=folder
 	@$(PYTHON) -m grfkit estimate-page --model "$(MODEL)"

@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-MOST_NAMES = 5  # of files that need no care: our choice
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a bench has one thread, as a worker has
 
 
@@ -178,82 +177,15 @@ def _new_study(options):
 
 
 def _estimate(options):
-    """Read, estimate and write; the exit status is 1 where no recording was estimated, which the report says too."""
-    from grfkit.field import estimate
-    from grfkit.field import model as field_model
-    from grfkit.recordings import discover
-    from grfkit.reports import estimate_page
+    from grfkit.reports.terminal import command
 
-    _check_estimate(options)
-    numbers = {
-        name: _number(getattr(options, name.split("_")[0]), name.split("_")[0].upper())
-        for name in ("mass_kg", "speed_m_s", "rate_hz")
-    }
-    out = Path(options.out or Path("reports/estimate") / (Path(options.data).resolve().name or "recordings"))
-    estimate_page.check_out(out, options.data, chosen=bool(options.out))
-    model, card = field_model.load(options.model)
-    treadmill = {"yes": True, "no": False}.get(options.treadmill)
-    read = estimate.read_all(options.data, study_file=options.study or None, treadmill=treadmill, **numbers)
-    home = estimate.home_of(model, options.study)
-    steps, curves, table = estimate.estimate_recordings(model, *read, folder=Path(options.data), home=home)
-    estimate_page.write(
-        out, steps, curves, table, model=model, card=card, data=options.data, study=Path(options.study or "").stem
-    )
-    for row in table[table["refused"] != ""].itertuples():
-        print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
-    for row in table[table["warnings"] != ""].itertuples():
-        print(f"warning: {row.file}: {row.warnings}", file=sys.stderr)
-    for row in table[table["plates"] != ""].itertuples():
-        print(f"force plates: {row.file}: {row.plates}")
-    others = [path.name for path in discover.find(options.data).others]
-    if others:
-        more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
-        print(
-            "read for the recordings, not estimated: static trials, tables of studies and forces: "
-            f"{', '.join(others[:MOST_NAMES])}{more}"
-        )
-    count = int((table["steps"] > 0).sum())
-    found = f"{len(steps)} steps of {count} recording{'s' * (count != 1)}" if len(steps) else "No step was estimated"
-    print(f"{found} -> {(out / estimate_page.PAGE).as_posix()}")
-    if steps.empty:
-        raise ValueError(
-            "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
-        )
+    command.run(options)
 
 
 def _example(options):
     from grfkit.virtual import example
 
     print(example.in_words(example.write(options.folder, again=options.again)))
-
-
-def _check_estimate(options):
-    if not options.data:
-        raise ValueError(
-            "An estimate needs a folder of recordings; none was given. Give it: make estimate MODEL=DIR DATA=DIR."
-        )
-    if not options.model:
-        raise ValueError(
-            "An estimate needs the folder of a trained model; none was given. `make field STUDY=rbds DATA=DIR` trains "
-            "one in reports/rbds/results/10_field/model: then give MODEL=that folder."
-        )
-    if not Path(options.model).is_dir():
-        raise ValueError(
-            f"An estimate needs the folder of a trained model; {options.model} is not there. `make field STUDY=rbds "
-            "DATA=DIR` trains one in reports/rbds/results/10_field/model: then give MODEL=that folder."
-        )
-    if options.treadmill not in (None, "", "yes", "no"):
-        raise ValueError(
-            f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
-        )
-
-
-def _number(text, name):
-    """Read a number that may be left out; decimal commas are read too."""
-    try:
-        return float(text.replace(",", ".")) if text else None
-    except ValueError:
-        raise ValueError(f"{name} is a number; found {text!r}. Correct it, or leave it out.") from None
 
 
 def _estimate_page(options):
@@ -331,14 +263,21 @@ NEW_STUDY = {
     "--params": {"default": "params", "type": Path, "help": "folder of the study files"},
 }
 ESTIMATE = {
-    "--model": {"required": True, "help": "folder of a trained model"},
-    "--data": {"required": True, "help": "folder of C3D, TRC or CSV files of points; it is only read"},
-    "--study": {"help": "study file that says where the points are, where the recordings do not show it"},
-    "--mass": {"metavar": "KG", "help": "body mass of the runner of all recordings; default: forces in body weights"},
-    "--speed": {"metavar": "M_S", "help": "speed of all recordings; default: measured"},
+    "data": {"nargs": "?", "default": "", "help": "a recording (C3D, TRC, CSV), or a folder of them; it is only read"},
+    "--mass": {"metavar": "KG", "help": "body mass of the runner; default: forces in body weights"},
+    "--model": {"metavar": "DIR", "help": "folder of another trained model than the one that comes with grfkit"},
+    "--out": {"metavar": "DIR", "help": "folder to write to; default: reports/estimate/NAME"},
+    "--speed": {"metavar": "M_S", "help": "speed; default: measured"},
     "--rate": {"metavar": "HZ", "help": "frames a second, of CSV files without times"},
     "--treadmill": {"metavar": "yes|no", "help": "on a treadmill or not; default: found"},
-    "--out": {"metavar": "FOLDER", "help": "folder to write to; default: reports/estimate/NAME-OF-DATA"},
+    "--format": {
+        "metavar": "html,csv,mot,c3d",
+        "help": "what is written: page, tables, OpenSim, C3D; default: html,csv",
+    },
+    "--study": {
+        "metavar": "FILE",
+        "help": "study file that says where the points are, where recordings do not show it",
+    },
 }
 EXAMPLE = {
     "folder": {"nargs": "?", "default": "example", "type": Path, "help": "a new or empty folder; default: example"},
@@ -381,7 +320,7 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
         "what has arrived stays; run it again for the rest",
     ),
     "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
-    "estimate": (_estimate, "estimate forces of recordings without force plates", ESTIMATE, NOTHING),
+    "estimate": (_estimate, "estimate forces of a recording without plates, or of a folder", ESTIMATE, NOTHING),
     "estimate-page": (_estimate_page, "show a page to drop a recording on, here alone", ESTIMATE_PAGE, "it is closed"),
     "example": (_example, "write a small recording to try, with the true forces", EXAMPLE, "it is not complete"),
     "score": (_score, "judge estimates of a study's stances, each runner left out", SCORE, NOTHING),

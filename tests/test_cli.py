@@ -54,7 +54,7 @@ def test_each_subcommand_has_a_help_of_its_own(command, capsys):
         ["record", "--study", "params/absent.yaml", "--out", "x"],
         ["fetch", "--study", "params/absent.yaml", "--out", "x"],
         ["new-study", "--name", "a b", "--data", "nowhere"],
-        ["estimate", "--model", "nowhere", "--data", "nowhere"],
+        ["estimate", "nowhere", "--model", "nowhere"],
         ["estimate-page", "--model", "nowhere"],
         ["search-worker", "--recipe", "params/absent.yaml", *ABSENT],
         ["course", "9_absent"],

@@ -48,6 +48,7 @@ TRAINED = (
     "{} of {} steps trained the model, or steps that hardly differ from them: the bands are too wide here, since the "
     "model knows the runner, and what is usual rests on this runner too"
 )
+TABLE = "the table of trials"
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
 
@@ -57,14 +58,14 @@ class Refused(ValueError):
 
 
 def estimate_all(model, data, **given):
-    """Estimate all recordings of the folder `data` by a model folder: the tables of estimate_recordings.
+    """Estimate all recordings of `data`, a folder or a file, by a model folder: the tables of estimate_recordings.
 
     `given` is what read_all takes: mass_kg, speed_m_s, rate_hz, treadmill, study_file. Raises ValueError where the
     model or no recording can be read; a recording that is not estimated says why in the table of recordings.
     """
     model, _ = field_model.load(model)
     home = home_of(model, given.get("study_file"))
-    return estimate_recordings(model, *read_all(data, **given), folder=Path(data), home=home)
+    return estimate_recordings(model, *read_all(data, **given), folder=trials.folder_of(data), home=home)
 
 
 def home_of(model, study_file):
@@ -80,18 +81,19 @@ def home_of(model, study_file):
     return known if same else None
 
 
-def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
-    """Read all recordings of a folder: list of discover.Found, masses (kg or None), {file: why not}.
+def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
+    """Read all recordings of a folder, or one file: list of discover.Found, masses (kg or None), {file: why not}.
 
     `study_file` says how the 11 points, axes and treadmill are found; its table of trials, where it exists, gives
-    masses, speeds and static trials. Else `mass_kg` and `speed_m_s` hold for all. Files that may have been meant as
-    recordings and are left out are among those that cannot be read. Raises ValueError where no recording can be read.
+    masses, speeds and static trials, and a session of OpenCap its mass. Else `mass_kg` and `speed_m_s` hold for all.
+    Files that may have been meant as recordings and are left out are among those that cannot be read. Raises ValueError
+    where no recording can be read.
     """
-    folder = trials.check_folder(folder)
+    folder = trials.folder_of(data)
     typed = {"speed_m_s": speed_m_s, "rate_hz": rate_hz, "treadmill": treadmill}
     typed = trials.check_given(mass_kg=mass_kg, **typed)
     told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
-    found, masses, listing = [], [], discover.find(folder)
+    found, masses, listing = [], [], discover.find(data)
     paths, unread = listing.recordings, {}
     unfiltered = {other: path for path, other in versions.find_unfiltered([*paths, *listing.left_out]).items()}
     statics = told.statics()
@@ -109,6 +111,8 @@ def read_all(folder, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=N
                 del listing.left_out[unfiltered[path]]
                 paths.append(unfiltered[path])
     left_out = {discover.name_in(folder, path): what for path, what in listing.left_out.items()}
+    if not found and folder != Path(data):
+        raise StudyError("".join(f"{name}: {why}" for name, why in unread.items()))
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
@@ -128,26 +132,28 @@ def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmil
     static = told.static(name) if files.holds_markers(path) else None
     found = discover.read(path, layout=told.layout, static=static, **given)
     found = replace(found, notes=[*found.notes, *told.notes])
-    return with_mass(found, mass_kg, row.get("mass_kg"))
+    if "mass_kg" not in row:
+        return with_mass(found, mass_kg, by_study.session_mass(path), listed_by=f"OpenCap's {by_study.SESSION}")
+    return with_mass(found, mass_kg, row["mass_kg"])
 
 
-def with_mass(found, mass_kg, listed_kg=None):
+def with_mass(found, mass_kg, listed_kg=None, *, listed_by=TABLE):
     """Choose the mass that was typed, or that a table lists: a recording (discover.Found) that notes it, and it."""
-    kg, mass_is, off = _given(mass_kg, listed_kg, "kg")
+    kg, mass_is, off = _given(mass_kg, listed_kg, "kg", listed_by)
     note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
     return replace(found, mass_is=mass_is, notes=[*found.notes, *[note] * bool(kg)]), kg
 
 
-def _given(typed, listed, unit):
-    """Choose a value that was typed, or that a table of trials lists: it (None where there is none), whence, the share.
+def _given(typed, listed, unit, listed_by=TABLE):
+    """Choose a value that was typed, or that a table lists: it (None where there is none), whence, the share.
 
     The second says in words whence it is, the third by which share the typed one is off the listed one.
     """
     listed = listed if listed and np.isfinite(listed) else None
     if not typed:
-        return listed, "as the table of trials says" if listed else "", 0.0
+        return listed, f"as {listed_by} says" if listed else "", 0.0
     differs = listed is not None and listed != typed
-    other = f"; the table of trials says {listed:g} {unit}" if differs else ""
+    other = f"; {listed_by} says {listed:g} {unit}" if differs else ""
     return typed, f"as typed{other}", abs(typed / listed - 1) if differs else 0.0
 
 
@@ -235,8 +241,8 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     warnings += _check_smoothness(model.training_range, measured)
     if round(rate_hz, 1) < SLOW_HZ:
         warnings = [
-            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more than the bands say, horizontal "
-            "ones first",
+            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more than the bands say (at 60 the "
+            "horizontal ones by a quarter, at 30 all of them by up to twice); film with more",
             *warnings,
         ]
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])

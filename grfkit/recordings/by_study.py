@@ -1,18 +1,23 @@
 """What a study file and its table of trials say of recordings that are estimated: layout, mass, speed, static trial.
 
-In: the path of a study file, and the folder of the recordings. Out: a Told. Files are looked at, never written. Whoever
-misses a file is told which path was looked at, what is there instead, and what to do.
+In: the path of a study file, and the folder of the recordings. Out: a Told, or the mass of a session of OpenCap. Files
+are looked at, never written. Whoever misses a file is told which path was looked at, what is there instead, and what to
+do.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+import yaml
 
 from grfkit.points import Note
 from grfkit.recordings import trials
 from grfkit.study import file as study_files
 from grfkit.study.schema import Preprocessing, StudyError
 
+SESSION = "sessionMetadata.yaml"  # of OpenCap, in the folder that holds MarkerData
 FEW = 3  # names that a message lists: our choice
 PUBLIC = re.compile(r"(^|/)RBDS\d+run[^/]*$")  # a recording of the public set, by its name
 
@@ -97,3 +102,18 @@ def tell(path, folder):
             f"{there}. {advice} there."
         )
     return Told(folder, section, lies, None, (Note(f"masses and speeds: not listed, since {lies} is not there"),))
+
+
+def session_mass(path):
+    """Read the mass (kg) of the runner that OpenCap's session of a recording says, None where none does.
+
+    The session's file lies in the folder of the recording or up to two above it. A mass that no runner has is none.
+    """
+    there = next((folder / SESSION for folder in path.parents[:3] if (folder / SESSION).is_file()), None)
+    try:
+        said = yaml.safe_load(there.read_text(encoding="utf-8")) if there else None
+        mass_kg = float(said["mass_kg"]) if isinstance(said, dict) and "mass_kg" in said else math.nan
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return None  # nothing else rests on that file
+    low, high = trials.LIMITS["mass_kg"]
+    return mass_kg if low <= mass_kg <= high else None

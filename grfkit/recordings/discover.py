@@ -19,7 +19,7 @@ from grfkit.recordings.faults import gaps, places
 from grfkit.recordings.formats import cells, foreign
 from grfkit.recordings.labels import STATIC, match, match_set, plain
 from grfkit.recordings.read import load_trial
-from grfkit.recordings.trials import RATES_HZ, ROW_COLUMNS, check_folder, check_given
+from grfkit.recordings.trials import RATES_HZ, ROW_COLUMNS, check_given, folder_of
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
@@ -100,14 +100,17 @@ class Listing(NamedTuple):
     others: dict  # path -> what it is, where it belongs there and is none
 
 
-def find(folder):
-    """List the recordings of a folder and its folders: C3D and TRC files, and CSV files of points by their columns.
+def find(data):
+    """List the recordings of a folder and its folders: C3D, TRC, text exports, and CSV files of points.
 
-    Returns a Listing. Static trials, which are known by their names, tables of studies and OpenSim's files of forces or
-    angles are others; of Theia3D's two files of one person the filtered one is taken; what other programs wrote is left
-    out, with what to do. Hidden files do not count. Raises ValueError where no recording is left.
+    `data` may be one file. Returns a Listing. Static trials, which are known by their names, tables of studies and
+    OpenSim's files of forces or angles are others; of Theia3D's two files of one person the filtered one is taken; what
+    other programs wrote is left out, with what to do. Hidden files do not count. Raises ValueError where no recording
+    is left.
     """
-    folder = check_folder(folder)
+    folder, data = folder_of(data), Path(data)
+    if data != folder:
+        return _find_one(data)
     found = Listing([], {}, {})
     for path in sorted(path for path in folder.rglob("*") if path.name[0] not in ".~"):
         what, meant = describe(path)
@@ -124,11 +127,20 @@ def find(folder):
         lines += [f"  {name_in(folder, path)} is {what}" for path, what in found.others.items()]
         raise ValueError(
             f"Forces are estimated from C3D and TRC files, or CSV files with the columns {csv_points.EXAMPLE}; "
-            f"{folder} and its folders hold none. Export recordings there, or give another folder: DATA=DIR."
+            f"{folder} and its folders hold none. Export recordings there, or give another file or folder."
             + "".join(f"\n{line}" for line in lines[:MOST_FILES])
             + f"\n  and {len(lines) - MOST_FILES} more" * (len(lines) > MOST_FILES)
         )
     return found
+
+
+def _find_one(path):
+    """List one file; raises ValueError where it is no recording of running."""
+    what, _ = describe(path)
+    if what is None:
+        return Listing([path], {}, {})
+    what = what or f"none of these: {', '.join(dict.fromkeys((*files.POINTS_AND_PLATES, *foreign.TEXT)))}"
+    raise ValueError(f"Forces are estimated from a recording of running; {path.name} is {what}.")
 
 
 def name_in(folder, path):
@@ -148,9 +160,9 @@ def describe(path):
     if suffix in files.FORCES_ALONE:
         return foreign.KINDS[suffix], False
     try:
-        if files.holds_markers(path):
-            return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
         what = foreign.describe(path)
+        if not what and files.holds_markers(path):
+            return ("a static trial", False) if STATIC.search(path.stem) else (None, True)
         if what or suffix not in foreign.TEXT:
             return what, True
         if csv_points.holds_points(path):
@@ -159,7 +171,7 @@ def describe(path):
             return "", True
         header, *_ = cells.read_rows(path, most_bytes=csv_points.HEADER_BYTES)
     except (ValueError, OSError):
-        return (None if suffix in CSV else "", True)
+        return (None if suffix in (*CSV, *files.POINTS_AND_PLATES) else "", True)
     if any(names <= {*header} for names in TABLES):
         return "a table of a study", False
     few = ", ".join(header[:FEW_COLUMNS]) or "none: it is empty"
@@ -199,9 +211,9 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
     given = check_given(treadmill=treadmill, speed_m_s=speed_m_s, rate_hz=rate_hz)
     path, treadmill, speed_m_s, rate_hz = Path(path), *given.values()
     try:
-        marked = files.holds_markers(path)
-        if not marked and (what := foreign.describe(path)):
+        if what := foreign.describe(path):
             raise ValueError(f"{path.name} is {what}.")
+        marked = files.holds_markers(path)
         if not marked and path.suffix.lower() in foreign.TEXT:
             points, rate_hz, declared, start_s, notes = _read_csv(path, rate_hz)
             notes += [

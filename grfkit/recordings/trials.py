@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from grfkit.points import number
+from grfkit.points import GRAVITY, number
 from grfkit.recordings.formats import cells
 from grfkit.study.schema import StudyError
 
@@ -20,6 +20,8 @@ FORCES_COLUMNS = ["forces", "forces_start_s"]  # which a table may have: where p
 ROW_COLUMNS = ["file", "mass_kg", "speed_m_s", "static"]  # those that an estimate takes; all but `file` may be empty
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
+UNITS = {"mass_kg": " kg", "speed_m_s": " m/s", "rate_hz": " frames a second"}
+OTHER_UNITS = {"mass_kg": {"pounds": 0.45359237, "newtons": 1 / GRAVITY}, "speed_m_s": {"km/h": 1 / 3.6}}
 FOLDERS_ABOVE = 2  # in which a file is looked for that is not where it was wanted: our choice
 MOST_THERE = 5  # names of a folder that a message lists: our choice
 NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
@@ -38,7 +40,8 @@ def check_given(*, treadmill=None, **numbers):
         low, high = (LIMITS | {"rate_hz": RATES_HZ})[name]
         if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
             raise StudyError(
-                f"{name} must be a number from {low} to {high}; found {value!r}. Correct it, or leave it out."
+                f"{name} must be a number from {low} to {high}{UNITS[name]}; found {value!r}."
+                f"{in_other_units(name, value)} Correct it, or leave it out."
             )
     return {"treadmill": None if treadmill is None else bool(treadmill)} | numbers
 
@@ -139,6 +142,33 @@ def whereabouts(path):
     listed = ", ".join(names[:MOST_THERE]) + f" and {len(names) - MOST_THERE} more" * (len(names) > MOST_THERE)
     missing = "" if here == path.parent else f"the folder {path.parent} does not exist; "
     return f"{missing}{here} holds {listed or 'nothing'}", None
+
+
+def in_other_units(name, value):
+    """Say what a number of LIMITS would be, had it been typed in another unit; empty where that fits no runner."""
+    if not isinstance(value, (int, float)) or name not in OTHER_UNITS:
+        return ""
+    low, high = LIMITS[name]
+    would = [
+        f"{value:g} {unit} are {value * one:.3g}{UNITS[name]}"
+        for unit, one in OTHER_UNITS[name].items()
+        if low <= value * one <= high
+    ]
+    return f" {', '.join(would)}." if would else ""
+
+
+def folder_of(data):
+    """Give the folder of recordings, within which they are named: `data` itself, or that of a file.
+
+    Raises StudyError for a path where nothing is.
+    """
+    data = Path(data)
+    if not data.exists():
+        raise StudyError(
+            f"Forces are estimated from a recording, or from all in a folder; {data} does not exist. Give the path of "
+            "one that does: grfkit estimate PATH, or make estimate DATA=PATH."
+        )
+    return data if data.is_dir() else data.parent
 
 
 def check_folder(folder):

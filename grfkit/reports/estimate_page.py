@@ -1,13 +1,15 @@
 """Write what was estimated of recordings without plates: CSV tables, and a page that a coach can read.
 
 In: the tables of field.estimate.estimate_recordings. Out: a folder of index.html, recordings.csv, steps.csv,
-curves.csv, asymmetry.csv, trend.csv and plates.csv, all of them or none.
+curves.csv, asymmetry.csv, trend.csv and plates.csv, and files for other programs, all of them or none. A folder without
+the page has a file that says what is in it, so that a later report may take its place.
 """
 
 import hashlib
 import re
 import tempfile
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 from scipy.stats import norm
@@ -27,7 +29,8 @@ from grfkit.reports.words import SPACE, percent, written
 from grfkit.study import store
 
 PAGE = "index.html"
-SOURCE = "<!-- recordings: {} -->"
+LIST = "files.txt"  # of a report without a page
+SOURCE, MORE = "<!-- recordings: {} -->", "<!-- files: {} -->"
 MARK = b'<meta name="generator" content="grfkit estimate">'
 TABLES = {
     "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
@@ -38,6 +41,11 @@ TABLES = {
     "asymmetry.csv": "left and right of each recording, and what can be seen",
     "trend.csv": "change of each quantity over time; p is corrected for the number of lines (Holm)",
     "plates.csv": "how far the estimate is off what force plates in the recording measured",
+}
+OTHERS = {  # by the end of a name
+    ".mot": "forces and centres of pressure for OpenSim",
+    ".xml": "OpenSim's document that applies those forces to the feet",
+    ".c3d": "the points, and a virtual force plate for each foot",
 }
 NONE = estimate_plates.NONE
 
@@ -65,40 +73,56 @@ def check_out(out, data, *, chosen=True):
     if out.is_symlink() or not out.is_dir():
         raise ValueError(f"{refusal}is {'a link' if out.is_symlink() else 'a file'}. {other}")
     files = {path.name for path in out.iterdir()}
-    foreign = files - {PAGE, *TABLES}
-    page = (out / PAGE).read_bytes() if (out / PAGE).is_file() else b""
+    page = next(((out / name).read_bytes() for name in (PAGE, LIST) if (out / name).is_file()), b"")
+    foreign = files - {PAGE, LIST, *TABLES} - {*map(unquote, _noted(MORE, r"\S.*?", page).split())}
     ours = not files or MARK in page[:2000]
     if not ours or foreign:
         raise ValueError(f"{refusal}holds {', '.join(sorted(foreign or files)[:5])}. {other}")
-    earlier = re.search(SOURCE.encode().replace(b"{}", b"(\\w+)"), page)
-    if not chosen and earlier and earlier[1].decode() != source(data):
+    earlier = _noted(SOURCE, r"\w+", page)
+    if not chosen and earlier and earlier != source(data):
         raise ValueError(
-            f"A report is named for the last folder of DATA; {out} holds that of another folder called {data.name}. "
+            f"A report is named for its recording or folder; {out} holds that of another one called {data.name}. "
             "Give this one a folder of its own, OUT=DIR, or delete the other."
         )
 
 
+def _noted(comment, pattern, page):
+    """Find what a comment of a page (bytes) says, "" where it has none."""
+    found = re.search(re.escape(comment).replace(r"\{\}", f"({pattern})").encode(), page)
+    return found[1].decode() if found else ""
+
+
 def source(data):
-    """Give a mark by which a folder of recordings is known again, and which does not say where it lies."""
+    """Give a mark by which a folder of recordings, or a file, is known again, and which does not say where it lies."""
     return hashlib.sha256(Path(data).resolve().as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def write(out, steps, curves, recordings, *, model, card, data="", study=""):
+def write(out, steps, curves, recordings, *, model, card, data="", study="", formats=("html", "csv"), put_more=None):
     """Write the tables of field.estimate.estimate_recordings, what they come to, and their page to the folder `out`.
 
-    `model` is the field.model.FieldModel that made them, `card` its card, `data` the folder of recordings,
-    `study` the name of the study that was given.
+    `model` is the field.model.FieldModel that made them, `card` its card, `data` the folder of recordings or the file,
+    `study` the name of the study that was given. Of `formats` html is the page and csv the tables; `put_more` is called
+    with the new folder, and writes what else is to be in it. Returns the tables {file name: table}.
     """
     tables = sum_up(steps, curves, recordings, model)
     with store.new_folder(out) as new:
-        for name, table in tables.items():
-            table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
-        usual_rows = model.training_range.get("usual")
-        page = report_page(
-            tables, settings=model.settings, card=card, usual_rows=usual_rows, abroad=model.abroad, study=study
-        )
-        page = page.replace("</body>", f"{SOURCE.format(source(data))}\n</body>")
-        (new / PAGE).write_text(page, encoding="utf-8")
+        if "csv" in formats:
+            for name, table in tables.items():
+                table.to_csv(new / name, index=False, lineterminator="\n", encoding="utf-8")
+        if put_more:
+            put_more(new)
+        more = sorted({path.name for path in new.iterdir()} - {*TABLES})
+        about = {name: what for name, what in TABLES.items() if "csv" in formats and len(tables[name])}
+        about |= {name: OTHERS.get(Path(name).suffix, "") for name in more}
+        notes = f"{SOURCE.format(source(data))}\n{MORE.format(' '.join(map(quote, more)))}\n"
+        if "html" in formats:
+            usual_rows = model.training_range.get("usual")
+            trained = {"settings": model.settings, "card": card, "usual_rows": usual_rows, "abroad": model.abroad}
+            page = report_page(tables, **trained, study=study, files=about)
+            (new / PAGE).write_text(page.replace("</body>", f"{notes}</body>"), encoding="utf-8")
+        else:
+            (new / LIST).write_text(f"{MARK.decode()}\n{notes}", encoding="utf-8")
+    return tables
 
 
 def sum_up(steps, curves, recordings, model):
@@ -119,11 +143,11 @@ def _widened(limits_pct, abroad):
     return {name: limit * abroad.in_range[DIRECTION_OF.get(name, vertical)] for name, limit in limits_pct.items()}
 
 
-def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study=""):
+def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study="", files=None):
     """Return the page of `tables` (of sum_up) as one that needs no network.
 
     `card`, `settings` and `abroad` are the model's, `usual_rows` what field.usual.learn gave, None of older models;
-    `study` names the study that was given.
+    `study` names the study that was given, `files` are {name: what it is} of those beside the page.
     """
     level, errors_s = settings["level"], field_model.event_errors_s(card)
     rows = tables["recordings.csv"].to_dict("records")
@@ -137,7 +161,7 @@ def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study="
         recordings=recordings,
         level=f"{100 * level:g}",
         card=card,
-        files={name: what for name, what in TABLES.items() if len(tables[name])},
+        files=files or {},
         written=written,
         mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",

@@ -142,7 +142,7 @@ def test_a_wrong_mass_is_said(lab, folder):
 
 def test_the_page_compares_where_plates_measured(lab, folder, tmp_path, capsys):
     mass = str(folder.row["mass_kg"])
-    arguments = ["--model", str(lab.model), "--data", str(folder.path), "--out", str(tmp_path / "out")]
+    arguments = ["--model", str(lab.model), str(folder.path), "--out", str(tmp_path / "out")]
     assert cli.main(["estimate", *arguments, "--mass", mass]) == 0
     assert "force plates: run.c3d: measured" in capsys.readouterr().out
     html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
@@ -213,7 +213,7 @@ def test_the_page_says_why_plates_are_not_used(lab, tmp_path):
     (path,) = (CASES / "06_saturated_plate").glob("*.c3d")
     (tmp_path / "data").mkdir()
     shutil.copy(path, tmp_path / "data" / "run.c3d")
-    arguments = ["--model", str(lab.model), "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    arguments = ["--model", str(lab.model), str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     assert cli.main(["estimate", *arguments]) == 0
     text = BeautifulSoup((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), "html.parser").get_text(" ")
     text = " ".join(text.split())

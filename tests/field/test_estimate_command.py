@@ -19,7 +19,7 @@ from grfkit.reports import html as html_page
 
 
 def run(lab, data, out, *more):
-    return cli.main(["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(out), *more])
+    return cli.main(["estimate", str(data), "--model", str(lab.model), "--out", str(out), *more])
 
 
 def read(out):
@@ -62,7 +62,8 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     as_csv(data / "giant <b>.csv", 1.3 * points, lab.rate_hz)
     assert run(lab, data, tmp_path / "out", "--mass", "61,5") == 0
     said = capsys.readouterr()
-    assert "steps of 2 recordings -> " in said.out and "leg length" in said.err.split("warning: giant <b>.csv: ")[1]
+    assert "steps of 2 recordings, 2 found" in said.out and "recordings have warnings, which the page says" in said.out
+    assert said.out.endswith(f"\n{(tmp_path / 'out' / 'index.html').as_posix()}\n")
     html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert_accessible(html)
     assert html_page.needs_network(html) == []
@@ -130,7 +131,7 @@ def test_what_is_not_estimated_is_named_on_console_and_page(lab, points, tmp_pat
     (data / "damaged.c3d").write_bytes(b"no C3D")
     assert run(lab, data, tmp_path / "out") == 0
     said, text = capsys.readouterr(), words(tmp_path / "out" / "index.html")
-    assert "static trials, tables of studies and forces: static 1.c3d, trials.csv" in said.out
+    assert "not estimated: static trials, tables and forces: static 1.c3d, trials.csv" in said.out
     for name, why in (("dlc.csv", "an export of DeepLabCut"), ("damaged.c3d", "")):
         assert f"left out: {name}: {why}" in said.err and f"{name} : {why}".strip() in text
     table = read(tmp_path / "out")["recordings.csv"].set_index("file")["refused"]
@@ -179,32 +180,33 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(lab, points, tmp_path
 def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     data = as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz).parent
 
-    def error(*arguments):
-        assert (
-            cli.main(
-                ["estimate", "--model", str(lab.model), "--data", str(data), "--out", str(tmp_path / "out"), *arguments]
-            )
-            == 1
-        )
-        return capsys.readouterr().err
+    def error(*arguments, data=data):
+        assert run(lab, data, tmp_path / "out", *arguments) == 1
+        said = capsys.readouterr()
+        assert said.err.count("error: ") == 1 and not said.out and not (tmp_path / "out").exists()
+        return said.err
 
-    assert "MASS is a number; found '70kg'" in error("--mass", "70kg")
-    assert "from 20 to 250; found 700" in error("--mass", "700")
-    assert "from 20 to 2000; found 0" in error("--rate", "0")
+    assert "MASS is a number, in kg; found '70kg'" in error("--mass", "70kg")
+    assert "from 20 to 250 kg; found 700.0. 700 newtons are 71.4 kg. Correct it" in error("--mass", "700")
+    assert "found 320.0. 320 pounds are 145 kg, 320 newtons are 32.6 kg." in error("--mass", "320")
+    assert "from 20 to 250 kg; found 7.0. Correct it" in error("--mass", "7")
+    assert "from 0.5 to 12 m/s; found 13.0. 13 km/h are 3.61 m/s." in error("--speed", "13")
+    assert "from 20 to 2000 frames a second; found 0" in error("--rate", "0")
     assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
-    assert "make field STUDY=" in error("--model", "")
-    assert "nowhere is not there. `make field STUDY=rbds" in error("--model", "nowhere")
-    assert "DATA=DIR" in error("--data", "")
-    assert "model" in error("--model", str(data))
-    assert "does not exist" in error("--data", str(tmp_path / "nowhere"))
+    assert "html, csv, mot, c3d; found 'pdf'" in error("--format", "html,pdf")
+    assert "need the body mass; none was given. Give it in kg: --mass KG" in error("--format", "mot,c3d")
+    assert "nowhere is not there. Leave it out: then the model that comes with grfkit" in error("--model", "nowhere")
+    assert "grfkit estimate PATH, or make estimate DATA=PATH" in error(data="")
+    assert "model.json" in error("--model", str(data))
+    assert "nowhere does not exist. Give the path of one" in error(data=tmp_path / "nowhere")
     as_csv(tmp_path / "short" / "short.csv", points[:20], lab.rate_hz)
-    assert "\n  short.csv: A recording shows" in error("--data", str(tmp_path / "short"))
-    assert not (tmp_path / "out").exists()
+    assert "\n  short.csv: A recording shows" in error(data=tmp_path / "short")
+    assert "error: short.csv: A recording shows" in error(data=tmp_path / "short" / "short.csv")
 
 
 def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):
     as_csv(tmp_path / "data" / "a.csv", points, lab.rate_hz)
-    done = make(project, "estimate", f"DATA={(tmp_path / 'data').as_posix()}")
+    done = make(project, "estimate", f"DATA={(tmp_path / 'data').as_posix()}", "MODEL=nowhere")
     assert done.returncode != 0 and "make field STUDY=" in done.stderr
     done = make(
         project,
@@ -229,15 +231,14 @@ def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_n
         as_csv(tmp_path / place / "runs" / f"{place}.csv", points, lab.rate_hz)
 
     def estimated(place, *more):
-        data = ["--data", str(tmp_path / place / "runs")]
-        return cli.main(["estimate", "--model", str(lab.model), *data, *more])
+        return cli.main(["estimate", str(tmp_path / place / "runs"), "--model", str(lab.model), *more])
 
     page = tmp_path / "reports" / "estimate" / "runs" / "index.html"
     assert estimated("one") == 0 and estimated("one") == 0 and str(tmp_path) not in page.read_text(encoding="utf-8")
     before = page.read_bytes()
     assert estimated("two") == 1 and page.read_bytes() == before
     error = capsys.readouterr().err
-    assert "holds that of another folder called runs" in error and "OUT=DIR" in error
+    assert "holds that of another one called runs" in error and "OUT=DIR" in error
     assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
 
 

@@ -67,7 +67,7 @@ def test_a_study_gives_mass_speed_and_points_as_it_does_for_its_folder(lab):
 
 
 def test_save_writes_what_the_command_writes(lab, file, result, tmp_path):
-    arguments = ["--model", lab.model, "--data", file.parent, "--mass", "61.5", "--out", tmp_path / "command"]
+    arguments = ["--model", lab.model, file.parent, "--mass", "61.5", "--out", tmp_path / "command"]
     assert cli.main(["estimate", *map(str, arguments)]) == 0
     assert result.save(tmp_path / "python") == tmp_path / "python" / "index.html"
     names = {path.name for path in (tmp_path / "command").iterdir()}
@@ -164,8 +164,8 @@ def test_walking_raises_with_the_reason(lab, file, points, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"mass_kg": 700}, "mass_kg must be a number from 20 to 250; found 700"),
-        ({"mass_kg": "70"}, "mass_kg must be a number from 20 to 250; found '70'"),
+        ({"mass_kg": 700}, "mass_kg must be a number from 20 to 250 kg; found 700"),
+        ({"mass_kg": "70"}, "mass_kg must be a number from 20 to 250 kg; found '70'"),
         ({"treadmill": False, "rate_hz": 100}, "treadmill, rate_hz came too late. Give it to grfkit.read"),
         ({"study": "params/rbds.yaml"}, "study came too late"),
     ],

@@ -10,6 +10,7 @@ EXPORT = (
     "l_hip_x, ..., of all 11 points"
 )
 WORKBOOK = "a workbook: save its sheet as `CSV UTF-8`"
+ARCHIVE = "an archive: unpack it, and give its folder"
 KINDS = {  # by suffix
     ".mot": "a file of OpenSim (forces or angles), which holds no points: a study names forces in the column `forces`",
     ".sto": "a file of OpenSim (forces or results), which holds no points: a study names forces in the column `forces`",
@@ -23,10 +24,11 @@ KINDS = {  # by suffix
     ".x2d": f"a capture of Vicon, which Nexus reads alone: {EXPORT}",
     ".bvh": f"a BVH file (angles of a skeleton), which is not read: {EXPORT}",
     ".fbx": f"an FBX file (a skeleton), which is not read: {EXPORT}",
-    ".zip": "an archive: unpack it",
+    **dict.fromkeys((".zip", ".7z", ".rar", ".gz", ".tgz", ".tar", ".bz2", ".xz"), ARCHIVE),
     ".json": f"a JSON file (as OpenPose and others write), which is not read: {EXPORT}",
     ".mat": f"a file of MATLAB, which is not read: {EXPORT}",
 }
+MARKERS = (".c3d", ".trc")
 TEXT = (".csv", ".tsv", ".txt")  # whose kind shows in the first lines
 HEADS = {  # of a text file without its quotes: whose export begins so
     r"PathFileType[,;\t]": "TRC (OpenSim, OpenCap, Pose2Sim)",
@@ -36,6 +38,7 @@ HEADS = {  # of a text file without its quotes: whose export begins so
     r"#|\s*name\s+\S+\s*\r?\n\s*datacolumns": "another program, with lines above its columns",
 }
 HEAD_BYTES = 4096  # in which a format shows: our choice
+ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b")  # first bytes, whatever the name says
 
 
 def describe(path):
@@ -43,10 +46,15 @@ def describe(path):
 
     Raises OSError for a file that cannot be opened.
     """
-    if path.suffix.lower() not in TEXT:
-        return KINDS.get(path.suffix.lower(), "")
+    suffix = path.suffix.lower()
+    if suffix not in (*TEXT, *MARKERS) or not path.is_file():
+        return KINDS.get(suffix, "")
     with path.open("rb") as file:
         content = file.read(HEAD_BYTES)
+    if content.startswith(ARCHIVES):
+        return f"{ARCHIVE}, whatever its name says"
+    if suffix in MARKERS:
+        return ""
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     head = content.decode("utf-16" if wide else "utf-8-sig", errors="replace").replace('"', "")
     program = next((program for pattern, program in HEADS.items() if re.match(pattern, head)), "")

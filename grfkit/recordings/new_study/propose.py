@@ -177,7 +177,7 @@ def fill(pattern, found, *, name, on_plates=True):
         title = (
             f"# Study {name}, proposed by `make new-study` for recordings without force plates. {BLANK} in quotes is a "
             "blank: fill it in.\n"
-            f"# `make estimate MODEL=DIR STUDY={name} DATA=DIR` takes what 01_preprocess says of axes and points, and "
+            f"# `make estimate STUDY={name} DATA=DIR` takes what 01_preprocess says of axes and points, and "
             "the\n# table; all else is that of params/virtual.yaml.\n"
         )
     text = title + re.sub(r"\A(?:#.*\n)*", "", pattern.rstrip("\n") + "\n")

@@ -31,8 +31,8 @@ from grfkit.study.schema import BLANK, StudyError
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 FEW = 3  # files that a note names
 ESTIMATE = (
-    "make estimate MODEL=reports/rbds/results/10_field/model STUDY={name} DATA={folder}\n"
-    "where MODEL is the folder of a trained model: `make fetch STUDY=rbds` and `make field STUDY=rbds` make this one."
+    "make estimate STUDY={name} DATA={folder}\n"
+    "by the model that comes with grfkit; MODEL=DIR takes another, as `make field` trains it."
 )
 
 

@@ -179,7 +179,7 @@ def test_one_runner_is_offered_an_estimate_beside_01(params, laboratory, tmp_pat
     said, _, _ = new(params, link(sorted(runner.glob("*.c3d")), tmp_path / "alone" / runner.name), capsys)
     assert (
         "make reproduce STUDY=mine (which stops after 01: one runner cannot train and be tested); or" in said
-        and "make estimate MODEL=" in said
+        and "make estimate STUDY=" in said
     )
     said, _, _ = new(params, data, capsys, name="all")
     assert "make reproduce STUDY=all\n" in said and "or, for forces of these recordings by a model that" in said
@@ -264,7 +264,7 @@ def test_without_plates_the_study_ends_in_estimate_and_asks_for_nothing_else(the
     assert list(table) == trials_table.ROW_COLUMNS and "Blank, for you" not in said
     text = (params / "mine.yaml").read_text(encoding="utf-8")
     for each in (said, text):
-        assert "make estimate MODEL=" in each and "STUDY=mine DATA=" in each and "make reproduce STUDY" not in each
+        assert "make estimate STUDY=mine DATA=" in each and "make reproduce STUDY" not in each
     study_file.load(params / "mine.yaml")  # it has no blank
 
 
@@ -433,7 +433,7 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     done = make("new-study", "NAME=mine", f"DATA={tmp_path / 'my data'}/")
     assert done.returncode == 0 and "\n  make reproduce STUDY=mine\n" in done.stdout, done.stderr
     last = " ".join(done.stdout.partition("make reproduce STUDY=mine\n")[2].split())
-    assert last.startswith("or, for forces of these recordings by a model that is there: make estimate MODEL=")
+    assert last.startswith("or, for forces of these recordings by a model that is there: make estimate STUDY=")
     assert "STUDY=mine DATA=" in last
     done = make("reports/mine/01_preprocess.html", "STUDY=mine")
     assert done.returncode != 0 and "mass_kg must be a number" in done.stderr and "mine_trials.csv" in done.stderr

@@ -1,0 +1,153 @@
+"""Run `grfkit estimate`: check what was typed, read, estimate, write, and say what came out.
+
+In: the options of the command line, as texts. Out: the folder of a report, text on the terminal, and the exit status.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from grfkit.field import estimate
+from grfkit.field import model as field_model
+from grfkit.points import InputError
+from grfkit.recordings import discover, trials
+from grfkit.reports import estimate_page
+from grfkit.reports.terminal import summary
+
+FORMATS = {"html": "a page", "csv": "tables", "mot": "OpenSim", "c3d": "C3D"}
+IN_NEWTONS = ("mot", "c3d")
+NOT_IN_NAMES = r'[<>:"|?*\\\x00-\x1f]'  # that some file system does not take
+
+
+def run(options):
+    """Estimate a recording or all of a folder.
+
+    `options` has data, model, study, mass, speed, rate, treadmill, out and format: texts, or None where nothing was
+    typed. Raises ValueError where an option is wrong, nothing can be read or written, or no step was estimated.
+    """
+    formats, given = _check(options)
+    data = Path(options.data)
+    out = Path(options.out or Path("reports/estimate") / _name(data))
+    estimate_page.check_out(out, data, chosen=bool(options.out))
+    model, card = field_model.load(options.model or None)
+    found, masses, unread = estimate.read_all(data, study_file=options.study or None, **given)
+    in_newtons = [each for each in formats if each in IN_NEWTONS]
+    if in_newtons and not any(masses):
+        raise InputError(
+            f"Files of the format {' and '.join(in_newtons)} have forces in newtons, which need the body mass; none "
+            f"was given.",
+            "Give it in kg: --mass KG (make: MASS=kg); or leave that format out.",
+        )
+    folder = trials.folder_of(data)
+    steps, curves, table = estimate.estimate_recordings(
+        model, found, masses, unread, folder=folder, home=estimate.home_of(model, options.study)
+    )
+    not_put = {}
+
+    def put_more(new):
+        not_put.update(_export(new, in_newtons, found, masses, steps, curves, folder))
+
+    tables = estimate_page.write(
+        *(out, steps, curves, table),
+        **{"model": model, "card": card, "data": data, "study": Path(options.study or "").stem},
+        **{"formats": formats, "put_more": put_more},
+    )
+    _say(tables, not_put, [path.name for path in discover.find(data).others])
+    print((out / estimate_page.PAGE if "html" in formats else out).as_posix())
+    if steps.empty:
+        raise ValueError(
+            "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
+        )
+
+
+def _name(data):
+    """Name the report of a folder, or of a file."""
+    return data.resolve().stem if data.is_file() else data.resolve().name or "recordings"
+
+
+def _check(options):
+    """Check what was typed -> formats, and what read_all takes."""
+    if not options.data:
+        raise ValueError(
+            "An estimate needs a recording or a folder of recordings; none was given. Give it: grfkit estimate PATH, "
+            "or make estimate DATA=PATH."
+        )
+    if options.model and not Path(options.model).is_dir():
+        raise ValueError(
+            f"A model is a folder; {options.model} is not there. Leave it out: then the model that comes with grfkit "
+            "is taken. `make field STUDY=rbds DATA=DIR` trains another one in reports/rbds/results/10_field/model."
+        )
+    if options.treadmill not in (None, "", "yes", "no"):
+        raise ValueError(
+            f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
+        )
+    formats = [each.strip().lower() for each in (options.format or "html,csv").split(",")]
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown:
+        raise ValueError(
+            f"FORMAT is one of these or some, separated by commas: {', '.join(FORMATS)}; found {unknown[0]!r}. "
+            "Correct it, or leave it out: then a page and tables are written."
+        )
+    numbers = {
+        name: _number(getattr(options, name.split("_")[0]), name) for name in ("mass_kg", "speed_m_s", "rate_hz")
+    }
+    return formats, trials.check_given(**numbers, treadmill={"yes": True, "no": False}.get(options.treadmill))
+
+
+def _number(text, name):
+    """Read a number that may be left out; decimal commas are read too."""
+    try:
+        return float(text.replace(",", ".")) if text else None
+    except ValueError:
+        typed = name.split("_")[0].upper()
+        raise ValueError(
+            f"{typed} is a number, in{trials.UNITS[name]}; found {text!r}. Correct it, or leave it out."
+        ) from None
+
+
+def _export(new, formats, found, masses, steps, curves, folder):
+    """Write files of other programs of each recording to a new folder -> {file: why it was not written}."""
+    if not formats:
+        return {}
+    from grfkit.reports.exports import c3d, mot
+
+    not_put = {}
+    names = [discover.name_in(folder, each.file) for each in found]
+    for each, mass_kg, name, stem in zip(found, masses, names, stems(names), strict=True):
+        mine = [table[table["file"] == name] for table in (steps, curves)]
+        for kind in formats if len(mine[0]) else ():
+            try:
+                {"mot": mot, "c3d": c3d}[kind].write(new / f"{stem}.{kind}", each, *mine, mass_kg)
+            except InputError as reason:
+                not_put[f"{stem}.{kind}"] = str(reason)
+    if not_put and not any(new.iterdir()):
+        raise ValueError("\n".join(f"{file}: {why}" for file, why in not_put.items()))
+    return not_put
+
+
+def stems(names):
+    """Name the files that are written of recordings, by their names in a folder: each another, in any file system."""
+    plain = [Path(name).with_suffix("").parts for name in names]
+    plain = [re.sub(NOT_IN_NAMES, "_", "_".join(parts)) for parts in plain]
+    lower = [stem.lower() for stem in plain]
+    given, out = set(), []
+    for name, stem in zip(names, plain, strict=True):
+        if lower.count(stem.lower()) > 1:
+            stem += Path(name).suffix.replace(".", "_")
+        number, first = 2, stem
+        while stem.lower() in given:
+            stem, number = f"{first}_{number}", number + 1
+        given.add(stem.lower())
+        out.append(stem)
+    return out
+
+
+def _say(tables, not_put, others):
+    """Say what came out on the terminal; what was left out goes to standard error."""
+    recordings = tables["recordings.csv"]
+    for row in recordings[recordings["refused"] != ""].itertuples():
+        print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
+    for file, why in not_put.items():
+        print(f"not written: {file}: {why}", file=sys.stderr)
+    for line in summary.lines(tables, others):
+        print(line)
