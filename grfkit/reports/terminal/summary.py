@@ -37,7 +37,9 @@ def lines(tables, others=()):
     if len(estimated) == 1:
         (row,) = estimated.to_dict("records")
         return _of_one(row, tables, aside)
+    measured = estimated["plates"].str.startswith("measured").sum()
     head = f"{len(tables['steps.csv'])} steps of {len(estimated)} recordings, {len(recordings)} found"
+    head += f", {measured} of them beside force plates" * bool(measured)
     if estimated.empty:
         return [f"No step was estimated, in {len(recordings)} recordings", *aside]
     room = MOST_LINES - 4
