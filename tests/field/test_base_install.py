@@ -23,7 +23,7 @@ def test_estimate_needs_the_base_alone_and_gives_the_same(lab, tmp_path, capsys)
     data.mkdir()
     for name in FILES:
         shutil.copy(CASES / name, data)
-    command = ["estimate", "--model", str(lab.model), "--data", str(data), "--mass", "56"]
+    command = ["estimate", "--model", str(lab.model), str(data), "--mass", "56"]
     done = with_base_alone(*command, "--out", "out", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
