@@ -82,6 +82,19 @@ class Told(NamedTuple):
         )
 
 
+def tell_of_file(path, file):
+    """Read a study file for one recording: the Told of the folder whose table has a row for it.
+
+    That is the recording's own folder, or up to two above. Where none has a row, it is the nearest that has a table;
+    else, the recording's own. Raises StudyError as tell does.
+    """
+    path, file = Path(path), Path(file).absolute()
+    folders, table = file.parents[: trials.FOLDERS_ABOVE + 1], study_files.preprocessing(path).table
+    holds = [each for each in folders if trials.table_path(each, table, beside=path.parent).is_file()]
+    tells = [tell(path, folder) for folder in holds or folders[:1]]
+    return next((told for told in tells if told.row(file.relative_to(told.folder).as_posix())), tells[0])
+
+
 def tell(path, folder):
     """Read a study file, and its table of trials where that exists: Told.
 

@@ -11,7 +11,7 @@ writes what other programs read.
     result.to_mot("run.mot"), result.to_c3d("run_forces.c3d"), result.save("report")
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -192,8 +192,9 @@ def _recording(run, *, mass_kg, study, **reading):
             "Of points in an array make a recording: grfkit.from_array(points, rate_hz).",
         )
     path = Path(run)
-    told = by_study.tell(study, path.parent) if study else by_study.Told(path.parent)
-    return field_estimate.read_one(path, told, mass_kg=mass_kg, **reading)
+    told = by_study.tell_of_file(study, path) if study else by_study.Told(path.absolute().parent)
+    found, mass_kg = field_estimate.read_one(path.absolute(), told, mass_kg=mass_kg, **reading)
+    return replace(found, file=path), mass_kg
 
 
 def _loaded(model):
