@@ -23,7 +23,7 @@ LEFT_OUT = (
     "grfkit/field/shipped/",
 )
 NOT_NEEDED = re.compile(
-    r"(nbgrader|build|pyproject-hooks|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)=="
+    r"(nbgrader|build|c3d|pyproject-hooks|axe-playwright-python|playwright|hypothesis|pytest|pytest-xdist|ruff)=="
 )
 README = """# Ground reaction forces of running: a lab course
 
