@@ -249,6 +249,11 @@ def lab(beyond, tmp_path_factory):
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     shutil.copytree(beyond, home / "reports" / "virtual")
+    estimate = home / "notebooks" / "estimate.ipynb"
+    model = (home / "reports" / "virtual" / "results" / "10_field" / "model").as_posix()
+    estimate.write_text(
+        estimate.read_text(encoding="utf-8").replace("model = None", f"model = '{model}'"), encoding="utf-8"
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -380,3 +385,16 @@ def test_explore_runs_through_in_jupyterlab_and_follows_a_choice_and_its_sliders
             "before => document.querySelector('.grf-laboratory-tables').innerText !== before", arg=told, timeout=60_000
         )
     shoot(page, "lab-explore-moved")
+
+
+@pytest.mark.slow
+def test_estimate_runs_through_in_jupyterlab_and_takes_a_recording(notebook, beyond):
+    page, recording = notebook("estimate"), next((beyond / "recordings").glob("*_A_*.c3d"))
+    with page.expect_file_chooser() as chooser:
+        page.locator(".grf-upload").click()
+    chooser.value.set_files(recording)
+    page.locator(".grf-told", has_text=f"{recording.name} (").wait_for()
+    page.locator(".grf-start").click()
+    page.locator(".grf-page").wait_for(timeout=120_000)
+    assert recording.name in page.frame_locator(".grf-page").locator("main").inner_text()
+    shoot(page, "lab-estimate")

@@ -5,22 +5,23 @@
   window.grfDrop = true;
   const click = HTMLInputElement.prototype.click;
   let dropped = null;
-  const tell = (text) => {
-    const told = document.querySelector(".grf-told .widget-html-content");
-    const line = Object.assign(document.createElement("p"), { textContent: text, className: "grf-wrong" });
-    line.setAttribute("role", "alert");
-    told.replaceChildren(line);
+  const tell = (text, wrong = true) => {
+    const line = Object.assign(document.createElement("p"), { textContent: text, className: wrong ? "grf-wrong" : "" });
+    line.setAttribute("role", wrong ? "alert" : "status");
+    document.querySelector(".grf-told .widget-html-content").replaceChildren(line);
   };
-  const keepLarge = (event) => {
+  const take = (event) => {
     const file = event.target.files[0];
-    if (!file || file.size <= MOST_BYTES) return;
+    if (!file) return;
+    const usual = file.size > 9e6 ? " JupyterLab takes so large a file only where make lab has started it." : "";
+    if (file.size <= MOST_BYTES) return tell(`${file.name} is on its way …${usual}`, false);
     event.stopImmediatePropagation();
     tell(`${file.name} was not taken: a recording has at most ${MOST_BYTES / 1e6} MB here; it has ` +
       `${Math.round(file.size / 1e6)} MB. Cut it into shorter recordings, or use the command grfkit estimate.`);
   };
   HTMLInputElement.prototype.click = function () {
     if (this.type !== "file" || this.isConnected || !this.accept.includes(".c3d")) return click.call(this);
-    if (!this.grfMet) this.addEventListener("change", keepLarge, true);
+    if (!this.grfMet) this.addEventListener("change", take, true);
     this.grfMet = true;
     if (!dropped) return click.call(this);
     this.files = dropped;

@@ -40,7 +40,7 @@ STYLE = """<style>
 .grf-upload { font-size: 0 } /* of ipywidgets' own label, which counts files */
 .grf-upload i, .grf-upload::after { font-size: var(--jp-widgets-font-size, 13px) }
 .grf-upload::after { content: "Choose a file" }
-.grf-told p { margin: .4em 0; line-height: 1.4; max-width: 48em; overflow-wrap: anywhere }
+.grf-told p { margin: .4em 0; line-height: 1.4; max-width: 60em; overflow-wrap: anywhere }
 .grf-told .grf-wrong { border-left: 4px solid #d55e00; padding: .4em .8em; background: #d55e001a }
 .grf-files { line-height: 2; margin: 0 0 .6em }
 .grf-files span { margin-right: 1.2em; white-space: nowrap }
@@ -60,7 +60,7 @@ def drop(model=None):
         if upload.value:
             one.update(name=_name(upload.value[0]), content=upload.value[0]["content"].tobytes())
             upload.value = ()  # a notebook that is saved keeps what its widgets hold: a recording shall not be there
-            shown.value = ""
+            shown.value = told.value = ""  # told anew even where it is the same: the script may have said more
             start.disabled, told.value = _arrived(**one)
 
     def advance(stage):
@@ -155,7 +155,7 @@ def show(name, saved):
 def _controls():
     """Make what is pressed and typed: the upload, body mass, treadmill and the button that starts."""
     look = {"style": {"description_width": "9em"}, "layout": {"width": "24em", "max_width": "100%"}}
-    wide = {"width": "16em"}
+    wide = {"width": "210px"}
     upload = ipywidgets.FileUpload(accept=",".join(SUFFIXES), multiple=False, description="Choose a file", layout=wide)
     mass = ipywidgets.Text(description="Body mass (kg)", placeholder="empty: forces in body weights", **look)
     treadmill = ipywidgets.Dropdown(options=TREADMILL, index=0, description="On a treadmill", **look)
