@@ -62,10 +62,10 @@ endif
 
 # The library by rooms: a room is a folder of modules, with its subrooms.
 room = $(wildcard $(foreach name,$(1),grfkit/$(name)/*.py grfkit/$(name)/*/*.py))
-FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(call room,field evaluation/field)) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py grfkit/evaluation/transfer_bands.py)
+FIELD := $(filter-out $(addprefix grfkit/field/,estimate.py estimate_tables.py beside_plates.py),$(filter-out grfkit/evaluation/field/shipping.py,$(call room,field evaluation/field))) $(wildcard grfkit/evaluation/stream*.py grfkit/evaluation/moments_accuracy.py grfkit/reports/plots/field.py grfkit/evaluation/transfer.py grfkit/evaluation/transfer_bands.py)
 EXPLORE := $(wildcard grfkit/evaluation/explore.py grfkit/reports/widgets.py grfkit/reports/plots/explore.py)
 ELSEWHERE := $(call room,recordings/new_study evaluation/cost reports/exports reports/terminal) $(wildcard $(addprefix grfkit/recordings/,by_study.py csv_points.py discover.py formats/foreign.py fetch.py labels.py) grfkit/reports/estimate*.py grfkit/reports/check.py grfkit/study/others.py grfkit/reports/templates/estimate*.j2)
-ELSEWHERE += $(call room,reports/benchmark reports/upload) $(wildcard grfkit/evaluation/score.py grfkit/reports/templates/score*.j2)
+ELSEWHERE += $(call room,reports/benchmark reports/upload) $(wildcard grfkit/evaluation/score.py grfkit/reports/templates/score*.j2) grfkit/evaluation/field/shipping.py
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
 LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/virtual/example.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
@@ -77,7 +77,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate estimate-page score reproduce beyond field transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate estimate-page score reproduce beyond field ship transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -137,6 +137,12 @@ else
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(firstword $(dir $(FIRST)))
 	@$(PYTHON) -c "print('MODEL=$(BASE)/results/10_field/model  $(BASE)/10_field.html')"
 endif
+
+# From what 01 and 10 have saved, and 14 where it has run; byte for byte the same on the same machine.
+ship: $(READY)  ## the model that comes with the package, anew, from a study with plates; STUDY=rbds, DATA=folder of its recordings
+	@$(CHECK)
+	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
+	@$(PYTHON) -m grfkit ship --study "$(STUDY_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
 
 # Studies are named anew each time, and each reads the recordings that it remembers; the stances of all are made first. What
 # a recipe is of 02 and 03 is no matter here.

@@ -200,6 +200,21 @@ def _score(options):
     print("\n".join(judge(options.predictions, options.study, unit=options.unit, template=options.template)))
 
 
+def _ship(options):
+    """Train the model that comes with the package, and say what it loses."""
+    from grfkit.evaluation.field import shipping
+    from grfkit.field import model as field_model
+    from grfkit.study import file as study_file
+
+    clock, out = time.perf_counter(), options.out or field_model.SHIPPED
+    data = options.data or study_file.load(options.study).data
+    table = shipping.ship(options.study, data=data, results=options.reports / "results", folder=out)
+    for row in table.itertuples():
+        print(f"{row.Index:<2}  {row.rmse_bw:.4f} BW, the whole model {row.rmse_bw_whole:.4f}: {row.loss_bw:+.4f}")
+    size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
+    print(f"ship  {time.perf_counter() - clock:.1f} s  {size:.1f} MB -> {out.as_posix()}")
+
+
 def _search_worker(options):
     from grfkit.estimators import shared_search
     from grfkit.study import file as study_file
@@ -324,6 +339,12 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     "estimate-page": (_estimate_page, "show a page to drop a recording on, here alone", ESTIMATE_PAGE, "it is closed"),
     "example": (_example, "write a small recording to try, with the true forces", EXAMPLE, "it is not complete"),
     "score": (_score, "judge estimates of a study's stances, each runner left out", SCORE, NOTHING),
+    "ship": (
+        _ship,
+        "train the model that comes with the package",
+        STUDY | REPORTS | RECORDINGS | {"--out": OUT["--out"] | {"required": False}},
+        NOTHING,
+    ),
     "search-worker": (
         _search_worker,
         "join the search of notebook 02; the environment's STORAGE is the database's URL",

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.linalg import LinAlgError, inv, solve
 from tqdm import tqdm
 
-from grfkit.estimators import landmarks
+from grfkit.estimators import codes, landmarks
 from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES, KernelMatrix, compare, lay_out, weigh
 from grfkit.estimators.registry import Estimator
 from grfkit.estimators.samples import curve_inputs, curve_targets, finish, spread
@@ -43,6 +43,7 @@ class KernelRidge(Estimator):
     groups: np.ndarray | None = None
     inverse: np.ndarray | None = field(default=None, repr=False)
     sums: landmarks.Landmarks | None = field(default=None, repr=False)
+    coded: codes.Codes | None = field(default=None, repr=False)
 
     @classmethod
     def search(cls, training, recipe, *, seed, progress=True, **_):
@@ -84,12 +85,10 @@ class KernelRidge(Estimator):
         """Fit to curves `targets` (S, Q, C) of stances with these inputs, by the `chosen` (averaged, C) candidates."""
         used, duals = np.unique(chosen).tolist(), {}
         if len(targets) > landmarks.MOST_EXACT:
-            index = landmarks.draw(len(targets))
-            own = landmarks.take(inputs, index)
-            for number in used:
-                fitted = cls.fit_landmarks(inputs, targets, np.arange(len(targets)), candidates[number], index, shape)
-                own, duals[number] = fitted.inputs, fitted.duals[0]
-            return cls(own, duals, candidates, chosen, shape)
+            index, groups = landmarks.draw(len(targets)), np.arange(len(targets))
+            each = {n: cls.fit_landmarks(inputs, targets, groups, candidates[n], index, shape) for n in used}
+            duals = {number: fitted.duals[0] for number, fitted in each.items()}
+            return cls(each[used[0]].inputs, duals, candidates, chosen, shape)
         matrix = KernelMatrix(inputs, shape=shape)
         for number in used:
             candidate = candidates[number]
@@ -115,12 +114,15 @@ class KernelRidge(Estimator):
         return cls(inputs, duals, [candidate], chosen, shape, groups=groups, inverse=inverse)
 
     @classmethod
-    def fit_landmarks(cls, inputs, targets, groups, candidate, index, shape):
-        """Fit as fit_groups does, with the stances of these indices as landmarks, held in half precision."""
-        own, owners = half(landmarks.take(inputs, index)), groups[index]
-        sums = landmarks.Landmarks(inputs, targets, groups, own, owners, candidate, shape=shape)
+    def fit_landmarks(cls, inputs, targets, groups, candidate, index, shape, *, coded=None, rank=None):
+        """Fit as fit_groups does, with the stances of these indices as landmarks, held in half precision, or `coded`.
+
+        With a `rank` the weights of each component are so many curves, mixed: all that codes.Codes keep of them.
+        """
+        own, owners = coded.inputs() if coded else half(landmarks.take(inputs, index)), groups[index]
+        sums = landmarks.Landmarks(inputs, targets, groups, own, owners, candidate, shape=shape, rank=rank)
         duals, chosen = {0: sums.dual().reshape(-1, *targets.shape[1:])}, np.zeros((1, targets.shape[2]), int)
-        return cls(own, duals, [candidate], chosen, shape, groups=owners, sums=sums)
+        return cls(own, duals, [candidate], chosen, shape, groups=owners, sums=sums, coded=coded)
 
     @cached_property
     def training_rows(self):
@@ -174,6 +176,10 @@ class KernelRidge(Estimator):
         group out is not saved. Without a recipe there is one candidate, and the description says which kinds of input
         it needs.
         """
+        if self.coded:
+            arrays, said = self.coded.describe()
+            said = {"candidate": self.candidates[0], "shape": self.shape, "codes": said}
+            return arrays | codes.mix(self.duals[0], self.sums.rank), said
         arrays = {
             f"{kind}/{part}": array
             for kind, pair in self.inputs.items()
@@ -189,14 +195,16 @@ class KernelRidge(Estimator):
 
     @classmethod
     def restore(cls, arrays, description, recipe=None):
-        """Invert describe: the estimates are the same to the bit, but no group can be left out."""
+        """Invert describe, to the bit, of codes but for rounding; no group can be left out."""
+        if "codes" in description:
+            coded, dual = codes.restore(arrays, description["codes"]), codes.unmix(arrays)
+            chosen = np.zeros((1, dual.shape[2]), int)
+            return cls(coded.inputs(), {0: dual}, [description["candidate"]], chosen, description["shape"])
         kinds = recipe.inputs if recipe else description["kinds"]
         inputs = {kind: tuple(arrays[f"{kind}/{part}"] for part in PARTS) for kind in kinds}
         if recipe is None:
-            dual, chosen = (
-                arrays["dual"].reshape(-1, *description["curve"]),
-                np.zeros((1, description["curve"][1]), int),
-            )
+            dual = arrays["dual"].reshape(-1, *description["curve"])
+            chosen = np.zeros((1, description["curve"][1]), int)
             return cls(inputs, {0: dual}, [description["candidate"]], chosen, description["shape"])
         chosen, duals = np.array(description["chosen"]), {}
         for number in np.unique(chosen).tolist():
@@ -212,10 +220,8 @@ class KernelRidge(Estimator):
         Of one candidate nothing is chosen. Raises ValueError for several on landmarks: pairs of runners are left out of
         exact fits alone.
         """
-        candidates, inputs = (
-            draw_candidates(recipe.kernel, recipe.inputs, seed=seed),
-            curve_inputs(samples, recipe.inputs),
-        )
+        inputs = curve_inputs(samples, recipe.inputs)
+        candidates = draw_candidates(recipe.kernel, recipe.inputs, seed=seed)
         targets, groups, shape = curve_targets(samples), samples.runners, recipe.kernel.shape
         if len(candidates) == 1:
             curves = leaves_out(inputs, targets, groups, shape=shape)(candidates[0])
@@ -225,11 +231,8 @@ class KernelRidge(Estimator):
                 f"for {len(targets):,}. Set `candidates: 1` in the recipe: the middle of its limits."
             )
         else:
-            matrix, choice = (
-                KernelMatrix(inputs, shape=shape),
-                {"averaged": recipe.kernel.averaged, "progress": progress},
-            )
-            curves = leave_out_and_choose(matrix, targets, groups, candidates, samples.at_study_speed, **choice)
+            known, choice = (targets, groups, candidates, samples.at_study_speed), {"averaged": recipe.kernel.averaged}
+            curves = leave_out_and_choose(KernelMatrix(inputs, shape=shape), *known, **choice, progress=progress)
         return finish(samples, spread(samples, curves), recipe)
 
     def _is(self, group):
@@ -253,7 +256,7 @@ def leaves_out(inputs, targets, groups, *, shape):
 
 
 def half(inputs):
-    """Hold inputs {kind: (stance, padding)} in half precision."""
+    """Hold inputs in half precision."""
     return {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
 
 

@@ -12,7 +12,7 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, cholesky, eigh, solve_triangular
 
 from grfkit.estimators.kernel_matrix import compare, lay_out, weigh
 
@@ -121,22 +121,41 @@ class Landmarks:
     """Training stances summed over landmarks, which are stances too: what a group is left out of.
 
     `inputs` {kind: (stance, padding)} and `targets` (S, Q, C) are those of the training stances, `groups` (S,) their
-    names; `own` are the landmarks' inputs, `owners` (M,) the names of their groups.
+    names; `own` are the landmarks' inputs, `owners` (M,) the names of their groups. With a `rank` the weights of each
+    component are mixed of so many curves.
     """
 
-    def __init__(self, inputs, targets, groups, own, owners, candidate, *, shape):
+    def __init__(self, inputs, targets, groups, own, owners, candidate, *, shape, rank=None):
         self.training, self.targets, self.groups, self.owners = inputs, targets, groups, owners
+        self.rank = rank
         self.basis, self._kept = basis(own, candidate, shape=shape), {}
         self.sums = self._sum(np.arange(len(targets)))
 
     def dual(self, group=None):
         """Give the weights (M, n) of the landmarks, by all stances but those of `group`, whose landmarks weigh 0."""
         if group is None:
-            return solve(self.basis, self.sums)
+            return self._reduced(solve(self.basis, self.sums), self.sums)
         if group not in self._kept:
             left = self.sums.minus(self._sum(np.flatnonzero(self.groups == group)))
-            self._kept = {group: solve(self.basis, left, np.flatnonzero(self.owners == group))}  # the last one alone
+            dual = solve(self.basis, left, np.flatnonzero(self.owners == group))
+            self._kept = {group: self._reduced(dual, left)}  # the last one alone: each is large
         return self._kept[group]
+
+    def _reduced(self, dual, sums):
+        """Mix the weights of each component of `rank` curves: those that keep most of the training stances' estimates.
+
+        They are the principal ones of what is estimated for the stances that were summed.
+        """
+        if self.rank is None:
+            return dual
+        components = self.targets.shape[2]
+        for component in range(components):
+            part = dual[:, component::components]
+            weights = self.basis.lower.T @ part
+            _, curves = eigh(weights.T @ sums.gram @ weights)
+            kept = curves[:, -self.rank :]
+            dual[:, component::components] = part @ kept @ kept.T
+        return dual
 
     def _sum(self, stances):
         """Sum the stances with these indices, a block at a time."""

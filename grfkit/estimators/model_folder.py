@@ -30,7 +30,8 @@ DESCRIPTION, ARRAYS, CARD = "model.json", "model.safetensors", "card.md"
 LARGEST_JSON = 10_000_000  # bytes: our choice; the arrays are not in there, and a description is some thousand
 GRAPH = "[A-Za-z0-9_-]+"
 TAKE_AGAIN = "Take the folder from its source again."
-DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "BOOL": np.bool_}
+DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+DTYPES |= {"I64": np.int64, "I32": np.int32, "I16": np.int16, "BOOL": np.bool_}
 
 
 class Array(Section):
@@ -69,10 +70,10 @@ class Model:
 def save(folder, *, description, arrays, card, graphs=None):
     """Save a model as one folder: all of it, or nothing.
 
-    `description` is a dict of what JSON holds, `arrays` {name: array} are finite (double, single, half, int64, int32
-    or bool), `card` is what model_card.Card needs, `graphs` {name: onnx.ModelProto} are those that onnx_export.verify
-    has compared. An older model folder is replaced. Any other folder is refused with a ValueError, and so is what
-    `load` would refuse.
+    `description` is a dict of what JSON holds, `arrays` {name: array} are finite (double, single, half, int64, int32,
+    int16 or bool), `card` is what model_card.Card needs, `graphs` {name: onnx.ModelProto} are those that
+    onnx_export.verify has compared. An older model folder is replaced. Any other folder is refused with a ValueError,
+    and so is what `load` would refuse.
     """
     folder, graphs = Path(folder), graphs or {}
     _replaceable(folder)

@@ -55,15 +55,24 @@ def fit(motions, measured, candidate, *, seed):
     `candidate` holds the kernel's scales and noise; there is no padding to weigh. The two close regressions are
     trained at the true times plus random errors (SD SHAKE_S), so that they need no wide estimate of the training rows.
     """
+    runners, scales = measured["runner"].to_numpy(), candidate | {"edges": 0.0}
+    return Detector(
+        **{
+            name: KernelRidge.fit_groups(inputs, targets, runners, scales, shape="gaussian")
+            for name, (_, inputs, targets) in looks(motions, measured, seed=seed).items()
+        }
+    )
+
+
+def looks(motions, measured, *, seed):
+    """Lay out what each regression of a Detector is trained on: {its name: (moments (S,) s, inputs, targets)}."""
     truth, mid = measured[EVENTS].to_numpy(), measured["mid_s"].to_numpy()
     shaken = truth + np.random.default_rng(seed).normal(0, SHAKE_S, truth.shape)
-
-    def regression(inputs, targets):
-        runners = measured["runner"].to_numpy()
-        return KernelRidge.fit_groups(inputs, targets, runners, candidate | {"edges": 0.0}, shape="gaussian")
-
-    closely = [regression(_close(motions, measured, shaken[:, i]), (truth - shaken)[:, None, [i]]) for i in range(2)]
-    return Detector(regression(_wide(motions, measured), (truth - mid[:, None])[:, None]), *closely)
+    closely = {
+        name: (shaken[:, i], _close(motions, measured, shaken[:, i]), (truth - shaken)[:, None, [i]])
+        for i, name in enumerate(Detector._fields[1:])
+    }
+    return {"wide": (mid, _wide(motions, measured), (truth - mid[:, None])[:, None])} | closely
 
 
 def detect(detector, motions, footsteps, left_out_runner=None):

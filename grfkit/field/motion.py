@@ -126,6 +126,14 @@ def over(motions, contacts, *, padding_s):
     return _laid_out(motions, contacts, first + (last - first) * np.linspace(0, 1, CORE_NODES), edges, first[:, 0])
 
 
+def paths(motions, footsteps, times, origins):
+    """Read where the points are at `times` (S, N) s: (S, N, 11, 3) m, laid out as `about` and `over` do.
+
+    `origins` (S,) s are the moments at which the pelvis is above the origin.
+    """
+    return _laid_out(motions, footsteps, times, np.empty((len(footsteps), 0)), origins)["positions"][0]
+
+
 def _laid_out(motions, footsteps, core, edges, origins):
     """Read the motion at times core (S, N) and edges (S, M) s; beyond a recording all stays as at its end."""
     inputs = {

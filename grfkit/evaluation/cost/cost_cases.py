@@ -9,13 +9,15 @@ import io
 import logging
 import time
 from dataclasses import replace
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import CubicSpline
 
 from grfkit import transform
-from grfkit.estimators import kernel_ridge, registry, samples
+from grfkit.estimators import kernel_ridge, landmarks, registry, samples
 from grfkit.estimators.kernel_matrix import KernelMatrix
 from grfkit.evaluation.cost.cost import measure
 from grfkit.points import DIRECTIONS
@@ -267,3 +269,27 @@ def one_factorisation(points, forces, lengths):
     candidate = {"positions_m": 0.1, "noise": 0.01, "edges": 0.0}
     matrix = KernelMatrix({"positions": (motion, motion[:, :0])}, shape="gaussian")
     kernel_ridge.leave_groups_out(matrix, targets, np.arange(len(lengths)) % 20, candidate)
+
+
+def on_landmarks(points, forces, lengths):
+    """Fit kernel ridge regression on landmarks to the motion of stances, laid out and summed block by block."""
+    starts, size = transform.starts(lengths), landmarks.BLOCK
+    block = partial(_motions, points, forces, starts, lengths)
+    own, _ = block(landmarks.draw(len(lengths)))
+    candidate = {"positions_m": 0.5, "velocities_m_s": 0.02, "accelerations_m_s2": 0.005, "noise": 2e-3, "edges": 0.0}
+    by = landmarks.basis(kernel_ridge.half(own), candidate, shape="gaussian")
+    cuts = (np.arange(first, min(first + size, len(lengths))) for first in range(0, len(lengths), size))
+    sums = reduce(landmarks.Sums.plus, (landmarks.sum_block(block(cut), by) for cut in cuts))
+    return landmarks.solve(by, sums)
+
+
+def _motions(points, forces, starts, lengths, index):
+    """Lay out positions and their derivatives (by node) of some stances, and their curves: (inputs, (S, 101, 3))."""
+    rows, nodes = [slice(starts[i], starts[i] + lengths[i]) for i in index], np.linspace(0, 1, samples.CORE_NODES)
+    splines = [CubicSpline(np.linspace(0, 1, len(points[own])), points[own]) for own in rows]
+    step, nothing = 1 / (samples.CORE_NODES - 1), np.empty((len(index), 0))
+    inputs = {
+        kind: (np.stack([spline(nodes, order) for spline in splines]) * step**order, nothing)
+        for order, kind in enumerate(samples.KINDS)
+    }
+    return inputs, np.stack([transform.time_normalise(forces[own], samples.NODES) for own in rows])

@@ -154,6 +154,7 @@ def test_bench_runs_on_few_recordings(smoke, project):
             "patience": 1,
             "numbers": [50, 100],
             "factorised": [50, 100],
+            "on_landmarks": [50, 100],
             "network": {"units": 4, "layers": 1, "dropout": 0.1, "learning_rate": 0.005, "batch_size": 8}
             | {"window": 1, "shrinkage": 1e-5},
         },
