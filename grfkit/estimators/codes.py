@@ -31,13 +31,13 @@ class Codes(NamedTuple):
     nodes: int
 
     def inputs(self):
-        """Give the inputs {kind: (stance, padding)}, as samples.curve_inputs lays them out, in double precision."""
+        """Give the inputs {kind: (stance, padding)}, as samples.curve_inputs lays them out, in half precision."""
         blocks = [self._decoded(slice(first, first + BLOCK)) for first in range(0, len(self.path), BLOCK)]
         inputs = {
             kind: tuple(np.concatenate([block[kind][part] for block in blocks]) for part in (0, 1)) for kind in KINDS
         }
         if self.times.shape[1]:
-            inputs["times"] = self.times.astype(float), np.empty((len(self.times), 0))
+            inputs["times"] = self.times.astype(np.float16), np.empty((len(self.times), 0), np.float16)
         return inputs
 
     def describe(self):
@@ -53,7 +53,10 @@ class Codes(NamedTuple):
         ).c  # (4, N - 1, M, P, 3) after this: scipy puts the axis of the spline first
         parts = [(times - first[:, None]) / step[:, None] for times in (core, self.edges[rows].astype(float))]
         return {
-            kind: tuple(_read(coefficients, part, order) / step[:, None, None, None] ** order for part in parts)
+            kind: tuple(
+                (_read(coefficients, part, order) / step[:, None, None, None] ** order).astype(np.float16)
+                for part in parts
+            )
             for order, kind in enumerate(KINDS)
         }
 

@@ -30,7 +30,10 @@ def cubic():
 
 
 def test_inputs_are_the_motion_that_was_coded(cubic):
-    """A cubic is its own spline: what differs is the rounding to 16 bits, in accelerations over the step squared."""
+    """A cubic is its own spline: what differs is the rounding to 16 bits, in accelerations over the step squared.
+
+    Inputs are held in half precision, 5e-4 of what they are.
+    """
     read, contact, edges, coded = cubic
     inputs, core = coded.inputs(), contact[:, None] * np.linspace(0, 1, 51)
     assert coded.path.dtype == np.int16 and np.abs(coded.path).max() == 32767
@@ -42,8 +45,8 @@ def test_inputs_are_the_motion_that_was_coded(cubic):
             # single precision of the clock moves a moment by 1e-8 s; a spline doubles a rounding, and each derivative
             # divides by the step and grows at most by 6
             limit = 3 * rounding * (6 / step) ** order + 1e-6 * np.abs(read(times, min(order + 1, 3))).max()
-            np.testing.assert_allclose(part, read(times, order), atol=limit)
-    np.testing.assert_allclose(inputs["times"][0], coded.times)
+            np.testing.assert_allclose(part, read(times, order), rtol=5e-4, atol=limit)
+    np.testing.assert_allclose(inputs["times"][0], coded.times, rtol=5e-4)
 
 
 def test_a_node_in_between_is_read_as_scipy_reads_it(cubic):
@@ -54,7 +57,7 @@ def test_a_node_in_between_is_read_as_scipy_reads_it(cubic):
         spline = CubicSpline(first[row] + step[row] * np.arange(20), rounded[row])
         for order, kind in enumerate(("positions", "velocities", "accelerations")):
             np.testing.assert_allclose(
-                coded.inputs()[kind][1][row], spline(np.float32(edges[row]).astype(float), order), rtol=1e-7, atol=1e-7
+                coded.inputs()[kind][1][row], spline(np.float32(edges[row]).astype(float), order), rtol=5e-4, atol=1e-7
             )
 
 
