@@ -92,12 +92,12 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
     folder = trials.folder_of(data)
     typed = {"speed_m_s": speed_m_s, "rate_hz": rate_hz, "treadmill": treadmill}
     typed = trials.check_given(mass_kg=mass_kg, **typed)
-    told = by_study.tell(study_file, folder) if study_file else by_study.Told(folder)
+    told = by_study.tell_of(study_file, data)
     found, masses, listing = [], [], discover.find(data)
     paths, unread = listing.recordings, {}
     unfiltered = {other: path for path, other in versions.find_unfiltered([*paths, *listing.left_out]).items()}
     statics = told.statics()
-    for path in tqdm(paths, desc="reading", unit="file", mininterval=1, disable=None):
+    for path in tqdm(paths, desc="reading", unit="file", mininterval=1, disable=len(paths) < 2 or None):
         name = discover.name_in(folder, path)
         if name in statics:
             continue
@@ -125,7 +125,7 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
 
 def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
     """Read one recording of the folder that a study tells of (by_study.Told): discover.Found, its mass (kg or None)."""
-    name = discover.name_in(told.folder, path)
+    name = discover.name_in(told.folder.absolute(), path.absolute())
     row = told.row(name)
     goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
     given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}

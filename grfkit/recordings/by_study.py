@@ -82,16 +82,19 @@ class Told(NamedTuple):
         )
 
 
-def tell_of_file(path, file):
-    """Read a study file for one recording: the Told of the folder whose table has a row for it.
+def tell_of(path, data):
+    """Read a study file (None: there is none) for a folder of recordings, or for one of them, a file: Told.
 
-    That is the recording's own folder, or up to two above. Where none has a row, it is the nearest that has a table;
-    else, the recording's own. Raises StudyError as tell does.
+    Of a file it is that of the folder whose table has a row for it: its own, or up to two above. Where none has a row,
+    it is the nearest that has a table; else, its own. Raises StudyError as tell does.
     """
-    path, file = Path(path), Path(file).absolute()
+    folder = trials.folder_of(data)
+    if not path or folder == Path(data):
+        return tell(path, folder) if path else Told(folder)
+    path, file = Path(path), Path(data).absolute()
     folders, table = file.parents[: trials.FOLDERS_ABOVE + 1], study_files.preprocessing(path).table
     holds = [each for each in folders if trials.table_path(each, table, beside=path.parent).is_file()]
-    tells = [tell(path, folder) for folder in holds or folders[:1]]
+    tells = [tell(path, each) for each in holds or folders[:1]]
     return next((told for told in tells if told.row(file.relative_to(told.folder).as_posix())), tells[0])
 
 

@@ -11,7 +11,7 @@ writes what other programs read.
     result.to_mot("run.mot"), result.to_c3d("run_forces.c3d"), result.save("report")
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,7 @@ import pandas as pd
 from grfkit.field import estimate as field_estimate
 from grfkit.field import model as field_model
 from grfkit.points import GRAVITY, InputError
-from grfkit.recordings import by_study, trials
+from grfkit.recordings import trials
 from grfkit.recordings.discover import Found
 from grfkit.reports import estimate_figures, estimate_words
 from grfkit.reports.estimate_words import DIRECTION_WORDS
@@ -191,10 +191,13 @@ def _recording(run, *, mass_kg, study, **reading):
             f"An estimate takes a recording, as grfkit.read gives it, or a file; found a {type(run).__name__}.",
             "Of points in an array make a recording: grfkit.from_array(points, rate_hz).",
         )
-    path = Path(run)
-    told = by_study.tell_of_file(study, path) if study else by_study.Told(path.absolute().parent)
-    found, mass_kg = field_estimate.read_one(path.absolute(), told, mass_kg=mass_kg, **reading)
-    return replace(found, file=path), mass_kg
+    if Path(run).is_dir():
+        raise InputError(
+            f"An estimate is of one recording, a file; {run} is a folder.",
+            "Give one of its files; grfkit.field.estimate.estimate_all and the command take all of them.",
+        )
+    (found,), (mass_kg,), _ = field_estimate.read_all(run, study_file=study, mass_kg=mass_kg, **reading)
+    return found, mass_kg
 
 
 def _loaded(model):

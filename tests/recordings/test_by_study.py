@@ -39,16 +39,16 @@ def test_a_static_trial_is_found_beside_its_recording(tmp_path):
 def test_one_recording_finds_the_table_of_its_folder_or_above_it(tmp_path, monkeypatch):
     public_set(tmp_path, "RBDS002/RBDS002runT35.c3d", "RBDS002/RBDS002static.c3d")
     monkeypatch.chdir(tmp_path / "RBDS002")
-    told = by_study.tell_of_file(RBDS, "RBDS002runT35.c3d")
+    told = by_study.tell_of(RBDS, "RBDS002runT35.c3d")
     name = "RBDS002/RBDS002runT35.c3d"
     assert told.folder == tmp_path and told.row(name)["mass_kg"] == 63.7
     assert told.static(name) == tmp_path / "RBDS002" / "RBDS002static.c3d"
     (tmp_path / "RBDS002" / "other.c3d").touch()
     with pytest.raises(StudyError, match="participantInfo.csv has no row for RBDS002/other.c3d"):
-        by_study.tell_of_file(RBDS, "other.c3d").static("RBDS002/other.c3d")
+        by_study.tell_of(RBDS, "other.c3d").static("RBDS002/other.c3d")
     (tmp_path / "participantInfo.csv").unlink()
     with pytest.raises(StudyError, match="RBDS002/participantInfo.csv is not there"):
-        by_study.tell_of_file(RBDS, "RBDS002runT35.c3d")
+        by_study.tell_of(RBDS, "RBDS002runT35.c3d")
 
 
 def test_a_table_beside_the_folder_is_named_with_the_folder_to_give(tmp_path):
@@ -139,15 +139,3 @@ def test_a_file_that_is_not_of_the_public_set_is_told_so(tmp_path):
         with pytest.raises(StudyError, match=f"no row for {name}. This study is about the public set alone") as error:
             told.static(name)
         assert "Of JA1" not in str(error.value) and "make new-study" in str(error.value)
-
-
-def test_a_file_in_place_of_a_folder_is_told_so_before_anything_else(tmp_path):
-    file = tmp_path / "one" / "run.c3d"
-    file.parent.mkdir()
-    file.touch()
-    for study in (RBDS, None):
-        with pytest.raises(
-            StudyError, match="DATA is a folder, whose recordings are all taken; .*run.c3d is a file"
-        ) as error:
-            estimate.read_all(file, study_file=study)
-        assert f"Give DATA={file.parent.as_posix()}," in str(error.value) and "participantInfo" not in str(error.value)

@@ -117,9 +117,13 @@ def test_from_array_keeps_what_it_is_given_as_it_is(points):
         (lambda points: points[:40], {}, "A recording shows all points for 0.7 s at least"),
         (lambda points: points[:, [0, *range(6, 11), *range(1, 6)]], {}, "Left points are on the left"),
         (lambda points: points, {"rate_hz": None}, "at None Hz"),
-        (lambda points: points, {"rate_hz": "100"}, "rate_hz must be a number from 20 to 2000; found '100'"),
+        (
+            lambda points: points,
+            {"rate_hz": "100"},
+            "rate_hz must be a number from 20 to 2000 frames a second; found '100'",
+        ),
         (lambda points: points, {"treadmill": "no"}, "treadmill is True or False; found 'no'"),
-        (lambda points: points, {"speed_m_s": 350}, "speed_m_s must be a number from 0.5 to 12; found 350"),
+        (lambda points: points, {"speed_m_s": 350}, "speed_m_s must be a number from 0.5 to 12 m/s; found 350"),
     ],
 )
 def test_from_array_says_what_it_cannot_use(points, change, given, message):
