@@ -6,12 +6,15 @@ limits over runners, beside the mean curve, the LSTM and `physics`. What the tab
 What cannot be checked here: that the estimates of a runner were made without that runner.
 """
 
+import csv
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 
 from grfkit import metrics
 from grfkit.evaluation import left_out_runners
@@ -27,6 +30,10 @@ SAVED = "08_generalisation/predictions.parquet"
 MOST_BW = 20.0  # as in features: no runner's force is larger
 SAME_BW = 1e-4  # single precision, and then some: forces of the same plates
 MOST_NAMES = 8  # that a message lists: our choice
+READERS = {
+    ".parquet": lambda path, columns: pyarrow.parquet.read_table(path, columns=columns).to_pandas(ignore_metadata=True),
+    ".csv": lambda path, columns: pd.read_csv(path, usecols=columns, encoding="utf-8-sig"),
+}
 SEE = "docs/benchmark.md shows the format; `grfkit score --template FILE` writes the rows to be filled."
 
 
@@ -92,25 +99,38 @@ def read(path):
     numbers.
     """
     path = Path(path)
-    readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
-    if not path.is_file() or path.suffix.lower() not in readers:
+    if not path.is_file() or path.suffix.lower() not in READERS:
         what = "is no file" if not path.is_file() else f"ends in {path.suffix or 'nothing'}"
         raise InputError(f"Estimates are a .parquet or a .csv file; {path} {what}.", SEE)
     try:
-        table = readers[path.suffix.lower()](path)
+        there, beginnings = _column_names(path)
+        absent = [name for name in COLUMNS if name not in there]
+        columns = [name for name in (*COLUMNS, "estimator") if name in there]
+        table = None if absent else READERS[path.suffix.lower()](path, columns)
     except Exception as error:  # whatever a reader says of a damaged file
-        raise InputError(
-            f"{path.name} cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}.", SEE
-        ) from None
-    table = table.rename(columns=str).rename(columns=str.strip)
-    if absent := [name for name in COLUMNS if name not in table]:
-        side = table.shape[1] and {*COLUMNS} & {*map(str, [*table.index, *table.iloc[:, 0]])}
-        few = f"{', '.join(table.columns[:MOST_NAMES])}{', ...' * (table.shape[1] > MOST_NAMES)}"
+        said = (str(error) or "it is empty").splitlines()[0]
+        raise InputError(f"{path.name} cannot be read as {path.suffix[1:]}: {said}.", SEE) from None
+    if absent:
+        few = ", ".join(there[:MOST_NAMES]) + ", ..." * (len(there) > MOST_NAMES)
         raise InputError(
             f"Estimates have the columns {', '.join(COLUMNS)}, a row for each frame; {path.name} lacks "
             f"{', '.join(absent)}. It has {few or 'none'}.",
-            "The table lies on its side: transpose it." if side else SEE,
+            "The table lies on its side: transpose it." if {*COLUMNS} <= beginnings else SEE,
         )
+    return _numbers(path, table)
+
+
+def _column_names(path):
+    """List the names of a file's columns, and what its first rows begin with, before it is read as a whole."""
+    if path.suffix.lower() == ".parquet":
+        return pyarrow.parquet.read_schema(path).names, set()
+    with path.open(newline="", encoding="utf-8-sig") as text:
+        rows = list(islice(csv.reader(text), len(COLUMNS) + 1))
+    return rows[0] if rows else [], {row[0] for row in rows if row}
+
+
+def _numbers(path, table):
+    """Give the COLUMNS of a table of one estimator as numbers."""
     names = table["estimator"].unique() if "estimator" in table else [""]
     if len(names) > 1:
         raise InputError(

@@ -218,7 +218,7 @@ def test_check_minds_what_may_be_a_mistake(results, perfect):
 FILES = {  # name: what is written, what the message says
     "a.txt": (lambda table, path: path.write_text("x"), "ends in .txt"),
     "a.parquet": (lambda table, path: path.write_text("no parquet"), "cannot be read as parquet"),
-    "empty.csv": (lambda table, path: path.write_text(""), "cannot be read as csv"),
+    "empty.csv": (lambda table, path: path.write_text(""), "It has none"),
     "columns.csv": (
         lambda table, path: table.rename(columns={"est_v": "fz"}).to_csv(path, index=False),
         "lacks est_v. It has stance, frame, est_ap, est_ml, fz",
@@ -243,6 +243,13 @@ def test_read_refuses(name, perfect, tmp_path):
     write(perfect, tmp_path / name)
     with pytest.raises(ValueError, match=said):
         score.read(tmp_path / name)
+
+
+def test_read_takes_stances_and_frames_that_pandas_kept_as_an_index(perfect, tmp_path):
+    perfect.set_index(score.KEYS).to_parquet(tmp_path / "a.parquet")
+    perfect.to_csv(tmp_path / "a.csv", index=False, encoding="utf-8-sig")  # as a spreadsheet writes it
+    for name in ("a.parquet", "a.csv"):
+        np.testing.assert_allclose(score.read(tmp_path / name), perfect)
 
 
 def test_the_command_writes_a_page_and_its_tables(results, perfect, tmp_path, capsys, monkeypatch):
