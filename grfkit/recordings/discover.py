@@ -34,6 +34,7 @@ TABLES = (  # of studies, by their columns: trials, participants of the public s
 )
 MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
 MOST_LABELS = 60  # that a message lists: our choice
+OTHER_NAMES = "or LHJC, LKJC, LHEE as Vicon, LHJC_study as OpenCap, LHip, LBigToe as Pose2Sim names them"
 TELL = (
     "Give the study that says how they follow, such as STUDY=rbds for the public set; of your own recordings `make "
     "new-study NAME=mine DATA=DIR` writes a study file in which you say where they are: then give STUDY=mine."
@@ -136,11 +137,14 @@ def find(data):
 
 def _find_one(path):
     """List one file; raises ValueError where it is no recording of running."""
-    what, _ = describe(path)
+    what, meant = describe(path)
     if what is None:
         return Listing([path], {}, {})
-    what = what or f"none of these: {', '.join(dict.fromkeys((*files.POINTS_AND_PLATES, *foreign.TEXT)))}"
-    raise ValueError(f"Forces are estimated from a recording of running; {path.name} is {what}.")
+    advice = f" Give a C3D or TRC file, a text export, or a CSV file with the columns {csv_points.EXAMPLE}."
+    raise ValueError(
+        f"Forces are estimated from a recording of running; {path.name} is {what or 'of another kind'}."
+        + advice * (not (meant and foreign.describe(path)))  # what other programs wrote is said with what to do
+    )
 
 
 def name_in(folder, path):
@@ -302,9 +306,8 @@ def _read_markers(path):
         why_not = why_not or " ".join(note.text for note in recording.notes if note.text.startswith("segment poses"))
         why_not = f" Nor has it Theia3D's: {why_not}" if why_not else ""
         raise ValueError(
-            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}); "
-            f"{path.name} has no marker "
-            f"that is surely {', '.join(absent)}, and no study was given. "
+            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}; "
+            f"{OTHER_NAMES}); {path.name} has no marker that is surely {', '.join(absent)}, and no study was given. "
             f"Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
         )

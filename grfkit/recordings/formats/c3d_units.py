@@ -31,7 +31,10 @@ def metres(unit, name):
             short = stands_for
             break
     if short not in METRES:
-        raise InputError(f"Lengths in a file are in {', '.join(METRES)}; {name} says {unit!r}.", "Export it again.")
+        pixels = "Pixels are those of one camera: film with two at least, and export metres." * short.startswith("p")
+        raise InputError(
+            f"Lengths in a file are in {', '.join(METRES)}; {name} says {unit!r}.", pixels or "Export it again."
+        )
     return METRES[short]
 
 

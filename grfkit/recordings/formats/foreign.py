@@ -10,7 +10,7 @@ EXPORT = (
     "l_hip_x, ..., of all 11 points"
 )
 WORKBOOK = "a workbook: save its sheet as `CSV UTF-8`"
-ARCHIVE = "an archive: unpack it, and give its folder"
+ARCHIVE = "an archive{}: unpack it, and give its folder"
 KINDS = {  # by suffix
     ".mot": "a file of OpenSim (forces or angles), which holds no points: a study names forces in the column `forces`",
     ".sto": "a file of OpenSim (forces or results), which holds no points: a study names forces in the column `forces`",
@@ -24,7 +24,7 @@ KINDS = {  # by suffix
     ".x2d": f"a capture of Vicon, which Nexus reads alone: {EXPORT}",
     ".bvh": f"a BVH file (angles of a skeleton), which is not read: {EXPORT}",
     ".fbx": f"an FBX file (a skeleton), which is not read: {EXPORT}",
-    **dict.fromkeys((".zip", ".7z", ".rar", ".gz", ".tgz", ".tar", ".bz2", ".xz"), ARCHIVE),
+    **dict.fromkeys((".zip", ".7z", ".rar", ".gz", ".tgz", ".tar", ".bz2", ".xz"), ARCHIVE.format("")),
     ".json": f"a JSON file (as OpenPose and others write), which is not read: {EXPORT}",
     ".mat": f"a file of MATLAB, which is not read: {EXPORT}",
 }
@@ -52,7 +52,7 @@ def describe(path):
     with path.open("rb") as file:
         content = file.read(HEAD_BYTES)
     if content.startswith(ARCHIVES):
-        return f"{ARCHIVE}, whatever its name says"
+        return ARCHIVE.format(", whatever its name says")
     if suffix in MARKERS:
         return ""
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))

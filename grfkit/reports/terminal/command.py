@@ -45,7 +45,8 @@ def run(options):
     not_put = {}
 
     def put_more(new):
-        not_put.update(_export(new, in_newtons, found, masses, steps, curves, folder))
+        alone = {*formats} == {*in_newtons}
+        not_put.update(_export(new, in_newtons, found, masses, steps, curves, folder, alone=alone))
 
     tables = estimate_page.write(
         *(out, steps, curves, table),
@@ -105,8 +106,11 @@ def _number(text, name):
         ) from None
 
 
-def _export(new, formats, found, masses, steps, curves, folder):
-    """Write files of other programs of each recording to a new folder -> {file: why it was not written}."""
+def _export(new, formats, found, masses, steps, curves, folder, *, alone):
+    """Write files of other programs of each recording to a new folder -> {file: why it was not written}.
+
+    Raises ValueError where none can be, and the folder is for them `alone`.
+    """
     if not formats:
         return {}
     from grfkit.reports.exports import c3d, mot
@@ -120,7 +124,7 @@ def _export(new, formats, found, masses, steps, curves, folder):
                 {"mot": mot, "c3d": c3d}[kind].write(new / f"{stem}.{kind}", each, *mine, mass_kg)
             except InputError as reason:
                 not_put[f"{stem}.{kind}"] = str(reason)
-    if not_put and not any(new.iterdir()):
+    if not_put and alone and not any(new.iterdir()):
         raise ValueError("\n".join(f"{file}: {why}" for file, why in not_put.items()))
     return not_put
 

@@ -105,17 +105,18 @@ def _numbers(row, tables, most):
     steps, sides = (tables[name][tables[name]["file"] == row["file"]] for name in ("steps.csv", "asymmetry.csv"))
     left, right = ((steps["side"] == side).sum() for side in "lr")
     by_quantity = sides.set_index("quantity")
-    out = [f"{row['steps']} steps ({left} left, {right} right)".ljust(WIDE + 4) + "    mean    left   right"]
+    out = [f"{row['steps']} steps ({left} left, {right} right)".ljust(WIDE + 4) + "    mean   band    left   right"]
     for quantity in SHOWN[:most]:
         of, side = QUANTITIES[quantity], by_quantity.loc[quantity]
         mean = steps[quantity].mean()
-        cells = [_cell(value, of) for value in (mean, side["left"], side["right"])]
-        newtons = ""
+        half = (steps[f"{quantity}_high"] - steps[quantity]).mean() if f"{quantity}_high" in steps else np.nan
+        band = f"±{_cell(half, of)}" if np.isfinite(half) else ""
+        legs, newtons = "".join(f"{_cell(side[leg], of):>8}" for leg in ("left", "right")), ""
         if of.unit == "BW" and np.isfinite(row["mass_kg"]):
             newtons = f"  {written(mean * row['mass_kg'] * GRAVITY, 0)} N"
         told = f"  {of.more} on the {side['told']}" if side["told"] in ("left", "right") else ""
         name = f"{of.name.partition(' (')[0]} ({of.unit})"
-        out.append(f"  {name:{WIDE + 2}}{''.join(f'{cell:>8}' for cell in cells)}{newtons}{told}")
+        out.append(f"  {name:{WIDE + 2}}{_cell(mean, of):>8}{band:>7}{legs}{newtons}{told}")
     return out
 
 
