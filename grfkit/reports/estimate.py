@@ -68,6 +68,7 @@ class Estimate:
         means = estimate_figures.mean_curves(self._file, self.steps, self.curves)
         for ax, (direction, sides) in zip(axes, means.items(), strict=True):
             field_plots.mean_curves(ax, sides, weight_n=self._weight_n).set_title(DIRECTION_WORDS[direction])
+        axes[0].get_legend().set_title(f"mean, {self._band}")
         return axes
 
     def to_mot(self, path):
@@ -117,6 +118,10 @@ class Estimate:
     def _weight_n(self):
         return self.mass_kg and self.mass_kg * GRAVITY
 
+    @property
+    def _band(self):
+        return f"{100 * self.model.settings['level']:g} % band"
+
     def _sentences(self):
         (row,) = self.table.to_dict("records")
         return estimate_words.in_brief(row, self.steps)
@@ -133,7 +138,8 @@ class Estimate:
         shown = "".join(FIGURE_HTML.format(**{key: escape(text) for key, text in each.items()}) for each in figures)
         warnings = "".join(f"<li><strong>Warning:</strong> {escape(text)}</li>" for text in self.warnings)
         return (
-            f"<div><p><strong>{escape(self._file)}</strong></p><p>{escape(' '.join(self._sentences()))}</p>"
+            f"<div><p><strong>{escape(self._file)}</strong></p><p>{escape(' '.join(self._sentences()))} "
+            f"Below: the mean force over contact, with its {self._band}.</p>"
             f'<div style="display: flex; flex-wrap: wrap">{shown}</div>'
             f"{f'<ul>{warnings}</ul>' * bool(warnings)}</div>"
         )

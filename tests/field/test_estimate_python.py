@@ -133,6 +133,7 @@ def test_repr_is_some_lines_of_text(result):
 
 def test_plot_draws_the_mean_of_each_side(result):
     axes = result.plot()
+    assert axes[0].get_legend().get_title().get_text() == "mean, 90 % band"
     side = result.curves["step"].map(result.steps.set_index("step")["side"])
     for ax, column in zip(axes, ("est_v", "est_ap"), strict=False):
         for line, name in zip(ax.lines, "lr", strict=False):
