@@ -67,7 +67,7 @@ def page(served):
         page = browser.new_context(viewport={"width": 1200, "height": 1000}).new_page()
         ours = re.compile(r"(http|ws)://127\.0\.0\.1|data:|blob:|about:")
         page.on("request", lambda request: ours.match(request.url) or left.append(request.url))
-        page.goto(address)
+        page.goto(address, timeout=120_000)  # while the kernel starts
         page.locator(".grf-drop").wait_for(timeout=120_000)
         yield page
         browser.close()

@@ -4,6 +4,7 @@ In: the notebook. Out: a page at 127.0.0.1, which needs a token and asks nothing
 here it is only told how to be one for a single person.
 """
 
+import logging
 import os
 import secrets
 import threading
@@ -18,6 +19,7 @@ from grfkit.reports.upload.widgets import MOST_BYTES
 HERE = Path(__file__).parent  # where the page's template lies, index.html.j2
 EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]  # widgets alone
 PING_MS = 30_000  # how long an answer may take: as long as from one ping to the next, the most that is allowed
+CLOSED_S = 60  # after which the Python behind a page that was closed ends: our choice
 
 
 class OnePage(Voila):
@@ -50,6 +52,8 @@ def serve(notebook, *, browser=True, **parameters):
     page.tornado_settings = {"allow_remote_access": False, **sizes, **static}
     page.config.ZMQChannelsWebsocketConnection.limit_rate = False
     page.config.KernelManager.transport_encryption = "auto"
+    page.config.MappingKernelManager.update(cull_idle_timeout=CLOSED_S, cull_interval=CLOSED_S // 4)
+    logging.getLogger("tornado").setLevel("ERROR")  # Voila asks in vain to end what a closed page leaves: see CLOSED_S
     shown = page.voila_configuration
     shown.file_denylist = [".*"]  # no file beside the notebook is handed out
     shown.extension_allowlist = EXTENSIONS
