@@ -162,7 +162,7 @@ def test_what_is_wrong_is_one_message_and_the_page_goes_on(page, points, lab, re
     others = b"time_s,nose_x,nose_y,nose_z\n" + b"".join(b"%.2f,1,2,3\n" % (t / 100) for t in range(200))
     wrong = {  # content, mass, what is said
         "a.c3d": (recording, "70", "C3D"),
-        "a zip.c3d": (archive.getvalue(), "70", "C3D"),
+        "a zip.c3d": (archive.getvalue(), "70", "archive"),
         "noise.trc": (np.random.default_rng(1).bytes(4000), "70", "noise.trc"),
         "empty.csv": (b"", "70", "empty"),
         "others.csv": (others, "70", "pelvis"),
