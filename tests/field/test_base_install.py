@@ -16,21 +16,22 @@ def with_base_alone(*arguments, folder):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
 
 
-def test_estimate_needs_the_base_alone_and_gives_the_same(lab, tmp_path, capsys):
+def test_estimate_by_the_model_that_ships_needs_the_base_alone_and_gives_the_same(tmp_path, capsys):
     from grfkit.cli import main
 
     data = tmp_path / "data"
     data.mkdir()
     for name in FILES:
         shutil.copy(CASES / name, data)
-    command = ["estimate", "--model", str(lab.model), str(data), "--mass", "56"]
+    command = ["estimate", str(data), "--mass", "56", "--format", "html,csv,mot,c3d"]
     done = with_base_alone(*command, "--out", "out", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
-    tables = sorted(path.name for path in (tmp_path / "whole").glob("*.csv"))
-    assert "plates.csv" in tables and len(pd.read_csv(tmp_path / "whole" / "plates.csv")) == 1  # plates are read too
-    for name in ["index.html", *tables]:
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    files = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert {"index.html", "steps.csv", "plates.csv", "run.mot", "run.c3d"} <= set(files)
+    assert len(pd.read_csv(tmp_path / "whole" / "plates.csv")) == 1  # plates are read too
+    for name in files:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_five_lines_of_python_need_the_base_alone(lab, tmp_path):
