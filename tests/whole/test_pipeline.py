@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from helpers import ROOT, make
 
+from grfkit import cli
+from grfkit.field import model as field_model
 from grfkit.points import FORCES, INPUTS
 from grfkit.reports.html import needs_network
 
@@ -144,6 +146,21 @@ def test_a_model_of_the_field_estimates_what_no_plate_measured(project, beyond, 
     assert all(
         (np.abs(steps["touchdown_s"] - time) < 0.01).any() for time in known["touchdown_s"]
     )  # now seen by all, then by all others
+
+
+def test_the_model_that_ships_is_made_anew_byte_for_byte(project, beyond, tmp_path, capsys):
+    """On smoke, whose few footsteps are all landmarks: it loses next to nothing. Twice, to the byte."""
+    given = ["--study", str(project / "params" / "smoke.yaml"), "--reports", str(beyond)]
+    for name in "ab":
+        recordings = ["--data", str(beyond / "recordings"), "--out", str(tmp_path / name)]
+        assert cli.main(["ship", *given, *recordings]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["AP", "ML", "V", "ship"] * 2
+    assert all(abs(float(line.split()[-1])) < 0.002 for line in said if line.split()[0] != "ship")
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab")
+    assert one == two and set(one) == {"model.json", "model.safetensors", "card.md"}
+    model, card = field_model.load(tmp_path / "a")
+    assert "as landmarks" in card["limits"][-1] and "smoke" in model.settings["trained_on"]
 
 
 def test_another_recipe_has_reports_of_its_own(project, smoke):
