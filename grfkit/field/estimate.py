@@ -112,6 +112,7 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
                 paths.append(unfiltered[path])
     left_out = {discover.name_in(folder, path): what for path, what in listing.left_out.items()}
     if not found and folder != Path(data):
+        unread = unread or {Path(data).name: f"The recording is of running; {TABLE} names it as a static trial."}
         raise StudyError("".join(why if name in why else f"{name}: {why}" for name, why in unread.items()))
     if not found:
         reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())

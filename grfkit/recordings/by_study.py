@@ -125,7 +125,7 @@ def session_mass(path):
 
     The session's file lies in the folder of the recording or up to two above it. A mass that no runner has is none.
     """
-    there = next((folder / SESSION for folder in path.parents[:3] if (folder / SESSION).is_file()), None)
+    there = next((folder / SESSION for folder in path.absolute().parents[:3] if (folder / SESSION).is_file()), None)
     try:
         said = yaml.safe_load(there.read_text(encoding="utf-8")) if there else None
         mass_kg = float(said["mass_kg"]) if isinstance(said, dict) and "mass_kg" in said else math.nan

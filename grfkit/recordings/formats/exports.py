@@ -84,7 +84,8 @@ def _separator(lines):
 
 
 def _cut(text, apart):
-    return [cell.strip() for cell in next(csv.reader([text], delimiter=apart))]
+    cut = next(csv.reader([text], delimiter=apart)) if '"' in text else text.split(apart)
+    return [cell.strip() for cell in cut]
 
 
 def _nexus(path, table):

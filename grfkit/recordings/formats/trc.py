@@ -20,6 +20,7 @@ SENTINEL = 9e5  # a number that stands for a missing marker, such as 9999999: 90
 MOST_PCT = (10, 90)  # of the markers of a frame: ghosts and what stands beside the runner do not count; our choice
 BODY_M = (0.3, 10.0)  # how far these lie apart: our choice; a wrong unit is off by a factor of ten
 FEWEST_MARKERS = 5  # that show it: our choice
+FRAMES = 200  # that are looked at, spread over the recording: our choice
 EXAMPLE = "DataRate, CameraRate, NumFrames, NumMarkers, Units"
 
 
@@ -120,6 +121,7 @@ def _metres(path, unit, raw, advice):
     raw[(np.abs(raw) > SENTINEL).any(axis=2)] = np.nan
     points = raw * c3d_units.metres(unit, path.name)
     some = points[np.isfinite(points).all(axis=2).sum(axis=1) >= FEWEST_MARKERS]
+    some = some[:: max(1, len(some) // FRAMES)]
     low, high = np.nanpercentile(some, MOST_PCT, axis=1) if len(some) else np.full((2, 1, 3), np.nan)
     extent = np.median((high - low).max(axis=1))
     if extent < BODY_M[0] or extent > BODY_M[1]:
