@@ -4,9 +4,12 @@ message."""
 import io
 import json
 import re
+import sys
 import tempfile
+import webbrowser
 import zipfile
 from base64 import b64decode
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +17,10 @@ import pytest
 from bs4 import BeautifulSoup
 from helpers import ROOT, as_csv
 
+from grfkit import cli
 from grfkit.field.model import SHIPPED
 from grfkit.reports import run as run_notebook
+from grfkit.reports import upload
 from grfkit.reports.upload import widgets
 
 EXAMPLE = ROOT / "grfkit" / "example"
@@ -232,3 +237,29 @@ def test_the_notebooks_own_parameter_is_the_model():
     assert run_notebook.declared_parameters(notebook) == {"model"}
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     assert not re.search(r"\bdef |\bclass |\blambda\b", "".join("".join(cell["source"]) for cell in cells))
+
+
+def test_an_address_is_said_where_no_browser_has_a_window(monkeypatch, capsys):
+    serve, opened = pytest.importorskip("grfkit.reports.upload.serve"), []
+    monkeypatch.delenv("BROWSER", raising=False)
+    windowed = SimpleNamespace(open=lambda address: not opened.append(address))
+    failing = SimpleNamespace(open=lambda address: False)
+    for browser in (windowed, failing, webbrowser.GenericBrowser("w3m"), None):
+        monkeypatch.setattr(webbrowser, "_tryorder", ["this"] if browser else [])
+        monkeypatch.setattr(webbrowser, "_browsers", {"this": [None, browser]})
+        serve._open("http://127.0.0.1/")
+        said = capsys.readouterr().out
+        assert said == "" if browser is windowed else said.startswith("No browser was found: open the address above")
+    assert opened == ["http://127.0.0.1/"]
+
+
+def test_without_voila_or_the_notebook_one_message_says_so(monkeypatch, capsys):
+    assert cli.main(["estimate-page"]) == 1  # this folder is none of the project
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "notebooks/estimate.ipynb; there is none here" in error
+    monkeypatch.delitem(sys.modules, "grfkit.reports.upload.serve", raising=False)
+    monkeypatch.delattr(upload, "serve", raising=False)
+    monkeypatch.setitem(sys.modules, "voila.app", None)
+    assert cli.main(["estimate-page"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Voila shows the page" in error and "'.[study]'" in error

@@ -249,11 +249,6 @@ def lab(beyond, tmp_path_factory):
     for name in ("notebooks", "params"):
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     shutil.copytree(beyond, home / "reports" / "virtual")
-    estimate = home / "notebooks" / "estimate.ipynb"
-    model = (home / "reports" / "virtual" / "results" / "10_field" / "model").as_posix()
-    estimate.write_text(
-        estimate.read_text(encoding="utf-8").replace("model = None", f"model = '{model}'"), encoding="utf-8"
-    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -388,8 +383,8 @@ def test_explore_runs_through_in_jupyterlab_and_follows_a_choice_and_its_sliders
 
 
 @pytest.mark.slow
-def test_estimate_runs_through_in_jupyterlab_and_takes_a_recording(notebook, beyond):
-    page, recording = notebook("estimate"), next((beyond / "recordings").glob("*_A_*.c3d"))
+def test_estimate_runs_through_in_jupyterlab_and_takes_a_recording(notebook):
+    page, recording = notebook("estimate"), ROOT / "grfkit" / "example" / "run.c3d"
     with page.expect_file_chooser() as chooser:
         page.locator(".grf-upload").click()
     chooser.value.set_files(recording)
