@@ -13,7 +13,7 @@ from helpers import CASES, as_csv, write_trc
 from grfkit import cli
 from grfkit.field import estimate
 from grfkit.points import GRAVITY, POINTS
-from grfkit.recordings import c3d, labels
+from grfkit.recordings import by_study, c3d, labels
 from grfkit.recordings.formats import mot
 from grfkit.reports import estimate_page
 from grfkit.reports.terminal import command, summary
@@ -312,3 +312,9 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_read(lab, fi
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
     assert run(lab, file, tmp_path / "out") == 1 and "No space left" in capsys.readouterr().err
     assert names(tmp_path) == ["data", "file"] and os.listdir(file.parent) == [file.name]
+
+
+def test_a_static_trial_by_the_table_is_no_recording_of_running(file, monkeypatch):
+    monkeypatch.setattr(by_study.Told, "statics", lambda self: {file.name})
+    with pytest.raises(ValueError, match="my run.csv: .* the table of trials names it as a static trial"):
+        estimate.read_all(file)
