@@ -86,7 +86,7 @@ def test_an_upload_gives_its_page_and_its_files(page, recording):
     assert "Anna's run <b>.csv" in told(page) and not find(page, "grf-start").disabled
     find(page, "grf-mass").value = "61,5"
     press(page)
-    assert "is estimated" in told(page)
+    assert "is estimated for 61.5 kg (136 lb): " in told(page)
     files = saved(page)
     steps = pd.read_csv(io.BytesIO(files["steps.csv"]))
     assert len(steps) == 2 and set(steps["file"]) == {"Anna's run <b>.csv"}

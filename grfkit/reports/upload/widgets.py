@@ -28,7 +28,10 @@ from grfkit.reports import estimate_page
 
 SUFFIXES = (*files.POINTS_AND_PLATES, *foreign.TEXT)
 MOST_BYTES = 100_000_000  # of a recording: our choice, some 20 minutes of 60 markers at 200 Hz
-EACH_BYTES = 1_000_000  # of a file that has a link of its own; a larger one is in the zip alone: our choice
+# of a file that has a link of its own, a larger one is in the zip alone: our choice, with which what ten seconds give
+# stays below the 3 MB that JupyterLab shows at once
+EACH_BYTES = 500_000
+POUND_KG = 0.4536
 SCRIPT = Path(__file__).with_name("drop.js")
 STAGES = ("Reading the recording", "Estimating the forces", "Drawing the page", "Packing the files")
 TREADMILL = [("find out from the recording", None), ("yes", True), ("no", False)]
@@ -73,7 +76,7 @@ def drop(model=None):
                 given = {"mass_kg": read_mass(mass.value), "treadmill": treadmill.value, "model": load(model)}
                 saved, absent = estimate(**one, advance=advance, **given)
                 shown.value = show(one["name"], saved)
-                told.value = _line(f"{one['name']} is estimated: its page is below, and the links save it. {absent}")
+                told.value = _line(f"{_estimated(one['name'], given['mass_kg'])} {absent}")
             except Exception as error:  # whatever a file holds, the page stays usable and says what is wrong
                 why = why_unread(error).removeprefix(f"{one['name']}: ")
                 told.value = _wrong(f"{one['name']} was not estimated. {why}")
@@ -246,6 +249,12 @@ def _arrived(name, content):
     except ValueError as error:
         return True, _wrong(f"{name} cannot be estimated. {error}")
     return False, _line(f"{name} ({_size(len(content))}) is here. Give the body mass, then press Estimate.")
+
+
+def _estimated(name, mass_kg):
+    """Say that a recording is estimated, and its mass in pounds too, so that pounds that were typed are seen."""
+    mass = f" for {mass_kg:g} kg ({mass_kg / POUND_KG:.0f} lb)" if mass_kg else ""
+    return f"{name} is estimated{mass}: its page is below, and the links save it."
 
 
 def _name(one):
