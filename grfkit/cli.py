@@ -211,6 +211,8 @@ def _ship(options):
     table = shipping.ship(options.study, data=data, results=options.reports / "results", folder=out)
     for row in table.itertuples():
         print(f"{row.Index:<2}  {row.rmse_bw:.4f} BW, the whole model {row.rmse_bw_whole:.4f}: {row.loss_bw:+.4f}")
+    if field_model.load(out)[0].abroad is None:
+        print("14_transfer has not run: of other laboratories nothing is said, and bands are those of this one")
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     print(f"ship  {time.perf_counter() - clock:.1f} s  {size:.1f} MB -> {out.as_posix()}")
 

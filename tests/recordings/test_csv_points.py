@@ -133,6 +133,6 @@ def test_holds_points_knows_a_recording_by_three_columns(tmp_path):
 def test_a_csv_file_says_that_no_study_file_is_followed(run, tmp_path):
     layout = preprocessing("smoke")
     assert any(
-        "study file is about C3D" in note.text
+        "study file is about files of markers" in note.text
         for note in discover.read(write_points(tmp_path / "run.csv", run[0]), layout=layout).notes
     )
