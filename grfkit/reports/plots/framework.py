@@ -50,7 +50,8 @@ def framework(ax, recipe, ranges, *, stance, runners, folds, trials, best=None):
     _sample(ax, recipe, stance[0])
     _estimator(ax, recipe, stance[1])
     _protocol(ax, recipe, runners, folds, trials)
-    _table(ax, searched, _found(best or {}))
+    one = recipe.kernel and recipe.kernel.candidates == 1
+    _table(ax, searched, _found(best or {}), heads=("limits", "middle") if one else ("searched", "found"))
     return ax
 
 
@@ -140,11 +141,12 @@ def _estimator(ax, recipe, forces):
             (67, 13, "linear layer\nto the frames\nof each step", "trained"),
         ]
     else:
+        mean = f"mean\nof the best {recipe.kernel.averaged}\nin each direction"
         pairs = [", ".join(recipe.inputs[i : i + 2]) for i in range(0, len(recipe.inputs), 2)]
         boxes = [
             (12, 21, "\n".join(["whole stances", *pairs]), "fixed"),
             (38, 22, "kernel ridge regression\nstances that move alike\nhave similar forces", "trained"),
-            (63, 18, f"mean\nof the best {recipe.kernel.averaged}\nin each direction", "trained"),
+            *([(63, 18, mean, "trained")] if recipe.kernel.candidates > 1 else []),
         ]
     _chain(ax, 32.5, 9, boxes)
     _arrow(ax, (boxes[-1][0] + boxes[-1][1] / 2, 32.5), (79, 32.5))
@@ -183,7 +185,8 @@ def _protocol(ax, recipe, runners, folds, trials):
     _folds(ax, (33, 13.9), 5 if recipe.kernel else min(folds, 10))
     _box(ax, (8.5, 5), (14, 7), f"{counted(test, 'runner')}\nto test")
     _box(ax, (29.5, 5), (18, 7), "errors (03 to 07)\non the test runners")
-    _box(ax, (53, 5), (17, 7), "best set (03)\nfitted to all who train", "trained")
+    one = recipe.kernel and recipe.kernel.candidates == 1
+    _box(ax, (53, 5), (17, 7), f"{'that' if one else 'best'} set (03)\nfitted to all who train", "trained")
     _arrow(ax, (53, 12.25), (53, 8.5))
     _arrow(ax, (44.5, 5), (38.5, 5))
     _arrow(ax, (15.5, 5), (20.5, 5))
@@ -200,10 +203,10 @@ def _folds(ax, corner, number):
         ax.add_patch(Rectangle(place, 0.85 * width, 0.8 * height, color=color, linewidth=0))
 
 
-def _table(ax, searched, found):
-    """Write what is searched, between which limits, and what was found."""
+def _table(ax, searched, found, *, heads):
+    """Write what is searched, between which limits, and what was found, under these two heads."""
     columns = (66, 82, 97.5)
-    for x, ha, name in zip(columns, ("left", "center", "right"), ("hyper-parameter", "searched", "found"), strict=True):
+    for x, ha, name in zip(columns, ("left", "center", "right"), ("hyper-parameter", *heads), strict=True):
         _write(ax, (x, 22.6), name, size=8, ha=ha, weight="bold")
     ax.plot([65.5, 98], [21.3, 21.3], color=LINE, linewidth=0.8)
     for row, (name, values) in enumerate(searched.items()):
