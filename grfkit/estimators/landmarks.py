@@ -16,12 +16,10 @@ from scipy.linalg import cho_factor, cho_solve, cholesky, eigh, solve_triangular
 
 from grfkit.estimators.kernel_matrix import compare, lay_out, weigh
 
-MOST_EXACT = 8000  # stances up to which all of them are landmarks, in effect: 2 GB and half a minute; our choice
-COUNT = 2000  # landmarks beyond: `rbds` loses .0015 BW of the vertical force at most; our choice
+MOST_EXACT = 8000  # stances up to which all of them are landmarks, in effect: 3 GB and under a minute; our choice
+COUNT = 2000  # landmarks beyond: `rbds` loses .0017 BW of the vertical force at most; our choice
 BLOCK = 1000  # stances whose kernel rows are held at a time: 16 MB; our choice
-JITTER = (
-    1e-6  # on the landmarks' kernel matrix, which equal landmarks make singular; its least eigenvalue is 3e-4 in `rbds`
-)
+JITTER = 1e-6  # on the landmarks' kernel matrix, which equal landmarks make singular; `rbds` has 3e-4 as its least
 
 
 class Basis(NamedTuple):
