@@ -36,8 +36,9 @@ MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
 MOST_LABELS = 60  # that a message lists: our choice
 OTHER_NAMES = "or LHJC, LKJC, LHEE as Vicon, LHJC_study as OpenCap, LHip, LBigToe as Pose2Sim names them"
 TELL = (
-    "Give the study that says how they follow, such as STUDY=rbds for the public set; of your own recordings `make "
-    "new-study NAME=mine DATA=DIR` writes a study file in which you say where they are: then give STUDY=mine."
+    "Give the study file that says how they follow, such as --study params/rbds.yaml (make: STUDY=rbds) for the public "
+    "set; of your own recordings `make new-study NAME=mine DATA=DIR` writes one, in which you say where they are: then "
+    "`grfkit estimate PATH --study params/mine.yaml` (make: STUDY=mine)."
 )
 
 

@@ -57,7 +57,7 @@ def check_out(out, data, *, chosen=True):
     where it is anything else, cannot be written, or lies among the recordings.
     """
     out, data = Path(out).absolute(), Path(data).absolute()
-    other = "Give another folder: OUT=DIR."
+    other = "Give another folder: --out DIR (make: OUT=DIR)."
     if data.resolve() in (out.resolve(), *out.resolve().parents):
         raise ValueError(f"Recordings are only read; {out} lies among them. {other}")
     try:
@@ -81,8 +81,8 @@ def check_out(out, data, *, chosen=True):
     earlier = _noted(SOURCE, r"\w+", page)
     if not chosen and earlier and earlier != source(data):
         raise ValueError(
-            f"A report is named for its recording or folder; {out} holds that of another one called {data.name}. "
-            "Give this one a folder of its own, OUT=DIR, or delete the other."
+            f"A report is named for its recording or folder; {out} holds that of another one called {out.name}. "
+            "Give this one a folder of its own, --out DIR (make: OUT=DIR), or delete the other."
         )
 
 

@@ -73,11 +73,7 @@ def of_laboratory(kind, abroad, study=""):
     if kind == WITHIN:
         return f"The bands are those of {HOME}, which the study file names.", HOME, worth
     wide = [written(factor, 1) for factor in abroad.in_range]
-    off = [
-        f"{_name(name)} {written(abs(value), 0)}{SPACE}% too {'high' if value > 0 else 'low'}"
-        for name, value in abroad.features_pct.items()
-        if abs(value) >= TOLD_PCT
-    ]
+    off = off_elsewhere(abroad)
     mind = (
         f"{worth} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
         f"(sideways) as wide here as for {HOME}: what was needed there on average, and a margin, since so few prove "
@@ -86,8 +82,17 @@ def of_laboratory(kind, abroad, study=""):
     if study in abroad.laboratories:
         mind += "Recordings of this study are among those: how many lie in their bands is no test."
     elif not study:
-        mind += f"If yours is {HOME}, name its study: STUDY=."
+        mind += f"If yours is {HOME}, name its study: --study FILE (make: STUDY=)."
     return "The bands are those of a new laboratory, which did not train the model.", "a new laboratory", mind.rstrip()
+
+
+def off_elsewhere(abroad):
+    """List which features came out how far too high or low in other laboratories; `abroad` may be None."""
+    return [
+        f"{_name(name)} {written(abs(value), 0)}{SPACE}% too {'high' if value > 0 else 'low'}"
+        for name, value in (abroad.features_pct if abroad else {}).items()
+        if abs(value) >= TOLD_PCT
+    ]
 
 
 def with_unit(value, quantity):

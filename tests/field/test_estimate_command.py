@@ -62,7 +62,7 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     as_csv(data / "giant <b>.csv", 1.3 * points, lab.rate_hz)
     assert run(lab, data, tmp_path / "out", "--mass", "61,5") == 0
     said = capsys.readouterr()
-    assert "steps of 2 recordings, 2 found" in said.out and "recordings have warnings, which the page says" in said.out
+    assert "steps in 2 of 2 recordings" in said.out and "recordings have warnings, which the report says" in said.out
     assert said.out.endswith(f"\n{(tmp_path / 'out' / 'index.html').as_posix()}\n")
     html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert_accessible(html)
@@ -186,13 +186,13 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
         assert said.err.count("error: ") == 1 and not said.out and not (tmp_path / "out").exists()
         return said.err
 
-    assert "MASS is a number, in kg; found '70kg'" in error("--mass", "70kg")
+    assert "--mass is a number, in kg; found '70kg'. Correct it (a pound is 0.454 kg)" in error("--mass", "70kg")
     assert "from 20 to 250 kg; found 700.0. 700 newtons are 71.4 kg. Correct it" in error("--mass", "700")
     assert "found 320.0. 320 pounds are 145 kg, 320 newtons are 32.6 kg." in error("--mass", "320")
     assert "from 20 to 250 kg; found 7.0. Correct it" in error("--mass", "7")
     assert "from 0.5 to 12 m/s; found 13.0. 13 km/h are 3.61 m/s." in error("--speed", "13")
     assert "from 20 to 2000 frames a second; found 0" in error("--rate", "0")
-    assert "TREADMILL is yes or no; found 'maybe'" in error("--treadmill", "maybe")
+    assert "--treadmill is yes or no; found 'maybe'" in error("--treadmill", "maybe")
     assert "html, csv, mot, c3d; found 'pdf'" in error("--format", "html,pdf")
     assert "need the body mass; none was given. Give it in kg: --mass KG" in error("--format", "mot,c3d")
     assert "nowhere is not there. Leave it out: then the model that comes with grfkit" in error("--model", "nowhere")
@@ -238,7 +238,7 @@ def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_n
     before = page.read_bytes()
     assert estimated("two") == 1 and page.read_bytes() == before
     error = capsys.readouterr().err
-    assert "holds that of another one called runs" in error and "OUT=DIR" in error
+    assert "holds that of another one called runs" in error and "--out DIR (make: OUT=DIR)" in error
     assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
 
 

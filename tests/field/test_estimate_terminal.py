@@ -11,7 +11,7 @@ import pytest
 from helpers import CASES, as_csv, write_trc
 
 from grfkit import cli
-from grfkit.field import estimate
+from grfkit.field import bands, estimate
 from grfkit.points import GRAVITY, POINTS
 from grfkit.recordings import by_study, c3d, labels
 from grfkit.recordings.formats import mot
@@ -56,7 +56,7 @@ def test_the_summary_of_one_file_has_the_numbers_of_its_tables_in_ten_lines(lab,
     (row,) = pd.read_csv(tmp_path / "out" / "recordings.csv").to_dict("records")
     assert row["file"] == "my run.csv"
     assert said[0].startswith(f"my run.csv: {row['duration_s']:.1f} s at 100 frames a second, overground at ")
-    assert said[0].endswith("61.5 kg (as typed)")
+    assert said[0].endswith("61.5 kg = 136 lb (as typed)")
     assert said[1] == "found: points by their names; unit m; up +z; forward +x"
     peaks = steps.groupby("side")["active_peak_bw"].mean()
     half = (steps["active_peak_bw_high"] - steps["active_peak_bw"]).mean()
@@ -80,7 +80,7 @@ def test_the_summary_of_a_folder_has_a_line_for_each_and_never_more_than_ten(lab
     out, err = capsys.readouterr()
     *said, last = out.splitlines()
     assert len(said) <= summary.MOST_LINES and last == (tmp_path / "out").as_posix()
-    assert said[0].endswith("steps of 9 recordings, 10 found") and said[2].split()[0] == "runner/0.csv"
+    assert said[0].endswith("steps in 9 of 10 recordings") and said[2].split()[0] == "runner/0.csv"
     assert "and 4 more: see the page, or recordings.csv" in said
     assert "not estimated: static trials, tables and forces: static.trc" in said
     assert err.startswith("left out: torn.c3d: ") and len(err.splitlines()) == 1
@@ -150,7 +150,7 @@ def test_a_file_has_a_report_of_its_own_name(lab, file, tmp_path, monkeypatch, c
     assert cli.main(arguments) == 0 and names(Path("reports/estimate")) == ["my run"]
     other = shutil.copytree(file.parent, tmp_path / "other") / file.name
     assert cli.main(["estimate", str(other), *arguments[2:]]) == 1
-    assert "holds that of another one called my run.csv" in capsys.readouterr().err
+    assert "holds that of another one called my run" in capsys.readouterr().err
 
 
 def opencap(folder, points, hz, mass):
@@ -318,3 +318,22 @@ def test_a_static_trial_by_the_table_is_no_recording_of_running(file, monkeypatc
     monkeypatch.setattr(by_study.Told, "statics", lambda self: {file.name})
     with pytest.raises(ValueError, match="my run.csv: .* the table of trials names it as a static trial"):
         estimate.read_all(file)
+
+
+def test_the_summary_says_what_came_out_wrong_in_other_laboratories(lab, file, tmp_path):
+    assert run(lab, file, tmp_path / "out") == 0
+    tables = {name: pd.read_csv(tmp_path / "out" / name, keep_default_na=False) for name in TABLES}
+    tables["recordings.csv"]["bands"] = bands.NEW
+    tables["recordings.csv"]["mass_kg"] = np.nan
+    tables["recordings.csv"]["warnings"] = "x" + " word" * 100
+    for name in ("steps.csv", "asymmetry.csv"):
+        tables[name] = pd.read_csv(tmp_path / "out" / name)
+    abroad = bands.Abroad(*[None] * len(bands.Abroad._fields))._replace(
+        features_pct={"braking_peak_bw": 18.2, "vlr_bw_s": 35.0, "active_peak_bw": 1.0}
+    )
+    *_, warned, care = summary.lines(tables, abroad=abroad)
+    assert warned.endswith("word ... (all of it in the report)")
+    assert care.endswith("in other laboratories came out braking 18 % too high, loading rate 35 % too high")
+    assert "other laboratories" not in summary.lines(tables)[-1]
+    tables["recordings.csv"]["bands"] = bands.WITHIN
+    assert "other laboratories" not in summary.lines(tables, abroad=abroad)[-1]

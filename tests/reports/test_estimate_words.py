@@ -186,7 +186,7 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
         "1.9 times (up), 2.0 times (forward and back) and 1.5 times (sideways) as wide",
         "what was needed there on average, and a margin, since so few prove little",
         "There came out on average: landing 28 % too high and loading rate 34 % too high.",
-        "name its study: STUDY=",
+        "name its study: --study FILE (make: STUDY=)",
     ):
         assert words in plain
     theirs = estimate_words.of_laboratory(bands.NEW, ABROAD, "ja1")[2]

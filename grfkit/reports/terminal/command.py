@@ -53,7 +53,7 @@ def run(options):
         **{"model": model, "card": card, "data": data, "study": Path(options.study or "").stem},
         **{"formats": formats, "put_more": put_more},
     )
-    _say(tables, not_put, [path.name for path in discover.find(data).others])
+    _say(tables, not_put, [path.name for path in discover.find(data).others], model.abroad)
     print((out / estimate_page.PAGE if "html" in formats else out).as_posix())
     if steps.empty:
         raise ValueError(
@@ -80,13 +80,13 @@ def _check(options):
         )
     if options.treadmill not in (None, "", "yes", "no"):
         raise ValueError(
-            f"TREADMILL is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
+            f"--treadmill is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
         )
     formats = [each.strip().lower() for each in (options.format or "html,csv").split(",")]
     unknown = [each for each in formats if each not in FORMATS]
     if unknown:
         raise ValueError(
-            f"FORMAT is one of these or some, separated by commas: {', '.join(FORMATS)}; found {unknown[0]!r}. "
+            f"--format is one of these or some, separated by commas: {', '.join(FORMATS)}; found {unknown[0]!r}. "
             "Correct it, or leave it out: then a page and tables are written."
         )
     numbers = {
@@ -100,9 +100,10 @@ def _number(text, name):
     try:
         return float(text.replace(",", ".")) if text else None
     except ValueError:
-        typed = name.split("_")[0].upper()
+        pound = " (a pound is 0.454 kg)" * (name == "mass_kg")
         raise ValueError(
-            f"{typed} is a number, in{trials.UNITS[name]}; found {text!r}. Correct it, or leave it out."
+            f"--{name.split('_')[0]} is a number, in{trials.UNITS[name]}; found {text!r}. "
+            f"Correct it{pound}, or leave it out."
         ) from None
 
 
@@ -146,12 +147,12 @@ def stems(names):
     return out
 
 
-def _say(tables, not_put, others):
+def _say(tables, not_put, others, abroad):
     """Say what came out on the terminal; what was left out goes to standard error."""
     recordings = tables["recordings.csv"]
     for row in recordings[recordings["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for file, why in not_put.items():
         print(f"not written: {file}: {why}", file=sys.stderr)
-    for line in summary.lines(tables, others):
+    for line in summary.lines(tables, others, abroad):
         print(line)

@@ -11,42 +11,45 @@ import numpy as np
 from grfkit.field.bands import NEW, WITHIN
 from grfkit.field.estimate import BETWEEN
 from grfkit.points import GRAVITY
-from grfkit.reports.estimate_words import HOME, QUANTITIES
-from grfkit.reports.words import written
+from grfkit.recordings.trials import OTHER_UNITS
+from grfkit.reports.estimate_words import HOME, QUANTITIES, off_elsewhere
+from grfkit.reports.words import SPACE, written
 
 MOST_LINES = 10
-WIDE, WIDEST = 30, 160  # characters of a name, and of a line of warnings: our choice
+WIDE, WIDEST = 30, 190  # characters of a name, and of a line of warnings: our choice
 MOST_NAMES = 5  # of files that need no care: our choice
 SHOWN = ["contact_s", "active_peak_bw", "braking_peak_bw", "vlr_bw_s", "step_rate_per_min"]  # the dispensable one last
+CUT = " ... (all of it in the report)"
 FOUND = ("points", "unit", "up", "forward")  # notes of what was found in a file
 BANDS = {
-    WITHIN: f"bands of {HOME}",
-    NEW: f"bands of a new laboratory, wider than those of {HOME}",
+    WITHIN: f"the bands (90 of 100 single steps) are those of {HOME}",
+    NEW: "the bands (90 of 100 single steps) are those of a new laboratory",
 }
 BANDS_AT_HOME = f"the bands hold in {HOME}: elsewhere errors are larger"
 
 
-def lines(tables, others=()):
-    """List what to say of the tables {file name: table} of a report; `others` are files that are no recordings.
+def lines(tables, others=(), abroad=None):
+    """List what to say of the tables {file name: table} of a report.
 
-    They are at most MOST_LINES.
+    `others` are files that are no recordings, `abroad` (field.bands.Abroad) what its model is worth in other
+    laboratories. The lines are at most MOST_LINES.
     """
     recordings = tables["recordings.csv"]
     estimated = recordings[recordings["steps"] > 0]
     aside = _aside(others)
     if len(estimated) == 1:
         (row,) = estimated.to_dict("records")
-        return _of_one(row, tables, aside)
+        return _of_one(row, tables, aside, abroad)
     measured = estimated["plates"].str.startswith("measured").sum()
-    head = f"{len(tables['steps.csv'])} steps of {len(estimated)} recordings, {len(recordings)} found"
+    head = f"{len(tables['steps.csv'])} steps in {len(estimated)} of {_count(recordings, 'recording')}"
     head += f", {measured} of them beside force plates" * bool(measured)
     if estimated.empty:
-        return [f"No step was estimated, in {len(recordings)} recordings", *aside]
+        return [f"No step was estimated, in {_count(recordings, 'recording')}", *aside]
     room = MOST_LINES - 4
     rows = [_row(row, tables["steps.csv"]) for row in estimated.to_dict("records")]
     more = [f"and {len(rows) - room + 1} more: see the page, or recordings.csv"] if len(rows) > room else []
     warned = (estimated["warnings"] != "").sum()
-    care = [f"with care: {warned} of {len(estimated)} recordings have warnings, which the page says"] * bool(warned)
+    care = [f"with care: {warned} of {len(estimated)} recordings have warnings, which the report says"] * bool(warned)
     columns = f"{'':{WIDE}} steps  contact/ms  peak/BW  braking/BW  warnings"
     return [head, columns, *rows[: room - len(more)], *more, *aside, *care]
 
@@ -68,13 +71,15 @@ def _row(row, steps):
     ).rstrip()
 
 
-def _of_one(row, tables, aside):
+def _of_one(row, tables, aside, abroad):
     """Write one recording: what was found, its numbers, warnings, and what is doubtful."""
     notes = dict(note.split(": ", 1) for note in row["notes"].split(BETWEEN) if ": " in note)
     found = [f"{name} {_first(notes[name])}" for name in FOUND if name in notes]
     plates = [textwrap.shorten(f"force plates: {row['plates']}", WIDEST, placeholder=" ...")] * bool(row["plates"])
     texts = row["warnings"].split(BETWEEN) if row["warnings"] else []
-    warned = [textwrap.shorten(f"{_count(texts, 'warning')}: {'; '.join(texts)}", WIDEST, placeholder=" ...")]
+    off = off_elsewhere(abroad) if row["bands"] == NEW else []
+    elsewhere = [f"in other laboratories came out {', '.join(off)}".replace(SPACE, " ")] * bool(off)
+    warned = [textwrap.shorten(f"{_count(texts, 'warning')}: {'; '.join(texts)}", WIDEST, placeholder=CUT)]
     doubts = [f"{row['unlike_steps']} of {row['steps']} steps unlike the model's"] * bool(row["unlike_steps"])
     around = [
         _recorded(row, notes),
@@ -82,7 +87,7 @@ def _of_one(row, tables, aside):
         *plates,
         *aside,
         *warned * bool(texts),
-        f"with care: {'; '.join([*doubts, BANDS.get(row['bands'], BANDS_AT_HOME)])}",
+        f"with care: {'; '.join([*doubts, BANDS.get(row['bands'], BANDS_AT_HOME), *elsewhere])}",
     ]
     shown = _numbers(row, tables, MOST_LINES - len(around) - 1)
     at = len(around) - 1 - bool(texts)
@@ -91,8 +96,11 @@ def _of_one(row, tables, aside):
 
 def _recorded(row, notes):
     """Say how long and fast a recording is, and whose."""
-    mass = f"{row['mass_kg']:g} kg" if np.isfinite(row["mass_kg"]) else "without a mass (--mass KG gives newtons)"
     whence = notes.get("mass", "").partition(", ")[2]
+    mass = "without a mass (--mass KG gives newtons)"
+    if np.isfinite(row["mass_kg"]):
+        pounds = f" = {row['mass_kg'] / OTHER_UNITS['mass_kg']['pounds']:.0f} lb"  # so that typed pounds are seen
+        mass = f"{row['mass_kg']:g} kg{pounds * (whence == 'as typed')}"
     where = "on a treadmill" if row["treadmill"] else "overground"
     return (
         f"{row['file']}: {row['duration_s']:.1f} s at {row['rate_hz']:g} frames a second, {where} at "
