@@ -67,6 +67,10 @@ class Told(NamedTuple):
         """Say what to do about a recording without a row."""
         listed = ", ".join(list(self.rows)[:FEW]) + ", ..." * (len(self.rows) > FEW)
         if self.layout.table != "rbds":
+            file = self.folder.absolute() / name
+            for above in self.folder.absolute().parents[: trials.FOLDERS_ABOVE]:
+                if (inside := file.relative_to(above).as_posix()) in self.rows:
+                    return f"It has one for {inside}: give the folder {above}, or this file alone."
             return f"It has rows for {listed or 'none'}: add one, whose cell `file` is {name}."
         if not PUBLIC.search(name):
             return (
@@ -92,7 +96,10 @@ def tell_of(path, data):
     if not path or folder == Path(data):
         return tell(path, folder) if path else Told(folder)
     path, file = Path(path), Path(data).absolute()
-    folders, table = file.parents[: trials.FOLDERS_ABOVE + 1], study_files.preprocessing(path).table
+    folders = file.parents[: trials.FOLDERS_ABOVE + 1]
+    table = Preprocessing.of(
+        study_files.load(path).sections["01_preprocess"]
+    ).table  # as written, beside the study file
     holds = [each for each in folders if trials.table_path(each, table, beside=path.parent).is_file()]
     tells = [tell(path, each) for each in holds or folders[:1]]
     return next((told for told in tells if told.row(file.relative_to(told.folder).as_posix())), tells[0])

@@ -153,7 +153,7 @@ def in_short(recording, by, sides, trends, usual, *, plates=None, vlr=""):
         _pace(recording, by["both"]),
         _force(recording, by["both"]),
         _plates(plates) if plates else "",
-        _usual(by, usual, plates),
+        _usual(recording, by, usual, plates),
         _sides(recording, sides, vlr),
         _changes(recording, trends),
     ]
@@ -196,8 +196,11 @@ def _plates(plates):
     return f"Force plates measured {plates['steps']} of these steps: {', '.join(values)}."
 
 
-def _usual(by, usual, plates):
-    """Say where a recording lies in what is usual: by what plates measured, by the estimate where they did not."""
+def _usual(recording, by, usual, plates):
+    """Say where a recording lies in what is usual: by what plates measured, by the estimate where they did not.
+
+    Where several steps are unlike the training runners', it is said that this may be the model's error.
+    """
     texts = {"By the plates": [], "By the estimate": []}
     for quantity in IN_SHORT:
         measured = bool(plates) and math.isfinite(plates["both"][quantity])
@@ -205,7 +208,10 @@ def _usual(by, usual, plates):
             text = f"{_name(quantity)} is {where.replace(' (', f' the usual {with_range(quantity, usual)} (')}"
             text += "" if "(" in where else f" the usual {with_range(quantity, usual)}"
             texts["By the plates" if measured else "By the estimate"].append(text)
-    return " ".join(f"{source}, {', '.join(parts)}." for source, parts in texts.items() if parts)
+    said = [f"{source}, {', '.join(parts)}." for source, parts in texts.items() if parts]
+    if texts["By the estimate"] and summary.several(recording["unlike_steps"], recording["steps"]):
+        said.append(f"What is below or above may be the model's error: {_unlike(recording)}.")
+    return " ".join(said)
 
 
 def _name(quantity):

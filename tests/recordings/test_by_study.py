@@ -51,6 +51,24 @@ def test_one_recording_finds_the_table_of_its_folder_or_above_it(tmp_path, monke
         by_study.tell_of(RBDS, "RBDS002runT35.c3d")
 
 
+def test_a_folder_whose_rows_are_those_of_the_folder_above_says_which_to_give(tmp_path):
+    (tmp_path / "subject01").mkdir()
+    path = ROOT / "params" / "hamner.yaml"
+    with pytest.raises(StudyError) as error:
+        by_study.tell(path, tmp_path / "subject01").static("Run_2.trc")
+    assert f"It has one for subject01/Run_2.trc: give the folder {tmp_path}, or this file alone." in str(error.value)
+    with pytest.raises(StudyError, match="It has rows for .*: add one, whose cell `file` is Run_2.trc"):
+        by_study.tell(path, tmp_path).static("Run_2.trc")
+
+
+def test_one_recording_finds_its_row_in_a_table_beside_the_study_file_by_a_path_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "subject01").mkdir()
+    (tmp_path / "subject01" / "Run_2.trc").touch()
+    told = by_study.tell_of("params/hamner.yaml", tmp_path / "subject01" / "Run_2.trc")
+    assert told.folder == tmp_path and told.row("subject01/Run_2.trc")["static"] == "subject01/static.trc"
+
+
 def test_a_table_beside_the_folder_is_named_with_the_folder_to_give(tmp_path):
     public_set(tmp_path, "RBDS002/RBDS002runT35.c3d")
     with pytest.raises(StudyError) as error:

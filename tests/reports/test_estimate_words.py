@@ -92,7 +92,9 @@ def test_what_is_usual_stands_beside_each_number_where_it_is_known():
     text = said(many_footsteps(90), {}, usual={"contact_s": (0.209, 0.245, 22), "vlr_bw_s": (43.4, 67.7, 22)})
     assert "on the ground for 240 ms, then" in text and "at 2 body weights a second." in text
     assert "By the estimate, contact time is within the usual 209 to 245 ms, loading rate is below the usual 43" in text
-    assert text.count("usual") == 2
+    assert text.count("usual") == 2 and "model's error" not in text
+    text = said(many_footsteps(90), {}, ROW | {"unlike_steps": 60}, usual={"contact_s": (0.209, 0.245, 22)})
+    assert "245 ms. What is below or above may be the model's error: 60 of 90 steps are unlike those" in text
 
 
 def test_a_leg_that_lies_elsewhere_in_what_is_usual_is_named():
