@@ -77,7 +77,7 @@ def of_laboratory(kind, abroad, study=""):
     mind = (
         f"{worth} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
         f"(sideways) as wide here as for {HOME}: what was needed there on average, and a margin, since so few prove "
-        f"little. {f'There came out on average: {_and(off)}. ' * bool(off)}"
+        f"little. {f'On average the model gave there {_and(off)}. ' * bool(off)}"
     )
     if study in abroad.laboratories:
         mind += "Recordings of this study are among those: how many lie in their bands is no test."

@@ -333,7 +333,10 @@ def test_the_summary_says_what_came_out_wrong_in_other_laboratories(lab, file, t
     )
     *_, warned, care = summary.lines(tables, abroad=abroad)
     assert warned.endswith("word ... (all of it in the report)")
-    assert care.endswith("in other laboratories came out braking 18 % too high, loading rate 35 % too high")
+    assert care.endswith("in other laboratories the model gave braking 18 % too high, loading rate 35 % too high")
     assert "other laboratories" not in summary.lines(tables)[-1]
+    again = tables["recordings.csv"].assign(file="again.csv")
+    several = tables | {"recordings.csv": pd.concat([tables["recordings.csv"], again])}
+    assert summary.lines(several, abroad=abroad)[-1].endswith(f"says; {care.rpartition('; ')[2]}")
     tables["recordings.csv"]["bands"] = bands.WITHIN
     assert "other laboratories" not in summary.lines(tables, abroad=abroad)[-1]

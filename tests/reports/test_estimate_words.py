@@ -187,7 +187,7 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
         " other laboratories (hamner, ja1)",
         "1.9 times (up), 2.0 times (forward and back) and 1.5 times (sideways) as wide",
         "what was needed there on average, and a margin, since so few prove little",
-        "There came out on average: landing 28 % too high and loading rate 34 % too high.",
+        "On average the model gave there landing 28 % too high and loading rate 34 % too high.",
         "name its study: --study FILE (make: STUDY=)",
     ):
         assert words in plain

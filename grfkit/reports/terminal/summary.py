@@ -49,9 +49,17 @@ def lines(tables, others=(), abroad=None):
     rows = [_row(row, tables["steps.csv"]) for row in estimated.to_dict("records")]
     more = [f"and {len(rows) - room + 1} more: see the page, or recordings.csv"] if len(rows) > room else []
     warned = (estimated["warnings"] != "").sum()
-    care = [f"with care: {warned} of {len(estimated)} recordings have warnings, which the report says"] * bool(warned)
+    doubts = [f"{warned} of {len(estimated)} recordings have warnings, which the report says"] * bool(warned)
+    doubts += _elsewhere(abroad) if NEW in set(estimated["bands"]) else []
+    care = [f"with care: {'; '.join(doubts)}"] * bool(doubts)
     columns = f"{'':{WIDE}} steps  contact/ms  peak/BW  braking/BW  warnings"
     return [head, columns, *rows[: room - len(more)], *more, *aside, *care]
+
+
+def _elsewhere(abroad):
+    """Say what came out too high or low in other laboratories: a list of one text, or none."""
+    off = off_elsewhere(abroad)
+    return [f"in other laboratories the model gave {', '.join(off)}".replace(SPACE, " ")] * bool(off)
 
 
 def _aside(others):
@@ -77,8 +85,7 @@ def _of_one(row, tables, aside, abroad):
     found = [f"{name} {_first(notes[name])}" for name in FOUND if name in notes]
     plates = [textwrap.shorten(f"force plates: {row['plates']}", WIDEST, placeholder=" ...")] * bool(row["plates"])
     texts = row["warnings"].split(BETWEEN) if row["warnings"] else []
-    off = off_elsewhere(abroad) if row["bands"] == NEW else []
-    elsewhere = [f"in other laboratories came out {', '.join(off)}".replace(SPACE, " ")] * bool(off)
+    elsewhere = _elsewhere(abroad) if row["bands"] == NEW else []
     warned = [textwrap.shorten(f"{_count(texts, 'warning')}: {'; '.join(texts)}", WIDEST, placeholder=CUT)]
     doubts = [f"{row['unlike_steps']} of {row['steps']} steps unlike the model's"] * bool(row["unlike_steps"])
     around = [
