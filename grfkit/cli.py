@@ -54,7 +54,8 @@ def _not_installed(error, options):
     extra = "course" if options.command is _course else "study"
     return (
         "What goes beyond an estimate needs packages that `pip install` of grfkit alone leaves out; "
-        f'{error.name.split(".")[0]} is not there. Install them: pip install "grfkit[{extra}]".'
+        f"{error.name.split('.')[0]} is not there. In the folder of the project install them: "
+        f'python -m pip install ".[{extra}]".'
     )
 
 

@@ -14,7 +14,15 @@ from grfkit.course import build
 from grfkit.study.provenance import ROOT
 
 NAME = "grfkit-course"
-FILES = ("LICENSE", "pyproject.toml", "install.py", "params/course.yaml", "params/rbds.yaml", "params/rbds.sha256")
+FILES = (
+    "LICENSE",
+    "NOTICE",
+    "pyproject.toml",
+    "install.py",
+    "params/course.yaml",
+    "params/rbds.yaml",
+    "params/rbds.sha256",
+)
 FOLDERS = ("grfkit", "params/recipes")
 LEFT_OUT = (
     "grfkit/course/build.py",  # this and the next need the solutions, and nbgrader

@@ -11,8 +11,11 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from grfkit.estimators.samples import KINDS
+from grfkit.points import POINTS
 
 BLOCK = 250  # landmarks that are decoded at a time: 60 MB; our choice
+MOST_NODES = 1000  # of a step, twenty times those of the studies: our choice
+REACH_M = (0.001, 100.0)  # how far from where a step begins somebody is, far more widely than anybody: our choice
 CLOCK = ["first_s", "step_s", "start_s", "end_s"]  # of a path's moments, and of the nodes over it
 
 
@@ -69,8 +72,14 @@ def encode(path, clock, edges, times, *, nodes):
 
 
 def restore(arrays, description):
-    """Invert Codes.describe."""
-    return Codes(**{name: arrays[name] for name in ("path", "clock", "edges", "times")}, **description)
+    """Invert Codes.describe. Raises ValueError for what cannot be the codes of steps."""
+    codes = Codes(**{name: arrays[name] for name in ("path", "clock", "edges", "times")}, **description)
+    if wrong := _wrong(codes):
+        raise ValueError(
+            "Coded steps have a path of 16-bit integers, a clock that rises within it, and nodes; of these "
+            f"{wrong}. Take the folder from its source again."
+        )
+    return codes
 
 
 def mix(dual, rank):
@@ -82,8 +91,41 @@ def mix(dual, rank):
 
 
 def unmix(arrays):
-    """Invert `mix`: weights (M, Q, C)."""
+    """Invert `mix`: weights (M, Q, C). Raises ValueError for parts of which each stretches to fit the other."""
+    mixed, curves = (arrays[name].shape for name in ("mixed", "curves"))
+    if len(mixed) != 3 or len(curves) != 3 or mixed[1:] != (curves[0], curves[2]):
+        raise ValueError(
+            f"Weights of a rank are mixed (M, rank, C) from curves (rank, Q, C); found {mixed} and {curves}. Take the "
+            "folder from its source again."
+        )
     return np.einsum("mrc,rqc->mqc", arrays["mixed"], arrays["curves"])
+
+
+def _wrong(codes):
+    """Say what of codes cannot be, "" where nothing is wrong."""
+    steps, moments = (*codes.path.shape, 0, 0)[:2]
+    number, nodes, scale_m = (int, float), codes.nodes, codes.scale_m
+    shapes = {  # what is there, and what can be
+        "path": (codes.path.shape, [(steps, moments, len(POINTS), 3)]),
+        "clock": (codes.clock.shape, [(steps, len(CLOCK))]),
+        "edges": (codes.edges.shape, [(steps, *codes.edges.shape[1:2])]),
+        "times": (codes.times.shape, [(steps, 0), (steps, 2)]),
+    }
+    for name, (found, expected) in shapes.items():
+        if found not in expected or len(found) < 2 or not steps or moments < 2:
+            return f"{name} is {found}, of {steps} steps"
+    if codes.path.dtype != np.int16:
+        return f"path is {codes.path.dtype}"
+    if type(nodes) is not int or not 2 <= nodes <= MOST_NODES:
+        return f"nodes are {nodes!r:.20}"
+    if type(scale_m) not in number or not REACH_M[0] < scale_m * np.iinfo(np.int16).max < REACH_M[1]:
+        return f"scale_m is {scale_m!r:.20}"
+    first, step, start, end = codes.clock.T.astype(float)
+    read = np.column_stack([start, end, codes.edges])  # a moment beyond its path by a step is not of that path
+    beyond = (read < (first - step)[:, None]) | (read > (first + step * moments)[:, None])
+    if (step <= 0).any() or (end <= start).any() or beyond.any():
+        return "clock and edges do not rise, or lie beyond the path"
+    return ""
 
 
 def _read(coefficients, moments, order):

@@ -10,11 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from grfkit.estimators import model_folder
+from grfkit.estimators.kernel_matrix import SCALES
 from grfkit.estimators.kernel_ridge import KernelRidge
+from grfkit.estimators.samples import CORE_NODES, EDGE_NODES, KINDS, NODES
+from grfkit.features import FEATURES, LOADING_RATES
 from grfkit.field.bands import Abroad, Bands
-from grfkit.field.events import EVENT_NAMES, Detector
-from grfkit.points import InputError
+from grfkit.field.events import CLOSE_NODES, EVENT_NAMES, WIDE_NODES, Detector
+from grfkit.points import POINTS, InputError
 
+LOOKS = {  # of each regression: at how many nodes and edges it looks, and the curves that it gives
+    "wide": (WIDE_NODES, 0, [(1, 2)]),
+    "touchdown": (CLOSE_NODES, 0, [(1, 1)]),
+    "toeoff": (CLOSE_NODES, 0, [(1, 1)]),
+    "curves": (CORE_NODES, 2 * EDGE_NODES, [(NODES, 3), (NODES, 5)]),
+}
 SHIPPED = Path(__file__).parent / "shipped"  # the folder of the model that comes with the package
 
 
@@ -100,14 +109,18 @@ def event_errors_s(card):
 def _restored(folder):
     description = model_folder.part(folder, "field")[1]
     arrays, about = model_folder.part(folder, "bands")
-    *detector, curves = (
-        KernelRidge.restore(*model_folder.part(folder, name)) for name in (*Detector._fields, "curves")
-    )
+    *detector, curves = (_regression(folder, name) for name in LOOKS)
+    bands = Bands(**arrays, **about)
+    _fit("bands", bands.half_widths.shape == (NODES, 3) and bands.powers.shape == (3,))
+    _fit("settings", _are_settings(description["settings"]))
+    _fit("known", {"ranges", "nearest"} <= {**description["known"]}.keys())
+    _fit("asymmetry_pct", all(map(_is_positive, {**description["asymmetry_pct"]}.values())))
+    _fit("features", {*FEATURES} == {**description["features"]}.keys())
     return FieldModel(
         Detector(*detector),
         curves,
         description["settings"],
-        Bands(**arrays, **about),
+        bands,
         {
             name: Bands(np.array([[pair[0]]]), np.array([pair[1]]), about["level"])
             for name, pair in description["features"].items()
@@ -117,3 +130,34 @@ def _restored(folder):
         Abroad(**description["abroad"]) if description.get("abroad") else None,
         folder.card,
     )
+
+
+def _regression(folder, name):
+    """Restore a regression, and check that it looks at a motion and gives curves as an estimate needs them."""
+    restored, (nodes, edges, curves) = KernelRidge.restore(*model_folder.part(folder, name)), LOOKS[name]
+    (dual,), (candidate,) = restored.duals.values(), restored.candidates
+    shapes = [(len(dual), count, len(POINTS), 3) for count in (nodes, edges)]
+    seen = [[part.shape for part in restored.inputs[kind]] == shapes for kind in KINDS]
+    scales = [_is_positive(candidate[SCALES[kind]]) for kind in restored.inputs]
+    _fit(name, dual.shape[1:] in curves and all(seen) and all(scales) and restored.shape == "gaussian")
+    return restored
+
+
+def _are_settings(settings):
+    numbers = [settings[name] for name in ("max_gap_s", "padding_s", "level", "flight_s")]
+    numbers += [1 if settings["points_cutoff_hz"] is None else settings["points_cutoff_hz"], 1 - settings["level"]]
+    known = settings["vlr"] in LOADING_RATES and isinstance(settings.get("trained_on", {}), dict)
+    return known and all(map(_is_positive, numbers))
+
+
+def _is_positive(number):
+    return isinstance(number, (int, float)) and number > 0
+
+
+def _fit(what, fits):
+    """Raise ValueError where a part of a folder is not as an estimate needs it."""
+    if not fits:
+        raise ValueError(
+            f"A model for the field is restored from what `make field` saved; of this folder {what!r} does not fit an "
+            "estimate. Take the folder from its source again."
+        )

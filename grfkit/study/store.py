@@ -8,10 +8,14 @@ reports/STUDY/results, stay as `make` left them. By hand a notebook reads what t
 those that were not run by hand what is published. What does not fit together is refused.
 """
 
+import errno
+import glob
 import json
 import os
+import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +25,8 @@ import yaml
 from grfkit.study import by_hand
 from grfkit.study.by_hand import find
 
+TURNS = 20  # to put a folder where others put theirs at the same time: our choice
+LEFT_S = 86_400  # after which a folder that was begun is of a run that was killed: our choice
 TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reason")  # "002" is a name, not a number
 
 
@@ -142,21 +148,44 @@ def replacing(target, *, by=""):
 
 @contextmanager
 def new_folder(target):
-    """Yield a new folder. It replaces `target` if the block ends without an error; else `target` stays as it was."""
+    """Yield a new folder. It replaces `target` if the block ends without an error; else `target` stays as it was.
+
+    Of several that write to `target` at once, each writes its own, and the last one stays.
+    """
     target = Path(target).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
+    _clear_away(target)
     with tempfile.TemporaryDirectory(prefix=f"~{target.name}-", dir=target.parent) as aside:
-        new, old = Path(aside) / "new", Path(aside) / "old"
+        new = Path(aside) / "new"
         new.mkdir()  # not the temporary folder itself, which nobody else may read
         yield new
-        if target.exists():
-            target.rename(old)
-        try:
-            new.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
+        for turn in range(TURNS):
+            try:
+                _put(new, target, Path(aside) / f"old{turn}")
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or turn == TURNS - 1:
+                    raise
+
+
+def _put(new, target, old):
+    """Rename a folder to `target`, and what is there to `old`; back again where that fails."""
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        with suppress(OSError):  # there was none, or another one is there by now
+            old.rename(target)
+        raise
+
+
+def _clear_away(target):
+    """Remove what runs that were killed long ago left beside a folder; what it held before stays, if it is there."""
+    for left in target.parent.glob(f"~{glob.escape(target.name)}-????????"):
+        with suppress(OSError):  # another one removes it
+            if time.time() - left.stat().st_mtime > LEFT_S and [each.name for each in left.iterdir()] == ["new"]:
+                shutil.rmtree(left)
 
 
 def weights(path, arrays):

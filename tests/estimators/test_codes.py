@@ -96,3 +96,45 @@ def test_a_fit_to_codes_saved_and_restored_estimates_the_same(cubic):
         np.testing.assert_allclose(again.estimate(many), fit.estimate(many), atol=1e-9)
         kernel = fit.kernel(landmarks.take(many, np.arange(3)))
         assert fit.nearest(kernel).max() < 1e-9  # the landmarks know themselves
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("path", lambda codes: codes.path[..., 0]),  # decoded, it would take gigabytes
+        ("path", lambda codes: codes.path[:, :, :10]),
+        ("path", lambda codes: codes.path.astype(float)),
+        ("path", lambda codes: codes.path[:0]),
+        ("clock", lambda codes: codes.clock[:, :3]),
+        ("clock", lambda codes: codes.clock[:1]),
+        ("clock", lambda codes: codes.clock * np.float32([1, 0, 1, 1])),
+        ("clock", lambda codes: codes.clock * np.float32([1, -1, 1, 1])),
+        ("clock", lambda codes: codes.clock * np.float32([1, 1, 1, 1e30])),
+        ("clock", lambda codes: codes.clock[:, [0, 1, 3, 2]]),
+        ("edges", lambda codes: codes.edges + np.float32(1)),
+        ("edges", lambda codes: codes.edges[:, 0]),
+        ("times", lambda codes: codes.times[:, :1]),
+        ("nodes", lambda codes: 10**9),
+        ("nodes", lambda codes: 51.0),
+        ("nodes", lambda codes: True),
+        ("scale_m", lambda codes: 0.0),
+        ("scale_m", lambda codes: 1e-300),
+        ("scale_m", lambda codes: 1e300),
+        ("scale_m", lambda codes: "small"),
+    ],
+)
+def test_restore_refuses_what_cannot_be_codes(cubic, name, change):
+    arrays, said = cubic[-1].describe()
+    place = arrays if name in arrays else said
+    place[name] = change(cubic[-1])
+    with pytest.raises(ValueError, match=r"Coded steps have a path.*Take the folder from its source again"):
+        codes.restore(arrays, said)
+
+
+@pytest.mark.parametrize("part", ["mixed", "curves"])
+def test_unmix_stretches_no_part_of_rank_or_components(part):
+    shapes = {"mixed": (4, 3, 5), "curves": (3, 21, 5)}
+    for axis in {"mixed": (1, 2), "curves": (0, 2)}[part]:
+        one = [1 if number == axis else count for number, count in enumerate(shapes[part])]
+        with pytest.raises(ValueError, match="Weights of a rank are mixed"):
+            codes.unmix({name: np.zeros(shape) for name, shape in shapes.items()} | {part: np.zeros(one)})

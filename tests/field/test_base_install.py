@@ -66,7 +66,7 @@ result.to_c3d("forces.c3d"), result.to_mot("forces.mot")
 def test_what_needs_an_extra_says_so_in_one_line(command, extra, tmp_path):
     done = with_base_alone(*command, folder=tmp_path)
     assert done.returncode == 1 and not done.stdout
-    assert done.stderr.startswith("error: ") and f'pip install "grfkit[{extra}]"' in done.stderr
+    assert done.stderr.startswith("error: ") and f'pip install ".[{extra}]"' in done.stderr
     assert len(done.stderr.splitlines()) == 1 and not list(tmp_path.iterdir())
 
 

@@ -1,5 +1,7 @@
 """A model for the field as a folder: it comes back to the bit, names nobody, and other folders are refused."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,3 +195,29 @@ def test_load_refuses_a_description_without_one_of_its_keys(tmp_path, model, key
     said = {name: value for name, value in parts["field"][1].items() if name != key}
     with pytest.raises(ValueError, match=f"does not fit: KeyError: '{key}'"):
         field_model.restore(loaded(tmp_path, parts | {"field": ({}, said)}))
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("wide", lambda arrays, said: {"dual": arrays["dual"][:, :1]}),
+        ("touchdown", lambda arrays, said: {"positions/stance": arrays["positions/stance"][:, 1:]}),
+        ("curves", lambda arrays, said: {"velocities/padding": arrays["velocities/padding"][:, :0]}),
+        ("bands", lambda arrays, said: {"half_widths": arrays["half_widths"][:50]}),
+        ("curves", lambda arrays, said: said.update(shape="cubic") or {}),
+        ("toeoff", lambda arrays, said: said["candidate"].update(positions_m="wide") or {}),
+        ("toeoff", lambda arrays, said: said["candidate"].update(positions_m=0) or {}),
+        ("field", lambda arrays, said: said["settings"].update(level=1) or {}),
+        ("field", lambda arrays, said: said["settings"].update(padding_s="long") or {}),
+        ("field", lambda arrays, said: said["settings"].update(vlr="another") or {}),
+        ("field", lambda arrays, said: said["settings"].update(trained_on=[]) or {}),
+        ("field", lambda arrays, said: said["known"].pop("nearest") and {}),
+        ("field", lambda arrays, said: said["asymmetry_pct"].update(contact_s="some") or {}),
+    ],
+)
+def test_load_refuses_a_part_that_fits_no_estimate(tmp_path, model, part, change):
+    parts = copy.deepcopy(field_model.parts(model))
+    arrays, said = parts[part]
+    parts[part] = arrays | change(arrays, said), said
+    with pytest.raises(ValueError, match=r"make field.*does not fit.*Take the folder from its source again"):
+        field_model.restore(loaded(tmp_path, parts))

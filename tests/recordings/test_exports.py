@@ -166,6 +166,12 @@ def test_a_row_that_is_not_there_is_missing(some, tmp_path):
         ("a.tsv", lambda some: qtm(some, names_row=False).replace("\tr_toe", ""), "names 10 markers and has 35 cells"),
         ("a.csv", lambda some: motive(some, kinds=("Bone",)), "columns of these types: Bone"),
         ("a.csv", lambda some: motive(some).replace("Meters", "Furlongs"), "Furlongs"),
+        ("a.csv", lambda some: motive(some).replace("Position", '"Position', 1), "columns of these types"),
+        (
+            "a.csv",
+            lambda some: motive(some).replace("Position", f'"{"P" * 140_000}', 1),
+            "no marker that is surely pelvis",
+        ),
     ],
 )
 def test_read_says_what_an_export_lacks(some, tmp_path, name, spoil, said):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -198,3 +199,33 @@ def test_weights_may_be_read_by_whoever_may_read_a_table(tmp_path):
     store.save(tmp_path, "03_train/model.safetensors", {"weights": np.zeros(3)})
     store.save(tmp_path, "03_train/model.json", {})
     assert (tmp_path / "03_train/model.safetensors").stat().st_mode == (tmp_path / "03_train/model.json").stat().st_mode
+
+
+def test_of_two_new_folders_at_once_the_last_one_stays_whole(tmp_path, monkeypatch):
+    target, rename, theirs = tmp_path / "report", Path.rename, []
+
+    def just_before(self, to):
+        if self.name == "new" and not theirs:
+            theirs.append(to)
+            to.mkdir()
+            (to / "theirs.csv").touch()
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", just_before)
+    with store.new_folder(target) as new:
+        (new / "ours.csv").touch()
+    assert theirs == [target] and [path.name for path in tmp_path.rglob("*")] == ["report", "ours.csv"]
+
+
+def test_a_new_folder_takes_away_what_a_killed_run_left_long_ago(tmp_path):
+    target = tmp_path / "a report [1]"
+    kept = [tmp_path / f"~{target.name}-{name}" for name in ("0fresh_0", "0before0", "of mine")]
+    gone = tmp_path / f"~{target.name}-0killed0"
+    for left in (*kept, gone):
+        (left / "new").mkdir(parents=True)
+    (kept[1] / "old").mkdir()  # killed between two renames: what was there before
+    for left in (*kept[1:], gone):
+        os.utime(left, (0, 0))
+    with store.new_folder(target):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, target])

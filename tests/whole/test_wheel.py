@@ -23,6 +23,7 @@ NOT_IN_BASE = {"torch", "jupyterlab", "notebook", "dask", "optuna", "seaborn", "
 SOURCES = {
     "LICENSE",
     "MANIFEST.in",
+    "NOTICE",
     "PKG-INFO",
     "README.md",
     "grfkit",
@@ -63,7 +64,7 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone") / "grfkit"
     for name in ("grfkit", "tests", "params", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    for name in ("LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"):
+    for name in ("LICENSE", "MANIFEST.in", "NOTICE", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     for name in ("reports/virtual/index.html", "recordings/rbds/RBDS001runT25markers.c3d", "build/old.py"):
         (folder / name).parent.mkdir(parents=True)
@@ -84,6 +85,7 @@ def test_wheel_holds_the_library_with_its_model_and_example_and_nothing_else(pro
     names = set(zipfile.ZipFile(built[1]).namelist())
     assert {name for name in names if ".dist-info/" not in name} == library
     assert {"grfkit/field/shipped/model.json", "grfkit/example/run.c3d"} <= library
+    assert {"LICENSE", "NOTICE"} <= {Path(name).name for name in names if "/licenses/" in name}
     assert built[1].stat().st_size < MOST_WHEEL_MB * 1e6
     with tarfile.open(built[0]) as sdist:
         within = {Path(name).parts[1:] for name in sdist.getnames()}
@@ -116,7 +118,7 @@ def test_wheel_estimates_the_example_in_a_fresh_environment(built, which, tmp_pa
     said = subprocess.run(
         [commands / "grfkit", "course", "--index"], cwd=away, capture_output=True, text=True, env=environment()
     )
-    assert said.returncode == 1 and 'pip install "grfkit[course]"' in said.stderr
+    assert said.returncode == 1 and 'pip install ".[course]"' in said.stderr
 
 
 def size(folder):

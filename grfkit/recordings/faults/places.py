@@ -12,6 +12,7 @@ from grfkit.points import HEELS, POINTS, InputError
 FRAMES = 200  # that are looked at, spread over the recording: our choice
 NEAR = 0.002  # of a runner's extent, 2 mm: no two of the 11 points are so near; our choice
 MOST = 0.5  # share of frames in which they are, above which they are the same: our choice
+MOST_PAIRS = 5  # that a message lists: our choice
 STILL = 0.005  # of a runner's extent, by which a pelvis stays in one place: our choice; it bobs by .02 and more, SD
 STILL_UNSEEN = 0.02  # by which the middle of the hips does so where the pelvis never is seen, as it lies at (0, 0, 0)
 LEVEL = 0.002  # by which it stays above one place: our choice; on treadmills it strays by .0068 m and more in .8 s
@@ -42,7 +43,8 @@ def _check_apart(points, size):
     share = (apart <= NEAR * size).sum(axis=0) / np.maximum(seen, 1)
     same = np.flatnonzero(share > MOST)
     if len(same):
-        named = "; ".join(f"{POINTS[a]} and {POINTS[b]} are the same" for a, b in PAIRS[same])
+        named = "; ".join(f"{POINTS[a]} and {POINTS[b]} are the same" for a, b in PAIRS[same[:MOST_PAIRS]])
+        named += f"; and {len(same) - MOST_PAIRS} more pairs" * (len(same) > MOST_PAIRS)
         raise InputError(
             f"Each of the 11 points has a place of its own; here {named}, in {100 * share[same].min():.0f} % of the "
             "frames.",

@@ -84,7 +84,10 @@ def _separator(lines):
 
 
 def _cut(text, apart):
-    cut = next(csv.reader([text], delimiter=apart)) if '"' in text else text.split(apart)
+    try:
+        cut = next(csv.reader([text], delimiter=apart)) if '"' in text else text.split(apart)
+    except csv.Error:  # a quote that does not end
+        cut = text.split(apart)
     return [cell.strip() for cell in cut]
 
 
@@ -179,7 +182,9 @@ def _motive(path, table):
     columns = [
         column
         for column in _triples(letters)
-        if places[column] == "position" and kinds[column : column + 1] and kinds[column].lower().endswith("marker")
+        if places[column : column + 1] == ["position"]
+        and kinds[column : column + 1]
+        and kinds[column].lower().endswith("marker")
     ]
     # measured markers before those of a body or a skeleton, which Motive places itself; of one name the first counts
     columns.sort(key=lambda column: (kinds[column].lower() != "marker", column))

@@ -22,7 +22,7 @@ def show(model=None, *, browser=True):
     except ImportError as error:
         raise InputError(
             f"Voila shows the page; it is not installed whole ({error}).",
-            "Install grfkit with what its notebooks need: pip install '.[study]'.",
+            'In the folder of the project install what its notebooks need: python -m pip install ".[study]".',
         ) from error
     if not NOTEBOOK.is_file():
         raise InputError(
