@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 
+import ezc3d
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import CASES, ROOT, script_environment
@@ -31,7 +33,13 @@ def test_estimate_by_the_model_that_ships_needs_the_base_alone_and_gives_the_sam
     assert {"index.html", "steps.csv", "plates.csv", "run.mot", "run.c3d"} <= set(files)
     assert len(pd.read_csv(tmp_path / "whole" / "plates.csv")) == 1  # plates are read too
     for name in files:
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+        one, other = (tmp_path / folder / name for folder in ("out", "whole"))
+        if name.endswith(".c3d"):  # mm and N in single precision, whose last digit is another one in another process
+            for part in ("points", "analogs"):
+                of = [ezc3d.c3d(str(path))["data"][part] for path in (one, other)]
+                np.testing.assert_allclose(*of, rtol=1e-5, atol=1e-2, err_msg=name)
+        else:
+            assert one.read_bytes() == other.read_bytes(), name
 
 
 def test_five_lines_of_python_need_the_base_alone(lab, tmp_path):

@@ -262,4 +262,4 @@ def test_without_voila_or_the_notebook_one_message_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "voila.app", None)
     assert cli.main(["estimate-page"]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "Voila shows the page" in error and "'.[study]'" in error
+    assert error.count("\n") == 1 and "Voila shows the page" in error and '".[study]"' in error
