@@ -226,18 +226,20 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
     model gives them, in m from the ankle joint. `home` is what home_of gives where the recording's laboratory
     trained the model. Elsewhere bands are wider, as far as others have shown how much (model.abroad), and the forces do
-    not lean as the plates did that trained it. `warnings` are texts.
+    not lean as the plates did that trained it; points whose ground is not at 0 are laid on it, which is said.
+    `warnings` are texts.
 
     Raises Refused for walking, for points that were smoothed too strongly, or where there is nothing to estimate, and
     ValueError for other arrays, or points that cannot be a runner's in m.
     """
     points, rate_hz, speed_m_s = _checked(points, number(rate_hz), number(speed_m_s))
+    points, moved = (points, []) if home else motion.lay_on_ground(points, model.curves.inputs)
     motions, footsteps = _found(model, name, points, rate_hz)
     doubts, wrong = clock.check(model.training_range, motions[name], footsteps, speed_m_s)
     if wrong:
         raise Refused(wrong)
     contacts, warnings = _contacts(model.detector, motions, footsteps, points)
-    warnings = doubts + warnings
+    warnings = moved + doubts + warnings
     measured = training_range.measure(motions, contacts, {name: speed_m_s})
     warnings += _check_smoothness(model.training_range, measured)
     if round(rate_hz, 1) < SLOW_HZ:

@@ -14,12 +14,17 @@ from scipy.special import ndtri
 
 from grfkit import transform
 from grfkit.estimators.samples import CORE_NODES, EDGE_NODES, KINDS
-from grfkit.points import HEELS, POINTS, mirrored
+from grfkit.points import FEET, HEELS, POINTS, mirrored
 
 PELVIS_HZ = 5.0  # the pelvis goes up and down with each step, some 3 times a second: our choice
 SHORTEST_STEP_S, LEAST_SINK_M = 0.2, 0.01  # minima closer than this, or less deep, are no footsteps: our choice
 IMPULSE = 500  # frames either side of an impulse, longer than any low-pass rings: our choice
 MOST_SHARE = 0.35  # highest cutoff, as a share of the camera rate, for slow cameras: our choice
+# Heels and toes at their lowest are so high above the ground, m: 0 to .05 in virtual and real recordings. Where they
+# are, V = 0 is the ground; elsewhere the ground is taken USUAL_M below them. Our choice.
+ON_GROUND_M, USUAL_M = (-0.03, 0.10), 0.02
+LOWEST_PCT = 2.0  # of frames: a single wrong frame is no ground; our choice
+ENDS = [point for ends in FEET.values() for point in ends]
 
 
 class Motion(NamedTuple):
@@ -150,3 +155,32 @@ def _laid_out(motions, footsteps, core, edges, origins):
     for part in (part for pair in inputs.values() for part in pair):
         part[left] = mirrored(part[left])
     return inputs
+
+
+def find_ground(points):
+    """Find the V (m) of the ground under points (F, 11, 3) m -> it, and a sentence where it is not 0."""
+    lowest = float(np.nanpercentile(np.fmin.reduce(points[:, ENDS, 2], axis=1), LOWEST_PCT))
+    if _on_ground(lowest):
+        return 0.0, []
+    ground = lowest - USUAL_M
+    return ground, [
+        f"Heels and toes are {lowest:.2f} m high at their lowest, so that the ground is not at 0; it was taken "
+        f"{100 * USUAL_M:.0f} cm below them, at {ground:.3f} m."
+    ]
+
+
+def lay_on_ground(points, inputs):
+    """Lay points (F, 11, 3) m on the ground of the stances that trained a model -> points, and a text where they moved.
+
+    `inputs` are those of its training stances. Stances that were not at V = 0 either are another laboratory's own way:
+    then nothing is moved. Without this, points that are 20 cm too high move the vertical force by .1 BW.
+    """
+    ground, said = find_ground(points)
+    trained = np.median(inputs["positions"][0][..., ENDS, 2].min(axis=(1, 2)))
+    if not said or not _on_ground(trained):
+        return points, []
+    return points - [0.0, 0.0, ground], [said[0][0].lower() + said[0][1:].rstrip(".")]
+
+
+def _on_ground(lowest):
+    return ON_GROUND_M[0] <= lowest <= ON_GROUND_M[1]

@@ -12,15 +12,11 @@ import numpy as np
 
 from grfkit.field import motion
 from grfkit.field.estimate_tables import CENTRE
-from grfkit.points import COMPONENTS, FEET, GRAVITY, POINTS, InputError, number
+from grfkit.points import COMPONENTS, GRAVITY, POINTS, InputError, number
 
 SIDES = {"l": "left", "r": "right"}
 LEAST_HZ = 1000.0  # the usual rate of force plates, and 1 ms between samples of an impact: our choice
 CUTOFF_HZ = 20.0  # of the ankle, from which centres of pressure are counted, as in the training of models
-# Heels and toes at their lowest are so high above the ground, m: 0 to .034 in virtual and real recordings. Where they
-# are, V = 0 is the ground; elsewhere the ground is taken USUAL_M below them. Our choice.
-ON_GROUND_M, USUAL_M = (-0.03, 0.10), 0.02
-LOWEST_PCT = 2.0  # of frames: a single wrong frame is no ground; our choice
 ADVICE = "Give mass_kg, the body mass in kilograms."
 
 
@@ -63,7 +59,7 @@ def lay_out(recording, steps, curves, mass_kg):
     hz = each * recording.rate_hz
     times = np.arange(each * len(recording.points)) / hz
     rotation = np.eye(3) if recording.rotation is None else np.asarray(recording.rotation)
-    ground_m, notes = find_ground(recording.points)
+    ground_m, notes = motion.find_ground(recording.points)
     moved = motion.from_points(recording.points, recording.rate_hz, cutoff_hz=CUTOFF_HZ, max_gap_s=0.0)
     force, cop = {}, {}
     for side in SIDES:
@@ -98,19 +94,6 @@ def _foot(side, steps, curves, times, moved, weight_n):
         return force, np.zeros((len(times), 3))
     clock, places = np.concatenate(clock), np.concatenate(places)
     return force, np.stack([np.interp(times, clock, column) for column in places.T], axis=1)
-
-
-def find_ground(points):
-    """Find the V (m) of the ground under points (F, 11, 3) m -> it, and a sentence where it is not 0."""
-    feet = [point for ends in FEET.values() for point in ends]
-    lowest = float(np.nanpercentile(np.fmin.reduce(points[:, feet, 2], axis=1), LOWEST_PCT))
-    if ON_GROUND_M[0] <= lowest <= ON_GROUND_M[1]:
-        return 0.0, []
-    ground = lowest - USUAL_M
-    return ground, [
-        f"Heels and toes are {lowest:.2f} m high at their lowest, so that the ground is not at 0; it was taken "
-        f"{100 * USUAL_M:.0f} cm below them, at {ground:.3f} m."
-    ]
 
 
 def find_spans(steps):

@@ -73,13 +73,6 @@ def test_a_name_may_hold_any_letters(tmp_path, suffix):
     assert all(path.is_file() for path in written)
 
 
-@pytest.mark.parametrize(("shift_m", "ground_m"), [(0.0, 0.0), (0.05, 0.0), (0.5, 0.5), (-1.2, -1.2)])
-def test_find_ground_is_0_where_feet_can_stand_on_it_and_else_under_them(shift_m, ground_m):
-    found, _ = recording()
-    ground, notes = forces.find_ground(found.points + [0, 0, shift_m])
-    assert ground == pytest.approx(ground_m, abs=0.03 if ground_m else 0) and bool(notes) == bool(ground_m)
-
-
 def test_find_spans_are_those_between_contacts_that_are_missing():
     steps, _ = tables([("l", 0.2), ("r", 0.55), ("l", 0.9), ("l", 2.0), ("r", 2.35)])
     steps.loc[2, "step_s"] = np.nan
