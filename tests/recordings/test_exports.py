@@ -166,6 +166,9 @@ def test_a_row_that_is_not_there_is_missing(some, tmp_path):
         ("a.tsv", lambda some: qtm(some, names_row=False).replace("\tr_toe", ""), "names 10 markers and has 35 cells"),
         ("a.csv", lambda some: motive(some, kinds=("Bone",)), "columns of these types: Bone"),
         ("a.csv", lambda some: motive(some).replace("Meters", "Furlongs"), "Furlongs"),
+        ("a.csv", lambda some: nexus(some).replace("\r\n100,0,", "\r\n=1+1,0,"), "has '=1.1' in row"),
+        ("a.csv", lambda some: nexus(some).replace("\r\n100,0,", "\r\n0,"), "ends within one: a cell is missing"),
+        ("a.csv", lambda some: nexus(some).rstrip()[:-12], "ends within one: a cell is missing"),
         ("a.csv", lambda some: motive(some).replace("Position", '"Position', 1), "columns of these types"),
         (
             "a.csv",

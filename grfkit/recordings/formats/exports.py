@@ -108,7 +108,7 @@ def _nexus(path, table):
     rate = re.match(r"\s*(\d+(?:[.,]\d+)?)", table[lines[start + 1]][0])
     body = {}
     for line in lines[at + 1 + bool(below) :]:
-        if not _is_number(table[line][0]):
+        if _title(table[line]):
             break  # the next section
         body[line] = table[line]
     other = [title for title in map(_title, table.values()) if title and title != "trajectories"]
@@ -244,6 +244,14 @@ def _placed(path, found, again):
     rate = found.rate_hz if found.rate_hz > 0 else np.nan
     if seconds is None and np.isnan(rate):
         raise InputError(f"A recording says its frames a second; {path.name} does not.", again)
+    inside = {start + axis for start in found.columns for axis in (1, 2)}
+    short = next((line for line, row in found.body.items() if len(row) in inside), None)
+    if short is not None:
+        raise InputError(
+            f"A row has three cells for each marker; row {short} of {path.name} ends within one: a cell is missing, or "
+            "the file is cut off.",
+            again,
+        )
     wanted = [start + axis for start in found.columns for axis in range(3)]
     titles = [f"{name} {axis}" for name in found.names for axis in "XYZ"]
     if number is not None:
