@@ -131,10 +131,11 @@ class Landmarks:
 
     def dual(self, group=None):
         """Give the weights (M, n) of the landmarks, by all stances but those of `group`, whose landmarks weigh 0."""
-        if group is None:
+        mine = np.flatnonzero(self.groups == group)
+        if not len(mine):  # None, or a group without a training stance
             return self._reduced(solve(self.basis, self.sums), self.sums)
         if group not in self._kept:
-            left = self.sums.minus(self._sum(np.flatnonzero(self.groups == group)))
+            left = self.sums.minus(self._sum(mine))
             dual = solve(self.basis, left, np.flatnonzero(self.owners == group))
             self._kept = {group: self._reduced(dual, left)}  # the last one alone: each is large
         return self._kept[group]

@@ -90,6 +90,13 @@ def test_blocks_summed_by_dask_give_the_same_curves(data):
     np.testing.assert_allclose(curves, literally(inputs, targets, index, tested), atol=1e-8)
 
 
+def test_a_group_that_has_no_stance_leaves_all_the_others(data):
+    inputs, targets = data
+    fitted = KernelRidge.fit_landmarks(inputs, targets, GROUPS, CANDIDATE, np.arange(40), "gaussian")
+    tested = landmarks.take(inputs, MINE)
+    np.testing.assert_array_equal(fitted.estimate(tested, "nobody"), fitted.estimate(tested))
+
+
 def test_equal_landmarks_are_no_harm(data):
     inputs, targets = data
     twice = np.r_[np.arange(30), np.arange(30)]
