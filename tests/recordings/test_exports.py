@@ -140,6 +140,16 @@ def test_read_gives_the_points_of_the_c3d_file_of_the_same_run(name):
     assert found.speed_m_s == pytest.approx(reference.speed_m_s, abs=1e-3)
 
 
+def test_a_cell_too_many_in_an_export_of_qtm_is_refused(some, tmp_path):
+    """It would shift the markers behind it, in silence."""
+    lines = qtm(some).splitlines()
+    cells = lines[50].split("\t")
+    lines[50] = "\t".join([*cells[:-2], "1.0", *cells[-2:]])
+    (tmp_path / "run.tsv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"row 51 of run\.tsv has more than 11 markers "):
+        discover.read(tmp_path / "run.tsv")
+
+
 def test_a_row_that_is_not_there_is_missing(some, tmp_path):
     """Frames are placed by their numbers or times, not one after the other."""
     for name, text in (("a.csv", nexus(some)), ("b.tsv", qtm(some)), ("c.csv", motive(some))):

@@ -149,6 +149,13 @@ def _qtm(path, table):
             f"names {len(names)} markers and has {wide} cells in a row.",
             AGAIN[QTM],
         )
+    long = next((line for line, row in body.items() if any(row[before + 3 * len(names) :])), None)
+    if long is not None:
+        raise InputError(
+            f"A row has three cells for each marker; row {long} of {path.name} has more than {len(names)} markers "
+            "need: a cell is too many.",
+            AGAIN[QTM],
+        )
     timed = before == 2 or head[:1] == ["Time"]
     clock = ("Time", before - 1, 1.0) if timed else ("Frame", 0 if before else None, None)
     return Table(
