@@ -214,7 +214,7 @@ lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: fi
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-test: lint  ## the tests that take under ten minutes, the study `smoke` among them
+test: lint  ## the tests but the slow ones, the study `smoke` among them: a quarter of an hour on two cores
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 test-all: lint  ## the slow tests too

@@ -49,6 +49,7 @@ TRAINED = (
     "model knows the runner, and what is usual rests on this runner too"
 )
 TABLE = "the table of trials"
+MOST_NAMES = 5  # of files that a message lists: our choice
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
 
@@ -115,13 +116,25 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
         unread = unread or {Path(data).name: f"The recording is of running; {TABLE} names it as a static trial."}
         raise StudyError("".join(why if name in why else f"{name}: {why}" for name, why in unread.items()))
     if not found:
-        reasons = "\n".join(f"  {name}: {why}" for name, why in {**unread, **left_out}.items())
         raise StudyError(
             "Forces are estimated from recordings that can be read; "
-            f"none of {len(paths)} in {folder} can be:\n{reasons}"
+            f"none of {len(paths)} in {folder} can be:\n{_reasons(unread | left_out)}"
         )
     _say_versions(found, folder)
     return found, masses, unread | left_out
+
+
+def _reasons(unread):
+    """List why files {name: why not} were not read, a reason that several share once: of these it says "each"."""
+    alike = {}
+    for name, why in unread.items():
+        alike.setdefault(why.replace(Path(name).name, "each"), []).append(name)
+    lines = []
+    for shared, names in alike.items():
+        more = f" and {len(names) - MOST_NAMES} more" * (len(names) > MOST_NAMES)
+        why = shared if len(names) > 1 else unread[names[0]]
+        lines.append(f"  {', '.join(names[:MOST_NAMES])}{more}: {why}")
+    return "\n".join(lines)
 
 
 def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):

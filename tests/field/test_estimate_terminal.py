@@ -274,6 +274,17 @@ def test_a_folder_without_a_recording_gets_one_message(lab, tmp_path, capsys, pu
     assert err.count("error: ") == 1 and not out and names(tmp_path) == ["data"]
 
 
+def test_a_reason_that_several_files_share_is_said_once(tmp_path):
+    for number in range(7):
+        trc_of_others(tmp_path / f"run{number}.trc")
+    c3d_half(tmp_path / "half.c3d")
+    with pytest.raises(
+        ValueError, match=r"\n  half\.c3d: .*torn.*\n  run0\.trc, .*run4\.trc and 2 more: The 11"
+    ) as error:
+        estimate.read_all(tmp_path)
+    assert str(error.value).count("; each has no marker that is surely") == 1
+
+
 def test_a_model_folder_that_cannot_be_used_gets_one_message(lab, file, tmp_path, monkeypatch, capsys):
     def refused(model):
         arguments = ["estimate", str(file), "--model", str(model), "--out", str(tmp_path / "out")]
