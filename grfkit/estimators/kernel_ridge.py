@@ -107,7 +107,7 @@ class KernelRidge(Estimator):
         """
         if len(targets) > landmarks.MOST_EXACT:
             return cls.fit_landmarks(inputs, targets, groups, candidate, landmarks.draw(len(targets)), shape)
-        inputs = half(inputs)
+        inputs = landmarks.half(inputs)
         kernel = weigh(compare(inputs, lay_out(inputs), shape), candidate, shape)
         inverse, dual, _ = solve_ridged(kernel, targets, candidate["noise"])
         duals, chosen = {0: dual.reshape(targets.shape)}, np.zeros((1, targets.shape[2]), int)
@@ -119,7 +119,7 @@ class KernelRidge(Estimator):
 
         With a `rank` the weights of each component are so many curves, mixed: all that codes.Codes keep of them.
         """
-        own, owners = coded.inputs() if coded else half(landmarks.take(inputs, index)), groups[index]
+        own, owners = coded.inputs() if coded else landmarks.half(landmarks.take(inputs, index)), groups[index]
         sums = landmarks.Landmarks(inputs, targets, groups, own, owners, candidate, shape=shape, rank=rank)
         duals, chosen = {0: sums.dual().reshape(-1, *targets.shape[1:])}, np.zeros((1, targets.shape[2]), int)
         return cls(own, duals, [candidate], chosen, shape, groups=owners, sums=sums, coded=coded)
@@ -251,13 +251,8 @@ def leaves_out(inputs, targets, groups, *, shape):
     It is exact, or beyond landmarks.MOST_EXACT stances on landmarks.
     """
     if len(targets) > landmarks.MOST_EXACT:
-        return partial(landmarks.leave_groups_out, half(inputs), targets, groups, shape=shape)
+        return partial(landmarks.leave_groups_out, inputs, targets, groups, shape=shape)
     return partial(leave_groups_out, KernelMatrix(inputs, shape=shape), targets, groups)
-
-
-def half(inputs):
-    """Hold inputs in half precision."""
-    return {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
 
 
 def draw_candidates(kernel, kinds, *, seed):

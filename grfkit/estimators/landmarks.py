@@ -105,13 +105,12 @@ def solve(by, sums, without=()):
     ridged[np.diag_indices_from(ridged)] += by.candidate["noise"]
     factor = cho_factor(ridged, lower=True, overwrite_a=True, check_finite=False)
     weights = cho_solve(factor, sums.moments, check_finite=False)
-    if len(without) == 0:
-        return solve_triangular(by.lower, weights, lower=True, trans="T")
-    columns = solve_triangular(by.lower, np.eye(len(by.lower))[:, without], lower=True)
-    moved = cho_solve(factor, columns, check_finite=False)
-    weights -= moved @ np.linalg.solve(columns.T @ moved, columns.T @ weights)
+    if len(without):
+        columns = solve_triangular(by.lower, np.eye(len(by.lower))[:, without], lower=True)
+        moved = cho_solve(factor, columns, check_finite=False)
+        weights -= moved @ np.linalg.solve(columns.T @ moved, columns.T @ weights)
     dual = solve_triangular(by.lower, weights, lower=True, trans="T")
-    dual[without] = 0  # but for rounding it is
+    dual[np.asarray(without, int)] = 0  # but for rounding it is
     return dual
 
 
@@ -167,7 +166,7 @@ class Landmarks:
 def leave_groups_out(inputs, targets, groups, candidate, *, shape):
     """Estimate the targets (S, Q, C) of each of the `groups` (S,) from all others, on landmarks, by one candidate."""
     index = draw(len(targets))
-    fitted = Landmarks(inputs, targets, groups, take(inputs, index), groups[index], candidate, shape=shape)
+    fitted = Landmarks(inputs, targets, groups, half(take(inputs, index)), groups[index], candidate, shape=shape)
     estimated = np.empty(targets.shape)
     for group in np.unique(groups):
         mine = np.flatnonzero(groups == group)
@@ -180,6 +179,11 @@ def leave_groups_out(inputs, targets, groups, candidate, *, shape):
 def take(inputs, index):
     """Take the stances with these indices out of inputs {kind: (stance, padding)}."""
     return {kind: tuple(part[index] for part in pair) for kind, pair in inputs.items()}
+
+
+def half(inputs):
+    """Hold inputs in half precision."""
+    return {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
 
 
 def _kernel(inputs, rows, candidate, shape):

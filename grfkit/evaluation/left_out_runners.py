@@ -164,7 +164,6 @@ class KernelExperiment:
         self.runners, self.targets = prepared.runners, samples.curve_targets(prepared)
         self.candidate = kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
         self.inputs, self.shape = samples.curve_inputs(prepared, recipe.inputs), recipe.kernel.shape
-        self.on_landmarks = len(self.targets) > landmarks.MOST_EXACT
 
     @cached_property
     def compared(self):
@@ -179,7 +178,7 @@ class KernelExperiment:
     def leave_out(self, groups=None):
         """Estimate the curves (S, 101, 3) BW of each runner, or each of `groups` (S,), from all others."""
         groups = self.runners if groups is None else groups
-        if self.on_landmarks:
+        if len(self.targets) > landmarks.MOST_EXACT:
             return landmarks.leave_groups_out(self.inputs, self.targets, groups, self.candidate, shape=self.shape)
         return kernel_ridge.leave_groups_out(self.compared, self.targets, groups, self.candidate)
 

@@ -126,9 +126,14 @@ def over(motions, contacts, *, padding_s):
     left legs mirrored.
     """
     first, last = (contacts[name].to_numpy()[:, None] for name in ("touchdown_s", "toeoff_s"))
-    shares = np.linspace(0, 1, EDGE_NODES, endpoint=False)
-    edges = np.concatenate([first - padding_s * (1 - shares), last + padding_s * (1 - shares)], axis=1)
-    return _laid_out(motions, contacts, first + (last - first) * np.linspace(0, 1, CORE_NODES), edges, first[:, 0])
+    core = first + (last - first) * np.linspace(0, 1, CORE_NODES)
+    return _laid_out(motions, contacts, core, edge_times(first, last, padding_s), first[:, 0])
+
+
+def edge_times(first, last, padding_s):
+    """Give the moments (S, 6) s of the padding of contacts from `first` to `last` (S, 1) s, outermost first."""
+    before = padding_s * (1 - np.linspace(0, 1, EDGE_NODES, endpoint=False))
+    return np.concatenate([first - before, last + before], axis=1)
 
 
 def paths(motions, footsteps, times, origins):

@@ -277,7 +277,7 @@ def on_landmarks(points, forces, lengths):
     block = partial(_motions, points, forces, starts, lengths)
     own, _ = block(landmarks.draw(len(lengths)))
     candidate = {"positions_m": 0.5, "velocities_m_s": 0.02, "accelerations_m_s2": 0.005, "noise": 2e-3, "edges": 0.0}
-    by = landmarks.basis(kernel_ridge.half(own), candidate, shape="gaussian")
+    by = landmarks.basis(landmarks.half(own), candidate, shape="gaussian")
     cuts = (np.arange(first, min(first + size, len(lengths))) for first in range(0, len(lengths), size))
     sums = reduce(landmarks.Sums.plus, (landmarks.sum_block(block(cut), by) for cut in cuts))
     return landmarks.solve(by, sums)

@@ -11,7 +11,7 @@ import numpy as np
 
 from grfkit.estimators import codes, kernel_ridge, landmarks, model_folder
 from grfkit.estimators.kernel_ridge import KernelRidge
-from grfkit.estimators.samples import CORE_NODES, EDGE_NODES
+from grfkit.estimators.samples import CORE_NODES
 from grfkit.evaluation import transfer_bands
 from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, laboratories
 from grfkit.field import bands, events, motion
@@ -24,7 +24,7 @@ from grfkit.study import file as study_files
 from grfkit.study import recipes as recipe_files
 from grfkit.study import store
 
-OF_CURVES, OF_DETECTOR = 1800, 400  # landmarks: what 8 MB hold; our choice
+OF_CURVES, OF_DETECTOR = 1800, 400  # landmarks: what 8 MB hold, whatever the errors are; our choice
 STEP_S = 0.010  # of paths, about: points are low-passed at 20 Hz; our choice
 BEYOND = 2  # steps that a path goes on beyond its nodes, so that its spline has no end there: our choice
 RANK = 16  # curves that make the forces of one component: our choice
@@ -92,7 +92,7 @@ def _save(folder, model, card, loss):
     said = (
         f"{len(model.curves.groups):,} of the steps, coded in 16 bits, stand for all as landmarks: that loses "
         f"{worst:.4f} BW at most against the model of all steps (10_field), each runner left out. They are an "
-        f"adaptation of the data named here, under the same licence."
+        "adaptation of the data named here, under the same licence."
     )
     card |= {"limits": [*card["limits"], said]}
     model_folder.save(folder, description=description, arrays=arrays, card=card)
@@ -115,10 +115,9 @@ def _regression(measured, curves, recipe, *, seed):
     inputs = contact_inputs(measured.motions, footsteps, flight_s, padding_s=recipe.padding_s)
     index = landmarks.draw(len(footsteps), OF_CURVES, seed=seed)
     own, touchdown = footsteps.iloc[index], footsteps["touchdown_s"].to_numpy()[index]
-    contact, padding = own["contact_s"].to_numpy(), recipe.padding_s
-    shares = padding * (1 - np.linspace(0, 1, EDGE_NODES, endpoint=False))
-    edges = np.concatenate([np.broadcast_to(-shares, (len(own), EDGE_NODES)), contact[:, None] + shares], axis=1)
-    coded = _coded(measured.motions, own, touchdown, (np.zeros(len(own)), contact), edges, nodes=CORE_NODES)
+    ends = np.zeros(len(own)), own["contact_s"].to_numpy()
+    edges = motion.edge_times(*(end[:, None] for end in ends), recipe.padding_s)
+    coded = _coded(measured.motions, own, touchdown, ends, edges, nodes=CORE_NODES)
     coded = coded._replace(times=np.float32(inputs["times"][0][index]))
     fit = {"coded": coded, "rank": RANK}
     runners, shape = footsteps["runner"].to_numpy(), recipe.kernel.shape
