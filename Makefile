@@ -77,7 +77,7 @@ IN_FIELD := $(REPORTS)/10_field.html $(REPORTS)/12_stream.html $(REPORTS)/13_mom
 BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FIELD) $(REPORTS)/11_explanation.html $(REPORTS)/explore.html
 
 .DELETE_ON_ERROR:
-.PHONY: help environment fetch new-study estimate estimate-page score reproduce beyond field ship transfer stances explore bench search-worker course course-zip lint test test-all lab FORCE
+.PHONY: help environment fetch new-study estimate estimate-page score reproduce beyond field ship transfer stances explore bench search-worker course course-zip figures lint test test-all lab FORCE
 
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
@@ -209,6 +209,9 @@ $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
 $(REPORTS)/explore.html: $(REPORTS)/03_train.html $(EXPLORE) $(call room,virtual) $(wildcard params/recipes/*.yaml)
 $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
+
+figures: $(READY)  ## write the figures of README and docs from the results in reports/
+	@$(PYTHON) docs/figures.py
 
 lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: first of all in `make test`
 	$(PYTHON) -m ruff check .
