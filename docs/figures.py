@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "figures.json"
 PAGES = [ROOT / name for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md")]
-MARKED = re.compile(r"<!--f (\S+)-->(.*?)<!--/f-->")
+MARKED = re.compile(r"<!--f ([\w.]+)-->(.*?)<!--/f-->")
 RENEWED = []  # (the results that a function reads, the function): made by `of`
 
 
