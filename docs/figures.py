@@ -4,9 +4,9 @@ A page marks each figure by its name, between comments that a reader of the page
 
     The vertical force errs by <!--f rbds.physics.v-->.053 BW<!--/f-->.
 
-What stands between them is replaced by the text of that name. A figure whose results are not in reports/ keeps its
-committed text, and the command names the results that are missing. A figure without a function below was measured by
-hand; its `from` says by which command.
+What stands between them is replaced by the text of that name. A figure that no page marks is dropped. A figure whose
+results are not in reports/ keeps its committed text, and the command names the results that are missing. A figure
+without a function below was measured by hand; its `from` says by which command.
 """
 
 import argparse
@@ -23,7 +23,7 @@ RENEWED = []  # (the results that a function reads, the function): made by `of`
 
 
 def of(*paths):
-    """Register a function that gives {name: text} from the tables at these paths in reports/."""
+    """Register a function that gives {name: text} from the tables at these paths in reports/, or from files of params/."""
     return lambda function: RENEWED.append((paths, function)) or function
 
 
@@ -45,18 +45,22 @@ def numbers(values, decimals):
 def renew(figures, reports):
     """Give the figures with those renewed whose results are in reports/, and the results that are missing."""
     import pandas as pd
+    import yaml
 
     def read(path):
+        if path.suffix == ".yaml":
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
 
     renewed, missing = dict(figures), []
     for paths, function in RENEWED:
-        absent = [path for path in paths if not (reports / path).is_file()]
-        if absent:
-            missing += absent
-            continue
-        for name, text in function(*(read(reports / path) for path in paths)).items():
-            renewed[name] = {"text": text, "from": " ".join(f"reports/{path}" for path in paths)}
+        files = {path: ROOT / path if path.startswith("params/") else reports / path for path in paths}
+        absent = [path for path, file in files.items() if not file.is_file()]
+        missing += absent
+        if not absent:
+            source = " ".join(path if path.startswith("params/") else f"reports/{path}" for path in paths)
+            for name, text in function(*map(read, files.values())).items():
+                renewed[name] = {"text": text, "from": source}
     return dict(sorted(renewed.items())), missing
 
 
@@ -87,9 +91,10 @@ def main(arguments=None):
     figures, missing = json.loads(FILE.read_text(encoding="utf-8")), []
     if not options.check:
         figures, missing = renew(figures, options.reports)
-    texts = {}
+    texts, shown = {}, set()
     for page in pages():
         before = page.read_text(encoding="utf-8")
+        shown |= {name for name, _ in MARKED.findall(before)}
         try:
             after = written(before, figures, page.relative_to(ROOT))
         except ValueError as error:
@@ -101,6 +106,7 @@ def main(arguments=None):
         for page in texts:
             print(f"{page.relative_to(ROOT)} does not show docs/figures.json: run `make figures`.", file=sys.stderr)
         return 1 if texts else 0
+    figures = {name: figure for name, figure in figures.items() if name in shown}
     texts[FILE] = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
     for path, text in texts.items():
         path.with_name(f"{path.name}~").write_text(text, encoding="utf-8")
@@ -114,6 +120,28 @@ def main(arguments=None):
 # ---- what each figure is made of ------------------------------------------------------------------------------------
 
 DIRECTIONS = ["AP", "ML", "V"]
+MEASURES = {"rmse": ("rmse_bw", 3), "nrmse": ("nrmse_pct", 1), "r": ("r", 3)}  # our name: (column, decimals)
+
+
+@of("rbds/results/08_generalisation/curves.csv")
+def recipes(curves):
+    """Errors of each recipe over the runners of rbds, each left out: rbds.RECIPE.rmse, nrmse and r."""
+    found = {}
+    for recipe, rows in curves.groupby("estimator"):
+        for name, (column, decimals) in MEASURES.items():
+            values = rows.set_index("direction").loc[DIRECTIONS, column]
+            found[f"rbds.{recipe}.{name}"] = numbers(values, decimals)
+    return found
+
+
+@of("params/published.yaml")
+def published(paper):
+    """Errors that the paper printed in its Table 1."""
+    rows = [paper["table1"][direction] for direction in DIRECTIONS]
+    return {
+        f"published.{name}": numbers([row[f"{column}_mean"] for row in rows], decimals)
+        for name, (column, decimals) in MEASURES.items()
+    }
 
 
 if __name__ == "__main__":
