@@ -1,7 +1,7 @@
-"""Results of a notebook that someone runs by hand (Run All): what they were made with and of.
+"""Results of a notebook that someone runs by hand (Run All): with which parameters and from which results.
 
-In: reports/by_hand/STUDY/results, the values in the running notebook. Out: beside each notebook's results there
-parameters.json, what is said of it, and a refusal of results that do not belong together.
+In: reports/by_hand/STUDY/results, and the values in the running notebook. Out: a parameters.json next to each
+notebook's results, lines about it, and an error where results do not belong together.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ LONGEST = 300  # characters of parameters in one line: our choice
 
 
 def is_by_hand(results):
-    """Say whether results are those by hand of a study."""
+    """Tell whether a folder of results holds those that a study's notebooks saved by hand."""
     return Path(results).parent.parent.name == BY_HAND
 
 
 def find(results, name):
-    """Return where a result is read from, whether it is there or not: by hand if its notebook was run by hand."""
+    """Return the path from which a result is read: by hand if its notebook was run by hand. It need not exist."""
     results, notebook = Path(results), name.split("/")[0]
     if is_by_hand(results) and not (results / notebook).exists():
         results = _published(results) / results.name
@@ -33,7 +33,7 @@ def find(results, name):
 
 
 def note(results, name):
-    """Note what a result that was just saved by hand was made with and of; print it once a run."""
+    """Note parameters and inputs of a result that was just saved by hand; print them once a run."""
     from grfkit.study.store import write_text  # which calls this function
 
     notebook, file = name.split("/", 1)
@@ -49,12 +49,12 @@ def note(results, name):
 
 
 def running():
-    """Return {name: value} of what the cells of the notebook that runs here have set."""
+    """Return {name: value} of the variables of the running notebook."""
     return vars(sys.modules["__main__"])
 
 
 def values_of(notebook, names):
-    """Return {parameter: value} of a notebook among the `names` {name: value} that its cells have set."""
+    """Return {parameter: value} of a notebook, chosen from its variables `names` {name: value}."""
     from grfkit.study.schema import StudyFile  # it loads pydantic
 
     sections = {field.alias: field.annotation for field in StudyFile.model_fields.values() if field.alias}
@@ -63,13 +63,13 @@ def values_of(notebook, names):
     for name in (*GIVEN, *(field.alias or name for name, field in section.items())):
         try:
             found |= {name: json.loads(json.dumps(names[name]))} if name in names else {}
-        except (TypeError, ValueError):  # a cell has made something else of it
+        except (TypeError, ValueError):  # a cell used the name for something else
             pass
     return found
 
 
 def read_note(folder):
-    """Return what is noted beside the results of a notebook by hand, None where there is nothing."""
+    """Return the note next to the results of a notebook by hand; None if there is none."""
     try:
         return json.loads((Path(folder) / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -77,14 +77,14 @@ def read_note(folder):
 
 
 def with_words(folder, made):
-    """Say with which parameters a notebook ran by hand: those that differ from the published run's, else all."""
+    """Say with which parameters a notebook ran by hand: those that differ from the published run, or else all."""
     folder = Path(folder)
     published = record.read(_published(folder.parent), folder.name).get("parameters")
     values = made["parameters"]
     if published is not None:
         values = {name: value for name, value in values.items() if published.get(name, value) != value}
         if not values:
-            return "with the parameters of the published ones"
+            return "with the published parameters"
     words = [
         f"{name} = {value!r}" + (f" (published: {published[name]!r})" if published else "")
         for name, value in values.items()
@@ -93,28 +93,30 @@ def with_words(folder, made):
 
 
 def say(found):
-    """Print that a result by hand is read, when it was saved and with which parameters."""
+    """Print that a result saved by hand is read, when it was saved and with which parameters."""
     folder = found.parent
     made = read_note(folder)
     when = f"{datetime.fromisoformat(made['saved']):%d %b %Y at %H:%M}"
-    print(f"{folder.name}/{found.name} is read as it was saved by hand on {when}, {with_words(folder, made)}")
+    print(f"{folder.name}/{found.name} is the one saved by hand on {when}, {with_words(folder, made)}")
 
 
 def check(results, name):
-    """Check that a result was made of what it would be read with, and together with what lies beside it.
+    """Check that a result belongs to the results that are read with it, and to the files next to it.
 
-    Where all that is published, that is for make to see to. Raises ValueError.
+    Published results are not checked here, because make does so. Raises ValueError.
     """
     notebook, file = name.split("/", 1)
     found = find(results, notebook)
     made = read_note(found) if is_by_hand(found.parent) else None
-    instead = f"Run {notebook} by hand, or delete {Path(results).as_posix()}: then the published results are read."
+    instead = f"Run {notebook} by hand, or delete {Path(results).as_posix()} to read the published results."
     if is_by_hand(found.parent) and file not in (made or {"files": []})["files"]:
         what = (
-            f"with other parameters, or of other results, than {NOTE} beside it says" if made else f"without a {NOTE}"
+            f"with other parameters, or from other results, than {NOTE} next to it says"
+            if made
+            else f"without a {NOTE}"
         )
         raise ValueError(
-            "Results that are read together belong together, and say with which parameters they were made; "
+            f"Results that are read together must come from one run, which notes its parameters in {NOTE}; "
             f"{found.as_posix()}/{file} was saved {what}. {instead}"
         )
     for need in NEEDS.get(notebook, NOTEBOOKS[:3]):
@@ -122,13 +124,13 @@ def check(results, name):
         one_by_hand = is_by_hand(found.parent) or is_by_hand(used.parent)
         if one_by_hand and not was_made_of(results, notebook, need):
             raise ValueError(
-                f"Results that are read together belong together; {found.as_posix()} was made of another {need} than "
-                f"{used.as_posix()}. {instead}"
+                f"Results that are read together must fit each other; {found.as_posix()} was made from another {need} "
+                f"than {used.as_posix()}. {instead}"
             )
 
 
 def was_made_of(results, notebook, need):
-    """Say whether a notebook's results were made of those of another one that are read now."""
+    """Tell whether a notebook's results were made from the results of `need` that are read now."""
     made, used = find(results, notebook), find(results, need)
     if is_by_hand(made.parent):
         return (read_note(made) or {"made_of": {}})["made_of"].get(need) == _digest(used)
@@ -137,7 +139,7 @@ def was_made_of(results, notebook, need):
 
 
 def lines(reports):
-    """Return a line on each notebook whose results by hand lie beside the published ones in `reports`."""
+    """Return a line for each notebook of `reports` that also has results saved by hand."""
     results = Path(reports).parent / BY_HAND / Path(reports).name / "results"
     found = []
     for folder in sorted(path for path in results.glob("*") if path.is_dir()):
@@ -147,15 +149,15 @@ def lines(reports):
             for need in NEEDS.get(folder.name, NOTEBOOKS[:3])
             if made and not was_made_of(results, folder.name, need)
         ]
-        said = with_words(folder, made) if made else "with parameters that nobody noted"
+        said = with_words(folder, made) if made else "with unknown parameters"
         found.append(
-            f"{folder.name}, {said}" + (f"; made of another {', '.join(others)} than there is" if others else "")
+            f"{folder.name}, {said}" + (f"; made from another {', '.join(others)} than the current one" * bool(others))
         )
     return found
 
 
 def _published(results):
-    """Return the reports of the study whose results by hand these are."""
+    """Return the folder of published reports of the study that these results by hand belong to."""
     return Path(results).parents[2] / Path(results).parent.name
 
 
@@ -164,11 +166,11 @@ def _made_of(results, notebook):
 
 
 def _digest(folder):
-    """Return the SHA-256 over all results of a notebook."""
+    """Return one SHA-256 of all results of a notebook."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return _hash(folder, *((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
-@cache  # of files that stay as they are: a notebook saves and reads many times
+@cache  # the arguments change with the files: a notebook saves and reads many times
 def _hash(folder, *_):
     return hashlib.sha256(json.dumps(record.hash_results(folder)).encode()).hexdigest()

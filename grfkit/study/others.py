@@ -1,7 +1,7 @@
-"""Other studies beside the one that runs, of `make transfer OTHERS="hamner ja1"` and `make field STUDY="rbds hamner"`.
+"""Find several studies at once, for `make transfer OTHERS="hamner ja1"` and `make field STUDY="rbds hamner"`.
 
-In: names of studies, and the folders that `grfkit remember` noted. Out: for each its study file, its recordings, its
-results. One that is unknown, or whose recordings nobody knows, is named before anything is made, all of them at once.
+In: names of studies, and the folders that `grfkit remember` noted. Out: study file, recordings and results of each.
+An error names all studies that are unknown or without recordings, before anything runs.
 """
 
 from pathlib import Path
@@ -11,7 +11,8 @@ from grfkit.study import file as study_file
 from grfkit.study.file import Study
 from grfkit.study.schema import StudyError
 
-_BETWEEN, _TOGETHER = "Studies between which a model travels", "Studies that train one model together"
+_TRANSFER = "To test a model on another study, the study files and recordings of both are needed"
+_TOGETHER = "To train one model on several studies, the study files and recordings of all are needed"
 REMEMBERED = "LAST_DATA := "  # how data.mk begins, which make reads
 
 
@@ -25,30 +26,30 @@ class Other(NamedTuple):
 
 
 def find(names, *, own, params=Path("params"), reports=Path("reports")):
-    """Find other studies by `names`, of files in `params` or paths of YAML files, parted by blanks: a list of Other.
+    """Find other studies by `names`, separated by blanks: a list of Other.
 
-    `own` is the file of the study that trains with them, whose recordings must be known too. Raises StudyError, which
-    says of each study what is missing.
+    A name is that of a file in `params`, or the path of a YAML file. `own` is the file of the study that trains; its
+    recordings must be known too. Raises StudyError, which says what is missing for each study.
     """
     own, given = Path(own), list(dict.fromkeys(names.split()))
     if not given:
         raise StudyError(
-            "A model travels from one study to others; none was named. Name them, parted by blanks: "
+            "A model is tested on other studies; none was named. Name them, separated by blanks: "
             f'make transfer STUDY={own.stem} OTHERS="{_suggested(params, own)}".'
         )
-    return _find_all((own.as_posix(), *given), _BETWEEN, params=params, reports=reports)[1:]
+    return _find_all((own.as_posix(), *given), _TRANSFER, params=params, reports=reports)[1:]
 
 
 def together(names, *, params=Path("params"), reports=Path("reports")):
-    """Find the studies by `names`, as in find, that train one model together: a list of Other, the home study first.
+    """Find the studies that train one model together, by `names` as in find: a list of Other, the home study first.
 
-    Raises StudyError, which says of each study what is missing.
+    Raises StudyError, which says what is missing for each study.
     """
     return _find_all(names.split(), _TOGETHER, params=params, reports=reports)
 
 
 def _find_all(names, rule, *, params, reports):
-    """Find each of the names: a list of Other; all that cannot be used are named at once."""
+    """Find each of the names: a list of Other. One error names all that cannot be used."""
     found, wrong = [], []
     for name in names:
         try:
@@ -57,16 +58,16 @@ def _find_all(names, rule, *, params, reports):
             wrong.append(f"  {Path(name).stem}: {error}")
     if wrong:
         raise StudyError(
-            f"{rule} are known, and so are their recordings; of {len(names)}, {len(wrong)} cannot be used, and nothing "
-            "was trained:\n" + "\n".join(wrong)
+            f"{rule}; of {len(names)} studies, {len(wrong)} cannot be used, and nothing was trained:\n"
+            + "\n".join(wrong)
         )
     return found
 
 
 def data_of(study, reports):
-    """Return the folder of a study's recordings: remembered, its file's own, or what the laboratory records.
+    """Return the folder of a study's recordings: the remembered one, that of its file, or the virtual laboratory's.
 
-    Raises StudyError where nobody knows it, or it is gone.
+    Raises StudyError if it is not known, or no longer exists.
     """
     note = Path(reports) / "data.mk"
     noted = note.read_text(encoding="utf-8") if note.is_file() else ""
@@ -76,12 +77,12 @@ def data_of(study, reports):
     folder = remembered or study.data
     if not folder:
         raise StudyError(
-            f"nobody knows where its recordings are. Run `make stances STUDY={study.path.stem} DATA=DIR` once."
+            f"the folder of its recordings is not known. Name it once: `make stances STUDY={study.path.stem} DATA=DIR`."
         )
     if not Path(folder).is_dir():
         raise StudyError(
-            f"its recordings were in {folder}; no folder is there. Run `make stances STUDY={study.path.stem} "
-            "DATA=DIR` once."
+            f"its recordings were in {folder}, which no longer exists. Name their folder once: "
+            f"`make stances STUDY={study.path.stem} DATA=DIR`."
         )
     return Path(folder)
 

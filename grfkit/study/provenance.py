@@ -1,7 +1,7 @@
 """What a result depends on: the program's own source, the raw recordings, seed, study file, commit, versions.
 
-In: a folder of recordings, a Study. Out: hashes, and a record of facts. Anything kept between runs is named by
-`hash_code`, so that a changed program never reuses it.
+In: a folder of recordings, a Study. Out: hashes, and a record of facts. What is kept between runs has `hash_code` in
+its name, so that a changed program does not reuse it.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ def hash_code(*parts, package=PACKAGE):
     """Return the SHA-256 over the source of the whole package, or of some `parts` of it ("estimators", "model.py").
 
     A part is a module, or a room with all modules in it. Sources are read as text, because line ends differ between
-    systems. Raises ValueError if a part does not exist, so that a module that moves cannot drop out.
+    systems. Raises ValueError if a part does not exist, so that no moved module is forgotten.
     """
     sources = {
         path.relative_to(package).as_posix(): path for part in parts or [""] for path in _sources(package / part)
@@ -55,9 +55,9 @@ def hash_data(folder, *tables):
 
 
 def stamp_data(folder, *tables):
-    """Return the SHA-256 over names, sizes and times of the files of `hash_data`: where it is the same, they are.
+    """Return the SHA-256 over names, sizes and times of the files of `hash_data`: if it is the same, so are the files.
 
-    The time of a change is one of the times, because nobody sets that one (on Windows it is that of creation).
+    One of the times is that of the last change of the file's entry, which users do not set (on Windows: of creation).
     """
     total = hashlib.sha256()
     for name, path in _data_files(folder, tables):
@@ -74,7 +74,7 @@ def _data_files(folder, tables):
 
 
 def describe(study, *, root):
-    """Return what a result of a Study depends on besides the data: seed, study file, commit of `root`, versions."""
+    """Return what a Study's result depends on besides the data: seed, study file, commit of `root`, versions."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
         try:

@@ -1,7 +1,7 @@
 """Read and check a recipe: which estimator, from which inputs, trained on which stances.
 
-In: a few lines of YAML in params/recipes/. Out: a Recipe. Every key that a recipe leaves out is as in the paper.
-A recipe holds nothing fitted: hyper-parameters are searched within its ranges, on training runners alone.
+In: a few lines of YAML in params/recipes/. Out: a Recipe. A key that is left out has the paper's value.
+A recipe holds nothing fitted: hyper-parameters are searched within its ranges, on training runners only.
 """
 
 from pathlib import Path
@@ -17,11 +17,11 @@ KINDS = ("positions", "velocities", "accelerations", "times")
 
 
 class Kernel(Section):
-    """The hyper-parameters of kernel ridge regression: how many sets are tried and averaged, and between which limits.
+    """The hyper-parameters of kernel ridge regression: their limits, and how many sets are tried and averaged.
 
-    A scale (positions_m, ...) is the difference between two stances, root mean square over points and moments, that
-    counts as far apart. `noise` is the ridge. `edges` weighs the padding before touchdown and after toe-off against
-    stance. One candidate is the middle of the limits, and nothing is chosen; more are drawn between them.
+    A scale (positions_m, ...) is the difference between two stances at which they count as far apart (root mean square
+    over points and moments). `noise` is the ridge. `edges` is the weight of the padding before touchdown and after
+    toe-off, relative to stance. A single candidate is the middle of the limits; more are drawn at random between them.
     """
 
     shape: Literal["gaussian", "linear"]
@@ -42,9 +42,9 @@ class Kernel(Section):
 
 
 class Whiten(Section):
-    """The limits between which the search draws what the layer before an LSTM is fitted with (model.Whitening).
+    """The limits within which the search draws the settings of the layer before an LSTM (model.Whitening).
 
-    `window` is in LSTM steps and odd, `shrinkage` a share of the largest eigenvalue.
+    `window` is in LSTM steps and odd, `shrinkage` is a share of the largest eigenvalue.
     """
 
     window: span(Window)
@@ -72,15 +72,14 @@ class Recipe(Section):
     @pydantic.model_validator(mode="after")
     def _whole(self):
         if (self.kernel is None) == (self.estimator == "kernel_ridge"):
-            raise ValueError(
-                f"`kernel` belongs to the estimator kernel_ridge, and that one needs it; found {self.estimator}"
-            )
+            found = f"{self.estimator} {'without' if self.kernel is None else 'with'} `kernel`"
+            raise ValueError(f"the estimator kernel_ridge needs `kernel`, and no other may have it; found {found}")
         if self.whiten and self.estimator != "lstm":
             raise ValueError(f"`whiten` belongs to the estimator lstm; found {self.estimator}. Leave it out")
         if self.estimator == "lstm" and "times" in self.inputs:
-            raise ValueError("an LSTM sees stance time as the length of a stance; leave `times` out")
+            raise ValueError("an LSTM already sees the stance time as the length of a stance; leave `times` out")
         if self.estimator in ("lstm", "kernel_ridge") and not self.inputs:
-            raise ValueError(f"inputs: at least one of {', '.join(KINDS)}")
+            raise ValueError(f"inputs must have at least one of {', '.join(KINDS)}; found none")
         if self.offset_m and (self.estimator != "lstm" or self.inputs != ["positions"]):
             found = f"{self.estimator} on {', '.join(self.inputs) or 'nothing'}"
             raise ValueError(f"`offset_m` belongs to an lstm on positions alone; found {found}. Leave it out")
@@ -88,7 +87,7 @@ class Recipe(Section):
 
 
 def load(path):
-    """Read a recipe file and check it; returns a Recipe. Raises StudyError if it is missing or breaks the schema."""
+    """Read and check a recipe file -> a Recipe. Raises StudyError if it is missing or breaks the schema."""
     path = Path(path)
     return check(path, {"name": path.stem, **read_yaml(path, "recipe")}, Recipe)
 
@@ -99,7 +98,7 @@ def load_all(folder, names):
 
 
 def needs(recipe):
-    """List in words what a recipe needs from a force plate."""
+    """List, in words, what a recipe needs from a force plate."""
     words = ["touchdown and toe-off"]
     if "times" in recipe.inputs or recipe.balance or recipe.estimator in ("two_mass", "sine"):
         words.append("flight time")

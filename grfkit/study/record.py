@@ -1,7 +1,7 @@
-"""What a report was made of, and whether it still is: by content, because times of files are lost and kept at will.
+"""What a report was made from, and whether that has changed since: by content, because copying changes times of files.
 
-In: a folder of reports, reports/STUDY. Out: what a notebook's record (NN_name.json) notes of its inputs and results,
-and for a record why its report fits no more.
+In: a folder of reports, reports/STUDY. Out: the inputs and results that a notebook's record (NN_name.json) notes, and
+the reason why its report is out of date.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from grfkit.study import provenance
 
 KINDS = (".csv", ".parquet", ".yaml", ".json", ".png", ".svg", ".safetensors")  # what store.save writes
 BY_HAND = "by_hand"  # folder of reports/ for what is not published
-NOTE = "parameters.json"  # there, beside the results of each notebook
+NOTE = "parameters.json"  # there, next to the results of each notebook
 PATHS = ("results", "published", "recipes")  # parameters that say where, not what
 NOTEBOOKS = ["01_preprocess", "02_search", "03_train", "04_table1", "05_table2", "06_table3", "07_figure4"]
 NEEDS = {
@@ -29,11 +29,11 @@ NEEDS = {
     "13_moments": ["01_preprocess", "10_field"],
     "14_transfer": NOTEBOOKS[:1],
     "explore": NOTEBOOKS[:3],
-}  # what each builds on, as in the Makefile; the others on the first three
+}  # the notebooks that each builds on, as in the Makefile; all others build on the first three
 
 
 def read(reports, stem):
-    """Return what was recorded of a notebook's run, {} where it has not run."""
+    """Return the record of a notebook's run, {} if it has not run."""
     path = Path(reports) / f"{stem}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
@@ -41,7 +41,7 @@ def read(reports, stem):
 def note_inputs(reports, files, *, folder=None, tables=()):
     """Return what a record notes before a notebook runs: hashes of `files` and of the recordings in `folder`.
 
-    All are named as seen from `reports`, so that a copy of the project finds its own.
+    Paths are relative to `reports`, so that a copy of the project finds its own files.
     """
     noted = {"inputs": {_seen_from(path, reports): _hash(path) for path in files}}
     if folder is None:
@@ -57,7 +57,7 @@ def note_inputs(reports, files, *, folder=None, tables=()):
 
 
 def hash_results(folder):
-    """Return {name: SHA-256} of the results in a notebook's folder, {} where there is no folder."""
+    """Return {name: SHA-256} of the results in a notebook's folder, {} if there is no folder."""
     return {
         path.relative_to(folder).as_posix(): _hash(path)
         for path in sorted(Path(folder).rglob("*"))
@@ -68,9 +68,9 @@ def hash_results(folder):
 def statuses(reports, *, study_sha256=None):
     """Return a dict for each notebook (the paper's seven first): stem, status, why, record.
 
-    Status: done, failed, not run, changed by hand where its results are not what it saved, or out of date where what it
-    was made of has changed, or where a notebook that it builds on ran after it or is not done. `why` says of the last
-    two what has changed, None where that is another notebook's matter.
+    Status: done; failed; not run; changed by hand, if its results are not what it saved; or out of date, if its inputs
+    have changed, or if a notebook that it builds on ran after it or is not done. For the last two `why` says what has
+    changed; it is None if only another notebook's status is the reason.
     """
     reports = Path(reports)
     beyond = sorted(path.stem for path in reports.glob("[0-9][0-9]_*.json") if path.stem not in NOTEBOOKS)
@@ -84,7 +84,7 @@ def statuses(reports, *, study_sha256=None):
 
 
 def _status(reports, stem, record, needs, study_sha256):
-    """Return (status, why) of one notebook; `needs` are the entries of those that it builds on."""
+    """Return (status, why) of one notebook; `needs` are the entries of the notebooks that it builds on."""
     status = record.get("status", "not run")
     if status != "done" or not (reports / f"{stem}.html").is_file():
         return (status if status != "done" else "not run"), None
@@ -98,7 +98,7 @@ def _status(reports, stem, record, needs, study_sha256):
 
 
 def why_lines(entries):
-    """Return a line on each reason why some of `statuses` fit no more."""
+    """Return a line for each reason why notebooks of `statuses` are out of date or changed by hand."""
     found = {}
     for entry in entries:
         if entry["why"]:
@@ -107,34 +107,34 @@ def why_lines(entries):
 
 
 def why_old(reports, record, *, study_sha256=None):
-    """Return (status, reason) of a report that is done but fits no more, None where it fits.
+    """Return (status, reason) of a report that is done but out of date; None if it is up to date.
 
-    Compared are its results, the study file (`study_sha256`), its other inputs and the recordings: in full only if
-    their names, sizes or times differ. Recordings that are out of reach (a drive that is not there) count as the same.
+    Its results, the study file (`study_sha256`), its other inputs and the recordings are compared. Recordings are read
+    in full only if their names, sizes or times differ. If their folder cannot be reached, they count as the same.
     """
     results = Path(reports) / "results" / record["notebook"]
     wrong = [name if (results / name).is_file() else f"{name} is gone" for name in changed_results(reports, record)]
     if wrong:
-        return "changed by hand", f"not as it saved them: {_list(wrong)}"
+        return "changed by hand", f"changed since it saved them: {_list(wrong)}"
     if study_sha256 not in (None, record["study_sha256"]):
-        return "out of date", f"{record['study_file']} is another than it was"
+        return "out of date", f"{record['study_file']} has changed"
     inputs = record.get("inputs", {})
     wrong = [name for name, was in inputs.items() if _hash(Path(reports) / name) != was]
     if wrong:
         return "out of date", f"{_list(Path(name).name for name in wrong)} changed"
     if recordings_differ(reports, record):
-        return "out of date", "the recordings are others than they were"
+        return "out of date", "the recordings have changed"
     return None
 
 
 def changed_results(reports, record):
-    """Name the results that are no more as a notebook's last whole run saved them, or are gone."""
+    """Name the results that differ from what a notebook's last complete run saved, or are gone."""
     now, was = hash_results(Path(reports) / "results" / record["notebook"]), record.get("results", {})
     return [name for name in was if now.get(name) != was[name]]
 
 
 def recordings_differ(reports, record):
-    """Say whether a recording or a table of trials was replaced, added or deleted since a notebook read them."""
+    """Tell whether a recording or a table of trials was replaced, added or deleted since a notebook read them."""
     if "recordings" not in record:
         return False
     noted = record["recordings"]
@@ -150,7 +150,7 @@ def _list(names, most=3):
 
 
 def _hash(path):
-    """Return the SHA-256 of a file, None where there is none."""
+    """Return the SHA-256 of a file, None if there is none."""
     if not Path(path).is_file():
         return None
     with Path(path).open("rb") as file:
@@ -158,7 +158,7 @@ def _hash(path):
 
 
 def _seen_from(path, reports):
-    """Write a path as seen from the reports; on another drive of a Windows machine as it is."""
+    """Write a path relative to the reports; on another drive of a Windows machine as it is."""
     try:
         return Path(os.path.relpath(path, reports)).as_posix()
     except ValueError:

@@ -1,8 +1,8 @@
-"""The sections of a study file: which keys each one holds, of which type and within which limits.
+"""The sections of a study file: the keys of each section, with their types and limits.
 
-In: the content of a YAML file. Out: a checked pydantic model. Checking is strict: an unknown key, a missing key or a
-wrong type is an error that names the key, what was found and what is allowed. params/virtual.yaml says beside each key
-what it means.
+In: the content of a YAML file. Out: a checked pydantic model. The check is strict: an unknown key, a missing key or a
+wrong type is an error that names the key, what was found and what is allowed. The comments in params/virtual.yaml say
+what each key means.
 """
 
 import re
@@ -15,15 +15,15 @@ BLANK = "?"  # what `make new-study` writes where only a person knows the value
 TABLES = (
     "trials.csv",
     "rbds",
-)  # the data folder's own table, and the one made from the public set's; else a file's name
+)  # the table in the data folder, and the one derived from the public set; any other value is a file's name
 
 
 class StudyError(ValueError):
-    """A typed file breaks a rule; the message says which rule, what was found and what to do."""
+    """A file that somebody typed breaks a rule; the message says which rule, what was found and what to do."""
 
 
 class Section(pydantic.BaseModel):
-    """A section of a file: every key must be known, present and of its type. Its values do not change."""
+    """A section of a file: every key must be known, present and of the right type. Values cannot be changed."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
     example: ClassVar[str] = "params/virtual.yaml"
@@ -45,14 +45,14 @@ Some = Annotated[list[T], Field(min_length=1)]
 def _table(name):
     if name not in TABLES and not re.fullmatch(r"[^/\\:]+\.csv", name):
         raise ValueError(
-            "it is trials.csv (in the data folder), rbds, or the name of another .csv file beside the study file"
+            "a table is trials.csv (in the data folder), rbds, or the name of a .csv file next to the study file"
         )
     return name
 
 
 def _odd(window):
     if window % 2 == 0:
-        raise ValueError("a window is odd: as many LSTM steps before a step as after it")
+        raise ValueError("a window must be odd, with as many LSTM steps before a step as after it")
     return window
 
 
@@ -61,7 +61,7 @@ Window = Annotated[Count, pydantic.AfterValidator(_odd)]
 
 def _ordered(limits):
     if limits[0] > limits[1]:
-        raise ValueError("the lower limit comes first")
+        raise ValueError("the lower limit must come first")
     return limits
 
 
@@ -113,7 +113,7 @@ class Landmark(Section):
     @pydantic.model_validator(mode="after")
     def _one_source(self):
         if (self.markers is None) == (self.regression is None):
-            raise ValueError("a landmark has either markers or a regression")
+            raise ValueError("a landmark needs either markers or a regression, and not both")
         return self
 
 
@@ -148,7 +148,7 @@ class Checks(Section):
 
 
 class Preprocessing(Section):
-    """How recordings are read and cut into stances, and who is tested: the section 01_preprocess."""
+    """The section 01_preprocess: how recordings are read and cut into stances, and which runners are tested."""
 
     table: str
     forward: Axis | Literal["found"]
@@ -162,7 +162,7 @@ class Preprocessing(Section):
     other_speeds_m_s: span(Positive) | None
     body_weight: Literal["listed", "weighed"]
     force_cutoff_hz: Positive | None
-    force_hz: Positive | None = None  # not in study files of before, nor are the next two
+    force_hz: Positive | None = None  # older study files lack it and the next two
     forces_lowpassed_hz: Annotated[float, Field(gt=0, le=100)] | None = None
     cameras_late_s: Late | None = None
     points_cutoff_hz: Positive | None
@@ -177,7 +177,7 @@ class Preprocessing(Section):
 
     @classmethod
     def of(cls, values):
-        """Take the settings out of a dictionary that may hold more, such as the names of a notebook."""
+        """Take the settings from a dictionary that may hold more, such as the variables of a notebook."""
         return cls(**{name: values[name] for name in cls.model_fields if name in values})
 
 
@@ -200,7 +200,7 @@ class Search(Section):
 class Train(Section):
     epochs: Count
     patience: Count | None
-    seeds: Count = 1  # not in study files of before
+    seeds: Count = 1  # older study files lack it
 
 
 class Table2(Section):
@@ -219,7 +219,7 @@ class Network(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
-    window: Window = 5  # not in study files of before, nor are the next two
+    window: Window = 5  # older study files lack it and the next two
     shrinkage: Shrinkage = 1e-3
     seeds: Count = 1
 
@@ -239,7 +239,8 @@ class Generalisation(Section):
         unknown = {*self.ensemble, self.examined} - {*self.compared}
         if unknown:
             raise ValueError(
-                f"`ensemble` and `examined` name recipes of `compared`; found {', '.join(sorted(unknown))}"
+                "`ensemble` and `examined` may name only recipes that are in `compared`; found "
+                f"{', '.join(sorted(unknown))}. Add them to `compared`, or leave them out"
             )
         return self
 
@@ -290,7 +291,7 @@ class Degraded(Section):
     bias: Some[Positive]
     rate: Some[Positive]
     missing: Some[Share]
-    smoothed: Some[Positive] = None  # not in study files of before
+    smoothed: Some[Positive] = None  # older study files lack it
 
 
 class About(Section):
@@ -326,7 +327,7 @@ class Streaming(Section):
 
 
 class Transfer(Section):
-    compared: Some[str] = ["physics", "network", "ridge", "mean_curve"]  # not in study files of before
+    compared: Some[str] = ["physics", "network", "ridge", "mean_curve"]  # older study files lack it
     stance_bw: Positive = 0.05
     vlr: VLR = "touchdown_to_13"
 
@@ -356,7 +357,7 @@ class StudyFile(Section):
 
 
 def check(path, content, model):
-    """Return the content of a file as a Section `model`. Raises StudyError with one line for each broken rule."""
+    """Check the content of a file -> a Section `model`. Raises StudyError with one line for each broken rule."""
     try:
         return model.model_validate(content)
     except pydantic.ValidationError as error:
@@ -365,17 +366,17 @@ def check(path, content, model):
 
 
 def _broken_rule(item, model):
-    """Say of one of pydantic's errors which key it is about, what was found and what is allowed."""
+    """Write one of pydantic's errors as a line: the key, what was found and what is allowed."""
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"  {key}: unknown key. Known here: {', '.join(_keys(item['loc'][:-1], model))}."
+        return f"  {key}: unknown key. Keys allowed here: {', '.join(_keys(item['loc'][:-1], model))}."
     if item["type"] == "missing":
         return f"  {key}: missing. Add it; {model.example} shows an example."
     said = item["msg"].removeprefix("Value error, ")
     said = said[0].lower() + said[1:]
-    if isinstance(item["input"], dict) and item["type"] == "value_error":  # of several keys: it says what it found
+    if isinstance(item["input"], dict) and item["type"] == "value_error":  # about several keys: it names them itself
         return f"  {key}: {said}." if key else f"  {said}."
-    hint = " YAML read it as text: write 1e-3 as 1.0e-3, and no quotes." if _is_number(item["input"]) else ""
+    hint = " YAML read it as text: write 1e-3 as 1.0e-3, without quotes." if _is_number(item["input"]) else ""
     return f"  {key}: found {item['input']!r}; {said}.{hint}"
 
 
@@ -391,7 +392,7 @@ def _keys(location, model):
 
 
 def _is_number(value):
-    """Say whether a value is a text that reads as a number."""
+    """Tell whether a value is a text that reads as a number."""
     try:
         return isinstance(value, str) and float(value) is not None
     except ValueError:

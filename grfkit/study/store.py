@@ -1,11 +1,11 @@
 """What one notebook leaves for the next: results/NN_name/ with tables, figures and the model.
 
-In: tables, settings, figures, weights or text. Out: files that are whole. Every file is written under a temporary name
-and then renamed, so that nobody reads half of one.
+In: tables, settings, figures, weights or text. Out: complete files. Every file is written under a temporary name and
+then renamed, so that nobody reads half of one.
 
-Results of a notebook that someone runs by hand (Run All) lie in reports/by_hand/STUDY/results: the published ones, in
-reports/STUDY/results, stay as `make` left them. By hand a notebook reads what the ones before it saved by hand, and of
-those that were not run by hand what is published. What does not fit together is refused.
+If you run a notebook by hand (Run All), its results go to reports/by_hand/STUDY/results; the published ones, in
+reports/STUDY/results, stay as `make` left them. It reads what you saved by hand with earlier notebooks, and the
+published results of all others. Results that do not fit together are refused.
 """
 
 import errno
@@ -25,22 +25,22 @@ import yaml
 from grfkit.study import by_hand
 from grfkit.study.by_hand import find
 
-TURNS = 20  # to put a folder where others put theirs at the same time: our choice
-LEFT_S = 86_400  # after which a folder that was begun is of a run that was killed: our choice
+TURNS = 20  # tries to put a folder in place while others do the same: our choice
+LEFT_S = 86_400  # a temporary folder older than this is from a run that was killed: our choice
 TEXT_COLUMNS = ("file", "runner", "side", "shoe", "lap", "trial", "split", "reason")  # "002" is a name, not a number
 
 
 def path(results, name):
     """Return the path of a result such as "01_preprocess/stances.csv".
 
-    In results by hand it is the published one where that notebook was not run by hand; a line says if it is one by
-    hand. Raises ValueError if there is none yet, or if it was not made of what lies by hand.
+    Among results by hand, it is the published one if that notebook was not run by hand; a printed line tells which.
+    Raises ValueError if there is none yet, or if it does not fit the results by hand.
     """
     notebook, found = name.split("/")[0], find(results, name)
     if not found.is_file():
-        instead = f", or delete {found.parent.as_posix()}: then the published results are read"
+        instead = f", or delete {found.parent.as_posix()} to read the published results"
         raise ValueError(
-            f"A notebook reads what the ones before it saved; {name} is not in {found.parents[1].as_posix()}/. "
+            f"A notebook reads what earlier notebooks saved; {name} is not in {found.parents[1].as_posix()}/. "
             f"Run {notebook} first, or `make reproduce`{instead if by_hand.is_by_hand(found.parents[1]) else ''}."
         )
     if by_hand.is_by_hand(results):
@@ -101,7 +101,7 @@ def save(results, name, content):
 
 
 def write_text(path, text):
-    """Write a text file. Two processes may write the same one at the same time. Returns its path."""
+    """Write a text file -> its path. Several processes may write the same file at the same time."""
     with replacing(path, by=f"{os.getpid()}-") as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return path
@@ -150,7 +150,7 @@ def replacing(target, *, by=""):
 def new_folder(target):
     """Yield a new folder. It replaces `target` if the block ends without an error; else `target` stays as it was.
 
-    Of several that write to `target` at once, each writes its own, and the last one stays.
+    If several processes write to `target` at once, each writes its own folder, and the last one stays.
     """
     target = Path(target).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -169,21 +169,21 @@ def new_folder(target):
 
 
 def _put(new, target, old):
-    """Rename a folder to `target`, and what is there to `old`; back again where that fails."""
+    """Rename a folder to `target`, and an existing one to `old`; undo this if it fails."""
     with suppress(FileNotFoundError):
         target.rename(old)
     try:
         new.rename(target)
     except BaseException:
-        with suppress(OSError):  # there was none, or another one is there by now
+        with suppress(OSError):  # there was none, or another process has put one there
             old.rename(target)
         raise
 
 
 def _clear_away(target):
-    """Remove what runs that were killed long ago left beside a folder; what it held before stays, if it is there."""
+    """Remove the temporary folders of runs that were killed long ago; keep one that holds the folder's old content."""
     for left in target.parent.glob(f"~{glob.escape(target.name)}-????????"):
-        with suppress(OSError):  # another one removes it
+        with suppress(OSError):  # another process removes it
             if time.time() - left.stat().st_mtime > LEFT_S and [each.name for each in left.iterdir()] == ["new"]:
                 shutil.rmtree(left)
 

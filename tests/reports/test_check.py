@@ -83,7 +83,7 @@ def statuses(reports):
 def test_recordings_that_are_others_make_01_run_again_and_all_that_follows_out_of_date(project, reports, change):
     change(project / "raw")
     assert checked(reports) == (
-        ["out of date: 01_preprocess (the recordings are others than they were)"],
+        ["out of date: 01_preprocess (the recordings have changed)"],
         ["01_preprocess", "index"],
     )
     assert statuses(reports) == ["out of date"] * 7
@@ -109,7 +109,7 @@ def test_recordings_that_are_out_of_reach_make_nothing_old(project, reports):
 
 def test_a_study_file_with_an_older_time_makes_every_notebook_run_again_and_no_loop(project, reports):
     kept_time(project / "params/tiny.yaml", STUDY.replace("7", "8"))
-    lines = [f"out of date: {EVERY} (tiny.yaml is another than it was)"]
+    lines = [f"out of date: {EVERY} (tiny.yaml has changed)"]
     assert checked(reports) == (lines, sorted([*record.NOTEBOOKS, "index"]))
     assert checked(reports)[0] == lines  # until make has run
     assert statuses(reports) == ["out of date"] * 7
@@ -138,7 +138,7 @@ def test_what_a_notebook_reads_of_params_and_its_own_cells_count_as_well(project
 def test_results_that_are_not_as_saved_make_their_notebook_run_again(reports, change, why):
     change(reports / "results" / "05_table2")
     assert checked(reports) == (
-        [f"changed by hand: 05_table2 (not as it saved them: {why})"],
+        [f"changed by hand: 05_table2 (changed since it saved them: {why})"],
         ["05_table2", "index"],
     )
     assert statuses(reports) == ["done"] * 4 + ["changed by hand", "out of date", "done"]
@@ -191,12 +191,12 @@ def test_the_index_says_why_something_is_out_of_date_and_of_what_the_others_are_
     study = study_file.load(project / "params/tiny.yaml")
     record_notebook(reports, "08_generalisation", "done", "T8", study_sha256="1" * 64)
     page = words(report_index.index_page(study, reports))
-    assert "out of date: 08_generalisation (tiny.yaml is another than it was)" in page
+    assert "out of date: 08_generalisation (tiny.yaml has changed)" in page
     assert "The study file has changed" not in page and "This index is not complete" not in page
     (reports / "results" / "06_table3" / "table.csv").unlink()
     page = words(report_index.index_page(study, reports))
     assert "This index is not complete: 06_table3 changed by hand ." in page
-    assert "changed by hand: 06_table3 (not as it saved them: table.csv is gone)" in page
+    assert "changed by hand: 06_table3 (changed since it saved them: table.csv is gone)" in page
 
 
 def test_a_report_that_names_other_studies_is_made_anew(reports):

@@ -85,7 +85,7 @@ def test_table_beside_is_a_path_only_of_a_table_that_lies_beside_the_study(edite
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(
         StudyError,
-        match=r"edited\.yaml names .* mine\.csv, which lies beside it; .*mine\.csv does not exist\. Write it",
+        match=r"edited\.yaml names .* mine\.csv, which must lie next to it; .*mine\.csv does not exist\. Create it",
     ):
         table_beside(loaded)
 
@@ -111,7 +111,7 @@ def test_preprocessing_is_the_section_with_the_table_where_it_can_be_read(edited
 
 
 def test_load_says_which_studies_there_are():
-    with pytest.raises(StudyError, match=r"nobody\.yaml does not exist\. Those in .*rbds.*virtual"):
+    with pytest.raises(StudyError, match=r"nobody\.yaml does not exist\. Choose one of .*rbds.*virtual"):
         load(PARAMS / "nobody.yaml")
 
 

@@ -44,14 +44,16 @@ def test_find_names_all_that_is_missing_at_once(project):
     with pytest.raises(StudyError) as error:
         find(project, "hamner nobody ja1 hamner2", own="smoke")
     said = str(error.value)
-    assert "of 5, 3 cannot be used, and nothing was trained" in said
+    assert "of 5 studies, 3 cannot be used, and nothing was trained" in said
     assert "  nobody: A study is a YAML file" in said and "  hamner2: A study is a YAML file" in said
-    assert "  ja1: nobody knows where its recordings are. Run `make stances STUDY=ja1 DATA=DIR` once." in said
+    assert "  ja1: the folder of its recordings is not known. Name it once: `make stances STUDY=ja1 DATA=DIR`." in said
     assert "\n  hamner:" not in said
 
 
 def test_find_wants_to_know_the_recordings_of_the_study_that_trains_too(project):
-    with pytest.raises(StudyError, match=r"of 2, 1 cannot be used.*\n  ja1: nobody knows where"):
+    with pytest.raises(
+        StudyError, match=r"of 2 studies, 1 cannot be used.*\n  ja1: the folder of its recordings is not known"
+    ):
         find(project, "hamner", own="ja1")
 
 
@@ -65,7 +67,9 @@ def test_find_refuses_a_study_named_twice_and_none(project):
 
 def test_recordings_that_are_gone_are_named(project):
     (project / "recordings of hamner").rmdir()
-    with pytest.raises(StudyError, match=r"hamner: its recordings were in .*recordings of hamner; no folder is there"):
+    with pytest.raises(
+        StudyError, match=r"hamner: its recordings were in .*recordings of hamner, which no longer exists"
+    ):
         find(project, "hamner")
 
 
@@ -77,7 +81,7 @@ def test_data_of_reads_what_remember_writes(project, tmp_path):
     run.remember(project / "reports" / "ja1", folder.as_posix())
     assert others.data_of(study, project / "reports" / "ja1") == folder
     run.remember(project / "reports" / "ja1", "")
-    with pytest.raises(StudyError, match="nobody knows"):
+    with pytest.raises(StudyError, match="is not known"):
         others.data_of(study, project / "reports" / "ja1")
 
 
@@ -89,6 +93,13 @@ def test_together_finds_the_home_study_first_and_names_all_that_is_missing_at_on
     with pytest.raises(StudyError) as error:
         others.together("rbds nobody ja1 rbds", **folders)
     said = str(error.value)
-    assert "Studies that train one model together" in said and "of 4, 3 cannot be used, and nothing was trained" in said
-    for line in ("nobody: A study is a YAML file", "ja1: nobody knows where", "rbds: it is named twice"):
+    assert (
+        "To train one model on several studies" in said
+        and "of 4 studies, 3 cannot be used, and nothing was trained" in said
+    )
+    for line in (
+        "nobody: A study is a YAML file",
+        "ja1: the folder of its recordings is not known",
+        "rbds: it is named twice",
+    ):
         assert f"\n  {line}" in said

@@ -59,7 +59,7 @@ def test_every_study_compares_recipes_that_exist(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 3}, "epochs: unknown key. Known here: name, about"),
+        ({"epochs": 3}, "epochs: unknown key. Keys allowed here: name, about"),
         ({"mirror": "yes"}, "mirror: found 'yes'"),
         ({"offset_m": -0.1}, "offset_m: found -0.1"),
         (
@@ -69,22 +69,25 @@ def test_every_study_compares_recipes_that_exist(name):
         ({"offset_m": 10}, "offset_m: found 10; input should be less than or equal to 0.1"),
         ({"offset_m": float("inf")}, "offset_m: found inf"),
         ({"inputs": ["jerk"]}, "inputs.0: found 'jerk'"),
-        ({"inputs": []}, "inputs: at least one"),
+        ({"inputs": []}, "inputs must have at least one"),
         ({"inputs": ["positions", "times"]}, "leave `times` out"),
         (
             {"whiten": {"window": [5, 8], "shrinkage": [1e-7, 1e-4]}},
-            "whiten.window.1: found 8; a window is odd: as",
+            "whiten.window.1: found 8; a window must be odd, with as",
         ),
         (
             {"whiten": {"window": [-1, 5], "shrinkage": [1e-7, 1e-4]}},
             "whiten.window.0: found -1; input should be great",
         ),
-        ({"whiten": {"window": [9, 5], "shrinkage": [1e-7, 1e-4]}}, "the lower limit comes first"),
+        ({"whiten": {"window": [9, 5], "shrinkage": [1e-7, 1e-4]}}, "the lower limit must come first"),
         ({"whiten": {"window": [5, 9], "shrinkage": [0.0, 1e-4]}}, "whiten.shrinkage.0: found 0.0; input should be g"),
         ({"whiten": {"window": [5, 9], "shrinkage": [1e-7, float("inf")]}}, "whiten.shrinkage.1: found inf"),
         ({"whiten": {"window": [5, 9]}}, "whiten.shrinkage: missing. Add it; a file of params/recipes shows"),
         ({"estimator": "mean_curve"}, "`whiten` belongs to the estimator lstm; found mean_curve. Leave it out."),
-        ({"estimator": "kernel_ridge", "whiten": None}, "kernel_ridge, and that one needs it"),
+        (
+            {"estimator": "kernel_ridge", "whiten": None},
+            "kernel_ridge needs `kernel`, and no other may have it; found kernel_ridge without",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_named(tmp_path, change, message):
@@ -101,12 +104,14 @@ def test_kernel_limits_are_checked(tmp_path):
     content["kernel"] |= {"averaged": 30, "noise": [1.0, 0.1]}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(StudyError, match="the lower limit comes first"):
+    with pytest.raises(StudyError, match="the lower limit must come first"):
         recipes.load(path)
 
 
 def test_an_absent_or_unreadable_recipe_lists_those_there_are(tmp_path):
-    with pytest.raises(StudyError, match="nothing.yaml does not exist. Those in .*recipes: mean_curve, network, paper"):
+    with pytest.raises(
+        StudyError, match="nothing.yaml does not exist. Choose one of .*recipes: mean_curve, network, paper"
+    ):
         recipes.load(FOLDER / "nothing.yaml")
     for text in ("- a list", "a: [", ""):
         (tmp_path / "broken.yaml").write_text(text, encoding="utf-8")

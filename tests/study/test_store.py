@@ -88,7 +88,7 @@ def read_all(results, *notebooks):
         try:
             found.append(store.read(results, f"{notebook}/t.yaml")["from"].split(",")[0])
         except ValueError as error:
-            found.append(str(error).split("was made of another ")[1].split(" ")[0])
+            found.append(str(error).split("was made from another ")[1].split(" ")[0])
     return found
 
 
@@ -98,7 +98,7 @@ def test_read_by_hand_takes_what_is_published_where_a_notebook_was_not_run_by_ha
     assert "Saved by hand in" in capsys.readouterr().out
     assert read_all(mine, "03_train", "05_table2") == ["x", "by_hand/x"]
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 1 and said[0].startswith("05_table2/t.yaml is read as it was saved by hand on")
+    assert len(said) == 1 and said[0].startswith("05_table2/t.yaml is the one saved by hand on")
     assert read_all(mine.parents[2] / "x" / "results", *NOTEBOOKS) == ["x"] * 7 and not capsys.readouterr().out
 
 
@@ -160,7 +160,7 @@ def test_results_by_hand_say_with_which_parameters_they_were_made(tmp_path, run_
     assert "with vlr = '20_to_80' (published: 'touchdown_to_13')" in capsys.readouterr().out
     run_by_hand(mine, "05_table2", published, "table2.csv", "vlr.csv")
     said = capsys.readouterr().out
-    assert said.count("Saved by hand") == 1 and "with the parameters of the published ones" in said
+    assert said.count("Saved by hand") == 1 and "with the published parameters" in said
     run_by_hand(mine, "05_table2", published, "table2.csv")
     assert "Saved by hand" in capsys.readouterr().out  # another run says it again
 
@@ -183,7 +183,9 @@ def test_lines_on_results_by_hand_name_what_was_made_of_others(tmp_path, run_by_
     run_by_hand(mine, "06_table3", {}, "table3.csv")
     assert by_hand.lines(tmp_path / "x") == ["05_table2, with seed = 1, vlr = '20_to_80'", "06_table3, with seed = 1"]
     run_by_hand(mine, "05_table2", {"vlr": "first_25_ms"}, "features.csv", "table2.csv")
-    assert by_hand.lines(tmp_path / "x")[1] == "06_table3, with seed = 1; made of another 05_table2 than there is"
+    assert (
+        by_hand.lines(tmp_path / "x")[1] == "06_table3, with seed = 1; made from another 05_table2 than the current one"
+    )
 
 
 def test_read_by_hand_takes_no_leftovers_of_an_interrupted_run(reports):

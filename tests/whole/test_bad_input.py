@@ -73,7 +73,7 @@ def test_bad_recordings_give_one_clear_message_and_leave_nothing_half_written(
         (
             "unknown",
             lambda content: content["03_train"].update(epoch=1),
-            "03_train.epoch: unknown key. Known here: epochs",
+            "03_train.epoch: unknown key. Keys allowed here: epochs",
         ),
         ("text", lambda content: content["02_search"].update(learning_rate=["1e-3", 0.01]), "YAML read it as text"),
     ],

@@ -48,10 +48,10 @@ def test_tables_by_hand_are_of_one_definition_and_the_published_stay(project, sm
     before = tree(smoke)
     said = run_all(project, "05_table2", vlr="20_to_80")
     with_which = "with vlr = '20_to_80' (published: 'touchdown_to_13')"
-    assert "is read as it was saved by hand" not in said
+    assert "is the one saved by hand" not in said
     assert said.count(f"Saved by hand in {BY_HAND}/05_table2, {with_which}") == 1
     said = run_all(project, "06_table3")
-    assert re.search(rf"05_table2/features.csv is read as it was saved by hand on .*, {re.escape(with_which)}", said)
+    assert re.search(rf"05_table2/features.csv is the one saved by hand on .*, {re.escape(with_which)}", said)
     run_all(project, "04_table1")  # nothing changed
     assert (by_hand / "04_table1/table1.csv").read_bytes() == (smoke / "results/04_table1/table1.csv").read_bytes()
     assert tree(smoke) == before
@@ -78,11 +78,11 @@ def test_tables_by_hand_are_of_one_definition_and_the_published_stay(project, sm
 def test_what_was_made_of_other_results_is_refused_by_hand(project, smoke, by_hand):
     before = tree(smoke)
     run_all(project, "03_train", epochs=1)
-    with pytest.raises(CellExecutionError, match="05_table2 was made of another 03_train than") as error:
+    with pytest.raises(CellExecutionError, match="05_table2 was made from another 03_train than") as error:
         run_all(project, "06_table3")
     assert "Run 05_table2 by hand, or delete ../reports/by_hand/smoke/results" in str(error.value)
     said = run_all(project, "04_table1")
-    assert "03_train/predictions.parquet is read as it was saved by hand" in said and "stances.csv is read" not in said
+    assert "03_train/predictions.parquet is the one saved by hand" in said and "stances.csv is the one" not in said
     name = "04_table1/table1.csv"
     assert (by_hand / name).read_bytes() != (smoke / "results" / name).read_bytes()
     assert tree(smoke) == before
@@ -116,8 +116,8 @@ def test_published_results_changed_by_hand_are_named_and_made_anew(project, smok
     assert f"This index is not complete: {wrong}" in page
     done = make(project, "reproduce", "STUDY=smoke")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "changed by hand: 05_table2 (not as it saved them: features.csv, " in done.stdout
-    assert "changed by hand: 07_figure4 (not as it saved them: clusters.csv is gone, " in done.stdout
+    assert "changed by hand: 05_table2 (changed since it saved them: features.csv, " in done.stdout
+    assert "changed by hand: 07_figure4 (changed since it saved them: clusters.csv is gone, " in done.stdout
     assert "06_table3  " in done.stdout and "04_table1  " not in done.stdout
     tables = {path for path in before if path.suffix == ".csv"}
     assert {path: path.read_bytes() for path in tables} == {path: before[path] for path in tables}

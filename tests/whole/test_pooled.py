@@ -18,7 +18,11 @@ def test_several_studies_name_all_that_is_missing_and_train_nothing(project):
     before = tree(project)
     done = make(project, "field", "STUDY=rbds nobody hamner")
     assert done.returncode != 0 and not done.stdout.strip()
-    for name in ("rbds: nobody knows", "nobody: A study is a YAML file", "hamner: nobody knows"):
+    for name in (
+        "rbds: the folder of its recordings is not known",
+        "nobody: A study is a YAML file",
+        "hamner: the folder of its recordings is not known",
+    ):
         assert f"  {name}" in done.stderr
     typed = make(project, "field", "STUDY=rbds hamner", "DATA=/tmp")
     assert "reads the recordings that it remembers; DATA=/tmp" in typed.stderr

@@ -26,7 +26,12 @@ def test_transfer_names_all_studies_that_are_unknown_or_have_no_recordings_and_t
     before = tree(project)
     done = make(project, "transfer", "STUDY=rbds", "OTHERS=nobody hamner no1")
     assert done.returncode != 0 and not done.stdout.strip()
-    for name in ("rbds: nobody knows", "nobody: A study is a YAML file", "hamner: nobody knows", "no1: A study is"):
+    for name in (
+        "rbds: the folder of its recordings is not known",
+        "nobody: A study is a YAML file",
+        "hamner: the folder of its recordings is not known",
+        "no1: A study is",
+    ):
         assert f"  {name}" in done.stderr
     none, typed = make(project, "transfer", "STUDY=rbds"), make(project, "transfer", "OTHERS=hamner", "DATA=/tmp")
     assert "none was named" in none.stderr and "reads the recordings that it remembers; DATA=/tmp" in typed.stderr
