@@ -23,7 +23,7 @@ RENEWED = []  # (the results that a function reads, the function): made by `of`
 
 
 def of(*paths):
-    """Register a function that gives {name: text} from the tables at these paths in reports/, or from files of params/."""
+    """Register a function that gives {name: text} from the tables at these paths in reports/ (or in params/)."""
     return lambda function: RENEWED.append((paths, function)) or function
 
 
