@@ -5,6 +5,7 @@ its own.
 """
 
 import re
+from base64 import b64decode
 from functools import cache
 from html import escape
 from html.parser import HTMLParser
@@ -35,13 +36,21 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
+# a part of a page: text, then what the code under it shows, which a wide screen sets next to the text
 CELLS = """{%- extends 'classic/base.html.j2' -%}
-{%- block input -%}
-{%- if 'injected-parameters' in cell.metadata.tags -%}
-<p class="label">parameters of this study</p>{{ super() }}
-{%- else -%}
-<details{{ ' open' if cell.metadata.nbgrader }}><summary>code</summary>{{ super() }}</details>
+{%- block any_cell -%}
+{%- set is_text = cell.cell_type == 'markdown' -%}
+{%- if loop.first or is_text != (loop.previtem.cell_type == 'markdown') -%}
+{{ '</div>' if not loop.first }}{{ '</div>' if is_text and not loop.first -}}
+{{ '<div class="part">' if is_text or loop.first }}<div class="{{ 'prose' if is_text else 'shown' }}">
 {%- endif -%}
+{{ super() }}
+{{- '</div></div>' if loop.last -}}
+{%- endblock -%}
+{%- block input -%}
+{%- set of_study = 'injected-parameters' in cell.metadata.tags -%}
+<details{{ ' open' if cell.metadata.nbgrader }}><summary>{{ 'parameters of this study' if of_study else 'code' }}</summary>
+{{- super() }}</details>
 {%- endblock -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"
@@ -56,6 +65,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"[^\n]*\[\d+:\d\d(?::\d\d)?[<,][^\]\n]*\]")  # tqdm's: ` 50%|##   | 1/2 [00:01<00:01,  1.2it/s]`
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[\\/]\d+\.py")
 INSTALLED = re.compile(r"\S*[\\/](?=(?:site|dist)-packages[\\/])")
+# a table of more rows is folded to its first ones; report.css says how many
+MOST_ROWS, FIRST_ROWS = 12, 8  # our choice
+WIDE_COLUMNS, WIDE_PIXELS = 8, 760  # from which on an output needs two thirds of a very wide screen: our choice
 MARKUP = re.compile(r"[*_`#>|$]|!?\[|\]\([^)]*\)|<[^>]*>")
 
 
@@ -111,6 +123,7 @@ def notebook_page(notebook, record):
 
     clean_outputs(notebook)
     describe_images(notebook)
+    mark_wide(notebook)
     exporter = HTMLExporter(
         raw_template=CELLS,
         filters={"markdown2html": markdown, "focusable": focusable},
@@ -126,13 +139,41 @@ def notebook_page(notebook, record):
 def focusable(html):
     """Return a table in a div that the keyboard can scroll, without empty header cells; long column names may break.
 
-    pandas leaves an empty header in the corner above the index, of which a screen reader makes a nameless column.
+    pandas leaves an empty header in the corner above the index, of which a screen reader makes a nameless column. A
+    long table is folded.
     """
     if "<table" not in html:
         return html
     html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
     html = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</th>)", lambda name: name[0].replace("_", "_<wbr>"), html)
-    return html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
+    return _fold_control(html) + html.replace("<div ", f"<div {SCROLLED.format('table')} ", 1)
+
+
+def _fold_control(html):
+    """Return the control that folds the one table of `html`, "" where the table is short. Paper shows all rows."""
+    rows = sum(body.count("<tr") for body in re.findall(r"(?s)<tbody.*?</tbody>", html))
+    if html.count("<table") != 1 or rows <= MOST_ROWS:
+        return ""
+    closed = f'<span class="closed"> (the first {FIRST_ROWS} are shown)</span>'
+    return f'<details class="fold"><summary>All {rows} rows{closed}</summary></details>'
+
+
+def mark_wide(notebook):
+    """Tag, in place, each cell whose output is a wide figure or a table of many columns."""
+    for cell in notebook.cells:
+        if any(map(_is_wide, cell.get("outputs", []))):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "wide"]
+
+
+def _is_wide(output):
+    """Say whether an output needs most of a screen's width."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        width = int.from_bytes(b64decode(data["image/png"])[16:20])  # where a PNG says it
+        return width > WIDE_PIXELS
+    html = data.get("text/html", "")
+    row = re.search(r"(?s)<tbody.*?</tr>", html)
+    return "<img" in html or "image/svg+xml" in data or bool(row) and len(re.findall("<t[hd]", row[0])) >= WIDE_COLUMNS
 
 
 def _head(record):

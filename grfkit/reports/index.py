@@ -40,19 +40,19 @@ TABLES = [  # title, file, its row key, {measure: (heading, decimals of ours, of
         "Table 1. Estimated and measured curves over stance",
         "04_table1/table1.csv",
         "direction",
-        {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 2, 2)},
+        {"r": ("r", 3, 3), "rmse_bw": ("RMSE / BW", 3, 3), "nrmse_pct": ("nRMSE / %", 1, 1)},
     ),
     (
         "Table 2. Features, estimated and measured",
         "05_table2/table2.csv",
         "feature",
-        {"estimated": ("estimated", 3, 3), "measured": ("measured", 3, 3), "p": ("p", 3, 3)},
+        {"estimated": ("estimated", 2, 2), "measured": ("measured", 2, 2), "p": ("p", 3, 3)},
     ),
     (
         "Table 3. Errors of the features",
         "06_table3/table3.csv",
         "feature",
-        {"abs_error": ("absolute error", 3, 2), "rel_error_pct": ("relative error / %", 2, 2)},
+        {"abs_error": ("absolute error", 3, 2), "rel_error_pct": ("relative error / %", 1, 1)},
     ),
 ]
 PROVENANCE = {  # heading: key of a notebook's record
@@ -67,6 +67,14 @@ UNKNOWN = "not known yet"
 OLD = ("out of date", "changed by hand")  # status of a notebook that has run, whose report make will write anew
 THUMBNAIL = (560, 350)  # pixels, at the most: twice what a card shows, for fine screens
 QUALITY = 55  # of WebP: some 10 kB a picture, its lines still sharp; our choice
+LOOK_AT = {  # report: what a reader finds there
+    "04_table1": "the worst stances",
+    "07_figure4": "where in stance the curves differ",
+    "01_preprocess": "which stances were left out and why",
+    "08_generalisation": "every recipe, each runner left out",
+    "10_field": "the same without force plates",
+    "14_transfer": "the same in other laboratories",
+}
 TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), if not the first
 
 
@@ -102,6 +110,7 @@ def index_page(study, reports, *, above=None):
         folder=reports.name,
         by_hand=by_hand.lines(reports),
         sentences=in_short(table1, tested(study, test), read(TABLES[2][1])),
+        look_at=look_at(notebooks),
         headline=headline(table1),
         tables=[compare(*table, read(table[1])) for table in TABLES],
         hypotheses=[curves_correlate(table1), no_interval_differs(spm, clusters), no_feature_differs(table2)],
@@ -116,6 +125,13 @@ def index_page(study, reports, *, above=None):
         provenance=provenance_rows(notebooks, study),
         duration=seconds(sum(n["duration_s"] for n in notebooks)),
     )
+
+
+def look_at(notebooks):
+    """Return (address, what is there) of what to read first: the tables of this page, then reports that are done."""
+    there = {notebook["stem"]: notebook["link"] for notebook in notebooks if notebook["status"] in ("done", *OLD)}
+    reports = [(there[stem], what) for stem, what in LOOK_AT.items() if stem in there]
+    return [("#tables", "our tables next to the published ones"), *reports]
 
 
 def source(study):
@@ -228,7 +244,7 @@ def headline(table):
             (source, number(row.get(f"{prefix}r_mean"), 3), number(error, 3), share)
             for (source, row, prefix), error, share in zip(sources, errors, shares, strict=True)
         ]
-        shown.append((DIRECTION_NAMES[direction], beside_baseline(table, direction), lines))
+        shown.append((f"{DIRECTION_NAMES[direction]} ({direction})", beside_baseline(table, direction), lines))
     return shown
 
 
@@ -254,11 +270,11 @@ def compare(title, file, key, measures, table):
 
 
 def _cells(row, name, measures, prefix=""):
-    """Write one row's measures; the loading rate, some 50 BW/s, has two decimals where a peak has three."""
+    """Write one row's measures; the loading rate, some 50 BW/s, has one decimal where a peak has two or three."""
     cells = []
     for measure, (_, ours, published) in measures.items():
         decimals = published if prefix else ours
-        cells.append(mean_sd(row, measure, min(decimals, 2) if name == "vlr_bw_s" else decimals, prefix))
+        cells.append(mean_sd(row, measure, 1 if name == "vlr_bw_s" else decimals, prefix))
     return cells
 
 
@@ -268,7 +284,7 @@ def figure4(folder, clusters):
         if (folder / name).is_file():
             found = "unknown" if clusters is None else len(clusters) or "none"
             alt = (
-                "Figure 4: SPM{t} of estimated against measured force over stance, with its threshold, for each "
+                "Figure 4: SPM{t} of estimated against measured force over stance, with its threshold, in each "
                 f"direction. Significant intervals: {found}."
             )
             return {"src": images.address((folder / name).read_bytes(), kind), "alt": alt}

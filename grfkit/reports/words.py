@@ -51,7 +51,7 @@ def curves_correlate(table):
     if least:
         parts.append(f"Worst single stance: {_by_direction(least)}.")
     if baseline:
-        parts.append(f"The mean curve of the training runners, which sees no input, has {_by_direction(baseline)}.")
+        parts.append(f"The mean curve of the training runners, which uses no points, has {_by_direction(baseline)}.")
         as_good = [DIRECTION_NAMES[d] for d in r if baseline.get(d, -1) >= r[d]]
         parts += [f"It does as well or better in: {', '.join(as_good)}."] if as_good else []
     return verdict(
@@ -59,39 +59,37 @@ def curves_correlate(table):
         {d: value > HIGH_R for d, value in r.items()},
         {d: value > HIGH_R for d, value in baseline.items()},
         " ".join(parts),
-        f"a mean r above {number(HIGH_R, 2)} in each direction, as the paper reports of each of its stances",
+        f"the mean r is above {number(HIGH_R, 2)} in each direction; the paper reports as much for each of its stances",
     )
 
 
 def in_short(table, runners, table3=None):
-    """Say in three plain sentences what came out, a list; [] where `table`, table1.csv, has nothing.
+    """Say in three short texts what came out, a list; [] where `table`, table1.csv, has nothing.
 
     `runners` says whose stances were tested, `table3` is table3.csv. The vertical direction stands for all in the first
-    sentence (our choice: it is the largest force). The second says for each direction how much smaller
-    or larger the RMSE is than that of the mean curve, and in which its r is no higher; the third, of how many features
-    the errors are smaller.
+    text (our choice: it is the largest force). The second says for each direction how much smaller or larger the RMSE
+    is than that of the mean curve, and where r is no higher; the third, for how many features the errors are smaller.
     """
     rows = select(table)
     if missing(rows.get("V", {}).get("rmse_bw_mean")):
         return []
-    ours_first = [_error(rows["V"], prefix) for prefix in ("", "published_")]
+    error, published = (_error(rows["V"], prefix) for prefix in ("", "published_"))
     first = (
-        f"In {counted(rows['V']['n'], 'stance')} of {runners}, the estimated vertical force is off by {ours_first[0]} "
-        f"(published: {ours_first[1]})."
+        f"In {counted(rows['V']['n'], 'stance')} of {runners}, the estimated vertical force is off by {error} of its "
+        f"range (RMSE). Published: {published}."
     )
-    baseline = "the mean curve of the training runners, which sees no input"
+    baseline = "the mean curve of the training runners, which uses no points"
     if any(beside_baseline(table, direction) == "the baseline itself" for direction in rows):
-        return [first, f"This recipe is the baseline itself, {baseline}."]
+        return [first, f"This recipe is the baseline itself: {baseline}."]
     parts = [_beside(table, direction) for direction in rows if beside_baseline(table, direction)]
     no_higher = [
-        DIRECTION_NAMES[direction]
+        direction
         for direction, row in rows.items()
         if row["r_mean"] <= select(table, "mean_curve").get(direction, {}).get("r_mean", -1)
     ]
-    if no_higher:
-        parts[-1] += f"; its r is no higher in the {listed(no_higher)} direction{'s'[: len(no_higher) - 1]}"
-    beside = [f"Beside the baseline, {baseline}, its RMSE is {listed(parts)}."] * bool(parts)
-    return [first, *beside, *_features_beside(table3)]
+    r = f"; r is no higher in {listed(no_higher)}" if no_higher else ""
+    second = [f"The baseline is {baseline}. Compared with it, the RMSE is {listed(parts)}{r}."] if parts else []
+    return [first, *second, *_features_beside(table3)]
 
 
 def listed(parts):
@@ -110,25 +108,24 @@ def _features_beside(table3):
         return []
     no_smaller = [feature_name(name) for name in both if mine[name][key] >= baseline[name][key]]
     smaller = len(both) - len(no_smaller)
-    which = f", not of {listed(no_smaller)}" if 0 < smaller < len(both) else ""
-    return [f"The relative error is smaller than the baseline's in {smaller} of {len(both)} features{which}."]
+    which = f", but not for {listed(no_smaller)}" if 0 < smaller < len(both) else ""
+    return [f"The relative error is smaller than the baseline's for {smaller} of {len(both)} features{which}."]
 
 
 def _beside(table, direction):
     """Say how much smaller or larger the RMSE of a direction of table1.csv is than that of the mean curve."""
-    name = DIRECTION_NAMES[direction]
     mine, baseline = (select(table, estimator)[direction]["rmse_bw_mean"] for estimator in (None, "mean_curve"))
     if missing(mine):
-        return f"not there in the {name} direction"
+        return f"not estimated in {direction}"
     percent = round(100 * (mine / baseline - 1))
-    size = f"{abs(percent)}{SPACE}% {'smaller' if percent < 0 else 'larger'}" if percent else "as large"
-    return f"{size} in the {name} direction"
+    size = f"{abs(percent)}{SPACE}% {'smaller' if percent < 0 else 'larger'}" if percent else "the same"
+    return f"{size} in {direction}"
 
 
 def _error(row, prefix):
     """Write RMSE and nRMSE of a row of table1.csv, ours or the published."""
     rmse, nrmse = number(row[f"{prefix}rmse_bw_mean"], 3), number(row[f"{prefix}nrmse_pct_mean"], 1)
-    return f"{rmse}{SPACE}BW, {nrmse}{SPACE}% of its range"
+    return f"{rmse}{SPACE}BW, {nrmse}{SPACE}%"
 
 
 def beside_baseline(table, direction):
@@ -169,7 +166,7 @@ def no_feature_differs(table):
         for name in (None, "mean_curve")
     )
     if not rows and (tested := select(table)):
-        fact = f"{counted(next(iter(tested.values()))['n'], 'stance')} cannot be tested: a t-test takes two at least."
+        fact = f"{counted(next(iter(tested.values()))['n'], 'stance')} cannot be tested: a t-test needs at least two."
         return {"question": NO_FEATURE, "word": "not testable", "rule": RULE_3, "sentence": fact}
     differ = [
         f"{feature_name(feature)} ({p_value(row['p'])}, estimated "
@@ -220,12 +217,12 @@ def interval(start, end):
 def whitening(table):
     """Say in a few sentences what the layer before the LSTM is worth; `table` is whitening.csv."""
     if table.empty:
-        return "Nothing is compared: the recipe does not whiten, or a quarter of the training runners leaves too few."
+        return "Nothing is compared: the recipe does not whiten, or holding out a quarter of the training runners leaves too few."
     last, baseline = table.iloc[-1], table["mean_curve"].iloc[0]
     return (
-        f"After {last['epoch']:.0f} epochs the error on training runners who were held out is "
-        f"{number(last['whitened'], 3)} of the range of the forces with the layer and {number(last['plain'], 3)} "
-        f"without it; that of the mean curve is {number(baseline, 3)}. With the layer the network is "
+        f"After {last['epoch']:.0f} epochs the error on held-out training runners, as a share of the range of the forces, "
+        f"is {number(last['whitened'], 3)} with the layer and {number(last['plain'], 3)} without it. The error of the "
+        f"mean curve is {number(baseline, 3)}. With the layer the network is "
         f"{_better_from(table, 'whitened')}. Without it the network is {_better_from(table, 'plain')}."
     )
 
@@ -235,7 +232,7 @@ def _better_from(table, name):
     no_better = np.flatnonzero(~(table[name] < table["mean_curve"]))
     since = no_better[-1] + 1 if len(no_better) else 0
     if since == len(table):
-        return "no better than the mean curve in the end"
+        return "no better than the mean curve after the last epoch"
     return f"better than the mean curve from epoch {table['epoch'].iloc[since]} on"
 
 

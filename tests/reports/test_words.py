@@ -18,26 +18,18 @@ TABLE1 = [
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        (
-            {},
-            "its RMSE is 17 % smaller in the anterior-posterior direction, as large in the medial-lateral direction "
-            "and 8 % smaller in the vertical direction; its r is no higher in the medial-lateral and vertical "
-            "directions.",
-        ),
+        ({}, "the RMSE is 17 % smaller in AP, the same in ML and 8 % smaller in V; r is no higher in ML and V."),
         (
             {2: (0.995, 0.11), 1: (0.951, 0.019)},
-            "17 % smaller in the anterior-posterior direction, 5 % smaller in the medial-lateral direction and 8 % "
-            "smaller in the vertical direction.",
+            "the RMSE is 17 % smaller in AP, 5 % smaller in ML and 8 % smaller in V.",
         ),
         (
             {0: (0.981, 0.07), 1: (0.96, 0.02), 2: (0.9, 0.2)},
-            "its RMSE is 17 % larger in the anterior-posterior direction, as large in the medial-lateral direction and "
-            "67 % larger in the vertical direction; its r is no higher in the vertical direction.",
+            "the RMSE is 17 % larger in AP, the same in ML and 67 % larger in V; r is no higher in V.",
         ),
         (
             {0: (float("nan"), float("nan")), 1: (float("nan"), float("nan")), 2: (0.995, 0.11)},
-            "its RMSE is not there in the anterior-posterior direction, not there in the medial-lateral direction and "
-            "8 % smaller in the vertical direction.",
+            "the RMSE is not estimated in AP, not estimated in ML and 8 % smaller in V.",
         ),
     ],
 )
@@ -50,9 +42,9 @@ def test_in_short_says_how_far_it_is_from_the_baseline(changes, sentence):
     error = rows[2][3]
     assert first.replace("\u00a0", " ") == (
         f"In 17 stances of 2 runners, the estimated vertical force is off by {f'{error:.3f}'[1:]} BW, 4.4 % of its "
-        "range (published: .777 BW, 6.5 % of its range)."
+        "range (RMSE). Published: .777 BW, 6.5 %."
     )
-    assert second.replace("\u00a0", " ").endswith(sentence) and "sees no input" in second
+    assert second.replace("\u00a0", " ").endswith(sentence) and "uses no points" in second
     assert report_words.in_short(None, "runners") == []
     errors = {"impact_peak_bw": (7.0, 9.0), "active_peak_bw": (3.5, 2.8), "vlr_bw_s": (7.0, 7.5)}
     table3 = pd.DataFrame(
@@ -60,7 +52,7 @@ def test_in_short_says_how_far_it_is_from_the_baseline(changes, sentence):
         columns=["estimator", "feature", "rel_error_pct_mean"],
     )
     third = report_words.in_short(table, "2 runners", table3)[2]
-    assert third == "The relative error is smaller than the baseline's in 2 of 3 features, not of active peak."
+    assert third == "The relative error is smaller than the baseline's for 2 of 3 features, but not for active peak."
     only = table[table["estimator"] == "mean_curve"]
     assert "is the baseline itself" in report_words.in_short(only, "2 runners")[1]
 
@@ -152,17 +144,17 @@ def test_written_rounds_and_marks():
         (
             [0.2, 0.099, 0.051],
             [0.05, 0.2, 0.15],
-            "is .051 of the range of the forces with the layer and .150 without it; that of the mean curve is .100. "
+            "the range of the forces, is .051 with the layer and .150 without it. The error of the mean curve is .100. "
             "With the layer the network is better than the mean curve from epoch 2 on. Without it the network is no "
-            "better than the mean curve in the end.",
+            "better than the mean curve after the last epoch.",
         ),
         (
             [0.1, 0.1, 0.1],  # as good is not better
             [0.05, 0.05, 0.05],
-            "With the layer the network is no better than the mean curve in the end. Without it the network is better "
-            "than the mean curve from epoch 1 on.",
+            "With the layer the network is no better than the mean curve after the last epoch. Without it the network "
+            "is better than the mean curve from epoch 1 on.",
         ),
-        ([0.05, float("nan"), 0.05], [1, 1, float("nan")], "is .050 of the range of the forces with the layer and – "),
+        ([0.05, float("nan"), 0.05], [1, 1, float("nan")], "is .050 with the layer and – without it."),
     ],
 )
 def test_whitening_says_what_the_numbers_say(whitened, plain, said):
