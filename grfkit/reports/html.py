@@ -48,9 +48,8 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {{- '</div></div>' if loop.last -}}
 {%- endblock -%}
 {%- block input -%}
-{%- set of_study = 'injected-parameters' in cell.metadata.tags -%}
-<details{{ ' open' if cell.metadata.nbgrader }}><summary>{{ 'parameters of this study' if of_study else 'code' }}</summary>
-{{- super() }}</details>
+{%- set name = 'parameters of this study' if 'injected-parameters' in cell.metadata.tags else 'code' -%}
+<details{{ ' open' if cell.metadata.nbgrader }}><summary>{{ name }}</summary>{{ super() }}</details>
 {%- endblock -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"

@@ -24,7 +24,8 @@ OTHERS = {  # pages beside the studies
 }
 DATA = "course.*"  # in a folder whose results are the course's, made without a notebook
 TOGETHER = "+"  # between the names of studies that train one model together, in the name of their folder
-MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 2)}  # as in the paper's Table 1
+MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE / BW", 3), "nrmse_pct": ("nRMSE / %", 1)}  # as in the paper's Table 1
+VERTICAL_RMSE = 7  # place of its cell in a line of table_cells
 
 
 def place(reports):
@@ -48,6 +49,7 @@ def compare_page(folder):
         "All studies - ground reaction forces of running",
         "studies",
         found=found,
+        in_short=in_short(found),
         published=published and table_cells(published["table1"], "_mean"),
         measures=MEASURES,
         directions=DIRECTION_NAMES,
@@ -57,6 +59,29 @@ def compare_page(folder):
         simulated={row["simulated"] for row in found},
         changed=made_of_other_data(found),
     )
+
+
+def in_short(found):
+    """Say for each study how far off its best recipe is: (study, which runners, sentences); best rows come first."""
+    said = {}
+    for row in found:
+        runners = f"{row['simulated']} runners" if row["simulated"] != "not recorded" else ""
+        *_, texts = said.setdefault(row["study"], (row["study"], runners, {}))
+        if row["errors"]:
+            off = [number(row["errors"][name], 3) for name in ("ours", "baseline")]
+            texts.setdefault("On the test runners", (*off, row["recipe"]))
+        off = {name: cells[VERTICAL_RMSE] for name, cells, _ in row["left_out"]}
+        if best := next((name for name in off if name != "mean curve"), None):
+            texts.setdefault("Each runner left out", (off[best], off.get("mean curve", "–"), best))
+    return [
+        (
+            study,
+            runners,
+            [f"{where}: {ours} BW ({recipe}), baseline {blind} BW." for where, (ours, blind, recipe) in texts.items()],
+        )
+        for study, runners, texts in said.values()
+        if texts
+    ]
 
 
 def is_study(path):
@@ -128,7 +153,7 @@ def _read_folder(path):
             ),
         ),
         "made_of": records and (records[0]["study_sha256"], records[0].get("data_sha256")),
-        "tested": "" if test is None else f"{test[1]} of {test[2]} runner{'s' if test[2] != 1 else ''}",
+        "tested": "" if test is None else f"{test[1]} from {test[2]} runner{'s' if test[2] != 1 else ''}",
         "lines": best_lines(tables, "_mean") if ours else [],
         "vertical": np.inf if missing(errors["ours"]) else errors["ours"],
         "errors": errors if ours else None,

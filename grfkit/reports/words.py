@@ -217,11 +217,14 @@ def interval(start, end):
 def whitening(table):
     """Say in a few sentences what the layer before the LSTM is worth; `table` is whitening.csv."""
     if table.empty:
-        return "Nothing is compared: the recipe does not whiten, or holding out a quarter of the training runners leaves too few."
+        return (
+            "Nothing is compared: the recipe does not whiten, or too few training runners are left when a quarter of "
+            "them is held out."
+        )
     last, baseline = table.iloc[-1], table["mean_curve"].iloc[0]
     return (
-        f"After {last['epoch']:.0f} epochs the error on held-out training runners, as a share of the range of the forces, "
-        f"is {number(last['whitened'], 3)} with the layer and {number(last['plain'], 3)} without it. The error of the "
+        f"After {last['epoch']:.0f} epochs the error on held-out training runners, as a share of the range of the "
+        f"forces, is {number(last['whitened'], 3)} with the layer and {number(last['plain'], 3)} without it. The error of the "
         f"mean curve is {number(baseline, 3)}. With the layer the network is "
         f"{_better_from(table, 'whitened')}. Without it the network is {_better_from(table, 'plain')}."
     )

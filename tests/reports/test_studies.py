@@ -60,21 +60,34 @@ def test_compare_page_shows_each_study_and_recipe_beside_its_own_baseline_and_th
     text = words(html)
     assert_accessible(html)
     assert html_page.needs_network(html) == []
-    assert "tiny, physics simulated ours .990 .046 4.32 .950 .046 4.32 .980 .062 4.32 baseline .900 .046 4.32" in text
+    assert "tiny, physics simulated ours .990 .046 4.3 .950 .046 4.3 .980 .062 4.3 baseline .900 .046 4.3" in text
     assert (
         "field, paper real ours" in text
-        and "Zhou et al. 2025 published .911 .222 3.33 .911 .222 3.33 .911 .222 3.33" in text
+        and "Zhou et al. 2025 published .911 .222 3.3 .911 .222 3.3 .911 .222 3.3" in text
     )
     assert "71 stances of other runners" in text and "least of all simulated runners with real ones" in text
     assert (
         text.index("field, paper") < text.index("tiny, physics") < text.index("tiny, paper")
     )  # the least vertical error first
-    assert "tiny physics simulated 10 of 2 runners complete" in text
+    assert "tiny physics simulated 10 from 2 runners complete" in text
     assert 'href="tiny-physics/index.html"' in html
     assert (
         "field, paper .200, baseline .046; tiny, physics .062, baseline .046; tiny, paper .091, baseline .046; "
         "published .222." in html
     )
+
+
+def test_in_short_names_the_best_recipe_of_each_study_beside_its_own_baseline(reports):
+    write_study(reports / "tiny", rmse=0.0911)
+    write_study(reports / "tiny-physics", rmse=0.0622, recipe="physics")
+    write_study(reports / "field", rmse=0.2, simulated=False, study_file="field.yaml")
+    (reports / "stopped/results/01_preprocess").mkdir(parents=True)
+    rows = [(name, d, 0.9, error, 5.0) for name, error in (("mean_curve", 0.3), ("two_mass", 0.11)) for d in DIRECTIONS]
+    write_left_out(reports / "tiny", rows)
+    text = words(studies.compare_page(reports))
+    assert "field (real runners): On the test runners: .200 BW (paper), baseline .046 BW. tiny (simulated" in text
+    assert "On the test runners: .062 BW (physics), baseline .046 BW. Each runner left out: .110 BW (two mass)," in text
+    assert "baseline .300 BW." in text and "stopped (" not in text and "Published, on its own runners: .222 BW" in text
 
 
 def test_compare_page_marks_the_better_of_ours_and_the_baseline_by_what_is_written():
@@ -85,8 +98,8 @@ def test_compare_page_marks_the_better_of_ours_and_the_baseline_by_what_is_writt
     }
     lines = studies.best_lines(rows, "_mean")
     assert [(name, values[6:], best) for name, values, best in lines] == [
-        ("ours", [".990", ".110", "5.00"], [False] * 6 + [True, True, False]),
-        ("baseline", [".990", ".120", "4.00"], [False] * 6 + [True, False, True]),
+        ("ours", [".990", ".110", "5.0"], [False] * 6 + [True, True, False]),
+        ("baseline", [".990", ".120", "4.0"], [False] * 6 + [True, False, True]),
     ]
 
 
@@ -108,7 +121,7 @@ def test_recipes_with_each_runner_left_out_come_in_the_order_of_their_vertical_e
     for i, d in enumerate(DIRECTIONS):
         for j, pick in enumerate((max, min, min)):
             known = {
-                row[0]: round(row[2 + j], 3 if j < 2 else 2) for row in rows if row[1] == d and not np.isnan(row[2 + j])
+                row[0]: round(row[2 + j], 3 if j < 2 else 1) for row in rows if row[1] == d and not np.isnan(row[2 + j])
             }
             slowly += [(name, 3 * i + j) for name, value in known.items() if value == pick(known.values())]
     assert sorted(best) == sorted(slowly)
@@ -195,9 +208,9 @@ def test_a_copy_that_was_kept_goes_by_its_own_name(reports):
 def test_recipes_of_other_recordings_are_named_as_not_comparable(reports):
     write_study(reports / "tiny", data_sha256="a")
     write_study(reports / "tiny-physics", recipe="physics", data_sha256="a")
-    assert "Nor the recipes of" not in words(studies.compare_page(reports))
+    assert "The recipes of" not in words(studies.compare_page(reports))
     record_notebook(reports / "tiny-physics", "01_preprocess", "done", "T0", data_sha256="b")
-    assert "Nor the recipes of tiny" in words(studies.compare_page(reports))
+    assert "The recipes of tiny cannot be compared" in words(studies.compare_page(reports))
 
 
 @pytest.mark.parametrize(

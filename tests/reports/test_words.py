@@ -144,7 +144,7 @@ def test_written_rounds_and_marks():
         (
             [0.2, 0.099, 0.051],
             [0.05, 0.2, 0.15],
-            "the range of the forces, is .051 with the layer and .150 without it. The error of the mean curve is .100. "
+            "forces, is .051 with the layer and .150 without it. The error of the mean curve is .100. "
             "With the layer the network is better than the mean curve from epoch 2 on. Without it the network is no "
             "better than the mean curve after the last epoch.",
         ),
