@@ -14,7 +14,7 @@ from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 from grfkit.reports.html import filled_page
 from grfkit.reports.index import NOTEBOOKS, OLD, read_notebooks, read_table, split_counts
 from grfkit.reports.plots import images
-from grfkit.reports.words import missing, number, select
+from grfkit.reports.words import SPACE, missing, number, select
 from grfkit.study import file as study_file
 
 MARK = b'<meta name="generator" content="grfkit studies">'
@@ -77,7 +77,10 @@ def in_short(found):
         (
             study,
             runners,
-            [f"{where}: {ours} BW ({recipe}), baseline {blind} BW." for where, (ours, blind, recipe) in texts.items()],
+            [
+                f"{where}: {ours}{SPACE}BW ({recipe}), baseline {blind}{SPACE}BW."
+                for where, (ours, blind, recipe) in texts.items()
+            ],
         )
         for study, runners, texts in said.values()
         if texts

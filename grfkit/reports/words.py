@@ -224,8 +224,8 @@ def whitening(table):
     last, baseline = table.iloc[-1], table["mean_curve"].iloc[0]
     return (
         f"After {last['epoch']:.0f} epochs the error on held-out training runners, as a share of the range of the "
-        f"forces, is {number(last['whitened'], 3)} with the layer and {number(last['plain'], 3)} without it. The error of the "
-        f"mean curve is {number(baseline, 3)}. With the layer the network is "
+        f"forces, is {number(last['whitened'], 3)} with the layer and {number(last['plain'], 3)} without it. "
+        f"The error of the mean curve is {number(baseline, 3)}. With the layer the network is "
         f"{_better_from(table, 'whitened')}. Without it the network is {_better_from(table, 'plain')}."
     )
 
