@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, FEET, HEELS, POINTS
 
+SMALL = 9  # points, of legends and notes: still some 6.5 pixels high where a phone shows a figure of 7.4 inches
 MEASURED, ESTIMATED, ALARM = "black", "#0072B2", "#D55E00"
 SIDES = [("l", "left", ALARM), ("r", "right", ESTIMATED)]
 SIDE_VIEW, REAR_VIEW, TOP_VIEW = [0, 2], [1, 2], [0, 1]  # the components drawn across and up
@@ -24,8 +25,8 @@ def zero_line(ax):
 
 
 def legend(ax, **place):
-    """Write the legend small and without a frame."""
-    ax.legend(fontsize="small", frameon=False, **place)
+    """Write the legend without a frame, a little smaller than the labels."""
+    ax.legend(**{"fontsize": SMALL, "frameon": False} | place)
     return ax
 
 
@@ -34,7 +35,7 @@ def note(ax, text, corner="upper right"):
     up, across = corner.split()
     place = {"left": 0.03, "right": 0.97}[across], {"lower": 0.04, "upper": 0.97}[up]
     align = {"ha": across, "va": {"lower": "bottom", "upper": "top"}[up]}
-    ax.text(*place, text, transform=ax.transAxes, fontsize="small", **align)
+    ax.text(*place, text, transform=ax.transAxes, fontsize=SMALL, **align)
     return ax
 
 
@@ -77,7 +78,7 @@ def spm(ax, test):
         row = next(row for row, before in enumerate(last) if place - before > 28)
         last[row] = place
         text, where = "p < .001" if p < 0.001 else f"p = {p:.3f}", (place, 0.03 + 0.07 * row)
-        ax.text(*where, text, ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize="small")
+        ax.text(*where, text, ha="center", va="bottom", transform=ax.get_xaxis_transform(), fontsize=SMALL)
     highest, lowest = 1.5 * max(test.threshold, np.abs(test.t).max()), min(-test.threshold, test.t.min())
     labelled = 0.05 + 0.07 * sum(np.isfinite(last))  # share of the height that the labels take, below the curve
     ax.set_ylim(min(-highest, (lowest - labelled * highest) / (1 - labelled)), highest)
@@ -85,16 +86,28 @@ def spm(ax, test):
 
 
 def figure4(axes, measured, estimated, tests, *, runners):
-    """Draw the paper's Figure 4 on axes (2, 3): mean curves (S, Q, 3) BW above SPM{t} of each direction."""
+    """Draw the paper's Figure 4 on axes (2, 3): mean curves (S, Q, 3) BW and SPM{t} of each direction."""
     for i, direction in enumerate(DIRECTIONS):
         top, bottom = axes[:, i]
         mean_band(top, measured[..., i], label="measured", color=MEASURED)
         mean_band(top, estimated[..., i], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
-        zero_line(top).set(title=f"({'abc'[i]}) {DIRECTION_NAMES[direction]}", xlabel="", ylabel="force (BW)")
+        zero_line(top).set_ylabel("force (BW)")
+        top.set_title(f"({'abc'[i]}) {DIRECTION_NAMES[direction]}", fontsize="medium")
         spm(bottom, tests[direction])
+        label_last_row(top, bottom)
+        beyond = len(tests[direction].clusters)
+        if np.isfinite(tests[direction].threshold):
+            bottom.set_title(f"{counted(beyond, 'interval') if beyond else 'no interval'} beyond t*", fontsize=SMALL)
     legend(axes[0, 0])
     note(axes[0, 2], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
     return axes
+
+
+def label_last_row(*axes):
+    """Keep the label below the axes in the last row of a figure alone."""
+    for ax in axes:
+        if not ax.get_subplotspec().is_last_row():
+            ax.set_xlabel("")
 
 
 def counted(number, noun):
@@ -112,7 +125,7 @@ def curves(ax, curves, *, label, color):
 
 
 def forces_by_side(axes, measured, stances):
-    """Draw all measured curves (S, Q, 3) BW on axes (2, 3): left legs above, orange, right legs below, blue.
+    """Draw all measured curves (S, Q, 3) BW on axes (2, 3): of left legs, orange, and of right legs, blue.
 
     `stances` is the table of the same stances; its columns side and runner are used. A side without any has empty axes.
     """
@@ -121,27 +134,30 @@ def forces_by_side(axes, measured, stances):
         for i, direction in enumerate(DIRECTIONS):
             if mine.any():
                 curves(zero_line(row[i]), measured[mine, :, i], label=f"{name} legs", color=color)
-            row[i].set(title=f"{DIRECTION_NAMES[direction]}, {name}", ylabel="force (BW)")
-            axes[0, i].set_xlabel("")
+            row[i].set_title(f"{DIRECTION_NAMES[direction]}, {name}", fontsize="medium")
+            row[i].set_ylabel("force (BW)")
+            label_last_row(row[i])
         title = f"{counted(mine.sum(), 'stance')}, {counted(stances['runner'][mine].nunique(), 'runner')}"
         if mine.any():
-            legend(row[2], loc="lower center", title_fontsize="small", alignment="left", title=title)
+            legend(row[2], loc="lower center", title_fontsize=SMALL, alignment="left", title=title)
         else:
             note(row[2], f"no stance, {name}")
     return axes
 
 
 def body_weights(ax, weights):
-    """Draw by how much (%) the weighed mass of each runner differs from the listed one.
+    """Draw by how much (%) the weighed mass of each runner differs from the listed one; of many, name the outermost.
 
     `weights` has the columns runner, mass_kg and difference_pct, as stances.cohort.collect returns it.
     """
     weights = weights.sort_values("difference_pct")
     twice = weights["runner"].duplicated(keep=False)
     names = weights["runner"].where(~twice, weights["runner"] + " (" + weights["mass_kg"].astype(str) + " kg)")
-    zero_line(ax).bar(names, weights["difference_pct"], color=ESTIMATED)
+    zero_line(ax).bar(range(len(names)), weights["difference_pct"], color=ESTIMATED)
+    named = np.arange(len(names)) if len(names) <= 20 else np.r_[:5, len(names) - 5 : len(names)]
+    ax.set_xticks(named, names.iloc[named])
     ax.set(xlabel="runner", ylabel="weighed - listed (%)")
-    ax.tick_params(axis="x", rotation=90, labelsize="small")
+    ax.tick_params(axis="x", rotation=90, labelsize=SMALL)
     return ax
 
 
@@ -161,8 +177,8 @@ def cameras_late(ax, late):
         ax.axhspan(mean - error, mean + error, color=ESTIMATED, alpha=0.2, linewidth=0)
     ax.axhline(applied, color=ALARM, linestyle="--", label=f"taken out: {applied:.1f} ms")
     ax.set(xlabel="runner", ylabel="points late (ms)")
-    ax.tick_params(axis="x", rotation=90, labelsize="small")
-    return legend(ax, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.tick_params(axis="x", rotation=90, labelsize=SMALL)
+    return legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 
 
 def skeleton(ax, pose, view, *, linewidth=1.0, label=False):
@@ -224,7 +240,7 @@ def _seen_from(ax, pose, view, mark, names, across, shifts):
 
 
 def _beside(ax, text, place, shift, **style):
-    ax.annotate(text, place, xytext=shift, textcoords="offset points", fontsize="small", **style)
+    ax.annotate(text, place, xytext=shift, textcoords="offset points", fontsize=SMALL, **style)
 
 
 def raw_and_filtered(axes, signals, *, side, force_cutoff_hz, points_cutoff_hz):
@@ -275,11 +291,11 @@ def exclusions(ax, counts):
         linecolor="0.85",
         xticklabels=True,
         yticklabels=False,
-        annot_kws={"fontsize": "small"},
+        annot_kws={"fontsize": SMALL},
         ax=ax,
     )
     ax.set_yticks(np.arange(len(counts)) + 0.5, [fill(reason, 38) for reason in counts.index])
-    ax.tick_params(length=0, labelsize="small")
+    ax.tick_params(length=0, labelsize=SMALL)
     ax.set_xlim(0, max(24, counts.shape[1]))  # cells of a few runners stay small
     ax.set_ylabel("")
     ax.set_xlabel("runner", loc="left")
@@ -330,7 +346,7 @@ def one_stance(axes, time_s, measured, estimated):
     for i, direction in enumerate(DIRECTIONS):
         axes[i].plot(1000 * time_s, measured[:, i], color=MEASURED, label="measured")
         for (name, curve), style, color in zip(estimated.items(), ("--", ":"), (ESTIMATED, ALARM), strict=False):
-            axes[i].plot(1000 * time_s, curve[:, i], style, color=color, label=name)
+            axes[i].plot(1000 * time_s, curve[:, i], style, color=color, label=name.replace("_", " "))
         axes[i].set(title=DIRECTION_NAMES[direction], xlabel="time (ms)", ylabel="force (BW)")
     legend(axes[0])
     return axes

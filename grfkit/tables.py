@@ -1,7 +1,8 @@
-"""Tables 1 to 3 of the paper, and the smaller tables of notebooks 01, 04 and 05.
+"""Tables 1 to 3 of the paper, and the smaller tables of notebooks 01, 04, 05 and 06.
 
 In: scores or features of each stance (metrics.by_stance, features.by_stance), and the paper's own numbers, sections of
-published.yaml. Out: DataFrames, with the published numbers in columns named published_*.
+published.yaml. Out: DataFrames, with the published numbers in columns named published_*. `over_published`,
+`written_worst`, `written_rates` and `p_value` write them for a page, with the digits that the data deserve.
 """
 
 import numpy as np
@@ -12,6 +13,18 @@ from grfkit import features
 from grfkit.metrics import MEASURES, ours, pearson, runner_of
 
 WORST = ["r", "rmse_bw", "nrmse_pct", "p"]  # measures by which a stance is the worst
+WRITTEN = {  # how a page names a measure, and with how many decimals it is written: our choice
+    "r": ("r", 3),
+    "rmse_bw": ("RMSE (BW)", 3),
+    "nrmse_pct": ("nRMSE (%)", 1),
+    "estimated": ("estimated", 2),
+    "measured": ("measured", 2),
+    "p": ("p", None),
+    "abs_error": ("absolute error", 2),
+    "rel_error_pct": ("relative error (%)", 1),
+}
+FEATURE_NAMES = {name: name.replace("_bw", " (BW)").replace("_", " ") for name in features.FEATURES}
+FEATURE_NAMES["vlr_bw_s"] = "VLR (BW/s)"
 
 
 def table1(scores, published):
@@ -79,18 +92,24 @@ def table3(by_stance, published):
 
     `by_stance` as features.by_stance returns. Stances without an estimate (NaN) are left out.
     """
-    error = (by_stance["estimated"] - by_stance["measured"]).abs()
-    errors = by_stance.assign(abs_error=error, rel_error_pct=100 * error / by_stance["measured"].abs())
-    groups = errors.groupby(["estimator", "feature"], sort=False)
+    groups = feature_errors(by_stance).groupby(["estimator", "feature"], sort=False)
     table = _mean_and_sd(groups, ["abs_error", "rel_error_pct"]).assign(n=groups["abs_error"].count())
     return beside_published(table.reset_index(), "feature", published)
 
 
+def feature_errors(by_stance):
+    """Add each feature's absolute error, and its error relative to the measured value in %, to a table of features."""
+    error = (by_stance["estimated"] - by_stance["measured"]).abs()
+    return by_stance.assign(abs_error=error, rel_error_pct=100 * error / by_stance["measured"].abs())
+
+
 def measured_features(measured, published):
     """Summarise measured features over stances; `measured` as features.measured returns, `published` of Table 2."""
-    table = measured[features.FEATURES].agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "n"], axis=1)
-    for column in ("measured_mean", "measured_sd"):
+    columns = ["measured_mean", "measured_sd"]
+    table = measured[features.FEATURES].agg(["mean", "std", "count"]).T.set_axis([*columns, "n"], axis=1)
+    for column in columns:
         table[f"published_{column}"] = [published[feature][column] for feature in features.FEATURES]
+    table.insert(0, "estimator", "force plates")
     return table.rename_axis("feature").reset_index()
 
 
@@ -158,6 +177,77 @@ def vlr_beside_impact(rates, by_stance, published):
 
 def _relative(mean, sd, error_pct):
     return np.array([mean, sd / mean, error_pct])
+
+
+def over_published(table, *, others=False):
+    """Write Table 1, 2 or 3, or the measured features, for a page: mean ± SD as text, ours over the published.
+
+    Returns a DataFrame of text: for each direction or feature a row of ours, one of the published and, if asked for,
+    one of each other estimator.
+    """
+    key = "direction" if "direction" in table else "feature"
+    table = table if others else table[table["estimator"] == ours(table)]
+    measures = [name for name in WRITTEN if name in table or f"{name}_mean" in table]
+    rows = {}
+    for name, part in table.groupby(key, sort=False):
+        first = FEATURE_NAMES.get(name, name)
+        for row in part.sort_values("estimator", key=lambda names: names != ours(table)).to_dict("records"):
+            own = row["estimator"] == ours(table)
+            rows[first, "ours" if own else row["estimator"].replace("_", " ")] = [
+                *(_mean_sd(row, measure, name) for measure in measures),
+                f"{row['n']:.0f}",
+            ]
+            if own:
+                rows[first, "published"] = [*(_mean_sd(row, measure, name, "published_") for measure in measures), ""]
+    headings = [*(WRITTEN[measure][0] for measure in measures), "n"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=headings).set_index(pd.MultiIndex.from_tuples(rows))
+
+
+def written_worst(table):
+    """Write a table of `worst` for a page, our estimator alone: each number with the decimals of its measure."""
+    table = table[table["estimator"] == ours(table)]
+    written = pd.DataFrame({"direction": table["direction"], "worst by": table["worst"].map(lambda m: WRITTEN[m][0])})
+    written["stance"] = table["stance"].astype(int)
+    for measure in WORST:
+        written[WRITTEN[measure][0]] = [_written(value, measure) for value in table[measure]]
+    written["published"] = [_written(*pair) for pair in zip(table["published"], table["worst"], strict=True)]
+    return written.set_index(["direction", "worst by"]).rename_axis([None, None])
+
+
+def written_rates(table):
+    """Write a table of `vlr_by_definition` for a page: mean ± SD as text, a row for each estimator and definition."""
+    headings = ["measured", "estimated", "ratio to default", WRITTEN["rel_error_pct"][0], "r", "n"]
+    rows = {
+        ("ours" if row["estimator"] == ours(table) else row["estimator"].replace("_", " "), row["definition"]): [
+            *(_mean_sd(row, measure, "vlr_bw_s") for measure in ("measured", "estimated")),
+            f"{row['ratio_to_default']:.2f}",
+            *(_written(row[measure], measure) for measure in ("rel_error_pct", "r")),
+            f"{row['n']:.0f}",
+        ]
+        for row in table.to_dict("records")
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=headings).set_index(pd.MultiIndex.from_tuples(rows))
+
+
+def p_value(p):
+    """Write a p-value to three decimals: .020, or < .001 where that would be .000."""
+    return "–" if np.isnan(p) else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def _mean_sd(row, measure, name, prefix=""):
+    if measure == "p":
+        return p_value(row[f"{prefix}p"])
+    mean, sd = (_written(row[f"{prefix}{measure}_{what}"], measure, name) for what in ("mean", "sd"))
+    return mean if sd == "–" else f"{mean} ± {sd}"
+
+
+def _written(value, measure, name=None):
+    """Write one number; a loading rate, some 50 BW/s, has a decimal less than a peak."""
+    decimals = WRITTEN[measure][1]
+    if decimals is None:
+        return p_value(value)
+    fewer = name == "vlr_bw_s" and not measure.endswith("_pct")
+    return "–" if np.isnan(value) else f"{value:.{decimals - fewer}f}".replace("-", "−")
 
 
 def beside_published(table, key, published):

@@ -153,6 +153,9 @@ def test_figure4_draws_both_sets_their_threshold_and_saves_equal_bytes(tmp_path)
     assert tests["V"].threshold in [line.get_ydata()[0] for line in axes[1, 2].lines]
     assert "8 stances\n4 runners" in axes[0, 2].texts[0].get_text()
     assert any("p < .001" in text.get_text() for text in axes[1, 2].texts)
+    titles = [f"{len(tests[d].clusters) or 'no'} interval{'s' * (len(tests[d].clusters) > 1)} beyond t*" for d in tests]
+    assert [ax.get_title() for ax in axes[1]] == titles and titles[2] != "no interval beyond t*"
+    assert [ax.get_xlabel() for ax in axes[:, 0]] == ["", "stance (%)"]
     for name in ("a.png", "b.png"):
         store.save(tmp_path, name, fig)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -205,3 +208,7 @@ def test_body_weights_tell_two_masses_of_one_runner_apart(axes):
     ax = plot.body_weights(axes(), weights)
     assert [bar.get_height() for bar in ax.patches] == [-1.0, 0.5, 2.0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a (61.5 kg)", "a (60.0 kg)"]
+    many = pd.DataFrame({"runner": [f"{i:02d}" for i in range(30)], "mass_kg": 60.0, "difference_pct": range(30)})
+    ax = plot.body_weights(axes(), many)
+    named = {label.get_text(): label.get_position()[0] for label in ax.get_xticklabels()}
+    assert len(ax.patches) == 30 and named == {f"{i:02d}": i for i in (0, 1, 2, 3, 4, 25, 26, 27, 28, 29)}

@@ -146,3 +146,54 @@ def test_features_of_a_direction_that_was_not_estimated_are_nan_and_the_tables_l
             vertical, False
         )
         assert rows.loc[("vertical_only", "vlr_bw_s"), p] == rows.loc[("lstm", "vlr_bw_s"), p]
+
+
+def test_over_published_writes_ours_over_the_published_with_the_digits_of_each_measure(predictions):
+    _, table = predictions
+    summary = tables.table1(metrics.by_stance(table), PUBLISHED["table1"])
+    shown = tables.over_published(summary)
+    assert list(shown.index) == [(d, who) for d in ("AP", "ML", "V") for who in ("ours", "published")]
+    assert list(shown.columns) == ["r", "RMSE (BW)", "nRMSE (%)", "n"]
+    assert shown.loc[("V", "published")].tolist() == ["0.993 ± 0.012", "0.110 ± 0.059", "4.4 ± 2.3", ""]
+    row = summary.set_index(["estimator", "direction"]).loc[("lstm", "V")]
+    assert shown.loc[("V", "ours"), "RMSE (BW)"] == f"{row['rmse_bw_mean']:.3f} ± {row['rmse_bw_sd']:.3f}"
+    others = tables.over_published(summary, others=True)
+    assert list(others.loc["AP"].index) == ["ours", "published", "shifted", "larger"]
+    assert others.loc[("ML", "shifted"), "RMSE (BW)"] == "0.100 ± 0.000" and others.loc[("ML", "shifted"), "n"] == "6"
+
+
+def test_over_published_writes_a_loading_rate_with_a_decimal_less_and_no_p_of_zero(predictions):
+    read = features.by_stance(predictions[1], vlr="touchdown_to_13")
+    second = tables.table2(read, PUBLISHED["table2"])
+    second["p"] = 0.00002
+    shown = tables.over_published(second)
+    assert list(dict.fromkeys(shown.index.get_level_values(0))) == list(tables.FEATURE_NAMES.values())
+    assert shown.loc[("VLR (BW/s)", "published")].tolist() == ["50.8 ± 7.9", "51.6 ± 8.8", ".380", ""]
+    assert shown.loc[("active peak (BW)", "published"), "estimated"] == "2.51 ± 0.23"
+    assert set(shown["p"].xs("ours", level=1)) == {"< .001"}
+    third = tables.over_published(tables.table3(read, PUBLISHED["table3"]))
+    assert third.loc[("VLR (BW/s)", "published")].tolist() == ["5.3 ± 4.0", "10.4 ± 3.8", ""]
+    own = tables.measured_features(
+        features.measured(predictions[1].query("estimator == 'lstm'"), vlr="20_to_80"), PUBLISHED["table2"]
+    )
+    assert tables.over_published(own).loc[("impact peak (BW)", "published")].tolist() == ["1.54 ± 0.31", ""]
+
+
+def test_p_value_keeps_three_decimals():
+    assert [tables.p_value(p) for p in (0.0382, 1.0, 0.0009, np.nan)] == [".038", "1.000", "< .001", "–"]
+
+
+def test_written_worst_and_written_rates_hold_the_numbers_of_their_tables(vertical_only):
+    _, table = vertical_only
+    worst = tables.worst(metrics.by_stance(table), PUBLISHED["worst"])
+    shown = tables.written_worst(worst)
+    assert list(shown.loc["V"].index) == ["r", "RMSE (BW)", "nRMSE (%)", "p"] and len(shown) == 12
+    assert shown["published"].loc["V"].tolist() == ["0.961", "0.360", "11.3", "–"]
+    row = worst.query("estimator == 'lstm' and direction == 'ML' and worst == 'r'").iloc[0]
+    assert shown.loc[("ML", "r"), ["stance", "r"]].tolist() == [row["stance"], f"{row['r']:.3f}"]
+    rates = tables.vlr_by_definition(table)
+    written = tables.written_rates(rates)
+    assert written.loc[("larger", "touchdown_to_13")].tolist()[2:] == ["1.00", "10.0", "1.000", "6"]
+    row = rates.iloc[0]
+    assert written.iloc[0]["measured"] == f"{row['measured_mean']:.1f} ± {row['measured_sd']:.1f}"
+    assert written.index[0] == ("ours", "touchdown_to_13")

@@ -75,7 +75,7 @@ LOOK_AT = {  # report: what a reader finds there
     "10_field": "the same without force plates",
     "14_transfer": "the same in other laboratories",
 }
-TELLING = {"01_preprocess": -1, "09_agreement": 3}  # which figure tells most (all curves; the band), if not the first
+TELLING = {"09_agreement": 3}  # which figure tells most (the band), if not the first
 
 
 def index_page(study, reports, *, above=None):

@@ -148,7 +148,7 @@ def test_thumbnail_is_small_keeps_proportions_and_is_white_where_the_figure_is_c
 @pytest.mark.parametrize(
     "stem, colours, colour",
     [
-        ("01_preprocess", ("red", "lime", "blue"), (0, 0, 255)),
+        ("01_preprocess", ("red", "lime", "blue"), (255, 0, 0)),
         ("07_figure4", ("red", "lime"), (255, 0, 0)),
         ("09_agreement", ("red", "lime", "blue", "black"), (0, 0, 0)),
         ("09_agreement", ("red",), (255, 0, 0)),

@@ -22,6 +22,7 @@ from grfkit.plot import ALARM, BONES, ESTIMATED, MEASURED, REAR_VIEW, SIDE_VIEW,
 from grfkit.points import DIRECTIONS
 from grfkit.reports.plots import images
 
+SIZE = 7.4, 5.8  # inches: on a phone, the labels are still some 7 pixels high
 METRES_PER_BW = 0.3
 SMALLEST_BW = 0.2  # under less, a treadmill's centre of pressure strays half a metre from the foot: our choice
 MARGIN_M = np.array([0.1, 0.2, 0.1])
@@ -29,7 +30,7 @@ COLOURS = 32  # in a frame: a third of the bytes of all
 FRAME_MS = 100  # each frame is shown for so long: some ten times slower than life
 ALT = (
     "Animation of one stance of {ms:.0f} ms: the legs as a stick figure from the runner's right and from behind, with "
-    "the force arrow {where}, beside the force over time with the moment marked."
+    "the force arrow {where}, above the three forces over time with the moment marked."
 )
 AT_COP = "at the centre of pressure"
 TWO_ARROWS = "under the foot, measured black, estimated blue and dashed"
@@ -43,7 +44,7 @@ PLAYER = """<figure id="{name}" class="grf-player" style="margin: 1rem 0">
  aria-label="moment of the stance" data-lm-suppress-shortcuts>
 <output aria-live="off" style="min-width: 4.5em; text-align: right">{label}</output>
 </div>
-<figcaption>{slower:.0f} times slower than life</figcaption>
+<figcaption>{slower:.0f} times slower than real time</figcaption>
 <script>{{
 const figure = document.getElementById("{name}"), labels = {labels}
 const frames = {frames}.map(source => Object.assign(new Image(), {{src: source}}))
@@ -62,7 +63,7 @@ if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play()
 
 
 def stance(time_s, points, force, cop, *, estimated=None, count=32):
-    """Animate one stance: stick figure and force arrow from two sides, beside the force over time.
+    """Animate one stance: stick figure and force arrow from two sides, above the force over time.
 
     `time_s` (T,) s from touchdown, `points` (T, 11, 3) m, `force` (T, 3) BW, centre of pressure `cop` (T, 3) m. The
     arrows of the moments before stay as a grey fan. An `estimated` force (T, 3) BW is a second arrow from the same
@@ -108,17 +109,19 @@ def _figure(milliseconds, points, forces, arrows):
     tips = [each[_loaded(each)].reshape(-1, 3) for each in arrows.values()]
     seen = np.concatenate([points.reshape(-1, 3), *tips])
     low, high = seen.min(axis=0) - MARGIN_M, seen.max(axis=0) + MARGIN_M
-    fig = Figure(figsize=(11, 4.2), dpi=100, layout="constrained")
+    fig = Figure(figsize=SIZE, dpi=100, layout="constrained")
     FigureCanvasAgg(fig)
-    grid = fig.add_gridspec(3, 3, width_ratios=[*(high - low)[:2], 1.1])
-    side, rear = fig.add_subplot(grid[:, 0]), fig.add_subplot(grid[:, 1])
+    above, below = fig.add_gridspec(2, 1, height_ratios=[2, 1])
+    views = above.subgridspec(1, 2, width_ratios=(high - low)[:2])
+    side, rear = fig.add_subplot(views[0]), fig.add_subplot(views[1])
+    grid = below.subgridspec(1, 3)
     movers = [
         _view(side, points, arrows, SIDE_VIEW, "from the runner's right"),
         _view(rear, points, arrows, REAR_VIEW, "from behind"),
     ]
     for i in range(3):
         curves = {name: force[:, i] for name, force in forces.items()}
-        movers.append(_curve(fig.add_subplot(grid[i, 2]), milliseconds, curves, DIRECTIONS[i], last=i == 2))
+        movers.append(_curve(fig.add_subplot(grid[i]), milliseconds, curves, DIRECTIONS[i], last=i == 2))
     side.set(xlim=(low[0], high[0]), ylim=(low[2], high[2]), ylabel="V (m)")
     rear.set(xlim=(high[1], low[1]), ylim=(low[2], high[2]), yticklabels=[])  # the runner's left is on the left
     rear.locator_params(axis="x", nbins=3)
@@ -195,9 +198,7 @@ def _curve(ax, milliseconds, forces, direction, *, last):
     zero_line(ax)
     rule, dot = ax.axvline(0, color=ALARM, linewidth=1), ax.plot([], [], "o", color=ALARM)[0]
     ax.set(ylabel=f"{direction} (BW)", xlim=(milliseconds[0], milliseconds[-1]))
-    ax.tick_params(labelbottom=last)
-    if last:
-        ax.set_xlabel("time after touchdown (ms)")
+    ax.set_xlabel("time (ms)")
     if last and len(forces) > 1:
         legend(ax, loc="lower center")
 
