@@ -144,5 +144,218 @@ def published(paper):
     }
 
 
+# ---- accuracy.md ----------------------------------------------------------------------------------------------------
+
+FEATURES = ["propulsive_peak_bw", "braking_peak_bw", "impact_peak_bw", "active_peak_bw", "vlr_bw_s"]
+KEPT_ASIDE = ["002", "011", "018", "025"]  # test runners of params/rbds.yaml
+WITHOUT = {  # ingredients as 08 names them
+    "all": "all",
+    "accelerations": "no accelerations",
+    "velocities": "no velocities",
+    "positions": "no positions",
+    "times": "no stance and flight time",
+    "mirror": "legs not mirrored",
+    "speeds": "the study's speed alone",
+    "balance": "no balance",
+    "weighed": "body weight as in the study",
+    "plate": "touchdown and toe-off alone from a plate",
+}
+
+
+def by_direction(rows, column, decimals):
+    """Write a column of a table with a row for each direction, in the order AP, ML, V."""
+    return numbers(rows.set_index("direction").loc[DIRECTIONS, column], decimals)
+
+
+def vertical(rows, column="rmse_bw"):
+    """Give a column of a table with a row for each direction: that of the vertical one."""
+    return rows.set_index("direction").loc["V", column]
+
+
+@of("rbds/results/08_generalisation/curves.csv")
+def recipes_in_words(curves):
+    """Single numbers of the table of recipes that stand in sentences."""
+    of_recipe = dict(iter(curves.groupby("estimator")))
+    physics = of_recipe["physics"]
+    found = {
+        "rbds.physics.v": f"{number(vertical(physics), 3)} BW",
+        "rbds.physics.share": f"{number(vertical(physics, 'nrmse_pct'), 1)} %",
+        "rbds.mean_curve.r_v": number(vertical(of_recipe["mean_curve"], "r"), 3),
+    }
+    if {"paper", "plain"} <= set(of_recipe):
+        paper, plain = (of_recipe[name].set_index("direction")["rmse_bw"] for name in ("paper", "plain"))
+        gain = 100 * (1 - paper / plain)
+        found["rbds.paper.gain"] = f"{gain.min():.0f} to {gain.max():.0f} %"
+    return found
+
+
+@of("rbds/results/08_generalisation/features.csv")
+def features(errors):
+    """Errors of the features of each recipe (%): rbds.RECIPE.features."""
+    named = {name: rows.set_index("feature")["rel_error_pct"] for name, rows in errors.groupby("estimator")}
+    return {f"rbds.{name}.features": numbers(rows[FEATURES], 1) for name, rows in named.items()}
+
+
+@of("params/published.yaml")
+def published_features(paper):
+    """Errors of the features that the paper printed in its Table 3 (%)."""
+    return {"published.features": numbers([paper["table3"][name]["rel_error_pct_mean"] for name in FEATURES], 1)}
+
+
+@of("rbds/results/08_generalisation/by_runner.csv", "rbds/results/01_preprocess/stances.csv")
+def kept_aside(by_runner, stances):
+    """Errors of recipes on the four runners on whom nothing was set: rbds.four.RECIPE."""
+    counts = stances[stances["split"] == "test"]["runner"].astype(str).str.zfill(3).value_counts()
+    by_runner = by_runner.assign(runner=by_runner["runner"].astype(str).str.zfill(3))
+    found = {}
+    for name, rows in by_runner.groupby("estimator"):
+        rows = rows.set_index("runner").loc[KEPT_ASIDE, DIRECTIONS]
+        weights = counts[KEPT_ASIDE] / counts[KEPT_ASIDE].sum()
+        found[f"rbds.four.{name}"] = numbers(rows.mul(weights, axis=0).sum(), 3)
+    return found
+
+
+@of("rbds/results/08_generalisation/ensemble_weights.csv")
+def ensemble_weights(weights):
+    """How much `network` counts in the ensemble, % in each direction."""
+    means = weights[weights["recipe"] == "network"].groupby("direction")["weight"].mean()
+    return {"rbds.weights": numbers(100 * means[DIRECTIONS], 0)}
+
+
+@of("rbds/results/08_generalisation/ingredients.csv")
+def ingredients(table):
+    """Errors of `physics` without each ingredient: rbds.without.NAME."""
+    groups = dict(iter(table.groupby("ingredients")))
+    return {f"rbds.without.{name}": by_direction(groups[said], "rmse_bw", 3) for name, said in WITHOUT.items()}
+
+
+@of("rbds/results/08_generalisation/folds.csv")
+def folds(table):
+    """Give the error that random folds of stances pretend."""
+    return {"rbds.folds.random": by_direction(table[table["folds"] == "random stances"], "rmse_bw", 3)}
+
+
+@of("rbds/results/08_generalisation/learning_curve.csv")
+def few_runners(table):
+    """Vertical error trained on few runners: rbds.trained_on.N."""
+    means = table[table["direction"] == "V"].groupby("training_runners")["rmse_bw"].mean()
+    return {f"rbds.trained_on.{count}": number(error, 3) for count, error in means.items()}
+
+
+@of("rbds/results/08_generalisation/speeds.csv")
+def speeds(table):
+    """Vertical error at each speed: trained on all speeds, and at 2.5 m/s on another speed and on the same."""
+    errors = table[table["direction"] == "V"].set_index(["trained", "tested"])["rmse_bw"]
+    found = {f"rbds.speeds.all.{tested[0]}": number(error, 3) for tested, error in errors["all"].items()}
+    other, same = errors["3.5 m/s", "2.5 m/s"], errors["2.5 m/s", "2.5 m/s"]
+    return found | {"rbds.speeds.other": number(other, 3), "rbds.speeds.same": number(same, 3)}
+
+
+@of("rbds/results/10_field/summary.csv")
+def in_the_field(summary):
+    """Give the errors of forces over detected contacts, at all speeds."""
+    rows = summary[(summary["estimator"] == "detected contacts") & (summary["speed"].astype(str) == "all")]
+    return {
+        "rbds.field.rmse": by_direction(rows, "rmse_bw", 3),
+        "rbds.field.nrmse": by_direction(rows, "nrmse_pct", 1),
+        "rbds.field.v": f"{number(vertical(rows), 3)} BW",
+    }
+
+
+@of(*(f"rbds/results/14_transfer/{name}.csv" for name in ("curves", "bands", "features")))
+def transfer(curves, bands, features):
+    """Errors in other laboratories: transfer.TRAINED.TESTED.WHAT."""
+    pair, field, found = ["trained_on", "tested_on"], bands["estimator"].iloc[0], {}
+    overall = curves[curves["speed"].astype(str) == "all"]
+    for names, rows in overall[overall["estimator"] == field].groupby(pair):
+        key = f"transfer.{'.'.join(names)}"
+        found[f"{key}.nrmse"] = by_direction(rows, "nrmse_pct", 1)
+        found[f"{key}.v"] = numbers([vertical(rows), vertical(rows, "shifted_rmse_bw")], 3)
+        found[f"{key}.lag"] = number(vertical(rows, "best_lag_ms") + 0.0, 1)
+    for names, rows in bands[bands["speed"].astype(str) == "all"].groupby(pair):
+        shares = {kind: by_direction(each, "covered_pct", 0) for kind, each in rows.groupby("kind")}
+        new = [shares[kind] for kind in shares if kind != "within"]
+        found[f"transfer.{'.'.join(names)}.bands"] = " ".join([*new, f"({shares['within']})"])
+    abroad = overall[(overall["trained_on"] == "rbds") & (overall["tested_on"] == "hamner")]
+    others = {name: vertical(rows, "nrmse_pct") for name, rows in abroad.groupby("estimator")}
+    found["transfer.rbds.hamner.rmse"] = by_direction(abroad[abroad["estimator"] == field], "rmse_bw", 3)
+    found["transfer.rbds.hamner.v_bw"] = f"{number(vertical(abroad[abroad['estimator'] == field]), 3)} BW"
+    for name in ("network", "ridge", "mean_curve"):
+        found[f"transfer.rbds.hamner.{name}"] = f"{number(others[name], 1)} %"
+    rows = features[(features["estimator"] == field) & (features["speed"].astype(str) == "all")]
+    errors = rows.set_index([*pair, "feature"])["error_pct"]["rbds", "hamner"]
+    for name, feature in {"impact": "impact_peak_bw", "vlr": "vlr_bw_s", "braking": "braking_peak_bw"}.items():
+        found[f"transfer.rbds.hamner.{name}"] = f"{errors[feature]:.0f} %"
+    return found
+
+
+def _of_study(study):
+    """Register what the tables of notebooks 04 to 06 of one study give: STUDY.table1.* and STUDY.vlr.*."""
+
+    @of(f"{study}/results/04_table1/table1.csv")
+    def table1(table):
+        errors = table.rename(columns={"rmse_bw_mean": "rmse_bw"}).groupby("estimator")
+        return {
+            f"{study}.table1.{name}_v": number(vertical(errors.get_group(estimator)), 3)
+            for name, estimator in {"lstm": "lstm", "mean": "mean_curve"}.items()
+        }
+
+    @of(f"{study}/results/05_table2/vlr.csv", f"{study}/results/05_table2/features.csv")
+    def loading_rate(rates, features):
+        """Means of the rate over those of the impact peak (1/s), and relative errors over those of the impact peak."""
+        peak = features[(features["estimator"] == "lstm") & (features["feature"] == "impact_peak_bw")].dropna()
+        error = (100 * (peak["estimated"] - peak["measured"]).abs() / peak["measured"]).mean()
+        found = {}
+        for row in rates[rates["estimator"] == "lstm"].to_dict("records"):
+            key = f"{study}.vlr.{row['definition']}"
+            found[f"{key}.mean"] = number(row["measured_mean"] / peak["measured"].mean(), 1)
+            found[f"{key}.error"] = number(row["rel_error_pct"] / error, 1)
+        return found
+
+
+for _study in ("virtual", "rbds", "paper"):
+    _of_study(_study)
+
+
+@of(*(f"rbds/results/09_agreement/{name}.csv" for name in ("equivalence", "icc", "band")))
+def agreement(equivalence, icc, band):
+    """Give mean differences with their 90 % intervals, what is equivalent, ICC, and where curves are equivalent."""
+    found = {}
+    for row in equivalence.merge(icc[["feature", "icc_a1"]], on="feature").to_dict("records"):
+        difference, low, high = (number(row[f"{name}_pct"], 1) for name in ("difference", "low", "high"))
+        found[f"rbds.agreement.{row['feature']}"] = f"{difference} ({low} to {high})"
+        found[f"rbds.equivalent.{row['feature']}"] = "yes" if row["equivalent"] else "no"
+        found[f"rbds.icc.{row['feature']}"] = number(row["icc_a1"], 2)
+    shares = 100 * band.groupby("direction")["equivalent"].mean()
+    return found | {"rbds.agreement.curves": numbers(shares[DIRECTIONS], 0)}
+
+
+# ---- scaling.md -----------------------------------------------------------------------------------------------------
+
+
+@of("bench/results/bench/bench.csv", "bench/results/bench/cost.csv")
+def costs(bench, growth):
+    """Give what `make bench` measured."""
+    row = bench.set_index("case")
+    many = {work: rows.sort_values("n").iloc[-1] for work, rows in growth.groupby("work")}
+    epochs = [f"an epoch, {size} frame(s) a step" for size in (1, 2, 5, 10)]
+    slope = {name: row["ratio"][row.index.str.startswith("exponent of") & row.index.str.contains(name)].iloc[0]
+             for name in ("an epoch", "on landmarks")}  # fmt: skip
+    return {
+        "bench.reading": number(row.loc["read, track, cut and check", "ratio"], 2),
+        "bench.workers": number(row.loc["one worker", "ratio"], 1),
+        "bench.epoch": numbers(row.loc[epochs, "ratio"], 2),
+        "bench.frames_per_step": number(row.loc["an epoch, 1 frame a step", "ratio"], 1),
+        "bench.left_out": number(row.loc["kernel ridge, one factorisation", "ratio"], 2),
+        "bench.one_stance": f"{number(row.loc['paper, alone', 'ms'], 1)} ms",
+        "bench.epoch_many": f"{many['one_epoch']['seconds'] / 60:.0f} min",
+        "bench.epoch_exponent": number(slope["an epoch"], 2),
+        "bench.epoch_memory": f"{many['one_epoch']['peak_gb']:.1f} GB",
+        "bench.landmarks_many": f"{many['on_landmarks']['seconds'] / 60:.1f} min",
+        "bench.landmarks_exponent": number(slope["on landmarks"], 2),
+        "bench.landmarks_memory": f"{many['on_landmarks']['peak_gb']:.1f} GB",
+    }
+
+
 if __name__ == "__main__":
     sys.exit(main())
