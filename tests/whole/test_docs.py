@@ -126,8 +126,14 @@ MEASURED = re.compile(rf"(?<![\w.,-])(\d*\.\d+|\d[\d,]*(?= ?(?:{UNITS})(?!\w)))(
 
 
 GIVEN = {  # numbers that define something or set it, and are no result: nothing is measured for them
-    "README.md": ["2.5"],
+    "README.md": ["2.5", "3.11", "4.0", "4.5"],
+    "CONTRIBUTING.md": ["3.11"],
+    "accuracy.md": "9.81 3.5 2.5 4.5 1.5 .05".split() + ["95 %", "90 %", "5 %", "9 %", "17 %", "10 ms", ".05 BW"],
+    "course.md": ["60 minutes", ".05", "3.11"],
+    "method.md": "0.010 0.1 1.5 .05".split() + ["10 ms", "1 mm", "10 mm", "13 %", "80 %", "25 ms"],
+    "scaling.md": ["32 MB"],
 }
+ONCE = ["decisions.md"]  # its figures are of the day on which something was decided: nothing renews them
 
 
 def unmarked(path):
@@ -141,7 +147,7 @@ def unmarked(path):
 
 @each_page
 def test_a_number_that_was_measured_is_written_by_make_figures(path):
-    found = unmarked(path)
+    found = [] if path.name in ONCE else unmarked(path)
     given = GIVEN.get(path.name, [])
     assert [one for one in found if one not in given] == [] and [one for one in given if one not in found] == []
 
@@ -186,6 +192,8 @@ def test_figures_are_renewed_from_results_and_kept_where_there_are_none(tmp_path
 
 # ---- commands -------------------------------------------------------------------------------------------------------
 RUNS_ELSEWHERE = {  # long ones, and those that need a network or another machine: the tests that run them
+    r"nbgrader (generate_assignment|autograde|generate_feedback|export) ": "tests/course/test_build.py",
+    r"dask (scheduler|worker)": "tests/stances/test_cohort.py",
     r"python(3)? -m pip install \.$|pip install \"?\.(\[\w+\])?\"?$": "tests/whole/test_wheel.py",
 }
 BLOCKS = [(path, token) for path in PAGES for token in tokens(path) if token["type"] == "block_code"]
