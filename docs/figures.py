@@ -203,7 +203,7 @@ def published_features(paper):
     means = {name: row["measured_mean"] for name, row in paper["table2"].items()}
     rate, peak = errors["vlr_bw_s"], errors["impact_peak_bw"]
     return {
-        "published.features": numbers([errors[name] for name in FEATURES], 1),
+        "published.features": numbers([errors[name] + 1e-9 for name in FEATURES], 1),
         "published.v": f"{number(paper['table1']['V']['rmse_bw_mean'], 3)} BW",
         "published.vlr_error": f"{rate:.2f} %",
         "published.impact_error": f"{peak:.2f} %",
@@ -281,11 +281,14 @@ def transfer(curves, bands, features):
         key = f"transfer.{'.'.join(names)}"
         found[f"{key}.nrmse"] = by_direction(rows, "nrmse_pct", 1)
         found[f"{key}.v"] = numbers([vertical(rows), vertical(rows, "shifted_rmse_bw")], 3)
-        found[f"{key}.lag"] = number(vertical(rows, "best_lag_ms") + 0.0, 1)
+        found[f"{key}.lag"] = number(0.0 - vertical(rows, "best_lag_ms").round(1), 1)  # late is positive
     for names, rows in bands[bands["speed"].astype(str) == "all"].groupby(pair):
         shares = {kind: by_direction(each, "covered_pct", 0) for kind, each in rows.groupby("kind")}
         new = [shares[kind] for kind in shares if kind != "within"]
         found[f"transfer.{'.'.join(names)}.bands"] = " ".join([*new, f"({shares['within']})"])
+    widths = bands[bands["speed"].astype(str) == "all"].set_index([*pair, "direction", "kind"])["width_bw"].unstack()
+    wider = (widths.drop(columns="within").max(axis=1) / widths["within"]).dropna()
+    found["transfer.wider"] = f"{number(wider.min(), 1)} to {number(wider.max(), 1)}"
     abroad = overall[(overall["trained_on"] == "rbds") & (overall["tested_on"] == "hamner")]
     others = {name: vertical(rows, "nrmse_pct") for name, rows in abroad.groupby("estimator")}
     found["transfer.rbds.hamner.rmse"] = by_direction(abroad[abroad["estimator"] == field], "rmse_bw", 3)
@@ -293,7 +296,7 @@ def transfer(curves, bands, features):
     for name in ("network", "ridge", "mean_curve"):
         found[f"transfer.rbds.hamner.{name}"] = f"{number(others[name], 1)} %"
     rows = features[(features["estimator"] == field) & (features["speed"].astype(str) == "all")]
-    errors = rows.set_index([*pair, "feature"])["error_pct"]["rbds", "hamner"]
+    errors = rows[(rows["trained_on"] == "rbds") & (rows["tested_on"] == "hamner")].set_index("feature")["error_pct"]
     for name, feature in {"impact": "impact_peak_bw", "vlr": "vlr_bw_s", "braking": "braking_peak_bw"}.items():
         found[f"transfer.rbds.hamner.{name}"] = f"{errors[feature]:.0f} %"
     return found
