@@ -370,5 +370,90 @@ def costs(bench, growth):
     }
 
 
+# install.md, recordings.md, without-plates.md, formats.md, benchmark.md
+
+
+def offset_ms(table):
+    """Say how much later a study's points show an event than its plates do: the last row of offset.csv."""
+    return f"{abs(1000 * table['late_s'].iloc[-1]):.1f} ms"
+
+
+for _study in ("rbds", "hamner", "ja1"):
+    of(f"{_study}/results/01_preprocess/offset.csv")(lambda table, study=_study: {f"{study}.offset": offset_ms(table)})
+
+
+@of("rbds/results/01_preprocess/stances.csv")
+def rbds_stances(stances):
+    """Count the stances at the study's speed, and say how far the weighed mass is off the listed one at most."""
+    off = (stances["weighed_kg"] / stances["mass_kg"] - 1).abs().max()
+    return {
+        "rbds.stances.at_speed": f"{(stances['split'] != 'other_speed').sum():,}",
+        "rbds.weighed": f"{100 * off:.0f} %",
+    }
+
+
+@of("rbds/results/10_field/timing.csv")
+def field_timing(timing):
+    """Errors of times without plates, runners of rbds left out; of normal errors 90 % are within 1.645 times RMSE."""
+    timed = timing[(timing["speed"] == "all") & (timing["detector"] == "detector")].iloc[0]
+    touchdown, toeoff, contact = (timed[f"{event}_rmse_ms"] for event in ("touchdown", "toeoff", "contact"))
+    return {
+        "rbds.field.touchdown": f"{number(touchdown, 1)} ms",
+        "rbds.field.contact": f"{number(contact, 1)} ms",
+        "rbds.field.timing": numbers([touchdown, toeoff, contact], 1),
+        "rbds.field.contact_within": f"{1.645 * contact:.0f} ms",
+        "rbds.field.flight_within": f"{1.645 * (contact**2 + touchdown**2) ** 0.5:.0f} ms",
+    }
+
+
+def case(table, way, amount=0.0):
+    """Take the row of degraded.csv of one way to make recordings worse, and its amount."""
+    return table[(table["way"] == way) & ((table["amount"] - amount).abs() < 1e-9)].iloc[0]
+
+
+@of("rbds/results/10_field/degraded.csv")
+def degraded(table):
+    """Give what it costs to make recordings of rbds worse: vertical RMSE, ratios of nRMSE, steps that are lost."""
+    as_is = case(table, "none")
+    slow = {
+        hz: [case(table, "rate", hz)[f"nrmse_pct_{d.lower()}"] / as_is[f"nrmse_pct_{d.lower()}"] for d in DIRECTIONS]
+        for hz in (30.0, 60.0)
+    }
+    smoothed = [case(table, "smoothed", hz)["rmse_bw_v"] for hz in (12.0, 8.0, 6.0)]
+    return {
+        "degraded.none.v": f"{number(as_is['rmse_bw_v'], 3)} BW",
+        "degraded.noise2.v": f"{number(case(table, 'noise', 0.002)['rmse_bw_v'], 3)} BW",
+        "degraded.rate60": f"{min(slow[60.0][:2]):.1f} to {max(slow[60.0][:2]):.1f}",
+        "degraded.rate30": f"{min(slow[30.0]):.1f} to {max(slow[30.0]):.1f}",
+        "degraded.smoothed.v": f"{numbers(smoothed, 3)} BW",
+        "degraded.missing1": f"{100 - case(table, 'missing', 0.01)['estimated_pct']:.0f} %",
+        "degraded.missing5": f"{100 - case(table, 'missing', 0.05)['estimated_pct']:.0f} %",
+    }
+
+
+@of("rbds/results/10_field/cutoffs.csv")
+def cutoffs(table):
+    """Vertical error of a model whose points are low-passed at 12 Hz, without jitter and with 2 mm."""
+    table = table[table["cutoff_hz"] == 12]
+    return {
+        "cutoff12.none.v": f"{number(case(table, 'none')['rmse_bw_v'], 3)} BW",
+        "cutoff12.noise2.v": f"{number(case(table, 'noise', 0.002)['rmse_bw_v'], 3)} BW",
+    }
+
+
+@of("rbds/results/12_stream/lag.csv", "rbds/results/12_stream/scores.csv")
+def stream(lags, scores):
+    """Errors of forces in real time by their lag, and of the mean curve on the same stances."""
+    found = {}
+    for row in lags.to_dict("records"):
+        name = f"stream.lag{row['lag_ms']:.0f}"
+        found[f"{name}.nrmse"] = numbers([row[f"nrmse_pct_{d.lower()}"] for d in DIRECTIONS], 1)
+        found[f"{name}.timing"] = numbers([row[f"{event}_rmse_ms"] for event in ("touchdown", "toeoff", "contact")], 1)
+    whole = scores[(scores["speed"] == "all") & (scores["estimator"] == "mean of the other runners")].set_index(
+        "direction"
+    )
+    return found | {"stream.mean.nrmse": numbers(whole.loc[DIRECTIONS, "nrmse_pct"], 1)}
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -132,6 +132,35 @@ GIVEN = {  # numbers that define something or set it, and are no result: nothing
     "course.md": ["60 minutes", ".05", "3.11"],
     "method.md": "0.010 0.1 1.5 .05".split() + ["10 ms", "1 mm", "10 mm", "13 %", "80 %", "25 ms"],
     "scaling.md": ["32 MB"],
+    "install.md": ["3.11"],
+    "formats.md": ["10 cm", "3 cm", "2 cm", "2.5 s", "95 %"],
+    "benchmark.md": ["4.0", "9.81", "95 %"],
+    "glossary.md": ["9.81", "13 %", "10 ms", "90 %", "80 %", ".05", "0.05", "95 %"],
+    "recordings.md": "1.0 2.5 .5 4.0 3.5 .03 3.43 3.80 1.2 .05 .010 .15 .40 1.5 .040 .20 .080 .030 .10 8.0".split()
+    + ["1 ms", "2 ms", "30 mm"],
+    "without-plates.md": "1.2 10.7717 2.5 4.5 4.0 .4 1.4 .005 .9 .0005 .02 .05 .24 .04 .03 .0012".split()
+    + [
+        ".7 s",
+        "4 s",
+        "7 s",
+        "90 %",
+        "80 %",
+        "10 cm",
+        "3 cm",
+        "1.2 times",
+        "1.5 times",
+        "100 MB",
+        "10 MB",
+        "2 cm",
+        "2 mm",
+        "1 %",
+        "30 ms",
+        "5 %",
+        "40 ms",
+        ".24 s",
+        "0 ms",
+        "20 ms",
+    ],
 }
 ONCE = ["decisions.md"]  # its figures are of the day on which something was decided: nothing renews them
 
@@ -194,7 +223,10 @@ def test_figures_are_renewed_from_results_and_kept_where_there_are_none(tmp_path
 RUNS_ELSEWHERE = {  # long ones, and those that need a network or another machine: the tests that run them
     r"nbgrader (generate_assignment|autograde|generate_feedback|export) ": "tests/course/test_build.py",
     r"dask (scheduler|worker)": "tests/stances/test_cohort.py",
-    r"python(3)? -m pip install \.$|pip install \"?\.(\[\w+\])?\"?$": "tests/whole/test_wheel.py",
+    r"pip install \"?\.(\[\w+\])?\"?( -c requirements.lock)?$": "tests/whole/test_wheel.py",
+    r"python3 -m venv \.venv$|\. \.venv/bin/activate$|\.venv/bin/pip install torch==": "tests/test_install.py",
+    r"conda (env create -f environment\.yml|activate grfkit)$": "environment.yml",  # its list is requirements.lock
+    r"docker (build|run) |mkdir -p reports$": "Dockerfile",  # no machine of the tests has Docker
 }
 BLOCKS = [(path, token) for path in PAGES for token in tokens(path) if token["type"] == "block_code"]
 
