@@ -211,6 +211,7 @@ $(REPORTS)/index.html: $(PAGES)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
 figures: $(READY)  ## write the figures of README and docs from the results in reports/
+	@$(PYTHON) docs/picture.py
 	@$(PYTHON) docs/figures.py
 
 lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: first of all in `make test`
