@@ -33,14 +33,14 @@ LIST = "files.txt"  # of a report without a page
 SOURCE, MORE = "<!-- recordings: {} -->", "<!-- files: {} -->"
 MARK = b'<meta name="generator" content="grfkit estimate">'
 TABLES = {
-    "recordings.csv": "a row for each recording: what was found on the way, and why it was not estimated",
-    "steps.csv": "a row for each step: times, of force plates too where they measured it, features with their bands, "
-    "and what is unlike the training data",
-    "curves.csv": "force over each contact at 101 nodes: estimate, lower and upper edge of the band, and what force "
-    "plates measured",
-    "asymmetry.csv": "left and right of each recording, and what can be seen",
-    "trend.csv": "change of each quantity over time; p is corrected for the number of lines (Holm)",
-    "plates.csv": "how far the estimate is off what force plates in the recording measured",
+    "recordings.csv": "one row for each recording: what was found in it, and why it was not estimated",
+    "steps.csv": "one row for each step: times (also those of force plates that measured it), features with their "
+    "bands, and what is out of the training range",
+    "curves.csv": "force over each contact at 101 nodes: the estimate, the lower and upper edge of the band, and what "
+    "force plates measured",
+    "asymmetry.csv": "left and right of each recording, and the smallest difference that can be seen",
+    "trend.csv": "change of each quantity over time; p is corrected for the number of tests (Holm)",
+    "plates.csv": "errors of the estimate, where force plates in the recording measured the force",
 }
 OTHERS = {  # by the end of a name
     ".mot": "forces and centres of pressure for OpenSim",
@@ -59,7 +59,7 @@ def check_out(out, data, *, chosen=True):
     out, data = Path(out).absolute(), Path(data).absolute()
     other = "Give another folder: --out DIR (make: OUT=DIR)."
     if data.resolve() in (out.resolve(), *out.resolve().parents):
-        raise ValueError(f"Recordings are only read; {out} lies among them. {other}")
+        raise ValueError(f"A report never goes among recordings; {out} lies among them. {other}")
     try:
         above = next((folder for folder in out.parents if folder.exists()), out)
         tempfile.TemporaryDirectory(prefix="~", dir=above).cleanup()
@@ -81,8 +81,8 @@ def check_out(out, data, *, chosen=True):
     earlier = _noted(SOURCE, r"\w+", page)
     if not chosen and earlier and earlier != source(data):
         raise ValueError(
-            f"A report is named for its recording or folder; {out} holds that of another one called {out.name}. "
-            "Give this one a folder of its own, --out DIR (make: OUT=DIR), or delete the other."
+            f"A report has the name of its recording or folder; {out} holds the report of another one called "
+            f"{out.name}. Give another folder, --out DIR (make: OUT=DIR), or delete that report."
         )
 
 
@@ -163,6 +163,7 @@ def report_page(tables, *, settings, card, usual_rows=None, abroad=None, study="
         card=card,
         files=files or {},
         written=written,
+        named=estimate_words.named,
         mass=any(each["weight_n"] for each in recordings),
         trend=f"{100 * summary.TREND_LEVEL:g}",
         lines=2 * len(summary.QUANTITIES),
@@ -276,9 +277,9 @@ def feature_rows(recording, steps, sides, weight_n, ranges, times, by, plates, l
 def _verdict(recording, row, of):
     """Say of a row of asymmetry.csv what is seen, and how large it is beside the smallest that can be seen."""
     if why := estimate_words.why_not_compared(recording, row.left_steps, row.right_steps):
-        return "not compared", why.partition(":")[0] if why.startswith("too few") else "steps unlike the model's"
+        return "not compared", why.partition(":")[0] if why.startswith("too few") else "out of the training range"
     if not row.told:
-        return "not judged", "the smallest that can be seen is not known"
+        return "not evaluated", "the smallest difference that can be seen is not known"
     size = f"{percent(row.asymmetry_pct, signed=True)}; smallest that can be seen {percent(row.limit_pct)}"
     return ("no difference seen" if row.told == "none" else f"{of.more} on the {row.told}"), size
 

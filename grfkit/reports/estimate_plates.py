@@ -121,7 +121,7 @@ def in_words(measured, recording, level):
 
     contact_s, too = measured["contact_s"], measured["contact_mean_ms"]
     times = (
-        f"Force plates {recording['plates'].partition('; ')[0]}. On average the estimate has touchdown "
+        f"Force plates {recording['plates'].partition('; ')[0]}. On average the estimate puts touchdown "
         f"{time('touchdown', 'too late', 'too early', 'on time')} and toe-off "
         f"{time('toeoff', 'too late', 'too early', 'on time')}. The plates' contact time is "
         f"{estimate_words.with_unit(contact_s, 'contact_s')}, the estimate's "
@@ -143,8 +143,8 @@ def _no_test(recording):
     count, steps = estimate_words.trained(recording)
     if not count:
         return []
-    what = "These plates" if count == steps else f"Plates of {count} of {steps} steps"
-    return [f"{what} trained the model: that plates and estimate agree here proves nothing for a new runner."]
+    what = "these plates" if count == steps else f"the plates of {count} of {steps} steps"
+    return [f"The model was trained on {what}, so agreement here proves nothing about a new runner."]
 
 
 def _weighed(recording):
@@ -153,7 +153,7 @@ def _weighed(recording):
     if not found or not mass_kg or not abs(off := float(found[1]) / mass_kg - 1) > WEIGHED_OFF:
         return []
     return [
-        f"Newtons on this page are of {mass_kg:g}{SPACE}kg; the plates weigh the runner at {found[1]}{SPACE}kg, "
-        f"{percent(abs(100 * off))} {'more' if off > 0 else 'less'}, so that newtons are "
-        f"{'smaller' if off > 0 else 'larger'} by as much than those on the plates."
+        f"Newtons on this page are for {mass_kg:g}{SPACE}kg. The plates weigh the runner at {found[1]}{SPACE}kg, "
+        f"{percent(abs(100 * off))} {'more' if off > 0 else 'less'}, so newtons on this page are "
+        f"{'smaller' if off > 0 else 'larger'} than on the plates by as much."
     ]

@@ -37,12 +37,16 @@ QUANTITIES = {
 OVER_TIME = ["contact_s", "active_peak_bw", "vlr_bw_s"]  # what is drawn over time
 IN_SHORT = ["step_rate_per_min", "contact_s", "flight_s", "active_peak_bw", "vlr_bw_s"]  # what sentences say
 HOME = "the laboratory that trained the model"
+LABORATORIES = {  # study of ours: what people would call it
+    "hamner": "five runners on a treadmill (Hamner & Delp 2013)",
+    "ja1": "one runner overground (Dorn et al. 2012)",
+}
 OWN_LABORATORY = {  # said of a difference between left and right, by the kind of bands
     WITHIN: "",
-    NEW: "In a new laboratory the smallest difference that can be seen is widened as the bands are; a larger one may "
-    "still be the model's error.",
-    UNKNOWN: f"What can be seen is what can be seen in {HOME}: in recordings of another, a difference may be the "
-    "model's error.",
+    NEW: "In a new laboratory the smallest difference that can be seen is widened like the bands. A larger difference "
+    "may still be the model's error.",
+    UNKNOWN: f"The smallest difference that can be seen is the one in {HOME}. In recordings from another laboratory, a "
+    "difference may be the model's error.",
 }
 TRAINED = re.compile(r"(\d+) of (\d+) steps trained the model")  # estimate.TRAINED
 TOLD_PCT = 10  # of a feature, by which its mean was off elsewhere, from which on that is said: our choice
@@ -58,32 +62,46 @@ def of_laboratory(kind, abroad, study=""):
     """
     if abroad is None:
         mind = (
-            "Other cameras, markers or plates than those of the laboratory that trained the model give larger errors "
-            "than the bands say, and differences between left and right that are the model's own; a recording does "
-            "not show that. With this model no other laboratory was tried, so that by how much is not known: `make "
-            "transfer` tries it."
+            f"Other cameras, markers or plates than those of {HOME} give larger errors than the bands show. They also "
+            "give differences between left and right that are the model's own errors. A recording does not show this. "
+            "With this model no other laboratory was tried, so nobody knows how large these errors are (the command make "
+            "transfer measures them)."
         )
-        return f"The bands hold for recordings of {HOME}, or of one that records alike.", HOME, mind * (kind != WITHIN)
+        whose = f"The bands hold for recordings of {HOME}, or of one that records in the same way."
+        return whose, HOME, mind * (kind != WITHIN)
     many = len(abroad.laboratories)
-    others = f"{'another laboratory' if many == 1 else f'{many} other laboratories'} ({', '.join(abroad.laboratories)})"
+    names = _and([called(name) for name in abroad.laboratories])
+    others = f"{'another laboratory' if many == 1 else f'{many} other laboratories'}: {names}"
     worth = (
-        f"The vertical force of new runners was off by {written(abroad.home_rmse_bw[2], 3)}{SPACE}BW in {HOME}, and by "
-        f"{written(abroad.rmse_bw[2], 3)}{SPACE}BW in {others}."
+        f"For new runners, the vertical force was off by {written(abroad.home_rmse_bw[2], 3)}{SPACE}BW in {HOME}, and "
+        f"by {written(abroad.rmse_bw[2], 3)}{SPACE}BW in {others}."
     )
     if kind == WITHIN:
         return f"The bands are those of {HOME}, which the study file names.", HOME, worth
     wide = [written(factor, 1) for factor in abroad.in_range]
     off = off_elsewhere(abroad)
     mind = (
-        f"{worth} So the bands are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
-        f"(sideways) as wide here as for {HOME}: what was needed there on average, and a margin, since so few prove "
-        f"little. {f'On average the model gave there {_and(off)}. ' * bool(off)}"
+        f"{worth} So the bands here are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
+        f"(sideways) as wide as in {HOME}. That is what the other laboratories needed on average, plus a margin, "
+        f"because a few laboratories prove little. {f'On average the model gave {_and(off)} there. ' * bool(off)}"
     )
     if study in abroad.laboratories:
-        mind += "Recordings of this study are among those: how many lie in their bands is no test."
+        mind += "Recordings of this study helped to set the bands, so how many samples are in them is no test."
     elif not study:
-        mind += f"If yours is {HOME}, name its study: --study FILE (make: STUDY=)."
+        mind += f"If your recordings come from {HOME}, name its study: --study FILE (make: STUDY=)."
     return "The bands are those of a new laboratory, which did not train the model.", "a new laboratory", mind.rstrip()
+
+
+def called(name):
+    """Call a laboratory as people would, where it is one of ours; else it has the name of its study."""
+    return LABORATORIES.get(name, f"the study {name}")
+
+
+def named(text):
+    """Write a text of a model's card with laboratories called as people would."""
+    for name, what in LABORATORIES.items():
+        text = re.sub(rf"\b{name}\b", what, text)
+    return text
 
 
 def off_elsewhere(abroad):
@@ -210,7 +228,7 @@ def _usual(recording, by, usual, plates):
             texts["By the plates" if measured else "By the estimate"].append(text)
     said = [f"{source}, {', '.join(parts)}." for source, parts in texts.items() if parts]
     if texts["By the estimate"] and summary.several(recording["unlike_steps"], recording["steps"]):
-        said.append(f"What is below or above may be the model's error: {_unlike(recording)}.")
+        said.append(f"A value below or above may be the model's error: {_unlike(recording)}.")
     return " ".join(said)
 
 
@@ -232,8 +250,8 @@ def why_not_compared(recording, left_steps, right_steps):
 
 
 def _unlike(recording):
-    """Say how many steps of a recording are unlike the training runners'."""
-    return f"{recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are unlike those that the model knows"
+    """Say how many steps of a recording are out of the training range."""
+    return f"{recording['unlike_steps']:.0f} of {recording['steps']:.0f} steps are out of the training range"
 
 
 def _sides(recording, sides, vlr):
@@ -285,8 +303,8 @@ def _changes(recording, trends):
     other = "other " if changes else ""
     said = [f"{over.capitalize()} {'; '.join(changes)}."] if changes else []
     unseen = (
-        f"No {other}change is seen {over} in the {lines} lines that are looked at (below). Of so many, one interval or "
-        "another leaves out zero by chance: that alone is no change."
+        f"No {other}change is seen {over} in the {lines} lines that were tested (table below). Among so many, an "
+        "interval may exclude zero by chance; that alone is no change."
     )
     return " ".join([*said, unseen] if len(changes) < lines else said)
 
@@ -298,7 +316,7 @@ def _changed(row):
     if row.of == "steps":
         return f"{QUANTITIES[row.quantity].name} {verb} by {_change(change, row.quantity)}"
     size = written(abs(change), change_decimals(1, change))
-    return f"left less right of {QUANTITIES[row.quantity].name} {verb} by {size} percentage points"
+    return f"left minus right of {QUANTITIES[row.quantity].name} {verb} by {size} percentage points"
 
 
 def change_decimals(decimals, *sizes):

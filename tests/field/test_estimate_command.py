@@ -76,7 +76,7 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
         assert f"{61.5 * GRAVITY * peak:,.0f} ± {61.5 * GRAVITY * half:,.0f} N" in text
         assert f"{1000 * mine['contact_s'].mean():.0f} ms" in text
     assert "N at 61.5 kg" in text and "MASS=kg" not in text and "<b>" not in html.replace("&lt;b&gt;", "")
-    assert "unlike training data" in text and "No real runner was seen." in text and "With care: speed 4." in text
+    assert "out of the training range" in text and "No real runner was seen." in text and "Warnings: speed 4." in text
     assert list(tables["recordings.csv"]["file"]) == ["easy.csv", "giant <b>.csv"]
     assert len(tables["curves.csv"]) == 101 * len(tables["steps.csv"]) and "est_v_n" in tables["curves.csv"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
@@ -93,9 +93,9 @@ def test_page_says_first_what_another_laboratory_costs_and_uses_the_right_words(
     assert text.index("The bands hold for recordings of the laboratory that trained the model") < text.index(
         "From another"
     )
-    assert "the smallest one that can be seen" in text and "flight time (both feet in the air)" in text
+    assert "the smallest difference that can be seen" in text and "flight time (both feet in the air)" in text
     assert not re.search("doubt|peak load|load on|cannot be told", text)
-    assert "Usual: between" not in text  # six runners are too few to say
+    assert "Usual: " not in text  # six runners are too few to say
 
 
 def test_page_shows_what_is_usual_where_the_model_holds_it(lab, model, points, tmp_path, monkeypatch):
@@ -107,7 +107,10 @@ def test_page_shows_what_is_usual_where_the_model_holds_it(lab, model, points, t
         words(tmp_path / "out" / "index.html"),
         usual.at_speed(model.training_range["usual"], 3.6)["contact_s"],
     )
-    assert held == {} and f"of the {runners} runners who trained the model, at this speed" in text
+    assert (
+        held == {}
+        and f"of the {runners} runners who trained the model have means between these two values at this speed" in text
+    )
     assert text.count(f"{1000 * low:.0f} to {1000 * high:.0f} ms") == 2  # in the sentence and in the table
 
 
@@ -119,7 +122,7 @@ def test_an_older_model_gives_a_page_without_what_is_usual(lab, model, points, t
         folder=tmp_path / "data",
     )
     estimate_page.write(tmp_path / "out", *tables, model=replace(model, training_range=older), card=CARD)
-    assert "Usual: between" not in words(tmp_path / "out" / "index.html")
+    assert "Usual: " not in words(tmp_path / "out" / "index.html")
 
 
 def test_what_is_not_estimated_is_named_on_console_and_page(lab, points, tmp_path, capsys):
@@ -238,7 +241,7 @@ def test_another_folder_of_the_same_name_does_not_replace_a_report_that_nobody_n
     before = page.read_bytes()
     assert estimated("two") == 1 and page.read_bytes() == before
     error = capsys.readouterr().err
-    assert "holds that of another one called runs" in error and "--out DIR (make: OUT=DIR)" in error
+    assert "holds the report of another one called runs" in error and "--out DIR (make: OUT=DIR)" in error
     assert estimated("two", "--out", "reports/estimate/runs") == 0 and page.read_bytes() != before  # as was said
 
 

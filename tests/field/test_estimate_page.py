@@ -175,7 +175,7 @@ def test_twenty_megabytes_arrive_and_too_many_are_said(page, tmp_path):
     with large.open("r+b") as file:
         file.truncate(MOST_BYTES + 1_000_000)
     choose(page, large)
-    page.locator(".grf-told .grf-wrong", has_text="at most 100 MB here; it has 101 MB").wait_for()
+    page.locator(".grf-told .grf-wrong", has_text="at most 100 MB here; this one has 101 MB").wait_for()
     large.write_bytes(bytes(1000))
     for _ in range(2):  # the same file once more is answered once more
         choose(page, large)

@@ -150,7 +150,7 @@ def test_a_file_has_a_report_of_its_own_name(lab, file, tmp_path, monkeypatch, c
     assert cli.main(arguments) == 0 and names(Path("reports/estimate")) == ["my run"]
     other = shutil.copytree(file.parent, tmp_path / "other") / file.name
     assert cli.main(["estimate", str(other), *arguments[2:]]) == 1
-    assert "holds that of another one called my run" in capsys.readouterr().err
+    assert "holds the report of another one called my run" in capsys.readouterr().err
 
 
 def opencap(folder, points, hz, mass):

@@ -86,7 +86,7 @@ def test_an_upload_gives_its_page_and_its_files(page, recording):
     assert "Anna's run <b>.csv" in told(page) and not find(page, "grf-start").disabled
     find(page, "grf-mass").value = "61,5"
     press(page)
-    assert "is estimated for 61.5 kg (136 lb): " in told(page)
+    assert "is estimated for 61.5 kg (136 lb). " in told(page)
     files = saved(page)
     steps = pd.read_csv(io.BytesIO(files["steps.csv"]))
     assert len(steps) == 2 and set(steps["file"]) == {"Anna's run <b>.csv"}
@@ -100,6 +100,21 @@ def test_an_upload_gives_its_page_and_its_files(page, recording):
     words = " ".join(shown.get_text(" ").split())
     assert "Anna's run <b>.csv" in words and "N at 61.5 kg" in words
     assert all(link["href"].startswith("#") for link in shown.find_all("a")) and not shown.find_all("b", string=".csv")
+
+
+def test_the_mass_is_asked_for_only_while_it_is_missing(page, recording):
+    drop(page, "a.csv", recording)
+    assert "Type the body mass if you know it, then press Estimate." in told(page)
+    find(page, "grf-mass").value = "7"
+    assert told(page).endswith(" is here. Press Estimate.")
+    drop(page, "b.csv", recording)
+    assert "b.csv" in told(page) and "body mass" not in told(page)
+    find(page, "grf-mass").value = " "
+    assert "Type the body mass" in told(page)
+    drop(page, "notes.pdf", b"x")
+    wrong = told(page)
+    find(page, "grf-mass").value = "70"
+    assert told(page) == wrong  # what is wrong stays
 
 
 def test_an_estimate_is_that_of_the_file_itself(lab, recording, tmp_path):

@@ -30,7 +30,7 @@ def test_in_short_says_what_is_seen_and_what_is_not():
         "90 steps at 3.50 m/s on a treadmill: 171 steps a minute" in text and "1,37" in text
     )  # 2 BW of 70 kg are 1,373 N
     assert re.search(r"contact time is [34]\.\d % longer on the left", text)
-    assert "No other difference is seen. Sideways force was not compared. What can be seen is what can be" in text
+    assert "No other difference is seen. Sideways force was not compared. The smallest difference that can be" in text
     assert "then both feet in the air for " in text and "The force under the foot peaks at 2.00 times" in text
     assert not re.search("doubt|load on|told", text)
     text = said(many_footsteps(90), {"contact_s": 9.0}, ROW | {"mass_kg": np.nan}, per_min=np.nan)
@@ -48,9 +48,9 @@ def test_what_plates_measured_is_said_with_its_sign():
     text = " ".join(estimate_plates.in_words({"contact_s": 0.24} | times | errors | bands, row, 0.9))
     assert text.replace("\u00a0", " ") == (
         "Force plates measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg. On average the "
-        "estimate has touchdown 4 ms too late (a single step is off by some 9 ms) and toe-off 4 ms too early (a single "
-        "step is off by some 9 ms). The plates' contact time is 240 ms, the estimate's 8 ms shorter (a single step is "
-        "off by some 9 ms). A contact that is too short makes the flight after it too long. Of the measured samples "
+        "estimate puts touchdown 4 ms too late (a single step is off by some 9 ms) and toe-off 4 ms too early (a "
+        "single step is off by some 9 ms). The plates' contact time is 240 ms, the estimate's 8 ms shorter (a single step "
+        "is off by some 9 ms). A contact that is too short makes the flight after it too long. Of the measured samples "
         "23 % (up), 39 % (forward and back) and 69 % (sideways) lie in the 90 % band."
     )
     right = estimate_plates.in_words({"contact_s": 0.24} | dict.fromkeys(times, 0.3) | errors | bands, row, 0.9)
@@ -72,8 +72,8 @@ def test_every_change_that_was_found_is_said_and_how_many_lines_were_looked_at()
     text = estimate_words.in_short(ROW, by_leg(table), summary.asymmetry(table, {}, level=0.9), trends, {})[-1]
     text = text.replace("\u00a0", " ")
     assert text.startswith(
-        "Over 31 s step rate rises by 3 steps/min; left less right of braking (braking peak) falls by 2.1 percentage "
-        "points. No other change is seen over 31 s in the 16 lines that are looked at (below)."
+        "Over 31 s step rate rises by 3 steps/min; left minus right of braking (braking peak) falls by 2.1 percentage "
+        "points. No other change is seen over 31 s in the 16 lines that were tested (table below)."
     ), text
 
 
@@ -94,7 +94,9 @@ def test_what_is_usual_stands_beside_each_number_where_it_is_known():
     assert "By the estimate, contact time is within the usual 209 to 245 ms, loading rate is below the usual 43" in text
     assert text.count("usual") == 2 and "model's error" not in text
     text = said(many_footsteps(90), {}, ROW | {"unlike_steps": 60}, usual={"contact_s": (0.209, 0.245, 22)})
-    assert "245 ms. What is below or above may be the model's error: 60 of 90 steps are unlike those" in text
+    assert (
+        "245 ms. A value below or above may be the model's error: 60 of 90 steps are out of the training range" in text
+    )
 
 
 def test_a_leg_that_lies_elsewhere_in_what_is_usual_is_named():
@@ -125,7 +127,7 @@ def test_plates_that_trained_the_model_are_said_to_be_no_test_of_it():
     row = ROW | {"plates": "measured 80 of 80 steps", "warnings": estimate.TRAINED.format(80, 80)}
     assert estimate_words.trained(row) == (80, 80) and estimate_words.trained(ROW) == (0, 0)
     assert estimate_plates._no_test(row) == [
-        "These plates trained the model: that plates and estimate agree here proves nothing for a new runner."
+        "The model was trained on these plates, so agreement here proves nothing about a new runner."
     ]
     assert estimate_plates._no_test(ROW) == []
 
@@ -140,8 +142,8 @@ def test_another_laboratory_is_not_spoken_of_where_the_recordings_trained_the_mo
 def test_newtons_of_another_mass_than_the_plates_weigh_are_said():
     row = {"plates": "measured 5 of 8 steps, in body weights as the plates weigh them, 56.8 kg (x)", "mass_kg": 58.2}
     (text,) = estimate_plates._weighed(row)
-    assert "are of 58.2 kg; the plates weigh the runner at 56.8 kg, 2.4 % less" in text.replace("\u00a0", " ")
-    assert "larger by as much" in text
+    assert "are for 58.2 kg. The plates weigh the runner at 56.8 kg, 2.4 % less" in text.replace("\u00a0", " ")
+    assert "larger than on the plates by as much" in text
     assert not estimate_plates._weighed(row | {"mass_kg": 57.0}) and not estimate_plates._weighed(
         row | {"mass_kg": np.nan}
     )
@@ -173,7 +175,7 @@ def test_why_left_and_right_are_not_compared_is_said_with_numbers():
     unlike = np.where(np.arange(11) < 2, "moves unlike every training runner", "")
     row = ROW | {"steps": 11, "unlike_steps": 2}
     text = said(table.assign(unlike=unlike), {"contact_s": 1.5}, row)
-    assert "not compared: 2 of 11 steps are unlike those that the model knows, and at most 10 % may be." in text
+    assert "not compared: 2 of 11 steps are out of the training range, and at most 10 % may be." in text
     assert "longer on the" not in text
 
 
@@ -184,20 +186,26 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
     plain = mind.replace("\N{NO-BREAK SPACE}", " ")
     for words in (
         "was off by 0.074 BW in the laboratory that trained the model, and by 0.085 BW in 2"
-        " other laboratories (hamner, ja1)",
+        " other laboratories: five runners on a treadmill (Hamner & Delp 2013) and one runner overground (Dorn et al.",
         "1.9 times (up), 2.0 times (forward and back) and 1.5 times (sideways) as wide",
-        "what was needed there on average, and a margin, since so few prove little",
-        "On average the model gave there landing 28 % too high and loading rate 34 % too high.",
+        "what the other laboratories needed on average, plus a margin, because a few laboratories prove little",
+        "On average the model gave landing 28 % too high and loading rate 34 % too high there.",
         "name its study: --study FILE (make: STUDY=)",
     ):
         assert words in plain
     theirs = estimate_words.of_laboratory(bands.NEW, ABROAD, "ja1")[2]
-    assert "Recordings of this study are among those" in theirs and "STUDY=" not in theirs
+    assert "Recordings of this study helped to set the bands" in theirs and "STUDY=" not in theirs
     assert "STUDY=" not in estimate_words.of_laboratory(bands.NEW, ABROAD, "mine")[2]
     whose, of, mind = estimate_words.of_laboratory(bands.WITHIN, ABROAD, "rbds")
     assert "which the study file names" in whose and of == estimate_words.HOME and "times" not in mind
     one = ABROAD._replace(laboratories=["ja1"])
-    assert "another laboratory (ja1)" in estimate_words.of_laboratory(bands.NEW, one)[2]
+    assert "another laboratory: one runner overground" in estimate_words.of_laboratory(bands.NEW, one)[2]
+
+
+def test_laboratories_are_called_as_people_would_call_them():
+    assert estimate_words.called("mine") == "the study mine"
+    text = estimate_words.named("by what recordings of hamner and ja1 needed")
+    assert text.startswith("by what recordings of five runners on a treadmill (Hamner") and "ja1" not in text
 
 
 def test_the_page_says_where_no_other_laboratory_was_tried():

@@ -13,10 +13,10 @@
   const take = (event) => {
     const file = event.target.files[0];
     if (!file) return;
-    const usual = file.size > 9e6 ? " JupyterLab takes so large a file only where make lab has started it." : "";
+    const usual = file.size > 9e6 ? " JupyterLab takes a file of this size only if you started it with make lab." : "";
     if (file.size <= MOST_BYTES) return tell(`${file.name} is on its way …${usual}`, false);
     event.stopImmediatePropagation();
-    tell(`${file.name} was not taken: a recording has at most ${MOST_BYTES / 1e6} MB here; it has ` +
+    tell(`${file.name} was not taken: a recording has at most ${MOST_BYTES / 1e6} MB here; this one has ` +
       `${Math.round(file.size / 1e6)} MB. Cut it into shorter recordings, or use the command grfkit estimate.`);
   };
   HTMLInputElement.prototype.click = function () {

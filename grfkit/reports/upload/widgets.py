@@ -64,7 +64,11 @@ def drop(model=None):
             one.update(name=_name(upload.value[0]), content=upload.value[0]["content"].tobytes())
             upload.value = ()  # a notebook that is saved keeps what its widgets hold: a recording shall not be there
             shown.value = told.value = ""  # told anew even where it is the same: the script may have said more
-            start.disabled, told.value = _arrived(**one)
+            start.disabled, told.value = _arrived(**one, mass=mass.value)
+
+    def ask(change):  # for the mass only while it is missing, and only as long as nothing else was told
+        if one and told.value == _arrived(**one, mass=change["old"])[1]:
+            told.value = _arrived(**one, mass=change["new"])[1]
 
     def advance(stage):
         bar.value, told.value = stage, _line(f"{STAGES[stage]} …")
@@ -82,6 +86,7 @@ def drop(model=None):
                 told.value = _wrong(f"{one['name']} was not estimated. {why}")
 
     upload.observe(arrive, "value")
+    mass.observe(ask, "value")
     start.on_click(answer)
     inputs = ipywidgets.HBox([mass, treadmill], layout={"flex_flow": "wrap"})
     return ipywidgets.VBox([_looks(), _box(upload), inputs, start, bar, told, shown])
@@ -127,7 +132,8 @@ def read_mass(text):
         return float(text.strip().replace(",", ".")) if text.strip() else None
     except ValueError:
         raise InputError(
-            f"The body mass is a number in kg; found {text!r}.", "Correct it (a pound is 0.454 kg), or leave it out."
+            f"The body mass is a number in kg; found {text!r}.",
+            "Correct it (a pound is 0.454 kg), or leave the field empty.",
         ) from None
 
 
@@ -137,7 +143,7 @@ def show(name, saved):
     The frame is closed off: nothing in it runs, and nothing in it reaches this page.
     """
     stem, page = Path(name).stem, saved[estimate_page.PAGE].decode("utf-8")
-    links = [_link(f"{stem}_estimate.zip", _packed(saved), "Save all, as a zip")]
+    links = [_link(f"{stem}_estimate.zip", _packed(saved), "Save all files as a zip")]
     for each, content in saved.items():
         if each == estimate_page.PAGE:
             links.append(_link(f"{stem}.html", content, "the page"))
@@ -160,7 +166,7 @@ def _controls():
     look = {"style": {"description_width": "9em"}, "layout": {"width": "24em", "max_width": "100%"}}
     wide = {"width": "210px"}
     upload = ipywidgets.FileUpload(accept=",".join(SUFFIXES), multiple=False, description="Choose a file", layout=wide)
-    mass = ipywidgets.Text(description="Body mass (kg)", placeholder="empty: forces in body weights", **look)
+    mass = ipywidgets.Text(description="Body mass (kg)", placeholder="if empty: forces in body weights", **look)
     treadmill = ipywidgets.Dropdown(options=TREADMILL, index=0, description="On a treadmill", **look)
     start = ipywidgets.Button(description="Estimate", button_style="primary", disabled=True, layout=wide)
     named = {"grf-upload": upload, "grf-mass": mass, "grf-treadmill": treadmill, "grf-start": start}
@@ -242,19 +248,20 @@ def _link(name, content, text):
     return f'<span><a download="{escape(name)}" href="{address}">{escape(text)}</a> ({_size(len(content))})</span> '
 
 
-def _arrived(name, content):
-    """Tell whether an upload cannot be estimated, and say what has arrived and what comes next."""
+def _arrived(name, content, *, mass=""):
+    """Tell whether an upload cannot be estimated, and say what has arrived and what comes next; `mass` as typed."""
     try:
         check(name, len(content))
     except ValueError as error:
         return True, _wrong(f"{name} cannot be estimated. {error}")
-    return False, _line(f"{name} ({_size(len(content))}) is here. Give the body mass, then press Estimate.")
+    todo = "Press Estimate." if mass.strip() else "Type the body mass if you know it, then press Estimate."
+    return False, _line(f"{name} ({_size(len(content))}) is here. {todo}")
 
 
 def _estimated(name, mass_kg):
     """Say that a recording is estimated, and its mass in pounds too, so that pounds that were typed are seen."""
     mass = f" for {mass_kg:g} kg ({mass_kg / POUND_KG:.0f} lb)" if mass_kg else ""
-    return f"{name} is estimated{mass}: its page is below, and the links save it."
+    return f"{name} is estimated{mass}. Its page is below; the links save it."
 
 
 def _name(one):
