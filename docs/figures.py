@@ -406,6 +406,54 @@ def field_timing(timing):
     }
 
 
+SPEEDS = {"2": "2.5 m/s", "3": "3.5 m/s", "4": "4.5 m/s"}
+OF_FIELD = ("timing", "summary", "coverage", "centres")
+
+
+@of(*(f"rbds/results/10_field/{name}.csv" for name in OF_FIELD))
+def field_by_speed(timing, summary, coverage, centres):
+    """Errors without plates at each speed, runners of rbds left out, beside the rule and the mean of the others."""
+    events = [f"{event}_rmse_ms" for event in ("touchdown", "toeoff", "contact")]
+    by_detector, by_estimator = (table.set_index([table.columns[0], "speed"]) for table in (timing, summary))
+    covered, found = coverage.set_index(["direction", "speed"]), {}
+    cop = centres.set_index(["estimator", "speed", "direction"])["rmse_mm"]
+    for key, speed in SPEEDS.items():
+        timed = by_detector.loc[("detector", speed)]
+        forces = by_estimator.loc[("detected contacts", speed)].set_index("direction")
+        found[f"rbds.field.{key}.steps"] = numbers(timed[["missed", "false"]], 0)
+        found[f"rbds.field.{key}.timing"] = numbers(timed[events], 1)
+        found[f"rbds.field.{key}.nrmse"] = by_direction(forces.reset_index(), "nrmse_pct", 1)
+        found[f"rbds.field.{key}.covered"] = number(covered.loc[("all", speed), "covered_pct"], 1)
+        found[f"rbds.field.{key}.cop"] = numbers([cop["detected contacts", speed, d] for d in ("AP", "ML")], 0)
+    detected = summary[summary["estimator"] == "detected contacts"]
+    return found | {
+        "rbds.field.steps": f"{by_detector.loc[('detector', 'all'), 'steps']:,.0f}",
+        "rbds.field.least": number(covered.loc[("all", "all"), "least_runner_pct"], 0),
+        "rbds.field.least_direction": number(covered.xs("all", level="speed")["least_runner_pct"].min(), 0),
+        "rbds.field.ratio": number(detected["ratio"].max(), 2),
+        "rbds.field.rule": numbers(by_detector.loc[("rule, less its mean error", "all"), events], 0),
+        "rbds.field.mean_cop": numbers([cop["mean of the other runners", "all", d] for d in ("AP", "ML")], 0),
+    }
+
+
+@of("rbds/results/13_moments/scores.csv")
+def moments(scores):
+    """Correlations of estimated joint moments with those of plates, and errors over those of the other runners."""
+    whole = scores[scores["speed"] == "all"].set_index(["source", "moment"])
+    names = ["ankle_plantarflexion", "knee_extension", "knee_abduction"]
+    ours, mean = (whole.loc[source].loc[names] for source in ("estimated", "mean of the other runners"))
+    return {
+        "rbds.moments.r": numbers(ours["r"], 3),
+        "rbds.moments.ratio": numbers(ours["rmse_nm_kg"] / mean["rmse_nm_kg"], 1),
+    }
+
+
+@of("params/published.yaml")
+def footnet(paper):
+    """Errors that FootNet's authors published."""
+    return {"published.footnet": numbers(paper["footnet"].values(), 0)}
+
+
 def case(table, way, amount=0.0):
     """Take the row of degraded.csv of one way to make recordings worse, and its amount."""
     return table[(table["way"] == way) & ((table["amount"] - amount).abs() < 1e-9)].iloc[0]
