@@ -258,15 +258,22 @@ def _name(row):
 
 
 def _feature_table(table, caption):
-    """Write a table of features, whose names stand as in a text."""
+    """Write a table of features, whose names stand as in a text; a loading rate, some 50 BW/s, has a decimal less."""
     names = {key: name.replace(" / ", " (", 1) + ")" for key, name in FEATURES.items()}
-    return _table(table.rename(index=names), caption)
+    return _table(table.rename(index=names), caption, 2, fewer=names["vlr_bw_s"])
 
 
-def _table(table, caption, decimals=3):
-    """Write a table of numbers, with one decimal where they are in %, with a caption."""
-    html = table.apply(lambda column: column.map(lambda x: number(x, 1 if "%" in column.name else decimals)))
-    html = html.to_html(border=0).replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+def _table(table, caption, decimals=3, *, fewer=None):
+    """Write a table of numbers with a caption: one decimal where they are in %, one less in the row `fewer`."""
+    cells = {
+        name: [number(x, 1 if "%" in name else decimals - (row == fewer)) for row, x in column.items()]
+        for name, column in table.items()
+    }
+    html = (
+        pd.DataFrame(cells, index=table.index)
+        .to_html(border=0)
+        .replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+    )
     html = html.replace("<table ", '<table cellpadding="4" ', 1)  # for JupyterLab: a report has its own style
     return html.replace("<td>", '<td align="right">').replace("<th></th>", "<td></td>")
 

@@ -71,7 +71,9 @@ def test_a_choice_is_followed_by_picture_features_and_errors(chosen, stances_and
     for row, (name, value) in zip(
         got["Features of this stance"].values(), features.extract(force, time_s, vlr=VLR).items(), strict=True
     ):
-        assert number(row[0]) == pytest.approx(value, abs=6e-4), name  # three decimals are shown
+        decimals = 1 if name == "vlr_bw_s" else 2
+        assert row[0].split(".")[1] == f"{value:.{decimals}f}".split(".")[1], name
+        assert number(row[0]) == pytest.approx(value, abs=0.51 * 10**-decimals), name
         assert row[3] == "−10.0"  # nine tenths of every force
     for row, direction, span in zip(got["Estimated against measured curve"].values(), DIRECTIONS, force.T, strict=True):
         assert number(row[0]) == 1, direction
@@ -143,13 +145,13 @@ def test_a_slider_changes_picture_and_tables_and_keeps_what_was_before(turned):
         speed.value = value
     got = tables(words.value)
     peaks = [max(true_forces(speed_m_s=value)[1][:, 2]) for value in (USUAL["speed_m_s"], 4.4)]
-    assert [number(text) for text in got["Features"]["active peak (BW)"][:2]] == pytest.approx(peaks, abs=6e-4)
+    assert [number(text) for text in got["Features"]["active peak (BW)"][:2]] == pytest.approx(peaks, abs=6e-3)
     assert picture.value != first and "before grey" in picture.value
     mass.value = 80  # another slider: before is what the first one left
     before, now = (number(text) for text in tables(words.value)["The step"]["largest vertical force (N)"])
     assert now / before == pytest.approx(80 / 65, rel=1e-4)
     assert [number(text) for text in tables(words.value)["Features"]["active peak (BW)"][:2]] == pytest.approx(
-        [peaks[1]] * 2, abs=6e-4
+        [peaks[1]] * 2, abs=6e-3
     )
     find(turned, "grf-reset").click()
     assert picture.value == first and speed.value == USUAL["speed_m_s"]

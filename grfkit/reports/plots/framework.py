@@ -5,6 +5,7 @@ its optimum are in its figure and not in its text: these are ours.
 """
 
 import numpy as np
+import pandas as pd
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from grfkit.plot import ALARM, ESTIMATED, MEASURED, SIDE_VIEW, counted, note, skeleton
@@ -53,6 +54,16 @@ def framework(ax, recipe, ranges, *, stance, runners, folds, trials, best=None):
     one = recipe.kernel and recipe.kernel.candidates == 1
     _table(ax, searched, _found(best or {}), heads=("limits", "middle") if one else ("searched", "found"))
     return ax
+
+
+def found(recipe, ranges, best):
+    """List what framework's table shows, as text: a DataFrame, a row for each hyper-parameter, of limits and value."""
+    values = _found(best)
+    rows = {
+        NAMES.get(name, name): [_range(span, name), values.get(name, "…")]
+        for name, span in _searched(recipe, ranges).items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["limits", "found"])
 
 
 def _searched(recipe, ranges):

@@ -61,6 +61,14 @@ def test_framework_on_the_same_axes_fills_in_what_was_found(draw):
     assert "…" not in texts and len(texts) == len(before)
 
 
+def test_found_lists_what_the_drawing_shows():
+    recipe = recipes.load(ROOT / "params" / "recipes" / "paper.yaml").model_copy(update=OURS)
+    table = framework.found(recipe, RANGES, BEST)
+    assert table.loc["learning rate"].tolist() == ["0.002 to 0.03", "0.0046"]
+    assert table.loc["window (steps)"].tolist() == ["5 to 9, odd", "7"] and len(table) == 7
+    assert framework.found(recipes.load(ROOT / "params" / "recipes" / "mean_curve.yaml"), RANGES, {}).empty
+
+
 def test_framework_without_the_layer_neither_draws_nor_lists_it(draw):
     _, texts = draw("plain", best=BEST)
     assert not {"whitening", "shrinkage", "window (steps)", "3.2e-6"} & set(texts)
