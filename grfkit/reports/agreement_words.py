@@ -1,6 +1,6 @@
 """Put the results of grfkit.evaluation.agreement into words: what may be concluded and what not.
 
-In: its tables, tests and bands. Out: a table of verdicts, and a page in Markdown on which each sentence rests on a
+In: its tables, tests and bands. Out: a table of verdicts, and a page in Markdown; each of its sentences states a
 result.
 """
 
@@ -15,7 +15,7 @@ OPEN = "open: neither a difference nor agreement is shown"
 
 
 def judge(differs, low, high, bound, equivalent):
-    """Say what a test and an interval (low, high) against a bound, all in %, allow to say of a mean difference."""
+    """Say what follows about a mean difference from a test and an interval (low, high) against a bound, all in %."""
     if equivalent:
         return f"differs, but by less than {bound:g} %" if differs else f"agrees on average within {bound:g} %"
     if differs:
@@ -32,10 +32,10 @@ def features(tests, equivalence, *, alpha):
         verdict = judge(differs, row["low_pct"], row["high_pct"], row["bound_pct"], row["equivalent"])
         mixed = differs if missing(row["p_mixed"]) else row["p_mixed"] <= alpha
         because = (
-            f"runners: {p_value(row['p_runners'])}, mixed model: {p_value(row['p_mixed'])}, stances: "
-            f"{p_value(row['p_stances'])}; {100 * (1 - 2 * alpha):g} % interval "
+            f"{p_value(row['p_runners'])} over runners, {p_value(row['p_mixed'])} by the mixed model, "
+            f"{p_value(row['p_stances'])} over stances; {100 * (1 - 2 * alpha):g} % interval of the difference "
             f"{_span(row['low_pct'], row['high_pct'], 1)} %, bound ± {row['bound_pct']:g} % "
-            f"(TOST: {p_value(row['p'])})"
+            f"(equivalence test: {p_value(row['p'])})"
         )
         rows.append(
             {
@@ -63,11 +63,11 @@ def curves(pooled, runners, bands):
         parts = [
             f"equivalent over {'the whole' if inside.all() else f'{100 * inside.mean():.0f} %'} of stance"
             if inside.any()
-            else "equivalent nowhere"
+            else "not equivalent anywhere in stance"
         ]
         parts += [f"differs by more than the bound at {intervals(beyond)} %"] if beyond.any() else []
         parts += ["differs, but by less than the bound"] if differs and inside.all() else []
-        parts += ["in the rest a larger difference is not ruled out"] if not (inside | beyond).all() else []
+        parts += ["elsewhere a difference above the bound is not ruled out"] if not (inside | beyond).all() else []
         rows.append(
             {
                 "about": DIRECTION_NAMES[direction],
@@ -75,7 +75,7 @@ def curves(pooled, runners, bands):
                 "differs_runners": differs,
                 "equivalent": bool(inside.all()),
                 "verdict": "; ".join(parts),
-                "because": f"intervals over runners: {_clusters(runners[direction])}; over stances: "
+                "because": f"different over runners: {_clusters(runners[direction])}; over stances: "
                 f"{_clusters(pooled[direction])}; bound ± {number(band.bound, 3)} BW",
             }
         )
@@ -106,12 +106,12 @@ def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
     ]
     return "\n".join(
         [
-            "| | differs, over stances | differs, over runners | equivalent | what may be said |",
+            "| | differs, over stances | differs, over runners | equivalent | what may be concluded |",
             "|:---|:---|:---|:---|:---|",
             *rows,
-            *("", "By these numbers:", ""),
+            *("", "The numbers behind each verdict:", ""),
             *(f"- {row['about']}: {row['because']}" for row in every.to_dict("records")),
-            *("", "And:", ""),
+            *("", "In words:", ""),
             *(f"- {sentence}" for sentence in sentences if sentence),
         ]
     )
@@ -125,50 +125,50 @@ def intervals(inside):
 
 
 def _unit(verdicts, limits):
-    """Say where the unit of analysis decides, and how many independent stances the stances are worth."""
+    """Say where the answer depends on the unit, and how many independent stances would say as much."""
     stances, runners = verdicts["differs_stances"], verdicts["differs_runners"]
     too_many, only_runners = _about(verdicts, stances & ~runners), _about(verdicts, ~stances & runners)
     worth = limits["stances"] / (1 + (limits["stances"] / limits["runners"] - 1) * limits["between_share"])
     parts = [
-        f"**The unit is the runner.** {limits['stances'].max()} stances of {limits['runners'].max()} runners tell as "
-        f"much of a mean difference as {_range(worth.min(), worth.max(), ' to ')} independent ones."
+        f"**The unit is the runner.** {limits['stances'].max()} stances of {limits['runners'].max()} runners say as "
+        f"much about a mean difference as {_range(worth.min(), worth.max(), ' to ')} independent stances."
     ]
     if too_many:
         parts.append(
-            f"Stances taken as independent would report a difference that runners do not bear out: {too_many}."
+            f"With stances as independent, a difference would be reported that runners do not support: {too_many}."
         )
     if only_runners:
-        parts.append(f"Over runners alone differ: {only_runners}.")
-    return " ".join(parts if too_many or only_runners else [*parts, "Here both levels give the same answers."])
+        parts.append(f"A difference is found only over runners: {only_runners}.")
+    return " ".join(parts if too_many or only_runners else [*parts, "Here stances and runners give the same answers."])
 
 
 def _mixed(verdicts):
-    """Say where the mixed model and the test of runners' means part."""
+    """Say where the mixed model and the test of runners' means disagree."""
     parted = _about(verdicts, verdicts["differs_mixed"] != verdicts["differs_runners"])
-    words = f"**The mixed model parts from the test of means**, so that the answer hangs on the method: {parted}."
+    words = f"**The mixed model and the test of means disagree**, so the answer depends on the method: {parted}."
     return words if parted else ""
 
 
 def _not_agreement(verdicts, alpha):
-    """Say of which features a p above alpha is no agreement, and of which agreement is shown."""
+    """Say for which features a p above alpha is not agreement, and for which agreement is shown."""
     undecided, shown = (_about(verdicts, rows) for rows in (verdicts["verdict"] == OPEN, verdicts["equivalent"]))
     decided, none = (
-        "Of each feature either a difference or agreement is shown.",
-        "No feature is shown to agree on average.",
+        "For each feature either a difference or agreement is shown.",
+        "Agreement on average is shown for no feature.",
     )
     return " ".join(
         [
             f"**p > {number(alpha, 2)} is not agreement.**",
-            f"Neither different nor shown to agree: {undecided}." if undecided else decided,
-            f"Shown to agree on average within the bound: {shown}." if shown else none,
+            f"Neither a difference nor agreement is shown: {undecided}." if undecided else decided,
+            f"Agreement on average within the bound is shown: {shown}." if shown else none,
         ]
     )
 
 
 def _small(verdicts):
-    """Say which differences are there but within the bound."""
+    """Say which differences are found, but smaller than the bound."""
     small = _about(verdicts, verdicts["equivalent"] & verdicts["differs_runners"])
-    return f"**A difference need not matter.** Different, yet within the bound: {small}." if small else ""
+    return f"**A difference need not matter.** Different, but by less than the bound: {small}." if small else ""
 
 
 def _single(names, limits, equivalence, alpha):
@@ -179,8 +179,8 @@ def _single(names, limits, equivalence, alpha):
         for name, low, high in zip(names, limits["low"] / unit, limits["high"] / unit, strict=True)
     )
     return (
-        f"**A mean is not a stance.** Of single stances of new runners, {100 * (1 - alpha):g} % are expected within "
-        f"these errors, of the measured mean: {spans}."
+        f"**A mean is not a stance.** For {100 * (1 - alpha):g} % of single stances of new runners, expect an error "
+        f"within these limits, in % of the measured mean: {spans}."
     )
 
 
@@ -195,12 +195,14 @@ def _individual(verdicts, icc, alpha):
     apart = ", ".join(name for name in verdicts["about"][verdicts["equivalent"]] if low[name] < POOR)
     parts = [
         f"**A mean is not a runner.** ICC(A,1) of runners' means with its {100 * (1 - alpha):g} % interval: {values}.",
-        f"At least good ({number(GOOD, 2)}) by the lower end: {good}."
+        f"At least good (lower end {number(GOOD, 2)} or above): {good}."
         if good
-        else f"By the lower end none is good ({number(GOOD, 2)}).",
+        else f"None is good (lower end {number(GOOD, 2)} or above).",
     ]
     if apart:
-        parts.append(f"The mean agrees, but runners are not told apart (lower end under {number(POOR, 1)}): {apart}.")
+        parts.append(
+            f"The mean agrees, but runners are not distinguished (lower end below {number(POOR, 1)}): {apart}."
+        )
     return " ".join(parts)
 
 
@@ -210,8 +212,8 @@ def _many(verdicts, alpha):
     if n < 2:
         return ""
     return (
-        f"**{n} tests at {number(alpha, 2)} each**, uncorrected as in the paper: if none differed in truth, at least "
-        f"one would be found different in up to {100 * min(1, n * alpha):.0f} % of such studies."
+        f"**{n} tests at {number(alpha, 2)} each**, not corrected, as in the paper: if nothing truly differed, up to "
+        f"{100 * min(1, n * alpha):.0f} % of such studies would still find at least one difference."
     )
 
 

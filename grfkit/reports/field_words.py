@@ -1,6 +1,7 @@
-"""Put what a recording is worth without a force plate into a few sentences: the answers of notebooks 10 and 14.
+"""Say in a few sentences how good estimates are without a force plate: the answers of notebooks 10 and 14.
 
-In: tables of grfkit.evaluation.field and transfer, of runners who were left out or are elsewhere. Out: Markdown.
+In: tables of grfkit.evaluation.field and transfer, of runners who were left out or ran in another laboratory.
+Out: Markdown.
 """
 
 from grfkit.evaluation.field.field_accuracy import ALL
@@ -10,11 +11,11 @@ from grfkit.reports.words import SPACE, counted, missing, number
 
 
 def in_short(timing, summary, coverage, degraded, *, runners, level, abroad=None, studies=1):
-    """Say in five sentences what an estimate in the field is worth, as a list in Markdown.
+    """Say in five points how good an estimate in the field is, as a list in Markdown.
 
     `timing`, `summary`, `coverage` and `degraded` are what the notebook saves under these names; `level` is that of the
-    bands, `abroad` what other laboratories have shown (field.bands.Abroad), None where none was tried;
-    `studies` is how many trained together.
+    bands, `abroad` what other laboratories have shown (field.bands.Abroad), None if none was tried;
+    `studies` is the number of studies that trained together.
     """
     sentences = [
         _contacts(timing, runners),
@@ -31,8 +32,9 @@ def _contacts(timing, runners):
     false = "" if missing(row["false"]) else f" and {row['false']:.0f} found where there was none"
     return (
         f"**Contacts.** Of {row['steps']:.0f} steps of {runners} runners, each runner left out, {row['missed']:.0f} "
-        f"were missed{false}; touchdown is off by {number(row['touchdown_rmse_ms'], 1)}, toe-off by "
-        f"{number(row['toeoff_rmse_ms'], 1)} and contact time by {number(row['contact_rmse_ms'], 1)}{SPACE}ms (RMSE)."
+        f"were missed{false}. The RMSE is {number(row['touchdown_rmse_ms'], 1)}{SPACE}ms at touchdown, "
+        f"{number(row['toeoff_rmse_ms'], 1)}{SPACE}ms at toe-off and {number(row['contact_rmse_ms'], 1)}{SPACE}ms for "
+        "contact time."
     )
 
 
@@ -43,26 +45,24 @@ def _forces(summary):
         f"{DIRECTION_NAMES[direction]} {number(value, 1)}{SPACE}%" for direction, value in found["nrmse_pct"].items()
     )
     return (
-        f"**Forces.** The vertical force is off by {number(found.loc['V', 'rmse_bw'], 3)}{SPACE}BW; as a share of the "
-        f"range: {of_range}. That is at most {number(found['ratio'].max(), 2)} times as much as over contacts that "
-        "plates measured."
+        f"**Forces.** The RMSE of the vertical force is {number(found.loc['V', 'rmse_bw'], 3)}{SPACE}BW. In % of the "
+        f"measured range the errors are: {of_range}. That is at most {number(found['ratio'].max(), 2)} times the error "
+        "with contacts that plates measured."
     )
 
 
 def _elsewhere(abroad, studies):
-    """Say beside each other what forces are off at home and in other laboratories."""
+    """Say how far off forces are at home and in other laboratories."""
     if abroad is None:
-        these = "this one" if studies == 1 else "these"
-        return (
-            f"**Another laboratory** was not tried: all figures are of {these}, at home. `make transfer` tries others."
-        )
+        these = "this laboratory" if studies == 1 else "these laboratories"
+        return f"**Another laboratory** was not tried: all figures are of {these}. `make transfer` tries others."
     names, times = " and ".join(abroad.laboratories), ", ".join(number(factor, 1) for factor in abroad.in_range)
     home, away = (", ".join(number(value, 1) for value in of) for of in (abroad.home_nrmse_pct, abroad.nrmse_pct))
     return (
-        f"**At home and abroad.** By the measure of 14, V is off by {number(abroad.home_rmse_bw[2], 3)}{SPACE}BW here, "
-        f"and by {number(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, where nobody trained it; as a share of the range "
-        f"(AP, ML, V) {home} here and {away}{SPACE}% there. Bands of a new laboratory are "
-        f"{times} times as wide."
+        f"**At home and in other laboratories.** By the measure of 14, the RMSE of V is "
+        f"{number(abroad.home_rmse_bw[2], 3)}{SPACE}BW here and {number(abroad.rmse_bw[2], 3)}{SPACE}BW at {names}, "
+        f"which trained nothing. In % of the measured range (AP, ML, V) the errors are {home}{SPACE}% here and "
+        f"{away}{SPACE}% there. Bands of a new laboratory are {times} times as wide."
     )
 
 
@@ -74,8 +74,8 @@ def _bands(coverage, level, studies):
     alone = "this laboratory" if studies == 1 else "these laboratories"
     return (
         f"**Bands.** A {100 * level:g}{SPACE}% band held {number(every['covered_pct'], 0)}{SPACE}% of the samples, but "
-        f"{number(least['least_runner_pct'], 0)}{SPACE}% of the runner with the fewest ({where}, {speed}): it is right "
-        f"on average, not for each, and for {alone} alone."
+        f"only {number(least['least_runner_pct'], 0)}{SPACE}% for the runner with the fewest ({where}, {speed}). It is "
+        f"right on average, not for each runner, and only for {alone}."
     )
 
 
@@ -85,8 +85,8 @@ def _worse(degraded):
     if "noise" in by_way:
         row = by_way["noise"]
         parts.append(
-            f"with jitter of {1000 * row['amount']:g}{SPACE}mm from frame to frame the vertical force is off by "
-            f"{number(row['rmse_bw_v'], 3)} in place of {number(plain['rmse_bw_v'], 3)}{SPACE}BW"
+            f"with jitter of {1000 * row['amount']:g}{SPACE}mm from frame to frame the RMSE of the vertical force is "
+            f"{number(row['rmse_bw_v'], 3)} instead of {number(plain['rmse_bw_v'], 3)}{SPACE}BW"
         )
     if "missing" in by_way:
         row = by_way["missing"]
@@ -95,11 +95,12 @@ def _worse(degraded):
             f"{number(plain['estimated_pct'] - row['estimated_pct'], 0)}{SPACE}% of the steps are lost"
         )
     text = "; ".join(parts)
-    return f"**Worse recordings.** {text[:1].upper()}{text[1:]}." if parts else "**Worse recordings** were not tried."
+    title = "**Degraded recordings"
+    return f"{title}.** {text[:1].upper()}{text[1:]}." if parts else f"{title}** were not tried."
 
 
 def transfer_in_short(tables, *, level):
-    """Say in a few sentences what a model is worth in another laboratory, as a list in Markdown.
+    """Say in a few sentences how good a model is in another laboratory, as a list in Markdown.
 
     `tables` are those of evaluation.transfer_training.evaluate; `level` is that of the bands.
     """
@@ -111,14 +112,17 @@ def transfer_in_short(tables, *, level):
 
 
 def _away(every, pair, name, level):
-    """Say of one pair of laboratories how far off forces are there and at home, the lag, the bands, and who is best."""
+    """Say of one pair of laboratories how far off forces are there and at home, the lag, the bands, the best recipe."""
     of = {kind: _of_pair(table, pair) for kind, table in every.items()}
     mine = of["curves"][of["curves"]["estimator"] == name].set_index("direction")
     home = _of_pair(every["curves"], (pair[0], pair[0])).set_index("direction")
     shares = {kind: table.set_index("direction")["covered_pct"] for kind, table in of["bands"].groupby("kind")}
     band = f"The {100 * level:g}{SPACE}% band of {pair[0]} holds {_three(shares[WITHIN], 0)}{SPACE}% of the samples"
     if NEW in shares:
-        band += f", that of a new laboratory, by what the others needed, {_three(shares[NEW], 0)}{SPACE}%"
+        band += (
+            "; the band of a new laboratory, as wide as the other laboratories needed, holds "
+            f"{_three(shares[NEW], 0)}{SPACE}%"
+        )
     v, low = mine.loc["V"], mine["lowpass_hz"].iloc[0]
     alike = "" if missing(low) else f", both sides low-passed at {low:g}{SPACE}Hz"
     lag = v["best_lag_ms"]
@@ -128,11 +132,11 @@ def _away(every, pair, name, level):
     if least != name:
         best = f"`{least}` is better in V ({_others(vertical.drop(name))})"
     return (
-        f"**{pair[0]} \u2192 {pair[1]}** ({v['n']:.0f} stances, {counted(v['runners'], 'runner')}{alike}): nRMSE "
-        f"{_three(mine['nrmse_pct'], 1)}{SPACE}% (AP, ML, V) for {_three(home['nrmse_pct'], 1)} at home; V is off by "
-        f"{number(v['rmse_bw'], 3)}{SPACE}BW, and by {number(v['shifted_rmse_bw'], 3)} once each curve is shifted by "
-        f"its best lag (the estimate is {number(abs(lag), 1)}{SPACE}ms {'early' if lag > 0 else 'late'}). "
-        f"{band}. {best[:1].upper()}{best[1:]}."
+        f"**{pair[0]} \u2192 {pair[1]}** ({v['n']:.0f} stances, {counted(v['runners'], 'runner')}{alike}): nRMSE is "
+        f"{_three(mine['nrmse_pct'], 1)}{SPACE}% (AP, ML, V), and {_three(home['nrmse_pct'], 1)}{SPACE}% at home. The "
+        f"RMSE of V is {number(v['rmse_bw'], 3)}{SPACE}BW, and {number(v['shifted_rmse_bw'], 3)}{SPACE}BW after each "
+        f"curve is shifted by its best lag (the estimate is {number(abs(lag), 1)}{SPACE}ms "
+        f"{'early' if lag > 0 else 'late'}). {band}. {best[:1].upper()}{best[1:]}."
     )
 
 

@@ -230,13 +230,13 @@ def test_points_figure_writes_each_rise_at_its_point():
             for name, rise in zip(importance.ORDER, rises, strict=True)
         ]
     )
-    ax = evaluation_plots.importance_of_points(Figure().subplots(1, 3), pose, table)[2]
+    *_, ax, key = evaluation_plots.importance_of_points(Figure().subplots(2, 2).flat, pose, table)
     written = {text.xy[1]: text.get_text() for text in ax.texts if hasattr(text, "xy")}
     expected = {
         pose[POINTS.index(point), 2]: f"{1000 * rises[importance.ORDER.index(name)]:.1f}"
         for point, name in importance.NAMES.items()
     }
-    assert written == expected and "7 stances, 3 runners" in [text.get_text() for text in ax.texts]
+    assert written == expected and "7 stances, 3 runners" in key.texts[0].get_text()
     areas, heights = ax.collections[0].get_sizes(), ax.collections[0].get_offsets()[:, 1]
     np.testing.assert_allclose(areas, [evaluation_plots.LARGEST * float(expected[height]) / 10 for height in heights])
 

@@ -55,30 +55,31 @@ def words_of(pairs, curves=None):
             {"between": 0.02, "within": 0.02},
             [
                 "agrees on average within 5 %",
-                "agreement is shown. Shown to agree on average within the bound: active peak",
-                "good (.75) by the lower end: active",
+                "agreement is shown. Agreement on average within the bound is shown: active peak",
+                "At least good (lower end .75 or above): active",
             ],
-            ["A difference need not matter", "runners do not bear out", "Neither different"],
+            ["A difference need not matter", "runners do not support", "Neither a difference"],
         ),
         (
             {"between": 0.02, "within": 0.02, "shift": 0.05},
-            ["differs, but by less than 5 %", "yet within the bound: active peak"],
-            ["runners do not bear out", "Neither different"],
+            ["differs, but by less than 5 %", "but by less than the bound: active peak"],
+            ["runners do not support", "Neither a difference"],
         ),
         (
             {"between": 0.4, "within": 0.05, "shift": 0.1},
             [
                 agreement_words.OPEN,
-                "Neither different nor shown to agree: active peak. No feature is shown to agree on average",
-                "runners do not bear out: active peak",
-                "By the lower end none is good",
+                "Neither a difference nor agreement is shown: active peak. ",
+                "Agreement on average is shown for no feature",
+                "runners do not support: active peak",
+                "None is good (lower end .75 or above)",
             ],
-            ["A difference need not matter", "Of each feature"],
+            ["A difference need not matter", "For each feature"],
         ),
         (
             {"between": 0.02, "within": 0.02, "shift": -0.3},
-            ["differs by more than 5 %", "agreement is shown. No feature is shown"],
-            ["do not bear out", "Neither different"],
+            ["differs by more than 5 %", "agreement is shown. Agreement on average is shown for no feature"],
+            ["do not support", "Neither a difference"],
         ),
     ],
 )
@@ -96,7 +97,7 @@ def test_page_tells_means_that_agree_from_runners_that_are_told_apart():
     )
     assert (
         "agrees on average within 5 %" in text
-        and "runners are not told apart (lower end under .5): active peak" in text
+        and "runners are not distinguished (lower end below .5): active peak" in text
     )
 
 

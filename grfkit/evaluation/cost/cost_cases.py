@@ -196,6 +196,19 @@ def fit_both(prepared, recipes, *, seed, network):
     return {name: fit(prepared, recipes[name], best[name], seed=seed, epochs=1) for name, fit in fits.items()}
 
 
+def one_stance(fits, prepared, *, repeats):
+    """Time an estimate of one stance alone, and of one of a batch of all, by each of `fits` {name: fitted}.
+
+    Returns {name: (repeats, 2, 2) s as cost.measure}.
+    """
+    one, every = samples.take(prepared, [0]), samples.take(prepared, np.arange(len(prepared)))
+    measured = {
+        name: measure(partial(fit.predict, one), partial(fit.predict, every), repeats=repeats)
+        for name, fit in fits.items()
+    }
+    return {name: times / np.array([[1], [len(prepared)]]) for name, times in measured.items()}
+
+
 def field_model(stances, frames, folder, section, recipe, *, seed):
     """Train a FieldModel on recordings as notebook 10_field does, with one detector; returns it and the recordings."""
     from grfkit.evaluation.field import field_accuracy, field_training, field_uncertainty, ground_truth

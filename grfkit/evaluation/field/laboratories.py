@@ -14,7 +14,7 @@ import pandas as pd
 
 from grfkit.estimators import samples
 from grfkit.evaluation import transfer
-from grfkit.evaluation.field import field_accuracy, ground_truth
+from grfkit.evaluation.field import field_accuracy, field_training, ground_truth, robustness
 from grfkit.points import DIRECTIONS
 from grfkit.recordings.read import read_recorded
 from grfkit.stances import offset
@@ -214,6 +214,21 @@ def accuracy(laboratories, measured, contacts, curves):
 def _of(name, table, laboratories):
     """Keep the rows of a pooled table whose file is of this laboratory."""
     return table if len(laboratories) == 1 else table[table["file"].str.startswith(f"{name}/")]
+
+
+def degraded_by_cutoff(laboratories, cutoffs_hz, recipe, detector, settings, *, cases, every, seconds, seed):
+    """Train a model on points low-passed at each of `cutoffs_hz`, and evaluate it on degraded recordings.
+
+    `detector` are the detector's scales and noise, `settings` a FieldModel's, `cases` and `seconds` as in
+    robustness.evaluate_degraded. Returns {cutoff Hz: its table}.
+    """
+    tables = {}
+    for cutoff_hz in cutoffs_hz:
+        measured = pool({name: measure(one, recipe, cutoff_hz) for name, one in laboratories.items()})
+        filtered = settings | {"points_cutoff_hz": cutoff_hz}
+        model = field_training.train_forces(measured, detector, recipe, filtered, every=every, seed=seed)
+        tables[cutoff_hz] = robustness.evaluate_degraded(measured, model, cases, seconds=seconds, seed=seed)
+    return tables
 
 
 def about_all(laboratories, own):

@@ -16,6 +16,7 @@ from grfkit.plot import (
     SIDE_VIEW,
     counted,
     legend,
+    legend_outside,
     mean_band,
     note,
     skeleton,
@@ -25,7 +26,6 @@ from grfkit.plot import (
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
 from grfkit.reports.words import FEATURES, feature_name
 
-BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 APART_M = 0.22  # the legs are drawn this far in front of and behind their place, so that no marker hides another
 LARGEST = 600  # points^2, the area of a panel's largest marker
 NUMBER_SIDES = {  # where a point's number stands, across and up; elsewhere on the right
@@ -57,10 +57,10 @@ def recipe_errors(axes, curves, *, published):
         for place in np.flatnonzero(rows["rmse_bw"].isna()):
             words = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small", "color": "grey"}
             ax.text(0.02, place, "not estimated", **words)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="RMSE (BW)", xlim=(0, None))
+        _named(ax, direction).set(xlabel="RMSE (BW)", xlim=(0, None))
+        ax.locator_params(axis="x", nbins=4)
         ax.grid(axis="y", linewidth=0.3)
-    legend(axes[2])
-    return axes
+    return legend_outside(axes)
 
 
 def runner_errors(axes, by_runner):
@@ -74,7 +74,8 @@ def runner_errors(axes, by_runner):
         sns.stripplot(**where, jitter=False, color=ESTIMATED, alpha=0.5, size=4)
         look = {"color": MEASURED, "marker": "|", "markersize": 18, "markeredgewidth": 1.5, "linestyle": "none"}
         sns.pointplot(**where, estimator="median", errorbar=None, zorder=3, **look)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="RMSE (BW)", ylabel="", xlim=(0, None))
+        _named(ax, direction).set(xlabel="RMSE (BW)", ylabel="", xlim=(0, None))
+        ax.locator_params(axis="x", nbins=4)
     return axes
 
 
@@ -84,9 +85,9 @@ def learning_curve(axes, table):
         where = {"data": table[table["direction"] == direction], "x": "training_runners", "y": "rmse_bw", "ax": ax}
         sns.scatterplot(**where, color=ESTIMATED, alpha=0.5, label="a draw of runners", legend=False)
         sns.lineplot(**where, errorbar=None, color=MEASURED, linestyle="--", label="mean", legend=False)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="training runners", ylabel="RMSE (BW)", ylim=(0, None))
-    legend(axes[0])
-    return axes
+        _named(ax, direction).set(xlabel="training runners", ylabel="", ylim=(0, None))
+    axes[0].set_ylabel("RMSE (BW)")
+    return legend_outside(axes)
 
 
 def bland_altman(ax, pairs, means, limits):
@@ -115,7 +116,8 @@ def bland_altman(ax, pairs, means, limits):
     furthest = (pairs["estimated"] - pairs["measured"]).abs().max()
     widest = 1.1 * max(abs(limits["low_outer"]), abs(limits["high_outer"]), furthest)
     name, unit = FEATURES[limits["feature"]].split(" / ")
-    ax.set(title=name, ylim=(-widest, widest))
+    ax.set_ylim(-widest, widest)
+    ax.set_title(name, fontsize="medium")
     ax.set(xlabel=f"mean of both ({unit})", ylabel=f"estimated - measured ({unit})")
     return ax
 
@@ -151,8 +153,9 @@ def equivalence(ax, table):
     ax.set(xlabel="estimated - measured (% of the measured mean)")
     ax.plot([], [], "o-", color=ESTIMATED, label="equivalent")
     ax.plot([], [], "x-", color=ALARM, label="not shown equivalent")
-    ax.fill_between([], [], color="0.9", label="within the bound")
-    return legend(ax, **BESIDE, title=counted(table["runners"].max(), "runner"))
+    ax.fill_between([], [], color="0.9", label=f"bound; {counted(table['runners'].max(), 'runner')}")
+    legend_outside([ax], ncols=3)
+    return ax
 
 
 def spm_levels(axes, pooled, runners, *, n):
@@ -160,11 +163,11 @@ def spm_levels(axes, pooled, runners, *, n):
 
     `n` are the numbers of stances and of runners.
     """
-    levels = (f"{n[0]} stances as independent", pooled), (f"means of {n[1]} runners", runners)
+    levels = (f"{n[0]} stances", pooled), (f"{n[1]} runners", runners)
     for row, (level, tests) in zip(axes, levels, strict=True):
         for ax, (direction, test) in zip(row, tests.items(), strict=True):
-            spm(ax, test)
-            ax.set_title(f"{DIRECTION_NAMES[direction]}\n{level}", fontsize="medium")
+            _named(spm(ax, test), direction).set(ylabel="")
+        row[0].set_ylabel(f"SPM{{t}} over {level}")
     for ax in axes[0]:
         ax.set_xlabel("")
     return axes
@@ -186,22 +189,25 @@ def difference_bands(axes, bands, *, runners):
             ax.axhline(sign * band.bound, color=ALARM, linestyle="--", label="bound" if sign > 0 else None)
         zero_line(ax)
         widest = 1.15 * max(band.bound, np.max(np.abs(band.mean) + band.half))
-        ax.set(xlabel="stance (%)", ylabel="estimated - measured (BW)", xlim=(0, 100), ylim=(-widest, widest))
-        ax.set_title(f"{DIRECTION_NAMES[direction]}:\nequivalent over {100 * band.inside.mean():.0f} % of stance")
-    legend(axes[-1], **BESIDE, title=counted(runners, "runner"))
-    return axes
+        ax.set(xlabel="stance (%)", xlim=(0, 100), ylim=(-widest, widest))
+        share = f"equivalent over {100 * band.inside.mean():.0f} %"
+        ax.set_title(f"{DIRECTION_NAMES[direction]}:\n{share}", fontsize="medium")
+    axes[0].set_ylabel(f"estimated - measured (BW), {counted(runners, 'runner')}", fontsize="small")
+    return legend_outside(axes)
 
 
 def importance_of_points(axes, pose, table):
-    """Draw the mean pose (11, 3) m of mid-stance, the area of each point's marker by its rise, on axes (3,).
+    """Draw the mean pose (11, 3) m of mid-stance, the area of each point's marker by its rise, on axes (4,).
 
-    `table` as importance.by_point returns; each panel is a direction. Areas are relative to the panel's largest, and a
-    rise that is not above 0 has a cross. The stance leg is drawn forward of its place, the swing leg backward.
+    `table` as importance.by_point returns; each panel is a direction, the last says how to read them. Areas are
+    relative to the panel's largest, and a rise that is not above 0 has a cross. The stance leg is drawn forward of its
+    place, the swing leg backward.
     """
+    *panels, key = axes
     shift = np.array([{"r": APART_M, "l": -APART_M}[point[0]] if point[1] == "_" else 0.0 for point in POINTS])
     drawn = pose + shift[:, None] * np.eye(3)[0]
     places = drawn[:, SIDE_VIEW]
-    for ax, direction in zip(axes, DIRECTIONS, strict=True):
+    for ax, direction in zip(panels, DIRECTIONS, strict=True):
         rows = table[table["direction"] == direction].set_index("point")
         _rises(ax, places, rows["rise_bw"].loc[list(NAMES.values())].to_numpy())
         skeleton(ax, drawn, SIDE_VIEW, linewidth=1.5)
@@ -209,11 +215,12 @@ def importance_of_points(axes, pose, table):
             look = {"color": color, "ha": "center", "va": "top", "fontsize": "small", "weight": "bold"}
             ax.text(drawn[POINTS.index(hip), 0], -0.08, name, **look)
         ax.axhline(0, color="0.8", linewidth=1, zorder=0)
-        ax.set(title=f"{DIRECTION_NAMES[direction]}\nrise of RMSE (0.001 BW)", xlabel="forward (m), legs drawn apart")
+        _named(ax, direction).set(xlabel="forward (m)", ylabel="up (m)")
         ax.set(aspect="equal", ylim=(-0.2, pose[0, 2] + 0.2))
         ax.set(xlim=(places[:, 0].min() - 0.25, places[:, 0].max() + 0.3))
-    axes[0].set_ylabel("up (m)")
-    note(axes[2], _counts(table), "upper left")
+    key.set_axis_off()
+    how = "Numbers: rise of RMSE (0.001 BW)\nDisc: relative to the panel's largest\nCross: no rise\n"
+    key.text(0, 0.5, f"{how}Legs are drawn apart\n{_counts(table)}", va="center", transform=key.transAxes)
     return axes
 
 
@@ -243,7 +250,7 @@ def importance_of_kinds(axes, table):
         for kind, rise, end in zip(rows["kind"], rows["rise_bw"], ends, strict=True):
             ax.annotate(_without_sign(rise, 3), (end, kind), xytext=(5, 0), textcoords="offset points", **look)
         ax.axvline(0, color="grey", linewidth=0.5)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="rise of RMSE (BW)", xlim=(None, 1.25 * ends.max()))
+        _named(ax, direction).set(xlabel="rise of RMSE (BW)", xlim=(None, 1.25 * ends.max()))
     note(axes[2], _counts(table))
     return axes
 
@@ -257,15 +264,15 @@ def importance_of_windows(axes, measured, table):
         rows = table[(table["direction"] == direction) & (table["part"] == WHOLE_STANCE)]
         starts, ends = np.array([name.split("-") for name in rows["window"]], float).T
         mean_band(axes[0, i], measured[..., i], label="measured", color=MEASURED)
-        axes[0, i].set(title=DIRECTION_NAMES[direction], xlabel="", ylabel="force (BW)")
+        _named(axes[0, i], direction).set(xlabel="", ylabel="")
         bars = {"width": 0.85 * (ends - starts), "yerr": _limits(rows, "rise_bw"), "capsize": 3}
         axes[1, i].bar((starts + ends) / 2, rows["rise_bw"], color=ESTIMATED, **bars)
-        axes[1, i].set(xlabel="hidden window of stance (%)", ylabel="rise of RMSE (BW)", xlim=(0, 100))
+        axes[1, i].set(xlabel="hidden window (%)", xlim=(0, 100))
         for ax in axes[:, i]:
             zero_line(ax)
-    look = {"loc": "lower center", "title_fontsize": "small", "alignment": "left"}
-    legend(axes[0, 2], **look, title=_counts(table))
-    return axes
+    for ax, label in zip(axes[:, 0], ("force (BW)", "rise of RMSE (BW)"), strict=True):
+        ax.set_ylabel(label)
+    return legend_outside(axes[0], title=_counts(table), title_fontsize="small")
 
 
 def importance_matrix(ax, table, *, direction):
@@ -291,11 +298,11 @@ def moment_curves(axes, measured, estimated, *, runners):
     for number, (ax, name) in enumerate(zip(axes, moments.NAMES, strict=True)):
         mean_band(ax, measured[..., number], label="measured", color=MEASURED)
         mean_band(ax, estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
-        zero_line(ax).set(title=MOMENTS[name], ylabel="internal moment (N m/kg)")
-    axes[0].set_ylim(top=1.45 * axes[0].get_ylim()[1])  # room for the legend
-    legend(axes[0], loc="upper left")
+        zero_line(ax).set_ylabel("")
+        ax.set_title(MOMENTS[name], fontsize="medium")
+    axes[0].set_ylabel("moment (N m/kg)")
     note(axes[2], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
-    return axes
+    return legend_outside(axes, "upper")
 
 
 def moment_peaks(axes, table):
@@ -309,11 +316,11 @@ def moment_peaks(axes, table):
         ends = np.array([both.min() - 0.1, both.max() + 0.1])
         ax.plot(ends, ends, color=MEASURED, linewidth=0.8, label="equal")
         ax.plot(*both.T, "o", color=ESTIMATED, alpha=0.7, markersize=5, label="a runner's mean")
-        ax.set(title=f"{MOMENTS[name]}, peak", aspect="equal", xlim=ends, ylim=ends)
-        ax.set(xlabel="measured (N m/kg)", ylabel="estimated (N m/kg)")
-    legend(axes[0], loc="lower right")
+        ax.set_title(f"{MOMENTS[name]},\npeak", fontsize="medium")
+        ax.set(aspect="equal", xlim=ends, ylim=ends, xlabel="measured (N m/kg)")
+    axes[0].set_ylabel("estimated (N m/kg)")
     note(axes[2], counted(table["runner"].nunique(), "runner"), "lower right")
-    return axes
+    return legend_outside(axes)
 
 
 def cost(axes, table):
@@ -325,6 +332,12 @@ def cost(axes, table):
         ax.set(xscale="log", yscale="log", xlabel="stances", ylabel=name)
     legend(axes[0])
     return axes
+
+
+def _named(ax, direction):
+    """Write the name of a direction above its panel."""
+    ax.set_title(DIRECTION_NAMES[direction], fontsize="medium")
+    return ax
 
 
 def _limits(rows, column):

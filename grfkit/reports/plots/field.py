@@ -8,12 +8,12 @@ import numpy as np
 
 from grfkit.evaluation.field.robustness import WAYS
 from grfkit.field.events import EVENT_NAMES
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, counted, legend, mean_band, note, zero_line
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, counted, legend, legend_outside, mean_band, note, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
 STREAMED = [(":", ALARM), ("--", ESTIMATED)]
-FEET = ["left foot", "right foot"]
+FEET = ["left", "right"]
 LEGS = {  # in grey the hatch, the dashes and the markers tell them apart
     "l": {"name": "left", "color": ALARM, "linestyle": "--", "hatch": "///", "marker": "o", "face": "white"},
     "r": {"name": "right", "color": ESTIMATED, "linestyle": "-", "hatch": None, "marker": "s", "face": ESTIMATED},
@@ -43,7 +43,8 @@ def timing(axes, errors, *, runners):
             values = [table.loc[table["speed"] == speed, event].dropna() for speed in speeds]
             # not seaborn's boxes: its 0.13 calls Matplotlib 3.11 in a way that warns on the page
             ax.boxplot(values, positions=np.arange(len(speeds)) + shift, boxprops=look, label=detector, **box)
-        zero_line(ax).set(title=name, ylabel="detected - measured (ms)")
+        zero_line(ax).set_ylabel("detected - measured (ms)")
+        ax.set_title(name, fontsize="medium")
         ax.set_xticks(np.arange(len(speeds)), speeds)
     axes[0].set_ylim(top=axes[0].get_ylim()[1] + 0.4 * np.ptp(axes[0].get_ylim()))  # room for the legend
     legend(axes[0], loc="upper left")
@@ -60,7 +61,9 @@ def stance_band(axes, measured, estimated, half, *, level):
         ax.fill_between(percent, middle - width, middle + width, **look)
         ax.plot(percent, measured[:, number], color=MEASURED, label="measured")
         ax.plot(percent, middle, "--", color=ESTIMATED, label="estimated")
-        zero_line(ax).set(title=DIRECTION_NAMES[direction], xlabel="stance (%)", ylabel="force (BW)", xlim=(0, 100))
+        zero_line(ax).set(xlabel="stance (%)", xlim=(0, 100))
+        ax.set_title(DIRECTION_NAMES[direction], fontsize="medium")
+    axes[0].set_ylabel("force (BW)")
     legend(axes[0])
     return axes
 
@@ -74,8 +77,9 @@ def coverage(axes, table, *, level):
         values = np.sort(table[direction])
         ax.axhline(100 * level, color=MEASURED, linestyle="--", label=f"{100 * level:g} %")
         ax.plot(np.arange(len(values)), values, "o", color=ESTIMATED, label="a runner")
-        ax.set(xlabel="runners, in order", ylabel="samples in the band (%)", xticks=[])
+        ax.set(xlabel="runners, in order", xticks=[])
         ax.set_ylim(min(50, values.min() - 5), 101)
+    axes[0].set_ylabel("samples in the band (%)")
     legend(axes[0], loc="lower right")
     note(axes[2], counted(len(table), "runner"), "lower right")
     return axes
@@ -90,39 +94,40 @@ def cop(axes, measured, estimated, *, runners):
     for number, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         mean_band(ax, 1000 * measured[..., number], label="measured", color=MEASURED)
         mean_band(ax, 1000 * estimated[..., number], label="estimated", color=ESTIMATED, linestyle="--", hatch="///")
-        zero_line(ax).set(title=title, ylabel="centre of pressure (mm)")
+        zero_line(ax).set_ylabel("centre of pressure (mm)")
+        ax.set_title(title, fontsize="medium")
     legend(axes[0], loc="lower right")
     note(axes[1], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
     return axes
 
 
 def degraded(axes, table):
-    """Draw how errors grow on axes (3, W), a column for each way in which recordings are degraded.
+    """Draw how errors grow on axes (W, 3), a row for each way in which recordings are degraded.
 
-    The rows are RMSE of events (ms), nRMSE of forces (%) and the share of steps estimated (%). `table` as
+    The columns are RMSE of events (ms), nRMSE of forces (%) and the share of steps estimated (%). `table` as
     robustness.evaluate_degraded; its first row, nothing degraded, is drawn as thin lines.
     """
     plain, ways = table.iloc[0], list(dict.fromkeys(table["way"]))[1:]
-    rows = [
+    columns = [
         ("RMSE (ms)", {name: f"{event}_rmse_ms" for event, name in EVENT_NAMES.items()}),
         ("nRMSE (%)", {DIRECTION_NAMES[direction]: f"nrmse_pct_{direction.lower()}" for direction in DIRECTIONS}),
         ("steps estimated (%)", {"steps estimated": "estimated_pct"}),
     ]
-    for column, way in zip(axes.T, ways, strict=True):
+    for row, way in zip(axes, ways, strict=True):
         mine = table[table["way"] == way]
         amount = WAYS[way].factor * mine["amount"]
-        for ax, (_, quantities) in zip(column, rows, strict=True):
+        for ax, (_, quantities) in zip(row, columns, strict=True):
             for (name, key), (style, color) in zip(quantities.items(), LINES, strict=False):
                 ax.plot(amount, mine[key], style, color=color, label=name, markersize=4)
                 ax.axhline(plain[key], color=color, linewidth=0.5)
             ax.set_ylim(bottom=0)
-        column[-1].set_xlabel(WAYS[way].called)
-    for ax, (unit, _) in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(unit)
-    axes[2, 0].set_ylim(top=105)
-    for ax in axes[:2, 1]:
+        row[1].set_xlabel(WAYS[way].called)
+    for ax, (unit, _) in zip(axes[0], columns, strict=True):
+        ax.set_title(unit, fontsize="medium")
+    axes[0, 2].set_ylim(top=105)
+    for ax in axes[0, :2]:
         legend(ax, loc="upper left")
-    note(axes[2, 1], f"n = {plain['steps']} steps", "lower left")
+    note(axes[0, 2], f"n = {plain['steps']} steps", "lower left")
     return axes
 
 
@@ -146,7 +151,7 @@ def cutoffs(axes, tables):
         ax.set(xlabel=WAYS["noise"].called, ylabel=label)
         ax.set_ylim(bottom=0)
     legend(axes[0])
-    note(axes[1], f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps", "upper left")
+    note(axes[1], f"n = {next(iter(tables.values()))['steps'].iloc[0]} steps", "lower right")
     return axes
 
 
@@ -163,17 +168,17 @@ def streamed(axes, times, measured, by_name, *, about):
         for foot in range(2):
             for name, force, look in curves:
                 ax.plot(seconds, force[:, foot, number], label=None if foot else name, **look)
-        zero_line(ax).set(
-            title=DIRECTION_NAMES[direction], xlabel="time (s)", ylabel="force (BW)", xlim=(0, seconds[-1])
-        )
-    axes[0].set_ylim(bottom=1.6 * axes[0].get_ylim()[0])  # room for the legend
+        zero_line(ax).set(xlabel="time (s)", xlim=(0, seconds[-1]))
+        ax.set_title(DIRECTION_NAMES[direction], fontsize="medium")
+    axes[0].set_ylabel("force (BW)")
+    axes[0].set_ylim(bottom=2.6 * axes[0].get_ylim()[0])  # room for the legend
     axes[1].set_ylim(top=1.3 * axes[1].get_ylim()[1])  # room for whose it is
     top = axes[2].get_ylim()[1]
     axes[2].set_ylim(top=1.25 * top)  # room for the names of the feet
     for name, peak in zip(FEET, np.nanargmax(measured[..., 2], axis=0), strict=True):
         axes[2].text(seconds[peak], 1.03 * top, name, ha="center", fontsize="small")
-    legend(axes[0], loc="lower right", ncols=3, columnspacing=1.0, handlelength=1.6)
-    note(axes[1], f"{about}, left out", "upper left")
+    legend(axes[0], loc="lower right", handlelength=1.6)
+    note(axes[1], f"{about},\nleft out", "upper left")
     return axes
 
 
@@ -187,11 +192,12 @@ def errors_by_lag(axes, table, others, *, stances, runners):
         ax.plot(table["lag_ms"], values, "o-", color=ESTIMATED, label="streamed")
         for (name, other), style in zip(others.items(), ("--", ":"), strict=False):
             ax.axhline(other[direction], color=MEASURED, linestyle=style, label=name)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="lag (ms)", ylabel="nRMSE (%)")
+        ax.set_title(DIRECTION_NAMES[direction], fontsize="medium")
+        ax.set_xlabel("lag (ms)")
         ax.set_ylim(0, 1.1 * max([*values, *(other[direction] for other in others.values())]))
-    legend(axes[0])
+    axes[0].set_ylabel("nRMSE (%)")
     note(axes[2], f"n = {stances} stances\n{counted(runners, 'runner')}", "lower right")
-    return axes
+    return legend_outside(axes, ncols=3)
 
 
 def mean_curves(ax, sides, *, weight_n):

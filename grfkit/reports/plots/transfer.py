@@ -9,7 +9,7 @@ import numpy as np
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.evaluation.transfer import pair_name
 from grfkit.field.bands import WITHIN
-from grfkit.plot import ALARM, ESTIMATED, MEASURED
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, legend_outside
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
 
 LOOKS = [("o", ESTIMATED), ("s", ALARM), ("^", MEASURED), ("x", MEASURED), ("d", ALARM), ("v", ESTIMATED)]
@@ -30,13 +30,12 @@ def errors(axes, table):
         own = home[home["direction"] == direction].set_index("trained_on")["nrmse_pct"]
         look = {"color": ESTIMATED, "markerfacecolor": "none", "label": "at home, runners left out"}
         ax.plot([own.get(trained, np.nan) for trained, _ in pairs], np.arange(len(pairs)), "o", **look)
-        ax.set(title=DIRECTION_NAMES[direction], xlabel="nRMSE (%)", ylim=(len(pairs) - 0.5, -0.5))
+        ax.set(ylim=(len(pairs) - 0.5, -0.5))
+        ax.set_title(f"{DIRECTION_NAMES[direction]}: nRMSE (%)", fontsize="medium")
         ax.set_xlim(0, 1.05 * ax.get_xlim()[1])
         ax.set_yticks(np.arange(len(pairs)), [pair_name(*pair) for pair in pairs])
         ax.grid(axis="y", linewidth=0.4)
-    for ax in axes[1:]:
-        ax.set_yticklabels([])
-    return _legend_below(axes)
+    return legend_outside(axes, ncols=3)
 
 
 def bands(axes, table, *, level):
@@ -62,14 +61,4 @@ def bands(axes, table, *, level):
         ax.set_yticks(np.arange(len(pairs)), names)
         ax.grid(axis="y", linewidth=0.4)
     axes[0].set_xlim(right=101)
-    axes[1].set_yticklabels([])
-    return _legend_below(axes)
-
-
-def _legend_below(axes):
-    """Write one legend below all axes, so that it hides no marker."""
-    handles = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(
-        *handles, loc="outside lower center", ncols=min(4, len(handles[0])), fontsize="small", frameon=False
-    )
-    return axes
+    return legend_outside(axes)

@@ -34,6 +34,6 @@ def test_figures_show_what_was_found():
     evaluation_plots.spm_levels(axes[:2], tests, tests, n=(5, 5))
     evaluation_plots.difference_bands(axes[2], bands, runners=5)
     assert (
-        axes[2, 0].get_title() == "vertical:\nequivalent over 100 % of stance"
-        and "means of 5 runners" in axes[1, 0].get_title()
+        axes[2, 0].get_title() == "vertical:\nequivalent over 100 %"
+        and axes[1, 0].get_ylabel() == "SPM{t} over 5 runners"
     )

@@ -129,7 +129,7 @@ def worse():
     return table.assign(way=[way for way, _ in ways], amount=[amount for _, amount in ways], steps=55)
 
 
-def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(axes):
+def test_degraded_has_a_row_for_each_way_in_its_unit_and_thin_lines_for_none(axes):
     table = worse()
     drawn = field_plots.degraded(axes(3, 3), table)
     units = {
@@ -137,14 +137,15 @@ def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(
         "rate": ("frame rate (Hz)", [30, 120]),
         "missing": ("missing points (%)", [2]),
     }
-    rows = [
+    columns = [
         {"touchdown": "touchdown_rmse_ms", "toe-off": "toeoff_rmse_ms", "contact time": "contact_rmse_ms"},
         {"anterior-posterior": "nrmse_pct_ap", "medial-lateral": "nrmse_pct_ml", "vertical": "nrmse_pct_v"},
         {"steps estimated": "estimated_pct"},
     ]
-    for column, (way, (called, amounts)) in zip(drawn.T, units.items(), strict=True):
-        assert column[-1].get_xlabel() == called
-        for ax, names in zip(column, rows, strict=True):
+    assert [ax.get_title() for ax in drawn[0]] == ["RMSE (ms)", "nRMSE (%)", "steps estimated (%)"]
+    for row, (way, (called, amounts)) in zip(drawn, units.items(), strict=True):
+        assert row[1].get_xlabel() == called
+        for ax, names in zip(row, columns, strict=True):
             plain = {
                 float(each.get_ydata()[0]): each.get_color()
                 for each in ax.get_lines()
@@ -158,7 +159,7 @@ def test_degraded_has_a_column_for_each_way_in_its_unit_and_thin_lines_for_none(
             assert (
                 len(plain) == len(names) and len({each.get_marker() for each in ax.get_lines()}) == len(names) + 1
             )  # told apart in grey
-    assert "n = 55 steps" in text(drawn[2, 1])
+    assert "n = 55 steps" in text(drawn[0, 2])
 
 
 def test_cutoffs_draw_noise_alone_from_none_on_for_each_model(axes):
