@@ -30,13 +30,6 @@ def legend(ax, **place):
     return ax
 
 
-def legend_outside(axes, edge="lower", *, ncols=2, **look):
-    """Write one legend of what the first of the axes shows at an edge of the figure, where it hides nothing."""
-    handles, place = axes[0].get_legend_handles_labels(), f"outside {edge} center"
-    axes[0].figure.legend(*handles, loc=place, ncols=ncols, fontsize="small", frameon=False, **look)
-    return axes
-
-
 def note(ax, text, corner="upper right"):
     """Write a text into a corner of the axes, which is named as a legend's place is."""
     up, across = corner.split()

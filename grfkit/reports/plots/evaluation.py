@@ -14,9 +14,9 @@ from grfkit.plot import (
     ESTIMATED,
     MEASURED,
     SIDE_VIEW,
+    SMALL,
     counted,
     legend,
-    legend_outside,
     mean_band,
     note,
     skeleton,
@@ -24,6 +24,7 @@ from grfkit.plot import (
     zero_line,
 )
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS, POINTS
+from grfkit.reports.plots.legends import legend_outside
 from grfkit.reports.words import FEATURES, feature_name
 
 APART_M = 0.22  # the legs are drawn this far in front of and behind their place, so that no marker hides another
@@ -55,7 +56,7 @@ def recipe_errors(axes, curves, *, published):
         ax.errorbar(rows["rmse_bw"], names, xerr=_limits(rows, "rmse_bw"), fmt="o", color=ESTIMATED, capsize=3)
         ax.axvline(published[direction], color=ALARM, linestyle="--", label="published LSTM, its own data")
         for place in np.flatnonzero(rows["rmse_bw"].isna()):
-            words = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": "small", "color": "grey"}
+            words = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": SMALL, "color": "grey"}
             ax.text(0.02, place, "not estimated", **words)
         _named(ax, direction).set(xlabel="RMSE (BW)", xlim=(0, None))
         ax.locator_params(axis="x", nbins=4)
@@ -192,7 +193,7 @@ def difference_bands(axes, bands, *, runners):
         ax.set(xlabel="stance (%)", xlim=(0, 100), ylim=(-widest, widest))
         share = f"equivalent over {100 * band.inside.mean():.0f} %"
         ax.set_title(f"{DIRECTION_NAMES[direction]}:\n{share}", fontsize="medium")
-    axes[0].set_ylabel(f"estimated - measured (BW), {counted(runners, 'runner')}", fontsize="small")
+    axes[0].set_ylabel(f"estimated - measured (BW), {counted(runners, 'runner')}", fontsize=SMALL)
     return legend_outside(axes)
 
 
@@ -212,7 +213,7 @@ def importance_of_points(axes, pose, table):
         _rises(ax, places, rows["rise_bw"].loc[list(NAMES.values())].to_numpy())
         skeleton(ax, drawn, SIDE_VIEW, linewidth=1.5)
         for color, name, hip in ((ESTIMATED, "stance leg", "r_hip"), (ALARM, "swing leg", "l_hip")):
-            look = {"color": color, "ha": "center", "va": "top", "fontsize": "small", "weight": "bold"}
+            look = {"color": color, "ha": "center", "va": "top", "fontsize": SMALL, "weight": "bold"}
             ax.text(drawn[POINTS.index(hip), 0], -0.08, name, **look)
         ax.axhline(0, color="0.8", linewidth=1, zorder=0)
         _named(ax, direction).set(xlabel="forward (m)", ylabel="up (m)")
@@ -233,7 +234,7 @@ def _rises(ax, places, rises):
         across, up = NUMBER_SIDES.get(name, (1, 0))
         align = {"ha": {-1: "right", 0: "center", 1: "left"}[int(np.sign(across))], "va": "bottom" if up else "center"}
         offset = (np.sqrt(area / np.pi) + 4) * np.array([across, up])
-        look = {"textcoords": "offset points", "fontsize": "small", "zorder": 4}
+        look = {"textcoords": "offset points", "fontsize": SMALL, "zorder": 4}
         ax.annotate(_without_sign(1000 * rise, 1), place, xytext=offset, **align, **look)
 
 
@@ -245,7 +246,7 @@ def importance_of_kinds(axes, table):
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         rows = table[table["direction"] == direction][::-1]
         colors = np.where(rows["kind"] == ALL_KINDS, "0.85", ESTIMATED)
-        ends, look = rows[["rise_bw", "rise_bw_high"]].max(axis=1).clip(lower=0), {"va": "center", "fontsize": "small"}
+        ends, look = rows[["rise_bw", "rise_bw_high"]].max(axis=1).clip(lower=0), {"va": "center", "fontsize": SMALL}
         ax.barh(rows["kind"], rows["rise_bw"], xerr=_limits(rows, "rise_bw"), color=colors, height=0.6, capsize=3)
         for kind, rise, end in zip(rows["kind"], rows["rise_bw"], ends, strict=True):
             ax.annotate(_without_sign(rise, 3), (end, kind), xytext=(5, 0), textcoords="offset points", **look)
@@ -272,7 +273,7 @@ def importance_of_windows(axes, measured, table):
             zero_line(ax)
     for ax, label in zip(axes[:, 0], ("force (BW)", "rise of RMSE (BW)"), strict=True):
         ax.set_ylabel(label)
-    return legend_outside(axes[0], title=_counts(table), title_fontsize="small")
+    return legend_outside(axes[0], title=_counts(table), title_fontsize=SMALL)
 
 
 def importance_matrix(ax, table, *, direction):
@@ -284,7 +285,7 @@ def importance_matrix(ax, table, *, direction):
     rows = table[(table["direction"] == direction) & (table["part"] != WHOLE_STANCE)]
     rises = 1000 * rows.pivot(index="window", columns="part", values="rise_bw").loc[names, names]
     look = {"cmap": "Greys", "cbar": False, "square": True, "linewidths": 0.5, "linecolor": "0.85"}
-    sns.heatmap(rises, vmin=0, annot=rises.round() + 0.0, fmt=".0f", annot_kws={"fontsize": "small"}, ax=ax, **look)
+    sns.heatmap(rises, vmin=0, annot=rises.round() + 0.0, fmt=".0f", annot_kws={"fontsize": SMALL}, ax=ax, **look)
     ax.tick_params(axis="y", rotation=0)
     for place in range(len(names)):  # the window's own part
         ax.add_patch(Rectangle((place, place), 1, 1, fill=False, edgecolor=ALARM, linewidth=1.2))

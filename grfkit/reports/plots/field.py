@@ -8,8 +8,9 @@ import numpy as np
 
 from grfkit.evaluation.field.robustness import WAYS
 from grfkit.field.events import EVENT_NAMES
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, counted, legend, legend_outside, mean_band, note, zero_line
+from grfkit.plot import ALARM, ESTIMATED, MEASURED, SMALL, counted, legend, mean_band, note, zero_line
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
+from grfkit.reports.plots.legends import legend_outside
 
 LINES = [("o-", MEASURED), ("s--", ESTIMATED), ("^:", ALARM)]
 STREAMED = [(":", ALARM), ("--", ESTIMATED)]
@@ -176,7 +177,7 @@ def streamed(axes, times, measured, by_name, *, about):
     top = axes[2].get_ylim()[1]
     axes[2].set_ylim(top=1.25 * top)  # room for the names of the feet
     for name, peak in zip(FEET, np.nanargmax(measured[..., 2], axis=0), strict=True):
-        axes[2].text(seconds[peak], 1.03 * top, name, ha="center", fontsize="small")
+        axes[2].text(seconds[peak], 1.03 * top, name, ha="center", fontsize=SMALL)
     legend(axes[0], loc="lower right", handlelength=1.6)
     note(axes[1], f"{about},\nleft out", "upper left")
     return axes

@@ -9,8 +9,9 @@ import numpy as np
 from grfkit.evaluation.field.field_accuracy import ALL
 from grfkit.evaluation.transfer import pair_name
 from grfkit.field.bands import WITHIN
-from grfkit.plot import ALARM, ESTIMATED, MEASURED, legend_outside
+from grfkit.plot import ALARM, ESTIMATED, MEASURED
 from grfkit.points import DIRECTION_NAMES, DIRECTIONS
+from grfkit.reports.plots.legends import legend_outside
 
 LOOKS = [("o", ESTIMATED), ("s", ALARM), ("^", MEASURED), ("x", MEASURED), ("d", ALARM), ("v", ESTIMATED)]
 
