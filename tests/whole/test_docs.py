@@ -109,6 +109,13 @@ def test_every_address_answers():
         assert status not in (404, 410), link
 
 
+@each_page
+def test_no_line_begins_with_a_marked_figure(path):
+    """A comment at the start of a line is a block of its own in Markdown: it would end the paragraph."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if re.match(r"\s*(?:[-*]|\d+\.)?\s*<!--", line)] == []
+
+
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
 
