@@ -150,4 +150,4 @@ def _three(values, decimals):
 
 
 def _others(values):
-    return ", ".join(f"{name} {number(value, 1)}" for name, value in values.items()) + f"{SPACE}%"
+    return ", ".join(f"{name.replace('_', ' ')} {number(value, 1)}" for name, value in values.items()) + f"{SPACE}%"

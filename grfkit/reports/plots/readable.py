@@ -28,7 +28,16 @@ USUAL = 3  # decimals of what has no unit of its own
 HEADINGS = {"n": "n", "icc_a1": "ICC(A,1)", "r_of_runners": "r of runners", "p": "p", "about": "what it is"}
 HEADINGS |= {"low_to_high": "limits", "low_to_high_outer": "outer limits", "naive_low_to_high": "naive limits"}
 HEADINGS |= {"low_to_high_pct": "interval (%)", "unlike": "out of range"}
-SPELLED = {"rmse": "RMSE", "nrmse": "nRMSE", "toeoff": "toe-off", "ap": "AP", "ml": "ML", "v": "V", "p99": "99 %"}
+SPELLED = {
+    "rmse": "RMSE",
+    "nrmse": "nRMSE",
+    "toeoff": "toe-off",
+    "ap": "AP",
+    "ml": "ML",
+    "v": "V",
+    "p99": "99 %",
+    "sd": "SD",
+}
 UNIT = re.compile(rf"^(?P<stem>.+)_(?P<unit>{'|'.join(UNITS)})(?P<of>_(?:ap|ml|v))?$")
 
 
@@ -40,9 +49,15 @@ def table(results, measure=None):
     """
     names = [name for name in results.index.names if name is not None]
     text = _as_text(results.reset_index() if names else results, measure)
-    text = text.set_index(names or [text.columns[0]])
-    text.index.names = [_heading(name) for name in text.index.names]
-    return _with_headings(text)
+    rows = names or [text.columns[0]]
+    text = _with_headings(text.set_index(rows).rename_axis([None] * len(rows)))
+    return text.rename_axis(columns=_heading(rows[0]) if len(rows) == 1 else None)  # in the corner: no row of its own
+
+
+def prose(results):
+    """Write a table of results as text as `table` does, its sentences to the left: a Styler, which cuts none."""
+    text = table(results)
+    return text.style.set_properties(**{"text-align": "left"}, subset=_long(text))
 
 
 def by(results, *, rows, columns, values):
@@ -52,7 +67,7 @@ def by(results, *, rows, columns, values):
     """
     kept = _as_text(results)
     wide = kept.set_index([*([rows] if isinstance(rows, str) else rows), columns])[values].unstack(sort=False)
-    wide.index.names = [_heading(name) for name in wide.index.names]
+    wide.index.names = [None] * wide.index.nlevels
     wide.columns.names = [name and _heading(name) for name in wide.columns.names]
     return _with_headings(wide.fillna("–"))
 
@@ -135,7 +150,7 @@ def _value(value):
         return "–"
     if not isinstance(value, str) or " " in value:
         return value
-    return feature_name(value) if value in FEATURES else value.replace("_", " ")
+    return feature_name(value) if value in FEATURES else re.sub("_bw(_s)?$", "", value).replace("_", " ")
 
 
 def _heading(name):
@@ -147,6 +162,11 @@ def _heading(name):
     found = UNIT.match(name)
     stem, unit = (found["stem"] + (found["of"] or ""), f" ({UNITS[found['unit']][0]})") if found else (name, "")
     return " ".join(SPELLED.get(word, word) for word in stem.split("_")) + unit
+
+
+def _long(text):
+    """List the columns that hold sentences."""
+    return [name for name in text if text[name].str.len().max() > 20]
 
 
 def _with_headings(text):

@@ -27,7 +27,13 @@ def errors(axes, table):
     for ax, direction in zip(axes, DIRECTIONS, strict=True):
         for (name, mine), (marker, color) in zip(away.groupby("estimator", sort=False), LOOKS, strict=False):
             values = mine[mine["direction"] == direction].set_index(["trained_on", "tested_on"])["nrmse_pct"]
-            ax.plot([values[pair] for pair in pairs], np.arange(len(pairs)), marker, color=color, label=name)
+            ax.plot(
+                [values[pair] for pair in pairs],
+                np.arange(len(pairs)),
+                marker,
+                color=color,
+                label=name.replace("_", " "),
+            )
         own = home[home["direction"] == direction].set_index("trained_on")["nrmse_pct"]
         look = {"color": ESTIMATED, "markerfacecolor": "none", "label": "at home, runners left out"}
         ax.plot([own.get(trained, np.nan) for trained, _ in pairs], np.arange(len(pairs)), "o", **look)

@@ -54,8 +54,16 @@ def test_by_lays_out_in_the_order_of_the_table():
     assert list(shown.columns) == [("r", "V"), ("r", "AP"), ("RMSE (BW)", "V"), ("RMSE (BW)", "AP")]
     assert list(shown.index) == ["mean curve", "physics"]
     assert shown.loc["mean curve", ("RMSE (BW)", "V")] == "0.058 (0.051 to 0.066)"
+    assert list(shown.index.names) == [None] and list(shown.columns.names) == [None, "direction"]
     one = readable.by(both.iloc[:3], rows=["estimator"], columns="direction", values="r")
     assert one.loc["physics", "AP"] == "–" and list(one.columns) == ["V", "AP"]
+
+
+def test_prose_cuts_no_sentence():
+    about = pd.DataFrame({"recipe": ["mean_curve"], "about": ["the mean curve " * 9], "n": [3]})
+    html = readable.prose(about).to_html()
+    assert ("the mean curve " * 9).strip() in html and "text-align: left" in html
+    assert readable.table(about).columns.name == "recipe"
 
 
 def test_headings_name_direction_and_unit():
