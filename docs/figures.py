@@ -280,6 +280,7 @@ def transfer(curves, bands, features):
     for names, rows in overall[overall["estimator"] == field].groupby(pair):
         key = f"transfer.{'.'.join(names)}"
         found[f"{key}.nrmse"] = by_direction(rows, "nrmse_pct", 1)
+        found[f"{key}.rmse"] = by_direction(rows, "rmse_bw", 3)
         found[f"{key}.v"] = numbers([vertical(rows), vertical(rows, "shifted_rmse_bw")], 3)
         found[f"{key}.lag"] = number(0.0 - vertical(rows, "best_lag_ms").round(1), 1)  # late is positive
     for names, rows in bands[bands["speed"].astype(str) == "all"].groupby(pair):
@@ -291,10 +292,13 @@ def transfer(curves, bands, features):
     found["transfer.wider"] = f"{number(wider.min(), 1)} to {number(wider.max(), 1)}"
     abroad = overall[(overall["trained_on"] == "rbds") & (overall["tested_on"] == "hamner")]
     others = {name: vertical(rows, "nrmse_pct") for name, rows in abroad.groupby("estimator")}
-    found["transfer.rbds.hamner.rmse"] = by_direction(abroad[abroad["estimator"] == field], "rmse_bw", 3)
     found["transfer.rbds.hamner.v_bw"] = f"{number(vertical(abroad[abroad['estimator'] == field]), 3)} BW"
     for name in ("network", "ridge", "mean_curve"):
         found[f"transfer.rbds.hamner.{name}"] = f"{number(others[name], 1)} %"
+    errors = overall[(overall["trained_on"] == "rbds") & (overall["estimator"] == field)]
+    errors = errors.pivot(index="tested_on", columns="direction", values="nrmse_pct")
+    worse = (errors.drop(index="rbds") / errors.loc["rbds"]).max().max()
+    found |= {"transfer.worse": f"{number(worse, 1)} times", "transfer.worse.zh": f"{number(worse, 1)} 倍"}
     rows = features[(features["estimator"] == field) & (features["speed"].astype(str) == "all")]
     errors = rows[(rows["trained_on"] == "rbds") & (rows["tested_on"] == "hamner")].set_index("feature")["error_pct"]
     for name, feature in {"impact": "impact_peak_bw", "vlr": "vlr_bw_s", "braking": "braking_peak_bw"}.items():

@@ -28,6 +28,7 @@ from grfkit.study.store import write_text
 
 START_FAILURES = ("Address already in use", "Kernel died before replying to kernel_info")  # a race for ports: try again
 OURS = ("ValueError", "StudyError", "InputError", "FileNotFoundError")
+LINK = re.compile(r"\]\((\.\./[^)#]+)")
 ABOVE = re.compile(r"(?<![\w./\\])\.\./")  # notebooks/ sees a path so, and make sees it without
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -72,6 +73,7 @@ def run(notebook, *, study, reports, data=None, recipe=None, others=(), pooled=(
         raise NotebookFailed(f"{message}\n{where}".strip()) from error
     record |= {"status": "done", "duration_s": time.perf_counter() - clock}
     record["results"] = records.hash_results(reports / "results" / notebook.stem)
+    _relink(executed, notebook.resolve().parent, reports.resolve())
     return _keep_done(notebook.stem, running, executed, record)
 
 
@@ -245,6 +247,13 @@ def _keep_failed(stem, running, record):
     if running.exists():
         os.replace(running, reports / f"{stem}.failed.ipynb")
     write_text(reports / f"{stem}.json", json.dumps(record, indent=1, ensure_ascii=False))
+
+
+def _relink(executed, home, reports):
+    """Turn links that are relative to the notebook's folder into links that lead from `reports` to the same file."""
+    for cell in executed.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(lambda found: f"]({_relative(home / found[1], reports)}", cell.source)
 
 
 def _keep_done(stem, running, executed, record):

@@ -44,7 +44,7 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
         "import sys, time\nfrom tqdm import tqdm\nimport warnings\n"
         "for _ in tqdm(range(3), desc='reading'): time.sleep(.15)\n"
         "warnings.warn('one file skipped')\nprint('limit', limit, 'seed', seed, results, data, published)",
-        "M First paragraph.\n\nForce over **stance**, n = 3.",
+        "M See [docs](../docs/a.md#b).\n\nForce over **stance**, n = 3.",
         "import base64\nfrom IPython.display import Image\nImage(base64.b64decode('iVBORw0KGgo='), format='png')",
         parameters="seed = 1\nlimit = 2\nresults = ''\ndata = ''\npublished = ''\ndefaulted = [1, 2]",
     )
@@ -58,6 +58,7 @@ def test_run_writes_report_that_needs_no_network(project, monkeypatch, capsys):
 
     reports = project / "reports/tiny"
     html = (reports / "01_preprocess.html").read_text(encoding="utf-8")
+    assert 'href="../../docs/a.md#b"' in html  # as seen from the page, no longer from notebooks/
     assert html_page.needs_network(html) == []
     assert_accessible(html)
     assert html.count("<math") == 2 and "$" not in words(html)
@@ -140,7 +141,7 @@ def test_run_keeps_a_failed_copy_and_no_stale_report(project, monkeypatch, capsy
     assert 'href="04_table1.failed.ipynb"' in index and "04_table1 failed" in words(index)
     assert "mass_kg must be given" in words(index)
     assert "no results of 04_table1 yet" in words(index)  # what it saved before it failed is not its result
-    assert "1.500 ± .100" in words(index)  # the others' results are still there
+    assert "1.50 ± .10" in words(index)  # the others' results are still there
 
 
 def test_an_input_error_of_a_cell_is_its_message_alone(project, monkeypatch, capsys):
