@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from typing import get_args
 from urllib.parse import unquote
 
 import mistune
 import pytest
 import yaml
 from helpers import ROOT, make
+
+from grfkit.study import schema
 
 _spec = spec_from_file_location("figures", ROOT / "docs" / "figures.py")
 figures = module_from_spec(_spec)
@@ -94,6 +97,28 @@ def test_every_link_of_the_notebooks_leads_to_a_heading():
                 target = (path.parent / name).resolve()
                 assert target.is_file(), f"{path.name}: {name}"
                 assert not anchor or anchor in anchors(target), f"{path.name}: {name}#{anchor}"
+
+
+def keys(section):
+    """List the keys of a section of study files, and of those within it."""
+    for name, field in section.model_fields.items():
+        yield name
+        kinds = (field.annotation, *get_args(field.annotation))
+        yield from (
+            key for kind in kinds if isinstance(kind, type) and issubclass(kind, schema.Section) for key in keys(kind)
+        )
+
+
+def test_every_key_of_a_study_file_is_explained():
+    """On one of the pages with a heading `Parameters`; what 09 has a bound for are features, which the glossary has."""
+    explained = "".join(path.read_text(encoding="utf-8").partition("\n## Parameters\n")[2] for path in PAGES)
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", explained))))
+    features = {*schema.FeatureBounds.model_fields, *schema.CurveBounds.model_fields}
+    sections = {field.alias or name: field.annotation for name, field in schema.StudyFile.model_fields.items()}
+    told = {name: section for name, section in sections.items() if name not in ("laboratory", "fetch")}
+    absent = {name: [key for key in keys(section) if key not in words] for name, section in told.items()}
+    assert {name: {*some} - features for name, some in absent.items() if {*some} - features} == {}
+    assert {*told} <= words and len(told) == 15
 
 
 @pytest.mark.slow
