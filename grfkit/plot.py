@@ -146,16 +146,15 @@ def forces_by_side(axes, measured, stances):
 
 
 def body_weights(ax, weights):
-    """Draw by how much (%) the weighed mass of each runner differs from the listed one; of many, name the outermost.
+    """Draw by how much (%) the weighed mass of each runner differs from the listed one, at most 20 runners.
 
+    Of more runners, those who differ most are drawn.
     `weights` has the columns runner, mass_kg and difference_pct, as stances.cohort.collect returns it.
     """
-    weights = weights.sort_values("difference_pct")
     twice = weights["runner"].duplicated(keep=False)
     names = weights["runner"].where(~twice, weights["runner"] + " (" + weights["mass_kg"].astype(str) + " kg)")
-    zero_line(ax).bar(range(len(names)), weights["difference_pct"], color=ESTIMATED)
-    named = np.arange(len(names)) if len(names) <= 20 else np.r_[:5, len(names) - 5 : len(names)]
-    ax.set_xticks(named, names.iloc[named])
+    most = weights["difference_pct"].loc[weights["difference_pct"].abs().nlargest(20).index].sort_values()
+    zero_line(ax).bar(names[most.index], most, color=ESTIMATED)
     ax.set(xlabel="runner", ylabel="weighed - listed (%)")
     ax.tick_params(axis="x", rotation=90, labelsize=SMALL)
     return ax

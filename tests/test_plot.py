@@ -208,7 +208,8 @@ def test_body_weights_tell_two_masses_of_one_runner_apart(axes):
     ax = plot.body_weights(axes(), weights)
     assert [bar.get_height() for bar in ax.patches] == [-1.0, 0.5, 2.0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a (61.5 kg)", "a (60.0 kg)"]
-    many = pd.DataFrame({"runner": [f"{i:02d}" for i in range(30)], "mass_kg": 60.0, "difference_pct": range(30)})
-    ax = plot.body_weights(axes(), many)
-    named = {label.get_text(): label.get_position()[0] for label in ax.get_xticklabels()}
-    assert len(ax.patches) == 30 and named == {f"{i:02d}": i for i in (0, 1, 2, 3, 4, 25, 26, 27, 28, 29)}
+    many = pd.DataFrame(
+        {"runner": [f"{i:02d}" for i in range(30)], "mass_kg": 60.0, "difference_pct": np.arange(30) - 9.4}
+    )
+    drawn = [bar.get_height() for bar in plot.body_weights(axes(), many).patches]
+    assert drawn == sorted(sorted(many["difference_pct"], key=abs)[10:])  # the 20 who differ most
