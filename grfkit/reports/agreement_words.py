@@ -106,7 +106,7 @@ def page(verdicts, by_direction, limits, icc, equivalence, *, alpha):
     ]
     return "\n".join(
         [
-            "| | differs, over stances | differs, over runners | equivalent | what may be concluded |",
+            "| | differs (stances) | differs (runners) | equivalent | conclusion |",
             "|:---|:---|:---|:---|:---|",
             *rows,
             *("", "The numbers behind each verdict:", ""),

@@ -37,6 +37,8 @@ SPELLED = {
     "v": "V",
     "p99": "99 %",
     "sd": "SD",
+    "lowpass": "low-pass",
+    "lowpassed": "low-passed",
 }
 UNIT = re.compile(rf"^(?P<stem>.+)_(?P<unit>{'|'.join(UNITS)})(?P<of>_(?:ap|ml|v))?$")
 
