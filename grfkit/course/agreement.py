@@ -84,18 +84,21 @@ def check_paired_p(function):
             return 2 * stats.t.sf(abs(t), df)
 
         mistakes = {
-            "This is t: give the p that belongs to it.": t,
-            "This is one tail: a difference to either side counts.": p / 2,
-            "A tail is taken on the wrong side.": 1 - p / 2,
-            "p is above 1: which tail do you take where t is negative?": 2 - p,
+            "This is t. Give the p that belongs to it.": t,
+            "This is one tail, but a difference in either direction counts.": p / 2,
+            "You take a tail on the wrong side.": 1 - p / 2,
+            "p is above 1. Which tail do you take if t is negative?": 2 - p,
             "This is 1 - p.": 1 - p,
-            "This is the normal distribution's p: where does the number of runners come in?": 2 * stats.norm.sf(abs(t)),
+            "This is the p of the normal distribution. Where do you use the number of runners?": 2
+            * stats.norm.sf(abs(t)),
             "Look at the degrees of freedom.": two_tails(t, runners),
             "The SD is a little too small: by how many does numpy's std divide?": two_tails(
                 t * np.sqrt(runners / (runners - 1))
             ),
-            "You divide by the SD: in units of what is t?": two_tails(t / np.sqrt(runners)),
-            "This is the unpaired test, and each runner gives a pair.": unpaired,
+            "You divide by the SD. But t says how far the mean is from 0, in units of what?": two_tails(
+                t / np.sqrt(runners)
+            ),
+            "This is the unpaired test, but each runner gives a pair.": unpaired,
         }
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
     print("Right: p equals scipy.stats.ttest_rel, for 6, 16 and 40 runners, for positive and negative differences.")
@@ -107,7 +110,7 @@ def check_share_found(function):
     answers = [numbers(call(function, *case, STUDIES, np.random.default_rng(7)), "The share") for case in cases]
     for answer in answers:
         check(answer.ndim == 0 and np.isfinite(answer), "The share must be one finite number.")
-        check(answer <= 1, "A share is not above 1: is this the number of studies?")
+        check(answer <= 1, "A share is not above 1. Is this the number of studies?")
 
     def shares(rule):
         return np.array([rule(*case) for case in cases])
@@ -115,35 +118,35 @@ def check_share_found(function):
     off = answers - shares(_power)
     worst = int(np.argmax(np.abs(off)))
     mistakes = {
-        "You test along the studies: whose differences make one test?": np.where(
+        "You test along the studies. Which differences belong to one test?": np.where(
             [difference for _, difference, _ in cases], 1, answers
         ),
         "This is the share of studies that miss the difference.": 1 - shares(_power),
-        "The test is one-tailed: a difference to either side counts.": shares(_one_tailed_power),
-        "p is that of one tail: a difference to either side counts.": shares(
+        "The test is one-tailed, but a difference in either direction counts.": shares(_one_tailed_power),
+        "p is that of one tail, but a difference in either direction counts.": shares(
             lambda n, d, sd: _power(n, d, sd, alpha=0.10)
         ),
-        "sd is the spread of the runners' differences, not of their mean.": shares(
+        "sd is the SD of the runners' differences, not of their mean.": shares(
             lambda n, d, sd: _power(n, d, sd / np.sqrt(n))
         ),
-        "The spread is too small: does your generator want the SD or the variance?": shares(
+        "The spread is too small. Does your generator need the SD or the variance?": shares(
             lambda n, d, sd: _power(n, d, np.sqrt(sd))
         ),
-        "The spread is too large: draw the differences themselves, not two sets.": shares(
+        "The spread is too large. Draw the differences themselves, not two sets.": shares(
             lambda n, d, sd: _power(n, d, np.sqrt(2) * sd)
         ),
-        "So often a test finds what is not there: is the true difference put into the draws, and the test against "
-        "0?": np.full(len(cases), 0.05),
+        "A test finds this share if there is no difference. Do you put the true difference into the draws, and "
+        "test against 0?": np.full(len(cases), 0.05),
     }
     compare(
         np.array(answers),
         shares(_power),
         mistakes,
         f"With runners, difference, sd = {cases[worst]} too {'many' if off[worst] > 0 else 'few'} of {STUDIES:,} "
-        "studies find the difference. What is drawn for each runner, and against what is it tested?",
+        "studies find the difference. What do you draw for each runner, and what do you test it against?",
         atol=0.035,  # 4 standard errors and some
     )
-    print(f"Right: your {STUDIES:,} studies agree with the exact power, and find nothing in 95 % where nothing is.")
+    print(f"Right: your {STUDIES:,} studies agree with the exact power. Without a difference, 95 % of them find none.")
 
 
 def _one_tailed_power(runners, difference, sd):
@@ -161,24 +164,24 @@ def check_tost_p(function):
         smaller, difference_p = min(above, below), stats.ttest_rel(estimated, measured).pvalue
         in_percent = bound * measured.mean() / 100
         mistakes = {
-            "Both one-sided tests must reject: which of the two p decides?": smaller,
-            "The two p are added: which of them decides, if both tests must reject?": above + below,
-            "p is doubled, though each test is one-sided.": 2 * p,
-            "p is halved, though each test is one-sided.": p / 2,
+            "Both one-sided tests must reject. Which of the two p decides?": smaller,
+            "The two p are added. Which of them decides, if both tests must reject?": above + below,
+            "p is doubled, but each test is one-sided.": 2 * p,
+            "p is halved, but each test is one-sided.": p / 2,
             "The SD is a little too small: by how many does numpy's std divide?": _tost(
                 estimated - measured, bound, ddof=0
             ),
-            "This is one of the two tests: where is the one against +bound?": above,
-            "This is one of the two tests: where is the one against -bound?": below,
-            "A tail is taken on the wrong side: what does each of the two tests want to reject?": 1 - p,
-            "Both tails are on the wrong side: what does each of the two tests want to reject?": 1 - smaller,
-            "This is the p of the test for a difference: where does the bound come in?": difference_p,
+            "This is one of the two tests. Where is the one against +bound?": above,
+            "This is one of the two tests. Where is the one against -bound?": below,
+            "One tail is on the wrong side. What does each of the two tests try to reject?": 1 - p,
+            "Both tails are on the wrong side. What does each of the two tests try to reject?": 1 - smaller,
+            "This is the p of the test for a difference. Where do you use the bound?": difference_p,
             "The bound is in the unit of the data, not in %.": ttost_paired(
                 estimated, measured, -in_percent, in_percent
             )[0],
         }
         compare(call(function, estimated.copy(), measured.copy(), bound), p, mistakes, what="p")
-    print("Right: p equals statsmodels' ttost_paired, where the methods are equivalent and where they are not.")
+    print("Right: p equals statsmodels' ttost_paired, for equivalent methods and for others.")
 
 
 def check_limits_of_agreement(function):
@@ -187,21 +190,21 @@ def check_limits_of_agreement(function):
         difference = shift + np.random.default_rng(seed).normal(size=size)
         bias, sd, right = difference.mean(), difference.std(ddof=1), _span(difference, 1.96)
         mistakes = {
-            "Your limits lie about 0: what of the bias?": right - bias,
+            "Your limits lie around 0. Where does the bias come in?": right - bias,
             "The SD is a little too small: by how many does numpy's std divide?": _span(difference, 1.96, ddof=0),
-            "That is how well the mean is known, and limits hold single differences.": _span(
+            "That says how well the mean is known, but limits hold single differences.": _span(
                 difference, 1.96 / np.sqrt(size)
             ),
-            "Between bias - SD and bias + SD lie two thirds, not 95 %.": _span(difference, 1),
-            "2 is a round number: within how many SD do 95 % of a normal distribution lie?": _span(difference, 2),
-            "That is the variance, and not the SD.": _span(difference, 1.96 * sd),
+            "Between bias - SD and bias + SD lie only two thirds of the differences, not 95 %.": _span(difference, 1),
+            "2 is a round number. Within how many SD do 95 % of a normal distribution lie?": _span(difference, 2),
+            "That is the variance, not the SD.": _span(difference, 1.96 * sd),
             "Within 1.645 SD lie 90 %, not 95 %.": _span(difference, 1.645),
             "The lower limit comes first.": right[::-1],
-            "Give the two limits alone, the lower first.": (bias, *right),
+            "Give the two limits alone, and the lower one first.": (bias, *right),
         }
         answer, exact = call(function, difference.copy()), _span(difference, stats.norm.isf(0.025))
         compare(answer, exact, mistakes, what="The pair of limits", rtol=1e-4)
-    print("Right: Bland and Altman's limits, about a positive and a negative bias.")
+    print("Right: Bland and Altman's limits, around a positive and a negative bias.")
 
 
 def _span(values, factor, *, ddof=1):
@@ -225,28 +228,31 @@ def check_bias_interval(function):
         t, s, n = stats.t.isf(alpha / 2, runners - 1), stats.t.isf(alpha / 2, len(names) - 1), stats.norm.isf(alpha / 2)
         right = interval(means, t)
         mistakes = {
-            "Stances are taken as independent, so that the interval is too narrow.": [
+            "You treat stances as independent, so the interval is too narrow.": [
                 interval(difference, quantile) for quantile in (s, n, t)
             ],
             "The normal distribution is too narrow for so few runners.": [
                 interval(means, n),
                 interval(means, 1.96),
             ],
-            "The degrees of freedom are those of stances: how many independent values are there?": interval(means, s),
+            "Your degrees of freedom are those of stances. How many independent values are there?": interval(means, s),
             "Look at the degrees of freedom.": interval(means, stats.t.isf(alpha / 2, runners)),
-            "That is how far single runners spread, and not how well their mean is known.": _span(means, t),
+            "That says how far single runners spread, not how well their mean is known.": _span(means, t),
             "The SD is a little too small: by how many does numpy's std divide?": interval(means, t, ddof=0),
-            "The middle is the mean of all stances: does each runner count once?": right
+            "The middle is the mean of all stances. Does each runner count once?": right
             + difference.mean()
             - means.mean(),
-            "The interval is too narrow: how much of alpha lies on either side?": interval(
+            "The interval is too narrow. How much of alpha lies on each side?": interval(
                 means, stats.t.isf(alpha, runners - 1)
             ),
             "The lower end comes first.": right[::-1],
             "alpha is an argument: .05 is not always asked for.": interval(means, stats.t.isf(0.025, runners - 1)),
         }
         compare(call(function, difference.copy(), names.copy(), alpha), right, mistakes, what="The pair (low, high)")
-    print("Right: the interval of the bias by runners' means, for 6, 9 and 16 runners with unequal numbers of stances.")
+    print(
+        "Right: the interval of the bias from runners' means, for 6, 9 and 16 runners with different numbers of "
+        "stances."
+    )
 
 
 def check_icc_a1(function):
@@ -258,22 +264,26 @@ def check_icc_a1(function):
         within = ((ratings - ratings.mean(axis=1, keepdims=True)) ** 2).sum() / runners
         r, last = np.corrcoef(measured, estimated)[0, 1], (msc - mse) / runners
         mistakes = {
-            "This is Pearson's r, which does not see a shift or a scale.": r,
-            "This is ICC(C,1), consistency: where does a difference between the methods count?": (msr - mse)
+            "This is Pearson's r, which does not notice a shift or a scale.": r,
+            "This is ICC(C,1), consistency. Where does a difference between the methods count?": (msr - mse)
             / (msr + mse),
-            "This is the one-way ICC: what is within runners is not split.": (msr - within) / (msr + within),
-            "This is the ICC of the mean of both methods: one is asked for.": (msr - mse) / (msr + last),
+            "This is the one-way ICC. It does not split the variance within runners into methods and rest.": (
+                msr - within
+            )
+            / (msr + within),
+            "This is the ICC of the mean of both methods. The exercise asks for one method.": (msr - mse)
+            / (msr + last),
             "k and R have changed places in the last term.": (msr - mse) / (msr + mse + runners * (msc - mse) / 2),
             "Something is missing in the last term.": (msr - mse) / (msr + mse + 2 * msc / runners),
             "A factor is missing in the last term.": (msr - mse) / (msr + mse + last),
-            "MSR is too small: for how many values does a runner's mean stand?": _icc(msr / 2, msc, mse, runners),
-            "MSC is too small: for how many values does a method's mean stand?": _icc(msr, msc / runners, mse, runners),
+            "MSR is too small. How many values go into a runner's mean?": _icc(msr / 2, msc, mse, runners),
+            "MSC is too small. How many values go into a method's mean?": _icc(msr, msc / runners, mse, runners),
             "Look at what MSR is divided by.": _icc(msr * (runners - 1) / runners, msc, mse, runners),
             "Look at what MSE is divided by.": _icc(msr, msc, mse * (runners - 1) / (2 * runners), runners),
         }
         right, _, *_ = agreement.icc(ratings, alpha=0.05)
         compare(call(function, measured.copy(), estimated.copy()), right, mistakes, what="ICC(A,1)")
-    print("Right: ICC(A,1) as grfkit.evaluation.agreement gives it, for shifts to both sides.")
+    print("Right: ICC(A,1) equals that of grfkit.evaluation.agreement, for shifts in both directions.")
 
 
 def check_skill(function):
@@ -285,66 +295,66 @@ def check_skill(function):
         rmse, rmse_base = np.sqrt(np.mean(off**2)), np.sqrt(np.mean(base**2))
         absolute, r = np.abs(off).mean() / np.abs(base).mean(), np.corrcoef(measured, measured + off)[0, 1]
         mistakes = {
-            "This is the share of the error that is left, and skill is the share that is gone.": rmse / rmse_base,
-            "These are mean squares: where is the root?": 1 - rmse**2 / rmse_base**2,
-            "These are mean absolute errors, and not roots of mean squares.": 1 - absolute,
-            "This is the RMSE: what is it beside the baseline's?": rmse,
-            "That is the difference of two errors, in BW, and skill has no unit.": rmse_base - rmse,
-            "The sign is turned round: a better estimate has more skill.": rmse / rmse_base - 1,
-            "This is Pearson's r, which does not see a shift or a scale.": r,
+            "This is the share of the error that is left, but skill is the share that is gone.": rmse / rmse_base,
+            "These are mean squares. Where is the root?": 1 - rmse**2 / rmse_base**2,
+            "These are mean absolute errors, not roots of mean squares.": 1 - absolute,
+            "This is the RMSE. How does it compare with the baseline's?": rmse,
+            "That is the difference of two errors, in BW, but skill has no unit.": rmse_base - rmse,
+            "The sign is turned round. A better estimate has more skill.": rmse / rmse_base - 1,
+            "This is Pearson's r, which does not notice a shift or a scale.": r,
             "Give skill as a share, not in %.": 100 * (1 - rmse / rmse_base),
             "Estimate and baseline have changed places.": [1 - rmse_base / rmse] if rmse else [],
         }
         answer = call(function, measured.copy(), measured + off, measured + base)
         compare(answer, 1 - rmse / rmse_base, mistakes, what="Skill", rtol=1e-9)
-    print("Right: skill of a good estimate, of one worse than the baseline, and of a perfect one.")
+    print("Right: the skill of a good estimate, of a perfect one, and of one that is worse than the baseline.")
 
 
 def _verdict_cases():
     """List the cases of a verdict: ((p, low, high, bound, alpha), the right word, the hint)."""
     nan = float("nan")
     equivalent, small, differs, undecided = VERDICTS
-    above = "The upper end is above +bound: look at both ends of the interval."
-    below = "The lower end is below -bound: look at both ends of the interval."
+    above = "The upper end is above +bound. Look at both ends of the interval."
+    below = "The lower end is below -bound. Look at both ends of the interval."
     return [
         (
             (0.40, -3, 4, 10, 0.05),
             equivalent,
-            "The interval lies wholly within the bound, and p is large: one word says that.",
+            "The interval lies completely within the bound, and p is large. Which cell of the table is that?",
         ),
         (
             (0.40, -18, 25, 10, 0.05),
             undecided,
-            "p is large and the interval reaches beyond the bound: neither a difference nor agreement is shown.",
+            "p is large, and the interval reaches beyond the bound. So neither a difference nor agreement is shown.",
         ),
         (
             (0.001, 2, 6, 10, 0.05),
             small,
-            "There is a difference, and the interval lies wholly within the bound: it is small.",
+            "There is a difference, and the interval lies completely within the bound: it is small.",
         ),
         (
             (0.001, -6, -2, 10, 0.05),
             small,
-            "There is a difference to the other side, and the interval lies wholly within the bound.",
+            "There is a difference in the other direction, and the interval lies completely within the bound.",
         ),
         ((0.001, 14, 22, 10, 0.05), differs, above),
         ((0.001, -22, -14, 10, 0.05), differs, below),
         (
             (0.02, 3, 16, 10, 0.05),
             differs,
-            "There is a difference, and the interval reaches beyond the bound: it may matter.",
+            "There is a difference, and the interval reaches beyond the bound. So it may matter.",
         ),
         ((0.20, -16, 3, 10, 0.05), undecided, below),
         ((0.20, -3, 16, 10, 0.05), undecided, above),
         (
             (0.20, -3, 4, 2, 0.05),
             undecided,
-            "The bound is an argument: look at both ends of the interval against it.",
+            "The bound is an argument: compare both ends of the interval with it.",
         ),
         ((0.03, 1, 4, 10, 0.01), equivalent, "alpha is an argument: .05 is not always asked for."),
-        ((0.05, 3, 16, 10, 0.05), differs, "p equals alpha here: look at the signs of the table."),
+        ((0.05, 3, 16, 10, 0.05), differs, "p equals alpha here. Look at the signs > and ≤ in the table."),
         *(
-            ((p, low, high, 10, 0.05), undecided, "What cannot be computed (NaN) decides nothing.")
+            ((p, low, high, 10, 0.05), undecided, "A value that cannot be computed (NaN) decides nothing.")
             for p, low, high in ((nan, nan, nan), (nan, -3, 4), (0.001, nan, nan))
         ),
     ]
@@ -362,7 +372,7 @@ def check_verdict(function):
         by_p = answer == equivalent and right == undecided and p > alpha
         check(not by_p, f"{case}: p > alpha is not agreement. {hint}")
         check(answer == right, f"{case}: you say '{answer}'. {hint}")
-    print("Right: fifteen cases, intervals on both sides and NaN among them. No p alone made anything equivalent.")
+    print("Right: fifteen cases, with intervals on both sides and with NaN. Nothing is equivalent because of p alone.")
 
 
 def _pairs(seed, runners, shift):

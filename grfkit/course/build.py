@@ -35,7 +35,8 @@ def build(name, *, folder=COURSE):
     if not source.is_file():
         names = sorted(path.name for path in (folder / "source").glob("*") if path.is_dir())
         raise ValueError(
-            f"A session is a folder of {folder.name}/source; found no {source.name}. Sessions: {', '.join(names)}."
+            f"A session must be a folder in {folder.name}/source; found no {source.name}. Choose one of these "
+            f"sessions: {', '.join(names)}."
         )
     give_out(name, folder=folder)
     return solve(source, folder=folder)
@@ -66,8 +67,8 @@ def give_out(name, *, folder):
             book = _built(folder)
             if mine.is_file() and _checksum(mine) not in (book.get(name), _checksum(fresh)):
                 print(
-                    f"{target.relative_to(folder.parent).as_posix()} holds answers, or was changed by hand: it is kept "
-                    "as it is. Move it elsewhere and make the course again to get a new one.",
+                    f"{target.relative_to(folder.parent).as_posix()} holds answers, or somebody changed it, so it "
+                    "is kept as it is. To get a new one, move it elsewhere and run `make course` again.",
                     file=sys.stderr,
                 )
                 return
@@ -86,7 +87,7 @@ def take_out(name, *, folder, release="student"):
     done = nbgrader(folder, release=release, gradebook=False).generate_assignment(name)
     if not done["success"]:
         words = done.get("log") or done.get("error")
-        raise ValueError(f"A session must hold nbgrader's marks as nbgrader wants them; {name}: {words}")
+        raise ValueError(f"A session must hold valid nbgrader marks; nbgrader refuses {name}: {words}")
 
 
 def nbgrader(folder, *, release="student", gradebook=True):
@@ -112,8 +113,8 @@ def say_misnamed(folder):
     for path in sorted(folder.glob("submitted/*/*/*.ipynb")):
         if path.stem != path.parent.name:
             print(
-                f"{path.relative_to(folder).as_posix()} is not graded: a hand-in has the name that was given out. "
-                f"Rename it to {path.parent.name}.ipynb.",
+                f"{path.relative_to(folder).as_posix()} is not graded. A hand-in must keep the name that was "
+                f"given out. Rename it to {path.parent.name}.ipynb.",
                 file=sys.stderr,
             )
 
@@ -133,7 +134,7 @@ def write_index(folder=COURSE):
         )
         parts += [
             markdown(opening.replace("# ", "## ", 1)),
-            f'<p><a href="{name}.html">{name}, solved</a>; {exercises} exercises with checks. Students work in '
+            f'<p><a href="{name}.html">{name}, solved</a>: {exercises} exercises with checks. Students work in'
             f"<code>course/student/{name}/{name}.ipynb</code>.</p>",
         ]
     target = folder / "solution" / "index.html"

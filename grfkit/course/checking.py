@@ -35,7 +35,7 @@ def call(function, *arguments, **options):
     name = getattr(function, "__name__", "Your function")
     check(
         callable(function),
-        f"A function is asked for; found {type(function).__name__}. Give its name, without brackets.",
+        f"The check needs a function; found {type(function).__name__}. Give its name, without brackets.",
     )
     given = [each.tobytes() for each in arguments if isinstance(each, np.ndarray)]
     try:
@@ -46,17 +46,20 @@ def call(function, *arguments, **options):
         missing = [line.name for line in _own_lines(error, function)[-1:]] or [name]  # or another that it calls
         raise NotRight(f"{missing[0]} is not written yet: replace the line `raise NotImplementedError()`.") from None
     except KeyboardInterrupt:  # by a person, or by nbgrader after a minute
-        raise NotRight(f"{name} was stopped before it came to an end: is there a loop that never ends?") from None
+        raise NotRight(f"{name} was stopped before it finished. Is there a loop that never ends?") from None
     except Exception as error:
         own = _own_lines(error, function)[-1:] if _is_students(function) else []
         where = [f"\nThe line at which it stopped: {each.line}" for each in own if each.line]
         raise NotRight(f"{name} stopped with {type(error).__name__}: {error}{''.join(where)}") from None
     check(
         answer is not None,
-        f"{name} gives nothing back (None): each way through it must end with `return ...` and a value.",
+        f"{name} gives nothing back (None). Every path through the function must end with `return` and a value.",
     )
     left = [each.tobytes() for each in arguments if isinstance(each, np.ndarray)]
-    check(given == left, f"{name} changes the array that it is given: `-=` and `x[0] = ...` write into it.")
+    check(
+        given == left,
+        f"{name} changes the array that it was given: `-=` and `x[0] = ...` write into the argument. Work on a copy.",
+    )
     return answer
 
 
@@ -85,7 +88,10 @@ def _missing(shell, kind, error, trace, tb_offset=None):
     if kind is NotImplementedError and place not in (None, "<module>"):
         lines = [f"This cell needs your {place}, which is not written yet: go on below."]
     if kind is NameError and place == "<module>":
-        lines = [f"NameError: {error}.", "If a cell above makes it, and needs an exercise you left out: go on below."]
+        lines = [
+            f"NameError: {error}.",
+            "Perhaps a cell above makes it and needs an exercise that you left out. Then go on below.",
+        ]
     if lines:
         error._render_traceback_ = lambda: lines
     shell.showtraceback((kind, error, trace), tb_offset=1)  # without IPython's own frame

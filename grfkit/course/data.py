@@ -58,8 +58,8 @@ def _made():
     """
     if not STUDY.is_file():
         raise StudyError(
-            f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it "
-            "with `make environment`."
+            f"The course runs in a copy of the project; {STUDY} does not exist. Clone grfkit and install it with "
+            "`make environment`. Students unzip the archive that they were given."
         )
     mark, wanted = REPORTS / "course.txt", _fingerprint()
 
@@ -72,7 +72,7 @@ def _made():
         REPORTS.mkdir(parents=True, exist_ok=True)
         with FileLock(REPORTS / "course.lock"):  # notebooks that start together make it once
             if not ready():
-                print("The virtual runners are recorded, once: this takes half a minute to two minutes.")
+                print("The virtual runners are recorded now. This happens once and takes half a minute to two minutes.")
                 mark.unlink(missing_ok=True)  # a run that is stopped leaves half of its data
                 with contextlib.redirect_stderr(io.StringIO()):  # progress bars
                     _make(study_file.load(STUDY))
@@ -80,7 +80,8 @@ def _made():
     except OSError as error:
         raise StudyError(
             f"The virtual runners are recorded once, into {REPORTS}, which cannot be written: {error}. "
-            'Whoever installed grfkit runs this once: python -c "from grfkit.course import data; data.results()"'
+            "Ask the person who installed grfkit to run this once: "
+            'python -c "from grfkit.course import data; data.results()"'
         ) from error
     return REPORTS
 

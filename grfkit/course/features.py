@@ -131,16 +131,18 @@ def check_braking_and_propulsive(function):
         top, halves = np.full(2, np.abs(ap).max()), (np.abs(ap[:middle]).mean(), ap[middle:].mean())
         signed = right * [-1, 1]
         mistakes = {
-            "The braking peak is given as a magnitude: positive, though the force is negative.": signed,
-            "Braking and propulsive peak are swapped: the runner is braked first, by a force that points "
-            "backwards.": right[::-1],
-            "Swapped, and with a sign: braking is the force backwards, given as a positive magnitude.": signed[::-1],
-            "Both are the largest magnitude of the whole curve: one is of its negative part, one of its positive.": top,
+            "The braking peak must be a magnitude: a positive number, although the force is negative.": signed,
+            "Braking and propulsive peak are swapped. Braking comes first, with a force that points backwards.": right[
+                ::-1
+            ],
+            "Swapped, and with a sign. Braking is the backward force, given as a positive magnitude.": signed[::-1],
+            "Both values are the largest magnitude of the whole curve. One peak is in its negative part, the "
+            "other in its positive part.": top,
             "These are frames, not forces.": (ap.argmin(), ap.argmax()),
-            "You split stance in the middle: is that where the force changes its sign?": halves,
+            "You split stance in the middle. Does the force change its sign there?": halves,
         }
         compare(values, right, mistakes, what="Braking and propulsive peak")
-    print("Right: the two peaks of three made curves and of a stance, whichever is the larger.")
+    print("Right: both peaks of three simulated curves and of one stance, whichever is larger.")
 
 
 def check_impulses(function):
@@ -152,19 +154,19 @@ def check_impulses(function):
         net = [np.array([sign, 1]) * ap.sum() / rate for sign in (1, -1)]
         halves = np.array([-ap[:middle].sum(), ap[middle:].sum()]) / rate
         mistakes = {
-            "The braking impulse is given as a magnitude: positive.": right * [-1, 1],
+            "The braking impulse must be a magnitude: a positive number.": right * [-1, 1],
             "Braking and propulsive impulse are swapped.": right[::-1],
-            "You sum the forces of all frames: an impulse is force times time.": right * rate,
-            "You sum the forces of all frames, and the braking impulse is negative: force times time, given as a "
-            "magnitude.": right * rate * [-1, 1],
+            "You sum the forces of all frames, but an impulse is force times time.": right * rate,
+            "You sum the forces of all frames, and the braking impulse is negative. An impulse is force times "
+            "time, given as a magnitude.": right * rate * [-1, 1],
             "Right at 1000 Hz and not at another rate.": right * rate / 1000,
             "These are mean forces in BW; an impulse is force times time.": (-ap[ap < 0].mean(), ap[ap > 0].mean()),
-            "Each is the impulse of the whole curve, where braking and propulsion cancel.": net,
+            "Both values are the impulse of the whole curve, in which braking and propulsion cancel.": net,
             "These are the peaks; the impulse is the area under the curve.": (-ap.min(), ap.max()),
-            "Stance is cut in the middle: is that where the force changes its sign?": halves,
+            "You cut stance in the middle. Does the force change its sign there?": halves,
         }
         compare(values, right, mistakes, what="The two impulses", atol=0.01 * right.min())
-    print("Right: areas under made curves, whose integral is known, and under a stance, at two rates.")
+    print("Right: areas under simulated curves with a known integral and under one stance, at two rates.")
 
 
 def check_mean_over_step(function):
@@ -180,15 +182,15 @@ def check_mean_over_step(function):
         step = contact + flight
         at_1000_hz, right = vertical.sum() / (len(vertical) + 1000 * flight), impulse / step
         mistakes = {
-            "That is the mean over stance, or nearly. Between two touchdowns there is flight too, with a force of 0; "
-            "and what is added to its seconds must be seconds.": impulse / contact,
-            "That is the impulse, in BW s, and not yet a mean.": impulse,
-            "You divide by the flight alone: a step is contact and flight.": impulse / flight,
-            "The forces are summed, and the time of a frame does not count.": impulse * rate / step,
+            "That is, or nearly is, the mean over stance. Between two touchdowns there is also flight, with a "
+            "force of 0. Do you add seconds to seconds?": impulse / contact,
+            "That is the impulse, in BW s. It is not yet a mean.": impulse,
+            "You divide by the flight alone. Which two parts has a step?": impulse / flight,
+            "You sum the forces without the time of a frame.": impulse * rate / step,
             "Right at 1000 Hz and not at another rate.": at_1000_hz,
         }
         compare(value, right, mistakes, what="The mean over the step", atol=0.01)
-    print("Right: two half sines, whose mean is known, and a step of a runner, who neither rises nor sinks: 1 BW.")
+    print("Right: two half sines with a known mean, and one step of a runner, whose mean is 1 BW.")
 
 
 def check_local_impact_peak(function):
@@ -209,10 +211,10 @@ def check_local_impact_peak(function):
             mistakes = _impact_peak_mistakes(vertical, early, found)
             compare(value, early[found[0]], mistakes, what="The impact peak")
         else:
-            none = "This runner has no impact peak, and must get NaN"
+            none = "This runner has no impact peak and must get NaN"
             mistakes = {f"{none}: {hint}": wrong for hint, wrong in _no_peak_mistakes(vertical, early).items()}
             compare(value, np.nan, mistakes, f"{none}; you read {value:.2f} BW.")
-    print("Right: five runners with an impact peak, one of them with two, and four with noise or a late dip alone.")
+    print("Right: five runners with an impact peak (one has two), and four with only noise or a late dip.")
 
 
 def _called(function, vertical, peaks):
@@ -220,7 +222,7 @@ def _called(function, vertical, peaks):
     try:
         return call(function, vertical.copy())
     except NotRight as error:
-        check(peaks or "IndexError" not in str(error), f"{error}\nThis runner has no impact peak, and must get NaN.")
+        check(peaks or "IndexError" not in str(error), f"{error}\nThis runner has no impact peak and must get NaN.")
         raise
 
 
@@ -232,12 +234,12 @@ def _at_13(vertical):
 def _impact_peak_mistakes(vertical, early, frames):
     """Give {hint: what the mistake gives} for a runner whose early peaks are at `frames`."""
     return {
-        "You find no impact peak where there is one.": np.nan,
-        "That is the highest of the first frames, their last, still on its way up: a local maximum is higher than what "
-        "comes before and after it.": early[-1],
-        "That is the active peak, the largest force of stance; the impact peak comes before.": vertical.max(),
-        "There are two peaks, and you give the higher one: which is asked for?": early[frames].max(),
-        "That is the force at 13 % of stance, near the peak and not its top.": _at_13(vertical),
+        "You find no impact peak, but there is one.": np.nan,
+        "That is the highest of the first frames: their last one, still on its way up. A local maximum is higher "
+        "than the frames before and after it.": early[-1],
+        "That is the active peak, the largest force of stance. The impact peak comes earlier.": vertical.max(),
+        "There are two peaks, and you give the higher one. Which one does the exercise ask for?": early[frames].max(),
+        "That is the force at 13 % of stance: it is near the peak, but it is not the top.": _at_13(vertical),
         "That is the frame of the peak, not the force.": frames[0],
     }
 
@@ -250,15 +252,15 @@ def _no_peak_mistakes(vertical, early):
 
     anywhere = first(vertical, prominence=PROMINENCE_BW)
     return {
-        "yours stands out only by what comes after 35 % of stance: is the curve cut first?": [
+        "yours stands out only because of what comes after 35 % of stance. Is the curve cut first?": [
             peak for peak in anywhere if peak in early
         ],
-        "yours is the highest of the first frames, which is their last one, still on its way up.": early.max(),
+        "yours is the highest of the first frames: their last one, still on its way up.": early.max(),
         "yours is the first peak anywhere, the active peak.": anywhere,
-        "yours is the force at 13 % of stance, which everybody has.": _at_13(vertical),
-        "0 would count as a measured force of 0.": 0.0,
-        "noise has a maximum every few frames; a peak must stand out.": first(early),
-        "is it `height` that you ask for? A peak must stand out from what is around it.": first(
+        "yours is the force at 13 % of stance, which every runner has.": _at_13(vertical),
+        "a 0 would count as a measured force.": 0.0,
+        "yours is a maximum of noise, and a peak must stand out.": first(early),
+        "is it `height` that you use? A peak must stand out from the frames around it.": first(
             early, height=PROMINENCE_BW
         ),
     }
@@ -276,24 +278,24 @@ def check_vlr(function):
         for name, right in every.items():
             value = numbers(call(function, vertical.copy(), time_s.copy(), name), f"VLR by {name}", ())
             mistakes = {
-                f"For {name} you give the rate of {other}: does your function look at `definition`?": rate
+                f"For {name} you give the rate of {other}. Does your function look at `definition`?": rate
                 for other, rate in every.items()
                 if other != name
             }
             units = {
-                "Your times are in milliseconds: BW/s is asked for.": right / 1000,
-                "The sign is turned.": -right,
-                "That is the force at 13 % of stance, not yet divided by a time.": at_13,
-                "That is the steepest slope between two frames; asked for is the mean slope.": np.gradient(
+                "Your times are in milliseconds. The exercise asks for BW/s.": right / 1000,
+                "The sign is wrong.": -right,
+                "That is the force at 13 % of stance. It is not yet divided by a time.": at_13,
+                "That is the steepest slope between two frames. The exercise asks for the mean slope.": np.gradient(
                     vertical, time_s
                 ).max(),
             }
             otherwise = (
-                f"VLR by {name} is off by {100 * (value / right - 1):.1f} %: look at its interval, and at how the "
-                "force is read between two frames."
+                f"VLR by {name} is off by {100 * (value / right - 1):.1f} %: look at its interval, and at how you "
+                "get the force between two frames."
             )
             compare(value, right, units | mistakes | own[name], otherwise, rtol=1e-4)
-    print("Right: three definitions on two made curves, at two rates, and on a stance.")
+    print("Right: three definitions on two simulated curves, at two rates, and on one stance.")
 
 
 def _vlr_mistakes(vertical, time_s):
@@ -309,27 +311,28 @@ def _vlr_mistakes(vertical, time_s):
 
     of_force = np.interp(np.array([0.2, 0.8]) * at(impact_s), vertical[: frame + 1], time_s[: frame + 1])
     nearest = time_s[[round(seconds * len(time_s) / stance_s) for seconds in (low, high)]]
-    from_first = "The force at touchdown is 0 by definition; you subtract that of the first frame above the threshold."
+    from_first = "The force at touchdown is 0 by definition. You subtract the force of the first frame above the "
+    "threshold."
     return {
         "touchdown_to_13": {
-            "You take the frame nearest to 13 %: what is the force between two frames?": vertical[frame]
+            "You take the frame nearest to 13 %. What is the force between two frames?": vertical[frame]
             / time_s[frame],
             from_first: slope(0, impact_s),
         },
         "20_to_80": {
             "You divide the rise between 20 and 80 % by the whole time up to 13 % of stance.": (at(high) - at(low))
             / impact_s,
-            "You divide the force at 80 % by its time: is that the slope of the interval?": at(high) / high,
-            "20 and 80 % are of the time from touchdown to 13 % of stance, not of the force there.": slope(*of_force),
-            "20 and 80 % are of the interval from touchdown to 13 % of stance, not of stance.": slope(
+            "You divide the force at 80 % by its time. Is that the slope of the interval?": at(high) / high,
+            "Take 20 and 80 % of the time from touchdown to 13 % of stance, not of the force there.": slope(*of_force),
+            "Take 20 and 80 % of the interval from touchdown to 13 % of stance, not of stance.": slope(
                 0.2 * stance_s, 0.8 * stance_s
             ),
-            "You take the nearest frames: what is the force between two frames?": slope(*nearest),
+            "You take the nearest frames. What is the force between two frames?": slope(*nearest),
         },
         "first_25_ms": {
-            "You take the 25th frame: 25 ms are 25 frames at 1000 Hz only.": vertical[25] / time_s[25],
+            "You take the 25th frame, but 25 ms are 25 frames only at 1000 Hz.": vertical[25] / time_s[25],
             from_first: slope(0, 0.025),
-            "Times are in seconds: is 25 ms the time you divide by?": at(25) / 25,
+            "Times are in seconds. Do you divide by 25 ms?": at(25) / 25,
         },
     }
 
@@ -343,7 +346,7 @@ def check_lowpass(function):
         except NotRight as error:  # SciPy's words for a row of three that is too short to be filtered
             check(
                 "padlen" not in str(error),
-                "Three columns are filtered along time, the first axis: yours is filtered along another.",
+                "Three columns must be filtered along time, the first axis. You filter along another axis.",
             )
             raise
         values = numbers(answer, "The filtered values", shape)
@@ -352,11 +355,14 @@ def check_lowpass(function):
             values[INNER],
             transform.lowpass(noise, cutoff_hz=cutoff, rate_hz=rate)[INNER],
             _lowpass_mistakes(noise, cutoff, rate),
-            "A sine at the cutoff must come out with .707 of its amplitude and in time; yours has "
-            f"{gain:.3f} and is {round(1000 * late_s, 1) + 0:.1f} ms late. If that fits, what of the order?",
+            f"A sine at the cutoff must keep .707 of its amplitude and come without delay; yours has {gain:.3f} "
+            f"and is {round(1000 * late_s, 1) + 0:.1f} ms late. If both are right, look at the order.",
             atol=0.012,  # of noise of SD 1; 1.25, as books print it, is up to 0.011 off at these rates
         )
-    print("Right: noise at two rates and three cutoffs, one column and three: no lag, and 3 dB down at the cutoff.")
+    print(
+        "Right: no lag, and 3 dB down at the cutoff, for noise at two rates and three cutoffs, in one and three "
+        "columns."
+    )
 
 
 def _lowpass_mistakes(noise, cutoff, rate):
@@ -369,16 +375,17 @@ def _lowpass_mistakes(noise, cutoff, rate):
     late, eighth = ([filtered(*kind, hz) for hz in (cutoff, corrected)] for kind in ((2, sosfilt), (4, sosfiltfilt)))
     without_rate = filtered(2, sosfiltfilt, min(corrected * rate / 1000, 0.49 * rate))
     return {
-        "Two passes together are 6 dB down at the cutoff of each, and 3 dB are asked for.": filtered(
+        "Your two passes together are 6 dB down at the cutoff. The exercise asks for 3 dB.": filtered(
             2, sosfiltfilt, cutoff
         ),
-        "One pass only: the curve comes late.": late,
-        "The cutoff is corrected the wrong way: must each pass alone let through more, or less?": filtered(
+        "One pass only: the curve is delayed.": late,
+        "You correct the cutoff the wrong way. Must each single pass let through more, or less?": filtered(
             2, sosfiltfilt, cutoff**2 / corrected
         ),
-        "Each pass is of fourth order, so that both together are of eighth.": eighth,
+        "Each of your passes is of fourth order, so both together are of eighth order.": eighth,
         "Your filter does not know the rate.": without_rate,
-        "That is what the low-pass takes away, not what it leaves.": noise[INNER] - filtered(2, sosfiltfilt, corrected),
+        "That is the part that the low-pass takes away, not the part that it leaves.": noise[INNER]
+        - filtered(2, sosfiltfilt, corrected),
     }
 
 

@@ -29,18 +29,19 @@ def check_minmax(minmax):
 
         standard = (other - training.mean(axis=0)) / training.std(axis=0)
         mistakes = {
-            "The limits come from `other`. These are the runners who were never seen: which rows are known when the "
-            "scaler is fitted?": by(other),
-            "The limits come from `training` and `other` together: the unseen runners have a say in the scaling. That "
-            "is leakage.": by(both),
-            "There is one pair of limits for all variables: each column has its own (which axis do min and max run "
-            "along?).": by(training, axis=None),
-            "Values beyond the training range were cut off. They may leave [0, 1]: a taller runner is "
+            "The limits come from `other`, the unseen runners. Which rows do you know when you fit the scaling?": by(
+                other
+            ),
+            "The limits come from `training` and `other` together, so the unseen runners influence the scaling. "
+            "That is leakage.": by(both),
+            "You use one pair of limits for all variables, but each column has its own. Along which axis do min "
+            "and max go?": by(training, axis=None),
+            "You cut off values beyond the training range. They may lie outside [0, 1]: a taller runner is "
             "taller.": right.clip(0, 1),
-            "Is this the standard score? Mean and SD are another scaling than [0, 1].": standard,
-            "What is subtracted is right, but you divide by the maximum: how long is the range?": (other - low) / high,
+            "Is this the standard score? Scaling by mean and SD is not scaling to [0, 1].": standard,
+            "You subtract the right value, but you divide by the maximum. How long is the range?": (other - low) / high,
             "The minimum is not subtracted: the smallest training value must become 0.": other / (high - low),
-            "The scaling of each variable is upside down: the smallest training value must become 0, not 1.": 1 - right,
+            "Your scaling is upside down: the smallest training value must become 0, not 1.": 1 - right,
         }
         answer = call(minmax, training.copy(), other.copy())
         answer = numbers(answer, "The scaled rows of `other`, one array,", other.shape)
@@ -48,10 +49,12 @@ def check_minmax(minmax):
             answer,
             right,
             mistakes,
-            "The shape is right, the values are not: the smallest training value of each variable must become 0, the "
-            "largest 1, and everything between in proportion.",
+            "The shape is right, the values are not. For each variable, the smallest training value must become 0 "
+            "and the largest 1, with all others in proportion.",
         )
-    print("Right: each variable is scaled by the training rows alone, and rows beyond their range stay beyond [0, 1].")
+    print(
+        "Right: each variable is scaled by the training rows alone, and values beyond their range stay outside [0, 1]."
+    )
 
 
 def _step(x, h, c, weights_x, weights_h, bias, *, order=(0, 1, 2, 3), gate=expit, candidate=np.tanh, squash=np.tanh):
@@ -69,22 +72,22 @@ def _step_mistakes(x, h, c, weights_x, weights_h, bias):
     orders = list(permutations(range(4)))[1:]
     return {
         "Both states are right, but in the other order: the hidden state comes first.": (cell, hidden),
-        "The candidate g goes through the sigmoid. It may be negative: which function gives values between -1 and "
-        "1?": _step(*given, candidate=expit),
-        "The gates i, f and o go through tanh. A gate is open or shut: which function gives values between 0 and "
-        "1?": _step(*given, gate=np.tanh),
+        "The candidate g goes through the sigmoid, but it may be negative. Which function gives values between -1 "
+        "and 1?": _step(*given, candidate=expit),
+        "The gates i, f and o go through tanh, but a gate is open or shut. Which function gives values between 0 "
+        "and 1?": _step(*given, gate=np.tanh),
         "The new cell state is right. On its way to the hidden state something is missing.": _step(
             *given, squash=lambda state: state
         ),
-        "The new cell state is right, but the hidden state is made from the old one.": (
+        "The new cell state is right, but you compute the hidden state from the old one.": (
             hidden / np.tanh(cell) * np.tanh(c),
             cell,
         ),
-        "The hidden state h has no part in the gates: is this still a recurrence?": _step(x, none(h), c, *weights),
-        "The input x has no part in the gates.": _step(none(x), h, c, *weights),
+        "The hidden state h has no effect on the gates. Is this still a recurrence?": _step(x, none(h), c, *weights),
+        "The input x has no effect on the gates.": _step(none(x), h, c, *weights),
         "The bias is missing.": _step(x, h, c, weights_x, weights_h, none(bias)),
-        "The old cell state is forgotten at every step: f has no effect.": _step(x, h, none(c), *weights),
-        "The four blocks of rows are taken in another order than i, f, g, o.": [
+        "You forget the old cell state at every step: f has no effect.": _step(x, h, none(c), *weights),
+        "You take the four blocks of rows in another order than i, f, g, o.": [
             _step(*given, order=order) for order in orders
         ],
     }
@@ -119,12 +122,12 @@ def check_lstm_step(lstm_step):
             answer,
             right,
             _step_mistakes(x, h, c, *weights),
-            "The new cell state is right. Look at how the hidden state is made from it, and at the gate o."
+            "The new cell state is right. Look at how you compute the hidden state from it, and at the gate o."
             if close(answer[1], right[1])
             else "The new cell state is not right. Print each gate: i, f and o lie between 0 and 1, g between -1 and "
             "1.",
         )
-    print("Right: your step and torch.nn.LSTMCell agree for three sizes of network, to six digits.")
+    print("Right: your step and torch.nn.LSTMCell agree to six digits, for networks of three sizes.")
 
 
 def check_masked_mse(masked_mse):
@@ -140,21 +143,20 @@ def check_masked_mse(masked_mse):
         answer = call(masked_mse, tensor, torch.tensor(target), torch.tensor(real))
         check(
             isinstance(answer, torch.Tensor),
-            f"The loss must be a tensor, so that torch can go back through it; yours is {kind(answer)}. Work with "
-            "torch alone: no float(), .item() or numpy.",
+            f"The loss must be a tensor, because torch computes gradients from it; yours is {kind(answer)}. Use "
+            "only torch: no float(), .item() or numpy.",
         )
         check(answer.dim() == 0, f"The loss is one number; yours has shape {tuple(answer.shape)}.")
-        check(
-            answer.requires_grad, "The loss has lost its gradient: no .detach(), .data or torch.no_grad() on the way."
-        )
+        check(answer.requires_grad, "The loss has lost its gradient. Do not use .detach(), .data or torch.no_grad().")
         compare(answer.detach(), right, mistakes, "The value is not the mean squared error over real samples.")
         check(
             close(call(_gradient, answer, tensor), 2 * (estimated - target) * real / real.sum()),
-            "The value is right, its gradient is not: the loss must be made from `estimated` by torch's own "
-            "operations, and padding must have none.",
+            "The value is right, its gradient is not. Compute the loss from `estimated` with torch's own "
+            "operations; padding must have no gradient.",
         )
     print(
-        "Right: the mean squared error over real samples alone; padding has no gradient, so nothing is learned from it."
+        "Right: the mean squared error over real samples only. Padding has no gradient, so the network learns "
+        "nothing from it."
     )
 
 
@@ -166,15 +168,15 @@ def _mse_mistakes(error, real):
     of_padding = [squared[~real].mean()] if not real.all() else []
     return {
         "Padding counts: this is the mean over all samples, real or not.": squared.mean(),
-        "The squared errors of padding are left out of the sum, but not of the number you divide by: short stances "
-        "would seem better.": total / real.size,
-        "Each stance is averaged first. Here each real sample weighs the same, so that a long stance weighs more than "
-        "a short one.": by_stance,
-        "This is the sum over real samples, and not their mean.": total,
+        "You leave padding out of the sum, but not of the number you divide by, so short stances seem better.": total
+        / real.size,
+        "Each stance is averaged first. Each real sample must count the same, so a long stance counts more than a "
+        "short one.": by_stance,
+        "This is the sum over real samples, not their mean.": total,
         "This is the root of the mean squared error.": np.sqrt(squared[real].mean()),
         "This is the mean of absolute errors, not of squared ones.": np.abs(error[real]).mean(),
-        "This is the mean over padding: `real` is used the wrong way round.": of_padding,
-        "The sum is divided by the number of stances: of what is it the mean?": total / len(real),
+        "This is the mean over padding: you use `real` the wrong way round.": of_padding,
+        "You divide the sum by the number of stances. What must you average over?": total / len(real),
     }
 
 
@@ -205,27 +207,25 @@ def _early_stop_mistakes(errors, patience):
         return int(np.argmin(errors[: epoch + 1])), epoch
 
     return {
-        "The kept epoch comes after the stop: training had ended, nobody has ever seen that epoch.": (
+        "The kept epoch comes after the stop. Training had ended, so nobody has ever seen that epoch.": (
             best_until(end)[0],
             last,
         ),
-        "Training runs to the end, whatever the patience.": best_until(end),
+        "Training always runs to the end, whatever the patience.": best_until(end),
         "The pair is the wrong way round: the kept epoch comes first.": (last, kept),
-        "The weights of the last epoch are kept: those are already worse.": (last, last),
-        "Training stops one epoch late: count the epochs without a gain up to and with the last one.": [
-            (kept, last + 1)
-        ]
+        "You say that the weights of the last epoch are kept, but these are already worse.": (last, last),
+        "Training stops one epoch late. The last epoch without a gain counts too.": [(kept, last + 1)]
         if last < end
         else [],
-        "Training stops one epoch early: `patience` epochs without a gain are allowed to pass.": (kept, last - 1),
-        "An epoch that is only as good as the best so far counts as a gain: it must be smaller.": _early_stop(
+        "Training stops one epoch early. How many epochs without a gain does `patience` allow?": (kept, last - 1),
+        "You count an epoch that is only as good as the best so far as a gain. Its error must be smaller.": _early_stop(
             errors, patience, gain=np.less_equal
         ),
-        "Epochs are counted from 0, as Python counts.": (kept + 1, last + 1),
-        "All epochs without a gain are counted together: after a gain the count begins anew.": [
+        "Epochs are counted from 0, as in Python.": (kept + 1, last + 1),
+        "You count all epochs without a gain together. After a gain the count begins anew.": [
             best_until(epoch) for epoch in no_gain[patience - 1 : patience]
         ],
-        "Each epoch is compared with the one before it: compare it with the smallest error so far.": best_until(run),
+        "Each epoch is compared with the one before it. Which earlier error matters?": best_until(run),
     }
 
 
@@ -249,10 +249,10 @@ def check_early_stop(early_stop):
             answer,
             _early_stop(errors, patience),
             {hint + yours: wrong for hint, wrong in _early_stop_mistakes(errors, patience).items()},
-            "The epochs are not right. Go through the errors by hand, with the smallest so far and the epochs since "
-            f"then.{yours}",
+            "The epochs are not right. Go through the errors by hand; note the smallest so far and the epochs "
+            f"since then.{yours}",
         )
-    print("Right: the epoch with the smallest error before patience runs out, ties and late gains included.")
+    print("Right: the epoch with the smallest error before the stop, with equal errors and late gains too.")
 
 
 def check_runner_folds(runner_folds):
@@ -264,29 +264,32 @@ def check_runner_folds(runner_folds):
         folds = _folds(call(runner_folds, runners.copy(), k, 1), k, len(runners))
         check(
             any(len(training) > len(validation) for training, validation in folds),
-            "The two sides are exchanged: a fold is (training, validation), and the larger part is trained on.",
+            "The two sides are exchanged. A fold is (training, validation), and training is the larger part.",
         )
         for number, (training, validation) in enumerate(folds, 1):
             _check_apart(runners, number, training, validation)
         held = np.concatenate([validation for _, validation in folds])
         twice, never = len(held) - len(np.unique(held)), len(runners) - len(np.unique(held))
-        check(not twice, f"{twice} stances are validated more than once: each runner belongs to one fold.")
-        check(not never, f"{never} stances are never validated: each runner belongs to one fold.")
+        check(not twice, f"{twice} stances are validated more than once. Each runner belongs to one fold.")
+        check(not never, f"{never} stances are never validated. Each runner belongs to one fold.")
         sizes = [len(np.unique(runners[validation])) for _, validation in folds]
         check(
             max(sizes) - min(sizes) <= 1,
-            f"The folds have {', '.join(map(str, sizes))} runners: their numbers may differ by one at the most.",
+            f"The folds have {', '.join(map(str, sizes))} runners. These numbers may differ by one at most.",
         )
     first, *others = (_held_runners(runner_folds, seed) for seed in (0, 0, 1, 2, 3))
     check(
         others[0] == first,
-        "The same seed gives other folds the second time: nobody could repeat your study.",
+        "The same seed gives other folds the second time, so nobody could repeat your study.",
     )
     check(
         any(folds != first for folds in others),
-        "Four seeds give the same folds: the seed has no effect. Are the runners shuffled?",
+        "Four seeds give the same folds, so the seed has no effect. Do you shuffle the runners?",
     )
-    print("Right: no runner on two sides, every stance validated once, folds of equal size, and the seed repeats them.")
+    print(
+        "Right: no runner is on two sides, every stance is validated once, folds are of equal size, and a seed "
+        "repeats them."
+    )
 
 
 def _check_apart(runners, number, training, validation):
@@ -294,14 +297,14 @@ def _check_apart(runners, number, training, validation):
     both = np.intersect1d(runners[training], runners[validation])
     check(
         not len(both),
-        f"{len(both)} of {len(np.unique(runners))} runners stand on both sides of fold {number}: all stances of a "
-        "runner go together.",
+        f"{len(both)} of {len(np.unique(runners))} runners are on both sides of fold {number}. All stances of a "
+        "runner belong together.",
     )
     neither = len(runners) - len(np.union1d(training, validation))
     check(
         not neither,
-        f"In fold {number} {neither} of {len(runners)} stances are on neither side: who is not validated is "
-        "trained on.",
+        f"In fold {number}, {neither} of {len(runners)} stances are on neither side. Train on every stance that "
+        "you do not validate.",
     )
 
 
@@ -314,10 +317,10 @@ def _held_runners(runner_folds, seed):
 
 def _folds(answer, k, count):
     """Read a student's folds as a list of pairs of arrays of indices below `count`."""
-    once = "runner_folds gives a generator, which can be read only once: make it a list."
+    once = "runner_folds gives a generator, which can be read only once. Make it a list."
     check(not hasattr(answer, "__next__"), once)
     check(isinstance(answer, list | tuple), f"runner_folds gives a list of folds; yours is {kind(answer)}.")
-    check(len(answer) == k, f"k = {k} folds are asked for; yours gives {len(answer)}.")
+    check(len(answer) == k, f"The answer needs k = {k} folds; yours has {len(answer)}.")
     rule = "Each fold is a pair (training, validation)"
     return [tuple(_indices(side, count) for side in pair(fold, rule)) for fold in answer]
 
@@ -330,15 +333,17 @@ def _indices(side, count):
         raise NotRight(f"A side of a fold is one row of indices; found {kind(side)}.") from None
     check(
         side.ndim == 1 and side.size,
-        f"A side of a fold is one row of indices, and not empty; found shape {side.shape}.",
+        f"A side of a fold is one row of indices, and it is not empty; found shape {side.shape}.",
     )
     check(
         side.dtype != bool,
-        "The sides of a fold are masks of True and False, and indices are asked for.",
+        "The sides of your folds are masks of True and False. The exercise asks for indices.",
     )
-    check(side.dtype.kind in "iu", f"The sides of a fold are indices of stances, whole numbers; found {side[0]!r}.")
-    check(side.min() >= 0 and side.max() < count, f"An index is beyond the {count} stances.")
-    check(len(np.unique(side)) == len(side), "A stance stands twice on the same side of a fold.")
+    check(side.dtype.kind in "iu", f"The sides of a fold must be indices of stances, whole numbers; found {side[0]!r}.")
+    check(
+        side.min() >= 0 and side.max() < count, f"There are {count} stances, and one of your indices is outside them."
+    )
+    check(len(np.unique(side)) == len(side), "A stance is twice on the same side of a fold.")
     return side
 
 
@@ -356,30 +361,34 @@ def check_mean_curve(mean_curve):
         ]
         itself = np.eye(len(runners), dtype=bool)
         mistakes = {
-            "The runner's own stances are in the mean: the baseline must not know the runner it is compared "
-            "on.": _average(curves, same),
-            "Only the stance itself is left out: the runner's other stances are still in the mean.": _average(
+            "The runner's own stances are in the mean, but the baseline must not know this runner.": _average(
+                curves, same
+            ),
+            "You leave out only the stance itself. The runner's other stances are still in the mean.": _average(
                 curves, same & ~itself
             ),
-            "Left and right stances are averaged together: take the same side alone.": _average(curves, ~own),
-            "Nobody is left out, and sides are averaged together.": _average(curves, np.ones_like(own)),
+            "Left and right stances are averaged together. Which side does the exercise ask for?": _average(
+                curves, ~own
+            ),
+            "You leave out no runner, and you average both sides together.": _average(curves, np.ones_like(own)),
             "This is the mean of the other side.": _average(curves, ~same & ~own),
-            "This is the runner's own mean curve, the very opposite of a baseline.": _average(curves, same & own),
-            "Each runner is averaged first, then the runners. Here each stance weighs the same.": np.stack(by_runner),
+            "This is the runner's own mean curve, the opposite of a baseline.": _average(curves, same & own),
+            "Each runner is averaged first, then the runners. Each stance must count the same.": np.stack(by_runner),
         }
         given = curves.copy()
         answer = call(mean_curve, given, sides.copy(), runners.copy())
         answer = numbers(answer, "What mean_curve gives, a curve for each stance, (S, Q),", curves.shape)
-        check(
-            np.array_equal(given, curves), "The curves that mean_curve was given are changed: write into a new array."
-        )
+        check(np.array_equal(given, curves), "mean_curve changes the curves that it was given. Write into a new array.")
         compare(
             answer,
             _average(curves, same & ~own),
             mistakes,
-            "The curves are not the means asked for. For one stance, print which others are averaged.",
+            "The curves are not the right means. For one stance, print which others you average.",
         )
-    print("Right: the mean of the other runners' stances of the same side, for uneven numbers of stances too.")
+    print(
+        "Right: the mean of the other runners' stances on the same side, also if runners have different numbers "
+        "of stances."
+    )
 
 
 def _average(curves, taken):

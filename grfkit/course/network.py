@@ -108,8 +108,8 @@ def _whitened(steps, real, training):
 
 
 def fit(data, training, *, epochs, seed, whiten=False):
-    """Train on some stances (indices); returns the estimates of all stances after each epoch, (epochs, S, L) BW."""
-    torch.set_num_threads(1)  # so small a network gains nothing from a second one
+    """Train on some stances (indices); return the estimates of all stances after each epoch, (epochs, S, L) BW."""
+    torch.set_num_threads(1)  # a second thread would not make so small a network faster
     steps, target, real, of_force = _scaled(data, training)
     if whiten:
         steps = _whitened(steps, real, training)

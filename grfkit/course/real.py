@@ -91,7 +91,10 @@ def _from_recordings(function, folder):
     if place:
         return _or_none(function, place)
     where = folder or "recordings/rbds"
-    print(f"No real runner is shown: {where} holds no {TABLE}, nor does a folder rbds in it; no exercise needs them.")
+    print(
+        f"No real runner is shown: {where} holds no {TABLE}, and neither does a folder rbds in it. No exercise "
+        "needs them."
+    )
     return None
 
 
@@ -100,7 +103,7 @@ def _or_none(function, place):
     try:
         return function(place)
     except Exception as error:  # a damaged file can fail anywhere, and a lesson goes on without it
-        print(f"No real runner is shown, and no exercise needs one: {why_unread(error)}")
+        print(f"No real runner is shown; no exercise needs one. The reason: {why_unread(error)}")
         return None
 
 
@@ -109,8 +112,8 @@ def _trial(place, runner=RUNNER):
     recording = trial.recording
     print(
         f"{trial.file}: {trial.mass_kg:.1f} kg, {SPEED_M_S} m/s on a treadmill\n"
-        f"{len(recording.points)} markers at {recording.point_hz:.0f} Hz, from them {trial.points.shape[1]} points; "
-        f"one plate at {recording.force_hz:.0f} Hz\n{SOURCE}"
+        f"{len(recording.points)} markers at {recording.point_hz:.0f} Hz give {trial.points.shape[1]} points; one "
+        f"plate at {recording.force_hz:.0f} Hz\n{SOURCE}"
     )
     return trial
 
@@ -121,7 +124,7 @@ def _read(place, runner):
     settings, name = study_file.preprocessing(STUDY), f"RBDS{runner}"
     file = f"{name}/{name}runT{10 * SPEED_M_S:.0f}.c3d"
     if not (place / file).is_file():
-        raise ValueError(f"{place} lacks the recording {file}.")
+        raise ValueError(f"The recordings must hold {file}; {place} lacks it. Copy it there.")
     table = trials.read_trials(place, table=settings.table)
     row = next(table[table["file"] == file].itertuples())
     recording, points = load_trial(row, place, {}, settings)
@@ -158,8 +161,9 @@ def _estimated(results):
     pairs = agreement.of_runners(features.by_stance(saved[saved["stance"].isin(few)], vlr="touchdown_to_13"), table)
     means = agreement.runner_means(pairs)
     print(
-        f"{means['runner'].nunique()} real runners on a treadmill, from the results of the study rbds: the recipe "
-        f"{RECIPE},\neach runner left out; means of {FIRST_STANCES} stances a runner\n{SOURCE}"
+        f"{means['runner'].nunique()} real runners on a treadmill, from the results of the study rbds.\nThe "
+        f"recipe {RECIPE} was not trained on the runner it estimates. Means of {FIRST_STANCES} stances a "
+        f"runner.\n{SOURCE}"
     )
     return means
 
@@ -173,8 +177,8 @@ def _half_sines(place):
     ]
     pairs = pd.DataFrame(rows, columns=["feature", "runner", "measured", "estimated"]).dropna()
     print(
-        f"{len(pairs)} stances of two real runners. The estimate is half a sine, from contact and flight time alone\n"
-        "(Morin et al. 2005, J Appl Biomech 21:167-180)"
+        f"{len(pairs)} stances of two real runners. The estimate is half a sine curve, from contact and flight "
+        "time alone\n(Morin et al. 2005, J Appl Biomech 21:167-180)"
     )
     return agreement.runner_means(pairs)
 

@@ -131,20 +131,20 @@ def check_time_normalise(function):
         places = np.linspace(0, length - 1, nodes)
         beginning, before, nearest = force[:nodes], force[places.astype(int)], force[places.round().astype(int)]
         mistakes = {
-            "The curve has as many samples as before: it must have `nodes` of them.": force,
-            "That is the beginning of stance: the whole of it must be brought to the nodes, toe-off too.": beginning,
-            "You take the sample before each node: what is the force where a node lies between two samples?": before,
-            "You take the nearest sample: what is the force where a node lies between two samples?": nearest,
+            "The curve has as many samples as before. It must have `nodes` of them.": force,
+            "That is only the beginning of stance. The nodes must cover the whole stance up to toe-off.": beginning,
+            "You take the sample before each node. What is the force if a node lies between two samples?": before,
+            "You take the nearest sample. What is the force if a node lies between two samples?": nearest,
             "Your last node lies before toe-off.": to_end(nodes, endpoint=False),
-            "Your last node lies beyond toe-off: which number has the last of T samples?": to_end(nodes, length),
-            "Your last node is not at toe-off: how are T samples numbered from 0?": to_end(
+            "Your last node lies beyond toe-off. Which number has the last of T samples?": to_end(nodes, length),
+            "Your last node is not at toe-off. How are T samples numbered from 0?": to_end(
                 nodes, length, endpoint=False
             ),
             "Give a curve of shape (nodes,), without a second axis.": right[:, None],
             "The number of nodes is the function's second argument.": [to_end(100), to_end(101)],
         }
         compare(call(function, force.copy(), nodes), right, mistakes, what="The curve at its nodes")
-    print("Right: stances of 60 to 251 samples were brought to 100 and to 101 nodes, first and last sample kept.")
+    print("Right: stances of 60 to 251 samples have 100 or 101 nodes, and keep their first and last sample.")
 
 
 def check_paired_t(function):
@@ -158,15 +158,15 @@ def check_paired_t(function):
         unpaired = stats.ttest_ind(estimated, measured).statistic
         population = np.sqrt(n / (n - 1))  # numpy's SD is so much smaller
         mistakes = {
-            "The sign is turned round: which is subtracted from which?": -t,
-            "t is a little too large: by how many does numpy's std divide?": t * population,
-            "t is a little too small: how many differences does the standard error count?": t / population,
-            "You divide by the SD: in units of what is t?": [z, z * population],
-            "You divide by SD / S: is that the standard error?": z * n,
-            "This is the unpaired test, and each runner gives a pair.": unpaired,
-            "The sign of t is lost: it tells which of the two is larger.": np.abs(t),
-            "There is one t a runner, and one a node is asked for.": by_runner,
-            "These are p values: give t.": p,
+            "The sign is turned round. Which one do you subtract from which?": -t,
+            "t is a little too large. What does numpy's std divide by?": t * population,
+            "t is a little too small. How many differences does the standard error count?": t / population,
+            "You divide by the SD. But t says how far the mean is from 0, in units of what?": [z, z * population],
+            "You divide by SD / S. Is that the standard error?": z * n,
+            "This is the unpaired test, but each runner gives a pair.": unpaired,
+            "You have lost the sign of t. It says which of the two is larger.": np.abs(t),
+            "You give one t a runner. The exercise asks for one t a node.": by_runner,
+            "These are p values. Give t.": p,
         }
         compare(call(function, estimated.copy(), measured.copy()), t, mistakes, what="t")
     print("Right: t at each node equals scipy.stats.ttest_rel, for 16 and for 5 runners.")
@@ -184,24 +184,24 @@ def check_false_alarms(function):
             return (values > threshold).any(axis=1).mean()
 
         mistakes = {
-            "This is the share of nodes, and that of studies is asked for.": of_nodes,
-            "This is the number of studies: give their share.": of_study.sum(),
-            "This is the share of nodes that exceed in some study, and that of studies is asked for.": above.any(
-                axis=0
+            "This is the share of nodes. The exercise asks for the share of studies.": of_nodes,
+            "This is the number of studies. Give their share.": of_study.sum(),
+            "This is the share of nodes that exceed the threshold in some study. The exercise asks for the share "
+            "of studies.": above.any(axis=0).mean(),
+            "You require that all nodes exceed the threshold. One node is enough for a finding.": above.all(
+                axis=1
             ).mean(),
-            "You ask that all nodes exceed: one is enough for a finding.": above.all(axis=1).mean(),
-            "Only positive t count, and the test is two-tailed.": share(t, two_tailed),
-            "The threshold is too low: how much of alpha has each tail of a two-tailed test?": share(
+            "Only positive t count, but the test is two-tailed.": share(t, two_tailed),
+            "The threshold is too low. How much of alpha does each tail of a two-tailed test have?": share(
                 np.abs(t), one_tailed
             ),
-            "This is a one-tailed test, and a two-tailed one is asked for.": share(t, one_tailed),
-            "This is the normal distribution's threshold: where do the degrees of freedom come in?": share(
+            "This is a one-tailed test. The exercise asks for a two-tailed test.": share(t, one_tailed),
+            "This is the threshold of the normal distribution. Where do you use the degrees of freedom?": share(
                 np.abs(t), stats.norm.isf(alpha / 2)
             ),
             "alpha is an argument: .05 is not always asked for.": share(np.abs(t), stats.t.isf(0.025, df)),
-            "Your threshold is always the same: df and alpha are arguments, and 2.13 belongs to 15 and .05 alone.": [
-                share(np.abs(t), always) for always in (stats.t.isf(0.025, 15), 2.1314, 2.131, 2.13, 2.1)
-            ],
+            "Your threshold is always the same. df and alpha are arguments, and 2.13 is right only for df 15 and "
+            "alpha .05.": [share(np.abs(t), always) for always in (stats.t.isf(0.025, 15), 2.1314, 2.131, 2.13, 2.1)],
             "This is the share of studies that find nothing.": 1 - of_study.mean(),
         }
         compare(call(function, t.copy(), df, alpha), of_study.mean(), mistakes, what="The share of studies")
@@ -218,17 +218,18 @@ def check_fwhm(function):
         steps = (np.diff(residuals, axis=1) ** 2).sum(axis=0) / squares[:-1]
         across = (np.gradient(residuals, axis=0) ** 2).sum(axis=0) / squares
         mistakes = {
-            "The width is too small by a factor: is the formula's constant there?": right / k,
+            "The width is too small by a factor. Is the formula's constant there?": right / k,
             "The width is too small by a factor of 1.41: look at the constant.": right / np.sqrt(2),
             "The width is too large by a factor of 1.41: look at the constant.": right * np.sqrt(2),
-            "This is the SD of the kernel, and not its full width at half maximum.": right / SIGMAS_A_FWHM,
-            "This is 1 / FWHM: the steeper the curves, the narrower the kernel.": 1 / right,
+            "This is the SD of the kernel, not its full width at half maximum.": right / SIGMAS_A_FWHM,
+            "This is 1 / FWHM. Steeper curves have a narrower kernel.": 1 / right,
             "Root and mean over nodes are in the wrong order.": k / np.sqrt(v.mean()),
             "Mean over nodes and inverse are in the wrong order.": (k / np.sqrt(v)).mean(),
             "The root is missing: v is a square.": k**2 / v.mean(),
-            "You give a width for each node, and one for all is asked for.": k / np.sqrt(v),
-            "Your gradient runs from curve to curve: along which axis do the nodes lie?": k / np.sqrt(across).mean(),
-            "Your gradients lie between the nodes, and those at the nodes are asked for.": k / np.sqrt(steps).mean(),
+            "You give a width for each node. The exercise asks for one width.": k / np.sqrt(v),
+            "Your gradient goes from curve to curve. Along which axis do the nodes lie?": k / np.sqrt(across).mean(),
+            "Your gradients lie between the nodes. The exercise asks for those at the nodes.": k
+            / np.sqrt(steps).mean(),
         }
         compare(call(function, residuals.copy()), right, mistakes, what="FWHM", rtol=1e-4)
     print("Right: your FWHM is spm1d's, for kernels of 10, 25 and 15 nodes.")
@@ -239,10 +240,13 @@ def check_sign_flip_threshold(function):
     for seed, width, alpha in ((13, 25, 0.05), (12, 12, 0.05), (14, 15, 0.20)):
         differences = smooth_noise(np.random.default_rng(seed), 10, fwhm=width)
         answer = numbers(call(function, differences.copy(), np.random.default_rng(seed), FLIPS, alpha), "The threshold")
-        check(answer.size != NODES, "You give a threshold for each node, and one for the whole curve is asked for.")
+        check(
+            answer.size != NODES,
+            "You give a threshold for each node. The exercise asks for one threshold for the whole curve.",
+        )
         check(
             answer.size != FLIPS,
-            "You give a value for each flip, and one threshold is asked for.",
+            "You give a value for each flip. The exercise asks for one threshold.",
         )
         check(answer.ndim == 0 and np.isfinite(answer), "The threshold must be one finite number.")
         signs = np.array(list(itertools.product([-1, 1], repeat=10)))
@@ -250,29 +254,31 @@ def check_sign_flip_threshold(function):
         share = (largest > answer).mean() / alpha  # of what is asked for: 1
         check(
             share > 0.3,
-            "The threshold is far too high: is every curve turned over as a whole, with one sign for all its nodes?",
+            "The threshold is far too high. Do you turn every curve over as a whole, with one sign for all its nodes?",
         )
         check(
             share < 4.5,
-            "The threshold is far too low: which |t| of each flip do you collect, and which share of "
-            "these lies above it?",
+            "The threshold is far too low. Which |t| of each flip do you collect, and which share of these lies "
+            "above it?",
         )
-        check(share > 0.7, "The threshold is too high: is alpha what was asked for, and how many tails does |t| hold?")
+        check(
+            share > 0.7, "The threshold is too high. Do you use alpha as it is given? And how many tails does |t| hold?"
+        )
         check(
             share < 1.4,
-            "The threshold is too low: do t of both signs count? And is alpha what was asked for?",
+            "The threshold is too low. Do t of both signs count? And do you use alpha as it is given?",
         )
     _check_chance(function, differences, np.std(largest))
-    print("Right: your threshold is that of all 1,024 ways to turn 10 curves over, up to chance.")
+    print("Right: apart from chance, your threshold is that of all 1,024 ways to turn 10 curves over.")
 
 
 def _check_chance(function, differences, spread):
     """Check that a threshold comes of the rng and of as few flips as are asked for, 20, which vary."""
     seeds = [*range(20), 0]
     found = [float(call(function, differences.copy(), np.random.default_rng(seed), 20, 0.05)) for seed in seeds]
-    check(found[0] == found[-1] and np.ptp(found), "Does the chance come from the argument `rng` alone?")
+    check(found[0] == found[-1] and np.ptp(found), "Do you draw all random numbers from the argument `rng` alone?")
     # Thresholds of 20 flips vary by 0.55 to 1 of the spread of the largest |t|, those of 1,000 by 0.15 at the most
-    check(np.std(found) > 0.3 * spread, "flips is an argument: 20 flips were asked for, and you made many.")
+    check(np.std(found) > 0.3 * spread, "flips is an argument. The check asked for 20 flips, and you made many more.")
 
 
 def check_rft_threshold(function):
@@ -284,27 +290,26 @@ def check_rft_threshold(function):
         one_test, bonferroni = stats.t.isf([alpha / 2, alpha / 2 / nodes], df)
         turned = (nodes - 1) ** 2 / fwhm
         mistakes = {
-            "The threshold is too low: how much of alpha may each of two tails have?": _threshold(
+            "The threshold is too low. How much of alpha may each of two tails have?": _threshold(
                 fwhm, nodes, df, 2 * alpha
             ),
-            "The threshold is too high: alpha is halved twice.": _threshold(fwhm, nodes, df, alpha / 2),
-            "Your curve is one step too long: how many steps lie between the first node and the last?": _threshold(
+            "The threshold is too high. You halve alpha twice.": _threshold(fwhm, nodes, df, alpha / 2),
+            "Your curve is one step too long. How many steps lie between the first node and the last?": _threshold(
                 fwhm, nodes + 1, df, alpha
             ),
-            "This is the threshold of a single test: how many resels are there?": one_test,
-            "This is Bonferroni's threshold: it takes the nodes for independent.": bonferroni,
+            "This is the threshold of a single test. How many resels are there?": one_test,
+            "This is Bonferroni's threshold, which treats the nodes as independent.": bonferroni,
             "The first term is missing.": _threshold(*case, tail=0),
             "You count nodes where the formula counts resels.": _threshold(1, nodes, df, alpha),
-            "Resels are turned over: does a rougher curve have more of them, or fewer?": _threshold(
-                turned, nodes, df, alpha
-            ),
-            "This is the threshold of a Gaussian field: where do the df come in?": _threshold(fwhm, nodes, 1e7, alpha),
+            "You have turned over the fraction of the resels. Does a rougher curve have more of them, or "
+            "fewer?": _threshold(turned, nodes, df, alpha),
+            "This is the threshold of a Gaussian field. Where do you use the df?": _threshold(fwhm, nodes, 1e7, alpha),
             "Look at the exponent.": _threshold(*case, power=(df + 1) / 2),
             "alpha is an argument: .05 is not always asked for.": _threshold(fwhm, nodes, df, 0.05),
         }
         right = rft1d.t.isf(alpha / 2, df, nodes, fwhm)
         compare(call(function, *case), right, mistakes, what="The threshold", rtol=3e-3)  # its 1 - exp(-E) for E
-    print("Right: four thresholds, of 10 to 116 curves, that agree with random field theory.")
+    print("Right: four thresholds, of 10 to 116 curves, agree with random field theory.")
 
 
 def check_clusters(function):
@@ -316,27 +321,29 @@ def check_clusters(function):
     for t in (middle, negative, edges, single, np.zeros(NODES), np.full(NODES, 5.0)):
         right, what = runs(np.abs(t) > 3.5), "The clusters, each a pair (first node, last node),"
         answer = numbers(call(function, t.copy(), 3.5), what, (None, 2))
-        check(len(right) or not len(answer), "Where nothing exceeds the threshold the list must be empty.")
+        check(len(right) or not len(answer), "If nothing exceeds the threshold, the list must be empty.")
         joined = [[[right[0, 0], right[-1, 1]]]] if len(right) else []
         mistakes = {
-            "Your last nodes lie one too far.": right + [0, 1],
+            "Your last nodes are one too far.": right + [0, 1],
             "The clusters begin and end one node late.": right + 1,
-            "Your first nodes lie one too early.": right - [1, 0],
-            "Your first nodes lie one too late.": right + [1, 0],
-            "Give nodes, from 0 on, and not % of stance.": right * 100 / (NODES - 1),
+            "Your first nodes are one too early.": right - [1, 0],
+            "Your first nodes are one too late.": right + [1, 0],
+            "Give nodes, counted from 0, not % of stance.": right * 100 / (NODES - 1),
             "The runs in which t is negative are missing.": runs(t > 3.5),
-            "Two clusters have been joined: what lies between them?": joined,
+            "Two clusters have been joined. What lies between them?": joined,
         }
         missing = len(right) - len(answer)
         compare(
             answer,
             right,
             mistakes,
-            f"{missing} clusters are missing: what of one that begins at node 0, ends at the last, or is one node long?"
+            f"{missing} clusters are missing. Do you find one that begins at node 0, ends at the last node, or is "
+            "only one node long?"
             if missing > 0
-            else "The nodes are not those at which clusters begin and end: draw |t| and the threshold, and mark yours.",
+            else "These are not the nodes at which clusters begin and end. Draw |t| and the threshold, and mark "
+            "your nodes.",
         )
-    print("Right: above and below, at both edges, one node long, none at all, and the whole of stance.")
+    print("Right: clusters above and below, at both edges, of one node, of the whole stance, and none at all.")
 
 
 def _fwhm(curves):

@@ -113,17 +113,18 @@ def check_body_weights(function):
     ):
         right = force / (mass * GRAVITY)
         divided = {
-            "Your force is 9.81 times too large: is a weight a mass?": force / mass,
+            "Your force is 9.81 times too large. Are mass and weight the same?": force / mass,
             "Your force does not depend on the runner's mass.": force / GRAVITY,
             "Your force is still in newtons.": force,
             "Look at your brackets: a / b * c is (a / b) * c.": force / mass * GRAVITY,
-            "Your g is 10 m/s²: give it more digits.": force / (10 * mass),
+            "Your g is 10 m/s². It needs more digits.": force / (10 * mass),
         }
         mistakes = {
-            "The size is right and the sign is not: the plate measures what the runner does to it. What does it do to "
+            "The size is right, the sign is not. The plate measures the force on the plate. Which force acts on "
             "the runner, by Newton's third law?": -right,
-            "Only the vertical force is turned: what does Newton's third law say of the others?": right * [-1, -1, 1],
-            "A magnitude has lost the sign: braking is negative, and must stay so.": np.abs(right),
+            "Only the vertical force has the other sign. What does Newton's third law say about the other "
+            "components?": right * [-1, -1, 1],
+            "You have lost the sign: braking is negative and must stay negative.": np.abs(right),
             **divided,
             **{f"{hint} And look at the sign.": -wrong for hint, wrong in divided.items()},
         }
@@ -135,7 +136,7 @@ def check_body_weights(function):
             rtol=1.1e-3,  # a g of 9.8, 9.80665 or 9.81 m/s2 will do
             atol=1e-3,
         )
-    print("Right: forces of three runners in body weights, as the ground pushes the runner.")
+    print("Right: the forces on three runners, in body weights.")
 
 
 def check_contacts(function):
@@ -159,15 +160,15 @@ def check_contacts(function):
         values = numbers(answer, "The contacts, a list of pairs of frames (touchdown, toe-off),", (None, 2))
         right, found = runs(force > threshold, shortest), len(values)
         few_or_many = np.sign(found - len(right))
-        check(len(right) or not found, "A plate that nobody steps on has no contact: there your list must be empty.")
+        check(len(right) or not found, "A plate without a step has no contact, so your list must be empty.")
         compare(
             values,
             right,
             _contact_mistakes(force, threshold, shortest),
-            f"On a force whose contacts are known you find {('other', 'too many', 'too few')[few_or_many]} contacts. "
-            "Draw a force, and your frames over it.",
+            f"The contacts of this force are known, and you find {('other', 'too many', 'too few')[few_or_many]} "
+            f"contacts. Draw a force and mark your frames on it.",
         )
-    print("Right: touchdown and toe-off to the frame, with noise, two steps, another threshold, an unloaded plate.")
+    print("Right: every touchdown and toe-off, with noise, two steps, another threshold and an unloaded plate.")
 
 
 def _contact_mistakes(force, threshold, shortest):
@@ -182,24 +183,24 @@ def _contact_mistakes(force, threshold, shortest):
         "it.": np.column_stack([first - 1, last]),
         "Touchdown is right; your toe-off comes one frame late: it is the last frame above the threshold, not the "
         "first below it.": np.column_stack([first, last + 1]),
-        "Touchdown and toe-off come one frame early: how long is a row of differences beside the row itself?": right
-        - 1,
-        "Touchdown and toe-off come one frame late: is a False put in front and not taken off again?": right + 1,
-        "Frames are asked for, and yours seem to be seconds.": right / 1000,
+        "Touchdown and toe-off come one frame early. How long is a row of differences, compared with the row "
+        "itself?": right - 1,
+        "Touchdown and toe-off come one frame late. You put a False in front: did you correct for it?": right + 1,
+        "The exercise needs frames; your values seem to be seconds.": right / 1000,
         "A contact is a pair (touchdown, toe-off); yours seems to be (touchdown, duration).": np.column_stack(
             [first, last - first + 1]
         ),
-        "A frame in which the force is exactly the threshold is not above it: is it `>` or `>=`?": runs(
+        "A force of exactly the threshold is not above it. Do you need `>` or `>=`?": runs(
             force >= threshold, shortest
         ),
-        "A run of exactly `shortest` frames is left out.": runs(above, shortest + 1),
-        "Noise that crosses the threshold for a few frames is taken for a contact.": runs(above),
-        "This is the answer for the default of `shortest`, and another value was given.": runs(above, 50),
-        "This is the answer for the default of `threshold_n`, and another value was given.": runs(force > 10, shortest),
-        "A contact that is still going on when the recording ends is lost.": unfinished,
+        "You leave out a group of exactly `shortest` frames.": runs(above, shortest + 1),
+        "You count noise that crosses the threshold for a few frames as a contact.": runs(above),
+        "This is the answer for the default of `shortest`. Do you use the argument?": runs(above, 50),
+        "This is the answer for the default of `threshold_n`. Do you use the argument?": runs(force > 10, shortest),
+        "You lose a contact that is still going on when the recording ends.": unfinished,
         "A contact that comes later in the recording is missing.": right[:1],
         "A contact that comes earlier in the recording is missing.": right[-1:],
-        "Two contacts have been joined into one: the plate is unloaded between them.": joined,
+        "You join two contacts into one. Between them the plate is unloaded.": joined,
     }
 
 
@@ -229,29 +230,30 @@ def check_foot(function):
     check(set(answers) <= {"l", "r"}, f'The side is "l" or "r"; found {sorted(set(answers) - {"l", "r"})}.')
     is_left, truth = np.array([answer == "l" for answer in answers]), _is_left(cases)
     mistakes = {
-        "Left and right are swapped: whose heel is lower, the foot on the ground or the one in the air?": ~truth,
-        "You compare another component: points are (frames, 11, 3), and the last axis is forward, left, up.": _is_left(
-            cases, component=0
-        ),
-        "You compare the toes; here it is the heels that are asked for.": _is_left(cases, point="toe"),
+        "Left and right are swapped. Which heel is lower: that of the foot on the ground, or that of the foot in "
+        "the air?": ~truth,
+        "You compare another component than the height: points are (frames, 11, 3), and the last axis is forward, "
+        "left, up.": _is_left(cases, component=0),
+        "You compare the toes. The exercise asks for the heels.": _is_left(cases, point="toe"),
         "Your answer is always the same, whatever the time.": np.full(len(cases), is_left[0]),
         "Your answer is right at 100 Hz and wrong at another rate.": _is_left(cases, assumed=100.0),
-        "You take the camera frame before the time, and asked for is the nearest: `int` cuts off, `round` "
-        "rounds.": _is_left(cases, frame=int),
+        "You take the camera frame before the time, not the nearest one: `int` cuts off, `round` rounds.": _is_left(
+            cases, frame=int
+        ),
     }
     compare(
         is_left,
         truth,
         mistakes,
-        f"Of {len(truth)} moments {(is_left == truth).sum()} are right. Print the frame that you take, and "
-        "the heights of its heels.",
+        f"{(is_left == truth).sum()} of {len(truth)} moments are right. Print the frame that you take, and the "
+        f"heights of both heels in it.",
     )
     check(
         call(function, lost, 0.31, 100.0) == "",
-        "Where a heel was not seen its height is NaN, and every comparison with NaN is false: "
-        'give "" there, not a side.',
+        "A heel that was not seen has the height NaN, and every comparison with NaN is false: "
+        'give "" then, not a side.',
     )
-    print("Right: the foot on the ground at many moments, at two rates, and none where a heel is lost.")
+    print("Right: the foot on the ground at many moments and two rates, and no foot if a heel is lost.")
 
 
 def _is_left(cases, *, component=2, point="heel", assumed=None, frame=round):
@@ -271,29 +273,28 @@ def check_touchdown_frame(function):
         origin = pelvis[touchdown] * ON_GROUND
         forward, each_own = points - origin * [1, 0, 0], points - points[touchdown] * ON_GROUND
         mistakes = {
-            "The origin moves along with the pelvis, frame by frame. It is one point, where the pelvis was at "
-            "touchdown: else the pelvis' own movement is lost, and with it what the force "
-            "does.": points - pelvis[:, None] * ON_GROUND,
-            "The origin moves along with the pelvis, and its height is taken away as well: one point, on the "
-            "ground.": points - pelvis[:, None],
-            "The pelvis' height is taken away as well: the origin is its projection on the ground, so heights stay "
-            "heights.": points - pelvis[touchdown],
+            "The origin moves along with the pelvis, frame by frame, so the pelvis's own movement is lost. How "
+            "often, and when, is the origin set?": points - pelvis[:, None] * ON_GROUND,
+            "The origin moves along with the pelvis, and you subtract the height too. The origin is one point on "
+            "the ground.": points - pelvis[:, None],
+            "You subtract the height of the pelvis too. The origin is on the ground, so heights must not "
+            "change.": points - pelvis[touchdown],
             "The origin is the pelvis in the first frame; touchdown is another frame.": points - pelvis[0] * ON_GROUND,
             "The origin is the pelvis in the last frame; touchdown is another frame.": points - pelvis[-1] * ON_GROUND,
-            "The points are where they were.": points,
-            "The sign is wrong: what are the coordinates of the origin itself?": points + origin,
-            "Only forward is moved: what of sideways?": forward,
-            "Every point is moved on its own, to where it was at touchdown: there is one origin for all 11.": each_own,
+            "The points have not moved.": points,
+            "The sign is wrong. Which coordinates must the origin itself get?": points + origin,
+            "You move the points only forward or backward. What about sideways?": forward,
+            "Each point has an origin of its own, but there is one origin for all 11.": each_own,
         }
         compare(
             values,
             points - origin,
             mistakes,
-            "The points are not where they should be: print where the pelvis is in frame `touchdown` of your answer.",
+            "The points are in the wrong place. Print where the pelvis is in frame `touchdown` of your answer.",
             rtol=0,
             atol=1e-9,
         )
-    print("Right: one origin for all frames, heights untouched, wherever in the laboratory and whenever touchdown is.")
+    print("Right: one origin for all frames and unchanged heights, for any place and any frame of touchdown.")
 
 
 def check_at_times(function):
@@ -312,12 +313,12 @@ def check_at_times(function):
 
         nearest = points[np.rint(times * rate).astype(int)]
         mistakes = {
-            "Between two frames your points run on straight lines: that is linear interpolation, and a cubic spline is "
-            "smooth.": interp1d(seconds, points, axis=0)(times),
-            "Your points stand still and jump: each is the nearest camera frame.": nearest,
-            "Times are in seconds, and the spline's own are camera frames.": spline(rate=1),
-            "Your camera takes 100 frames a second, whatever `rate_hz` is.": spline(rate=100),
-            "Right in the middle and off at the ends: a natural spline is straight there.": spline(
+            "Between two frames your points move on straight lines: that is linear interpolation. A cubic spline "
+            "is smooth.": interp1d(seconds, points, axis=0)(times),
+            "Your points stand still and then jump: you take the nearest camera frame.": nearest,
+            "The times are in seconds, but your spline counts in camera frames.": spline(rate=1),
+            "You assume 100 frames a second, whatever `rate_hz` is.": spline(rate=100),
+            "The middle is right, the ends are not: a natural spline has no curvature at its ends.": spline(
                 rate, bc_type="natural"
             ),
         }
@@ -325,7 +326,7 @@ def check_at_times(function):
             values,
             right,
             mistakes,
-            "On points that move as a cubic polynomial a cubic spline is exact, and yours is off by up to "
+            "A cubic spline is exact for points that follow a cubic polynomial. Yours is off by up to "
             f"{np.abs(values - right).max():.2g} m. When was each camera frame taken?",
             atol=1e-6,
         )
@@ -344,14 +345,15 @@ def check_lag(function):
         vertical, acceleration, first, end = _late(rate, late_s, seed)
         value = numbers(call(function, vertical.copy(), acceleration.copy(), first, end, rate), "The lag", ())
         mistakes = {
-            "The size is right and the sign is not: the lag is positive where the acceleration comes after the "
+            "The size is right, the sign is not: the lag is positive if the acceleration comes after the "
             "force.": -late_s,
             "The lag is in frames: give seconds.": late_s * rate,
-            "The lag is in frames, and its sign is turned: give seconds.": -late_s * rate,
+            "The lag is in frames and has the wrong sign: give seconds.": -late_s * rate,
             "The lag is in milliseconds: give seconds.": late_s * 1000,
             "Your lag is right at 1000 Hz and not at another rate.": late_s * rate / 1000,
-            "Your lag is 0 whatever the signals: slide the acceleration, frame by frame, both ways.": 0.0,
-            f"Your lag is at the end of the range: look both ways, from -{LARGEST_LAG_S} to +{LARGEST_LAG_S} s.": [
+            "Your lag is 0, whatever the signals. Slide the acceleration frame by frame in both directions.": 0.0,
+            f"Your lag is at the end of the range. Search in both directions, from -{LARGEST_LAG_S} to "
+            f"+{LARGEST_LAG_S} s.": [
                 -LARGEST_LAG_S,
                 LARGEST_LAG_S,
             ],
@@ -360,11 +362,11 @@ def check_lag(function):
             value,
             late_s,
             mistakes,
-            f"On made signals with a known lag yours is {1000 * abs(value - late_s):.0f} ms off. Draw the fit over all "
-            "shifts: where is it best?",
+            f"For signals with a known lag, yours is {1000 * abs(value - late_s):.0f} ms off. Draw the fit "
+            f"against all shifts. Where is it best?",
             atol=2.5 / rate,
         )
-    print("Right: made signals up to 120 ms apart, early, late and in time, at two rates.")
+    print("Right: signals up to 120 ms early or late, and signals in time, at two rates.")
 
 
 def _late(rate, late_s, seed):

@@ -23,7 +23,7 @@ def check_whiten(whiten):
         answer = numbers(answer, "The whitened rows of `other`, one array,", other.shape)
         check(
             np.array_equal(given[0], training) and np.array_equal(given[1], other),
-            "The arrays that whiten was given are changed: work on a copy (no `-=` or `/=` on an argument).",
+            "whiten changes the arrays that it was given. Work on a copy: no `-=` or `/=` on an argument.",
         )
         right, *same = (_products(training, other, shrinkage, ddof=ddof) for ddof in (1, 0))
         yours = answer @ answer.T
@@ -32,10 +32,13 @@ def check_whiten(whiten):
                 yours,
                 right,
                 _whiten_mistakes(training, other, shrinkage),
-                "The rows are not whitened. Try it on `training` itself with a tiny shrinkage: what is "
-                "the covariance of what comes out, and what should it be?",
+                "The rows are not whitened. Try your function on `training` itself with a tiny shrinkage. What is "
+                "the covariance of the result, and what should it be?",
             )
-    print("Right: directions of the training rows are uncorrelated and of nearly one length, the smallest stay small.")
+    print(
+        "Right: directions of the training rows are uncorrelated, the long ones are of about equal length, and "
+        "the shortest stay short."
+    )
 
 
 def _products(fitted, other, shrinkage, *, ddof=1, power=-0.5, mean=None):
@@ -58,28 +61,30 @@ def _whiten_mistakes(training, other, shrinkage):
         return white @ white.T
 
     return {
-        "Mean and covariance come from `other`: which rows are known when the layer is fitted?": _products(
+        "Mean and covariance come from `other`: which rows do you know when you fit the layer?": _products(
             other, other, shrinkage
         ),
         "Mean and covariance come from `training` and `other` together. That is leakage.": _products(
             np.concatenate([training, other]), other, shrinkage
         ),
         "The mean of the training rows is not subtracted.": _products(training, other, shrinkage, mean=0),
-        "The mean of `other` is subtracted: which rows are known when the layer is fitted?": _products(
+        "You subtract the mean of `other`. Which rows do you know when you fit the layer?": _products(
             training, other, shrinkage, mean=other.mean(axis=0)
         ),
-        "You divide by the variances: is a variance a length?": _products(training, other, shrinkage, power=-1),
+        "You divide by the variances. Is a variance a length?": _products(training, other, shrinkage, power=-1),
         "The shrinkage has no effect.": by(vectors / np.sqrt(values)),
-        "The shrinkage is added as it is: of what is it a share?": by(vectors / np.sqrt(values + shrinkage)),
-        "The shrinkage is added after the root is taken.": [
+        "You add the shrinkage unchanged, but it is a share: of what is it a share?": by(
+            vectors / np.sqrt(values + shrinkage)
+        ),
+        "You add the shrinkage after the root.": [
             by(vectors / (np.sqrt(values) + shrinkage * share)) for share in (1, largest, np.sqrt(largest))
         ],
         "Rows and columns of the eigenvectors are exchanged.": [
             by(vectors.T / np.sqrt(floor)),
             by((vectors / np.sqrt(floor)).T),
         ],
-        "Rows are turned, but not scaled.": by(vectors),
-        "Each variable is divided by its own SD, so that they stay correlated.": by(
+        "The rows are turned, but not scaled.": by(vectors),
+        "You divide each variable by its own SD, so they stay correlated.": by(
             np.diag(1 / np.sqrt(np.diag(np.cov(training, rowvar=False))))
         ),
     }

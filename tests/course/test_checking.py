@@ -129,7 +129,7 @@ def test_a_cell_that_needs_an_exercise_left_out_says_so_and_other_errors_are_sho
     assert shown("y = lag(1)") == "This cell needs your lag, which is not written yet: go on below."
     assert shown("y + 1").splitlines() == [
         "NameError: name 'y' is not defined.",
-        "If a cell above makes it, and needs an exercise you left out: go on below.",
+        "Perhaps a cell above makes it and needs an exercise that you left out. Then go on below.",
     ]
     for source, words in (
         ("misspelt()", "----> "),

@@ -60,5 +60,5 @@ def test_course_data_are_made_anew_where_a_recipe_has_changed_or_a_run_was_stopp
 
 def test_course_says_where_its_data_cannot_be_written(unmade):
     (unmade / "reports").write_text("no folder", encoding="utf-8")
-    with pytest.raises(StudyError, match="which cannot be written.*Whoever installed"):
+    with pytest.raises(StudyError, match="which cannot be written.*Ask the person who installed"):
         course_data.results()

@@ -43,19 +43,21 @@ def cells(session):
 def test_without_the_recordings_one_sentence_says_so(function, nowhere, capsys):
     assert not function() and not function(folder=str(nowhere / "elsewhere"))
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 and all(line.endswith("no exercise needs them.") for line in said)
-    assert "elsewhere holds no participantInfo.csv, nor does a folder rbds in it" in said[1]
+    assert len(said) == 2 and all(line.endswith("No exercise needs them.") for line in said)
+    assert "elsewhere holds no participantInfo.csv, and neither does a folder rbds in it" in said[1]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_recordings_that_are_damaged_or_not_whole_are_said(function, nowhere, capsys):
     name = f"RBDS{real.RUNNER}"
     file = list_people(nowhere, real.RUNNER) / name / f"{name}runT35.c3d"
-    assert not function() and "lacks the recording" in capsys.readouterr().out
+    assert not function() and "lacks it" in capsys.readouterr().out
     file.write_bytes(b"\x02\x50" + 2000 * b"\xff")
     assert not function()
     said = capsys.readouterr().out
-    assert said.startswith("No real runner is shown, and no exercise needs one: ") and len(said.splitlines()) == 1
+    assert (
+        said.startswith("No real runner is shown; no exercise needs one. The reason: ") and len(said.splitlines()) == 1
+    )
 
 
 @pytest.mark.parametrize("session", SESSIONS)
