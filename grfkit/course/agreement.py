@@ -89,15 +89,12 @@ def check_paired_p(function):
             "You take a tail on the wrong side.": 1 - p / 2,
             "p is above 1. Which tail do you take if t is negative?": 2 - p,
             "This is 1 - p.": 1 - p,
-            "This is the p of the normal distribution. Where do you use the number of runners?": 2
-            * stats.norm.sf(abs(t)),
+            "This is the normal distribution's p. Where do you use the number of runners?": 2 * stats.norm.sf(abs(t)),
             "Look at the degrees of freedom.": two_tails(t, runners),
-            "The SD is a little too small: by how many does numpy's std divide?": two_tails(
+            "The SD is a little too small. What does numpy's std divide by?": two_tails(
                 t * np.sqrt(runners / (runners - 1))
             ),
-            "You divide by the SD. But t says how far the mean is from 0, in units of what?": two_tails(
-                t / np.sqrt(runners)
-            ),
+            "You divide by the SD. In units of what is t measured?": two_tails(t / np.sqrt(runners)),
             "This is the unpaired test, but each runner gives a pair.": unpaired,
         }
         compare(call(function, estimated.copy(), measured.copy()), p, mistakes, what="p")
@@ -168,7 +165,7 @@ def check_tost_p(function):
             "The two p are added. Which of them decides, if both tests must reject?": above + below,
             "p is doubled, but each test is one-sided.": 2 * p,
             "p is halved, but each test is one-sided.": p / 2,
-            "The SD is a little too small: by how many does numpy's std divide?": _tost(
+            "The SD is a little too small. What does numpy's std divide by?": _tost(
                 estimated - measured, bound, ddof=0
             ),
             "This is one of the two tests. Where is the one against +bound?": above,
@@ -191,7 +188,7 @@ def check_limits_of_agreement(function):
         bias, sd, right = difference.mean(), difference.std(ddof=1), _span(difference, 1.96)
         mistakes = {
             "Your limits lie around 0. Where does the bias come in?": right - bias,
-            "The SD is a little too small: by how many does numpy's std divide?": _span(difference, 1.96, ddof=0),
+            "The SD is a little too small. What does numpy's std divide by?": _span(difference, 1.96, ddof=0),
             "That says how well the mean is known, but limits hold single differences.": _span(
                 difference, 1.96 / np.sqrt(size)
             ),
@@ -238,7 +235,7 @@ def check_bias_interval(function):
             "Your degrees of freedom are those of stances. How many independent values are there?": interval(means, s),
             "Look at the degrees of freedom.": interval(means, stats.t.isf(alpha / 2, runners)),
             "That says how far single runners spread, not how well their mean is known.": _span(means, t),
-            "The SD is a little too small: by how many does numpy's std divide?": interval(means, t, ddof=0),
+            "The SD is a little too small. What does numpy's std divide by?": interval(means, t, ddof=0),
             "The middle is the mean of all stances. Does each runner count once?": right
             + difference.mean()
             - means.mean(),
@@ -246,12 +243,11 @@ def check_bias_interval(function):
                 means, stats.t.isf(alpha, runners - 1)
             ),
             "The lower end comes first.": right[::-1],
-            "alpha is an argument: .05 is not always asked for.": interval(means, stats.t.isf(0.025, runners - 1)),
+            "alpha is an argument, and it is not always .05.": interval(means, stats.t.isf(0.025, runners - 1)),
         }
         compare(call(function, difference.copy(), names.copy(), alpha), right, mistakes, what="The pair (low, high)")
     print(
-        "Right: the interval of the bias from runners' means, for 6, 9 and 16 runners with different numbers of "
-        "stances."
+        "Right: the interval of the bias from runners' means, for 6, 9 and 16 runners with unequal numbers of stances."
     )
 
 
@@ -267,12 +263,8 @@ def check_icc_a1(function):
             "This is Pearson's r, which does not notice a shift or a scale.": r,
             "This is ICC(C,1), consistency. Where does a difference between the methods count?": (msr - mse)
             / (msr + mse),
-            "This is the one-way ICC. It does not split the variance within runners into methods and rest.": (
-                msr - within
-            )
-            / (msr + within),
-            "This is the ICC of the mean of both methods. The exercise asks for one method.": (msr - mse)
-            / (msr + last),
+            "This is the one-way ICC. It does not split what is within runners.": (msr - within) / (msr + within),
+            "This is the ICC of the mean of both methods. You need that of one.": (msr - mse) / (msr + last),
             "k and R have changed places in the last term.": (msr - mse) / (msr + mse + runners * (msc - mse) / 2),
             "Something is missing in the last term.": (msr - mse) / (msr + mse + 2 * msc / runners),
             "A factor is missing in the last term.": (msr - mse) / (msr + mse + last),
@@ -351,7 +343,7 @@ def _verdict_cases():
             undecided,
             "The bound is an argument: compare both ends of the interval with it.",
         ),
-        ((0.03, 1, 4, 10, 0.01), equivalent, "alpha is an argument: .05 is not always asked for."),
+        ((0.03, 1, 4, 10, 0.01), equivalent, "alpha is an argument, and it is not always .05."),
         ((0.05, 3, 16, 10, 0.05), differs, "p equals alpha here. Look at the signs > and ≤ in the table."),
         *(
             ((p, low, high, 10, 0.05), undecided, "A value that cannot be computed (NaN) decides nothing.")

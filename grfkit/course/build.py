@@ -98,7 +98,7 @@ def nbgrader(folder, *, release="student", gradebook=True):
     from nbgrader.apps import NbGraderAPI
     from traitlets.config.loader import PyFileConfigLoader
 
-    scripts = str(Path(sys.executable).parent)  # nbgrader calls alembic by name, which lies beside Python
+    scripts = str(Path(sys.executable).parent)  # nbgrader calls alembic by name, which is in Python's folder
     if scripts not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
     settings = PyFileConfigLoader("nbgrader_config.py", path=str(COURSE)).load_config()

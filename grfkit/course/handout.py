@@ -35,14 +35,14 @@ NOT_NEEDED = re.compile(
 )
 README = """# Ground reaction forces of running: a lab course
 
-You need Python 3.11 or later, 3 GB of disk, and once the internet.
+You need Python 3.11 or later, 3 GB of disk space, and the internet for the installation.
 
-1. Install, once, some minutes: `python install.py` in this folder (macOS, Linux: `python3 install.py`).
-2. Start: `.venv/bin/jupyter lab` (Windows: `.venv\\Scripts\\jupyter lab`); open `sessions/1_stance/1_stance.ipynb`.
-3. First cell: it records the course's virtual runners, once, in half a minute to two minutes.
-4. Before session 1 read two pages, `reading/paper.md` (right click, Open With, Markdown Preview); on numpy `numpy.md`.
-5. Hand in the notebook under its own name, `1_stance.ipynb`, saved, with its outputs.
-6. Not needed, 200 MB: real runners, `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`.
+1. Install (once, some minutes): in this folder run `python install.py` (macOS, Linux: `python3 install.py`).
+2. Start `.venv/bin/jupyter lab` (Windows: `.venv\\Scripts\\jupyter lab`) and open `sessions/1_stance/1_stance.ipynb`.
+3. Run the first two code cells. They record the virtual runners (once, half a minute to two minutes).
+4. Before session 1, read `reading/paper.md` (right click, Open With, Markdown Preview); for numpy, `reading/numpy.md`.
+5. Hand in the notebook, saved with its outputs, under its own name: `1_stance.ipynb`.
+6. Optional (200 MB): real runners, `.venv/bin/python -m grfkit fetch --study params/rbds.yaml --out recordings/rbds`.
 """
 
 

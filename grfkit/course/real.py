@@ -1,8 +1,8 @@
-"""A real runner beside the course's virtual ones, for whoever has the recordings of the study rbds.
+"""A real runner to compare with the course's virtual ones, if the recordings of the study rbds are there.
 
 In: C3D files of Fukuchi, Fukuchi & Duarte 2017 (PeerJ 5:e3298, CC BY 4.0), read where they lie, or the results of the
-study rbds. Out: one recording, its stances, runners' differences. Where they are missing or cannot be read a sentence
-says so and nothing is given: no exercise and no check needs them.
+study rbds. Out: one recording, its stances, runners' differences. If they are missing or cannot be
+read, a sentence says so and nothing is returned: no exercise and no check needs them.
 """
 
 import functools
@@ -169,7 +169,7 @@ def _estimated(results):
 
 
 def _half_sines(place):
-    """Set the active peak of half a sine, from contact and flight time alone, beside the plate's, for two runners."""
+    """Compare the active peak of half a sine, from contact and flight time alone, with the plate's, for two runners."""
     found = [_curve(runner, *stance) for runner in (RUNNER, OTHER) for stance in _stances(_trial(place, runner))]
     rows = [
         ("active_peak_bw", each.runner, each.force[:, 2].max(), _highest(each.time_s[-1], each.flight_s))

@@ -161,7 +161,7 @@ def check_paired_t(function):
             "The sign is turned round. Which one do you subtract from which?": -t,
             "t is a little too large. What does numpy's std divide by?": t * population,
             "t is a little too small. How many differences does the standard error count?": t / population,
-            "You divide by the SD. But t says how far the mean is from 0, in units of what?": [z, z * population],
+            "You divide by the SD. In units of what is t measured?": [z, z * population],
             "You divide by SD / S. Is that the standard error?": z * n,
             "This is the unpaired test, but each runner gives a pair.": unpaired,
             "You have lost the sign of t. It says which of the two is larger.": np.abs(t),
@@ -199,7 +199,7 @@ def check_false_alarms(function):
             "This is the threshold of the normal distribution. Where do you use the degrees of freedom?": share(
                 np.abs(t), stats.norm.isf(alpha / 2)
             ),
-            "alpha is an argument: .05 is not always asked for.": share(np.abs(t), stats.t.isf(0.025, df)),
+            "alpha is an argument, and it is not always .05.": share(np.abs(t), stats.t.isf(0.025, df)),
             "Your threshold is always the same. df and alpha are arguments, and 2.13 is right only for df 15 and "
             "alpha .05.": [share(np.abs(t), always) for always in (stats.t.isf(0.025, 15), 2.1314, 2.131, 2.13, 2.1)],
             "This is the share of studies that find nothing.": 1 - of_study.mean(),
@@ -305,7 +305,7 @@ def check_rft_threshold(function):
             "fewer?": _threshold(turned, nodes, df, alpha),
             "This is the threshold of a Gaussian field. Where do you use the df?": _threshold(fwhm, nodes, 1e7, alpha),
             "Look at the exponent.": _threshold(*case, power=(df + 1) / 2),
-            "alpha is an argument: .05 is not always asked for.": _threshold(fwhm, nodes, df, 0.05),
+            "alpha is an argument, and it is not always .05.": _threshold(fwhm, nodes, df, 0.05),
         }
         right = rft1d.t.isf(alpha / 2, df, nodes, fwhm)
         compare(call(function, *case), right, mistakes, what="The threshold", rtol=3e-3)  # its 1 - exp(-E) for E
