@@ -64,7 +64,7 @@ MISTAKES = [
     ("paired_t", lambda e, m: t_of(e, m, ddof=1) * np.sqrt(1 - 1 / len(e)), "a little too small"),
     ("paired_t", lambda e, m: list(t_of(e, m, ddof=1)), "give an array"),
     ("time_normalise", lambda f, n: list(RIGHT.time_normalise(f, n)), "give an array"),
-    ("paired_t", lambda e, m: t_of(e, m, ddof=1) / np.sqrt(len(e)), "in units of what"),
+    ("paired_t", lambda e, m: t_of(e, m, ddof=1) / np.sqrt(len(e)), "In units of what"),
     ("paired_t", lambda e, m: stats.ttest_ind(e, m).statistic, "unpaired"),
     ("paired_t", lambda e, m: stats.ttest_rel(e, m, axis=1).statistic, "one t a runner"),
     ("paired_t", lambda e, m: stats.ttest_rel(e, m).pvalue, "p values"),
