@@ -23,10 +23,11 @@ UNITS = {  # how a column's name ends: its unit, and the decimals
     "gb": ("GB", 2),
 }
 DECIMALS = {"r": 3, "r_of_runners": 2, "icc_a1": 2, "ratio": 2, "share": 2, "minutes": 1, "seconds": 1, "exponent": 2}
-DECIMALS |= {"between_share": 2, "in_range": 2, "unlike": 2}
+DECIMALS |= {"between_share": 2, "in_range": 2, "unlike": 2, "gflop_s": 1, "matrix_gflop_s": 1}
 USUAL = 3  # decimals of what has no unit of its own
 HEADINGS = {"n": "n", "icc_a1": "ICC(A,1)", "r_of_runners": "r of runners", "p": "p", "about": "what it is"}
 HEADINGS |= {"low_to_high": "limits", "low_to_high_outer": "outer limits", "naive_low_to_high": "naive limits"}
+HEADINGS |= {"gflop_s": "Gflop/s", "matrix_gflop_s": "matrix product (Gflop/s)"}
 HEADINGS |= {"low_to_high_pct": "interval (%)", "unlike": "out of range"}
 SPELLED = {
     "rmse": "RMSE",

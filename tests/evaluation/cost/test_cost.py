@@ -1,5 +1,7 @@
 """The benchmark counts ratios, bars and operations right, and compares what does the same work. No time is asserted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +135,21 @@ def test_what_is_compared_gives_the_same(prepared, tidy):
         np.unique(runners), cost_cases.networks_one_by_one(paper, both["paper"], seed=1, network=NETWORK), strict=True
     ):
         np.testing.assert_allclose(alone, estimated[np.repeat(runners == runner, paper.lengths)], atol=1e-6)
+
+
+def test_one_stance_compares_one_alone_with_one_of_a_batch(prepared, monkeypatch):
+    """Whatever takes as long for one stance as for all is many times slower alone."""
+    counts, n = [], len(prepared)
+    fit = SimpleNamespace(predict=lambda given: counts.append(len(given)))
+
+    def measure(ours, against, *, repeats):
+        ours(), against()
+        return np.ones((repeats, 2, 2))
+
+    monkeypatch.setattr(cost_cases, "measure", measure)
+    (times,) = cost_cases.one_stance({"a": fit}, prepared, repeats=3).values()
+    assert counts == [1, n] and (times[:, 0] == 1).all()
+    np.testing.assert_allclose(times[:, 1], 1 / n)
 
 
 @pytest.mark.slow

@@ -207,3 +207,21 @@ def _trained(measured):
     settings = field_training.settings(section, RECIPE, measured.footsteps, level=0.9, vlr=VLR)
     curves = samples.curve_targets(measured.samples)
     return FieldModel(detector, field_training.regression(measured, curves, RECIPE), settings), contacts
+
+
+def test_degraded_by_cutoff_trains_and_evaluates_a_model_for_each_lowpass_of_the_points(studies, monkeypatch):
+    """Points are low-passed as the model's settings say, in training and in what is degraded."""
+    seen = []
+
+    def evaluate(measured, model, cases, *, seconds, seed):
+        seen.append((model.settings["points_cutoff_hz"], len(measured.footsteps), cases, seconds, seed))
+        return pd.DataFrame({"way": ["none"]})
+
+    monkeypatch.setattr(laboratories.robustness, "evaluate_degraded", evaluate)
+    settings = {"points_cutoff_hz": None, "max_gap_s": 0.04, "padding_s": RECIPE.padding_s, "vlr": VLR, "level": 0.9}
+    given = {"cases": {"noise": [0.001]}, "every": 1, "seconds": 2.0, "seed": 3}
+    one = dict(list(studies.items())[:1])
+    tables = laboratories.degraded_by_cutoff(one, [8.0, 12.0], RECIPE, DETECTOR, settings | {"flight_s": 0.1}, **given)
+    assert list(tables) == [8.0, 12.0]
+    assert [each[0] for each in seen] == [8.0, 12.0] and seen[0][1] > 0
+    assert all(each[2:] == ({"noise": [0.001]}, 2.0, 3) for each in seen)
