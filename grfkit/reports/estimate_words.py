@@ -64,8 +64,8 @@ def of_laboratory(kind, abroad, study=""):
         mind = (
             f"Other cameras, markers or plates than those of {HOME} give larger errors than the bands show. They also "
             "give differences between left and right that are the model's own errors. A recording does not show this. "
-            "With this model no other laboratory was tried, so nobody knows how large these errors are (the command make "
-            "transfer measures them)."
+            "With this model no other laboratory was tried, so nobody knows how large these errors are (the command "
+            "make transfer measures them)."
         )
         whose = f"The bands hold for recordings of {HOME}, or of one that records in the same way."
         return whose, HOME, mind * (kind != WITHIN)

@@ -49,9 +49,9 @@ def test_what_plates_measured_is_said_with_its_sign():
     assert text.replace("\u00a0", " ") == (
         "Force plates measured 5 of 8 steps, in body weights as the plates weigh them, 75.6 kg. On average the "
         "estimate puts touchdown 4 ms too late (a single step is off by some 9 ms) and toe-off 4 ms too early (a "
-        "single step is off by some 9 ms). The plates' contact time is 240 ms, the estimate's 8 ms shorter (a single step "
-        "is off by some 9 ms). A contact that is too short makes the flight after it too long. Of the measured samples "
-        "23 % (up), 39 % (forward and back) and 69 % (sideways) lie in the 90 % band."
+        "single step is off by some 9 ms). The plates' contact time is 240 ms, the estimate's 8 ms shorter (a single "
+        "step is off by some 9 ms). A contact that is too short makes the flight after it too long. Of the measured "
+        "samples 23 % (up), 39 % (forward and back) and 69 % (sideways) lie in the 90 % band."
     )
     right = estimate_plates.in_words({"contact_s": 0.24} | dict.fromkeys(times, 0.3) | errors | bands, row, 0.9)
     assert "touchdown on time (" in right[0] and "toe-off on time (" in right[0] and "estimate's the same (" in right[0]

@@ -18,7 +18,14 @@ import urllib.request
 
 import pandas as pd
 import pytest
-from helpers import ROOT
+from helpers import ROOT, SMOKE
+
+from grfkit import cli
+from grfkit.evaluation import score
+from grfkit.points import FORCES
+from grfkit.reports import html as html_page
+from grfkit.reports.benchmark import score_page
+from grfkit.study import file as study_file
 
 PAGES = [
     "index",
@@ -37,9 +44,13 @@ PAGES = [
     "13_moments",
     "explore",
 ]
-WIDTHS = (400, 1600)
+OTHER_PAGES = ["studies", "estimate", "score"]  # all studies, a coach's page, a score
+WIDTHS = (400, 1200, 1920)
+LINE = 75  # the longest line of text, in widths of a zero of its own font; some 85 letters
+PAPER = 703  # CSS pixels of text on A4 between margins of 12 mm
 SHOTS = ROOT / "reports" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+EST = ["est_ap", "est_ml", "est_v"]  # columns of a table of estimates
 TEX = re.compile(
     r"\$[^$\n]*[\\^_{][^$\n]*\$|\\\(|\\\[|\\(frac|sum|sqrt|mathrm|hat|bar)\b"
 )  # what a reader would see of a formula left as TeX
@@ -113,20 +124,52 @@ def too_wide(page):
                 ...out.map(element => element.outerHTML.slice(0, 80))]}""")
 
 
-@pytest.fixture(params=PAGES)
+@pytest.fixture(scope="module")
+def studies(beyond):
+    """The page of all studies."""
+    return beyond.parent / "index.html"
+
+
+@pytest.fixture(scope="module")
+def estimate(beyond, tmp_path_factory):
+    """A coach's page of two recordings: the example, and one with force plates."""
+    folder = tmp_path_factory.mktemp("estimate")
+    recordings = [ROOT / "grfkit" / "example" / "run.c3d", min((beyond / "recordings").glob("*/*.c3d"))]
+    for recording in recordings:
+        shutil.copy(recording, folder)
+    assert cli.main(["estimate", str(folder), "--mass", "70", "--out", str(folder.parent / "page")]) == 0
+    return folder.parent / "page" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def scored(beyond, tmp_path_factory):
+    """The page of a score: estimates that are off by a constant."""
+    measured = score.load(beyond / "results").frames
+    mine = measured[score.KEYS].assign(
+        **{name: measured[force] + 0.05 for name, force in zip(EST, FORCES, strict=True)}
+    )
+    path = tmp_path_factory.mktemp("score") / "mine.csv"
+    mine.to_csv(path, index=False)
+    return score_page.write(path, study=study_file.load(SMOKE), reports=beyond)[0]
+
+
+@pytest.fixture(params=[*PAGES, *OTHER_PAGES])
 def report(request, beyond):
-    path = beyond / f"{request.param}.html"
+    """Each page: its name for screenshots and its path."""
+    made = {"studies": "studies", "estimate": "estimate", "score": "scored"}.get(request.param)
+    path = request.getfixturevalue(made) if made else beyond / f"{request.param}.html"
     assert path.is_file()
-    return path
+    return request.param, path
 
 
 def test_a_page_is_whole_without_network(report, visit):
-    page = visit(report)
+    name, path = report
+    page = visit(path)
     pictures = page.locator("img").evaluate_all(
         "images => images.map(image => [image.complete && image.naturalWidth > 0, image.alt, image.src.slice(0, 60)])"
     )
     assert [source for shown, alt, source in pictures if not shown or len(alt) < 10] == []
-    assert pictures or report.stem not in ("index", "01_preprocess", "07_figure4")
+    assert pictures or name not in ("index", "01_preprocess", "07_figure4", *OTHER_PAGES)
     prose = page.evaluate("""() => { const copy = document.body.cloneNode(true)
         copy.querySelectorAll("pre, code, script, style, math").forEach(node => node.remove());
         return copy.textContent }""")
@@ -134,30 +177,91 @@ def test_a_page_is_whole_without_network(report, visit):
     formulas = page.locator("math").evaluate_all(
         "formulas => formulas.map(formula => formula.getBoundingClientRect().height)"
     )
-    assert all(height > 5 for height in formulas) and (formulas or report.stem not in ("04_table1", "07_figure4"))
+    assert all(height > 5 for height in formulas) and (formulas or name not in ("04_table1", "07_figure4"))
     assert len(page.locator("main").inner_text()) > 500 and page.locator("h1").count() == 1
 
 
-def test_a_page_is_readable_at_every_width_and_on_paper(report, visit):
-    page = visit(report)
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        shoot(page, f"{report.stem}-{width}")
-        assert too_wide(page) == [], width
-        sizes = page.locator("main p, main td, main li").evaluate_all(
-            "found => found.map(element => parseFloat(getComputedStyle(element).fontSize))"
-        )
-        assert min(sizes) >= 11.5, width
-        lines = page.locator("main p").evaluate_all("""
-            found => found.map(element => element.getBoundingClientRect().width
-            / parseFloat(getComputedStyle(element).fontSize))""")
-        assert max(lines) < 60, width  # em: some 110 letters, what the eye still follows
-    page.set_viewport_size({"width": 720, "height": 900})
+def longest_line(page):
+    """The widest text of a page in zeros of its own font: [width, its first letters]."""
+    return page.evaluate("""() => {
+        const pen = document.createElement("canvas").getContext("2d")
+        const texts = "main p, main li:not(.cards > li), main dd, main figcaption, main caption span"
+        const widths = [...document.querySelectorAll(texts)].map(element => {
+            const style = getComputedStyle(element)
+            pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`
+            const width = element.getBoundingClientRect().width / pen.measureText("0").width
+            return [width, element.innerText.slice(0, 40)]})
+        return widths.sort((a, b) => b[0] - a[0])[0]}""")
+
+
+def test_a_page_is_readable_at_every_width_in_light_and_dark(report, visit):
+    name, path = report
+    page = visit(path, reduced_motion="reduce")
+    for scheme, end in (("light", ""), ("dark", "-dark")):
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            shoot(page, f"{name}-{width}{end}")
+            if scheme == "light":
+                assert too_wide(page) == [], width
+                assert longest_line(page)[0] <= LINE, (width, longest_line(page))
+                sizes = page.locator("main p, main td, main li").evaluate_all(
+                    "found => found.map(element => parseFloat(getComputedStyle(element).fontSize))"
+                )
+                assert min(sizes) >= 11.5, width
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(part => part < 60)")
+
+
+def test_a_page_is_whole_on_paper(report, visit):
+    name, path = report
+    page = visit(path, width=PAPER)
     page.emulate_media(media="print", color_scheme="light")
-    shoot(page, f"{report.stem}-print")
+    shoot(page, f"{name}-print")
     assert too_wide(page) == []
     assert page.locator("button:visible, input:visible, nav a:visible").count() == 0  # nothing to press on paper
-    page.pdf(path=shots() / f"{report.stem}.pdf", format="A4")
+    pdf = shots() / f"{name}.pdf"
+    page.pdf(path=pdf, format="A4")
+    if shutil.which("pdftotext"):  # each word ends on the page
+        found = subprocess.run(["pdftotext", "-bbox", pdf, "-"], capture_output=True, text=True, check=True).stdout
+        right = [float(edge) for edge in re.findall(r'<word [^>]*xMax="([\d.]+)"', found)]
+        assert len(right) > 100 and max(right) < 595 - 33  # points; A4 less 12 mm, rounded
+
+
+def test_the_first_screen_of_an_index_says_what_was_asked_what_came_out_and_what_to_look_at(beyond, studies, visit):
+    for path in (beyond / "index.html", studies):
+        page = visit(path)
+        for width in (1200, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.locator("main p").first.inner_text().count("?") == 1
+            parts = [page.locator(part).first.bounding_box() for part in ("main p", "#in-short", "#look-at")]
+            ends = [part["y"] + part["height"] for part in parts]
+            assert ends == sorted(ends) and ends[-1] <= 900, (path, width, ends)
+        assert page.locator("#look-at a").count() >= 3
+
+
+def test_the_tables_of_a_coach_are_whole_on_a_phone(estimate, visit):
+    regions = visit(estimate, width=400).locator(".scroll")
+    wide = regions.evaluate_all(
+        "found => found.filter(region => region.scrollWidth > region.clientWidth + 1).map(region => region.ariaLabel)"
+    )
+    assert regions.count() > 4 and wide == []
+
+
+def test_a_long_table_is_folded_until_somebody_opens_it_and_whole_on_paper(visit, tmp_path):
+    table = pd.DataFrame({"a": range(20), "b": 1})._repr_html_()
+    body = html_page.focusable(f'<div class="output_html">{table}</div>')
+    path = tmp_path / "long.html"
+    path.write_text(html_page.page("A long table", f"<h1>Long</h1>{body}", header="<nav></nav>"), encoding="utf-8")
+    page = visit(path, width=400)
+    rows = page.locator("tbody tr:visible")
+    assert rows.count() == html_page.FIRST_ROWS
+    assert page.locator("summary").inner_text() == "All 20 rows (the first 8 are shown)"
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert rows.count() == 20 and page.locator("summary").inner_text() == "All 20 rows"
+    page.keyboard.press("Enter")
+    page.emulate_media(media="print")
+    assert rows.count() == 20
 
 
 def violations(page, **options):
@@ -168,15 +272,10 @@ def violations(page, **options):
     return [(rule["id"], [node["html"][:120] for node in rule["nodes"]][:3]) for rule in found]
 
 
-def test_a_page_is_accessible(report, visit):
-    assert violations(visit(report, reduced_motion="reduce")) == []
-
-
-@pytest.mark.parametrize("name", ["index", "01_preprocess", "04_table1", "explore"])
-def test_a_page_is_readable_in_the_dark(beyond, visit, name):
-    page = visit(beyond / f"{name}.html", color_scheme="dark", reduced_motion="reduce")
-    shoot(page, f"{name}-dark")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(part => part < 60)")
+def test_a_page_is_accessible_in_light_and_dark(report, visit):
+    page = visit(report[1], reduced_motion="reduce")
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
     assert violations(page, runOnly=["color-contrast"]) == []  # the rest is the same as in the light
 
 
@@ -200,13 +299,9 @@ def test_the_index_is_used_by_keyboard_alone(beyond, visit):
     assert {f"{name}.html" for name in PAGES if name != "index"} <= set(reached)
 
 
-def test_studies_are_compared_on_a_page_of_their_own(beyond, visit):
-    page = visit(beyond.parent / "index.html", width=400)
-    shoot(page, "studies-400")
-    assert too_wide(page) == [] and "smoke" in page.locator("main").inner_text()
-    page = visit(beyond.parent / "index.html", width=1600, color_scheme="dark")
-    shoot(page, "studies-1600-dark")
-    assert too_wide(page) == []
+def test_studies_are_compared_on_a_page_of_their_own(studies, visit):
+    page = visit(studies)
+    assert "smoke" in page.locator("main").inner_text()
     page.locator("a", has_text="smoke").first.click()
     assert page.url.endswith("smoke/index.html")
 

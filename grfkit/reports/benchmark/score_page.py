@@ -23,7 +23,7 @@ TABLES = {
     "curves.csv": "r, RMSE and nRMSE of each estimator and direction, with 95 % limits over runners",
     "features.csv": "errors of the five features, with 95 % limits over runners",
     "by_runner.csv": "r, RMSE and nRMSE of each runner",
-    "closer.csv": "for how many runners these estimates have the smaller nRMSE",
+    "closer.csv": "the number of runners for whom these estimates have the smaller nRMSE",
 }
 MEASURES = {"r": ("r", 3), "rmse_bw": ("RMSE (BW)", 3), "nrmse_pct": ("nRMSE (%)", 1)}
 UNITS = {"study": "listed mass", "weighed": "weighed mass"}
@@ -49,8 +49,8 @@ def judge(predictions, study, *, unit="study", template=None):
         return [f"{written(len(rows), 0)} rows to fill -> {template.as_posix()}"]
     if not predictions:
         raise InputError(
-            "What is judged is a table of estimates; none was given.",
-            "Give it: make score PREDICTIONS=file.parquet. docs/benchmark.md says what it must hold, and "
+            "A score needs a table of estimates; none was given.",
+            "Give one: make score PREDICTIONS=file.parquet. docs/benchmark.md says what it must hold, and "
             "make score TEMPLATE=file.csv writes its rows.",
         )
     page, lines = write(predictions, study=study, reports=reports, unit=unit)
@@ -90,7 +90,7 @@ def _folder(out):
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or MARK in _head(there))):
         raise InputError(
             f"A score goes to a new folder, or in place of an earlier score; {out.as_posix()} is something else.",
-            "Rename the file of estimates, after which the folder is named.",
+            "Rename the file of estimates: the folder is named after it.",
         )
     return out
 
@@ -121,7 +121,7 @@ def report_page(tables, *, own, units, notes, more, study, benchmark):
         own=own,
         study=study,
         names=names,
-        about={name: ABOUT.get(name, "the estimates that are judged") for name in names},
+        about={name: ABOUT.get(name, "the estimates that are scored") for name in names},
         units={name: UNITS[units[name]] for name in names},
         directions={direction: DIRECTION_NAMES[direction] for direction in DIRECTIONS},
         measures=[title for title, _ in MEASURES.values()],
@@ -147,6 +147,7 @@ def _cells(table, key, values, measures):
     cells = {}
     for row in table.to_dict("records"):
         for measure, (_, decimals) in measures.items():
+            decimals = 1 if row[key] == "vlr_bw_s" else decimals  # some 50 BW/s, where a peak is some 2 BW
             low, high = (number(row[f"{measure}_{end}"], decimals) for end in ("low", "high"))
             cells[row["estimator"], row[key], measure] = (number(row[measure], decimals), f"{low} to {high}")
     return {
