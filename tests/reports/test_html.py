@@ -1,10 +1,13 @@
 """Pages: no network, no nameless columns, nothing for the eye alone, contrast in light and dark."""
 
+import base64
 import re
 
 import jinja2
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from grfkit.reports import html as html_page
 
@@ -65,6 +68,50 @@ def test_tables_and_formulas_of_a_notebook_are_reached_by_the_keyboard_and_have_
     assert "<th>touchdown_<wbr>rmse_<wbr>ms</th>" in long and "<td>a_b</td>" in long
     html = html_page.markdown("| | b |\n|---|---|\n| 1 | 2 |\n\n$$x = 1$$\n")
     assert html.count('tabindex="0"') == 2 and "<th></th>" not in html and "<th>b</th>" in html
+
+
+def test_a_table_of_more_than_twelve_rows_is_folded_and_a_short_one_is_not():
+    tables = [pd.DataFrame({"a": range(rows)})._repr_html_() for rows in (12, 13)]
+    short, long = (f'<div class="output_html">{table}</div>' for table in tables)
+    assert "<details" not in html_page.focusable(short)
+    folded = html_page.focusable(long)
+    assert folded.startswith('<details class="fold"><summary>All 13 rows<span') and folded.count("<tr") == 14
+    assert "</summary></details><div " in folded  # report.css folds the div that follows
+    style = html_page.STYLE.read_text(encoding="utf-8")
+    assert f"tr:nth-child(n + {html_page.FIRST_ROWS + 1})" in style
+    assert "<details" not in html_page.focusable(f"<div>{long}{long}</div>")
+
+
+def test_wide_outputs_are_tagged_for_the_layout():
+    png = base64.b64encode(bytes(16) + (800).to_bytes(4) + bytes(4)).decode()
+    small = base64.b64encode(bytes(16) + (600).to_bytes(4) + bytes(4)).decode()
+    many = pd.DataFrame(0, index=[0], columns=list("abcdefgh"))._repr_html_()
+    few = pd.DataFrame(0, index=[0], columns=list("ab"))._repr_html_()
+    outputs = [{"image/png": png}, {"image/png": small}, {"text/html": many}, {"text/html": few}, {"text/plain": "x"}]
+    cells = [new_code_cell("x", outputs=[new_output("display_data", data)]) for data in outputs]
+    notebook = new_notebook(cells=cells)
+    html_page.mark_wide(notebook)
+    assert ["wide" in cell.metadata.get("tags", []) for cell in cells] == [True, False, True, False, False]
+
+
+def test_text_and_what_its_code_shows_are_one_part_of_a_page():
+    cells = [
+        new_markdown_cell("# T"),
+        new_code_cell("1"),
+        new_code_cell("2"),
+        new_markdown_cell("a"),
+        new_markdown_cell("b"),
+    ]
+    record = {"notebook": "n", "study_file": "s", "seed": 1, "duration_s": 1.0, "versions": {}}
+    record |= {"started": "2030-01-01T10:00:00", "commit": "abc", "study_sha256": "0" * 64}
+    page = html_page.notebook_page(new_notebook(cells=cells), record)
+    main = BeautifulSoup(page, "html.parser").find("main")
+    parts = main.find_all("div", class_="part", recursive=False)
+    inside = [
+        [(side["class"][0], len(side.find_all(class_="cell"))) for side in part.find_all("div", recursive=False)]
+        for part in parts
+    ]
+    assert inside == [[("prose", 1), ("shown", 2)], [("prose", 2)]]
 
 
 def test_states_differ_in_shape_and_carry_their_word():
