@@ -302,8 +302,12 @@ def moment_curves(axes, measured, estimated, *, runners):
         zero_line(ax).set_ylabel("")
         ax.set_title(MOMENTS[name], fontsize="medium")
     axes[0].set_ylabel("moment (N m/kg)")
+    axes[0].set_ylim(top=1.5 * axes[0].get_ylim()[1])  # room for the legend, which is as wide as its panel
+    handles, _ = axes[0].get_legend_handles_labels()
+    look = {"loc": "upper left", "handlelength": 1.3, "borderpad": 0.2}
+    legend(axes[0], handles=handles, labels=["measured ± SD", "estimated ± SD"], **look)
     note(axes[2], f"n = {len(measured)} stances\n{counted(runners, 'runner')}")
-    return legend_outside(axes, "upper")
+    return axes
 
 
 def moment_peaks(axes, table):
