@@ -308,7 +308,7 @@ def test_build_refuses_wrong_marks_an_unknown_session_and_a_wrong_solution(lesso
     with pytest.raises(ValueError, match="nbgrader"):
         course_build.build("0_double", folder=folder)
     assert not (folder / "student").exists()
-    with pytest.raises(ValueError, match="found no 9_more.ipynb. Sessions: 0_double"):
+    with pytest.raises(ValueError, match="found no 9_more.ipynb. Choose one of these sessions: 0_double"):
         course_build.build("9_more", folder=folder)
     with pytest.raises(run.NotebookFailed, match="Three and three"):
         course_build.build("0_double", folder=lesson(answer="return 3 * x"))
