@@ -394,4 +394,5 @@ def search(ax, table):
 
     states = {"hue": "state", "style": "state", "palette": colors, "hue_order": colors, "style_order": colors}
     sns.scatterplot(table, x="trial", y="error", markers=["o", "X"], alpha=0.7, ax=ax, **states)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     return legend(ax)
