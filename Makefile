@@ -1,12 +1,12 @@
-# grfkit: the pipeline. Recipes call Python alone, so that they run on Windows too.
+# grfkit: the pipeline. Its rules call only Python, so that they run on Windows too.
 
 STUDY ?= virtual
 RECIPE ?= paper
-# of a new study; typed, never taken from the environment, where some systems keep the machine's name
+# Name of a new study. It is typed, never taken from the environment: some systems keep the machine's name there.
 NAME :=
 
 # A study is a name in params/ or the path of any YAML file.
-# `make field` takes several, of which the first is the home study: their model and its page have a folder of their own.
+# `make field` takes several; the first is the home study. Their model and its page have a folder of their own.
 ALONE := $(firstword $(STUDY))
 POOLED := $(if $(word 2,$(STUDY)),$(STUDY))
 STUDY_FILE := $(if $(filter %.yaml %.yml,$(ALONE)),$(ALONE),params/$(ALONE).yaml)
@@ -15,15 +15,15 @@ ifneq ($(POOLED),)
 empty :=
 BASE := reports/$(subst $(empty) $(empty),+,$(basename $(notdir $(POOLED))))
 ifneq ($(filter-out help field $(BASE)/10_field.html,$(MAKECMDGOALS)),)
-$(error A target takes one study, only `make field` trains on several at once; STUDY="$(strip $(STUDY))" names $(words $(STUDY)). Name one: make $(firstword $(MAKECMDGOALS)) STUDY=$(ALONE))
+$(error A target takes one study; only `make field` takes several. STUDY="$(strip $(STUDY))" names $(words $(STUDY)). Name one: make $(firstword $(MAKECMDGOALS)) STUDY=$(ALONE))
 endif
 endif
 
-# A recipe is a name in params/recipes/ or the path of any YAML file; the paper's is the default, another has reports of its own.
+# A recipe is a name in params/recipes/ or the path of any YAML file. The paper's is the default; any other writes to reports/STUDY-RECIPE.
 RECIPE_FILE := $(if $(filter %.yaml %.yml,$(RECIPE)),$(RECIPE),params/recipes/$(RECIPE).yaml)
 REPORTS := $(BASE)$(if $(filter paper,$(RECIPE)),,-$(basename $(notdir $(RECIPE_FILE))))
 ifeq ($(wildcard $(RECIPE_FILE)),)
-$(error A recipe is a YAML file; $(RECIPE_FILE) does not exist. RECIPE=$(RECIPE) does not exist; the recipes are: $(basename $(notdir $(wildcard params/recipes/*.yaml))))
+$(error A recipe is a YAML file; RECIPE=$(RECIPE) names $(RECIPE_FILE), which does not exist. Choose one of these: $(basename $(notdir $(wildcard params/recipes/*.yaml))))
 endif
 
 ifeq ($(OS),Windows_NT)
@@ -33,7 +33,7 @@ else
 BOOT ?= python3
 VENV_PYTHON := .venv/bin/python
 endif
-# The environment: conda's, where that of environment.yml is active; else .venv, made here.
+# The environment: conda's if the one of environment.yml is active, otherwise .venv, which make creates.
 ifeq ($(CONDA_DEFAULT_ENV),grfkit)
 PYTHON := python
 else
@@ -41,16 +41,16 @@ PYTHON := $(VENV_PYTHON)
 READY := .venv/ready
 endif
 
-# Where the recordings lie is remembered: DATA need not be typed again, and another DATA makes 01 run again.
+# make remembers where the recordings are: you type DATA once. Another DATA makes 01 run again.
 -include $(BASE)/data.mk $(REPORTS)/data.mk
-# fetch writes where DATA was typed, never into a folder that was remembered: that may be someone's own; and a new study is of
-# what was typed, not of what another one remembers.
+# fetch writes only to the DATA that was typed, never to a remembered folder, which may hold somebody's own recordings.
+# new-study too takes only the DATA that was typed.
 TYPED := $(patsubst %/,%,$(subst \,/,$(DATA)))
 INTO := $(or $(TYPED),recordings/$(notdir $(REPORTS)))
 DATA ?= $(LAST_DATA)
 override DATA := $(patsubst %/,%,$(subst \,/,$(DATA)))
 MOVED := $(if $(filter-out $(LAST_DATA),$(DATA))$(filter-out $(DATA),$(LAST_DATA)),FORCE)
-# The table of trials lies with the recordings, or beside the study file, which names it (make before 4.2 reads no file: the usual name).
+# The table of trials is with the recordings, or next to the study file, which names it. (Before 4.2 make cannot read a file: then only the usual names count.)
 NAMED := $(filter %.csv,$(subst ",,$(file < $(STUDY_FILE))))
 TABLE := $(wildcard $(DATA)/trials.csv $(DATA)/participantInfo.csv $(basename $(STUDY_FILE))_trials.csv $(addprefix $(dir $(STUDY_FILE)),$(NAMED)))
 ifeq ($(DATA),)
@@ -69,7 +69,7 @@ ELSEWHERE += $(call room,reports/benchmark reports/upload) $(wildcard grfkit/eva
 TRANSFER := $(wildcard grfkit/evaluation/transfer*.py grfkit/reports/plots/transfer.py)
 LIBRARY := $(filter-out $(FIELD) $(TRANSFER) $(EXPLORE) $(ELSEWHERE),$(filter-out grfkit/cli.py grfkit/__main__.py,$(wildcard grfkit/*.py)) $(wildcard grfkit/reports/templates/*) $(call room,study recordings stances estimators evaluation reports))
 LABORATORY := $(filter-out grfkit/virtual/one_runner.py grfkit/virtual/example.py grfkit/study/others.py,$(call room,virtual)) $(wildcard grfkit/study/*.py grfkit/points.py grfkit/recordings/trials.py grfkit/recordings/formats/cells.py)
-# What times of files do not tell: contents that differ from what a report was made of.
+# Finds what the times of files do not show: contents that differ from those a report was made from.
 CHECK = $(PYTHON) -m grfkit check --study "$(STUDY_FILE)" --reports $(REPORTS)
 NOTEBOOKS := 01_preprocess 02_search 03_train 04_table1 05_table2 06_table3 07_figure4
 PAGES := $(NOTEBOOKS:%=$(REPORTS)/%.html)
@@ -82,19 +82,19 @@ BEYOND := $(REPORTS)/08_generalisation.html $(REPORTS)/09_agreement.html $(IN_FI
 help:
 	@$(BOOT) -c "import re; [print(f'make {t:<13} {d}') for t, d in re.findall(r'^([a-z-]+):.*?#{2} (.+)$$', open('Makefile', encoding='utf-8').read(), re.M)]"
 
-environment: $(READY)  ## make the environment in .venv from requirements.lock
+environment: $(READY)  ## make the Python environment in .venv from requirements.lock
 .venv/ready: requirements.lock pyproject.toml install.py
 	@$(BOOT) install.py
 
-fetch: $(READY)  ## download the public recordings of STUDY=rbds; DATA=folder to write to, FROM=URL of another server
+fetch: $(READY)  ## download the recordings of a public study; STUDY=rbds, DATA=folder, FROM=server
 	@$(PYTHON) -m grfkit fetch --study "$(STUDY_FILE)" --out "$(INTO)" $(if $(FROM),--from "$(FROM)")
 	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(INTO)"
 
-new-study: $(READY)  ## a study file and a table of trials of your own recordings; NAME=x, DATA=folder of C3D files, or of TRC and MOT (only read)
+new-study: $(READY)  ## draft a study file and a table of trials; NAME=mine, DATA=folder of recordings
 	@$(PYTHON) -m grfkit new-study --name "$(NAME)" --data "$(TYPED)"
 	@$(PYTHON) -m grfkit remember --reports "reports/$(NAME)" --data "$(TYPED)"
 
-# The study says where the points are and the masses, and only one that was named; all else is typed, never remembered nor of the environment.
+# A study, if one is named, says where the points are and gives the masses. All else is typed, never remembered or taken from the environment.
 MODEL :=
 MASS :=
 SPEED :=
@@ -102,29 +102,29 @@ RATE :=
 TREADMILL :=
 OUT :=
 FORMAT :=
-estimate: $(READY)  ## forces without plates, a page for a coach; DATA=recording or folder (C3D, TRC, CSV; only read), MASS=kg, MODEL=folder, FORMAT=html,csv,mot,c3d
+estimate: $(READY)  ## estimate forces without plates; DATA=file or folder, MASS=kg, FORMAT=html,mot
 	@$(PYTHON) -m grfkit estimate "$(TYPED)" --format "$(FORMAT)" --model "$(MODEL)" --study "$(if $(filter file default,$(origin STUDY)),,$(STUDY_FILE))" --mass "$(MASS)" --speed "$(SPEED)" --rate "$(RATE)" --treadmill "$(TREADMILL)" --out "$(OUT)"
 
-estimate-page: $(READY)  ## drop a recording on a page in your browser, on this machine alone: notebook estimate without code; MODEL=folder
+estimate-page: $(READY)  ## open a page in your browser on which you drop a recording; MODEL=folder
 	@$(PYTHON) -m grfkit estimate-page --model "$(MODEL)"
 
-# The benchmark is a study's; the public set's where none is named.
+# The benchmark belongs to a study; if none is named, to the public set rbds.
 PREDICTIONS :=
 UNIT :=
 TEMPLATE :=
-score: $(READY)  ## judge estimates of a study's stances, each runner left out; PREDICTIONS=file, or TEMPLATE=file to write its rows; STUDY=rbds, UNIT=weighed
+score: $(READY)  ## score your own estimates; PREDICTIONS=file or TEMPLATE=file, STUDY=name
 	@$(PYTHON) -m grfkit score "$(PREDICTIONS)" --study "$(if $(filter file default,$(origin STUDY)),params/rbds.yaml,$(STUDY_FILE))" --unit "$(or $(UNIT),study)"$(if $(TEMPLATE), --template "$(TEMPLATE)")
 
-reproduce: $(READY)  ## notebooks 01 to 07 and their index; STUDY=name or YAML file, DATA=folder of recordings, RECIPE=physics or another
+reproduce: $(READY)  ## run notebooks 01 to 07, write their index; STUDY=name, DATA=folder, RECIPE=name
 	@$(CHECK)
 	@$(MAKE) --no-print-directory --jobs=2 $(REPORTS)/index.html
 	@$(PYTHON) -c "print('$(REPORTS)/index.html')"
 
-beyond: reproduce  ## the notebooks after 07, which take longer: every recipe, each runner left out
+beyond: reproduce  ## run notebooks 01 to 13 and explore: every recipe, each runner left out (slower)
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-field: $(READY)  ## without plates: notebook 10 trains the model that `make estimate` takes; STUDY=name or "name name", DATA=folder of recordings with plates
+field: $(READY)  ## train a model for `make estimate` (notebook 10); STUDY="name name", DATA=folder
 ifeq ($(POOLED),)
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
@@ -138,39 +138,39 @@ else
 	@$(PYTHON) -c "print('MODEL=$(BASE)/results/10_field/model  $(BASE)/10_field.html')"
 endif
 
-# From what 01 and 10 have saved, and 14 where it has run; byte for byte the same on the same machine.
-ship: $(READY)  ## the model that comes with the package, anew, from a study with plates; STUDY=rbds, DATA=folder of its recordings
+# Uses what 01 and 10 have saved, and 14 if it has run. On the same machine the model is the same, byte for byte.
+ship: $(READY)  ## train the model that comes with the package again; STUDY=rbds, DATA=folder
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html
 	@$(PYTHON) -m grfkit ship --study "$(STUDY_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"
 
-# Studies are named anew each time, and each reads the recordings that it remembers; the stances of all are made first. What
-# a recipe is of 02 and 03 is no matter here.
+# You name the studies each time; each reads the recordings that it remembers. The stances of all are made first.
+# RECIPE matters to 02 and 03 only, so it is the paper's here.
 OTHERS :=
 AGAIN = $(MAKE) --no-print-directory RECIPE=paper
-transfer: $(READY)  ## train on each of some studies, test on the others: notebook 14; STUDY=name, OTHERS="name name"
+transfer: $(READY)  ## train on each study, test on the others (notebook 14); STUDY=name, OTHERS="a b"
 	@$(PYTHON) -m grfkit transfer --study "$(STUDY_FILE)" --others "$(OTHERS)" --reports $(BASE) --data "$(TYPED)"
 	@$(foreach other,$(OTHERS),$(AGAIN) STUDY=$(other) OTHERS= stances && )$(AGAIN) stances
 	@$(AGAIN) $(BASE)/14_transfer.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(BASE)
 	@$(PYTHON) -c "print('make field STUDY=$(STUDY) writes what was found into the model that make estimate takes'); print('$(BASE)/14_transfer.html')"
 
-stances: $(READY)  ## notebook 01 alone: the stances of a study, such as one to test on; STUDY=name, DATA=folder of recordings
+stances: $(READY)  ## cut recordings into stances (notebook 01 alone); STUDY=name, DATA=folder
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/01_preprocess.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-explore: $(READY)  ## a page to look around in, static: notebook explore; it moves in JupyterLab (make lab)
+explore: $(READY)  ## run notebook explore as a page; its controls work in JupyterLab only (make lab)
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/explore.html
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 	@$(PYTHON) -c "print('$(REPORTS)/explore.html')"
 
-bench: $(READY) $(TABLE)  ## what each step costs on this machine, as ratios -> reports/bench/index.html; STUDY, DATA: whose recordings
+bench: $(READY) $(TABLE)  ## time each step on this machine -> reports/bench; STUDY=name, DATA=folder
 	@$(PYTHON) -m grfkit bench --study "$(STUDY_FILE)" --reports reports/bench --data "$(or $(DATA),$(RECORDED))"
 
-# A worker is refused before 01 is made. STORAGE reaches Python through the environment: a command line shows its password.
-search-worker: $(READY)  ## join the search of 02 from any machine; STORAGE=URL of its database, which `make reproduce` takes too
+# A worker that cannot join is refused before 01 runs. STORAGE reaches Python through the environment: a command line would show its password.
+search-worker: $(READY)  ## join the search of notebook 02 from any machine; STORAGE=URL of its database
 	@$(PYTHON) -m grfkit search-worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --check
 	@$(MAKE) --no-print-directory $(REPORTS)/01_preprocess.html
 	@$(PYTHON) -m grfkit search-worker --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS)
@@ -181,7 +181,7 @@ $(BASE)/recordings/trials.csv: $(STUDY_FILE) $(LABORATORY) | $(READY)
 $(REPORTS)/data.stamp: $(MOVED) | $(READY)
 	@$(PYTHON) -m grfkit remember --reports $(REPORTS) --data "$(DATA)"
 
-# What is built on: 01 and the recordings; of several studies those of each.
+# What the later notebooks build on: 01 and the recordings, of each study if there are several.
 FIRST := $(REPORTS)/01_preprocess.html
 READ := $(REPORTS)/data.stamp $(TABLE)
 ifneq ($(POOLED),)
@@ -189,7 +189,7 @@ FIRST := $(addprefix reports/,$(addsuffix /01_preprocess.html,$(basename $(notdi
 READ := $(foreach one,$(POOLED),$(if $(filter %.yaml %.yml,$(one)),$(one),params/$(one).yaml))
 endif
 
-# 04, 05 and 07 need 03 alone, so that two of them run at a time.
+# 04, 05 and 07 need only 03, so that two of them run at a time.
 $(PAGES) $(BEYOND) $(REPORTS)/14_transfer.html: $(REPORTS)/%.html: notebooks/%.ipynb $(STUDY_FILE) params/published.yaml $(LIBRARY) | $(READY)
 	@$(PYTHON) -m grfkit run $< --study "$(STUDY_FILE)" --recipe "$(RECIPE_FILE)" --reports $(REPORTS) --data "$(or $(DATA),$(RECORDED))"$(if $(filter 14_transfer,$*), --others "$(OTHERS)")$(if $(POOLED), --pooled "$(POOLED)")
 $(REPORTS)/01_preprocess.html: $(REPORTS)/data.stamp $(TABLE)
@@ -202,7 +202,7 @@ $(REPORTS)/08_generalisation.html $(REPORTS)/10_field.html $(REPORTS)/11_explana
 $(REPORTS)/09_agreement.html: $(REPORTS)/08_generalisation.html
 $(REPORTS)/14_transfer.html: $(REPORTS)/01_preprocess.html $(FIELD) $(TRANSFER) $(REPORTS)/data.stamp $(TABLE) $(wildcard params/recipes/*.yaml)
 $(REPORTS)/14_transfer.html: $(wildcard $(foreach other,$(OTHERS),reports/$(basename $(notdir $(other)))/01_preprocess.html))
-# What 14 found of other laboratories goes into the model of 10; 14 trains its own and needs no 10.
+# What 14 found about other laboratories goes into the model of 10. 14 trains its own model and does not need 10.
 $(REPORTS)/10_field.html: $(wildcard $(dir $(firstword $(FIRST)))results/14_transfer/needed.csv)
 $(IN_FIELD): $(FIELD) $(READ)
 $(REPORTS)/12_stream.html $(REPORTS)/13_moments.html: $(REPORTS)/10_field.html
@@ -214,31 +214,31 @@ figures: $(READY)  ## write the figures of README and docs from the results in r
 	@$(PYTHON) docs/picture.py
 	@$(PYTHON) docs/figures.py
 
-lint: $(READY)  ## ruff over the library, the tests and the notebooks' cells: first of all in `make test`
+lint: $(READY)  ## check the library, the tests and the notebooks' cells with ruff
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-test: lint  ## the tests but the slow ones, the study `smoke` among them: a quarter of an hour on two cores
+test: lint  ## run all tests except the slow ones: a quarter of an hour on two cores
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
-test-all: lint  ## the slow tests too
+test-all: lint  ## run all tests, the slow ones too
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 SESSIONS := $(notdir $(wildcard course/source/*))
-# Each session goes into both books: course/student, and course/solution, of which each page depends on its source.
-course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## the lab course's two books -> course/student, course/solution/index.html
+# Each session goes into both books, course/student and course/solution. Each page depends on its session's source.
+course: $(SESSIONS:%=course/solution/%.html) | $(READY)  ## build the lab course's two books -> course/student and course/solution/index.html
 	@$(PYTHON) -m grfkit course --index
 $(foreach name,$(SESSIONS),$(eval course/solution/$(name).html: course/source/$(name)/$(name).ipynb))
 $(SESSIONS:%=course/solution/%.html): course/solution/%.html: params/course.yaml $(LIBRARY) $(LABORATORY) $(call room,course) $(wildcard params/recipes/*.yaml) | $(READY)
 	@$(PYTHON) -m grfkit course $*
 
-course-zip: $(READY)  ## what students get, one archive without solutions -> course/grfkit-course.zip
+course-zip: $(READY)  ## build the students' archive, without solutions -> course/grfkit-course.zip
 	@$(PYTHON) -m grfkit course --zip
 
-# A recording that is dropped in the notebook estimate is one message, and so are its page and files.
-lab: $(READY)  ## JupyterLab in the project; the notebooks' own values are those of the study virtual
+# The notebook estimate sends a dropped recording to the kernel as one message, and its page and files back: the limits are raised for it.
+lab: $(READY)  ## open JupyterLab; the notebooks are set to the study virtual
 	@$(MAKE) --no-print-directory STUDY=virtual DATA= reports/virtual/recordings/trials.csv
 	$(PYTHON) -m jupyterlab "--ServerApp.tornado_settings={'websocket_max_message_size': 101000000}" --ZMQChannelsWebsocketConnection.limit_rate=False
 
 params/%.yaml:
-	$(if $(wildcard $@),,$(error A study is a YAML file; $@ does not exist. Studies: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml))))))
+	$(if $(wildcard $@),,$(error A study is a YAML file; $@ does not exist. Choose one of these: $(filter-out published,$(basename $(notdir $(wildcard params/*.yaml))))))

@@ -1,13 +1,13 @@
 """grfkit: ground reaction force curves of running from lower-body points (after Zhou et al. 2025).
 
-This folder is the core: arrays in, arrays out, what the paper needs. The rooms beside it hold what goes beyond; each
-says in its first lines what goes in and what comes out, and imports only from those above it: study, recordings,
-stances, virtual, estimators, field, evaluation, reports, course.
+This folder is the core: what the paper needs, arrays in, arrays out. Its subfolders, the rooms, hold all else. The
+first lines of each room say what goes in and what comes out. A room imports only from the rooms before it in this
+list: study, recordings, stances, virtual, estimators, field, evaluation, reports, course.
 """
 
 __version__ = "0.1.0"
 
-_TYPED = {  # what users type, loaded when it is asked for
+_TYPED = {  # names that users type; each is loaded at its first use
     "estimate": ("grfkit.reports.estimate", "estimate"),
     "from_array": ("grfkit.recordings.discover", "from_array"),
     "load_model": ("grfkit.field.model", "load"),

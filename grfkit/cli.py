@@ -1,9 +1,9 @@
-"""The command `grfkit`: subcommands that make calls and that work by hand.
+"""The command `grfkit`. Its subcommands can be typed; make calls them too.
 
-In: files and folders. Out: files and one line.
+In: files and folders. Out: files, and a line that names them.
 
-Each subcommand imports what it needs itself, so that a typing error and `grfkit --help` are answered at once. Whatever
-a user did wrong ends in one message on standard error and exit status 1; Ctrl-C in one line and 130.
+Each subcommand imports what it needs only when it runs, so that `grfkit --help` and a typing error are answered at
+once. A user's mistake gives one message on standard error and exit status 1; Ctrl-C gives one line and 130.
 """
 
 import argparse
@@ -12,13 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a bench has one thread, as a worker has
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # a bench uses one thread, as a worker does
 
 
 def main(arguments=None):
     """Run one subcommand; return the exit status."""
     options = _parser().parse_args(arguments)
-    # jsonschema would build a parser of international URLs, which is not used here: 2 s at each start
+    # without this jsonschema builds a parser of international URLs that nothing here uses: 2 s at each start
     sys.modules.setdefault("rfc3987_syntax", None)
     for stream in (sys.stdout, sys.stderr):  # a Windows console may lack the characters of a progress bar or a label
         stream.reconfigure(errors="replace")
@@ -39,7 +39,7 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="grfkit", description="Ground reaction forces of running; make calls these.")
+    parser = argparse.ArgumentParser(prog="grfkit", description="Ground reaction forces of running.")
     commands = parser.add_subparsers(title="subcommands", required=True, metavar="SUBCOMMAND")
     for name, (command, about, arguments, interrupted) in COMMANDS.items():
         one = commands.add_parser(name, help=about, description=about)
@@ -50,17 +50,17 @@ def _parser():
 
 
 def _not_installed(error, options):
-    """Say which extra of the package a subcommand needs."""
+    """Say which packages a subcommand needs and how to install them."""
     extra = "course" if options.command is _course else "study"
     return (
-        "What goes beyond an estimate needs packages that `pip install` of grfkit alone leaves out; "
-        f"{error.name.split('.')[0]} is not there. In the folder of the project install them: "
+        "Only estimates work with `pip install` of grfkit alone; this subcommand needs more packages, and "
+        f"{error.name.split('.')[0]} is not installed. Install them in the folder of the project: "
         f'python -m pip install ".[{extra}]".'
     )
 
 
 def _check_folders(options):
-    """Check that what a subcommand writes to is a folder, or can become one; estimate has a check of its own."""
+    """Check that the place a subcommand writes to is a folder, or can become one; estimate checks this itself."""
     for name in ("reports", "out"):
         given = getattr(options, name, None)
         for path in (given, *given.parents) if isinstance(given, Path) else ():
@@ -91,8 +91,8 @@ def _run(options):
         if not options.pooled:
             run.write_index(study, options.reports)
         copy = (options.reports / f"{stem}.failed.ipynb").as_posix()
-        index = "" if options.pooled else f"\nWhat is there: {(options.reports / 'index.html').as_posix()}"
-        raise ValueError(f"{stem} failed in {error}\nThe executed copy: {copy}{index}") from error
+        index = "" if options.pooled else f"\nFinished reports: {(options.reports / 'index.html').as_posix()}"
+        raise ValueError(f"{stem} failed in {error}\nThe notebook as far as it ran: {copy}{index}") from error
     print(f"{stem}  {time.perf_counter() - clock:.1f} s  -> {path.as_posix()}")
 
 
@@ -117,7 +117,7 @@ def _check(options):
 
 
 def _transfer(options):
-    """Check what `make transfer` names before it makes anything, and have it run anew where it names other studies."""
+    """Check the studies that `make transfer` names before it starts; have it run again if they are other ones."""
     from grfkit.reports.check import make_old_without
     from grfkit.study import others
 
@@ -127,7 +127,7 @@ def _transfer(options):
 
 
 def _pool(options):
-    """Check what `make field` names before it makes anything, where that is several studies."""
+    """Check the studies that `make field` names before it starts, if there are several."""
     from grfkit.study import others
 
     _check_remembered(options.data, "a model of several studies", "make field")
@@ -137,8 +137,8 @@ def _pool(options):
 def _check_remembered(data, what, then):
     if data:
         raise ValueError(
-            f"Each study of {what} reads the recordings that it remembers; DATA={data} was typed. Run "
-            f"`make stances STUDY=name DATA=DIR` once for each study, then {then} without DATA."
+            f"For {what}, make remembers where the recordings of each study are; DATA={data} was typed. Run "
+            f"`make stances STUDY=name DATA=DIR` once for each study, then `{then}` without DATA."
         )
 
 
@@ -202,7 +202,7 @@ def _score(options):
 
 
 def _ship(options):
-    """Train the model that comes with the package, and say what it loses."""
+    """Train the model that comes with the package, and print its errors beside those of the whole model."""
     from grfkit.evaluation.field import shipping
     from grfkit.field import model as field_model
     from grfkit.study import file as study_file
@@ -213,7 +213,7 @@ def _ship(options):
     for row in table.itertuples():
         print(f"{row.Index:<2}  {row.rmse_bw:.4f} BW, the whole model {row.rmse_bw_whole:.4f}: {row.loss_bw:+.4f}")
     if field_model.load(out)[0].abroad is None:
-        print("14_transfer has not run: of other laboratories nothing is said, and bands are those of this one")
+        print("14_transfer has not run: the model's bands are those of this laboratory, and it knows no other one")
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     print(f"ship  {time.perf_counter() - clock:.1f} s  {size:.1f} MB -> {out.as_posix()}")
 
@@ -237,8 +237,8 @@ def _course(options):
 
     if bool(options.name) + options.index + options.zip != 1:
         raise ValueError(
-            "The course is built a session at a time, or its index, or the students' archive: give a session's name, "
-            "--index or --zip."
+            "This builds one session of the course, the index, or the students' archive; none or several were named. "
+            "Give a session's name, --index or --zip."
         )
     clock = time.perf_counter()
     try:
@@ -266,82 +266,94 @@ def _bench(options):
 
 
 NOTHING = "nothing was written"
-OTHERS = {"--others": {"help": "other studies, parted by blanks: names in params/ or YAML files"}}
+OTHERS = {"--others": {"help": "other studies, separated by blanks: names in params/ or YAML files"}}
 POOLED = {"--pooled": {"default": "", "help": "studies that train one model together, the home study first"}}
 STUDY = {"--study": {"required": True, "type": Path, "help": "YAML file of the study"}}
 REPORTS = {"--reports": {"required": True, "type": Path, "help": "folder of the study's reports"}}
-RECORDINGS = {"--data": {"default": "", "help": "folder of the raw recordings; default: what the study file says"}}
+RECORDINGS = {"--data": {"default": "", "help": "folder of the recordings; default: the one in the study file"}}
 OUT = {"--out": {"required": True, "type": Path, "help": "folder to write to"}}
+NOTEBOOK = {"type": Path, "help": "the notebook, such as notebooks/01_preprocess.ipynb"}
 RECIPE = {"type": Path, "help": "YAML file of the recipe; default: the paper's"}
-SERVER = {"dest": "server", "default": "", "help": "address of another server; default: what the study file says"}
-CHECK = {"action": "store_true", "help": "look whether the search can be joined, and end"}
+SERVER = {"dest": "server", "default": "", "help": "address of another server; default: the one in the study file"}
+CHECK = {"action": "store_true", "help": "only check whether the search can be joined"}
 NEW_STUDY = {
     "--name": {"required": True, "help": "name of the study: letters, digits, - and _"},
-    "--data": {"required": True, "help": "folder of the recordings; it is only read"},
+    "--data": {"required": True, "help": "folder of the recordings; nothing in it is changed"},
     "--params": {"default": "params", "type": Path, "help": "folder of the study files"},
 }
 ESTIMATE = {
-    "data": {"nargs": "?", "default": "", "help": "a recording (C3D, TRC, CSV), or a folder of them; it is only read"},
-    "--mass": {"metavar": "KG", "help": "body mass of the runner; default: forces in body weights"},
-    "--model": {"metavar": "DIR", "help": "folder of another trained model than the one that comes with grfkit"},
+    "data": {"nargs": "?", "default": "", "help": "a recording (C3D, TRC, CSV) or a folder; it is never changed"},
+    "--mass": {"metavar": "KG", "help": "body mass of the runner in kg; without it forces are in body weights only"},
+    "--model": {"metavar": "DIR", "help": "folder of a trained model; default: the model that comes with grfkit"},
     "--out": {"metavar": "DIR", "help": "folder to write to; default: reports/estimate/NAME"},
-    "--speed": {"metavar": "M_S", "help": "speed; default: measured"},
-    "--rate": {"metavar": "HZ", "help": "frames a second, of CSV files without times"},
-    "--treadmill": {"metavar": "yes|no", "help": "on a treadmill or not; default: found"},
+    "--speed": {"metavar": "M_S", "help": "running speed in m/s; default: measured from the points"},
+    "--rate": {"metavar": "HZ", "help": "frames per second, for CSV files that have no times"},
+    "--treadmill": {"metavar": "yes|no", "help": "whether it was a treadmill; default: found from the points"},
     "--format": {
         "metavar": "html,csv,mot,c3d",
-        "help": "what is written: page, tables, OpenSim, C3D; default: html,csv",
+        "help": "what to write: page, tables, OpenSim, C3D; default: html,csv",
     },
     "--study": {
         "metavar": "FILE",
-        "help": "study file that says where the points are, where recordings do not show it",
+        "help": "study file that says which markers make the 11 points, if names alone do not show it",
     },
 }
 EXAMPLE = {
     "folder": {"nargs": "?", "default": "example", "type": Path, "help": "a new or empty folder; default: example"},
-    "--again": {"action": "store_true", "help": "record the run again in place of copying it: the same files"},
+    "--again": {"action": "store_true", "help": "simulate the run again instead of copying it; gives the same files"},
 }
-ESTIMATE_PAGE = {"--model": {"help": "folder of a model; default: grfkit's"}, "--no-browser": {"action": "store_true"}}
+ESTIMATE_PAGE = {
+    "--model": {"help": "folder of a trained model; default: the model that comes with grfkit"},
+    "--no-browser": {"action": "store_true", "help": "only print the page's address"},
+}
 SCORE = {
-    "predictions": {"nargs": "?", "help": "a .parquet or .csv file: stance, frame, est_ap, est_ml, est_v"},
+    "predictions": {"nargs": "?", "help": "your estimates, .parquet or .csv: stance, frame, est_ap, est_ml, est_v"},
     "--study": STUDY["--study"] | {"required": False, "default": Path("params/rbds.yaml")},
-    "--unit": {"default": "study", "help": "of force: weights of the mass the study lists (study), or weighed"},
-    "--template": {"type": Path, "help": "write the rows that are to be filled to this file, and end"},
+    "--unit": {
+        "default": "study",
+        "help": "unit of your forces: weights of the listed mass (study) or of the weighed one",
+    },
+    "--template": {"type": Path, "help": "only write an empty table of estimates to this file, to be filled in"},
 }
 SESSION = {
-    "name": {"nargs": "?", "help": "a session: a folder of course/source"},
+    "name": {"nargs": "?", "help": "a session: the name of a folder in course/source"},
     "--index": {"action": "store_true", "help": "write the page that lists the sessions"},
     "--zip": {"action": "store_true", "help": "write the archive for students"},
 }
-COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an interruption leaves
+COMMANDS = {  # subcommand: (function, help text, arguments, what an interruption leaves)
     "run": (
         _run,
         "run a notebook and write its report",
-        {"notebook": {"type": Path}, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS, **OTHERS, **POOLED},
-        "{notebook.stem} has no new report; make runs it again",
+        {"notebook": NOTEBOOK, **STUDY, "--recipe": RECIPE, **REPORTS, **RECORDINGS, **OTHERS, **POOLED},
+        "{notebook.stem} has no new report; make will run it again",
     ),
     "index": (_index, "write the index of a study's reports", STUDY | REPORTS, NOTHING),
-    "check": (_check, "have make run what fits its study, recordings and results no more", STUDY | REPORTS, NOTHING),
+    "check": (_check, "mark reports that are out of date, so that make runs them again", STUDY | REPORTS, NOTHING),
     "transfer": (
         _transfer,
-        "check the studies between which a model shall travel",
+        "check the studies of make transfer before it starts",
         STUDY | {"--others": OTHERS["--others"] | {"required": True}} | REPORTS | RECORDINGS,
         NOTHING,
     ),
-    "pool": (_pool, "check the studies that shall train one model together", POOLED | RECORDINGS, NOTHING),
-    "remember": (_remember, "note where the recordings of a study lie", RECORDINGS | REPORTS, NOTHING),
+    "pool": (_pool, "check the studies that train one model together", POOLED | RECORDINGS, NOTHING),
+    "remember": (_remember, "note where the recordings of a study are", RECORDINGS | REPORTS, NOTHING),
     "record": (_record, "record the virtual runners of a study", STUDY | OUT, "the recordings are not complete"),
     "fetch": (
         _fetch,
         "download the public recordings of a study",
         STUDY | OUT | {"--from": SERVER},
-        "what has arrived stays; run it again for the rest",
+        "the downloaded files stay; run it again for the rest",
     ),
-    "new-study": (_new_study, "propose a study file and a table of trials for recordings", NEW_STUDY, NOTHING),
-    "estimate": (_estimate, "estimate forces of a recording without plates, or of a folder", ESTIMATE, NOTHING),
-    "estimate-page": (_estimate_page, "show a page to drop a recording on, here alone", ESTIMATE_PAGE, "it is closed"),
-    "example": (_example, "write a small recording to try, with the true forces", EXAMPLE, "it is not complete"),
-    "score": (_score, "judge estimates of a study's stances, each runner left out", SCORE, NOTHING),
+    "new-study": (_new_study, "draft a study file and a table of trials for your recordings", NEW_STUDY, NOTHING),
+    "estimate": (_estimate, "estimate the forces of a recording, or of a folder, without plates", ESTIMATE, NOTHING),
+    "estimate-page": (
+        _estimate_page,
+        "open a page on this machine on which you drop a recording",
+        ESTIMATE_PAGE,
+        "the page is closed",
+    ),
+    "example": (_example, "write a small recording to try, with its true forces", EXAMPLE, "it is not complete"),
+    "score": (_score, "score your own estimates of a study's stances, each runner left out", SCORE, NOTHING),
     "ship": (
         _ship,
         "train the model that comes with the package",
@@ -350,12 +362,12 @@ COMMANDS = {  # subcommand: what it calls, what it does, its arguments, what an 
     ),
     "search-worker": (
         _search_worker,
-        "join the search of notebook 02; the environment's STORAGE is the database's URL",
+        "join the search of notebook 02 in the database whose URL is in the environment's STORAGE",
         STUDY | {"--recipe": RECIPE | {"required": True}} | REPORTS | {"--check": CHECK},
-        "the other workers, or the next one, try this trial again",
+        "another worker will try this trial again",
     ),
-    "course": (_course, "build the lab course's books", SESSION, "make builds the session again"),
-    "bench": (_bench, "measure what each step costs on this machine", STUDY | REPORTS | RECORDINGS, NOTHING),
+    "course": (_course, "build the lab course's books", SESSION, "make will build the session again"),
+    "bench": (_bench, "time each step on this machine", STUDY | REPORTS | RECORDINGS, NOTHING),
 }
 
 

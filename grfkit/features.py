@@ -24,18 +24,19 @@ def extract(curve, time_s, *, vlr):
     vertical force at 13 % of stance, the active peak the largest one, the braking peak a positive magnitude. `vlr`
     names the definition of the vertical loading rate (loading_intervals).
 
-    Returns {feature: value}; the features of a direction that is NaN in every frame are NaN. Raises ValueError for
-    another shape, and for a force that cannot be in body weights.
+    Returns {feature: value}. If a direction is NaN in every frame, its features are NaN. Raises ValueError for another
+    shape, and for a force that cannot be in body weights.
     """
     if curve.ndim != 2 or curve.shape[1] != 3 or len(curve) != len(time_s) or len(curve) < 3:
         raise ValueError(
-            f"A curve is (T, 3) with T times, T > 2; found {curve.shape} and {np.shape(time_s)}. Transpose it?"
+            f"A curve is (T, 3) with T times, T > 2; found {curve.shape} and {np.shape(time_s)}. "
+            "Transpose it, or give as many times as rows."
         )
     given = curve[:, ~np.isnan(curve).all(axis=0)]
     if not given.size or not np.isfinite(given).all() or np.abs(given).max() > 20:
         raise ValueError(
             f"A curve is in body weights, without NaN; found values up to {np.abs(curve).max():.0f}. "
-            "If they are newtons, divide by mass_kg * 9.81."
+            "If they are newtons, divide by mass_kg * 9.81. If some are NaN, leave the stance out."
         )
     vertical, impact_s = curve[:, 2], IMPACT_SHARE * (time_s[-1] - time_s[0])
     impact = np.interp(time_s[0] + impact_s, time_s, vertical)
@@ -50,7 +51,7 @@ def loading_rate(vertical, time_s, definition):
     Raises ValueError for an unknown definition.
     """
     if definition not in LOADING_RATES:
-        raise ValueError(f"vlr is one of {', '.join(LOADING_RATES)}; found {definition!r}.")
+        raise ValueError(f"vlr is one of {', '.join(LOADING_RATES)}; found {definition!r}. Choose one of these.")
     (begin, end), (low, high) = loading_intervals(vertical, time_s)[definition]
     return (high - low) / (end - begin)
 
@@ -58,15 +59,15 @@ def loading_rate(vertical, time_s, definition):
 def loading_intervals(vertical, time_s):
     """Give where each definition reads the loading rate: {definition: (times (2,) s after touchdown, forces (2,) BW)}.
 
-    "touchdown_to_13": from touchdown, where force is 0, to the impact peak at 13 % of stance; fits the published means.
+    "touchdown_to_13": from touchdown, where force is 0, to the impact peak at 13 % of stance. Fits the published means.
     "20_to_80": between 20 and 80 % of that interval (after Milner et al. 2006, Med Sci Sports Exerc 38:323-328).
-    "first_25_ms": the first 25 ms from touchdown. It needs no peak; it is in use, but we found no first source.
-    Between frames the force is linear. Raises ValueError for a stance shorter than 25 ms.
+    "first_25_ms": the first 25 ms from touchdown. It needs no peak. It is in use, but we did not find its first source.
+    Force is interpolated linearly between frames. Raises ValueError for a stance shorter than 25 ms.
     """
     stance_s = time_s[-1] - time_s[0]
     if not stance_s > FIRST_S:
         raise ValueError(
-            f"Loading rates are read within stance, longer than {FIRST_S} s; found {stance_s:.4f} s. Are times in s?"
+            f"A loading rate needs a stance longer than {FIRST_S} s; found {stance_s:.4f} s. Give the times in s."
         )
     impact_s = IMPACT_SHARE * stance_s
     times = np.array([[0, impact_s], [0.2 * impact_s, 0.8 * impact_s], [0, FIRST_S]])
@@ -91,7 +92,7 @@ def measured(frames, *, vlr):
 def by_stance(predictions, *, vlr):
     """Read measured and estimated features: a row for each estimator, stance and feature.
 
-    `predictions` holds frames of stance alone (metrics.in_stance). Features of a direction that was not estimated are
+    `predictions` holds frames of stance alone (metrics.in_stance). If a direction was not estimated, its features are
     NaN. Raises ValueError for a measured force with NaN.
     """
     rows = []

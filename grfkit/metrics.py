@@ -1,7 +1,7 @@
 """How close an estimated curve is to the measured one: r, RMSE and nRMSE over stance (paper section 1.4.3).
 
 In: curves, or tables of frames as in predictions.parquet. Out: scores of each curve; `tables` summarises them. An
-estimator need not give every direction: one that is NaN in every frame is not estimated, and its scores are NaN.
+estimator may leave a direction out: the estimate is then NaN in every frame, and so are its scores.
 """
 
 import numpy as np
@@ -16,14 +16,14 @@ TOLERANCE_S = 1e-6  # times of frames are stored in single precision
 def in_stance(frames, stances):
     """Mark the frames of stance, without the padding before touchdown and after toe-off; returns (N,) bool.
 
-    `frames` as in stances.parquet or predictions.parquet, `stances` as in stances.csv. Raises ValueError where a
-    frame's stance has no row.
+    `frames` as in stances.parquet or predictions.parquet, `stances` as in stances.csv. Raises ValueError if a frame's
+    stance has no row.
     """
     contact = (stances["toeoff_s"] - stances["touchdown_s"]).set_axis(stances["stance"])
     ends = frames["stance"].map(contact)
     if ends.isna().any():
         raise ValueError(
-            "Each frame belongs to a stance of the table of stances; "
+            "Each frame belongs to a stance that has a row in stances.csv; "
             f"{frames['stance'][ends.isna()].nunique()} stances have no row. Run 01_preprocess and 03_train again."
         )
     return ((frames["time_s"] >= -TOLERANCE_S) & (frames["time_s"] <= ends + TOLERANCE_S)).to_numpy()
@@ -39,9 +39,9 @@ def predictions(frames, estimates):
 
 
 def not_estimated(measured, estimated):
-    """Mark the directions (..., C) that an estimate (..., T, C) does not give: NaN in every frame.
+    """Mark the directions (..., C) that an estimate (..., T, C) leaves out: NaN in every frame.
 
-    Raises ValueError for NaN in some frames only, or in the measured force (..., T, C).
+    Raises ValueError for NaN in some frames only, and for NaN in the measured force (..., T, C).
     """
     if not np.isfinite(measured).all():
         raise ValueError(
@@ -53,9 +53,9 @@ def not_estimated(measured, estimated):
     if (absent.any(axis=-2) & ~none).any():
         absent = absent.reshape(-1, absent.shape[-1])
         raise ValueError(
-            f"A direction is estimated in every frame or in none, then all NaN; of {len(absent)} frames "
+            f"A direction is estimated in every frame, or is NaN in all of them; of {len(absent)} frames "
             f"{', '.join(map(str, absent.sum(axis=0)))} are NaN or infinite (a number for each direction). "
-            "Look at the model, and at the points it was given."
+            "Check the model, and the points it was given."
         )
     return none
 
@@ -70,7 +70,7 @@ def first_stance(predictions):
 
 def pearson(measured, estimated):
     """Correlate two curves (T, C); returns r and P, each (C,), NaN for a curve without variance or not estimated."""
-    from scipy.stats import pearsonr  # takes a second, and 01 never needs it
+    from scipy.stats import pearsonr  # loading takes a second, and 01 does not need it
 
     absent = not_estimated(measured, estimated)
     result = [

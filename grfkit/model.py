@@ -1,9 +1,9 @@
 """The LSTM: fit it to training stances, estimate the forces of others. The only module of the core that imports torch.
 
-In: points and forces of stances, ragged: rows (N, C), the frames of all stances one after the other, and lengths
-(S,). Out: a fitted network with its scalers, and forces. A step of the LSTM stands for `frames_per_step` consecutive
-frames: it reads the points of the middle frame and gives the forces of all of them (transform.group_frames says why).
-Before the LSTM stands a fixed layer, Whitening, unless `window` and `shrinkage` are left out.
+In: points and forces of stances of different lengths: rows (N, C), the frames of all stances one after the other, and
+lengths (S,). Out: a fitted network with its scalers, and forces. One LSTM step covers `frames_per_step` consecutive
+frames: it reads the points of the middle frame and gives the forces of all (transform.group_frames says why). A fixed
+layer, Whitening, comes before the LSTM, unless `window` and `shrinkage` are left out.
 """
 
 from contextlib import contextmanager
@@ -21,11 +21,11 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FIT_BYTES = 2_000_000_000  # of a GPU's memory for one fit, with what the libraries take: our choice
 AT_ONCE = 2**15  # LSTM steps whitened or estimated at a time, so that memory does not grow with stances: our choice
 WEIGHT_DECAY = 0.01  # AdamW's own default: our choice
-LARGEST_GRADIENT = 1.0  # norm: a larger one is scaled down, so that one odd batch ruins no fit: our choice
+LARGEST_GRADIENT = 1.0  # norm: a larger one is scaled down, so that one odd batch cannot ruin a fit: our choice
 
 
 def windows(steps, window):
-    """Lay `window` LSTM steps about each one side by side: (B, L, C) become (B, L, window * C).
+    """Put the `window` LSTM steps around each step side by side: (B, L, C) become (B, L, window * C).
 
     Beyond the ends of a stance its first or last step is repeated: our choice, because nothing was recorded there.
     """
@@ -35,13 +35,15 @@ def windows(steps, window):
 
 
 class Whitening(nn.Module):
-    """A fixed linear layer: a window of LSTM steps about each step, decorrelated and scaled to unit variance.
+    """A fixed linear layer: a window of LSTM steps around each step, decorrelated and scaled to unit variance.
 
-    Force is in the second differences of positions: one g over 10 ms is 1 mm, in inputs scaled by a range of a metre. A
-    gradient finds such a direction last, unless it has weights of its own and is as long as others (LeCun et al. 1998,
-    section 4.3). With few runners the turning does most of it (session 3 of the course).
-    It is principal component analysis with all components kept, so that it can be inverted, and adds no input. Each is
-    divided by sqrt(eigenvalue + shrinkage * the largest), so that what is only noise of the points stays small.
+    Force shows in the second differences of positions. These are small: an acceleration of one g over 10 ms is 1 mm,
+    while inputs range over a metre. Gradient descent finds such a direction last, unless it has weights of its own and
+    is as long as the others (LeCun et al. 1998, section 4.3). With few runners most of the gain comes from the
+    decorrelation (session 3 of the course).
+
+    The layer is principal component analysis that keeps all components, so that it can be inverted and adds no input.
+    Each is divided by sqrt(eigenvalue + shrinkage * the largest), so that mere noise of the points stays small.
     """
 
     def __init__(self, inputs, window):
@@ -53,7 +55,7 @@ class Whitening(nn.Module):
     def fit(self, steps, buckets, shrinkage):
         """Fit to the real LSTM steps (S, L, C) of training stances, in double precision and on the CPU.
 
-        A GPU would turn the signs of some components, and nothing could be compared.
+        A GPU would flip the signs of some components, so that results could not be compared.
         """
         rows = sum(count * len(stances) for count, stances in buckets)
         mean = sum(part.sum(dim=0) for part in self._of(steps, buckets)) / rows
@@ -79,7 +81,7 @@ class ForceLSTM(nn.Module):
     """Points -> force: an LSTM that reads a stance in both directions, and a linear layer (paper section 1.4.3).
 
     Both directions are our choice: the paper does not say, and the whole stance is known when it is estimated. With a
-    `window`, the fixed layer Whitening stands before the LSTM.
+    `window`, the fixed layer Whitening comes before the LSTM.
     """
 
     def __init__(self, inputs, outputs, *, units, layers, dropout, window=None):
@@ -95,7 +97,7 @@ class ForceLSTM(nn.Module):
         return self.read(self.whitening(steps))
 
     def read(self, steps):
-        """Map LSTM steps that are whitened already, as all are before the first epoch of training."""
+        """Map LSTM steps that are whitened already: training whitens all of them before its first epoch."""
         return self.head(self.dropout(self.lstm(steps)[0]))
 
 
@@ -103,8 +105,8 @@ class ForceLSTM(nn.Module):
 class Fitted:
     """A network with the scalers that were fitted on the same training rows, and its hyper-parameters.
 
-    `learning` holds a pair for each epoch: the RMSE of the scaled forces in training, with dropout, and after it on the
-    watched stances (NaN without). It is not saved with the network.
+    `learning` holds a pair for each epoch: the RMSE of the scaled forces during training, with dropout, and the RMSE on
+    the watched stances after it (NaN without them). It is not saved with the network.
     """
 
     net: ForceLSTM
@@ -139,24 +141,24 @@ def fit(
     `points` (N, 33) m, `forces` (N, 3) BW, `lengths` (S,). Every variable is scaled to [0, 1] by these rows alone.
     `window` LSTM steps and `shrinkage` are those of Whitening, fitted on the same rows. The loss is the mean squared
     error over real frames, never over padding. AdamW trains for a fixed number of epochs; the learning rate rises to
-    `learning_rate` and falls in one cycle (Smith & Topin 2019; our choice). Raises InputError
-    where transform.check_whitening does.
+    `learning_rate` and falls in one cycle (Smith & Topin 2019; our choice). Raises InputError as
+    transform.check_whitening does.
 
-    With `offset_m` the points of a stance lie elsewhere in each epoch: offsets of this SD (m) stay the same all stance
-    long. Another runner's joints lie elsewhere too, and accelerations do not change, so that the network rests on
-    motion and does not learn runners by heart. Our choice: it helps most where few runners train.
+    With `offset_m` each epoch moves the points of a stance by random offsets of this SD (m), constant over the stance.
+    Other runners' joints are at other places too, and accelerations do not change. So the network learns from motion
+    and cannot learn runners by heart. Our choice: it helps most with few training runners.
 
-    `watched` are (points, forces, lengths) of other training runners. Where they are given, training stops after
-    `patience` epochs without a smaller error on them, and the weights of the smallest error are kept.
+    `watched` are (points, forces, lengths) of other training runners. If given, training stops after `patience` epochs
+    without a smaller error on them, and the weights of the smallest error are kept.
 
     On a CPU the same seed gives the same network on the same machine; tests/test_model.py says how far a GPU's
-    estimates may be from a CPU's. A GPU does not use half precision: so small a network trains more slowly by it (1.6
-    times on an H100).
+    estimates may be from a CPU's. A GPU does not use half precision, because it makes so small a network train more
+    slowly (1.6 times on an H100).
     """
     transform.check_whitening(points, lengths, frames_per_step=frames_per_step, window=window, shrinkage=shrinkage)
     scalers = transform.fit_minmax(points), transform.fit_minmax(forces)
     shape = {"units": units, "layers": layers, "dropout": dropout, "window": window}
-    torch.set_num_threads(1)  # such small matrix products gain little from a second thread, and lose all to a busy core
+    torch.set_num_threads(1)  # a second thread speeds such small products up little, and a busy core undoes it
     stances = tensors(points, forces, lengths, scalers, frames_per_step)
     with _seeded(seed):
         net = ForceLSTM(points.shape[1], frames_per_step * forces.shape[1], **shape).to(DEVICE)

@@ -1,6 +1,6 @@
-"""Names and places of the 11 points and of the force's components, the body they belong to, and notes and errors.
+"""The 11 points and the components of force: their names and order, body segments, and the classes of notes and errors.
 
-Every room shares these constants; nothing else goes in.
+All rooms share these constants. Nothing else belongs here.
 """
 
 from typing import NamedTuple
@@ -28,8 +28,8 @@ SWAPPED = [0, *range(6, 11), *range(1, 6)]  # the same joint of the other leg
 MIRROR = np.array([1.0, -1.0, 1.0])  # AP, ML, V as a mirror shows them: left and right change places
 
 # de Leva 1996, table 4 (men, women): share of body mass; centre from the proximal joint (foot: heel) and radius of
-# gyration as shares of length. A rod has one radius across it: the mean of the two given, which differ by 7 % at most
-# (our choice).
+# gyration as shares of length. A rod has one radius about its transverse axes: we take the mean of the two given, which
+# differ by at most 7 % (our choice).
 SEGMENTS = {
     "m": {
         "thigh": (0.1416, 0.4095, (0.329 + 0.329) / 2),
@@ -50,18 +50,18 @@ def mirrored(points):
 
 
 def number(value):
-    """Give a number of numpy, or an array of one without dimensions, as Python's own; anything else as it is."""
+    """Turn a numpy number, or an array without dimensions, into Python's own number; leave anything else as it is."""
     if not isinstance(value, (np.generic, np.ndarray)) or np.ndim(value) or value.dtype.kind not in "fiu":
         return value
     return float(str(value)) if value.dtype.kind == "f" else int(value)  # 3.6 of single precision is 3.6
 
 
 class Excluded(Exception):
-    """A stance breaks a check; the message is the reason."""
+    """A stance is left out because it fails a check; the message is the reason."""
 
 
 class InputError(ValueError):
-    """An input that cannot be used: `fact` is the rule and what was found, `advice` what to do; the message is both."""
+    """An input cannot be used. `fact` says the rule and what was found, `advice` what to do; the message is both."""
 
     def __init__(self, fact, advice):
         super().__init__(f"{fact} {advice}")
@@ -72,7 +72,7 @@ class InputError(ValueError):
 
 
 class Note(NamedTuple):
-    """What was found about a recording; a warning is what may make its estimates wrong."""
+    """What was found about a recording. It is a warning if it may make the estimates wrong."""
 
     text: str
     is_warning: bool = False

@@ -17,7 +17,7 @@ from grfkit.transform import time_normalise
 class Test:
     """SPM{t} of one direction: t (Q,), its critical threshold, and clusters above it as (start, end, p), % of stance.
 
-    Where the direction was not estimated, t and threshold are NaN.
+    If the direction was not estimated, t and threshold are NaN.
     """
 
     t: np.ndarray
@@ -47,22 +47,22 @@ def _normalised(frames, columns, nodes):
 def paired(estimated, measured, *, alpha):
     """Test paired curves (S, Q) BW, two-tailed, against the threshold of random field theory (Pataky 2010).
 
-    Returns a Test; it holds NaN where all estimates are NaN. Raises ValueError for fewer than three pairs, for NaN in
-    some estimates or in what was measured, and for a node at which the difference has no variance.
+    Returns a Test, which holds NaN if all estimates are NaN. Raises ValueError for fewer than three pairs, for NaN in
+    some estimates or in the measured curves, and for a node at which the difference has no variance.
     """
     if len(measured) < 3:
-        raise ValueError(f"A paired SPM needs three stances at least; found {len(measured)}. Test more runners.")
+        raise ValueError(f"A paired SPM needs at least three stances; found {len(measured)}. Test more runners.")
     if not_estimated(measured.reshape(-1, 1), estimated.reshape(-1, 1)):
         return Test(np.full(measured.shape[1], np.nan), np.nan, [])
     flat = np.flatnonzero(np.ptp(estimated - measured, axis=0) == 0)
     if len(flat):
         raise ValueError(
             f"SPM needs variance at every node; the difference has none at nodes {flat[:5]}. "
-            "Are the curves over stance alone?"
+            "Give curves over stance alone, without padding."
         )
-    import spm1d  # takes a second, and only the test needs it
+    import spm1d  # loading takes a second, and only the test needs it
 
-    # the paired test is the test of the differences; spm1d.stats.ttest_paired would also want variance in each set
+    # a paired test is a test of the differences; spm1d.stats.ttest_paired would also need variance in each set
     inference = spm1d.stats.ttest(estimated - measured).inference(alpha, two_tailed=True)
     percent = 100 / (measured.shape[1] - 1)
     clusters = [

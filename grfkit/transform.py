@@ -1,7 +1,7 @@
 """Transformations of stances: filter, touchdown frame, normalised time, scaling, and the layout for the LSTM.
 
-Arrays in, arrays out. A ragged set of stances is one array of rows (the frames of all stances, one after the other)
-and the number of frames of each stance, `lengths` (S,).
+Arrays in, arrays out. Stances of different lengths are one array of rows (the frames of all stances, one after the
+other) and the number of frames of each stance, `lengths` (S,).
 """
 
 import numpy as np
@@ -12,14 +12,15 @@ from grfkit.points import FORCES, INPUTS, InputError
 def lowpass(values, *, cutoff_hz, rate_hz):
     """Filter along the first axis without lag: a second-order Butterworth, forwards and backwards.
 
-    The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`, at any rate: on the scale of a
-    digital filter, tan. Source: Winter 2009, 3.4.4; for the scale Oppenheim & Schafer 2010, 7.2.2 (bilinear transform).
+    The cutoff is corrected so that the two passes together are 3 dB down at `cutoff_hz`, at any rate. The correction is
+    made after the tan of the bilinear transform, the frequency scale of a digital filter. Source: Winter 2009, 3.4.4;
+    for the scale Oppenheim & Schafer 2010, 7.2.2.
     """
-    from scipy.signal import butter, sosfiltfilt  # takes a second, and the training never needs it
+    from scipy.signal import butter, sosfiltfilt  # loading takes a second, and training does not need it
 
     if cutoff_hz >= rate_hz / 2:
         raise ValueError(
-            f"A low-pass of {cutoff_hz} Hz needs a rate above {2 * cutoff_hz:g} Hz; found {rate_hz} Hz. "
+            f"A low-pass of {cutoff_hz} Hz needs a sampling rate above {2 * cutoff_hz:g} Hz; found {rate_hz} Hz. "
             "Lower the cutoff in the study file, or set it to null."
         )
     corrected = np.arctan(np.tan(np.pi * cutoff_hz / rate_hz) / (2**0.5 - 1) ** 0.25) * rate_hz / np.pi
@@ -49,8 +50,8 @@ def fit_minmax(rows):
     """Fit the scaling of each variable to [0, 1] on training rows (N, C), and on no others (paper section 1.4.3)."""
     from sklearn.preprocessing import MinMaxScaler  # takes a second
 
-    limits = np.stack([rows.min(axis=0), rows.max(axis=0)])  # all that it needs, and no second copy of all rows
-    return MinMaxScaler().fit(limits.astype(float))  # double, so that saved limits give the very same scaling
+    limits = np.stack([rows.min(axis=0), rows.max(axis=0)])  # the scaler needs no more, and all rows stay uncopied
+    return MinMaxScaler().fit(limits.astype(float))  # double precision, so that saved limits give the same scaling
 
 
 def starts(lengths):
@@ -59,11 +60,11 @@ def starts(lengths):
 
 
 def group_frames(rows, lengths, frames_per_step):
-    """Lay the frames of each LSTM step side by side, padded to the longest stance.
+    """Put the frames of each LSTM step side by side, padded to the longest stance.
 
     `rows` (N, C) of stances with `lengths` (S,) frames become (S, L, frames_per_step * C). `real` (S, L,
     frames_per_step) is False where a frame is padding: a copy of the stance's last frame. Source: our choice, because
-    one step for each camera frame is several times faster than one for each frame of force, and no less accurate.
+    one step for each camera frame is several times faster than one for each frame of force, and just as accurate.
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     frame = np.arange(longest * frames_per_step)
@@ -73,10 +74,10 @@ def group_frames(rows, lengths, frames_per_step):
 
 
 def middle_frames(rows, lengths, frames_per_step):
-    """Take the middle frame of each LSTM step, as group_frames lays them out: rows (N, C) become (S, L, C).
+    """Take the middle frame of each LSTM step, as group_frames orders them: rows (N, C) become (S, L, C).
 
-    Points between two camera frames are interpolated, so that one step for each camera frame loses nothing. A larger
-    step leaves camera frames out.
+    Points between two camera frames are interpolated, so that one step for each camera frame loses nothing. Longer
+    steps skip camera frames.
     """
     longest = -(-int(lengths.max()) // frames_per_step)
     middle = np.arange(longest) * frames_per_step + frames_per_step // 2
@@ -90,41 +91,43 @@ def ungroup_frames(steps, lengths, *, channels):
 
 
 def check_whitening(points, lengths, *, frames_per_step, window, shrinkage):
-    """Refuse what model.Whitening cannot be fitted to; raises InputError.
+    """Raise InputError for training stances to which model.Whitening cannot be fitted.
 
-    `points` (N, C) and `lengths` (S,) are those of training stances. Without window and shrinkage all is well.
+    `points` (N, C) and `lengths` (S,) are those of training stances. Without window and shrinkage there is nothing to
+    check.
     """
     if window is None and shrinkage is None:
         return
     if window is None or window < 1 or window % 2 == 0:
         raise InputError(
-            f"A window of LSTM steps is odd, as many before a step as after it; found {window}.", "Take 5, 7 or 9."
+            f"A window of LSTM steps is an odd number, with as many steps before as after; found {window}.",
+            "Set it to 5, 7 or 9.",
         )
     if shrinkage is None or not 0 < shrinkage < np.inf:
         raise InputError(
-            f"A shrinkage is a finite number above 0, a share of the largest eigenvalue; found {shrinkage}.",
-            "Take one from 1.0e-5 to 0.3.",
+            f"A shrinkage is a share of the largest eigenvalue, a finite number above 0; found {shrinkage}.",
+            "Set it to a number from 1.0e-5 to 0.3.",
         )
     steps, inputs = -(-np.asarray(lengths) // frames_per_step), points.shape[1]
     if steps.min() < window:
         raise InputError(
             f"A window is no longer than the shortest training stance; found a window of {window} LSTM steps and a "
             f"stance of {steps.min()} ({lengths.min()} frames, {frames_per_step} in a step).",
-            "Take a shorter window or fewer frames a step, or leave that stance out.",
+            "Use a shorter window or fewer frames per step, or leave that stance out.",
         )
     constant = np.flatnonzero(np.ptp(points, axis=0) == 0)
     if len(constant):
         names = [INPUTS[i] if inputs == len(INPUTS) else f"number {i + 1} of {inputs}" for i in constant]
         raise InputError(
-            f"An input variable moves, or it cannot be scaled to unit variance; constant in all training stances: "
-            f"{', '.join(names)}.",
-            "Look at that point in the recordings.",
+            "An input variable that never changes cannot be scaled to unit variance; constant in all training "
+            f"stances: {', '.join(names)}.",
+            "Check that point in the recordings.",
         )
     if steps.sum() < window * inputs:
         raise InputError(
-            f"Whitening takes as many LSTM steps as it has inputs, at least; found {steps.sum()} steps in "
+            f"Whitening needs at least as many LSTM steps as it has inputs; found {steps.sum()} steps in "
             f"{len(lengths)} training stances, and {window * inputs} inputs ({window} steps of {inputs} variables).",
-            "Take more stances, a shorter window or fewer frames a step, or a recipe with `whiten: null`.",
+            "Use more stances, a shorter window or fewer frames per step, or a recipe with `whiten: null`.",
         )
 
 
@@ -138,19 +141,19 @@ def arrays(frames, stances):
     """Take some stances out of the tidy table of all frames, in the order of `stances`.
 
     Returns points (N, 33) m, forces (N, 3) BW and lengths (S,), and their rows of `frames` without the points. Raises
-    ValueError for a stance without frames, or no stance at all.
+    ValueError for a stance without frames, and for no stance at all.
     """
     of_stance = frames.groupby("stance", sort=False).indices
     absent = [stance for stance in stances["stance"] if stance not in of_stance]
     if absent or not len(stances):
         raise ValueError(
-            f"Stances must have frames, and there must be some; of {len(stances)} asked for, {len(absent)} "
-            "have none. Run 01_preprocess again."
+            f"Training and testing need stances, and each needs its frames; of {len(stances)} stances, {len(absent)} "
+            "have no frames. Run 01_preprocess again."
         )
     lengths = np.array([len(of_stance[stance]) for stance in stances["stance"]])
     index = np.concatenate([of_stance[stance] for stance in stances["stance"]])
     points = np.empty((len(index), len(INPUTS)), frames.dtypes[INPUTS[0]])
-    for column, name in enumerate(INPUTS):  # one by one: of many stances a second copy of all would not fit
+    for column, name in enumerate(INPUTS):  # one by one: a second copy of many stances would not fit into memory
         points[:, column] = frames[name].to_numpy()[index]
     rows = frames.drop(columns=INPUTS).iloc[index]
     return points, rows[FORCES].to_numpy(), lengths, rows

@@ -112,7 +112,7 @@ def test_force_at_touchdown_counts_as_zero():
 
 
 def test_a_stance_shorter_than_the_interval_is_refused():
-    with pytest.raises(ValueError, match="longer than 0.025 s; found 0.0200 s"):
+    with pytest.raises(ValueError, match="longer than 0.025 s; found 0.0200 s. Give the times in s"):
         features.loading_rate(50 * TIME[:21], TIME[:21], "first_25_ms")
 
 

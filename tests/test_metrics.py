@@ -65,8 +65,8 @@ def test_predictions_keep_frames_and_estimators_apart(tidy):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ("est_ap", "in every frame or in none"),
-        ("est_v", "in every frame or in none"),
+        ("est_ap", "in every frame, or is NaN in all"),
+        ("est_v", "in every frame, or is NaN in all"),
         ("grf_ap", "measured force has a value"),
         ("grf_v", "measured force has a value"),
     ],

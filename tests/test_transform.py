@@ -42,7 +42,7 @@ def test_lowpass_has_the_gain_of_the_closed_form_without_lag(cutoff_hz, rate_hz)
 
 def test_lowpass_keeps_a_constant_and_refuses_a_cutoff_above_half_the_rate():
     np.testing.assert_allclose(transform.lowpass(np.full((100, 3), 7.0), cutoff_hz=10, rate_hz=100), 7.0)
-    with pytest.raises(ValueError, match="of 55 Hz needs a rate above 110 Hz; found 100"):
+    with pytest.raises(ValueError, match="of 55 Hz needs a sampling rate above 110 Hz; found 100"):
         transform.lowpass(np.zeros(100), cutoff_hz=55, rate_hz=100)
 
 

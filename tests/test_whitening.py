@@ -218,10 +218,10 @@ def test_forces_of_stances_are_whitened_by_training_rows_alone(data):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"window": 4}, "is odd, as many before a step as after it; found 4. Take 5, 7 or 9."),
-        ({"window": 0}, "is odd, as many before a step as after it; found 0."),
-        ({"window": None}, "is odd, as many before a step as after it; found None."),
-        ({"shrinkage": 0.0}, "finite number above 0, a share of the largest eigenvalue; found 0.0."),
+        ({"window": 4}, "is an odd number, with as many steps before as after; found 4. Set it to 5, 7 or 9."),
+        ({"window": 0}, "is an odd number, with as many steps before as after; found 0."),
+        ({"window": None}, "is an odd number, with as many steps before as after; found None."),
+        ({"shrinkage": 0.0}, "share of the largest eigenvalue, a finite number above 0; found 0.0."),
         ({"shrinkage": -1e-5}, "found -1e-05."),
         ({"shrinkage": float("nan")}, "found nan."),
         ({"shrinkage": float("inf")}, "found inf."),
@@ -243,7 +243,7 @@ def test_a_constant_input_is_named(data):
     points, forces, lengths = data
     still = points.copy()
     still[:, [3, 32]] = 0.2
-    with pytest.raises(InputError, match="constant in all training stances: l_hip_ap, r_toe_v. Look at that point"):
+    with pytest.raises(InputError, match="constant in all training stances: l_hip_ap, r_toe_v. Check that point"):
         model.fit(still, forces, lengths, seed=0, **SETTINGS)
     twice = np.concatenate([points, still], axis=1)
     with pytest.raises(InputError, match="stances: number 37 of 66, number 66 of 66"):

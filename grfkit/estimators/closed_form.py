@@ -35,16 +35,17 @@ def two_mass(time_s, *, contact_s, flight_s, limb_speed, limb_time):
     """Give the vertical force (T,) BW at times (T,) s after touchdown: two raised cosines, each twice its mean high.
 
     The lower limb falls at `limb_speed` m/s at touchdown and rests `limb_time` s later: a mean force m1 (v / t + g)
-    for twice that time. The rest of the step's impulse is spread over contact. Raises ValueError where the limb takes
-    more than all of it. Source: Clark 2017.
+    for twice that time. The rest of the step's impulse is spread over contact. Raises ValueError if the limb takes more
+    than the whole impulse. Source: Clark 2017.
     """
     stop = min(limb_time, contact_s / 2)  # our choice: an ankle that sinks for longer ends its impact with contact
     limb = LIMB_SHARE * (limb_speed / stop / GRAVITY + 1) if stop else 0.0
     rest = (contact_s + flight_s - 2 * stop * limb) / contact_s
     if not rest > 0:
         raise ValueError(
-            f"The lower limb takes a part of the step's impulse; an ankle at {limb_speed:.1f} m/s before a contact of "
-            f"{contact_s:.3f} s and a flight of {flight_s:.3f} s takes more than all. Points are in m, times in s."
+            "The lower limb takes only a part of the step's impulse; an ankle that falls at "
+            f"{limb_speed:.1f} m/s before a contact of {contact_s:.3f} s and a flight of {flight_s:.3f} s takes more "
+            "than all of it. Points are in m, times in s: check the units."
         )
     impact = 2 * limb * raised_cosine(time_s, stop, 2 * stop) if stop else 0.0
     return impact + 2 * rest * raised_cosine(time_s, PEAK_SHARE * contact_s, contact_s)
@@ -63,9 +64,9 @@ def raised_cosine(time_s, peak_s, end_s):
 def limb_impact(ankle_m, time_s):
     """Read from the ankle's height (T,) m how fast it falls at touchdown, m/s, and how many s later it comes to rest.
 
-    Its velocity is that of central differences, linear between frames. An ankle that does not fall has no impact: 0,
-    0. One that never comes to rest has an infinite time. Source: Clark 2017; the ankle joint's centre for their marker
-    is our choice.
+    Its velocity is from central differences, linear between frames. An ankle that does not fall has no impact: 0, 0. If
+    it never comes to rest, the time is infinite. Source: Clark 2017; we use the ankle joint's centre in place of their
+    marker, our choice.
     """
     velocity = np.gradient(ankle_m, time_s)
     speed = -np.interp(0, time_s, velocity)
@@ -87,11 +88,11 @@ def estimate(kind, points, time_s, *, contact_s, flight_s, side):
     contact or flight time.
     """
     if kind not in KINDS:
-        raise ValueError(f"A closed-form estimate is one of {', '.join(KINDS)}; found {kind!r}.")
+        raise ValueError(f"A closed-form estimate is one of {', '.join(KINDS)}; found {kind!r}. Choose one of these.")
     if not (np.isfinite(flight_s) and contact_s > 0):
         raise ValueError(
-            f"A closed-form estimate needs contact and flight time; found {contact_s} s and {flight_s} s. "
-            "After the last stance of a recording flight is unknown: fill in the runner's mean at that speed."
+            f"A closed-form estimate needs contact time and flight time; found {contact_s} s and {flight_s} s. After "
+            "the last stance of a recording flight is unknown: use the runner's mean at that speed."
         )
     force = np.full((len(time_s), len(COMPONENTS)), np.nan)
     if kind == "sine":
@@ -104,7 +105,7 @@ def estimate(kind, points, time_s, *, contact_s, flight_s, side):
 
 @dataclass(frozen=True)
 class ClosedForm(Estimator):
-    """An estimate of this `kind`, two_mass or sine. Nothing is fitted."""
+    """The estimator of this `kind`, two_mass or sine. Nothing is fitted."""
 
     kind: str
 

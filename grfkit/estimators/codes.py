@@ -1,8 +1,8 @@
-"""Landmarks held small: the path of each step as 16-bit integers, from which the inputs of a kernel follow.
+"""Landmarks stored compactly: the path of each step as 16-bit integers, from which the inputs of a kernel are computed.
 
-In: positions of a step's points at even moments. Out: positions, velocities and accelerations at its nodes, by a cubic
-spline through the path. A landmark is what its code gives back, not the step that it was made from: a fit to it loses
-nothing by rounding. Arrays: M landmarks, N even moments, P points.
+In: positions of a step's points at evenly spaced moments. Out: positions, velocities and accelerations at its nodes, by
+a cubic spline through the path. A model is fitted to the decoded paths, not to the original steps, so that rounding
+costs nothing afterwards. Arrays: M landmarks, N moments, P points.
 """
 
 from typing import NamedTuple
@@ -76,8 +76,8 @@ def restore(arrays, description):
     codes = Codes(**{name: arrays[name] for name in ("path", "clock", "edges", "times")}, **description)
     if wrong := _wrong(codes):
         raise ValueError(
-            "Coded steps have a path of 16-bit integers, a clock that rises within it, and nodes; of these "
-            f"{wrong}. Take the folder from its source again."
+            "Coded steps have a path of 16-bit integers, a clock that rises within it, and nodes; here "
+            f"{wrong}. Download or copy the model folder from its source again."
         )
     return codes
 
@@ -95,17 +95,17 @@ def unmix(arrays):
     mixed, curves = (arrays[name].shape for name in ("mixed", "curves"))
     if len(mixed) != 3 or len(curves) != 3 or mixed[1:] != (curves[0], curves[2]):
         raise ValueError(
-            f"Weights of a rank are mixed (M, rank, C) from curves (rank, Q, C); found {mixed} and {curves}. Take the "
-            "folder from its source again."
+            f"Weights of a rank are mixed (M, rank, C) from curves (rank, Q, C); found {mixed} and {curves}. Download "
+            "or copy the model folder from its source again."
         )
     return np.einsum("mrc,rqc->mqc", arrays["mixed"], arrays["curves"])
 
 
 def _wrong(codes):
-    """Say what of codes cannot be, "" where nothing is wrong."""
+    """Say what is impossible in codes; "" if nothing is wrong."""
     steps, moments = (*codes.path.shape, 0, 0)[:2]
     number, nodes, scale_m = (int, float), codes.nodes, codes.scale_m
-    shapes = {  # what is there, and what can be
+    shapes = {  # (found, the shapes that are possible)
         "path": (codes.path.shape, [(steps, moments, len(POINTS), 3)]),
         "clock": (codes.clock.shape, [(steps, len(CLOCK))]),
         "edges": (codes.edges.shape, [(steps, *codes.edges.shape[1:2])]),
@@ -113,7 +113,7 @@ def _wrong(codes):
     }
     for name, (found, expected) in shapes.items():
         if found not in expected or len(found) < 2 or not steps or moments < 2:
-            return f"{name} is {found}, of {steps} steps"
+            return f"{name} has the shape {found} for {steps} steps"
     if codes.path.dtype != np.int16:
         return f"path is {codes.path.dtype}"
     if type(nodes) is not int or not 2 <= nodes <= MOST_NODES:
@@ -121,10 +121,10 @@ def _wrong(codes):
     if type(scale_m) not in number or not REACH_M[0] < scale_m * np.iinfo(np.int16).max < REACH_M[1]:
         return f"scale_m is {scale_m!r:.20}"
     first, step, start, end = codes.clock.T.astype(float)
-    read = np.column_stack([start, end, codes.edges])  # a moment beyond its path by a step is not of that path
+    read = np.column_stack([start, end, codes.edges])  # a moment more than a step beyond its path belongs to another
     beyond = (read < (first - step)[:, None]) | (read > (first + step * moments)[:, None])
     if (step <= 0).any() or (end <= start).any() or beyond.any():
-        return "clock and edges do not rise, or lie beyond the path"
+        return "clock and edges do not rise, or are outside the path"
     return ""
 
 

@@ -1,10 +1,11 @@
 """Kernel ridge regression from the motion of a whole stance to its force curves, with runners left out exactly.
 
 In: stances with their inputs at equally spaced nodes (samples.curve_inputs) and their curves. Out: estimated curves.
-Stances that move similarly have similar forces. One factorisation of all stances gives the estimates of every runner
-as if that runner had not been there, and of every pair of runners, so that the hyper-parameters for a runner who is
-left out can be chosen on the others alone. Beyond landmarks.MOST_EXACT stances, some of them stand for all as
-landmarks. Arrays: S training stances (or landmarks), S' other stances, Q nodes, C components, G groups (runners).
+Stances with similar motion have similar forces. One factorisation of all stances gives the estimates of each runner as
+if that runner had not been there. It does the same for each pair of runners, so that the hyper-parameters for a runner
+who is left out can be chosen on the others alone. With more than landmarks.MOST_EXACT stances, some of them represent
+all, as landmarks. Arrays: S training stances (or landmarks), S' other stances, Q nodes, C components, G groups
+(runners).
 """
 
 from dataclasses import dataclass, field, replace
@@ -100,10 +101,10 @@ class KernelRidge(Estimator):
     def fit_groups(cls, inputs, targets, groups, candidate, *, shape):
         """Fit to curves `targets` (S, Q, C) by one candidate, so that any of the `groups` (S,) can be left out later.
 
-        Leaving out is exact, not a refit: the weights of all others follow from the one inverse. The training stances
-        are held in half precision, .5 mm at 1 m: half the size, and they are those that it is fitted to. It computes
-        in double: in single precision, estimates of one stance differ by 1e-4 BW with the order in which a machine
-        adds up. Beyond landmarks.MOST_EXACT stances, it is fitted on landmarks.
+        Leaving out is exact and needs no refit: the weights of all others follow from the one inverse. The training
+        stances are held and fitted in half precision, .5 mm at 1 m, which halves their size. Computations are in double
+        precision: in single precision, estimates of one stance differ by 1e-4 BW with the order in which a machine adds
+        up. With more than landmarks.MOST_EXACT stances, it is fitted on landmarks.
         """
         if len(targets) > landmarks.MOST_EXACT:
             return cls.fit_landmarks(inputs, targets, groups, candidate, landmarks.draw(len(targets)), shape)
@@ -172,9 +173,9 @@ class KernelRidge(Estimator):
     def describe(self):
         """Give what it consists of: arrays {name: array}, and a description that JSON can hold; `restore` inverts it.
 
-        Weights stay in double: single precision moves the forces of 4,600 training stances by 4e-4 BW. What leaves a
-        group out is not saved. Without a recipe there is one candidate, and the description says which kinds of input
-        it needs.
+        Weights stay in double precision: single precision changes forces by 4e-4 BW with 4,600 training stances. The
+        arrays for leaving a group out are not saved. Without a recipe there is one candidate, and the description says
+        which kinds of input it needs.
         """
         if self.coded:
             arrays, said = self.coded.describe()
@@ -195,7 +196,7 @@ class KernelRidge(Estimator):
 
     @classmethod
     def restore(cls, arrays, description, recipe=None):
-        """Invert describe, to the bit, of codes but for rounding; no group can be left out."""
+        """Invert describe, exactly, or to rounding if stances are coded. No group can be left out of the result."""
         if "codes" in description:
             coded, dual = codes.restore(arrays, description["codes"]), codes.unmix(arrays)
             chosen = np.zeros((1, dual.shape[2]), int)
@@ -217,8 +218,8 @@ class KernelRidge(Estimator):
     def leave_runners_out(cls, samples, recipe, *, seed, progress=True, **_):
         """Estimate each runner from all others, candidates chosen on those others alone; returns (N, 3) BW.
 
-        Of one candidate nothing is chosen. Raises ValueError for several on landmarks: pairs of runners are left out of
-        exact fits alone.
+        With one candidate nothing is chosen. Raises ValueError for several candidates on landmarks: pairs of runners
+        can be left out of exact fits only.
         """
         inputs = curve_inputs(samples, recipe.inputs)
         candidates = draw_candidates(recipe.kernel, recipe.inputs, seed=seed)
@@ -228,7 +229,7 @@ class KernelRidge(Estimator):
         elif len(targets) > landmarks.MOST_EXACT:
             raise ValueError(
                 f"Several candidates are compared on up to {landmarks.MOST_EXACT:,} stances; found {len(candidates)} "
-                f"for {len(targets):,}. Set `candidates: 1` in the recipe: the middle of its limits."
+                f"for {len(targets):,} stances. Set `candidates: 1` in the recipe: the middle of its limits is used."
             )
         else:
             known, choice = (targets, groups, candidates, samples.at_study_speed), {"averaged": recipe.kernel.averaged}
@@ -239,8 +240,8 @@ class KernelRidge(Estimator):
         """Mark the training stances (S,) of a group."""
         if self.groups is None:
             raise ValueError(
-                f"A group can be left out where the training stances were fitted with their groups; {group!r} cannot: "
-                "a model that was loaded does not hold who trained it. Fit it anew with fit_groups."
+                f"A group can be left out of a model that was fitted with groups; {group!r} cannot be left out here: a "
+                "model that was loaded does not know who trained it. Fit it again with fit_groups."
             )
         return self.groups == group
 
@@ -258,8 +259,8 @@ def leaves_out(inputs, targets, groups, *, shape):
 def draw_candidates(kernel, kinds, *, seed):
     """Draw candidates for the hyper-parameters between their limits, evenly in the logarithm: a list of {name: value}.
 
-    `kernel` is a recipes.Kernel. They are drawn, not searched step by step, so that which are tried depends on no
-    error. One candidate is not drawn: it is the middle of the limits.
+    `kernel` is a recipes.Kernel. They are drawn at once, not searched step by step, so that the choice of candidates
+    depends on no error. A single candidate is not drawn: it is the middle of the limits.
     """
     if kernel.candidates == 1:
         return [middle_candidate(kernel, kinds)]
@@ -272,7 +273,7 @@ def draw_candidates(kernel, kinds, *, seed):
 
 
 def middle_candidate(kernel, kinds):
-    """Give the candidate in the middle of the limits, for where nothing shall be chosen."""
+    """Give the candidate in the middle of the limits, for fits in which nothing is chosen."""
     names = [*(SCALES[kind] for kind in kinds), "noise"]
     middle = {name: float(np.sqrt(np.prod(getattr(kernel, name)))) for name in names}
     return middle | {"edges": float(np.mean(kernel.edges))}
@@ -297,7 +298,7 @@ def leave_groups_out(matrix, targets, groups, candidate):
 
 
 def leave_pairs_out(matrix, targets, groups, candidate, scored):
-    """Estimate as leave_groups_out, and give the errors of each group where another one was not there either.
+    """Estimate as leave_groups_out does, and give the errors of each group when another one is left out too.
 
     Returns estimates (S, Q, C) and errors (G, G, C): errors[h, g] is the root mean square error of group g (of its
     stances marked in `scored` (S,)) without group h; NaN where h is g. Groups are in sorted order.
@@ -347,8 +348,8 @@ def estimate_from_some(kernel, targets, candidate, training, tested):
 def solve_ridged(kernel, targets, noise):
     """Invert a kernel matrix (S, S) with its ridge: the inverse (S, S), inverse @ targets (S, Q * C), the flat targets.
 
-    The matrix is overwritten. Single precision leaves it not quite symmetric, and then a left-out group's own targets
-    would not quite cancel. Raises ValueError where the ridge is lost in rounding.
+    The matrix is overwritten, and made symmetric: single precision leaves it not quite symmetric, and a left-out
+    group's own targets would not quite cancel. Raises ValueError if the ridge is lost in rounding.
     """
     kernel += kernel.T
     kernel /= 2
@@ -357,7 +358,7 @@ def solve_ridged(kernel, targets, noise):
         inverse = inv(kernel, assume_a="pos", overwrite_a=True, check_finite=False)
     except LinAlgError as error:
         raise ValueError(
-            f"A ridge keeps the kernel matrix positive definite; a noise of {noise:.1e} is lost in its rounding. "
+            f"A ridge keeps the kernel matrix positive definite; a noise of {noise:.1e} is lost in rounding. "
             "Raise the limits of `noise` in the recipe."
         ) from error
     flat = targets.reshape(len(targets), -1).astype(float)
@@ -367,10 +368,10 @@ def solve_ridged(kernel, targets, noise):
 def dual_without(inverse, dual, group):
     """Give the weights (S, n) as if the stances with these indices were not there; theirs are zero.
 
-    Exact, not a refit: with A the inverse of the ridged kernel matrix, A Y less A_:g A_gg^-1 (A Y)_g.
+    Exact, without a refit: with A the inverse of the ridged kernel matrix, A Y - A_:g A_gg^-1 (A Y)_g.
     """
     rest = dual - inverse[:, group] @ _residuals(inverse, dual, group)
-    rest[group] = 0  # but for rounding it is
+    rest[group] = 0  # it is, up to rounding
     return rest
 
 
@@ -384,7 +385,7 @@ def _members(groups):
 
 
 def _used(chosen, number):
-    """Mark the components (C,) that a candidate was chosen for: its weights for the others are never needed."""
+    """Mark the components (C,) that a candidate was chosen for; its weights for the others are not needed."""
     return (chosen == number).any(axis=0)
 
 

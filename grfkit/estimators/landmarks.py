@@ -1,9 +1,9 @@
 """Kernel ridge regression on landmarks (Nystroem): time and memory grow as the number of stances, not as its cube.
 
 In: stances in blocks, as samples.curve_inputs lays them out, their curves, and some stances as landmarks. Out: weights
-of the landmarks. Every stance trains, but a curve is estimated from how it resembles the landmarks alone. What the fit
-needs of stances are sums over them, so that blocks can be summed anywhere, and a runner is left out exactly by taking
-that runner's sums, and landmarks, away. Arrays: S stances, M landmarks, n numbers of a curve (nodes times components).
+of the landmarks. Every stance trains, but an estimate depends only on how similar a stance is to the landmarks. The fit
+needs only sums over stances, so that blocks can be summed on any machine. Taking a runner's sums and landmarks away
+leaves the runner out exactly. Arrays: S stances, M landmarks, n numbers of a curve (nodes times components).
 
 Source: Williams & Seeger 2001 (Nystroem); Rudi, Camoriano & Rosasco 2015, "Less is more".
 """
@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve, cholesky, eigh, solve_triangular
 
 from grfkit.estimators.kernel_matrix import compare, lay_out, weigh
 
-MOST_EXACT = 8000  # stances up to which all of them are landmarks, in effect: 3 GB and under a minute; our choice
+MOST_EXACT = 8000  # stances; up to this number the fit is exact: 3 GB and under a minute; our choice
 COUNT = 2000  # landmarks beyond: `rbds` loses .0017 BW of the vertical force at most; our choice
 BLOCK = 1000  # stances whose kernel rows are held at a time: 16 MB; our choice
 JITTER = 1e-6  # on the landmarks' kernel matrix, which equal landmarks make singular; `rbds` has 3e-4 as its least
@@ -62,7 +62,7 @@ def draw(count, most=COUNT, *, seed=0):
 
 
 def said(count):
-    """Say of a fit to `count` stances that it is on landmarks; "" where it is exact."""
+    """Say that a fit to `count` stances is on landmarks; "" if it is exact."""
     return f"on {COUNT:,} of {count:,} stances as landmarks" if count > MOST_EXACT else ""
 
 
@@ -110,7 +110,7 @@ def solve(by, sums, without=()):
         moved = cho_solve(factor, columns, check_finite=False)
         weights -= moved @ np.linalg.solve(columns.T @ moved, columns.T @ weights)
     dual = solve_triangular(by.lower, weights, lower=True, trans="T")
-    dual[np.asarray(without, int)] = 0  # but for rounding it is
+    dual[np.asarray(without, int)] = 0  # it is, up to rounding
     return dual
 
 
@@ -182,7 +182,7 @@ def take(inputs, index):
 
 
 def half(inputs):
-    """Hold inputs in half precision."""
+    """Convert inputs to half precision."""
     return {kind: tuple(part.astype(np.float16) for part in pair) for kind, pair in inputs.items()}
 
 

@@ -48,7 +48,9 @@ class Lstm(Estimator):
             study = Path(folder).resolve().parents[1].name.removesuffix(f"-{recipe.name}")
             name = f"{study}-{recipe.name}-{task.fingerprint()}"
             found = shared_search.run(task, url=storage, name=name)
-            table = search.table(found).assign(shared_search=name)  # it says that it cannot be made again
+            table = search.table(found).assign(
+                shared_search=name
+            )  # the sampler warns that its results are not reproducible
         else:
             found = search.run(task, storage=search.open_journal(folder, task.fingerprint()))
             table = search.table(found)
@@ -86,7 +88,7 @@ class Lstm(Estimator):
             return super().compare_whitening(training, recipe, best, seed=seed, epochs=epochs)
         aside = np.isin(training.runners, watched_runners(training, seed=seed, share=0.25))
         parts = np.flatnonzero(~aside), np.flatnonzero(aside)
-        # so much patience never stops it
+        # patience this large never stops it
         settings = {"seed": seed, "epochs": epochs, "patience": epochs, **hyper_parameters(best, recipe)}
         without = settings | dict.fromkeys(search.WHITENING)
         try:
@@ -155,7 +157,7 @@ class Lstm(Estimator):
                     as_completed(fits), total=len(fits), desc="leaving out", unit="fit", disable=not progress
                 ):
                     fit.result()
-            except BaseException:  # the first that fails ends it: what waits is not fitted
+            except BaseException:  # the first failure ends it: waiting fits are not started
                 pool.shutdown(cancel_futures=True)
                 raise
         return [
@@ -170,7 +172,7 @@ def arrays(samples, recipe):
 
 
 def _check_widest(training, recipe, parts, frames_per_step):
-    """Refuse training Samples whose smallest fold has too little for the longest window, before hours of work."""
+    """Refuse training Samples whose smallest fold is too small for the longest window, before hours of work."""
     points, _, lengths = arrays(training, recipe)
     fewest = min((part for part, _ in parts), key=lambda part: lengths[part].sum())
     widest = {"window": recipe.whiten.window[1], "shrinkage": recipe.whiten.shrinkage[0]}
@@ -186,8 +188,8 @@ def hyper_parameters(given, recipe):
     missing = [name for name in search.WHITENING if name not in given]
     if recipe.whiten and missing:
         raise ValueError(
-            f"The recipe {recipe.name} whitens, by a window and a shrinkage; the hyper-parameters given have no "
-            f"{' and no '.join(missing)}. Run 02_search again, or take a recipe with `whiten: null`."
+            f"The recipe {recipe.name} whitens, which needs a window and a shrinkage; the hyper-parameters have no "
+            f"{' and no '.join(missing)}. Run 02_search again, or use a recipe with `whiten: null`."
         )
     kept = {name: value for name, value in given.items() if recipe.whiten or name not in search.WHITENING}
     return kept | {"offset_m": recipe.offset_m}
@@ -204,15 +206,15 @@ def _mean_curve_error(training, fitted_to, watched):
 
 
 def watched_runners(training, *, seed, share=0.1):
-    """Draw a share of the training runners, one at least, whose error is watched; by a tenth one knows when to stop.
+    """Draw a share of the training runners, at least one, whose error is watched; a tenth shows when to stop.
 
     Raises ValueError for a single runner.
     """
     runners = np.unique(training.runners)
     if len(runners) < 2:
         raise ValueError(
-            f"To stop early (`patience`), a training runner is watched and another trained on; found {len(runners)}. "
-            "Write `patience: null`."
+            f"To stop early (`patience`), one training runner is watched and another trained on; found {len(runners)} "
+            "runner. Write `patience: null` in the recipe."
         )
     return np.random.default_rng(seed).choice(runners, max(1, round(share * len(runners))), replace=False)
 

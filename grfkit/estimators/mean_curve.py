@@ -1,4 +1,4 @@
-"""The baseline that looks at no points: the mean force curve of the training stances, stretched over other stances.
+"""The baseline, which uses no points: the mean force curve of the training stances, stretched over other stances.
 
 In: Samples. Out: forces in body weights.
 """
@@ -23,8 +23,8 @@ class MeanCurve(Estimator):
     def fit(cls, training, recipe=None, best=None, *, nodes=200, **_):
         """Average the training stances at the study's speed, each side alone.
 
-        Pooled over both sides, left and right would cancel medial-laterally: our choice. A side that no training stance
-        is of has the mirrored curve of the other one.
+        Our choice: averaged over both sides, left and right would cancel in the medial-lateral direction. A side
+        without a training stance gets the mirrored curve of the other one.
         """
         forces, sides = unmirror(training, training.forces), training.stances["side"].to_numpy()
         curves = {

@@ -1,4 +1,4 @@
-"""The card of a model: what it is for, from which data, how good it is and where it ends, for a person to read.
+"""The card of a model, for a person to read: its purpose, its data, its scores and its limits.
 
 After Mitchell et al. 2019, Model cards for model reporting (doi:10.1145/3287560.3287596).
 """
@@ -19,13 +19,13 @@ PACKAGES = ("numpy", "scipy", "torch", "safetensors", "onnx", "onnxruntime")  # 
 PYTHON = """    from grfkit.estimators import model_folder
     model = model_folder.load("{folder}")   # description, card, arrays, graphs
 
-It reads numbers and text only (safetensors, JSON) and needs neither study nor recordings."""
+Loading reads only numbers and text (safetensors, JSON). It needs neither study nor recordings."""
 
 
 class Card(Section):
     """What a model card must say.
 
-    `scores` are the rows of a table, `limits` one sentence each; `use` is how to estimate with the model in Python.
+    `scores` are the rows of a table; `limits` are sentences; `use` shows how to estimate with the model in Python.
     """
 
     title: Text

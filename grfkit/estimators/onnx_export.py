@@ -1,7 +1,7 @@
 """A fitted kernel ridge regression as an ONNX graph, and the check that the graph gives the same forces.
 
 In: a KernelRidge. Out: an onnx.ModelProto, which ONNX Runtime reads without Python or grfkit. A graph gives curves
-before samples.finish: whoever runs it turns mirrored legs back and balances. Axes: S stances, Q nodes, C components.
+before samples.finish: turn mirrored legs back and balance the forces yourself. Axes: S stances, Q nodes, C components.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES
 from grfkit.points import FORCES, POINTS
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which every ONNX Runtime since 1.12 reads: our choice
-TOLERANCE_BW = 1e-4  # our choice: .07 N of a runner of 70 kg, below what a force plate tells apart
+TOLERANCE_BW = 1e-4  # our choice: .07 N for a runner of 70 kg, less than a force plate resolves
 UNITS = {"positions": "m", "velocities": "m/s", "accelerations": "m/s^2", "times": "s: stance time, flight time"}
 MOMENTS = (  # of the stance, of the padding
     "at 51 equally spaced nodes from touchdown to toe-off",
@@ -34,8 +34,8 @@ def kernel_ridge(fitted):
 
     Its inputs are those of samples.curve_inputs: `positions` (S, 51, 11, 3) m and `positions_padding` (S, 6, 11, 3) m,
     and so on for each kind, `times` (S, 2) s. Its output is `forces` (S, Q, C) BW; a fourth and fifth component are
-    the centre of pressure. It computes in double: a few thousand training stances with large weights of both signs
-    nearly cancel, and single precision leaves 1e-3 BW.
+    the centre of pressure. It computes in double precision: a few thousand training stances have large weights of both
+    signs, which nearly cancel, and single precision would leave errors of 1e-3 BW.
     """
     graph, (nodes, components) = Graph(), fitted.curve_shape
     parts = {
@@ -82,15 +82,15 @@ def verify(graph, inputs, expected, *, tolerance=TOLERANCE_BW):
     (found,) = session.run(None, {name: np.asarray(array, np.float32) for name, array in inputs.items()})
     if found.shape != np.shape(expected):
         raise ValueError(
-            f"An exported graph gives what the estimator gives: {graph.graph.name} gives "
-            f"{found.shape} for {np.shape(expected)}. Give both the same stances."
+            f"An exported graph gives what the estimator gives; {graph.graph.name} gives the shape "
+            f"{found.shape}, the estimator {np.shape(expected)}. Give both the same stances."
         )
     largest = float(np.abs(found - expected).max(initial=0))
     if not largest <= tolerance:  # nor where it is NaN
         raise ValueError(
-            f"An exported graph gives what the estimator gives, to {tolerance:g}: {graph.graph.name} differs by "
-            f"{largest:.2g}. Do not save it: were both given the same inputs, and is the estimator the one that was "
-            "exported?"
+            f"An exported graph gives what the estimator gives, to {tolerance:g}; {graph.graph.name} differs by "
+            f"{largest:.2g}. Do not save it. Check that both got the same inputs, and that the estimator is the one "
+            "that was exported."
         )
     return largest
 

@@ -1,4 +1,4 @@
-"""What every estimator can do, and the class that a recipe names.
+"""What every estimator can do, and which class belongs to a recipe.
 
 In: a recipes.Recipe and Samples that were prepared for it. Out: a fitted estimator, which estimates the forces of
 other Samples.
@@ -27,13 +27,13 @@ class Estimator:
     def search(cls, training, recipe, *, folder, seed, storage=None, **settings):
         """Choose hyper-parameters on training Samples alone; returns (table as search.csv, best as best.yaml).
 
-        `folder`, `storage` and `settings` are read by an LSTM. Here there is nothing to choose.
+        Only an LSTM uses `folder`, `storage` and `settings`. Here there is nothing to choose.
         """
         return pd.DataFrame(columns=["trial", "fold", "state", "error"]), {}
 
     @classmethod
     def compare_whitening(cls, training, recipe, best, *, seed, epochs):
-        """Train with the layer before an LSTM and without it; returns whitening.csv. Here is no such layer."""
+        """Train with and without the layer before an LSTM; returns whitening.csv. Here there is no such layer."""
         return pd.DataFrame(columns=COMPARED)
 
     def learning(self):
@@ -41,7 +41,7 @@ class Estimator:
         return pd.DataFrame(columns=LEARNING)
 
     def describe(self):
-        """Give what was fitted: arrays {name: array}, and a description that JSON can hold. Here it is nothing."""
+        """Give what was fitted: arrays {name: array}, and a description that JSON can hold. Here nothing is fitted."""
         return {}, {}
 
     @classmethod
@@ -54,8 +54,8 @@ class Estimator:
         """Fit to some stances of Samples and estimate others, for each of `parts`: (training, validation) indices.
 
         Returns a list with the forces (N, 3) BW of each part's validation stances, finished as the recipe says.
-        Whatever is chosen is chosen on the training stances alone; `network` are an LSTM's hyper-parameters
-        (model.fit's), set beforehand.
+        All choices are made on the training stances alone; `network` are an LSTM's hyper-parameters (model.fit's), set
+        beforehand.
         """
         estimates = []
         for training, validation in tqdm(parts, desc="leaving out", unit="fit", disable=not progress):
@@ -66,10 +66,10 @@ class Estimator:
 
     @classmethod
     def leave_runners_out(cls, samples, recipe, *, seed, network, progress=True):
-        """Estimate each runner of Samples from all others, whatever is chosen on those alone; returns (N, 3) BW.
+        """Estimate each runner of Samples from all others, with all choices made on those alone; returns (N, 3) BW.
 
-        `network` are an LSTM's hyper-parameters (model.fit's), set beforehand. An LSTM's are not searched: to search
-        them anew for each runner takes hours, and to search them once would look at the runner who is left out.
+        `network` are an LSTM's hyper-parameters (model.fit's), set beforehand. They are not searched: a search for each
+        runner takes hours, and one search for all would use the runner who is left out.
         """
         runners, estimated = samples.runners, np.zeros_like(samples.forces)
         parts = [
@@ -82,7 +82,7 @@ class Estimator:
 
 
 def class_of(recipe):
-    """Give the class of a recipe's estimator; only that of an LSTM loads torch."""
+    """Give the class of a recipe's estimator; only the LSTM's loads torch."""
     match recipe.estimator:
         case "lstm":
             from grfkit.estimators.lstm import Lstm

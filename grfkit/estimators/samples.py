@@ -20,16 +20,16 @@ from grfkit.study import store
 KINDS = ("positions", "velocities", "accelerations")
 NODES = 101  # of a force curve over stance: our choice, one a per cent
 CORE_NODES, EDGE_NODES = 51, 3  # of the points over stance, and over the padding at either end: our choice, 5 ms apart
-LEAST_BW = 0.5  # mean vertical force that is balanced: recipes that have learnt give .93 to 1.03 in rbds; our choice
-SPEED_STEP = 0.5  # m/s: other speeds than the study's are rounded to this: our choice
+LEAST_BW = 0.5  # least mean vertical force that is balanced: trained recipes give .93 to 1.03 in rbds; our choice
+SPEED_STEP = 0.5  # m/s: speeds other than the study's are rounded to this: our choice
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Stances as a recipe wants them: their table `stances` (S rows), and all their frames one after the other.
+    """Stances as a recipe needs them: their table `stances` (S rows), and all their frames one after the other.
 
     `frames` (N rows) holds time, and the force of the measured side in the recipe's unit. `points` (N, 11, 3) m and
-    `forces` (N, 3) BW are mirrored where `mirrored` (S,) says so. `lengths` (S,) counts frames, `inside` (N,) marks
+    `forces` (N, 3) BW are mirrored where `mirrored` (S,) is True. `lengths` (S,) counts frames, `inside` (N,) marks
     stance.
     """
 
@@ -69,14 +69,14 @@ def training_stances(stances, recipe):
 def read_training(results, recipe):
     """Read the Samples that a recipe trains on from what 01_preprocess saved in the folder `results`.
 
-    Raises InputError where nobody is tested: then nobody is trained on.
+    Raises InputError if nobody is tested: then nobody is trained on either.
     """
     stances, frames = (store.read(results, f"01_preprocess/{name}") for name in ("stances.csv", "stances.parquet"))
     if not (stances["split"] == "test").any():
         found = stances["runner"].nunique()
         raise InputError(
             f"A study trains on some runners and tests others; 01_preprocess kept stances of {found} "
-            f"runner{'s' if found != 1 else ''}, and none is tested. The page of 01 says why.",
+            f"runner{'s' if found != 1 else ''}, and none is tested. See 01_preprocess.html for the reason.",
             "Add recordings of another runner."
             if found == 1
             else "Correct `test_runners` or `n_test_runners` in the study file.",
@@ -89,8 +89,8 @@ def prepare(frames, stances, recipe):
 
     `frames` as in stances.parquet, `stances` as in stances.csv. The padding is cut to the recipe's, as far as it was
     recorded. With `body_weight: weighed`, force is in units of the weighed mass. A missing flight time is the mean of
-    the runner's other stances at that speed. Raises ValueError where a stance has no frames, or no weighed mass though
-    the recipe needs it.
+    the runner's other stances at that speed. Raises ValueError if a stance has no frames, or no weighed mass although
+    the recipe needs one.
     """
     ends = stances["toeoff_s"] - stances["touchdown_s"]
     beyond = frames["time_s"] - frames["stance"].map(ends.set_axis(stances["stance"]))
@@ -199,7 +199,7 @@ def unmirror(samples, estimated):
 
 
 def finish(samples, estimated, recipe):
-    """Turn estimates (N, 3) of mirrored legs back, and balance them where the recipe balances."""
+    """Turn estimates (N, 3) of mirrored legs back, and balance them if the recipe balances."""
     estimated = unmirror(samples, estimated)
     return balance(samples, estimated) if recipe.balance else estimated
 
@@ -208,9 +208,9 @@ def balance(samples, estimated):
     """Correct estimates (N, 3) BW so that they balance over each runner's stances at one speed; returns (N, 3).
 
     Over whole strides of steady running on level ground the mean vertical force is one body weight, and the mean
-    anterior-posterior force is zero (Newton). So the vertical force is scaled, and a share of it is taken from the
-    anterior-posterior force. Components that were not estimated (NaN) are left as they are, and so is a group
-    that carries far too little (see corrections).
+    anterior-posterior force is zero (Newton). So the vertical force is scaled, and a share of it is subtracted from the
+    anterior-posterior force. Components that were not estimated (NaN) stay as they are, and so does a group whose mean
+    force is far too small (see corrections).
     """
     flight, times = samples.stances["flight_s"].to_numpy(), samples.frames["time_s"].to_numpy(float)
     contact = np.array(
@@ -225,11 +225,11 @@ def balance(samples, estimated):
 
 
 def corrections(impulses, steps_s, groups):
-    """Give what makes the estimates of each group balance, from impulses (S, 3) BW s and the times of steps (S,) s.
+    """Compute what balances the estimates of each group, from impulses (S, 3) BW s and the times of steps (S,) s.
 
-    Returns a factor (S,) of the vertical force, and the share (S,) of the factored vertical force that is taken from
-    the anterior-posterior one. A group whose mean vertical force is under LEAST_BW keeps factor 1 and share 0, and a
-    warning says so: a large factor would make any noise look like a force.
+    Returns a factor (S,) for the vertical force, and the share (S,) of the scaled vertical force that is subtracted
+    from the anterior-posterior one. A group whose mean vertical force is under LEAST_BW keeps factor 1 and share 0,
+    with a warning: a large factor would make noise look like a force.
     """
     factors, slopes, left = np.ones(len(groups)), np.zeros(len(groups)), {}
     for group in np.unique(groups):
@@ -242,15 +242,15 @@ def corrections(impulses, steps_s, groups):
     if left:
         found = ", ".join(f"{mean:.2f} ({group})" for group, mean in left.items())
         warnings.warn(
-            f"The mean vertical force over whole steps is 1 BW; an estimate gives {found}, too little to be balanced. "
-            "It is left as it is. Train on more stances or for more epochs, or look at the points.",
+            f"The mean vertical force over whole steps is 1 BW; an estimate gives {found}, too little to be balanced, "
+            "and stays as it is. Train on more stances or for more epochs, or check the points.",
             stacklevel=2,
         )
     return factors, slopes
 
 
 def speed_names(stances):
-    """Name the speed of each stance (S,): the study's own is one, by its mean; others are rounded to SPEED_STEP."""
+    """Name the speed of each stance (S,): the study's own by its mean, any other rounded to SPEED_STEP."""
     ours = stances["split"] != "other_speed"
     speed = (stances["speed_m_s"] / SPEED_STEP).round() * SPEED_STEP
     return speed.mask(ours, stances["speed_m_s"][ours].mean()).map("{:.1f} m/s".format)
@@ -261,7 +261,7 @@ def _unit(stances):
     unknown = stances["weighed_kg"].isna().sum()
     if unknown:
         raise ValueError(
-            f"A weighed body weight needs two steps in a row; {unknown} stances have no weighed mass. "
+            f"Weighing a runner needs two steps in a row; {unknown} stances have no weighed mass. "
             "Use a recipe with `body_weight: study`."
         )
     return (stances["unit_kg"] / stances["weighed_kg"]).to_numpy()

@@ -1,12 +1,12 @@
 """The search for an LSTM's hyper-parameters: Optuna, on folds of the training stances (paper section 1.4.3).
 
 In: a Task, which holds training stances, their folds and ranges. Out: the finished trials. The ranges are ours: the
-paper gives them in a figure. Random folds are the paper's: the same runner is on both sides of a fold, so that the
-validation error is lower than the error on runners never seen. Kernel ridge regression searches in KernelRidge.search.
+paper gives them in a figure. Random folds are the paper's: they put the same runner on both sides, so that the
+validation error is lower than the error on new runners. Kernel ridge regression searches in KernelRidge.search.
 
-Successive halving (Hyperband, Li et al. 2018) spends the fits on what is promising: a trial fits FIRST_FOLDS folds side
-by side, and only the best of KEPT_OF at that point fit KEPT_OF times as many, and so on to all folds. A bad set of
-hyper-parameters shows on two folds already, and costs no five.
+Successive halving (Hyperband, Li et al. 2018) spends the fits on promising trials. A trial fits FIRST_FOLDS folds side
+by side. Only the best one in KEPT_OF goes on to KEPT_OF times as many folds, and so on to all folds. Bad
+hyper-parameters show on two folds already, and need not cost five.
 """
 
 import hashlib
@@ -134,15 +134,15 @@ class Task:
 def folds(n, k, *, seed, groups=None):
     """Divide n training stances into k random folds, of whole `groups` (S,) where given.
 
-    Returns a list of (training, validation) indices. Raises ValueError where there are more folds than that gives.
+    Returns a list of (training, validation) indices. Raises ValueError for more folds than stances or groups.
     """
     what, most = ("stances", n) if groups is None else ("runners", len(np.unique(groups)))
     if most < k:
         raise ValueError(
-            f"A search takes no more folds than there are training {what}; there {'is' if most == 1 else 'are'} {most} "
-            f"for {k} folds. If 01 left runners out, its page says why: mend that first. Else "
-            f"{'lower `folds` in the study file, or ' * (most > 1)}train on more runners; a recipe with `folds: "
-            "stances` (RECIPE=plain) can do with one."
+            f"A search has at most as many folds as training {what}; there {'is' if most == 1 else 'are'} {most} "
+            f"for {k} folds. If 01 left runners out, its page says why: correct that first. Otherwise "
+            f"{'lower `folds` in the study file, or ' * (most > 1)}train on more runners. A recipe with `folds: "
+            "stances` (RECIPE=plain) works with one runner."
         )
     kind = KFold if groups is None else GroupKFold
     return list(kind(k, shuffle=True, random_state=seed).split(np.arange(n), groups=groups))
@@ -152,7 +152,7 @@ def open_journal(folder, key):
     """Open the storage in which a search of these inputs is kept, so that an interrupted one resumes."""
     path = Path(folder) / f"search-{key}.journal"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file():  # a line that a kill or a full disk tore would make the file unreadable for ever
+    if path.is_file():  # a last line cut short by a kill or a full disk would make the file unreadable
         written = path.read_bytes()
         whole = written[: written.rfind(b"\n") + 1]
         if whole != written:
@@ -163,10 +163,10 @@ def open_journal(folder, key):
 def run(task, *, storage):
     """Search until the task's trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
 
-    The study stands in memory and `storage` gets what is finished, in order: an interrupted trial leaves nothing, no
-    number and no error that a later one is compared with. Each trial has a sampler seeded by its number. So an
-    interrupted search ends as an undisturbed one. Trials run one after the other, the folds of a rung side by side, in
-    as many processes as there are processors; the result does not depend on their number.
+    The study is kept in memory, and `storage` gets the finished trials in order. An interrupted trial leaves nothing
+    behind, neither a number nor an error that a later one is compared with. Each trial has a sampler seeded by its
+    number. So an interrupted search ends like an undisturbed one. Trials run one after the other, the folds of a rung
+    side by side, in as many processes as there are processors; the result does not depend on their number.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = task.create_study("search", storage)
@@ -204,8 +204,8 @@ def best(trials):
     winner = min(trials, key=lambda trial: (-len(trial.user_attrs["errors"]), np.mean(trial.user_attrs["errors"])))
     if not np.isfinite(winner.user_attrs["errors"]).all():
         raise ValueError(
-            f"A search finds hyper-parameters with a finite error; found none in {len(trials)} trials: the training "
-            "diverged. Lower `learning_rate` in the study file, or look at the points."
+            f"A search needs hyper-parameters with a finite error; found none in {len(trials)} trials, because the "
+            "training diverged. Lower `learning_rate` in the study file, or check the points."
         )
     return {name: winner.params[name] for name in [*HYPER_PARAMETERS, *WHITENING] if name in winner.params}
 

@@ -2,10 +2,10 @@
 
 In: a search.Task and the URL of a database. Out: the finished trials, the same to every worker.
 
-A budget of N trials is N slots: the first N trials that any worker asked for. A trial that failed (its worker was
-killed, interrupted or cut off) is tried again in its slot by any other worker, with the same hyper-parameters. What
-was started beyond the budget is given back. So each slot is finished once, whichever workers come and go. What a
-worker tries next depends on what others have finished by then: such a search is not reproducible.
+A budget of N trials is N slots: the first N trials that any worker asked for. If a trial fails (its worker was killed,
+interrupted or cut off), any other worker tries it again in its slot, with the same hyper-parameters. Trials beyond the
+budget are given back. So each slot is finished once, even if workers come and go. What a worker tries next depends on
+what others have finished by then: such a search is not reproducible.
 
 The database's URL may hold a password, which no message shows.
 """
@@ -35,7 +35,7 @@ FORM = "STORAGE=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 class GivenBack(Exception):
-    """Others had the last slot, or this one, a moment before."""
+    """Another worker took this slot, or the last one, a moment before."""
 
 
 def check(recipe, url):
@@ -46,11 +46,12 @@ def check(recipe, url):
     if recipe.estimator != "lstm":
         raise ValueError(
             f"A worker joins the search of an LSTM's hyper-parameters; the recipe {recipe.name} ({recipe.estimator}) "
-            f"has none to share, and its 02_search takes a minute at the most: make reproduce RECIPE={recipe.name}."
+            "has no such search. Run it on one machine, where its 02_search takes at most a minute: make reproduce "
+            f"RECIPE={recipe.name}."
         )
     if not url:
         raise ValueError(
-            "A worker joins a search in a database; STORAGE names none. Set it in the environment, where others on the "
+            "A worker joins a search in a database; STORAGE is not set. Set it in the environment, where others on the "
             f"machine do not see its password, or give it to make: {FORM}."
         )
     connect(url)
@@ -106,8 +107,8 @@ def connect(url):
                 )
         except (ImportError, exc.NoSuchModuleError):
             raise ValueError(
-                f"A database needs its driver; that of {address.drivername} is not installed here. "
-                f"PostgreSQL's is: {FORM}."
+                f"A database needs its driver; the driver of {address.drivername} is not installed here. Install it, "
+                f"or use PostgreSQL, whose driver is installed: {FORM}."
             ) from None
         except (exc.IntegrityError, exc.ProgrammingError, optuna.exceptions.StorageInternalError) as error:
             if attempt + 1 == TRIES:
@@ -126,13 +127,13 @@ def _parsed(url):
         kind, address = None, None
     if kind is None or "@" in (address.host or ""):
         raise ValueError(
-            "STORAGE is the URL of a database; what it holds is none (it is not shown: it may hold a password). "
-            f"Write {FORM}; in a password, @ is %40, : is %3A and / is %2F."
+            "STORAGE is the URL of a database; found something else (not shown here, because it may hold a password). "
+            f"Write {FORM}. In a password, write @ as %40, : as %3A and / as %2F."
         )
     if kind not in ("postgresql", "mysql", "mariadb"):
         why = (
-            " A file takes one writer at a time, and other machines do not see it: leave STORAGE away, and one machine "
-            "searches in a journal of its own."
+            " A file allows one writer at a time, and other machines cannot see it. On one machine, leave STORAGE out: "
+            "the search then has a journal of its own."
         )
         why = why if kind == "sqlite" else ""
         raise ValueError(f"A search is shared in a database on a server; STORAGE names {kind}.{why} Write {FORM}.")
@@ -152,7 +153,7 @@ def _unusable(url, error):
     shown = address.set(query={}).render_as_string(hide_password=True)
     return (
         f"A search is shared in a database that all its workers reach; {shown} cannot be used: {found}. "
-        "Check server, database, user and password; what was saved there stays."
+        "Check server, database, user and password. Finished trials stay in the database."
     )
 
 
@@ -175,8 +176,8 @@ def _announce(study, storage, trials):
     """Print which search this is: with other data, settings or code it would be another."""
     name = study.study_name
     print(
-        f"Joined the search {name}: {len(_finished(_slots(study, trials)))} of {trials} trials are finished. "
-        "It is shared, and so not reproducible: what is tried depends on which worker is done first.",
+        f"Joined the search {name}: {len(_finished(_slots(study, trials)))} of {trials} trials are finished. A shared "
+        "search is not reproducible: what is tried next depends on which worker finishes first.",
         flush=True,
     )
     same = name.rpartition("-")[0]
@@ -184,7 +185,7 @@ def _announce(study, storage, trials):
         other for other in optuna.get_all_study_names(storage) if other != name and other.rpartition("-")[0] == same
     ]
     if others:
-        print(f"The database also holds, of other data, settings or code: {', '.join(others)}", flush=True)
+        print(f"The database also holds searches of other data, settings or code: {', '.join(others)}", flush=True)
 
 
 @dataclass
@@ -237,7 +238,7 @@ class _Worker:
                     self.study.tell(number, state=TrialState.FAIL)
 
     def try_one(self):
-        """Ask for a trial and run it; one that others took for dead meanwhile is theirs now."""
+        """Ask for a trial and run it; if others took it for dead meanwhile, it is theirs now."""
         raised = []
 
         def noting(trial):

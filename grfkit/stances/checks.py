@@ -1,4 +1,4 @@
-"""What makes a stance unfit for the study: each check raises Excluded with its reason.
+"""The checks of a stance: each raises Excluded, with the reason, for a stance that a study cannot use.
 
 In: arrays of one stance, or a Stance. Thresholds and their sources are in the study file (01_preprocess, checks).
 """
@@ -9,17 +9,19 @@ from grfkit import transform
 from grfkit.points import FEET, LEGS, Excluded
 from grfkit.recordings import plates
 
-MARGIN_S = 0.030  # before and after a contact, in which a plate is unloaded: our choice, half of the shortest flights
-LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this, as an impact reaches the pelvis late: our choice
-LARGEST_LAG_S = 0.15  # how far a lag is looked for: our choice, half of a step
-LAG_STEP_S = 0.002  # how finely: our choice, a fifteenth of what is excluded
-FLANK_S = 0.04  # of flight at either end of a stance that is compared too, for touchdown and toe-off: our choice
+MARGIN_S = (
+    0.030  # before and after a contact the plate is unloaded for so long: our choice, half of the shortest flights
+)
+LAG_CUTOFF_HZ = 10.0  # force and pelvis are compared below this, because an impact reaches the pelvis late: our choice
+LARGEST_LAG_S = 0.15  # largest lag that is tried: our choice, half of a step
+LAG_STEP_S = 0.002  # between the lags that are tried: our choice, a fifteenth of the lag that excludes a stance
+FLANK_S = 0.04  # of flight on either side of a stance that is compared too, to see touchdown and toe-off: our choice
 FAR = "foot far from the centre of pressure: missed plate or wrong person"
 LAG = "not synchronised: pelvis and vertical force do not fit in time"
 
 
 def check_stance(stance, step, side, recording, track, settings, speed_m_s):
-    """Raise Excluded for the first check that a Stance in laboratory axes breaks, after check_force.
+    """Raise Excluded for the first check that a Stance in laboratory axes fails, after check_force.
 
     `step` is its plates.Contact on the plates of `recording`, which are zeroed; `track` holds the points as Tracks.
     """
@@ -28,7 +30,9 @@ def check_stance(stance, step, side, recording, track, settings, speed_m_s):
     if not shortest <= (step.end - step.first) / hz <= longest:
         raise Excluded(f"stance time outside {shortest:.2f} to {longest:.2f} s")
     if stance.force[:, 2].max() < limits.min_peak_bw:
-        raise Excluded(f"vertical peak under {limits.min_peak_bw} BW: not running, half a foot, or a wrong listed mass")
+        raise Excluded(
+            f"vertical peak under {limits.min_peak_bw} BW: not running, foot partly off the plate, or wrong listed mass"
+        )
     check_person(stance.points, hz, max_speed_m_s=limits.max_speed_m_s, segment_change=limits.segment_change)
     if len(step.parts) > 1:
         middles = [track.at(np.array([(first + end) / 2 / hz])) for _, first, end in step.parts]
@@ -45,8 +49,9 @@ def check_stance(stance, step, side, recording, track, settings, speed_m_s):
 def check_force(vertical, step, hz, *, threshold_n, unloaded_s):
     """Check the vertical force (T,) N of a recording at one plates.Contact: it rises from zero and returns to it.
 
-    Just before and after, it is within the threshold of zero. Within the contact it may stay below a tenth of its peak
-    for `unloaded_s` at a time: if it does so for longer, the plate did not return to zero, or nobody left it.
+    Just before and after the contact, the force is within the threshold of zero. Within the contact it may stay below a
+    tenth of its peak for `unloaded_s` at a time. If it stays low for longer, the plate did not return to zero, or the
+    runner stayed on it.
     """
     margin, first, end = round(MARGIN_S * hz), step.first, step.end
     beside = [vertical[max(first - margin, 0) : first], vertical[end : end + margin]]
@@ -74,7 +79,7 @@ def check_person(points, hz, *, max_speed_m_s, segment_change):
 
 def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
     """Check the listed speed against points (T, 11, 3) m of a stance: of the pelvis, or of the belt under the foot."""
-    if treadmill:  # heel and toe move with the belt in the middle third of stance
+    if treadmill:  # in the middle third of stance, heel and toe move with the belt
         foot = points[len(points) // 3 : 2 * len(points) // 3, FEET[side], 0].mean(axis=1)
         measured = (foot[0] - foot[-1]) * hz / (len(foot) - 1)
     else:
@@ -88,9 +93,9 @@ def check_speed(points, side, hz, listed_m_s, *, treadmill, speed_off):
 def check_foot(heel, toe, cop, corners, *, foot_distance_m, beyond_plate_m):
     """Check that a foot at mid-stance is over the centre of pressure (3,) m and wholly on the plates.
 
-    `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m; NaN where no file says where a plate ends.
+    `heel` and `toe` are (3,) m, `corners` those of each plate, (4, 3) m, NaN if no file gives them.
     """
-    if not distance(cop, heel, toe) <= foot_distance_m:  # a centre of pressure that is NaN is excluded too
+    if not distance(cop, heel, toe) <= foot_distance_m:  # a NaN is excluded too
         raise Excluded(FAR)
     corners = [plate for plate in corners if np.isfinite(plate).all()]
     inside = [any(plates.beyond(place, plate) <= beyond_plate_m for plate in corners) for place in (heel, toe)]
@@ -99,7 +104,7 @@ def check_foot(heel, toe, cop, corners, *, foot_distance_m, beyond_plate_m):
 
 
 def check_one_foot(points, side, *, other_foot_m):
-    """Check that one foot alone is on the ground in a step over several plates: the other is higher by `other_foot_m`.
+    """Check that only one foot is on the ground in a step over several plates: the other is `other_foot_m` higher.
 
     `points` (K, 11, 3) m are those at the middle of the contact with each plate.
     """
@@ -117,12 +122,12 @@ def distance(cop, heel, toe):
 
 
 def lag(force, force_hz, pelvis, contacts):
-    """Find how much later (s) the pelvis shows the vertical force than the plates do.
+    """Find how much later (s) the pelvis shows the vertical force than the plates do; NaN if no contact is well inside.
 
-    NaN where no contact lies well inside the recording. `force` (T,) N is that of all plates; `pelvis` gives the height
-    (m) at times (s); `contacts` are (first, end) in frames. The acceleration of the pelvis, shifted, is correlated with
-    the force over the stances and their flanks, both below 10 Hz. Source: our choice, as force is mass times
-    acceleration and the pelvis is nearest to the centre of mass.
+    `force` (T,) N is that of all plates; `pelvis` gives the height (m) at times (s); `contacts` are (first, end) in
+    frames. The acceleration of the pelvis is shifted and correlated with the force, over the stances and their flanks,
+    both below 10 Hz. Source: our choice, because force is mass times acceleration and the pelvis is the point nearest
+    to the centre of mass.
     """
     margin = round(FLANK_S * force_hz)
     reach = round(LARGEST_LAG_S * force_hz)
@@ -142,5 +147,5 @@ def lag(force, force_hz, pelvis, contacts):
     lags = np.arange(-reach, reach + 1, step)
     still = smooth[frames] - smooth[frames].mean()
     moved = (acceleration[frames + shift] for shift in lags)
-    fit = [each @ still / each.std() for each in moved]  # their correlation, but for a factor that all share
+    fit = [each @ still / each.std() for each in moved]  # their correlation, up to a common factor
     return float(lags[int(np.argmax(fit))] / force_hz)

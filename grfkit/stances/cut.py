@@ -18,8 +18,8 @@ from grfkit.recordings.read import load_trial, why_unread
 from grfkit.recordings.trials import named_files
 from grfkit.stances import checks, plate_signs, tracks
 
-BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # how the reason begins, of a file that is left out as a whole
-FEWEST_STEPS = 4  # on a treadmill, of which one foot alone made all: our choice
+BAD_FILE, OTHER_SPEED = "file: ", "speed outside"  # beginning of the reason if a whole file is left out
+FEWEST_STEPS = 4  # on a treadmill; if all of them are of one foot, the file is wrong: our choice
 MOST_FAULTS = 3  # that a message names: our choice
 LONGEST_REASON = 300  # characters of a reason in a line of the terminal: our choice
 
@@ -32,8 +32,8 @@ class Stance:
     points: np.ndarray  # (T, 11, 3) m; the origin is the pelvis at touchdown, projected on the ground
     force: np.ndarray  # (T, 3) BW of the listed mass, 0 in flight
     toeoff_s: float  # from the start of the recording
-    flight_s: float  # until the next contact; NaN where that was not recorded
-    impulse_n_s: float = 0.0  # by which the runner is weighed: of the whole recording, with its first stance
+    flight_s: float  # until the next contact; NaN if that was not recorded
+    impulse_n_s: float = 0.0  # for weighing the runner: of the whole recording, noted with its first stance
     weighed_s: float = 0.0
 
     @property
@@ -49,13 +49,12 @@ class Stance:
 def collect(trials, folder, settings):
     """Read trials one after the other, cut them into stances and weigh the runners.
 
-    cohort.collect does this runner by runner. `trials` are rows of read_trials' table, all of a runner's among them;
+    cohort.collect does this runner by runner. `trials` are rows of read_trials' table, with all rows of each runner;
     `folder` holds the recordings; `settings` is the study's Preprocessing. Returns five DataFrames: stances as in
     stances.csv (`split` is other_speed outside `speed_m_s`, else it is empty until split.draw), frames as in
-    stances.parquet, excluded as in excluded.csv, the weights (runner, mass_kg, weighed_kg, difference_pct), and what
-    each plate felt (plate_signs.COLUMNS). Without a valid stance the first two and the weights have no rows. A
-    file that cannot be used is a row of `excluded`; `check_files` tells whether that is the fault of the files or of
-    the settings.
+    stances.parquet, excluded as in excluded.csv, the weights (runner, mass_kg, weighed_kg, difference_pct), and the
+    loads of each plate (plate_signs.COLUMNS). Without a valid stance the first two and the weights have no rows. A
+    file that cannot be used is a row of `excluded`; `check_files` finds whether the cause is the files or the settings.
     """
     rows, stances, excluded, statics, felt = [], [], [], {}, []
     low, high = settings.speed_m_s
@@ -92,9 +91,9 @@ def collect(trials, folder, settings):
 
 
 def _cut_trial(trial, folder, statics, settings):
-    """Read and cut one trial -> outcomes as `cut` gives them, and what the plates felt, (touchdown_s, reason, *Load).
+    """Read and cut one trial -> outcomes as `cut` gives them, and loads of the plates, (touchdown_s, reason, *Load).
 
-    There is one outcome without a side where the whole trial is excluded.
+    If the whole trial is excluded, there is one outcome, without a side.
     """
     low, high = settings.other_speeds_m_s or settings.speed_m_s
     ours = settings.speed_m_s[0] <= trial.speed_m_s <= settings.speed_m_s[1]
@@ -108,27 +107,27 @@ def _cut_trial(trial, folder, statics, settings):
         return outcomes, [(at, reasons[at], *load) for at, load in loads]
     except Excluded as reason:
         return [("", np.nan, reason)], []
-    except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
+    except Exception as error:  # a damaged file can fail anywhere, and must not stop the others
         if not all((folder / name).is_file() for name in named_files(trial)):
-            raise ValueError(f"{trial.file}: {error}") from None  # the table was checked: the folder is gone
+            raise ValueError(f"{trial.file}: {error}") from None  # the table was checked before: the folder is gone
         return [("", np.nan, Excluded(BAD_FILE + why_unread(error).removeprefix(f"{trial.file}: ")))], []
 
 
 def check_files(excluded, trials):
-    """Check that a file of the table of trials can be used: a fault that all share is no file's, but of the settings.
+    """Check that at least one file of the table of trials can be used: if all fail, the settings are the likely cause.
 
-    `excluded` is as in excluded.csv. Raises ValueError with the faults where each file that was read has one.
+    `excluded` is as in excluded.csv. Raises ValueError with the faults if each file that was read has one.
     """
     faults, skipped = unread(excluded), excluded[excluded["reason"].str.startswith(OTHER_SPEED)]
     if faults.empty or {*trials["file"]} - {*faults["file"], *skipped["file"]}:
         return
     kinds = faults.assign(kind=faults["reason"].str.split(";").str[0]).drop_duplicates("kind")
     few = "\n".join(f"{row.file}: {row.reason}" for row in kinds.head(MOST_FAULTS).itertuples())
-    raise ValueError(few + f"\nSo it is in all {len(faults)} files that were read." * (len(faults) > 1))
+    raise ValueError(few + f"\nAll {len(faults)} files that were read have such a fault." * (len(faults) > 1))
 
 
 def say_left_out(stances, excluded, trials):
-    """Print which runners of the table of trials have no stance left, with the most frequent reason of each."""
+    """Print which runners of the table of trials have no stance left, with each one's most frequent reason."""
     lost = [runner for runner in trials["runner"].unique() if runner not in set(stances["runner"])]
     if not lost:
         return
@@ -141,8 +140,8 @@ def say_left_out(stances, excluded, trials):
     )
     more = f"; and {len(lost) - MOST_FAULTS} more" * (len(lost) > MOST_FAULTS)
     print(
-        f"{len(lost)} of {trials['runner'].nunique()} runners left out whole: {few}"
-        f"{more}. See 01_preprocess.html, What was left out."
+        f"No stance is left of {len(lost)} of {trials['runner'].nunique()} runners. Runner {few}{more}. "
+        "See 'What was left out' in 01_preprocess.html."
     )
 
 
@@ -155,15 +154,15 @@ def unread(excluded):
 def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
     """Cut one recording with its points (F, 11, 3) m into stances.
 
-    Returns a list of (side, touchdown_s, outcome), in which an outcome is a Stance or Excluded. To a list `loads` it
-    adds (touchdown_s, plate_signs.Load) of what each plate felt, as far as that shows. Raises ValueError for a
-    recording without force plates.
+    Returns a list of (side, touchdown_s, outcome); an outcome is a Stance or Excluded. If a list `loads` is given,
+    (touchdown_s, plate_signs.Load) of each loaded plate is added to it. Raises ValueError for a recording without force
+    plates.
     """
     if not recording.plates:
         raise ValueError(
             "A stance needs a force plate; the recording has none. Export forces with the points, or name the file "
-            "that holds them in the column `forces` of the table of trials; without them `make estimate` takes the "
-            "recording."
+            "that holds them in the column `forces` of the table of trials. If no force was measured, estimate it: "
+            "grfkit estimate FILE."
         )
     hz, limits = recording.force_hz, settings.checks
     recording, steps = find_steps(recording, settings)
@@ -198,17 +197,18 @@ def cut(recording, points, settings, *, mass_kg, speed_m_s, loads=None):
 
 
 def _check_both_feet(sides):
-    """Check that both feet step on the plates of a treadmill: else flight and steps of the other foot are wrong."""
+    """Check that both feet step on the plates of a treadmill; otherwise flight and the other foot's steps are wrong."""
     if len(sides) >= FEWEST_STEPS and len({*sides}) == 1:
         raise ValueError(
             f"On a treadmill both feet step on the plates; all {len(sides)} steps are of the "
-            f"{'left' if sides[0] == 'l' else 'right'} foot. The file lacks the forces of the other foot or belt, or "
-            "the heels are mislabelled: export it again, or name all its plates under `plates` in the study file."
+            f"{'left' if sides[0] == 'l' else 'right'} foot. Either the file lacks the forces of the other foot or "
+            "belt, or the heels are mislabelled. Export it again, or name all its plates under `plates` in the study "
+            "file."
         )
 
 
 def find_steps(recording, settings):
-    """Remove the offset of a Recording's plates and find the steps on them: returns both."""
+    """Remove the offset of a Recording's plates and find the steps on them; returns both."""
     zeroed = [plates.zeroed(plate, recording.force_hz) for plate in recording.plates]
     longest_s = settings.checks.stance_s[1]
     steps = plates.steps(
@@ -225,7 +225,7 @@ def poses(frames, stance, *, count):
 
 
 def exclusions(excluded, trials):
-    """Count what was left out: a DataFrame of reasons (the most frequent first) by runners with any."""
+    """Count what was left out: a DataFrame of reasons (the most frequent first) by runner."""
     runner = excluded["file"].map(trials.set_index("file")["runner"])
     reason = excluded["reason"].mask(excluded["reason"].str.startswith(BAD_FILE), "file cannot be used")
     counts = pd.crosstab(reason, runner).rename_axis(columns="runner")
@@ -250,7 +250,7 @@ def _stance(force, hz, step, later, padding_s, track):
 
 
 def _check_whole(outcomes, steps, recording, track, lag_s):
-    """Check by the stances kept that cameras and plates of a recording were started together, and weigh the runner."""
+    """Check on the kept stances that cameras and plates were started together, and weigh the runner."""
     kept = [number for number, (_, _, outcome) in enumerate(outcomes) if isinstance(outcome, Stance)]
     if not kept:
         return outcomes
@@ -263,15 +263,15 @@ def _check_whole(outcomes, steps, recording, track, lag_s):
         side, touchdown_s, stance = outcomes[number]
         weighed = replace(stance, impulse_n_s=impulse, weighed_s=duration)
         outcomes[number] = side, touchdown_s, Excluded(checks.LAG) if late else weighed
-        impulse = duration = 0.0  # the sums stand with the first stance
+        impulse = duration = 0.0  # the first stance holds the sums
     return outcomes
 
 
 def _absent(outcomes):
     """Name the feet without a contact in an overground trial.
 
-    A valid trial has a full stance of each leg (paper section 1.2). Where only one contact has a foot that was not
-    seen, and only one foot is missing, that contact is taken for its own.
+    A valid trial has a full stance of each leg (paper section 1.2). If the foot of just one contact was not seen, and
+    just one foot is missing, the contact is assumed to be that foot's.
     """
     absent = sorted({"l", "r"} - {side for side, _, _ in outcomes})
     unseen = [i for i, (side, _, _) in enumerate(outcomes) if not side]
@@ -296,9 +296,9 @@ def _weighed(rows, stances, excluded, settings):
     off = (rows["weighed_kg"] / rows["mass_kg"] - 1).abs() > settings.checks.mass_off
     unweighed = rows["weighed_kg"].isna() & (settings.body_weight == "weighed")
     for row in rows[off | unweighed].itertuples():
-        reason = "no two steps in a row to weigh"
+        reason = "no two steps in a row, so that the runner cannot be weighed"
         if off[row.Index]:
-            reason = f"the plates weigh {row.weighed_kg:.1f} kg, listed are {row.mass_kg:.1f}"
+            reason = f"the plates weigh {row.weighed_kg:.1f} kg, the listed mass is {row.mass_kg:.1f} kg"
         excluded.append((row.file, row.side, row.touchdown_s, f"mass: {reason}"))
     rows["unit_kg"] = rows["weighed_kg" if settings.body_weight == "weighed" else "mass_kg"]
     if settings.body_weight == "weighed":

@@ -1,11 +1,11 @@
 """The offset between cameras and plates of a study: how much later its points show an event than its plates do.
 
-In: a table of trials, and the study's Preprocessing. Out: a table as offset.csv, and settings that take the offset out.
+In: a table of trials, and the study's Preprocessing. Out: a table as offset.csv, and settings that take it out.
 
-The whole body's mass times acceleration is the force on it, without delay (Newton's second law). The acceleration is
-that of the centre of mass: thighs, shanks and feet by de Leva's masses, all else with the pelvis. Trunk, head and arms
-do not quite move with the pelvis; that they sink and rise beside it in a stance is a smooth, slow motion, whose
-acceleration a parabola over the stance takes in.
+The force on the whole body equals its mass times acceleration, without delay (Newton's second law). The acceleration is
+that of the centre of mass: thighs, shanks and feet by de Leva's masses, the rest of the body at the pelvis. Trunk, head
+and arms move a little relative to the pelvis. In a stance this motion is smooth and slow, so a parabola over the stance
+fits its acceleration.
 """
 
 from pathlib import Path
@@ -24,16 +24,16 @@ from grfkit.study import store
 from grfkit.study.schema import LARGEST_LATE_S
 
 TABLE = "01_preprocess/offset.csv"
-CUTOFF_HZ = 20.0  # both are low-passed there: an impact shakes skin and soft tissue above it; our choice
-PASSED = 0.3  # of a low camera rate, which is the cutoff then: our choice, well below its half
-FEWEST_STANCES = 20  # from which an offset is taken out: our choice
-MOST_RUNNERS = 25  # are read: with more, the method's own error is the larger part; our choice
+CUTOFF_HZ = 20.0  # low-pass of force and points: an impact shakes skin and soft tissue above it; our choice
+PASSED = 0.3  # of the camera rate, the cutoff for slow cameras: our choice, well below half the rate
+FEWEST_STANCES = 20  # needed to take an offset out: our choice
+MOST_RUNNERS = 25  # that are read: with more, the method's own error is the larger part; our choice
 ROUNDS = 5  # of the fit; three find 20 ms to a microsecond
-# SD between runners of a laboratory: 2.7 ms (18 of rbds), 3.3 ms (5 of Hamner's). Some who agree better prove no more.
+# Least SD between runners: it is 2.7 ms (18 of rbds) and 3.3 ms (5 of Hamner's). Few runners may agree by chance.
 RUNNER_S = 0.003
 # Error of the method: with cameras and plates on one clock it finds -0.8 ms (virtual), 0.0 (Hamner's), 0.2 (JA1Gait21).
 METHOD_S = 0.001
-ERRORS = 2  # so many standard errors an offset is from 0 that is taken out
+ERRORS = 2  # standard errors: an offset further from 0 is taken out
 DIGITS = 4  # of an offset that is taken out (s): a tenth of a millisecond
 
 
@@ -56,11 +56,11 @@ SHARES = _shares()
 def estimate(trials, folder, settings):
     """Estimate the offset of a study from its own recordings: a table as offset.csv.
 
-    Read are the first recording of each runner at the study's speed, and more until there are FEWEST_STANCES; not those
-    of test runners whom the settings name, and of more than MOST_RUNNERS only every second, third or so. There is a row
-    for each runner and a last one, without a runner, for the study: stances, late_s (positive: points late), its
-    standard error error_s, and applied_s, which is taken out: the declared number where there is one. Source: our
-    choice.
+    The first recording of each runner at the study's speed is read, and more until there are FEWEST_STANCES. Test
+    runners whom the settings name are skipped. With more than MOST_RUNNERS, only every second, third or so is read.
+    There is a row for each runner and a last one, without a runner, for the study: stances, late_s (positive: points
+    late), its standard error error_s, and applied_s, which is taken out: the declared offset if there is one. Source:
+    our choice.
     """
     found, statics, raw = [], {}, settings.model_copy(update={"cameras_late_s": 0.0})
     trials = _usable(trials, settings)
@@ -73,7 +73,7 @@ def estimate(trials, folder, settings):
 
 
 def _usable(trials, settings):
-    """Give the trials at the study's speed, of MOST_RUNNERS at most; named test runners only where nobody else is."""
+    """Give the trials at the study's speed, of at most MOST_RUNNERS; named test runners only if all are."""
     trials = trials[trials["speed_m_s"].between(*settings.speed_m_s)]
     tested = trials["runner"].isin(settings.test_runners or [])
     trials = trials if tested.all() else trials[~tested]
@@ -82,7 +82,7 @@ def _usable(trials, settings):
 
 
 def _of_trial(trial, folder, statics, settings):
-    """Read one trial -> the offsets (s) of its stances, none where it cannot be used: cohort.collect says why."""
+    """Read one trial -> the offsets (s) of its stances; none if it cannot be used (cohort.collect says why)."""
     try:
         recording, points = load_trial(trial, folder, statics, settings)
         return lags(recording, points, settings, mass_kg=trial.mass_kg, speed_m_s=trial.speed_m_s)
@@ -93,7 +93,8 @@ def _of_trial(trial, folder, statics, settings):
 def lags(recording, points, settings, *, mass_kg, speed_m_s):
     """Measure how much later (s) points (F, 11, 3) m show each stance of a recording than its plates do: a list.
 
-    Compared are the stance and half of the flights beside it, in which all feet on the ground are on plates.
+    Each stance is compared together with half of the flight before and after it. During this time all feet on the
+    ground are on plates.
     """
     outcomes = cut.cut(recording, points, settings, mass_kg=mass_kg, speed_m_s=speed_m_s)
     kept = {touchdown_s for _, touchdown_s, outcome in outcomes if isinstance(outcome, cut.Stance)}
@@ -119,21 +120,21 @@ def lags(recording, points, settings, *, mass_kg, speed_m_s):
 
 
 def _half_flight(one, other, hz):
-    """Give half of the flight between two steps in frames, MARGIN_S at most; that too where one was not recorded."""
+    """Give half of the flight between two steps in frames, at most MARGIN_S; MARGIN_S if one was not recorded."""
     flight = np.inf if one is None or other is None else max(0, other.first - one.end)
     return min(flight / 2, MARGIN_S * hz)
 
 
 def acceleration(track):
-    """Give the vertical acceleration (m/s2) of the whole body's centre of mass, a function of time (s), of Tracks."""
+    """Give the vertical acceleration (m/s2) of the whole body's centre of mass from Tracks, a function of time (s)."""
     return PPoly(track.spline.c[..., 2] @ SHARES, track.spline.x).derivative(2)
 
 
 def lag(times, force, acceleration):
-    """Find how much later (s) an acceleration shows a force; both are functions of time (s). NaN where it is not found.
+    """Find how much later (s) an acceleration shows a force; both are functions of time (s). NaN if it is not found.
 
-    Least squares at times (T,): acceleration(t + lag) is a multiple of force(t) and a parabola. In each round the
-    force's slope shows what the lag still lacks.
+    Least squares at times (T,): acceleration(t + lag) is a multiple of force(t) plus a parabola. In each round the
+    weight of the force's slope corrects the lag.
     """
     along = np.linspace(-1, 1, len(times))
     parts = [force(times), force(times, 1), np.ones(len(times)), along, along**2]
@@ -148,10 +149,10 @@ def lag(times, force, acceleration):
 
 
 def summarise(found, settings):
-    """Sum the offsets of stances up (columns runner, late_s): a table as offset.csv.
+    """Summarise the offsets of stances (columns runner, late_s): a table as offset.csv.
 
-    The study's is the mean of its runners. Its standard error is that over runners, whose SD is taken to be RUNNER_S at
-    least, and that of the method, METHOD_S.
+    The study's offset is the mean over its runners. Its standard error combines that over runners, with an SD of at
+    least RUNNER_S, and that of the method, METHOD_S.
     """
     table = found.groupby("runner")["late_s"].agg(["size", "mean", "sem"]).reset_index()
     table.columns = ["runner", "stances", "late_s", "error_s"]
@@ -167,14 +168,15 @@ def summarise(found, settings):
 
 
 def take_out(settings, table):
-    """Give the settings of a study that take out what a table as offset.csv says."""
+    """Give the settings of a study that take out the offset in a table as offset.csv."""
     return settings.model_copy(update={"cameras_late_s": float(table["applied_s"].iloc[-1])})
 
 
 def as_in_01(settings, results):
-    """Give the settings with which 01 read a study's recordings: with the offset that it took out.
+    """Give the settings with which 01 read a study's recordings, with the offset that it took out.
 
-    Whoever reads them again later, to compare with stances.csv, reads them so. Raises ValueError where 01 has not run.
+    Recordings that are compared with stances.csv later must be read in the same way. Raises ValueError if 01 has not
+    run.
     """
     return take_out(settings, store.read(results, TABLE))
 
@@ -184,7 +186,7 @@ def describe(table, settings):
     study, runners = table.iloc[-1], len(table) - 1
     late_s, error_s, applied_s = study["late_s"], study["error_s"], study["applied_s"]
     if not runners:
-        found = "Whether cameras and plates are on one clock could not be measured: no stance has points around it."
+        found = "The offset between cameras and plates could not be measured: no stance has points around it."
     else:
         found = (
             f"The points show an event {_ms(late_s)} than the plates do, with a standard error of "
@@ -193,14 +195,17 @@ def describe(table, settings):
     if settings.cameras_late_s is not None:
         doubt = abs(late_s - applied_s) > ERRORS * error_s and study["stances"] >= FEWEST_STANCES
         return (
-            f"{found} Declared is {1000 * applied_s:.1f} ms (`cameras_late_s`), which is what is taken out."
-            + " Both differ by more than two standard errors: check what is declared." * bool(doubt)
+            f"{found} The study file declares {1000 * applied_s:.1f} ms (`cameras_late_s`), and this was taken out."
+            + " The two differ by more than two standard errors: check the declared offset." * bool(doubt)
         )
     if applied_s:
-        return f"{found} This is taken out: the forces are moved by {1000 * applied_s:.1f} ms onto the cameras' clock."
+        return f"{found} It was taken out: the forces are moved by {1000 * applied_s:.1f} ms onto the cameras' clock."
     few = study["stances"] < FEWEST_STANCES
     why = f"is from fewer than {FEWEST_STANCES} stances" if few else "could be chance, or the method's own error"
-    return f"{found} This {why}, so that nothing is taken out. If you know the offset, write it as `cameras_late_s`."
+    return (
+        f"{found} This {why}, so nothing was taken out. If you know the offset, write it as `cameras_late_s` in the "
+        "study file."
+    )
 
 
 def _ms(late_s):

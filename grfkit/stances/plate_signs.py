@@ -1,12 +1,12 @@
-"""Whether each force plate's axes are right, judged over the stances of a whole study.
+"""Checks over the stances of a whole study whether each force plate's axes are right.
 
-In: a Stance with its plates.Contact and the plates. Out: a row for each plate that carries a stance, Excluded for a
-stance whose force cannot be a runner's, ValueError that names a plate.
+In: a Stance with its plates.Contact and the plates. Out: a row for each plate that carries a stance; Excluded for a
+stance whose force cannot be a runner's; InputError that names the wrong plates.
 
-Wrong signs of a plate's channels, left-handed axes and corners in a wrong order leave the vertical force as it is. What
-they change is judged from physics: a runner brakes before propelling, the force points from the foot towards the body,
-and the centre of pressure is where the foot is. Source: our choice. The figures below are of 5,626 stances of 22 real
-runners (Fukuchi 2017), whose plate is right.
+Wrong signs of a plate's channels, left-handed axes and corners in a wrong order do not change the vertical force. Three
+facts show them: a runner brakes before propelling, the force points from the foot towards the body, and the centre of
+pressure is where the foot is. Source: our choice. The numbers below come from 5,626 stances of 22 real runners (Fukuchi
+2017), whose plate is right.
 """
 
 from typing import NamedTuple
@@ -18,25 +18,27 @@ from grfkit.points import FEET, Excluded, InputError
 from grfkit.recordings import plates
 from grfkit.stances.checks import FAR
 
-LEAST_SHARE = 0.3  # of a stance's vertical impulse: a plate that carries less is not judged by it; our choice
-REVERSED = -0.3  # a plate whose forces fit worse to braking before propulsion is reversed: real stances fit by .75 to 1
-UNFIT = 0.5  # neither braking nor reversed
-CROSSED = 0.8  # so well does a sideways force fit to braking and propulsion if it is none: real ones fit by -.72 to .73
-FEWEST_REVERSED = 2  # stances: one alone is left out, two or more, and half of a plate's, stop the study; our choice
+LEAST_SHARE = 0.3  # of a stance's vertical impulse: the stance says nothing about a plate that carries less; our choice
+REVERSED = -0.3  # fit to braking before propulsion, below which a plate is reversed: real stances have .75 to 1
+UNFIT = 0.5  # fit below which a force does not brake before it propels
+CROSSED = (
+    0.8  # fit of a sideways force to braking and propulsion, above which axes are interchanged: real ones -.72 to .73
+)
+FEWEST_REVERSED = 2  # stances: one is left out; two or more, if they are half of a plate's, stop the study; our choice
 # How far below 0 the mean fit of the sideways force must be: for one runner, and for one stance. Real runners' means
-# are .18 to .75, that of RBDS001, whose force is lateral, .22; no two stances of one foot have a mean below -.58.
+# are .18 to .75; that of RBDS001, whose force is lateral, is .22. No two stances of one foot have a mean below -.58.
 RUNNER_DOUBT, STANCE_DOUBT = 0.25, 0.5
 FEWEST_COP, MIRRORED = 4, -0.5  # stances, and the cosine below which the centre of pressure is mirrored: our choice
-# RMS of the feet's places, from the plate's middle, that tell so: real centres of pressure are .01 to .11 m ahead of
-# the middle of the foot and .07 m at most beside it, so that nearer feet could have them on the other side. Our choice.
+# Least RMS distance of the feet from the plate's middle for this check. Real centres of pressure are .01 to .11 m ahead
+# of the middle of the foot and at most .07 m to its side; for feet nearer than that the check could fail. Our choice.
 SPREAD_M = {"ap": 0.1, "ml": 0.05}
-FEWEST_FAR, FAR_SHARE = 3, 0.8  # stances, and their share, that make a far foot the plate's fault: our choice
+FEWEST_FAR, FAR_SHARE = 3, 0.8  # stances, and share of a plate's, that make a far foot the plate's fault: our choice
 
 
 class Load(NamedTuple):
-    """What one plate felt of one stance. Fits are cosines over time, from -1 to 1; places are m from its middle."""
+    """What one plate measured of one stance. Fits are cosines over time, from -1 to 1; places are m from its middle."""
 
-    plate: int  # its number in the file, from 1 on
+    plate: int  # its number in the file, counted from 1
     braking: float  # fit of the anterior-posterior force to one that brakes before it propels
     crossed: float  # fit of the medial-lateral force to the same
     inward: float  # fit of the medial-lateral force to the line from centre of pressure to pelvis
@@ -51,7 +53,7 @@ COLUMNS = ["runner", "file", "touchdown_s", "reason", *Load._fields]
 
 
 def loads(stance, step, side, on):
-    """List the Load of each plate that carries a good part of a stance.
+    """List the Load of each plate that carries at least LEAST_SHARE of a stance.
 
     `stance` is a Stance in laboratory axes, `step` its plates.Contact, `on` all plates of the recording, zeroed.
     """
@@ -76,7 +78,7 @@ def _load(number, plate, frames, pelvis, feet, alone):
     middle = len(feet) // 2
     places = np.stack([feet[middle].mean(axis=0), plate.cop[frames][middle]]) - plate.corners.mean(axis=0)
     if not alone or plates.beyond(places[0], plate.corners - plate.corners.mean(axis=0)) > 0:
-        places = np.full_like(places, np.nan)  # a part of the foot is on another plate, or it is another person's
+        places = np.full_like(places, np.nan)  # part of the foot is on another plate, or the foot is another person's
     inward = [_cosine(force[:, 1], line) for line in lines]
     return Load(number, _cosine(force[:, 0], brakes), _cosine(force[:, 1], brakes), *inward, *places[:, :2].ravel())
 
@@ -110,21 +112,20 @@ def check_study(table):
             for kinds in dict.fromkeys(wrong.values())
         )
         turned = (
-            " If all forces are reversed, turn the sign of `forward` there."
+            " If all forces are reversed, change the sign of `forward` there."
             if set(wrong) == set(table["plate"])
             else ""
         )
         raise InputError(
             "A runner brakes before propelling, the force points from the foot towards the body, and the centre of "
-            f"pressure is where the foot is; over {len(table)} stances found {found}.",
-            "Correct the corners of the plate "
-            "(their order) or the signs of its channels and export the files again, or name the other plates under "
-            f"`plates` in the study file.{turned}",
+            f"pressure is where the foot is; {len(table)} stances show otherwise: {found}.",
+            "Correct the order of the plate's corners or the signs of its channels and export the files again, or name "
+            f"only the other plates under `plates` in the study file.{turned}",
         )
 
 
 def _wrong(rows):
-    """Say what is wrong with one plate, whose rows of the table these are: a tuple of texts."""
+    """Say what is wrong with one plate, from its rows of the table: a tuple of texts."""
     most = max(FEWEST_REVERSED, len(rows) / 2)
     if _is_crossed(rows).sum() >= most:
         return ("anterior-posterior and medial-lateral force interchanged",)
@@ -143,9 +144,9 @@ def _is_crossed(rows):
 
 
 def _is_outward(rows, *, mirrored=False):
-    """Tell whether the sideways force points away from the body on average over runners, beyond doubt.
+    """Tell whether the sideways force points away from the body on average over runners, by more than the uncertainty.
 
-    Where the centre of pressure is `mirrored`, the foot is taken in its place.
+    If the centre of pressure is `mirrored`, the foot takes its place.
     """
     rows = rows[rows["foot_ap"].notna() if mirrored else rows["reason"].ne(FAR)]
     fit = rows["inward_foot" if mirrored else "inward"].dropna()
@@ -175,6 +176,6 @@ def name_far(excluded, table):
             pd.MultiIndex.from_frame(rows[["file", "touchdown_s"]])
         )
         excluded.loc[here & excluded["reason"].eq(FAR), "reason"] = (
-            f"plate {number}: centre of pressure far from nearly every foot: wrong corners?"
+            f"plate {number}: centre of pressure far from nearly every foot: check its corners"
         )
     return excluded

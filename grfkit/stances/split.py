@@ -1,7 +1,7 @@
-"""Which runners are tested.
+"""Decides which runners are tested.
 
-In: stances, and the study's Preprocessing. Out: the part of each stance. Runners are divided, never their stances
-(paper section 1.4.3).
+In: stances, and the study's Preprocessing. Out: `split` of each stance. A runner is never in both the training set and
+the test set (paper section 1.4.3).
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from grfkit.points import InputError
 def draw(stances, settings, *, seed):
     """Give `split` (S,) of each stance: train, test or unused (paper section 1.4.3); other_speed stays.
 
-    A study's Preprocessing names the test runners, or how many are drawn. Of each, at random, `test_shoes` shoes and
-    `test_laps` laps in which every trial kept its left and its right stance are tested; None takes all. What is left of
-    a test runner is unused, never trained on. Raises InputError for a runner who is not there, and where nobody would
-    be tested or nobody be trained on.
+    A study's Preprocessing names the test runners, or how many are drawn. For each, `test_shoes` shoes and `test_laps`
+    laps are drawn at random for the test; None takes all. A lap counts only if every trial in it kept its left and its
+    right stance. A test runner's other stances are unused, never trained on. Raises InputError for a runner without
+    stances, and if nobody would be tested or nobody trained on.
     """
     rng = np.random.default_rng(seed)
     split = stances["split"].copy()
@@ -35,14 +35,14 @@ def draw(stances, settings, *, seed):
 
 
 def draw_or_say(stances, settings, *, seed):
-    """Give `split` (S,) as draw does; where it cannot, all at the study's speed are unused, and a line says why.
+    """Give `split` (S,) as draw does; if it cannot, all stances at the study's speed are unused, and a line says why.
 
-    So the page of what was recorded is made, and nobody is trained on who should be tested.
+    So notebook 01 still gives its page, and no runner who should be tested is trained on.
     """
     try:
         return draw(stances, settings, seed=seed)
     except InputError as error:
-        print(f"No runner is tested, and none trained on: {error}")
+        print(f"No runner is tested and none is trained on. {error}")
         return stances["split"].where(stances["split"] == "other_speed", "unused")
 
 
@@ -53,7 +53,7 @@ def _check_some_on_both_sides(runners, settings):
     if absent:
         raise InputError(
             f"Test runners must have stances; {', '.join(absent)} have none. Runners: {', '.join(runners)}.",
-            "Correct `test_runners` in the study file, or see in excluded.csv why their stances were left out.",
+            "Correct `test_runners` in the study file, or see excluded.csv for why their stances were left out.",
         )
     count = count if named is None else len(set(named))
     if not 0 < count < len(runners):
@@ -67,7 +67,7 @@ def _check_some_on_both_sides(runners, settings):
 
 
 def _whole_laps(own, rng, settings, trials):
-    """Choose shoes and laps of one runner, where `trials` have both stances; returns the index of their stances."""
+    """Choose shoes and laps of one runner; a whole lap has both stances of `trials` trials. Returns their index."""
     test_shoes, test_laps = settings.test_shoes, settings.test_laps
     sides = own.groupby(["shoe", "lap", "trial"])["side"].nunique()
     both = (sides == 2).groupby(["shoe", "lap"]).sum()
@@ -77,8 +77,8 @@ def _whole_laps(own, rng, settings, trials):
     if len(enough) < (test_shoes or 1):
         raise InputError(
             f"A test runner needs {test_shoes or 1} shoe(s) with {test_laps or 1} whole lap(s); runner "
-            f"{own['runner'].iloc[0]} has {len(enough)}.",
-            "Lower test_laps or name other test runners.",
+            f"{own['runner'].iloc[0]} has {len(enough)} such shoe(s).",
+            "Lower `test_laps` or `test_shoes`, or name other test runners.",
         )
     chosen = []
     for shoe in rng.choice(enough, test_shoes or len(enough), replace=False):

@@ -1,7 +1,6 @@
 """The 11 points of one recording as curves in time.
 
-In: points (F, 11, 3) m with NaN where missing. Out: points at any times; short gaps are bridged, long ones raise
-Excluded.
+In: points (F, 11, 3) m, NaN where missing. Out: points at any times; short gaps are bridged, long ones raise Excluded.
 """
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy.interpolate import CubicSpline, PPoly
 from grfkit import transform
 from grfkit.points import HEELS, Excluded
 
-FEWEST_FRAMES = 16  # fewer frames than this are too few to filter: our choice
+FEWEST_FRAMES = 16  # of which a filter can be made: our choice
 
 
 def of(points, rate_hz, settings):
@@ -22,8 +21,8 @@ def of(points, rate_hz, settings):
 class Tracks:
     """The 11 points of a recording as curves in time: `points` (F, 11, 3) m with NaN where missing.
 
-    A gap up to `max_gap_s` is bridged by the spline; `at` refuses times in a longer one, beyond the recording, or
-    where more than `missing_share` of the frames are missing.
+    A gap up to `max_gap_s` is bridged by the spline. `at` refuses times in a longer gap, outside the recording, or
+    with more than `missing_share` of the frames missing.
     """
 
     def __init__(self, points, rate_hz, *, cutoff_hz, max_gap_s, missing_share):
@@ -33,7 +32,7 @@ class Tracks:
             self.times = self.times[:0]
             return
         times, values = self.times, points[seen]
-        if cutoff_hz and seen[-1] - seen[0] >= len(seen):  # a filter wants equal steps
+        if cutoff_hz and seen[-1] - seen[0] >= len(seen):  # a filter needs even steps
             times = np.arange(seen[0], seen[-1] + 1) / rate_hz
             values = CubicSpline(self.times, values)(times)
         if cutoff_hz:
@@ -51,12 +50,12 @@ class Tracks:
         if longest > self.max_gap_s + 1e-9:
             raise Excluded(f"points missing for more than {1000 * self.max_gap_s:.0f} ms")
         expected = (times[-1] - times[0]) * self.rate_hz
-        if expected - len(inside) > self.missing_share * expected + 1:  # where the window begins makes a frame
+        if expected - len(inside) > self.missing_share * expected + 1:  # the window's place can cost one frame
             raise Excluded(f"points missing in more than {100 * self.missing_share:.0f} % of frames")
         return self.spline(times)
 
     def side(self, time):
-        """Name the foot whose heel is lower at a time: l, r, or nothing where the points were not seen."""
+        """Name the foot whose heel is lower at a time: l, r, or "" if the points were not seen."""
         try:
             left, right = self.at(np.array([time]))[0, HEELS, 2]
         except Excluded:
@@ -64,6 +63,6 @@ class Tracks:
         return "l" if left < right else "r"
 
     def pelvis_height(self, times):
-        """Give the height (T,) m of the pelvis at times (T,) s, held where nothing was seen."""
-        height = PPoly(self.spline.c[..., 0, 2], self.spline.x)  # of all points, this one coordinate
+        """Give the height (T,) m of the pelvis at times (T,) s; before the first and after the last frame it stays."""
+        height = PPoly(self.spline.c[..., 0, 2], self.spline.x)  # only this coordinate of all points
         return height(np.clip(times, self.times[0], self.times[-1]))

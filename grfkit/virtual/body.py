@@ -1,8 +1,7 @@
-"""The body of a virtual runner: feet planted and swung, two-segment legs, and a pelvis that makes the segments add up.
+"""The body of a virtual runner: feet in stance and swing, two-segment legs, and a pelvis placed to fit the whole body.
 
-In: the path of the centre of mass and the timing of the virtual steps. Out: the 11 points and the seven segments, so
-that the mass-weighted sum of the segments is the centre of mass to rounding. Axes AP, ML, V; m, s, kg, radians
-inside.
+In: the path of the centre of mass and the timing of the virtual steps. Out: the 11 points and the seven segments. The
+mass-weighted sum of the segments is the centre of mass, to rounding. Axes AP, ML, V; m, s, kg, radians inside.
 """
 
 import numpy as np
@@ -22,7 +21,7 @@ BODY = {
     "trunk_up": 0.17,
 }
 SOLE = 0.025  # m, heel and toe points above the ground
-EXTENSION = 0.990  # longest hip-ankle distance over thigh + shank: our choice, some 16 degrees of knee flexion
+EXTENSION = 0.990  # longest hip-ankle distance over thigh + shank: our choice, about 16 degrees of knee flexion
 GIVE = 0.01  # m, by which spine and arms let the trunk's centre sink in the middle of a contact: our choice
 SETTLE_SHARE = 0.6  # the heel's downward speed at touchdown, as a share of the lower limb's: our choice
 # our choice: share of swing; ankle before the centre of mass and above the ground (shares of height); pitch (degrees)
@@ -202,7 +201,7 @@ class Body:
     def solve(self, com, *, rounds, start=None):
         """Find the pelvis centres (T, 3) m for which the mass-weighted sum of the segments is com (T, 3) m.
 
-        The sum moves by some 0.84 of what the pelvis moves, so that each round leaves about a tenth of the error.
+        The sum moves by about 0.84 of what the pelvis moves, so that each round leaves about a tenth of the error.
         """
         pelvis = com - self.trunk_from_pelvis / 2 if start is None else start
         for _ in range(rounds):

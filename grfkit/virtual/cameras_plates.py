@@ -1,4 +1,4 @@
-"""What records a virtual runner: cameras, force plates and the C3D file.
+"""The recording of a virtual runner: cameras, force plates and the C3D file.
 
 In: a motion.Motion. Out: points with the cameras' errors, raw channels of the plates, a C3D file.
 
@@ -21,7 +21,9 @@ PLATES = 3
 SENSOR_X, SENSOR_Y, SENSOR_DEPTH = 0.21, 0.35, -0.052  # m, Kistler's a, b and az0 for the 9287C
 ROOM = 0.02  # m from a plate's short edges to heel and toe, our choice
 FOOT_HALF_WIDTH = 0.045  # m, our choice: how gradually a foot leaves the plate's long edge
-JITTER_HZ = 8.0  # above it the jitter of accelerations is white, as the pelvis' in rbds; below it that of positions
+JITTER_HZ = (
+    8.0  # jitter of accelerations is white above it, as the pelvis' in rbds; jitter of positions is white below it
+)
 # rows: the eight channels; columns: plate-frame Fx, Fy, Fz, and moments Mx, My about the sensors' plane
 CHANNELS = np.zeros((8, 6))
 CHANNELS[:2, 0] = 0.5  # fx12, fx34
@@ -49,7 +51,7 @@ class Cameras:
         return signal.filtfilt(b, a, tracked, axis=0)
 
     def jitter(self, shape, rng):
-        """Draw jitter (T, P, 3) of SD 1 whose spectrum falls from JITTER_HZ on: neighbouring frames err alike."""
+        """Draw jitter (T, P, 3) of SD 1; its spectrum falls above JITTER_HZ: neighbouring frames have like errors."""
         sos = signal.butter(2, JITTER_HZ, fs=self.rate_hz, output="sos")
         second = self.rate_hz  # frames after which the filter has forgotten its start
         size = np.linalg.norm(signal.sosfilt(sos, np.eye(1, second)[0]))
@@ -88,7 +90,7 @@ def plate_loads(force, cop):
     """Split the force under the feet (F, T, 3; N), at centres of pressure (F, T, 3; m), over the plates.
 
     Returns force and moment about the laboratory's origin, (PLATES, T, 6) N and N m. A foot within FOOT_HALF_WIDTH of a
-    long edge loads the plate with the part of its width that lies inside, at the middle of that part. A foot off the
+    long edge loads the plate with the part of its width that is inside, at the middle of that part. A foot off the
     plates loads none.
     """
     x, y = cop[..., 0], cop[..., 1]
@@ -183,7 +185,7 @@ def c3d_of_points(points, camera_hz):
 
 
 def _describe_plates(group):
-    """Fill ezc3d's template of force-plate parameters, because it does not read new ones (`add_parameter`) back."""
+    """Fill ezc3d's template of force-plate parameters: new ones (`add_parameter`) would not be read back."""
     left, right = PLATE_WIDTH, 0.0
     corners = np.zeros((3, 4, PLATES))
     for plate in range(PLATES):

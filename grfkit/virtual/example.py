@@ -1,10 +1,10 @@
 """The example that ships with the package: one virtual runner on a treadmill, as C3D, TRC and CSV, and the true forces.
 
-In: an empty folder. Out: the files of grfkit/example, as they ship or recorded again: the same bytes for the same seed.
+In: an empty folder. Out: the files of grfkit/example, copied or recorded again: the same bytes for the same seed.
 
-The runner is nobody of a study: the seed and the size of the body are this module's own. Nothing that ships was trained
-on it. It stands for a recording as a coach has it, without force plates; what a plate would have measured, and no
-program can know from the points, stands in files beside it.
+The runner is in no study: the seed and the size of the body are this module's own. No model that ships was trained on
+it. It is a recording such as a coach has, without force plates. Files next to it hold the true forces, which no program
+can know from the points.
 """
 
 import shutil
@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parents[1] / "example"
 RECORDINGS = ["run.c3d", "run.trc", "run.csv"]
 FILES = [*RECORDINGS, "true_forces.csv", "true_steps.csv", "README.md"]
 SEED = 23  # no study's
-MASS_KG, HEIGHT_M, SPEED_M_S, STEPS = 68.0, 1.74, 3.3, 27  # our choice; so many virtual steps take nine seconds
+MASS_KG, HEIGHT_M, SPEED_M_S, STEPS = 68.0, 1.74, 3.3, 27  # our choice; these virtual steps take nine seconds
 RATE_HZ, CAMERA_HZ, FORCE_HZ = 1000, 100, 250  # of the integrator, of the cameras, of the true forces that are kept
 BIAS_M, JITTER_M, CUTOFF_HZ = 0.008, 0.0006, 20.0  # of the cameras: those of the study virtual
 DECIMALS_M, DECIMALS_N = 5, 1  # written: a hundredth of a millimetre, so that rounding is the same everywhere
@@ -32,14 +32,14 @@ DECIMALS_M, DECIMALS_N = 5, 1  # written: a hundredth of a millimetre, so that r
 def write(folder, *, again=False):
     """Write the example to a folder that is new or empty; returns the paths of its files.
 
-    With `again` it is recorded in place of being copied. Raises InputError for a folder that holds anything, or a file.
+    With `again` it is recorded anew instead of copied. Raises InputError for a folder that is not empty, or a file.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = f"holds {len([*folder.iterdir()])} already" if folder.is_dir() else "is a file"
+        what = f"holds {len([*folder.iterdir()])} files or folders already" if folder.is_dir() else "is a file"
         raise InputError(
-            f"The example goes to a folder of its own, which is new or empty; {folder} {what}.",
-            "Name another: grfkit example FOLDER.",
+            f"The example goes to a new or empty folder; {folder} {what}.",
+            "Name another folder: grfkit example FOLDER.",
         )
     folder.mkdir(parents=True, exist_ok=True)
     if again:
@@ -50,7 +50,7 @@ def write(folder, *, again=False):
 
 
 def in_words(paths):
-    """Say what `write` wrote, and what one does with it."""
+    """Say what `write` wrote, and how to go on."""
     written = "\n".join(path.as_posix() for path in paths)
     return f"{written}\nNow: grfkit estimate {paths[0].as_posix()} --mass {MASS_KG:g}"
 

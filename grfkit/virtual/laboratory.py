@@ -1,4 +1,4 @@
-"""The virtual laboratory: it draws a cohort, records C3D files and plants faults. Design after Zhou 2025.
+"""The virtual laboratory: draws a cohort, records C3D files and plants faults. Design after Zhou 2025.
 
 In: the section `laboratory` of a study file, and a seed. Out: C3D files, trials.csv and planted.csv; the same seed
 gives the same bytes.
@@ -44,7 +44,7 @@ def record_study(study, folder):
     """Record what a Study asks for. Raises ValueError if it has no section `laboratory`, or more faults than trials."""
     if study.laboratory is None:
         raise ValueError(
-            f"A virtual recording needs a section `laboratory`; {study.path} has none. "
+            f"Virtual runners are recorded from the section `laboratory` of a study file; {study.path} has none. "
             "Copy it from params/virtual.yaml."
         )
     return record(folder, study.laboratory, seed=study.seed)
@@ -61,7 +61,7 @@ def record(folder, settings, *, seed):
     wrong one). Raises ValueError for more faults than trials.
     """
     folder = Path(folder)
-    (folder / "trials.csv").unlink(missing_ok=True)  # an interrupted recording must not look whole
+    (folder / "trials.csv").unlink(missing_ok=True)  # an interrupted recording must not look complete
     table, runners = plan_trials(settings, seed=seed)
     faults, planted = plan_faults(table["file"], settings, seed=seed), []
     mixing = np.eye(8) + settings.crosstalk * (1 - np.eye(8)) * rng_of(seed, 0, 0).uniform(-1, 1, (8, 8))

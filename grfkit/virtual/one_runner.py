@@ -45,9 +45,9 @@ KNOBS = {
         5.0,
         0.1,
         3.6,
-        "Contact time goes with speed^-0.60 (our choice), step time with speed^-0.22, braking and propulsion with "
-        "speed (both measured on 22 runners of the public set rbds). The speed at which the lower limb lands stays; in "
-        "people impact grows too (Munro, Miller and Fuglevand 1987).",
+        "Contact time is proportional to speed^-0.60 (our choice), step time to speed^-0.22, braking and propulsion to "
+        "speed (both measured on 22 runners of the public set rbds). The landing speed of the lower limb stays the "
+        "same; in people impact grows too (Munro, Miller and Fuglevand 1987).",
     ),
     "stiffness_pct": Knob(
         "Stiffness (%)",
@@ -55,9 +55,9 @@ KNOBS = {
         150,
         5,
         100,
-        "Vertical; 100 % is the usual runner's at this speed. Contact lasts as long as on a spring so stiff (half a "
-        "sine, Morin et al. 2005); flight time stays. What comes out, largest force / sinking (McMahon and Cheng "
-        "1990), stands below.",
+        "Vertical stiffness; 100 % is the mean runner's at this speed. Contact lasts as long as on a spring of this "
+        "stiffness (half a sine, Morin et al. 2005); flight time stays the same. The stiffness that results, largest "
+        "force / sinking (McMahon and Cheng 1990), is shown below.",
     ),
     "mass_kg": Knob(
         "Mass (kg)",
@@ -65,7 +65,8 @@ KNOBS = {
         100,
         1,
         65,
-        "Every segment's mass (shares: de Leva 1996), and so every force in newtons; in body weights nothing changes.",
+        "Changes the mass of every segment (shares: de Leva 1996), and so every force in newtons. In body weights "
+        "nothing changes.",
     ),
     "strike_deg": Knob(
         "Foot strike (°)",
@@ -73,9 +74,9 @@ KNOBS = {
         25,
         1,
         13,
-        "Toes up at touchdown, 0 is flat: the flatter, the longer the lower limb takes to stop (our choice), and the "
-        "lower and later its share of the force (two masses: Clark, Ryan and Weyand 2017). The table's impact peak is "
-        "the force at 13 % of stance.",
+        "Angle of the foot at touchdown: 0 is flat, larger is toes up. With a flatter foot the lower limb takes longer "
+        "to stop (our choice), and its share of the force is lower and later (two masses: Clark, Ryan and Weyand "
+        "2017). The table's impact peak is the force at 13 % of stance.",
     ),
     "noise_mm": Knob(
         "Camera noise (mm)",
@@ -83,8 +84,8 @@ KNOBS = {
         5,
         0.2,
         0.6,
-        "SD of each coordinate before the cameras' low-pass of 20 Hz (0.6 mm in the virtual study, whose pelvis then "
-        "accelerates as unsteadily as in rbds). Changes points and estimate, never the force.",
+        "SD of each coordinate before the cameras' low-pass of 20 Hz. The virtual study has 0.6 mm, which makes the "
+        "pelvis' acceleration as noisy as in rbds. Noise changes points and estimate, never the true force.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Who runs in the virtual laboratory: bodies, and the numbers by which each runner moves in a trial.
+"""The runners of the virtual laboratory: their bodies, and the numbers that describe how each moves in a trial.
 
 In: generators of random numbers. Out: a Runner, and a style, {name: (2 sides, STEPS virtual steps)}, for
 `motion.simulate`.
@@ -44,9 +44,10 @@ STYLE = {
     "surge": (0.0, 0.0, 0.0, 0.0, 0.0, 0.022),  # m/s, of the centre of mass after a step, forward and to the left
     "drift": (0.0, 0.0, 0.0, 0.0, 0.0, 0.022),
 }
-# What differs and fits no name above, fitted to the spread of force and of pelvis acceleration in rbds, within and
-# between runners: a share of the vertical force for each of motion.HARMONICS, and where the trunk's centre is in each
-# of motion.QUARTERS (m). SD of steps; that of runners is so many times as large, those of shoes and days are smaller.
+# Differences that no name above covers, fitted to the spread of force and of pelvis acceleration in rbds, within and
+# between runners: a share of the vertical force for each of motion.HARMONICS, and the place of the trunk's centre in
+# each of motion.QUARTERS (m). SD of steps. The SD of runners is the first number times as large; those of shoes
+# and days are smaller.
 RIPPLES = {
     "ripple_ap": (1.0, (0.006, 0.009, 0.006, 0.005, 0.005, 0.004)),
     "ripple_ml": (1.5, (0.010, 0.010, 0.008, 0.007, 0.006, 0.006)),

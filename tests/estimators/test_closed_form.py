@@ -181,7 +181,7 @@ def test_predict_two_mass_reads_the_ankle_of_its_side(stances):
 
 def test_predict_says_what_is_missing_or_wrong(stances):
     unknown = replace(stances, stances=stances.stances.assign(flight_s=[0.1, np.nan, 0.1]))
-    with pytest.raises(ValueError, match="flight is unknown: fill in the runner's mean"):
+    with pytest.raises(ValueError, match="flight is unknown: use the runner's mean"):
         ClosedForm("sine").predict(unknown)
     with pytest.raises(ValueError, match="one of two_mass, sine; found 'spring'"):
         ClosedForm("spring").predict(stances)

@@ -40,7 +40,7 @@ def test_more_folds_than_stances_or_runners_are_refused(groups):
     assert len(search.folds(n, most, seed=1, groups=groups)) == most
     with pytest.raises(ValueError, match=f"training {what}; there are {most} for {most + 1} folds. .* lower `folds`"):
         search.folds(n, most + 1, seed=1, groups=groups)
-    with pytest.raises(ValueError, match="there is 1 for 2 folds. .* Else train on more runners") as error:
+    with pytest.raises(ValueError, match="there is 1 for 2 folds. .* Otherwise train on more runners") as error:
         search.folds(1, 2, seed=1)
     assert "lower" not in str(error.value)  # a search takes two folds at least
 

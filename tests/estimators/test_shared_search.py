@@ -422,7 +422,7 @@ def test_other_data_make_another_search_and_it_is_said(quick, folder, url, capsy
     shown = capsys.readouterr().out
     assert first["shared_search"][0] != second["shared_search"][0]
     assert (
-        f"also holds, of other data, settings or code: {first['shared_search'][0]}" in shown
+        f"also holds searches of other data, settings or code: {first['shared_search'][0]}" in shown
         and shown.count("not reproducible") == 2
     )
     assert "shared_search" not in lstm.Lstm.search(training, recipe, **settings | {"storage": None})[0]
@@ -445,14 +445,20 @@ def refused(folder, monkeypatch, capsys, storage, recipe="paper"):
 @pytest.mark.parametrize(
     ("storage", "said"),
     [
-        ("", "STORAGE names none"),
-        ("hello hunter2", "what it holds is none"),
-        ("postgresql://me:hunter2@host:port/grf", "what it holds is none"),
-        ("postgresql+psycopg://me:p@hunter2@host/grf", "@ is %40"),
-        ("sqlite:///search.db", "A file takes one writer at a time"),
+        ("", "STORAGE is not set"),
+        ("hello hunter2", "found something else (not shown here"),
+        ("postgresql://me:hunter2@host:port/grf", "found something else (not shown here"),
+        ("postgresql+psycopg://me:p@hunter2@host/grf", "write @ as %40"),
+        ("sqlite:///search.db", "A file allows one writer at a time"),
         ("mssql://me:hunter2@host/grf", "STORAGE names mssql"),
-        ("postgresql+psycopg2://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+psycopg2 is not installed"),
-        ("postgresql+nonsense://me:hunter2@127.0.0.1:1/grf", "driver; that of postgresql+nonsense is not installed"),
+        (
+            "postgresql+psycopg2://me:hunter2@127.0.0.1:1/grf",
+            "driver; the driver of postgresql+psycopg2 is not installed",
+        ),
+        (
+            "postgresql+nonsense://me:hunter2@127.0.0.1:1/grf",
+            "driver; the driver of postgresql+nonsense is not installed",
+        ),
         (
             "postgresql+psycopg://me:hunter2@127.0.0.1:1/grf?options=hunter2",
             "postgresql+psycopg://me:***@127.0.0.1:1/grf cannot be used",

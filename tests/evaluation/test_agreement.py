@@ -160,7 +160,7 @@ def test_directions_and_features_that_an_estimator_leaves_out_are_left_out():
     tests = agreement.curve_tests(estimated, measured, alpha=ALPHA)
     assert list(agreement.bands(estimated, measured, tests, bounds_pct=dict.fromkeys(DIRECTIONS, 5.0))) == ["V"]
     estimated[2, 5, 2] = np.nan
-    with pytest.raises(ValueError, match="in every frame or in none"):
+    with pytest.raises(ValueError, match="in every frame, or is NaN in all"):
         agreement.curve_tests(estimated, measured, alpha=ALPHA)
     pairs, stances = draw_pairs(rng, runners=3, stances=2), pd.DataFrame({"stance": range(6), "runner": list("aabbcc")})
     absent = pairs.assign(feature="braking_peak_bw", estimated=np.nan)

@@ -144,7 +144,7 @@ def test_a_loaded_model_leaves_nobody_out_in_silence(tmp_path, seen, model):
     """Who trained it is no longer known, so that asking to leave one out is an error and no estimate by all."""
     again, _ = field_model.load(save(tmp_path / "model", field_model.parts(model)))
     assert np.abs(model.curves.estimate(inputs(seen), "Ada") - model.curves.estimate(inputs(seen))).max() > 1e-3
-    with pytest.raises(ValueError, match="does not hold who trained it"):
+    with pytest.raises(ValueError, match="does not know who trained it"):
         again.curves.estimate(inputs(seen), "Ada")
 
 

@@ -278,7 +278,7 @@ def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, 
     assert server.crawls.wait(60)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130 and "interrupted: what has arrived stays" in said and "Traceback" not in said
+    assert running.returncode == 130 and "interrupted: the downloaded files stay" in said and "Traceback" not in said
     left = contents(out)
     assert NAMES[5] not in left and left.items() <= contents(source).items()
     server.faults = {}

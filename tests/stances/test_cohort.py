@@ -244,7 +244,7 @@ def test_collect_ends_where_no_file_can_be_used_and_keeps_the_earlier_results(
         with pytest.raises(ValueError, match=rf"^{trials['file'][0]}: .* cannot be read") as error:
             cohort.collect(trials, folder, earlier, SETTINGS, engine=engine)
         messages.add(str(error.value))
-    assert len(messages) == 1 and messages.pop().endswith("So it is in all 12 files that were read.")
+    assert len(messages) == 1 and messages.pop().endswith("All 12 files that were read have such a fault.")
     check_untouched(earlier)
 
 
@@ -272,7 +272,9 @@ def test_collect_knows_the_same_forces_in_files_of_two_runners(virtual, trials, 
 
 
 def test_collect_without_a_stance_says_why_and_keeps_the_earlier_results(virtual, trials, earlier):
-    with pytest.raises(ValueError, match=r"none of 12 trials holds a valid one. Reasons: {'vertical peak under 9"):
+    with pytest.raises(
+        ValueError, match=r"none of 12 trials holds a valid one. Most frequent reasons: {'vertical peak under 9"
+    ):
         cohort.collect(trials, virtual, earlier, preprocessing("smoke", checks={"min_peak_bw": 9.0}))
     check_untouched(earlier)
 

@@ -59,7 +59,7 @@ def check_faults(virtual):
         "lost_frames": "points missing",
         "stuck_force": "does not return to zero",
         "unsynchronised": "not synchronised",
-        "wrong_mass": "the plates weigh .* kg, listed are",
+        "wrong_mass": "the plates weigh .* kg, the listed mass is",
         "wrong_speed": "speed more than",
     }
     for text in reason:
@@ -240,7 +240,9 @@ def test_a_runner_without_any_stance_is_named_with_the_most_frequent_reason(caps
     assert capsys.readouterr().out == ""
     cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded, trials)
     said = capsys.readouterr().out
-    assert said.startswith("1 of 2 runners left out whole: two: far. See 01_preprocess.html")
+    assert said.startswith(
+        "No stance is left of 1 of 2 runners. Runner two: far. See 'What was left out' in 01_preprocess.html"
+    )
     cut.say_left_out(pd.DataFrame({"runner": ["one"]}), excluded.iloc[[0, 3]], trials)
     assert "two: torn. Copy it." in capsys.readouterr().out
 

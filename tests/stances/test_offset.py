@@ -91,10 +91,10 @@ def test_estimate_finds_a_planted_offset_within_1_ms(laboratory, film_late, late
     if abs(late_s) == 0.01:
         assert study["applied_s"] == pytest.approx(study["late_s"], abs=6e-5)
         assert offset.take_out(settings, table).cameras_late_s == study["applied_s"]
-        assert "This is taken out" in offset.describe(table, settings)
+        assert "It was taken out" in offset.describe(table, settings)
         assert ("earlier" if late_s < 0 else "later") in offset.describe(table, settings)
     if not late_s:
-        assert study["applied_s"] == 0 and "so that nothing is taken out" in offset.describe(table, settings)
+        assert study["applied_s"] == 0 and "so nothing was taken out" in offset.describe(table, settings)
 
 
 def test_a_declared_offset_wins(laboratory, film_late):
@@ -103,11 +103,11 @@ def test_a_declared_offset_wins(laboratory, film_late):
     table = offset.estimate(*laboratory, settings)
     assert table["applied_s"].iloc[-1] == 0 and table["late_s"].iloc[-1] > 0.008
     assert "Declared is 0.0 ms" in offset.describe(table, settings)
-    assert "check what is declared" in offset.describe(table, settings)
+    assert "check the declared offset" in offset.describe(table, settings)
     settings = preprocessing("smoke", cameras_late_s=0.0095)
     table = offset.estimate(*laboratory, settings)
     assert table["applied_s"].iloc[-1] == 0.0095 and table["late_s"].iloc[-1] > 0.008  # measured as it was recorded
-    assert "check what is declared" not in offset.describe(table, settings)
+    assert "check the declared offset" not in offset.describe(table, settings)
 
 
 def test_an_offset_of_few_stances_is_only_shown(laboratory, film_late):

@@ -95,7 +95,7 @@ def test_without_test_runners_nobody_is_trained_on_and_a_line_says_why(capsys, r
     settings = preprocessing(**{"test_runners": None, "n_test_runners": 4, "test_shoes": 1, "test_laps": 3} | changes)
     drawn = split.draw_or_say(table, settings, seed=1)
     said = capsys.readouterr().out
-    assert re.search(says, said) and said.startswith("No runner is tested, and none trained on: ")
+    assert re.search(says, said) and said.startswith("No runner is tested and none is trained on. ")
     assert (drawn == table["split"].replace("", "unused")).all()
 
 

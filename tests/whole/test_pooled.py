@@ -25,7 +25,7 @@ def test_several_studies_name_all_that_is_missing_and_train_nothing(project):
     ):
         assert f"  {name}" in done.stderr
     typed = make(project, "field", "STUDY=rbds hamner", "DATA=/tmp")
-    assert "reads the recordings that it remembers; DATA=/tmp" in typed.stderr
+    assert "where the recordings of each study are; DATA=/tmp" in typed.stderr
     assert typed.returncode and before == tree(project)
 
 

@@ -34,7 +34,7 @@ def test_transfer_names_all_studies_that_are_unknown_or_have_no_recordings_and_t
     ):
         assert f"  {name}" in done.stderr
     none, typed = make(project, "transfer", "STUDY=rbds"), make(project, "transfer", "OTHERS=hamner", "DATA=/tmp")
-    assert "none was named" in none.stderr and "reads the recordings that it remembers; DATA=/tmp" in typed.stderr
+    assert "none was named" in none.stderr and "where the recordings of each study are; DATA=/tmp" in typed.stderr
     assert none.returncode and typed.returncode and before == tree(project)
 
 
