@@ -115,5 +115,5 @@ def test_arrays_takes_stances_in_the_order_of_the_table(tidy):
     assert rows["stance"].unique().tolist() == [3, 1]
     assert lengths.tolist() == [(frames["stance"] == 3).sum(), (frames["stance"] == 1).sum()]
     assert points.shape == (lengths.sum(), 33) and forces.shape == (lengths.sum(), 3)
-    with pytest.raises(ValueError, match="of 0 asked for"):
+    with pytest.raises(ValueError, match="of 0 stances, 0 have no frames"):
         transform.arrays(frames, stances.iloc[:0])

@@ -1,10 +1,10 @@
-"""Calibrated uncertainty: errors of runners who were left out -> a band about the estimates of the next runner.
+"""Calibrated uncertainty: errors of left-out runners -> a band around the estimates of a new runner.
 
-Two kinds: within the laboratory that trained the model, and in a new one, where the same band is some factors wider:
-those that laboratories needed which trained nothing (Abroad).
+Two kinds: within the laboratory that trained the model, and in a new laboratory. There the same band is wider by
+factors that were measured in laboratories which trained nothing (Abroad).
 
 In: residuals (estimated less measured, in the unit of the estimate), from evaluation.field.field_uncertainty. Out:
-Bands, which field.estimate lays about each curve and feature; `level`, .90 in the studies, is set in the section
+Bands, which field.estimate puts around each curve and feature. `level`, .90 in the studies, is set in the section
 10_field. Axes: S stances, Q nodes, C components.
 """
 
@@ -40,7 +40,7 @@ class Bands(NamedTuple):
 
 
 class Abroad(NamedTuple):
-    """What laboratories that trained nothing have shown of a model: lists of three numbers, AP, ML, V.
+    """What a model's errors were in laboratories that trained nothing: lists of three numbers, AP, ML, V.
 
     `in_range` and `unlike` are factors of bands, of steps that are in the training range and that are not; `nrmse_pct`
     and `rmse_bw` their mean errors, `home_nrmse_pct` and `home_rmse_bw` those of left-out runners at home by the same
@@ -57,13 +57,13 @@ class Abroad(NamedTuple):
     features_pct: dict
 
     def of_steps(self, unlike):
-        """Give the factors (S, 3) of steps, from the texts (S,) of what is unlike, "" where nothing is."""
+        """Give the factors (S, 3) of steps, from the texts (S,) of what is out of range, "" if nothing is."""
         are = np.array([text != "" for text in unlike], bool)
         return np.where(are[:, None], self.unlike, self.in_range)
 
 
 def needed(sizes, runners, *, level):
-    """Give by which factors (C,) bands must be wider to hold a share `level` of samples.
+    """Compute the factors (C,) by which bands must be wider to hold a share `level` of samples.
 
     `sizes` (S, Q, C) are errors in half widths of the band; each of `runners` (S,) counts the same.
     """
@@ -88,9 +88,8 @@ def fit(residuals, contact_s, runners, *, level):
 
     Each runner counts the same, however many stances there are: the weighted quantile of split conformal prediction for
     people with repeated measurements (Lee, Barber & Willett 2023). We omit its extra mass at infinity, so that the
-    coverage is `level` on average over runners and not guaranteed: our choice. Bands are wider for short contacts,
-    whose forces are larger: with one width for all, 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s lay within 90 %
-    bands.
+    coverage is `level` on average over runners, without a guarantee: our choice. Bands are wider for short contacts,
+    whose forces are larger. With one width for all, the 90 % bands held 80 % of samples at 4.5 m/s and 96 % at 2.5 m/s.
     """
     weights = runner_weights(runners)
     powers = _powers(np.abs(residuals).mean(axis=1), contact_s, weights)
@@ -101,7 +100,7 @@ def fit(residuals, contact_s, runners, *, level):
 
 
 def covered(residuals, contact_s, runners, *, level):
-    """Mark the left-out residuals (S, Q, C) that lie in the band which all other runners give: (S, Q, C) bool."""
+    """Mark the left-out residuals (S, Q, C) that are within the band from all other runners: (S, Q, C) bool."""
     inside = np.empty(residuals.shape, bool)
     for runner in np.unique(runners):
         mine = runners == runner

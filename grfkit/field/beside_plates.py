@@ -1,10 +1,10 @@
-"""Force plates of a recording beside its estimate: what they measured, or why they are not used.
+"""Force plates of a recording next to its estimate: what they measured, or why they are not used.
 
 In: a discover.Found, and the tables of its estimate. Out: the same tables with columns of what the plates measured, and
-how far the estimate is off. Nothing of the plates has a part in an estimate: they are read after it is made.
+the errors of the estimate. The plates have no part in an estimate: they are read after it is made.
 
-A plate is used where it passes the checks of a study's 01 (grfkit.stances): it can be read, weighs a runner, returns to
-zero, brakes before it propels, has its centre of pressure under the foot, and fits the pelvis in time.
+A plate is used if it passes the checks of a study's 01 (grfkit.stances). It can be read and weighs a runner; its force
+returns to zero and brakes before it propels; its centre of pressure is under the foot, and it fits the pelvis in time.
 """
 
 from collections import Counter
@@ -58,7 +58,7 @@ COLUMNS = [
 
 
 class Unused(Exception):
-    """The plates of a recording are not used; the message is the reason."""
+    """The plates of a recording are not used. The message is the reason."""
 
 
 class Measured(NamedTuple):
@@ -74,8 +74,8 @@ def add(found, footsteps, curves, *, mass_kg, vlr, late_s=0.0):
 
     `footsteps` gets EVENTS (s) and VALUES, with the loading rate `vlr` (features.loading_intervals), `curves` FORCES
     (BW) at the moments of its nodes, NaN where no plate measured the step. The text says how many steps were measured,
-    or why the plates are not used; it is empty where there are none, and then the tables are as they were. Of a study
-    that declares no `cameras_late_s`, the points are taken to be `late_s` later than the plates.
+    or why the plates are not used. Without plates the text is empty and the tables stay as they were. If the study
+    declares no `cameras_late_s`, the points are assumed to be `late_s` later than the plates.
     """
     if not found.plates:
         return footsteps, curves, ""
@@ -83,7 +83,7 @@ def add(found, footsteps, curves, *, mass_kg, vlr, late_s=0.0):
         measured = measure(found, mass_kg=mass_kg, late_s=late_s)
     except Unused as reason:
         return footsteps, curves, f"not used: {reason}"
-    except Exception as error:  # as of reading: a plate that cannot be understood never costs the estimate
+    except Exception as error:  # a plate that cannot be understood must not stop the estimate
         return footsteps, curves, f"not used: {why_unread(error)}"
     if measured is None:
         return footsteps, curves, ""
@@ -96,9 +96,9 @@ def add(found, footsteps, curves, *, mass_kg, vlr, late_s=0.0):
 
 
 def measure(found, *, mass_kg, late_s=0.0):
-    """Measure the stances on the plates of a recording: Measured, or None where it has no plates.
+    """Measure the stances on the plates of a recording: Measured, or None if it has no plates.
 
-    Raises Unused, or ValueError of a file, where they cannot be trusted.
+    Raises Unused, or the ValueError of a file, if the plates cannot be trusted.
     """
     layout = found.layout
     on, hz, bad, notes = c3d.read_plates(found.file, found.rotation, layout.plates if layout else None)
@@ -107,7 +107,7 @@ def measure(found, *, mass_kg, late_s=0.0):
             raise Unused(_listed_plates(bad))
         return None
     if any(plate.estimated for plate in on):
-        raise Unused("they are an estimate that grfkit wrote into the file, and measured nothing")
+        raise Unused("grfkit wrote them into the file with an estimate, so they measured nothing")
     recording = c3d.Recording({}, found.rate_hz, on, hz)
     declared = layout.cameras_late_s if layout else None
     recording = files.on_cameras_clock(recording, late_s if declared is None else declared)
@@ -121,7 +121,7 @@ def measure(found, *, mass_kg, late_s=0.0):
     kept, uneven = _even(kept, kg, given=bool(mass_kg))
     left_out += Counter(uneven)
     if not kept:
-        raise Unused(_listed(left_out) or "nobody is seen on them")
+        raise Unused(_listed(left_out) or "no contact was found on them")
     given = mass_kg and (found.mass_is or "as given")
     unit_kg, words = _unit([stance for *_, stance in kept], kg, given=given, most_off=settings.checks.mass_off)
     said = [note.text for note in notes if note not in found.notes]
@@ -131,7 +131,7 @@ def measure(found, *, mass_kg, late_s=0.0):
 
 
 def _settings(found, recording):
-    """Give what cut takes: the study's own where there is one, else ours, and a threshold above the plates' noise."""
+    """Give the settings of cut: the study's if there is one, else ours with a threshold above the plates' noise."""
     layout = found.layout
     forces = [plates.zeroed(plate, recording.force_hz).force for plate in recording.plates]
     return SimpleNamespace(
@@ -147,29 +147,31 @@ def _settings(found, recording):
 
 
 def _weigh_roughly(recording, settings):
-    """Weigh (kg) whoever runs on the plates, by all contacts that take as long as a stance.
+    """Weigh the runner on the plates (kg), by all contacts that last as long as a stance.
 
-    Raises Unused where nobody does, or where they weigh what no runner weighs.
+    Raises Unused if nobody runs on them, or if the weight is out of a runner's range.
     """
     recording, steps = cut.find_steps(recording, settings)
     shortest, longest = (limit * recording.force_hz for limit in settings.checks.stance_s)
     spans = [(step.first, step.end) for step in steps if shortest <= step.end - step.first <= longest]
     if not spans:
-        raise Unused("nobody is seen to run on them")
+        raise Unused("no running was found on them")
     vertical = sum(plate.force[:, 2] for plate in recording.plates)
     weighed = plates.mass(*plates.weigh(vertical, spans, hz=recording.force_hz))
     if np.isnan(weighed):
-        raise Unused("no two steps in a row weigh the runner, so that the body weight is not known: give MASS")
+        raise Unused(
+            "they measured no two steps in a row, by which to weigh the runner: give the body mass (--mass KG)"
+        )
     low, high = LIMITS["mass_kg"]
     if not low <= weighed <= high:
-        raise Unused(f"they weigh the runner at {weighed:.4g} kg, and runners have {low} to {high}")
+        raise Unused(f"they weigh the runner at {weighed:.4g} kg, and a runner has {low} to {high} kg")
     return weighed
 
 
 def _even(kept, kg, *, given):
-    """Leave out stances that weigh otherwise than the others, or than the given mass: (kept, reasons).
+    """Leave out stances whose weight differs from the others', or from the given mass: (kept, reasons).
 
-    A step weighs its vertical impulse over its time; without a flight of its own it takes the mean of the others.
+    The weight of a step is its vertical impulse over its time. If its flight is unknown, it takes the others' mean.
     """
     flights = [stance.flight_s for *_, stance in kept if np.isfinite(stance.flight_s)]
     if not flights:
@@ -184,11 +186,11 @@ def _even(kept, kg, *, given):
     forces = [np.trapezoid(stance.force[:, 2], stance.time_s) for *_, stance in kept]
     weights = [kg * force / step_s for force, step_s in zip(forces, steps_s, strict=True)]
     usual = np.median(weights)
-    if given and len(kept) < STRIDE and np.ptp(weights) > 2 * STEP_OFF * usual:  # which of two is right, the mass tells
+    if given and len(kept) < STRIDE and np.ptp(weights) > 2 * STEP_OFF * usual:  # the given mass decides between two
         usual = kg
     even = [abs(weight / usual - 1) <= STEP_OFF for weight in weights]
     reasons = [
-        f"a step weighs {weight:.0f} kg, not {usual:.0f}: it is not wholly on the plates"
+        f"a step weighs {weight:.0f} kg instead of {usual:.0f} kg: the foot was not wholly on the plates"
         for weight, fits in zip(weights, even, strict=True)
         if not fits
     ]
@@ -196,10 +198,10 @@ def _even(kept, kg, *, given):
 
 
 def _unit(stances, kg, *, given, most_off):
-    """Find the unit of force, kg and in words: the mass as the plates weigh it over whole strides, else the given one.
+    """Find the unit of force, kg and in words: the mass that the plates weigh over whole strides, else the given one.
 
-    `stances` are cut.Stance in body weights of `kg`; `given` says in words whence that mass is, None where it is that
-    of the plates: then a single step will do. Raises Unused where what they weigh differs from what is given.
+    `stances` are cut.Stance in body weights of `kg`; `given` says where that mass comes from, None if the plates gave
+    it: then a single step is enough. Raises Unused if the weighed mass differs from the given one.
     """
     impulse, duration = (sum(getattr(each, name) for each in stances) for name in ("impulse_n_s", "weighed_s"))
     weighed = plates.mass(impulse, duration)
@@ -212,7 +214,7 @@ def _unit(stances, kg, *, given, most_off):
 
 
 def _check_signs(loads, reasons):
-    """Check by what each plate felt that none is reversed; `reasons` say why contacts were left out."""
+    """Check on the loads of each plate that none is reversed; `reasons` say why contacts were left out."""
     rows = [("", "", at, reasons.get(at, ""), *load) for at, load in loads]
     try:
         plate_signs.check_study(pd.DataFrame(rows, columns=plate_signs.COLUMNS))
@@ -244,10 +246,10 @@ def _frame_s(stance):
 
 
 def _values(stance, contact_s, vlr):
-    """Read what QUANTITIES are of a cut.Stance: a list.
+    """Read the QUANTITIES of a cut.Stance: a list.
 
-    Toe-off is the last frame with load, as the model learns it; a Stance's own flight begins with the first one
-    without. Flight runs from toe-off to the next touchdown, a step from touchdown to touchdown.
+    Toe-off is the last frame with load, as the model learns it; a Stance's own flight begins one frame later. Here
+    flight lasts from toe-off to the next touchdown, a step from touchdown to touchdown.
     """
     flight_s = stance.flight_s + _frame_s(stance)
     on = (stance.time_s >= 0) & (stance.time_s <= contact_s)
@@ -263,9 +265,9 @@ def _values(stance, contact_s, vlr):
 def errors(footsteps, curves):
     """Compare estimate and plates: a row for each recording with steps that plates measured, COLUMNS.
 
-    contact_s is what the plates measured, a mean. Other times are those of the estimate less those of the plates, the
-    mean and the root of the mean square (ms). Forces are compared at the moments of the estimate's nodes: RMSE (BW),
-    nRMSE (%, of the measured range) and the share of nodes within the band (%), means over steps.
+    contact_s is the mean that the plates measured. Other times are estimate minus plates, the mean and the root mean
+    square (ms). Forces are compared at the moments of the estimate's nodes: RMSE (BW), nRMSE (%, of the measured range)
+    and the share of nodes within the band (%), means over steps.
     """
     rows = []
     if EVENTS["touchdown_s"] not in footsteps:

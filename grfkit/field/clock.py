@@ -1,8 +1,8 @@
-"""The clock of a recording: whether its frame rate fits how far a runner rises and steps.
+"""The clock of a recording: whether its frame rate fits the height and length of a runner's steps.
 
-In: a motion and its footsteps. Out: what is doubtful or wrong. A body rises and falls under gravity, so that the rise
-of the pelvis, the length of a step and that of the legs say how long a step takes. A rate that was typed wrong makes
-every time wrong, and no length; where it is much too high, footsteps are overlooked and feet do not take turns.
+In: a motion and its footsteps. Out: warnings, or a refusal. A body rises and falls under gravity, so that the rise of
+the pelvis and the lengths of steps and legs determine how long a step takes. A wrong frame rate makes every time wrong
+but no length. If it is much too high, footsteps are missed, and the feet do not take turns.
 """
 
 import numpy as np
@@ -20,20 +20,22 @@ DEVIATIONS, LEAST_OFF, WRONG = 3, np.log(1.2) / 2, np.log(1.5)
 SAME_FOOT, MOSTLY_SAME = 0.1, 0.5
 
 
-UNCHECKED = "frame rate: not checked, since the model is older or of too few runners to know how long steps take"
-RULE, ADVICE = "Forces are estimated where the frame rate is right", "Correct the rate, or the times."
+UNCHECKED = (
+    "frame rate: not checked, because the model is older or was trained on too few runners to predict step times"
+)
+RULE, ADVICE = "Forces need the right frame rate", "Correct the frame rate, or the times in the file."
 
 
 def check(known, moved, footsteps, speed_m_s):
-    """Check that feet take turns, and that steps take as long as a training range `known` says: warnings, a refusal.
+    """Check that feet take turns, and that steps last as long as a training range `known` predicts: warnings, refusal.
 
-    Both are texts, a list and one that is empty where the recording can be estimated. A training range of an older
-    model, or of few runners, says nothing of how long steps take.
+    The warnings are a list of texts; the refusal is a text, empty if the recording can be estimated. The training range
+    of an older model, or of few runners, cannot predict how long steps last.
     """
     same = same_foot(footsteps["side"])
-    turns = f"{100 * same:.0f} % of the footsteps follow one of the same foot, and feet take turns"
+    turns = f"{100 * same:.0f} % of the footsteps follow one of the same foot, although feet take turns"
     if same > MOSTLY_SAME:
-        return [], f"{RULE}; here {turns}: at {moved.rate_hz:g} frames a second some are overlooked. {ADVICE}"
+        return [], f"{RULE}; here {turns}: at {moved.rate_hz:g} frames a second some are missed. {ADVICE}"
     warnings = [f"is the frame rate right? {turns}"] if same > SAME_FOOT else []
     if not known.get("clock"):
         return warnings, ""
@@ -41,8 +43,8 @@ def check(known, moved, footsteps, speed_m_s):
     amount = off(known["clock"], measured)
     doubt, wrong = doubtful(known["clock"], amount)
     text = (
-        f"a step takes {1000 * measured[0]:.0f} ms at {moved.rate_hz:g} frames a second, and takes training runners "
-        f"who rise and step as far {1000 * measured[0] * np.exp(amount):.0f} ms, as it would at about "
+        f"a step takes {1000 * measured[0]:.0f} ms at {moved.rate_hz:g} frames a second; steps as high and as long of "
+        f"training runners take {1000 * measured[0] * np.exp(amount):.0f} ms, which fits a rate of about "
         f"{moved.rate_hz / np.exp(amount):.0f}"
     )
     if wrong:
@@ -88,12 +90,12 @@ def learn(measured, runners):
 
 
 def off(known, measured):
-    """Give the logarithm of how many times too quick a clock is, by what `learn` gave and one row of `measure`."""
+    """Give the logarithm of the factor by which a clock is too quick, from what `learn` gave and a row of `measure`."""
     return float(_off(np.array(known["weights"]), np.array([measured]))[0])
 
 
 def doubtful(known, amount):
-    """Tell whether a clock that is `off` by an amount is doubtful, and whether it is wrong."""
+    """Tell whether a clock that is `off` by an amount is uncertain, and whether it is wrong."""
     return abs(amount) > max(DEVIATIONS * known["sd"], LEAST_OFF), abs(amount) > WRONG
 
 

@@ -63,7 +63,7 @@ def contact_inputs(motions, contacts, flight_s, *, padding_s):
 def finish_curves(contacts, curves, flight_s, groups, lean=0.0):
     """Turn curves (S, 101, C) of mirrored left legs back, and balance the forces of each group (S,) of contacts.
 
-    `lean`, a number or (S,), is what is left of the medial-lateral balance: see `leans`. Source: see samples.balance.
+    `lean`, a number or (S,), is the medial-lateral lean that is kept: see `leans`. Source: see samples.balance.
     """
     own = curves.copy()
     own[(contacts["side"] == "l").to_numpy()] *= mirror_signs(curves.shape[2])
@@ -78,9 +78,9 @@ def finish_curves(contacts, curves, flight_s, groups, lean=0.0):
 def leans(contacts, curves, groups):
     """Give how much the forces of each group (S,) of contacts lean to the runner's left: shares (S,) of the vertical.
 
-    Over whole strides of running straight ahead, the mean medial-lateral force is zero (Newton); a left and a right
-    step count as a stride, whichever were seen. So an estimate that leans is wrong; where plates lean, their axes are
-    tilted. Groups with one side only, or hardly any force, have no lean that shows: 0.
+    Over whole strides of running straight ahead, the mean medial-lateral force is zero (Newton); any left and right
+    step count as a stride. So an estimate that leans is wrong, and plates that lean have tilted axes. For groups with
+    one side only, or hardly any force, the lean is 0, because it cannot be seen.
     """
     table = pd.DataFrame(_impulses(contacts, curves)[:, 1:], columns=["ml", "v"])
     by_side = table.groupby([np.asarray(groups), contacts["side"].to_numpy()]).mean()

@@ -1,10 +1,9 @@
 """Recordings without plates and a model -> tables: contacts, curves with a band, features, what is out of range.
 
-grfkit.estimate does so for one recording, with what follows; estimate_all for a folder, and estimate_recording for
-points, an array (F, 11, 3) m in AP, ML, V.
+grfkit.estimate does this for one recording, and adds figures and files; estimate_all for a folder; estimate_recording
+for points, an array (F, 11, 3) m in AP, ML, V.
 
-Recordings and models are only read, nothing is written. The page of an estimate is made by
-grfkit.reports.estimate_page.
+Recordings and models are only read, nothing is written. grfkit.reports.estimate_page writes the page of an estimate.
 """
 
 from dataclasses import replace
@@ -35,20 +34,20 @@ FOUND = ["duration_s", "rate_hz", "treadmill", "speed_m_s", "mass_kg"]
 RECORDING_COLUMNS = ["file", *FOUND, "steps", "unlike_steps", "refused", "plates", "bands", "warnings", "notes"]
 SLOW_HZ = 100  # frames a second below which forces lose accuracy: our choice, between 60 and 120 of notebook 10_field
 ADVICE = (
-    "Lay the axes out so, AP the way the runner goes, or make a recording of them by grfkit.from_array, which finds "
-    "unit and axes."
+    "Arrange the axes in this order, AP in the running direction, or make a recording with grfkit.from_array, which "
+    "finds unit and axes."
 )
-UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # what raises no alarm: see training_range.SMOOTHER
+UNFILTERED = "unfiltered, or low-passed at 12 Hz or more"  # gives no warning: see training_range.SMOOTHER
 # body weights of a foot's mean force at touchdown or toe-off: at most .22 in left-out recordings of rbds, .27 and .35
 # in one of another laboratory; our choice
 NEAR_ZERO_BW = 0.25
-# of the mass in a table of trials, by which a typed one may differ before that is a warning: as plates may, in params
+# share by which a typed mass may differ from the table's before there is a warning: as for plates, in params
 MASS_OFF = 0.10
 TRAINED = (
-    "{} of {} steps trained the model, or steps that hardly differ from them: the bands are too wide here, since the "
-    "model knows the runner, and what is usual rests on this runner too"
+    "{} of {} steps trained the model, or hardly differ from steps that did: the bands are too wide here, because the "
+    "model was trained on this runner, and the usual range includes this runner too"
 )
-TABLE = "the table of trials"
+TABLE, CHOOSE = "the table of trials", "Give another recording, or correct the table."
 MOST_NAMES = 5  # of files that a message lists: our choice
 MISSING = 0.02  # share of frames without a point, above which there is a warning: our choice
 BETWEEN = " | "  # texts of one cell
@@ -70,10 +69,10 @@ def estimate_all(model, data, **given):
 
 
 def home_of(model, study_file):
-    """Give what a FieldModel knows of the laboratory that trained it, where a study file is that laboratory's.
+    """Give what a FieldModel knows of the laboratory that trained it, if a study file is that laboratory's.
 
-    It has the name, and finds the points in the same way: {lean, cameras_late_s, layout} of model.settings. None where
-    it is another, or none is given: a new laboratory.
+    The study must have the same name and find the points in the same way: {lean, cameras_late_s, layout} of
+    model.settings. None for any other study, or without one: a new laboratory.
     """
     if not study_file:
         return None
@@ -85,10 +84,10 @@ def home_of(model, study_file):
 def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
     """Read all recordings of a folder, or one file: list of discover.Found, masses (kg or None), {file: why not}.
 
-    `study_file` says how the 11 points, axes and treadmill are found; its table of trials, where it exists, gives
-    masses, speeds and static trials, and a session of OpenCap its mass. Else `mass_kg` and `speed_m_s` hold for all.
-    Files that may have been meant as recordings and are left out are among those that cannot be read. Raises ValueError
-    where no recording can be read.
+    `study_file` says how the 11 points, axes and treadmill are found. Its table of trials, if there is one, gives
+    masses, speeds and static trials; a session of OpenCap gives its mass. Otherwise `mass_kg` and `speed_m_s` hold for
+    all. Files that were left out, but may have been meant as recordings, are among those that cannot be read. Raises
+    ValueError if no recording can be read.
     """
     folder = trials.folder_of(data)
     typed = {"speed_m_s": speed_m_s, "rate_hz": rate_hz, "treadmill": treadmill}
@@ -106,14 +105,18 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
             recording, kg = read_one(path, told, **typed)
             found.append(recording)
             masses.append(kg)
-        except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
-            unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # it stands beside the name
-            if path in unfiltered:  # then that one is taken after all
+        except Exception as error:  # a damaged file can fail anywhere, and must not stop the others
+            unread[name] = why_unread(error).removeprefix(f"{path.name}: ")  # the name is shown next to it
+            if path in unfiltered:  # then its unfiltered or filtered twin is used after all
                 del listing.left_out[unfiltered[path]]
                 paths.append(unfiltered[path])
     left_out = {discover.name_in(folder, path): what for path, what in listing.left_out.items()}
     if not found and folder != Path(data):
-        unread = unread or {Path(data).name: f"The recording is of running; {TABLE} names it as a static trial."}
+        unread = unread or {
+            Path(
+                data
+            ).name: f"An estimate needs a recording of running; {TABLE} names this one as a static trial. {CHOOSE}"
+        }
         raise StudyError("".join(why if name in why else f"{name}: {why}" for name, why in unread.items()))
     if not found:
         raise StudyError(
@@ -125,7 +128,7 @@ def read_all(data, *, study_file=None, mass_kg=None, speed_m_s=None, rate_hz=Non
 
 
 def _reasons(unread):
-    """List why files {name: why not} were not read, a reason that several share once: of these it says "each"."""
+    """List why files {name: why not} were not read; a reason that several share is listed once, with "each"."""
     alike = {}
     for name, why in unread.items():
         alike.setdefault(why.replace(Path(name).name, "each"), []).append(name)
@@ -138,10 +141,10 @@ def _reasons(unread):
 
 
 def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmill=None):
-    """Read one recording of the folder that a study tells of (by_study.Told): discover.Found, its mass (kg or None)."""
+    """Read one recording by what a study says of its folder (by_study.Told): discover.Found, its mass (kg or None)."""
     name = discover.name_in(told.folder.absolute(), path.absolute())
     row = told.row(name)
-    goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # beside which the measured one is said
+    goes, speed_is, _ = _given(speed_m_s, row.get("speed_m_s"), "m/s")  # the measured one is reported next to it
     given = {"treadmill": treadmill, "speed_m_s": goes, "speed_is": speed_is, "rate_hz": rate_hz}
     static = told.static(name) if files.holds_markers(path) else None
     found = discover.read(path, layout=told.layout, static=static, **given)
@@ -152,16 +155,16 @@ def read_one(path, told, *, mass_kg=None, speed_m_s=None, rate_hz=None, treadmil
 
 
 def with_mass(found, mass_kg, listed_kg=None, *, listed_by=TABLE):
-    """Choose the mass that was typed, or that a table lists: a recording (discover.Found) that notes it, and it."""
+    """Choose the typed mass, or the one in a table; returns the recording (discover.Found) that notes it, and kg."""
     kg, mass_is, off = _given(mass_kg, listed_kg, "kg", listed_by)
     note = Note(f"mass: {kg or 0:g} kg, {mass_is}", is_warning=off > MASS_OFF)
     return replace(found, mass_is=mass_is, notes=[*found.notes, *[note] * bool(kg)]), kg
 
 
 def _given(typed, listed, unit, listed_by=TABLE):
-    """Choose a value that was typed, or that a table lists: it (None where there is none), whence, the share.
+    """Choose the typed value, or the one in a table: the value or None, its source in words, the difference.
 
-    The second says in words whence it is, the third by which share the typed one is off the listed one.
+    The difference is the share by which the typed value differs from the listed one.
     """
     listed = listed if listed and np.isfinite(listed) else None
     if not typed:
@@ -172,7 +175,7 @@ def _given(typed, listed, unit, listed_by=TABLE):
 
 
 def _say_versions(found, folder):
-    """Note of recordings (discover.Found) which are of several persons of one trial, and which are the same twice."""
+    """Note which recordings (discover.Found) are of several persons in one trial, and which are there twice."""
     by_path = {each.file: each for each in found}
     for path, others in versions.find_persons(by_path).items():
         names = ", ".join(other.name for other in others)
@@ -181,17 +184,17 @@ def _say_versions(found, folder):
         for each, twin in ((found[one], found[other]), (found[other], found[one])):
             name = discover.name_in(folder, twin.file)
             each.notes.append(
-                Note(f"the same recording as {name}: both are estimated, and it is one recording", is_warning=True)
+                Note(f"the same recording as {name}: both are estimated, but they are one recording", is_warning=True)
             )
 
 
 def estimate_recordings(model, found, masses, unread, *, folder, home=None):
     """Estimate recordings of a `folder` as read_all gives them: the tables of footsteps, curves and recordings.
 
-    With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n beside est_v. A recording that is
-    refused has a row in the table of recordings that says why. What force plates of a recording measured stands beside
-    its estimate (beside_plates), in columns that begin with plate_, and has no part in it. `home` is what home_of
-    gives, and decides on the bands: their kind (grfkit.field.bands) stands in the column `bands`.
+    With a mass (kg) forces are also in newtons: columns with _n for _bw, est_v_n next to est_v. A refused recording has
+    a row in the table of recordings that says why. Columns that begin with plate_ hold what force plates measured
+    (beside_plates); the estimate does not use it. `home` is what home_of gives. It decides which bands are used: their
+    kind (grfkit.field.bands) is in the column `bands`.
     """
     tables, rows = [], []
     kind = WITHIN if home else NEW if model.abroad else UNKNOWN
@@ -207,7 +210,7 @@ def estimate_recordings(model, found, masses, unread, *, folder, home=None):
             late_s = (home or {}).get("cameras_late_s", 0.0)
             footsteps, curves, plates = beside_plates.add(each, footsteps, curves, mass_kg=mass, vlr=vlr, late_s=late_s)
             tables.append([estimate_tables.add_newtons(table, mass) for table in (footsteps, curves)])
-        except Exception as error:  # as of reading: the other recordings go on
+        except Exception as error:  # the other recordings go on, as in reading
             refused = why_unread(error)
         notes = [*(Note(text, is_warning=True) for text in warnings), *each.notes]
         notes += [] if model.training_range.get("clock") else [Note(clock.UNCHECKED)]
@@ -237,13 +240,13 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     `points` (F, 11, 3) m in AP, ML, V, NaN where missing, in the order of grfkit.points.POINTS; `speed_m_s` of the
     belt, or of the runner overground. The first table has a row for each footstep, the second one for each of its
     nodes: times in s from the first frame or from touchdown, forces in body weights, centres of pressure, where the
-    model gives them, in m from the ankle joint. `home` is what home_of gives where the recording's laboratory
-    trained the model. Elsewhere bands are wider, as far as others have shown how much (model.abroad), and the forces do
-    not lean as the plates did that trained it; points whose ground is not at 0 are laid on it, which is said.
+    model gives them, in m from the ankle joint. `home` is what home_of gives if the recording's laboratory trained the
+    model. For other laboratories bands are wider, by what was measured in such laboratories (model.abroad), and forces
+    do not take over the lean of the training plates. Points whose ground is not at 0 are moved onto it, with a warning.
     `warnings` are texts.
 
-    Raises Refused for walking, for points that were smoothed too strongly, or where there is nothing to estimate, and
-    ValueError for other arrays, or points that cannot be a runner's in m.
+    Raises Refused for walking, for points that were smoothed too strongly, and if there is nothing to estimate.
+    Raises ValueError for other arrays, and for points that cannot be a runner's in m.
     """
     points, rate_hz, speed_m_s = _checked(points, number(rate_hz), number(speed_m_s))
     points, moved = (points, []) if home else motion.lay_on_ground(points, model.curves.inputs)
@@ -257,8 +260,8 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     warnings += _check_smoothness(model.training_range, measured)
     if round(rate_hz, 1) < SLOW_HZ:
         warnings = [
-            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ} forces err by more than the bands say (at 60 the "
-            "horizontal ones by a quarter, at 30 all of them by up to twice); film with more",
+            f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ}, errors are larger than the bands say (at 60 "
+            f"those of horizontal forces by a quarter, at 30 all by up to twice); film at {SLOW_HZ} or more",
             *warnings,
         ]
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
@@ -279,13 +282,13 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
 
 
 def _checked(points, rate_hz, speed_m_s):
-    """Give points as an array (F, 11, 3), NaN where missing, rate and speed, where they can be a runner's."""
+    """Return points (F, 11, 3), NaN where missing, rate and speed; raises ValueError if they cannot be a runner's."""
     numbers = all(isinstance(value, (int, float, np.number)) and np.isfinite(value) for value in (rate_hz, speed_m_s))
     points = np.asarray(points, float)
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 3) or not numbers or not rate_hz > 0:
         raise ValueError(
-            f"Points are (F, {len(POINTS)}, 3) m, those of grfkit.points.POINTS in AP, ML, V, at a rate in Hz, of a "
-            f"runner at a speed in m/s; found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}"
+            f"Points are (F, {len(POINTS)}, 3) m, in the order of grfkit.points.POINTS and AP, ML, V, with a rate in "
+            f"Hz and a speed in m/s; found {points.shape} at {rate_hz!r} Hz, {speed_m_s!r} m/s. {ADVICE}"
         )
     points = gaps.blank_zeros(points)
     places.check(points)
@@ -295,30 +298,30 @@ def _checked(points, rate_hz, speed_m_s):
 
 
 def _found(model, name, points, rate_hz):
-    """Find the footsteps of a recording: its motions and their table; raises Refused where it shows no running."""
+    """Find the footsteps of a recording: its motions and their table; raises Refused if it shows no running."""
     filtering = {"cutoff_hz": model.settings["points_cutoff_hz"], "max_gap_s": model.settings["max_gap_s"]}
     motions = {name: motion.from_points(points, rate_hz, **filtering)}
     footsteps = motion.find_footsteps(motions)
     if footsteps.empty:
         raise Refused(
-            "A recording shows a runner's steps: the pelvis goes up and down. None was found here. "
-            "Record running, for a second at least."
+            "In running the pelvis goes up and down with each step; no step was found here. "
+            "Record running, for at least a second."
         )
     if training_range.walks(model.training_range, training_range.swings(motions, footsteps)):
         raise Refused(
-            "The model knows running; here both feet are low when the pelvis is lowest, as in walking. "
-            "Nothing was estimated."
+            "The model was trained on running; here both feet are low when the pelvis is lowest, as in walking. "
+            "Give a recording of running."
         )
     return motions, footsteps
 
 
 def _contacts(detector, motions, footsteps, points):
-    """Detect contacts: their table, and warnings of footsteps that are lost to gaps or show no contact."""
+    """Detect contacts: their table, and warnings of footsteps that were lost in gaps or show no contact."""
     contacts = detect_contacts(detector, motions, footsteps)
     if contacts.empty:
         raise Refused(
-            f"A step is estimated where all points are seen from before touchdown to after toe-off; none of "
-            f"{len(footsteps)} steps is. Record longer, or fill the gaps."
+            "A step is estimated if all points are seen from before touchdown to after toe-off; they are in none of "
+            f"{len(footsteps)} steps. Record longer, or fill the gaps."
         )
     spans, (moved,) = events.reach(motions, footsteps), motions.values()
     hidden = ~seen_wholly(motions, footsteps, *spans.T)
@@ -326,26 +329,26 @@ def _contacts(detector, motions, footsteps, points):
     lost = inside & ~hidden & ~footsteps["mid_s"].isin(contacts["mid_s"]).to_numpy()
     missing, count = np.isnan(points).any(axis=(1, 2)).mean(), len(footsteps)
     warnings = {
-        f"a point or more missing in {100 * missing:.0f} % of frames": missing > MISSING,
-        f"{hidden.sum()} of {count} steps not estimated, since points are missing for too long": hidden.any(),
-        f"{lost.sum()} of {count} steps not estimated, since no contact was seen": lost.any(),
+        f"one or more points are missing in {100 * missing:.0f} % of frames": missing > MISSING,
+        f"{hidden.sum()} of {count} steps not estimated, because points are missing for too long": hidden.any(),
+        f"{lost.sum()} of {count} steps not estimated, because no contact was found": lost.any(),
     }
     return contacts, [text for text, there in warnings.items() if there]
 
 
 def _check_smoothness(known, measured):
-    """Check by a training range that points were not smoothed too strongly; warn of those that were, by what to do."""
+    """Check by a training range that points were not smoothed too strongly; returns warnings that say what to do."""
     share = training_range.share_of_quick_motion(known, measured)
     if np.isnan(share):
-        return ["whether the points were smoothed more than those that trained the model was not checked"]
+        return ["it was not checked whether the points were smoothed more than those that trained the model"]
     if share < training_range.TOO_SMOOTH:
         raise Refused(
-            "Impact and braking show in motion of 9 to 15 Hz. A model needs "
-            f"{100 * training_range.TOO_SMOOTH:g} % of the power that it has in the training runner with the least; "
-            f"here there is {100 * share:.2g} %: the points were smoothed too strongly. Export them {UNFILTERED}."
+            "Impact and braking show in motion of 9 to 15 Hz, which must have at least "
+            f"{100 * training_range.TOO_SMOOTH:g} % of the power in the training runner with the least; found "
+            f"{100 * share:.2g} %: the points were smoothed too strongly. Export them {UNFILTERED}."
         )
     smoother = share < training_range.SMOOTHER[0]
-    advice = f"forces err by more than the bands say where points are smoothed: export them {UNFILTERED}"
+    advice = f"the points are smoothed, so errors are larger than the bands say: export them {UNFILTERED}"
     return [advice] if smoother else []
 
 
@@ -358,14 +361,14 @@ def _far_from_zero(sides, curves):
         far = [f"{mean:.2f} under the {name} foot" for name, mean in means.items() if abs(mean) > NEAR_ZERO_BW]
         if far:
             warnings.append(
-                f"the force at {event} is {' and '.join(far)} (body weights), where it should be near zero: {event} is "
-                "found at the wrong moment, or the force is wrong, as in recordings of another laboratory"
+                f"the force at {event} should be near zero and is {' and '.join(far)} (body weights): {event} was "
+                "found at the wrong moment, or the force is wrong, as can happen in another laboratory"
             )
     return warnings
 
 
 def _counted(unlike, abroad):
-    """Say what is out of range in how many footsteps, from the texts of each footstep, and how much wider bands are."""
+    """Say what is out of range, in how many footsteps, and how much wider their bands are, from each one's texts."""
     kinds = {}
     for part in (part for text in unlike for part in text.split("; ") if part):
         called = next((called for called, *_ in training_range.MEASURES.values() if part.startswith(called)), part)
@@ -374,8 +377,8 @@ def _counted(unlike, abroad):
     for parts in kinds.values():
         many = "all" if len(parts) == len(unlike) else f"{len(parts)} of"
         texts.append(f"{parts[0]}{', or the like,' * (len(set(parts)) > 1)} in {many} {len(unlike)} steps")
-    wider = "the bands may be too narrow there"
+    wider = "their bands may be too narrow"
     if abroad:
         times = ", ".join(f"{more / usual:.2g}" for more, usual in zip(abroad.unlike, abroad.in_range, strict=True))
-        wider = f"the bands are {times} times as wide there (forward and back, sideways, up) as for other steps"
+        wider = f"their bands are {times} times as wide as those of other steps (forward and back, sideways, up)"
     return [f"{'; '.join(texts)}: {wider}"] if texts else []

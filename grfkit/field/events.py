@@ -1,7 +1,7 @@
 """Motion of footsteps -> touchdown and toe-off: a published rule, and a detector that is trained on force plates.
 
-The detector looks twice: at the whole footstep about mid-stance, then closely at the moments it found. Footsteps are
-tables as grfkit.field.motion gives them.
+The detector has two stages: a wide regression over the whole footstep around mid-stance, then a close one around each
+moment found. Footsteps are tables as grfkit.field.motion gives them.
 """
 
 from typing import NamedTuple
@@ -52,8 +52,8 @@ class Detector(NamedTuple):
 def fit(motions, measured, candidate, *, seed):
     """Train a Detector on `measured` footsteps, with touchdown_s, toeoff_s, mid_s, and the `runner` to leave out later.
 
-    `candidate` holds the kernel's scales and noise; there is no padding to weigh. The two close regressions are
-    trained at the true times plus random errors (SD SHAKE_S), so that they need no wide estimate of the training rows.
+    `candidate` holds the kernel's scales and noise; there is no padding to weigh. The two close regressions are trained
+    at the true times plus random errors (SD SHAKE_S), so that they need no wide estimates of the training rows.
     """
     runners, scales = measured["runner"].to_numpy(), candidate | {"edges": 0.0}
     return Detector(

@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).parent / "shipped"  # the folder of the model that come
 
 @dataclass(frozen=True)
 class FieldModel:
-    """What an estimate in the field needs; what follows `settings` comes from errors of runners who were left out.
+    """What an estimate without plates needs; the fields after `settings` come from errors of left-out runners.
 
     `curves` gives AP, ML, V (BW) and, where plates gave it, the centre of pressure (m from the ankle joint). `features`
     are {feature: Bands of one node}, `asymmetry_pct` {quantity: half width}; `training_range` is that of
@@ -70,17 +70,17 @@ def parts(model):
 
 
 def restore(folder):
-    """Take a FieldModel out of a model_folder.Model; raises ValueError where it is another kind of model."""
+    """Take a FieldModel out of a model_folder.Model; raises ValueError for another kind of model."""
     try:
         if "field" not in folder.description.get("parts", ()):
             raise ValueError(
-                "Forces without plates are estimated by a model that the notebook 10_field saved; found another: "
+                "Forces without plates are estimated by a model that notebook 10_field saved; found another kind: "
                 f"{folder.card['title']}. Give the folder results/10_field/model of a study."
             )
         return _restored(folder)
     except (LookupError, AttributeError, TypeError) as error:
         raise ValueError(
-            "A model for the field is restored from what `make field` saved; this folder does not fit: "
+            "A model for estimates without plates comes from `make field`; this folder does not fit: "
             f"{type(error).__name__}: {error}. Take the folder from its source again."
         ) from None
 
@@ -88,7 +88,7 @@ def restore(folder):
 def load(folder=None):
     """Load a folder, or the model that comes with the package: (FieldModel, card).
 
-    Raises ValueError where it is no model for the field, and InputError where the package came without one.
+    Raises ValueError if it is no model for the field, and InputError if the package came without one.
     """
     if folder is None and not SHIPPED.is_dir():
         raise InputError(
@@ -101,7 +101,7 @@ def load(folder=None):
 
 
 def event_errors_s(card):
-    """Read from a card how far a model was off in time: {event of EVENT_NAMES: root mean square, s}; {} if unsaid."""
+    """Read the time errors of a model from its card: {event of EVENT_NAMES: root mean square, s}; {} if it has none."""
     said = {score["what"]: score["RMSE"] for score in card["scores"] if score["what"] in EVENT_NAMES.values()}
     return {name: float(text.removesuffix(" ms")) / 1000 for name, text in said.items()}
 
@@ -155,9 +155,9 @@ def _is_positive(number):
 
 
 def _fit(what, fits):
-    """Raise ValueError where a part of a folder is not as an estimate needs it."""
+    """Raise ValueError if a part of a folder is not as an estimate needs it."""
     if not fits:
         raise ValueError(
-            f"A model for the field is restored from what `make field` saved; of this folder {what!r} does not fit an "
+            f"A model for estimates without plates comes from `make field`; in this folder {what!r} does not fit an "
             "estimate. Take the folder from its source again."
         )

@@ -50,13 +50,14 @@ class Motion(NamedTuple):
 def from_points(points, rate_hz, *, cutoff_hz, max_gap_s):
     """Turn points (F, 11, 3) m, NaN where missing, into a Motion: gaps bridged, low-passed, less the pelvis' mean way.
 
-    The cutoff is lowered where the cameras are slow. Raises ValueError where fewer than 16 frames show all points.
+    The cutoff is lowered for slow cameras. Raises ValueError if fewer than 16 frames show all points.
     """
     there = np.isfinite(points).all(axis=2)
     seen = np.flatnonzero(there.all(axis=1))
     if len(seen) < 16:
         raise ValueError(
-            f"A recording shows all 11 points in 16 frames at least; found {len(seen)}. Export more, or leave it out."
+            f"A recording needs all 11 points in at least 16 frames; found {len(seen)}. Export more frames, or "
+            "leave it out."
         )
     frames, whole = np.arange(seen[0], seen[-1] + 1), points[seen[0] : seen[-1] + 1].copy()
     for point in np.flatnonzero(~there[frames].all(axis=0)):
@@ -163,22 +164,22 @@ def _laid_out(motions, footsteps, core, edges, origins):
 
 
 def find_ground(points):
-    """Find the V (m) of the ground under points (F, 11, 3) m -> it, and a sentence where it is not 0."""
+    """Find the V (m) of the ground under points (F, 11, 3) m; returns it, and a sentence if it is not 0."""
     lowest = float(np.nanpercentile(np.fmin.reduce(points[:, ENDS, 2], axis=1), LOWEST_PCT))
     if _on_ground(lowest):
         return 0.0, []
     ground = lowest - USUAL_M
     return ground, [
-        f"Heels and toes are {lowest:.2f} m high at their lowest, so that the ground is not at 0; it was taken "
+        f"Heels and toes are {lowest:.2f} m high at their lowest, so the ground is not at 0; it was assumed to be "
         f"{100 * USUAL_M:.0f} cm below them, at {ground:.3f} m."
     ]
 
 
 def lay_on_ground(points, inputs):
-    """Lay points (F, 11, 3) m on the ground of the stances that trained a model -> points, and a text where they moved.
+    """Move points (F, 11, 3) m onto the ground of the stances that trained a model; returns points, a text if moved.
 
-    `inputs` are those of its training stances. Stances that were not at V = 0 either are another laboratory's own way:
-    then nothing is moved. Without this, points that are 20 cm too high move the vertical force by .1 BW.
+    `inputs` are those of its training stances. If these were not on V = 0 either, nothing is moved. Without this step,
+    points that are 20 cm too high change the vertical force by .1 BW.
     """
     ground, said = find_ground(points)
     trained = np.median(inputs["positions"][0][..., ENDS, 2].min(axis=(1, 2)))

@@ -1,9 +1,9 @@
-"""Forces while the stance goes on: points frame by frame -> the force under each foot, a fixed lag later.
+"""Forces during the stance: points frame by frame -> the force under each foot, a fixed lag later.
 
-A stream looks only at frames that it has: a window of the motion relative to the pelvis, so that a treadmill and the
-ground look alike. Any camera rate will do. Points are in m, AP forward, ML to the left, V up from the ground; forces in
-body weights. A stream does not judge the points: grfkit.field.estimate says of a recording of the same cameras whether
-they are smoother or noisier than those that train models.
+A stream uses only the frames so far: a window of the motion relative to the pelvis, so that treadmill and overground
+running look alike. Any camera rate works. Points are in m, AP forward, ML to the left, V up from the ground; forces are
+in body weights. A stream does not check the points. Estimate a recording of the same cameras (grfkit.field.estimate) to
+learn whether they are smoother or noisier than the points that trained the model.
 
     from grfkit.field import stream
     streaming = stream.Stream(stream.load("MODEL"), lag_s=0.02)
@@ -96,7 +96,7 @@ def run(model, points, rate_hz, *, lag_s, vlr="touchdown_to_13"):
     """
     points, rate_hz = np.asarray(points, float), number(rate_hz)
     if not rate_hz > 0:
-        raise ValueError(f"A recording has a rate in Hz; found {rate_hz!r}. Give that of the cameras.")
+        raise ValueError(f"A recording has a rate in Hz; found {rate_hz!r}. Give the rate of the cameras.")
     _check_metres(points, 3)
     lag_s, times = number(lag_s), np.arange(len(points)) / rate_hz
     lag = _lag(model, lag_s)
@@ -216,7 +216,7 @@ def _check_metres(points, dimensions):
     if points.ndim != dimensions or points.shape[-2:] != (len(POINTS), 3):
         raise ValueError(
             f"{'A frame is (11, 3)' if dimensions == 2 else 'A recording is (F, 11, 3)'}: AP, ML and V of the points "
-            f"{', '.join(POINTS)}; found {points.shape}. Lay it out so."
+            f"{', '.join(POINTS)}; found {points.shape}. Arrange it in this way."
         )
     highest = np.abs(points[..., 0, 2]).max(initial=0, where=np.isfinite(points[..., 0, 2]))
     if highest > TALLEST_M:

@@ -127,7 +127,7 @@ def load(folder):
     held = model_folder.load(folder)
     if "stream" not in held.description:
         raise ValueError(
-            f"A model for streaming is one that the notebook 12_stream saved; found another: {held.card['title']}. "
+            f"A model for streaming is one that notebook 12_stream saved; found another kind: {held.card['title']}. "
             "Give the folder results/12_stream/model of a study."
         )
     try:
@@ -136,7 +136,7 @@ def load(folder):
         return Model(Settings(**settings | {"lags_s": tuple(settings["lags_s"])}), *arrays)
     except (LookupError, TypeError) as error:
         raise ValueError(
-            f"A model for streaming is what 12_stream saved; this folder does not fit: {type(error).__name__}: "
+            f"A model for streaming comes from notebook 12_stream; this folder does not fit: {type(error).__name__}: "
             f"{error}. Take the folder from its source again."
         ) from None
 

@@ -1,4 +1,4 @@
-"""Tables of footsteps -> left against right, and change over time, each beside what the estimate cannot tell from none.
+"""Tables of footsteps -> left against right, and change over time, each with the smallest detectable difference.
 
 Tables are those of estimate.estimate_recording, of several recordings one below the other.
 """
@@ -15,8 +15,8 @@ QUANTITIES = ["contact_s", "flight_s", "step_rate_per_min", *features.FEATURES]
 FEWEST_STEPS = 5
 FEWEST_OF_TREND = 20  # footsteps, or pairs of a left and a right one: our choice, some seven seconds of running
 TREND_LEVEL = 0.95  # of the interval of a trend, and of all trends of a recording together
-# share of a recording's footsteps, above which differences and trends are not told: our choice, ten times the share of
-# steps of left-out training runners that are out of range
+# share of a recording's footsteps out of range, above which no difference or trend is stated: our choice, ten times
+# that of left-out training runners
 MOST_OUT_OF_RANGE = 0.1
 SIDES = ["left", "right", "left_steps", "right_steps"]
 ASYMMETRY_COLUMNS = ["file", "quantity", *SIDES, "asymmetry_pct", "model_pct", "steps_pct", "limit_pct", "told"]
@@ -32,12 +32,11 @@ def asymmetry_pct(left, right):
 def asymmetry(footsteps, limits_pct, *, level):
     """Compare left and right footsteps: a row for each recording and quantity.
 
-    asymmetry_pct is that of the means `left` and `right`. model_pct is how far the model's estimate of it is off at
-    most, for a share `level` of runners it was not trained on: `limits_pct` {quantity: half width} of a FieldModel.
-    steps_pct is how far it is off because footsteps vary. limit_pct is both, added as independent errors: our choice.
-    `told` is the side with more where the difference is larger than limit_pct, "none" where it is not, and "" where
-    that is not known: few footsteps, several of them out of the training range, or a quantity that the model was not
-    evaluated on.
+    asymmetry_pct is that of the means `left` and `right`. model_pct is the largest error of the model's estimate of it,
+    for a share `level` of runners it was not trained on: `limits_pct` {quantity: half width} of a FieldModel. steps_pct
+    is the error because footsteps vary. limit_pct is both, added as independent errors: our choice. `told` is the side
+    with more if the difference is larger than limit_pct, "none" if it is not, and "" if that is unknown: few footsteps,
+    several of them out of the training range, or a quantity for which the model was not evaluated.
     """
     rows = []
     for file, table in footsteps.groupby("file", sort=False):
@@ -131,17 +130,17 @@ def _larger_side(difference, limit):
 
 
 def out_of_range(footsteps):
-    """Tell whether several footsteps are out of the training range: what they show may be the model's error."""
+    """Tell whether several footsteps are out of the training range: differences may then be the model's error."""
     return several(int((footsteps["unlike"] != "").sum()), len(footsteps))
 
 
 def several(unlike, steps):
-    """Tell whether so many of a recording's footsteps are `unlike` that nothing is told: a share, and more than one."""
+    """Tell whether too many of a recording's footsteps are `unlike` to state anything: a share, and more than one."""
     return unlike > max(1, MOST_OUT_OF_RANGE * steps)
 
 
 def _varied_pct(left, right, level):
-    """Give how far (points) an asymmetry of means is off at `level`, because footsteps (S,) vary.
+    """Give the error (percentage points) of an asymmetry of means at `level`, because footsteps (S,) vary.
 
     NaN for few footsteps.
     """

@@ -1,7 +1,7 @@
-"""The range of the training runners: what of a recording lies outside it, and whether it shows walking.
+"""The range of the training runners: what in a recording is out of it, and whether the recording shows walking.
 
-In: motions and contacts. Out: texts for each footstep. What is out of range is estimated and said; walking, and points
-that were smoothed too strongly, are not estimated.
+In: motions and contacts. Out: texts for each footstep. Footsteps out of range are estimated, with a warning. Walking,
+and points that were smoothed too strongly, are not estimated.
 """
 
 import numpy as np
@@ -107,7 +107,7 @@ def learn(measured, swings, nearest):
 
 
 def out_of_range(training_range, measured, nearest):
-    """Say what of each footstep is out of a `training_range` (of learn): a list of texts, empty where nothing is."""
+    """Say for each footstep what is out of a `training_range` (of learn): a list of texts, "" if nothing is."""
     texts = [[] for _ in range(len(measured))]
     for name, low, high in _ranges(training_range):
         called, unit, form, factor, wider = MEASURES[name]
@@ -124,7 +124,7 @@ def out_of_range(training_range, measured, nearest):
 def trained_by(training_range, nearest):
     """Tell which footsteps trained the model, (S,) bool, from their distances `nearest` (S,).
 
-    Other recordings of a training runner are not told from those of somebody new: at another speed they are as far off.
+    Other recordings of a training runner cannot be told from those of a new one: at another speed they are as distant.
     """
     return nearest < TRAINED * training_range["nearest"]
 
@@ -152,7 +152,7 @@ def walks(training_range, swings):
 def share_of_quick_motion(training_range, measured):
     """Give the quick motion of one recording over the least of the training runners, from its `measured` contacts.
 
-    NaN where it cannot be told: by the range of an older model, or where nowhere WINDOW_S is seen without a gap.
+    NaN if it is unknown: an older model has no such range, or no WINDOW_S is seen without a gap.
     """
     least, _ = training_range["ranges"].get("quick", (np.nan, np.nan))
     return float(measured["quick"].iloc[0] / least)

@@ -1,4 +1,4 @@
-"""What is usual: the range of the training runners' means at a speed, beside which an estimate of somebody new stands.
+"""What is usual: the range of the training runners' means at a speed, with which a new runner's estimate is compared.
 
 In: footsteps of the training runners. Out: rows that a model folder holds (numbers that JSON can hold, no names), and
 the range at a speed. Models that were saved before have no rows, and no range.
@@ -10,7 +10,7 @@ import pandas as pd
 from grfkit.field.summary import QUANTITIES
 
 SHARE = 0.8  # of the training runners lie in the range, as many below as above: our choice
-FEWEST_RUNNERS = 8  # with fewer the outer tenths rest on nobody: our choice
+FEWEST_RUNNERS = 8  # with fewer, no runner is in the outer tenths: our choice
 NEAR_M_S = 0.25  # a runner who ran no nearer to a speed, nor slower and faster than it, is left out: our choice
 
 

@@ -1,7 +1,7 @@
-"""What make cannot see, because it goes by times of files: reports whose contents fit no more.
+"""Find reports that are out of date by content, which make cannot see: it compares only the times of files.
 
-In: a folder of reports, the hash of the study file. Out: a line on each reason; the reports get so old a time that make
-makes them, and what depends on them, again.
+In: a folder of reports, the hash of the study file. Out: a line for each reason. Such reports get a very old time, so
+that make makes them, and all that depends on them, again.
 """
 
 import os
@@ -15,9 +15,9 @@ LONG_AGO = 86_400  # s since 1970: older than any file that make compares with
 
 
 def check(reports, *, study_sha256):
-    """Compare the reports of a study with what they were made of; make what fits no more old. Returns lines.
+    """Compare the reports of a study with what they were made from, and mark the outdated ones as old; returns lines.
 
-    Till make has run, the old reports can be read.
+    Until make has run, the old reports can still be read.
     """
     reports = Path(reports)
     entries = record.statuses(reports, study_sha256=study_sha256)
@@ -32,14 +32,14 @@ def check(reports, *, study_sha256):
 
 
 def make_old_without(reports, stem, others):
-    """Make a report old that names other studies than `others`, so that make runs it again."""
+    """Mark a report as old if it was made with studies other than `others`, so that make runs it again."""
     noted = record.read(reports, stem).get("parameters", {}).get("others", {})
     if sorted(noted) != sorted(others):
         _make_old(Path(reports) / f"{stem}.html")
 
 
 def _record_again(reports, noted):
-    """Have make record again what it recorded itself, where that was touched; nobody's own recordings."""
+    """Have make record virtual recordings again that were changed; it never touches a user's own recordings."""
     folder = (reports / noted.get("recordings", {"folder": "."})["folder"]).resolve()
     ours = noted["simulated"] and folder.name == "recordings" and folder.parent.parent == reports.resolve().parent
     if ours and record.recordings_differ(reports, noted):
@@ -47,7 +47,7 @@ def _record_again(reports, noted):
 
 
 def _tells_of_results_by_hand(reports):
-    """Say whether the index, if there is one, tells of the results by hand that there are, and of no others."""
+    """Tell whether the index, if there is one, lists exactly the results by hand that exist."""
     index, lines = reports / "index.html", by_hand.lines(reports)
     page = index.read_text(encoding="utf-8") if index.is_file() else ""
     return page.count('<li class="by-hand">') == len(lines) and all(str(escape(line)) in page for line in lines)

@@ -1,7 +1,7 @@
-"""Estimate the forces of one recording in Python, and hand them on.
+"""Estimate the forces of one recording in Python.
 
-In: a recording as grfkit.read gives it, or its file. Out: an Estimate, which holds tables and curves, draws itself, and
-writes what other programs read.
+In: a recording as grfkit.read gives it, or its file. Out: an Estimate, which holds tables and curves, draws them, and
+writes files for other programs.
 
     import grfkit
     run = grfkit.read("run.trc")
@@ -48,16 +48,16 @@ class Estimate:
     mass_kg: float | None
     steps: pd.DataFrame
     curves: pd.DataFrame
-    warnings: list  # of str: what may make the forces wrong
+    warnings: list  # of str: reasons why the forces may be wrong
     model: field_model.FieldModel
-    table: pd.DataFrame  # of one row, as in recordings.csv: what was found on the way
+    table: pd.DataFrame  # of one row, as in recordings.csv: what was found in the recording
     study: str = ""  # name of the study that said where the points are
 
     def plot(self, axes=None):
         """Draw the mean force of left and right steps over contact, with its band, on axes (3,).
 
-        They are V, AP, and ML, which is positive to the inside of each leg. Without `axes` a new figure is made by
-        pyplot. Returns the axes.
+        The axes are V, AP, and ML, which is positive to the inside of each leg. Without `axes` pyplot makes a new
+        figure. Returns the axes.
         """
         from grfkit.reports.plots import field as field_plots
 
@@ -72,9 +72,9 @@ class Estimate:
         return axes
 
     def to_mot(self, path):
-        """Write forces and centres of pressure as OpenSim reads them: a .mot file, and its ExternalLoads (XML) beside.
+        """Write forces and centres of pressure for OpenSim: a .mot file, and its ExternalLoads (XML) next to it.
 
-        Returns both paths. Raises InputError without a mass, since forces are in N there, and for another suffix.
+        Returns both paths. Raises InputError without a mass, because these forces are in N, and for another suffix.
         """
         from grfkit.reports.exports import mot
 
@@ -83,7 +83,7 @@ class Estimate:
     def to_c3d(self, path):
         """Write the points, and a virtual force plate for each foot, as a C3D file.
 
-        Returns a list of its path. Raises InputError without a mass, since forces are in N there, and for another
+        Returns a list of its path. Raises InputError without a mass, because these forces are in N, and for another
         suffix.
         """
         from grfkit.reports.exports import c3d
@@ -93,16 +93,16 @@ class Estimate:
     def save(self, folder):
         """Write the page and the tables that the command `grfkit estimate` writes to a folder; returns the page's path.
 
-        The folder is new, empty, or holds an earlier report, which is replaced. Raises ValueError where it is anything
+        The folder is new, empty, or holds an earlier report, which is replaced. Raises ValueError if it is anything
         else or cannot be written, and InputError for a model without a card, which was never saved.
         """
         from grfkit.reports import estimate_page
 
         if self.model.card is None:
             raise InputError(
-                "A page says what its model is worth, by the model's card; this model has none, since it was never "
-                "saved.",
-                "Save it (grfkit.estimators.model_folder.save), and estimate by the folder.",
+                "A page shows the errors of its model from the model's card; this model has no card, because it was "
+                "never saved.",
+                "Save it (grfkit.estimators.model_folder.save), and estimate with the saved folder.",
             )
         file = self.recording.file
         estimate_page.check_out(folder, file)
@@ -148,14 +148,14 @@ class Estimate:
 def estimate(run, *, mass_kg=None, model=None, study=None, treadmill=None, speed_m_s=None, rate_hz=None):
     """Estimate ground reaction forces of one recording of running; returns an Estimate.
 
-    `run` is what grfkit.read or grfkit.from_array gives, or the path of a file; then `treadmill` (True or False),
-    `speed_m_s` and `rate_hz` are taken as by grfkit.read, and `study` is the path of a study file that says where the
-    points are. `mass_kg` of the runner gives forces in newtons too. `model` is a folder, or what grfkit.load_model
-    gives, which saves loading it for each recording; None takes the one that comes with grfkit.
+    `run` is what grfkit.read or grfkit.from_array gives, or the path of a file. With a path, `treadmill` (True or
+    False), `speed_m_s` and `rate_hz` are those of grfkit.read, and `study` is the path of a study file that says where
+    the points are. `mass_kg` of the runner gives forces in newtons too. `model` is a folder, or what grfkit.load_model
+    gives, which saves loading it for each recording; None is the model that comes with grfkit.
 
-    Raises grfkit.field.estimate.Refused where nothing is estimated (walking, points that were smoothed too strongly, no
-    step that is seen wholly), and ValueError for a file that cannot be read, numbers that cannot be a runner's, or a
-    folder that holds no such model.
+    Raises grfkit.field.estimate.Refused if nothing can be estimated (walking, points that were smoothed too strongly,
+    no step that is seen completely). Raises ValueError for a file that cannot be read, numbers that cannot be a
+    runner's, or a folder that holds no such model.
 
     >>> import grfkit
     >>> from pathlib import Path
@@ -188,19 +188,21 @@ def _recording(run, *, mass_kg, study, **reading):
         given = [name for name, value in {"study": study, **reading}.items() if value is not None]
         if given:
             raise InputError(
-                f"A recording that was read has its treadmill, speed and rate; {', '.join(given)} came too late.",
+                f"A recording that was read has its treadmill, speed and rate already; {', '.join(given)} came too "
+                "late.",
                 "Give it to grfkit.read, or give grfkit.estimate the path of the file.",
             )
         return field_estimate.with_mass(run, mass_kg)
     if not isinstance(run, (str, PathLike)):
         raise InputError(
             f"An estimate takes a recording, as grfkit.read gives it, or a file; found a {type(run).__name__}.",
-            "Of points in an array make a recording: grfkit.from_array(points, rate_hz).",
+            "To estimate from an array of points, make a recording: grfkit.from_array(points, rate_hz).",
         )
     if Path(run).is_dir():
         raise InputError(
-            f"An estimate is of one recording, a file; {run} is a folder.",
-            "Give one of its files; grfkit.field.estimate.estimate_all and the command take all of them.",
+            f"grfkit.estimate takes one recording, a file; {run} is a folder.",
+            "Give one of its files. For all of them use grfkit.field.estimate.estimate_all, or the command grfkit "
+            "estimate.",
         )
     (found,), (mass_kg,), _ = field_estimate.read_all(run, study_file=study, mass_kg=mass_kg, **reading)
     return found, mass_kg

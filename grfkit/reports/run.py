@@ -1,13 +1,13 @@
 """Run a notebook and write its report, its provenance and the index of its study.
 
-In: a notebook, a study and, if need be, a folder of recordings and a recipe. Out: NN_name.html, which needs no network,
+In: a notebook, a study and, if needed, a folder of recordings and a recipe. Out: NN_name.html, which needs no network,
 NN_name.ipynb and NN_name.json in the study's folder of reports, and index.html.
 
     grfkit run notebooks/01_preprocess.ipynb --study params/virtual.yaml --reports reports/virtual
     grfkit index --study params/virtual.yaml --reports reports/virtual
 
 A report is written under a temporary name and renamed, the HTML last, so that `make` never takes half a report for a
-whole one. The heavy imports (papermill, nbconvert) stand inside functions: `run` must answer a typing error at once.
+whole one. The heavy imports (papermill, nbconvert) are inside functions, so that a typing error is answered at once.
 """
 
 import ast
@@ -78,14 +78,14 @@ def run(notebook, *, study, reports, data=None, recipe=None, others=(), pooled=(
 
 
 def _remove_changed_results(reports, stem):
-    """Remove what is not as the last whole run saved it, so that this one takes nothing of it for its own."""
+    """Remove results that differ from those the last complete run saved, so that this run does not reuse them."""
     last = records.read(reports, stem)
     for name in records.changed_results(reports, last) if last else []:
         (reports / "results" / stem / name).unlink(missing_ok=True)
 
 
 def _note_inputs(notebook, study, reports, parameters, folder, others):
-    """Return what the record notes of what a notebook reads; of recordings the first notebook's alone."""
+    """Return what the record notes about a notebook's inputs; recordings are noted by the first notebook only."""
     home = notebook.resolve().parent
     theirs = [path for other in others for path in (other.study.path, *_first_results(other.reports))]
     named = [home / parameters[name] for name in ("published", "recipe") if name in parameters]
@@ -100,7 +100,7 @@ def _note_inputs(notebook, study, reports, parameters, folder, others):
 
 
 def _abroad(notebook, reports, others):
-    """List what 14 found of other laboratories and 10 puts into its model, where 14 of the (first) study has run."""
+    """List what 14 found about other laboratories, which 10 puts into its model, if 14 of the (first) study has run."""
     folder = (others[0].reports if others else reports) / "results" / "14_transfer"
     paths = [folder / name for name in ("needed.csv", "curves.csv", "features.csv")]
     return [path for path in paths if path.is_file()] if notebook.stem == "10_field" else []
@@ -118,15 +118,16 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None, othe
 
     seed, study, results, data, published, recipe, recipes (the folder of all), others and pooled ({name: study, data,
     results of each}) are injected where the notebook declares them, paths relative to its folder. Raises ValueError
-    where the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
+    if the study sets what the notebook's cell `parameters` does not declare (papermill only warns).
     """
     declared = declared_parameters(notebook)
     section = study.sections.get(notebook.stem, {})
     unknown = sorted(set(section) - declared)
     if unknown:
         raise ValueError(
-            f"A study may set what the notebook's cell tagged `parameters` declares; {study.path} sets "
-            f"{', '.join(unknown)} for {notebook.name}. Declared: {', '.join(sorted(declared)) or 'none'}."
+            f"A study sets only names that the notebook's cell tagged `parameters` declares; {study.path} sets "
+            f"{', '.join(unknown)} for {notebook.name}. Correct or delete the line. Declared names: "
+            f"{', '.join(sorted(declared)) or 'none'}."
         )
     folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
     home = notebook.resolve().parent
@@ -141,7 +142,7 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None, othe
         "others": {other.name: _places(other, home) for other in others},
         "pooled": {other.name: _places(other, home) for other in pooled},
     }
-    if recipe or "recipe" in declared:  # a wrong one is named before 01 has read all recordings
+    if recipe or "recipe" in declared:  # a wrong one is reported before 01 has read all recordings
         recipes.load(recipe or home / given["recipe"])
     table = study_file.table_beside(study) if "table" in section else None
     section = section | {"table": _relative(table, home)} if table else section
@@ -229,11 +230,11 @@ def _execute(notebook, output, parameters):
 
 
 def _explain(error):
-    """Return (message, lines of the cell that raised); an error of our own says enough without its lines."""
+    """Return (message, lines of the cell that raised); our own errors are clear without these lines."""
     name = getattr(error, "ename", type(error).__name__)
     message = ABOVE.sub("", f"{name}: {getattr(error, 'evalue', error)}")
     if name == "DeadKernelError":
-        message += ". Most often memory ran out: close other programs or take fewer recordings"
+        message += ". The usual cause is too little memory: close other programs, or use fewer recordings"
     cell = f"cell [{error.exec_count}]: " if getattr(error, "exec_count", None) else ""
     frames = [] if name in OURS else [ANSI.sub("", frame).strip() for frame in getattr(error, "traceback", None) or []]
     return cell + message, "\n".join(frame for frame in frames if frame.startswith("Cell In"))
@@ -276,7 +277,7 @@ def _keep_done(stem, running, executed, record):
 
 
 def write_index(study, reports):
-    """Write index.html of a study from what its notebooks have saved so far, and the page of all studies.
+    """Write index.html of a study from the results that its notebooks have saved so far, and the page of all studies.
 
     Returns the path of the index.
     """
@@ -291,7 +292,7 @@ def write_index(study, reports):
 
 
 def write_comparison(reports):
-    """Write the page of all studies above `reports`, where it is ours to write.
+    """Write the page of all studies in the folder above `reports`, if that page is ours.
 
     A failure is a warning, because no study depends on the page.
     """

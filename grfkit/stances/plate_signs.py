@@ -118,7 +118,7 @@ def check_study(table):
         )
         raise InputError(
             "A runner brakes before propelling, the force points from the foot towards the body, and the centre of "
-            f"pressure is where the foot is; {len(table)} stances show otherwise: {found}.",
+            f"pressure is where the foot is; over {len(table)} stances found {found}.",
             "Correct the order of the plate's corners or the signs of its channels and export the files again, or name "
             f"only the other plates under `plates` in the study file.{turned}",
         )

@@ -70,7 +70,7 @@ def test_the_clock_of_real_runners_is_right_and_told_from_one_a_fifth_off(rbds, 
         )
     assert doubts[1.0] == ([], "")
     assert all(len(doubts[factor][0]) == 1 and not doubts[factor][1] for factor in (1.2, 1 / 1.2))
-    assert "where the frame rate is right" in doubts[0.5][1] and "where the frame rate is right" in doubts[2.0][1]
+    assert "need the right frame rate" in doubts[0.5][1] and "need the right frame rate" in doubts[2.0][1]
 
 
 def test_feet_take_turns():
@@ -93,7 +93,7 @@ def test_a_wrong_rate_is_said_or_refused_in_an_estimate(model, points, lab):
     for factor in (1.2, 1 / 1.2):
         (text,) = said(held, factor)
         assert f"at {factor * lab.rate_hz:g} frames a second" in text and f"about {lab.rate_hz:.0f}" in text
-    with pytest.raises(estimate.Refused, match="where the frame rate is right"):
+    with pytest.raises(estimate.Refused, match="need the right frame rate"):
         said(held, 0.5)
     turned = replace(model, training_range=model.training_range | {"clock": None})
     assert said(turned, 1.0) == []

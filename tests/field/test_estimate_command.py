@@ -43,8 +43,11 @@ def test_walking_and_standing_are_refused_with_their_reason(lab, model, points, 
     as_csv(tmp_path / "data" / "a walk.csv", low, lab.rate_hz)
     assert run(lab, tmp_path / "data", tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert "left out: a walk.csv: The model knows running" in error and "of these none could be" in error
-    assert "Not estimated: a walk.csv : The model knows running" in words(tmp_path / "out" / "index.html")
+    assert (
+        "left out: a walk.csv: The model was trained on running" in error
+        and "none of these could be estimated. The reasons are above" in error
+    )
+    assert "Not estimated: a walk.csv : The model was trained on running" in words(tmp_path / "out" / "index.html")
     assert len(read(tmp_path / "out")["steps.csv"]) == 0
 
 
@@ -62,7 +65,7 @@ def test_page_shows_the_numbers_of_its_tables(lab, points, tmp_path, capsys):
     as_csv(data / "giant <b>.csv", 1.3 * points, lab.rate_hz)
     assert run(lab, data, tmp_path / "out", "--mass", "61,5") == 0
     said = capsys.readouterr()
-    assert "steps in 2 of 2 recordings" in said.out and "recordings have warnings, which the report says" in said.out
+    assert "steps in 2 of 2 recordings" in said.out and "recordings have warnings (see the report)" in said.out
     assert said.out.endswith(f"\n{(tmp_path / 'out' / 'index.html').as_posix()}\n")
     html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert_accessible(html)
@@ -134,7 +137,7 @@ def test_what_is_not_estimated_is_named_on_console_and_page(lab, points, tmp_pat
     (data / "damaged.c3d").write_bytes(b"no C3D")
     assert run(lab, data, tmp_path / "out") == 0
     said, text = capsys.readouterr(), words(tmp_path / "out" / "index.html")
-    assert "not estimated: static trials, tables and forces: static 1.c3d, trials.csv" in said.out
+    assert "not estimated (static trials, tables, forces): static 1.c3d, trials.csv" in said.out
     for name, why in (("dlc.csv", "an export of DeepLabCut"), ("damaged.c3d", "")):
         assert f"left out: {name}: {why}" in said.err and f"{name} : {why}".strip() in text
     table = read(tmp_path / "out")["recordings.csv"].set_index("file")["refused"]
@@ -198,7 +201,7 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     assert "--treadmill is yes or no; found 'maybe'" in error("--treadmill", "maybe")
     assert "html, csv, mot, c3d; found 'pdf'" in error("--format", "html,pdf")
     assert "need the body mass; none was given. Give it in kg: --mass KG" in error("--format", "mot,c3d")
-    assert "nowhere is not there. Leave it out: then the model that comes with grfkit" in error("--model", "nowhere")
+    assert "nowhere is none, or does not exist. Leave it out to use the model that comes" in error("--model", "nowhere")
     assert "grfkit estimate PATH, or make estimate DATA=PATH" in error(data="")
     assert "model.json" in error("--model", str(data))
     assert "nowhere does not exist. Give the path of one" in error(data=tmp_path / "nowhere")

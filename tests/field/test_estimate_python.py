@@ -158,7 +158,7 @@ def test_walking_raises_with_the_reason(lab, file, points, tmp_path):
     low = points.copy()
     low[:, :, 2] *= np.where(np.isin(np.arange(11), (4, 5, 9, 10)), 0.05, 1)
     walk = as_csv(tmp_path / "walk.csv", low, lab.rate_hz)
-    with pytest.raises(field_estimate.Refused, match="The model knows running"):
+    with pytest.raises(field_estimate.Refused, match="The model was trained on running"):
         grfkit.estimate(walk, model=lab.model)
 
 
@@ -177,11 +177,13 @@ def test_estimate_refuses_what_it_cannot_use(lab, file, given, message):
 
 
 def test_estimate_says_what_it_takes(lab, points, tmp_path):
-    with pytest.raises(InputError, match=r"found a ndarray. Of points in an array make a recording: grfkit.from_array"):
+    with pytest.raises(
+        InputError, match=r"found a ndarray. To estimate from an array of points, make a recording: grfkit.from_array"
+    ):
         grfkit.estimate(points, model=lab.model)
     with pytest.raises(ValueError, match="does not exist"):
         grfkit.estimate(tmp_path / "absent.c3d", model=lab.model)
-    with pytest.raises(InputError, match="is of one recording, a file; .* is a folder. Give one of its files"):
+    with pytest.raises(InputError, match="takes one recording, a file; .* is a folder. Give one of its files"):
         grfkit.estimate(tmp_path, model=lab.model)
 
 

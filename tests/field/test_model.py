@@ -168,7 +168,7 @@ def test_load_says_which_other_model_a_folder_holds(tmp_path):
         )
         with pytest.raises(
             ValueError,
-            match="10_field saved; found another: Forces while a foot is down" if number < 2 else "does not fit",
+            match="10_field saved; found another kind: Forces while a foot is down" if number < 2 else "does not fit",
         ):
             field_model.load(folder)
 

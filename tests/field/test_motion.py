@@ -81,7 +81,7 @@ def test_motion_bridges_what_is_missing_along_the_points_own_curve():
 def test_motion_refuses_what_is_hardly_seen():
     points = virtual_run(0)[0]
     points[15:, 4] = np.nan
-    with pytest.raises(ValueError, match="in 16 frames at least; found 15"):
+    with pytest.raises(ValueError, match="in at least 16 frames; found 15"):
         motion.from_points(points, HZ, **CUT)
     with pytest.raises(ValueError, match="found 0"):
         motion.from_points(np.full((40, 11, 3), np.nan), HZ, **CUT)

@@ -247,7 +247,7 @@ def test_load_refuses_another_kind_of_model(model, tmp_path):
         stream.load(tmp_path / "model")
     content["description"] = {"parts": {}}
     described.write_text(json.dumps(content | {"checksum": model_folder.seal(content)}), encoding="utf-8")
-    with pytest.raises(ValueError, match=f"12_stream saved; found another: {CARD['title']}"):
+    with pytest.raises(ValueError, match=f"12_stream saved; found another kind: {CARD['title']}"):
         stream.load(tmp_path / "model")
 
 

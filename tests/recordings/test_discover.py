@@ -370,13 +370,13 @@ def test_a_copy_under_another_name_is_said(run, tmp_path):
     found, *_ = field_estimate.read_all(tmp_path)
     said = {each.file.name: [note.text for note in each.notes if note.is_warning] for each in found}
     assert said["a.csv"] == [
-        f"the same recording as {name}: both are estimated, and it is one recording"
+        f"the same recording as {name}: both are estimated, but they are one recording"
         for name in ("copy of a.csv", "cut.csv")
     ]
     assert (
         said["copy of a.csv"]
         == said["cut.csv"]
-        == ["the same recording as a.csv: both are estimated, and it is one recording"]
+        == ["the same recording as a.csv: both are estimated, but they are one recording"]
     )
     assert not said["other.csv"]
 

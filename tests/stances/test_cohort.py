@@ -356,7 +356,7 @@ def test_collect_says_that_workers_die_at_a_runner_and_that_a_scheduler_is_gone(
     ):
         with Client(started) as client:
             client.register_plugin(Dying())
-        with pytest.raises(ValueError, match="2 workers died at the same one. Most often memory"):
+        with pytest.raises(ValueError, match="2 workers died at the same runner. The usual cause is too little memory"):
             cohort.collect(trials, virtual, earlier, SETTINGS, engine=started.scheduler_address)
     check_untouched(earlier)
     command = [

@@ -92,7 +92,7 @@ def test_collect_names_the_one_plate_that_is_wrong_and_how(spoilt, number, fault
     change, kinds = FAULTS[fault]
     with pytest.raises(ValueError, match="A runner brakes before propelling") as error:
         cohort.collect(*spoilt(change, [number]), engine="here")
-    plate, said = str(error.value).split("found force plate ")[1].split(". Correct the corners")[0].split(": ")
+    plate, said = str(error.value).split("found force plate ")[1].split(". Correct the order")[0].split(": ")
     assert plate == str(number)
     assert kinds - {MIRRORED_ML} <= set(said.split(", ")) <= kinds  # a few steps near the middle line do not show that
 

@@ -31,7 +31,7 @@ def write(path, recording, steps, curves, mass_kg):
     path = forces.check_target(path, ".c3d", recording)
     if len(recording.points) > MOST_FRAMES:
         raise InputError(
-            f"A C3D file holds {MOST_FRAMES:,} frames at most; {recording.file.name} has {len(recording.points):,}.",
+            f"A C3D file holds at most {MOST_FRAMES:,} frames; {recording.file.name} has {len(recording.points):,}.",
             "Cut the recording into shorter ones, or write a MOT file.",
         )
     feet = forces.lay_out(recording, steps, curves, mass_kg)
@@ -45,7 +45,7 @@ def write(path, recording, steps, curves, mass_kg):
 
 
 def _put_points(file, recording, feet):
-    """Put in the points, mm; a missing one has the residual -1."""
+    """Add the points, mm; a missing one has the residual -1."""
     points, group = 1000 * recording.points @ feet.rotation, file["parameters"]["POINT"]
     lost = ~np.isfinite(points).all(axis=2)
     group["RATE"]["value"], group["LABELS"]["value"] = [float(recording.rate_hz)], list(POINTS)
@@ -58,7 +58,7 @@ def _put_points(file, recording, feet):
 
 
 def _put_plates(file, feet):
-    """Put in a plate for each foot: corners, and channels of force (N) and moment (N mm).
+    """Add a plate for each foot: corners, and channels of force (N) and moment (N mm).
 
     Parameters of plates are those of ezc3d's template, because it does not read new ones back.
     """

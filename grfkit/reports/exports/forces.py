@@ -17,7 +17,7 @@ from grfkit.points import COMPONENTS, GRAVITY, POINTS, InputError, number
 SIDES = {"l": "left", "r": "right"}
 LEAST_HZ = 1000.0  # the usual rate of force plates, and 1 ms between samples of an impact: our choice
 CUTOFF_HZ = 20.0  # of the ankle, from which centres of pressure are counted, as in the training of models
-ADVICE = "Give mass_kg, the body mass in kilograms."
+ADVICE = "Give the body mass in kg: --mass KG, or mass_kg in Python."
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,14 @@ def lay_out(recording, steps, curves, mass_kg):
     if mass_kg is None or not mass_kg > 0:  # NaN, of a table, is none either
         raise InputError("Forces in newtons need the body mass of the runner; it was not given.", ADVICE)
     if not len(steps):
-        raise InputError(f"Forces are written of steps; none of {recording.file.name} was estimated.", "See why.")
+        raise InputError(
+            f"A file of forces needs estimated steps; {recording.file.name} has none.",
+            "See the warnings of its estimate.",
+        )
     if not {*CENTRE} <= {*curves} or curves[CENTRE].isna().any(axis=None):
         raise InputError(
-            "A file of forces says where they act; the model gave no centre of pressure.",
-            "Train one by notebook 10_field on recordings with force plates, or take the one that comes with grfkit.",
+            "A file of forces needs the centre of pressure; this model does not estimate it.",
+            "Use the model that comes with grfkit, or train one (notebook 10_field) on recordings with force plates.",
         )
     each = math.ceil(LEAST_HZ / recording.rate_hz - 1e-6)
     hz = each * recording.rate_hz
@@ -70,8 +73,8 @@ def lay_out(recording, steps, curves, mass_kg):
     spans = find_spans(steps)
     known = ", ".join(f"{first:.3f} to {last:.3f} s" for first, last in spans)
     notes.append(
-        f"{len(steps)} steps were estimated, {known} after the first frame; before, between and after, forces are 0 "
-        "because they are not known."
+        f"{len(steps)} steps were estimated, {known} after the first frame. At all other times forces are 0, because "
+        "they are not known."
     )
     return Feet(hz, each, force, cop, rotation, ground_m, spans, notes)
 
@@ -119,5 +122,5 @@ def check_target(path, suffix, recording):
         )
     if path.is_dir() or path.resolve() == recording.file.resolve():
         what = "a folder" if path.is_dir() else "the recording"
-        raise InputError(f"What is written never takes the place of a recording; {path} is {what}.", "Name another.")
+        raise InputError(f"A file of forces never replaces a recording; {path} is {what}.", "Give another name.")
     return path

@@ -44,11 +44,10 @@ def write(path, recording, steps, curves, mass_kg):
 
 
 def ground_axes(rotation, name):
-    """Give the turn (3, 3) from the axes of a file to OpenSim's ground, and say it.
+    """Give the rotation (3, 3) from the axes of a file to OpenSim's ground, and a sentence that states it.
 
-    `rotation` (3, 3) is from the axes of the file to AP, ML, V, None of points that came in these. A file with Y up
-    keeps its axes, one with Z up is turned about X, as is usual for OpenSim; of any other, X is forward, and Z to the
-    right.
+    `rotation` (3, 3) is from the axes of the file to AP, ML, V, None for points in AP, ML, V. A file with Y up keeps
+    its axes; one with Z up is turned about X, as is usual for OpenSim. For any other, X is forward, and Z to the right.
     """
     if rotation is None:
         return Z_UP_TO_Y_UP, "Axes: X forward, Y up, Z to the right, of points in AP, ML, V."
@@ -58,9 +57,12 @@ def ground_axes(rotation, name):
     if up[2] > UPWARD:
         return (
             Z_UP_TO_Y_UP,
-            f"Axes: those of {name}, Z up, turned by -90 degrees about X: x, z, -y. Turn markers alike.",
+            f"Axes: those of {name}, Z up, turned by -90 degrees about X: x, z, -y. Turn the markers in the same way.",
         )
-    return Z_UP_TO_Y_UP @ rotation, f"Axes: X forward, Y up, Z to the right; {name} has others. Turn markers alike."
+    return (
+        Z_UP_TO_Y_UP @ rotation,
+        f"Axes: X forward, Y up, Z to the right; {name} has other axes. Turn the markers in the same way.",
+    )
 
 
 def external_loads(mot_name):
@@ -86,7 +88,7 @@ def _about(name, start_s, axes):
     return [
         f"Ground reaction forces on the runner, {ESTIMATED} from points; not measured.",
         "Forces in N, centres of pressure in m, torques in N m. The free moment is not estimated and is written as 0.",
-        "In the air the force is 0, and the centre of pressure goes from where it was to where it will be.",
+        "In flight the force is 0, and the centre of pressure moves from its last place to its next.",
         axes,
         f"Times are those of {name}; its first frame is at {start_s:.4f} s.",
     ]

@@ -1,5 +1,5 @@
-"""The command `grfkit estimate`: what is typed in a terminal, and what it answers.
+"""The command `grfkit estimate`: reads what was typed in a terminal, and answers.
 
-In: the options of the command line. Out: a folder of page, tables and files of other programs, and ten lines of text.
-Nothing here estimates anything.
+In: the options of the command line. Out: a folder with a page, tables and files for other programs, and ten lines of
+text. Nothing here estimates anything.
 """

@@ -1,10 +1,12 @@
-"""Run `grfkit estimate`: check what was typed, read, estimate, write, and say what came out.
+"""Run `grfkit estimate`: check what was typed, read, estimate, write, and print a summary.
 
-In: the options of the command line, as texts. Out: the folder of a report, text on the terminal, and the exit status.
+In: the options of the command line, as texts. Out: the folder of a report, and text on the terminal.
 """
 
 import re
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 from grfkit.field import estimate
@@ -16,14 +18,14 @@ from grfkit.reports.terminal import summary
 
 FORMATS = {"html": "a page", "csv": "tables", "mot": "OpenSim", "c3d": "C3D"}
 IN_NEWTONS = ("mot", "c3d")
-NOT_IN_NAMES = r'[<>:"|?*\\\x00-\x1f]'  # that some file system does not take
+NOT_IN_NAMES = r'[<>:"|?*\\\x00-\x1f]'  # which some file systems do not allow
 
 
 def run(options):
     """Estimate a recording or all of a folder.
 
-    `options` has data, model, study, mass, speed, rate, treadmill, out and format: texts, or None where nothing was
-    typed. Raises ValueError where an option is wrong, nothing can be read or written, or no step was estimated.
+    `options` has data, model, study, mass, speed, rate, treadmill, out and format: texts, or None if nothing was typed.
+    Raises ValueError if an option is wrong, nothing can be read or written, or no step was estimated.
     """
     formats, given = _check(options)
     data = Path(options.data)
@@ -36,7 +38,7 @@ def run(options):
         raise InputError(
             f"Files of the format {' and '.join(in_newtons)} have forces in newtons, which need the body mass; none "
             f"was given.",
-            "Give it in kg: --mass KG (make: MASS=kg); or leave that format out.",
+            "Give it in kg: --mass KG (make: MASS=kg). Or leave that format out.",
         )
     folder = trials.folder_of(data)
     steps, curves, table = estimate.estimate_recordings(
@@ -57,7 +59,7 @@ def run(options):
     print((out / estimate_page.PAGE if "html" in formats else out).as_posix())
     if steps.empty:
         raise ValueError(
-            "Forces are estimated from recordings of running; of these none could be: see above for the reason of each."
+            "Forces are estimated from recordings of running; none of these could be estimated. The reasons are above."
         )
 
 
@@ -67,26 +69,28 @@ def _name(data):
 
 
 def _check(options):
-    """Check what was typed -> formats, and what read_all takes."""
+    """Check what was typed; returns the formats, and the arguments of read_all."""
     if not options.data:
         raise ValueError(
-            "An estimate needs a recording or a folder of recordings; none was given. Give it: grfkit estimate PATH, "
-            "or make estimate DATA=PATH."
+            "An estimate needs a recording or a folder of recordings; none was given. Give its path: grfkit estimate "
+            "PATH, or make estimate DATA=PATH."
         )
     if options.model and not Path(options.model).is_dir():
         raise ValueError(
-            f"A model is a folder; {options.model} is not there. Leave it out: then the model that comes with grfkit "
-            "is taken. `make field STUDY=rbds DATA=DIR` trains another one in reports/rbds/results/10_field/model."
+            f"A model is a folder; {options.model} is none, or does not exist. Leave it out to use the model that "
+            "comes with grfkit. `make field STUDY=rbds DATA=DIR` trains another one in "
+            "reports/rbds/results/10_field/model."
         )
     if options.treadmill not in (None, "", "yes", "no"):
         raise ValueError(
-            f"--treadmill is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then it is found."
+            f"--treadmill is yes or no; found {options.treadmill!r}. Correct it, or leave it out: then the points show "
+            "it."
         )
     formats = [each.strip().lower() for each in (options.format or "html,csv").split(",")]
     unknown = [each for each in formats if each not in FORMATS]
     if unknown:
         raise ValueError(
-            f"--format is one of these or some, separated by commas: {', '.join(FORMATS)}; found {unknown[0]!r}. "
+            f"--format is one or more of these, separated by commas: {', '.join(FORMATS)}; found {unknown[0]!r}. "
             "Correct it, or leave it out: then a page and tables are written."
         )
     numbers = {
@@ -96,7 +100,7 @@ def _check(options):
 
 
 def _number(text, name):
-    """Read a number that may be left out; decimal commas are read too."""
+    """Read a number that may be left out; a decimal comma is allowed."""
     try:
         return float(text.replace(",", ".")) if text else None
     except ValueError:
@@ -108,9 +112,9 @@ def _number(text, name):
 
 
 def _export(new, formats, found, masses, steps, curves, folder, *, alone):
-    """Write files of other programs of each recording to a new folder -> {file: why it was not written}.
+    """Write files for other programs from each recording to a new folder; returns {file: why it was not written}.
 
-    Raises ValueError where none can be, and the folder is for them `alone`.
+    Raises ValueError if none can be written and the folder is for them `alone`.
     """
     if not formats:
         return {}
@@ -131,7 +135,7 @@ def _export(new, formats, found, masses, steps, curves, folder, *, alone):
 
 
 def stems(names):
-    """Name the files that are written of recordings, by their names in a folder: each another, in any file system."""
+    """Name the files written from recordings, by their names in a folder: all different, in any file system."""
     plain = [Path(name).with_suffix("").parts for name in names]
     plain = [re.sub(NOT_IN_NAMES, "_", "_".join(parts)) for parts in plain]
     lower = [stem.lower() for stem in plain]
@@ -148,11 +152,12 @@ def stems(names):
 
 
 def _say(tables, not_put, others, abroad):
-    """Say what came out on the terminal; what was left out goes to standard error."""
+    """Print the results; what was left out goes to standard error. A terminal's lines break between words."""
     recordings = tables["recordings.csv"]
     for row in recordings[recordings["refused"] != ""].itertuples():
         print(f"left out: {row.file}: {row.refused}", file=sys.stderr)
     for file, why in not_put.items():
         print(f"not written: {file}: {why}", file=sys.stderr)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for line in summary.lines(tables, others, abroad):
-        print(line)
+        print(textwrap.fill(line, columns, subsequent_indent="    ") if 0 < columns < len(line) else line)

@@ -1,7 +1,7 @@
-"""Say in ten lines what was estimated: of one recording its numbers, of several a line each.
+"""Say in ten lines what was estimated: the numbers of one recording, or a line for each of several.
 
-In: the tables of estimate_page.sum_up. Out: lines of text for a terminal, whose last one may be followed by the path of
-the page, which says all of it.
+In: the tables of estimate_page.sum_up. Out: lines of text for a terminal. The page, whose path follows them, has all of
+it.
 """
 
 import textwrap
@@ -17,22 +17,22 @@ from grfkit.reports.words import SPACE, written
 
 MOST_LINES = 10
 WIDE, WIDEST = 30, 190  # characters of a name, and of a line of warnings: our choice
-MOST_NAMES = 5  # of files that need no care: our choice
-SHOWN = ["contact_s", "active_peak_bw", "braking_peak_bw", "vlr_bw_s", "step_rate_per_min"]  # the dispensable one last
-CUT = " ... (all of it in the report)"
+MOST_NAMES = 5  # of files that are listed: our choice
+SHOWN = ["contact_s", "active_peak_bw", "braking_peak_bw", "vlr_bw_s", "step_rate_per_min"]  # the least important last
+CUT = " ... (more in the report)"
 FOUND = ("points", "unit", "up", "forward")  # notes of what was found in a file
 BANDS = {
-    WITHIN: f"the bands (90 of 100 single steps) are those of {HOME}",
-    NEW: "the bands (90 of 100 single steps) are those of a new laboratory",
+    WITHIN: f"the bands (for 90 of 100 steps) are those of {HOME}",
+    NEW: "the bands (for 90 of 100 steps) are those of a new laboratory",
 }
-BANDS_AT_HOME = f"the bands hold in {HOME}: elsewhere errors are larger"
+BANDS_AT_HOME = f"the bands hold in {HOME}; elsewhere errors are larger"
 
 
 def lines(tables, others=(), abroad=None):
     """List what to say of the tables {file name: table} of a report.
 
-    `others` are files that are no recordings, `abroad` (field.bands.Abroad) what its model is worth in other
-    laboratories. The lines are at most MOST_LINES.
+    `others` are files that are no recordings, `abroad` (field.bands.Abroad) the errors of its model in other
+    laboratories. There are at most MOST_LINES lines.
     """
     recordings = tables["recordings.csv"]
     estimated = recordings[recordings["steps"] > 0]
@@ -42,14 +42,14 @@ def lines(tables, others=(), abroad=None):
         return _of_one(row, tables, aside, abroad)
     measured = estimated["plates"].str.startswith("measured").sum()
     head = f"{len(tables['steps.csv'])} steps in {len(estimated)} of {_count(recordings, 'recording')}"
-    head += f", {measured} of them beside force plates" * bool(measured)
+    head += f", {measured} of them compared with force plates" * bool(measured)
     if estimated.empty:
-        return [f"No step was estimated, in {_count(recordings, 'recording')}", *aside]
+        return [f"No step was estimated in {_count(recordings, 'recording')}", *aside]
     room = MOST_LINES - 4
     rows = [_row(row, tables["steps.csv"]) for row in estimated.to_dict("records")]
     more = [f"and {len(rows) - room + 1} more: see the page, or recordings.csv"] if len(rows) > room else []
     warned = (estimated["warnings"] != "").sum()
-    doubts = [f"{warned} of {len(estimated)} recordings have warnings, which the report says"] * bool(warned)
+    doubts = [f"{warned} of {len(estimated)} recordings have warnings (see the report)"] * bool(warned)
     doubts += _elsewhere(abroad) if NEW in set(estimated["bands"]) else []
     care = [f"with care: {'; '.join(doubts)}"] * bool(doubts)
     columns = f"{'':{WIDE}} steps  contact/ms  peak/BW  braking/BW  warnings"
@@ -57,16 +57,16 @@ def lines(tables, others=(), abroad=None):
 
 
 def _elsewhere(abroad):
-    """Say what came out too high or low in other laboratories: a list of one text, or none."""
+    """Say which features were too high or low in other laboratories: a list of one text, or none."""
     off = off_elsewhere(abroad)
-    return [f"in other laboratories the model gave {', '.join(off)}".replace(SPACE, " ")] * bool(off)
+    return [f"in other laboratories the model's results were: {', '.join(off)}".replace(SPACE, " ")] * bool(off)
 
 
 def _aside(others):
     if not others:
         return []
     more = f" and {len(others) - MOST_NAMES} more" * (len(others) > MOST_NAMES)
-    return [f"not estimated: static trials, tables and forces: {', '.join(others[:MOST_NAMES])}{more}"]
+    return [f"not estimated (static trials, tables, forces): {', '.join(others[:MOST_NAMES])}{more}"]
 
 
 def _row(row, steps):
@@ -80,14 +80,14 @@ def _row(row, steps):
 
 
 def _of_one(row, tables, aside, abroad):
-    """Write one recording: what was found, its numbers, warnings, and what is doubtful."""
+    """Write one recording: what was found, its numbers, warnings, and what to be careful with."""
     notes = dict(note.split(": ", 1) for note in row["notes"].split(BETWEEN) if ": " in note)
     found = [f"{name} {_first(notes[name])}" for name in FOUND if name in notes]
     plates = [textwrap.shorten(f"force plates: {row['plates']}", WIDEST, placeholder=" ...")] * bool(row["plates"])
     texts = row["warnings"].split(BETWEEN) if row["warnings"] else []
     elsewhere = _elsewhere(abroad) if row["bands"] == NEW else []
     warned = [textwrap.shorten(f"{_count(texts, 'warning')}: {'; '.join(texts)}", WIDEST, placeholder=CUT)]
-    doubts = [f"{row['unlike_steps']} of {row['steps']} steps unlike the model's"] * bool(row["unlike_steps"])
+    doubts = [f"{row['unlike_steps']} of {row['steps']} steps out of the training range"] * bool(row["unlike_steps"])
     around = [
         _recorded(row, notes),
         *[textwrap.shorten(f"found: {'; '.join(found)}", WIDEST, placeholder=" ...")] * bool(found),
@@ -102,11 +102,13 @@ def _of_one(row, tables, aside, abroad):
 
 
 def _recorded(row, notes):
-    """Say how long and fast a recording is, and whose."""
+    """Say how long and fast a recording is, and the runner's mass."""
     whence = notes.get("mass", "").partition(", ")[2]
-    mass = "without a mass (--mass KG gives newtons)"
+    mass = "no mass (--mass KG gives newtons)"
     if np.isfinite(row["mass_kg"]):
-        pounds = f" = {row['mass_kg'] / OTHER_UNITS['mass_kg']['pounds']:.0f} lb"  # so that typed pounds are seen
+        pounds = (
+            f" = {row['mass_kg'] / OTHER_UNITS['mass_kg']['pounds']:.0f} lb"  # shows a mass that was typed in pounds
+        )
         mass = f"{row['mass_kg']:g} kg{pounds * (whence == 'as typed')}"
     where = "on a treadmill" if row["treadmill"] else "overground"
     return (
@@ -116,7 +118,7 @@ def _recorded(row, notes):
 
 
 def _numbers(row, tables, most):
-    """Lay out the means of at most so many quantities, and those of left and right steps."""
+    """Lay out the means of the first `most` quantities, over all, left and right steps."""
     steps, sides = (tables[name][tables[name]["file"] == row["file"]] for name in ("steps.csv", "asymmetry.csv"))
     left, right = ((steps["side"] == side).sum() for side in "lr")
     by_quantity = sides.set_index("quantity")
@@ -140,7 +142,7 @@ def _cell(value, of):
 
 
 def _first(text):
-    """Take what stands before the reason of a note."""
+    """Take the part of a note before its reason."""
     return textwrap.shorten(text.partition(", ")[0].partition(" (")[0], 2 * WIDE, placeholder=" ...")
 
 

@@ -194,6 +194,6 @@ def test_an_estimate_is_never_taken_for_a_measurement(run):
 def test_write_refuses_more_frames_than_the_format_counts(tmp_path):
     found, _ = recording()
     long = replace(found, points=np.zeros((65536, 11, 3)))
-    with pytest.raises(InputError, match="65,535 frames at most; run.c3d has 65,536"):
+    with pytest.raises(InputError, match="at most 65,535 frames; run.c3d has 65,536"):
         c3d.write(tmp_path / "run.c3d", long, *tables(CONTACTS), MASS_KG)
     assert not any(tmp_path.iterdir())

@@ -22,8 +22,8 @@ def suffix(request):
     [
         (None, CONTACTS, (), "Forces in newtons need the body mass.*mass_kg"),
         (np.nan, CONTACTS, (), "Forces in newtons need the body mass"),  # as a table of recordings holds none
-        (MASS_KG, [], (), "none of run.c3d was estimated"),
-        (MASS_KG, CONTACTS, ("cop_ap", "cop_ml"), "the model gave no centre of pressure"),
+        (MASS_KG, [], (), "run.c3d has none"),
+        (MASS_KG, CONTACTS, ("cop_ap", "cop_ml"), "this model does not estimate it"),
     ],
 )
 def test_write_refuses_what_makes_no_forces_and_writes_nothing(tmp_path, suffix, mass_kg, steps, without, said):
@@ -39,7 +39,7 @@ def test_write_never_replaces_the_recording_and_asks_for_the_right_name(tmp_path
     found.file.write_text("the recording")
     (tmp_path / f"folder{suffix}").mkdir()
     for name, said in {
-        f"run{suffix}": "never takes the place of a recording",
+        f"run{suffix}": "never replaces a recording",
         "run.txt": f"file ends with {suffix}; found run.txt",
         f"run{suffix.upper()}": f"file ends with {suffix}; found run{suffix.upper()}",
         f"folder{suffix}": "is a folder",
