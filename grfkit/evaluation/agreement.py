@@ -1,4 +1,4 @@
-"""Agreement of estimated and measured forces, where the runner is the unit and not the stance.
+"""Agreement of estimated and measured forces, with the runner as the unit and not the stance.
 
 In: predictions of left-out runners, features and curves. Out: tables of tests, limits and bands.
 `pairs` is features.by_stance of one estimator with the column `runner` (see of_runners); `alpha` is the error rate.
@@ -18,21 +18,21 @@ from grfkit.points import DIRECTIONS, MIRROR
 def of_estimator(predictions, estimator, stances):
     """Take one estimator's frames; `predictions` as 08_generalisation saves them, `stances` as in stances.csv.
 
-    Raises ValueError for an unknown estimator, or fewer than three runners or no two stances of one: nothing to
-    compare.
+    Raises ValueError for an unknown estimator, for fewer than three runners, and if no runner has two stances: then
+    there is nothing to compare.
     """
     saved = list(predictions["estimator"].unique())
     if estimator not in saved:
         raise ValueError(
-            f"The estimator is one of those that 08_generalisation saved: {', '.join(saved)}; found {estimator}. "
-            "Change `estimator` in the study's section 09_agreement."
+            f"The estimator is one of those that 08_generalisation saved, {', '.join(saved)}; found {estimator}. "
+            "Change `estimator` in the section 09_agreement of the study file."
         )
     frames = predictions[predictions["estimator"] == estimator]
     runners = stances["runner"][stances["stance"].isin(frames["stance"])]
     if runners.nunique() < 3 or runners.is_unique:
         raise ValueError(
             "Agreement over runners needs three runners, and a runner with two stances; found "
-            f"{runners.nunique()} runners with {len(runners)} stances. Test more."
+            f"{runners.nunique()} runners with {len(runners)} stances. Test more runners."
         )
     return frames
 
@@ -40,14 +40,14 @@ def of_estimator(predictions, estimator, stances):
 def of_runners(features, stances):
     """Give each row of features.by_stance its runner.
 
-    Features that the estimator does not estimate at all (NaN) are left out. Raises ValueError where it estimates a
-    feature of some stances only.
+    Features that the estimator does not give at all (NaN) are left out. Raises ValueError if it gives a feature for
+    some stances only.
     """
     pairs = features.assign(runner=metrics.runner_of(features, stances))
     pairs = pairs[pairs.groupby("feature")["estimated"].transform("count") > 0]
     if pairs["estimated"].isna().any():
         raise ValueError(
-            "An estimator estimates a feature of every stance or of none; "
+            "An estimator gives a feature for every stance or for none; "
             f"{pairs['estimated'].isna().sum()} values are missing. Run 08_generalisation again."
         )
     return pairs
@@ -61,8 +61,8 @@ def runner_means(pairs):
 def mixed_model(difference, runners):
     """Fit difference ~ 1 with a random intercept of the runner (REML); returns the mean and its two-tailed p.
 
-    `difference` and `runners` are (S,). Our choice: p from Student's t with runners - 1 degrees of freedom, since the
-    normal distribution of statsmodels rejects some 8 % of true nulls with 12 runners. p is NaN where the fit does not
+    `difference` and `runners` are (S,). Our choice: p from Student's t with runners - 1 degrees of freedom, because the
+    normal distribution of statsmodels rejects about 8 % of true nulls with 12 runners. p is NaN if the fit does not
     converge.
     """
     from statsmodels.regression.mixed_linear_model import MixedLM  # takes seconds, and nothing else needs it
@@ -96,9 +96,9 @@ def tests(pairs):
 def equivalence(pairs, *, bounds_pct, alpha):
     """Test whether each feature agrees within a bound, by two one-sided paired t-tests over runners.
 
-    Source: TOST, Schuirmann 1987.     `bounds_pct` is {feature: % of the runners' mean measured value}. Equivalent is p
-    < alpha, which is that the confidence interval of level 1 - 2 alpha lies within the bound. Differences, interval and
-    bound are in % of that mean.
+    Source: TOST, Schuirmann 1987. `bounds_pct` is {feature: % of the runners' mean measured value}. A feature is
+    equivalent if p < alpha, that is, if the confidence interval of level 1 - 2 alpha is within the bound. Differences,
+    interval and bound are in % of that mean.
     """
     from statsmodels.stats.weightstats import ttost_paired  # as above
 
@@ -126,7 +126,7 @@ def equivalence(pairs, *, bounds_pct, alpha):
 
 
 def variance_components(difference, runners):
-    """Split the variance of differences (S,) into that between runners and that within one.
+    """Split the variance of differences (S,) into the part between runners and the part within a runner.
 
     One-way analysis of variance. Returns both and the typical number of stances of a runner, m0 (Bland & Altman 2007,
     section 3; unequal numbers are allowed).
@@ -217,7 +217,7 @@ def icc_table(pairs, *, alpha):
 
 
 def mirror_right(curves, sides):
-    """Turn the medial-lateral force of right legs (S, Q, 3) round, so that left and right do not cancel in a mean."""
+    """Reverse the medial-lateral force of right legs (S, Q, 3), so that left and right do not cancel in a mean."""
     return np.where((np.asarray(sides) == "r")[:, None, None], curves * MIRROR, curves)
 
 
@@ -237,12 +237,12 @@ class Band:
 
     @property
     def inside(self):
-        """Where the whole band lies within the bound, (Q,) bool: the curves are equivalent there."""
+        """Where the whole band is within the bound, (Q,) bool: there the curves are equivalent."""
         return np.abs(self.mean) + self.half < self.bound
 
 
 def band(estimated, measured, test, *, bound_pct):
-    """Band of the mean difference of paired curves (R, Q), one a runner, that holds the whole true curve at 1 - alpha.
+    """Band of the mean difference of paired curves (R, Q), one per runner; holds the whole true curve at 1 - alpha.
 
     Mean +- t* SE with the threshold t* of the runners' spm.Test, random field theory's (Pataky 2010); `bound_pct` is a
     share of the mean range of the measured curves. Our choice: with 12 runners a bootstrap of the maximum covers 75 %

@@ -1,13 +1,13 @@
-"""The average of several recipes: how much each of them counts is chosen on runners who are left out.
+"""The average of several recipes, with weights that are chosen on left-out runners.
 
 In: Samples, recipes, groups of runners, estimates. Out: weights and averages. Arrays: S stances, N frames, M recipes, C
 directions, G groups of runners.
 
-Runners are divided into groups once. For a left-out runner the other groups are the folds: a fold is estimated by a fit
-that saw neither it nor the runner's own group, and the weights are those with the least error over the folds. So what
-weighs a runner's estimates has seen nothing of the runner, nor of anyone in the runner's group. A fit without two
-groups serves the runners of both: 6 fits of half the runners, where three folds inside every left-out fit would take
-three fits a runner.
+Runners are divided into groups once. For a left-out runner the other groups are the folds. Each fold is estimated by a
+fit that saw neither it nor the runner's own group, and the weights with the least error over the folds are chosen. So
+the weights of a runner depend neither on the runner nor on anyone in the runner's group. A fit without two groups
+serves the runners of both. This takes 6 fits to half the runners; three folds inside every left-out fit would take
+three fits for each runner.
 """
 
 from itertools import combinations
@@ -31,8 +31,8 @@ def divide(runners, *, seed):
     names = np.unique(runners).tolist()
     if len(names) < FEWEST:
         raise ValueError(
-            f"To weigh recipes for a left-out runner, a second one is trained on and a third one estimated; found "
-            f"{len(names)} runners at the study's speed. Write `ensemble: []`."
+            "To weigh recipes for a left-out runner, a second runner is trained on and a third one estimated; found "
+            f"{len(names)} runners at the study's speed. Write `ensemble: []` in the study file."
         )
     numbers = np.random.default_rng(seed).permutation(len(names)) % min(GROUPS, len(names))
     return dict(zip(names, numbers.tolist(), strict=True))
@@ -73,8 +73,8 @@ def choose_weights(inner, measured, group, inside):
 def least_error_weights(errors):
     """Give the weights (M,), none negative, sum 1, of the average with the least squared error; `errors` (N, M) BW.
 
-    An estimate that is not given (NaN) weighs 0; the weights are NaN where none is given. Exact: the least-squares
-    solution that is not negative (scipy), with one more row that pulls the sum to 1, is the wanted one but for its sum.
+    A missing estimate (NaN) has the weight 0; if all are missing, the weights are NaN. Exact: the non-negative
+    least-squares solution (scipy), with one more row that pulls the sum to 1, is the wanted one up to its sum.
     """
     given = np.isfinite(errors).all(axis=0)
     weights = np.full(len(given), 0.0 if given.any() else np.nan)
@@ -86,6 +86,6 @@ def least_error_weights(errors):
 
 
 def average(estimates, weights):
-    """Average estimates (M, N, C) by weights (N, M, C); what weighs nothing may be NaN."""
+    """Average estimates (M, N, C) by weights (N, M, C); an estimate with the weight 0 may be NaN."""
     weights = weights.swapaxes(0, 1)
     return np.where(weights == 0, 0, weights * estimates).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Look around in a study: estimates of runners who were left out of the training, for the widgets of notebook explore.
+"""Explore a study: estimates of runners who were left out of the training, for the widgets of notebook explore.
 
 In: stances and frames as 01_preprocess saves them, recipes, and what 03 and 08 saved. Out: sources of estimates, single
 stances with an estimate, and their errors. The widgets are in grfkit.reports.widgets. A source says in words where its
@@ -75,7 +75,7 @@ def source_without_runner(frames, stances, recipe):
     _check_quick(recipe)
     experiment = left_out_runners.KernelExperiment(runners, recipe)
     table = experiment.predictions(experiment.leave_out())
-    about = f"{about}, with hyper-parameters in the middle of their limits, so that none is chosen"
+    about = f"{about}; hyper-parameters are the middle of their limits, none is chosen"
     return Source(about, frozenset(rows), lambda stance: table.iloc[rows[stance]])
 
 
@@ -83,8 +83,8 @@ def _check_quick(recipe):
     """Raise ValueError for a recipe that takes too long to fit while someone waits."""
     if recipe.estimator != "kernel_ridge":
         raise ValueError(
-            f"What is fitted at once is a kernel recipe or mean_curve; {recipe.name} is of the kind "
-            f"{recipe.estimator}. Leave it out of `fitted`; `make beyond` leaves each runner out by it."
+            f"Only a kernel recipe or mean_curve is quick enough to fit here; {recipe.name} is of the kind "
+            f"{recipe.estimator}. Leave it out of `fitted`; `make beyond` leaves each runner out with it."
         )
 
 
@@ -123,7 +123,7 @@ def _saved_by_08(results, stances):
     others, estimated = stances["runner"].nunique() - 1, frozenset(stances["stance"])
     return {
         f"{name}, saved by 08": Source(
-            f"{name} as 08_generalisation saved it: what it trains on, if anything, are the {others} other runners",
+            f"{name} as 08_generalisation saved it; if it trains, then on the {others} other runners",
             estimated,
             lambda stance, name=name: store.read(
                 results, file, filters=[("estimator", "==", name), ("stance", "==", stance)]
@@ -134,7 +134,7 @@ def _saved_by_08(results, stances):
 
 
 def _of_these_stances(results, name):
-    """Say whether a result is there and was made of the table of stances: in another a number means another stance."""
+    """Tell whether a result exists for this table of stances: in another table a number means another stance."""
     is_there = store.find(results, name).is_file()
     return is_there and by_hand.was_made_of(results, name.split("/")[0], "01_preprocess")
 
@@ -193,7 +193,7 @@ def source_of_strangers(frames, stances, recipe):
     speeds, count = training.stances["speed_m_s"], training.stances["runner"].nunique()
     about = (
         f"{recipe.name}, trained on the {count} training runners of the study, who ran at "
-        f"{speeds.min():.1f} to {speeds.max():.1f} m/s; at other speeds it can only guess"
+        f"{speeds.min():.1f} to {speeds.max():.1f} m/s; do not trust it at other speeds"
     )
     return Source(about, frozenset(), predict)
 

@@ -1,8 +1,8 @@
 """Importance of points, kinds of motion and moments of stance: how much the error rises where they are replaced.
 
 In: frames and stances as 01_preprocess saves them, and a recipe. Out: tables of errors and of their rise. Each runner
-is estimated from all others, by the middle candidate, so that nothing is chosen. What is replaced changes only that
-runner's inputs, never what was fitted. The rise is of the model: points that move together carry the same information.
+is estimated from all others, by the middle candidate, so that nothing is chosen. Replacing changes only that runner's
+inputs, never the fit. The rise says how the model works: points that move together carry the same information.
 Arrays: S stances of all speeds, O of them at the study's own, F input columns, Q nodes, C components.
 """
 
@@ -46,14 +46,14 @@ class LeftOutFit:
 def leave_out(frames, stances, recipe):
     """Estimate each runner's stances at the study's speed from all other runners, by the middle candidate of a Recipe.
 
-    The estimates are not balanced, because balance would scale what was replaced back over a recording: our choice.
+    The estimates are not balanced, because balance over a recording would partly undo a replacement: our choice.
     Returns a LeftOutFit, and the mean pose (11, 3) m of mid-stance. Raises ValueError for a recipe without a kernel, or
     that does not mirror left legs.
     """
     if recipe.estimator != "kernel_ridge" or not recipe.mirror:
         raise ValueError(
-            "What is examined is a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the right leg "
-            f"stands; {recipe.name} has {recipe.estimator} and mirror: {str(recipe.mirror).lower()}. "
+            "Importance needs a recipe with `estimator: kernel_ridge` and `mirror: true`, so that the stance leg is "
+            f"the right one; {recipe.name} has {recipe.estimator} and mirror: {str(recipe.mirror).lower()}. "
             "Change `examined` in the study file."
         )
     runners = left_out_runners.prepare(frames, stances, recipe)

@@ -1,4 +1,4 @@
-"""How well runners are estimated who were left out of the training: by every recipe, and without each ingredient.
+"""How well left-out runners are estimated: by every recipe, and by a recipe without each of its ingredients.
 
 In: frames and stances as 01_preprocess saves them, and recipes. Out: tables of estimates and of their errors.
 Arrays: S stances, N frames, over 101 nodes of a stance, and three directions.
@@ -84,7 +84,10 @@ def prepare(frames, stances, recipe):
 def check_two(runners):
     """Check that of the `runners` (S,) one can be left out. Raises InputError if there is one only."""
     if len(set(runners)) == 1:
-        raise InputError("A runner is left out and others are trained on; found 1 runner.", "Add recordings of others.")
+        raise InputError(
+            "To leave a runner out, at least one other is needed for training; found 1 runner.",
+            "Add recordings of other runners.",
+        )
 
 
 def at_study_speed(stances):
@@ -157,7 +160,7 @@ class KernelExperiment:
     def __init__(self, prepared, recipe):
         if recipe.estimator != "kernel_ridge":
             raise ValueError(
-                f"What is looked into is a kernel recipe; {recipe.name} is of the kind {recipe.estimator}. Change "
+                f"These experiments need a kernel recipe; {recipe.name} is of the kind {recipe.estimator}. Change "
                 "`examined` in the study file."
             )
         self.samples, self.recipe = prepared, recipe
@@ -226,7 +229,7 @@ def ingredients(frames, stances, recipe):
 
 
 def folds(frames, stances, recipe, *, seed):
-    """Score a kernel recipe by folds of runners and by as many random folds of stances: what leakage pretends."""
+    """Score a kernel recipe by folds of runners and by as many random folds of stances: shows the effect of leakage."""
     experiment = KernelExperiment(prepare(frames, stances, recipe), recipe)
     runners = experiment.runners
     random = np.random.default_rng(seed).permutation(len(runners)) % len(np.unique(runners))
@@ -293,8 +296,8 @@ def _average(frames, stances, recipes, predictions, groups, **settings):
     parts = [predictions[predictions["estimator"] == name].reset_index(drop=True) for name in recipes]
     if any(not np.allclose(parts[0]["grf_v"], part["grf_v"], atol=1e-4) for part in parts):
         raise ValueError(
-            f"Recipes are averaged in one unit of force; {', '.join(recipes)} differ in body_weight. "
-            "Name others in `ensemble`."
+            f"Averaged recipes must have the same unit of force; {', '.join(recipes)} differ in `body_weight`. "
+            "Name other recipes in `ensemble` in the study file."
         )
     rows, inner, taken = parts[0], [], 0.0
     for recipe in recipes.values():

@@ -1,4 +1,4 @@
-"""Net moments of ankle and knee by inverse dynamics: what muscles and ligaments hold.
+"""Net moments of ankle and knee by inverse dynamics: the load on muscles and ligaments.
 
 In: points of a leg with their accelerations, force and centre of pressure. Out: moments in N m per kg of body mass.
 
@@ -27,9 +27,9 @@ SHANK_M = (0.15, 0.7)  # how long a shank can be: our choice
 def leg(values, side):
     """Take knee, ankle, heel and toe (..., 4, 3) of a side, "l" or "r", out of values of all points (..., 11, 3)."""
     if side not in ("l", "r"):
-        raise ValueError(f"A side is l or r; found {side!r}. Name the stance leg.")
+        raise ValueError(f"A side is l or r; found {side!r}. Give the stance leg.")
     if np.shape(values)[-2:] != (len(POINTS), 3):
-        raise ValueError(f"Points are (..., 11, 3), AP, ML, V last; found {np.shape(values)}. Transpose them?")
+        raise ValueError(f"Points are (..., 11, 3), with AP, ML, V last; found {np.shape(values)}. Transpose them.")
     return values[..., [POINTS.index(f"{side}_{name}") for name in LEG], :]
 
 
@@ -90,7 +90,7 @@ def _check_values(points, accelerations, force, sex):
     """Raise ValueError for a value that is missing, and for what cannot be in this unit."""
     if sex not in SEGMENTS:
         raise ValueError(
-            f"Segments are known of m and f; found {sex!r}. Correct the column `sex` of the table of trials."
+            f"Segment masses are of m and f; found {sex!r}. Correct the column `sex` of the table of trials."
         )
     missing = [(~np.isfinite(values)).sum() for values in (points, accelerations, force)]
     if any(missing):
@@ -106,7 +106,7 @@ def _check_values(points, accelerations, force, sex):
     shank = np.median(np.linalg.norm(points[..., 0, :] - points[..., 1, :], axis=-1)) if points.size else SHANK_M[0]
     if not SHANK_M[0] <= shank <= SHANK_M[1]:
         raise ValueError(
-            f"From knee to ankle it is {SHANK_M[0]} to {SHANK_M[1]} m; found {shank:.3g}. Are the points in m?"
+            f"From knee to ankle it is {SHANK_M[0]} to {SHANK_M[1]} m; found {shank:.3g}. Give the points in m."
         )
 
 
@@ -117,7 +117,7 @@ def _filled(cop, force):
     without = (lost & (force != 0).any(axis=-1)).sum()
     if without:
         raise ValueError(
-            f"A force acts somewhere; {without} moments have force and no centre of pressure. "
+            f"Each force needs a centre of pressure; {without} moments have a force without one. "
             "Set the force to 0 there, or fill the gap."
         )
     return np.where(lost[..., None], 0.0, cop)

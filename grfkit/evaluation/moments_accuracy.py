@@ -21,7 +21,7 @@ MEASURES = ["r", "rmse_nm_kg", "nrmse_pct"]
 
 
 def evaluated_stances(stances, curves, trials, motions):
-    """Take the stances that `curves` (10_field) estimate, that are weighed, and that `motions` show wholly.
+    """Take the stances that `curves` (10_field) estimate, that are weighed, and that `motions` show completely.
 
     Adds `sex` by the table of trials, and `speed` as samples.prepare names it.
     """
@@ -84,7 +84,7 @@ def estimated_source(curves, stances, points):
     absent = sorted({"stance", "time_s", *ESTIMATES, *COP} - set(curves))
     if absent:
         raise ValueError(
-            f"Moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. "
+            f"Joint moments need a centre of pressure; curves.parquet lacks {', '.join(absent)}. "
             "Run 10_field again, on recordings with plates."
         )
     blocks, times = dict(iter(curves.groupby("stance"))), node_times(stances)
@@ -159,7 +159,7 @@ def peak_table(table, stances):
 
     Measured and estimated mean and SD; mean error with limits over runners, and SD; mean size of the error, also in %
     of the measured mean. `r_of_runners` is the correlation of the runners' estimated and measured means. The baseline
-    has none: a mean of all others is the lower the higher one's own.
+    has none: the higher a runner's own mean, the lower the mean of all others.
     """
     groups = ["source", "moment", "speed"]
     result = means_by_speed(table, stances, ["measured", "estimated", "error", "abs_error"]).set_index(groups)

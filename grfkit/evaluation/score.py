@@ -1,9 +1,9 @@
-"""Judge anybody's estimates on a study's stances, each runner left out: the benchmark of `make score`.
+"""Score anybody's estimates of a study's stances, each runner left out: the benchmark of `make score`.
 
-In: what 01_preprocess saved of a study, and a table of estimates, a row a frame. Out: the measures of notebook 08, with
-limits over runners, beside the mean curve, the LSTM and `physics`. What the table must hold is in docs/benchmark.md.
+In: what 01_preprocess saved of a study, and a table of estimates, a row for each frame. Out: the measures of notebook
+08, with limits over runners, next to the mean curve, the LSTM and `physics`. docs/benchmark.md describes the table.
 
-What cannot be checked here: that the estimates of a runner were made without that runner.
+It cannot be checked here that the estimates of a runner were made without that runner.
 """
 
 import csv
@@ -34,11 +34,11 @@ READERS = {
     ".parquet": lambda path, columns: pyarrow.parquet.read_table(path, columns=columns).to_pandas(ignore_metadata=True),
     ".csv": lambda path, columns: pd.read_csv(path, usecols=columns, encoding="utf-8-sig"),
 }
-SEE = "docs/benchmark.md shows the format; `grfkit score --template FILE` writes the rows to be filled."
+SEE = "See the format in docs/benchmark.md, or write an empty table: grfkit score --template FILE."
 
 
 class Benchmark(NamedTuple):
-    """What is judged on: stances at the study's speed, and the measured force (BW) of their frames of stance alone."""
+    """The stances to score on, at the study's speed, and the measured force (BW) of their frames of stance alone."""
 
     stances: pd.DataFrame
     frames: pd.DataFrame  # stance, frame, time_s, grf_ap, grf_ml, grf_v
@@ -52,8 +52,8 @@ def load(results, *, unit="study"):
     """
     if unit not in UNITS:
         raise InputError(
-            f"Forces are in weights of the listed mass (study) or of the weighed one (weighed); found {unit!r}.",
-            "Correct it, or leave it out: study.",
+            f"The unit is the weight of the listed mass (study) or of the weighed mass (weighed); found {unit!r}.",
+            "Correct it, or leave it out, which means study.",
         )
     try:
         stances = store.read(results, "01_preprocess/stances.csv")
@@ -61,8 +61,8 @@ def load(results, *, unit="study"):
     except ValueError:
         name = Path(results).parent.name
         raise InputError(
-            f"Estimates are judged on the stances of a study; there are none in {Path(results).as_posix()}.",
-            f"Make them: make stances STUDY={name} DATA=DIR, where DIR holds its recordings.",
+            f"Estimates are scored on the stances of a study; there are none in {Path(results).as_posix()}.",
+            f"Make them: make stances STUDY={name} DATA=DIR, with DIR the folder of its recordings.",
         ) from None
     return _benchmark(frames, stances, unit)
 
@@ -79,7 +79,7 @@ def _benchmark(frames, stances, unit):
 
 
 def fingerprint(benchmark):
-    """Name what is judged on by twelve letters: two scores compare where they are the same."""
+    """Name the stances and forces by twelve letters: two scores can be compared if the letters are the same."""
     digest = hashlib.sha256(np.ascontiguousarray(benchmark.frames[KEYS].to_numpy(np.int64)))
     digest.update(np.ascontiguousarray(benchmark.frames[FORCES].to_numpy(np.float32).round(3)))
     return digest.hexdigest()[:12]
@@ -100,7 +100,7 @@ def read(path):
     """
     path = Path(path)
     if not path.is_file() or path.suffix.lower() not in READERS:
-        what = "is no file" if not path.is_file() else f"ends in {path.suffix or 'nothing'}"
+        what = "does not exist" if not path.is_file() else f"ends in {path.suffix or 'nothing'}"
         raise InputError(f"Estimates are a .parquet or a .csv file; {path} {what}.", SEE)
     try:
         there, beginnings = _column_names(path)
@@ -115,7 +115,7 @@ def read(path):
         raise InputError(
             f"Estimates have the columns {', '.join(COLUMNS)}, a row for each frame; {path.name} lacks "
             f"{', '.join(absent)}. It has {few or 'none'}.",
-            "The table lies on its side: transpose it." if {*COLUMNS} <= beginnings else SEE,
+            "Rows and columns are interchanged: transpose the table." if {*COLUMNS} <= beginnings else SEE,
         )
     return _numbers(path, table)
 
@@ -134,8 +134,8 @@ def _numbers(path, table):
     names = table["estimator"].unique() if "estimator" in table else [""]
     if len(names) > 1:
         raise InputError(
-            f"One estimator is judged at a time; {path.name} holds {len(names)}: {', '.join(map(str, names))}.",
-            "Keep the rows of one.",
+            f"One estimator is scored at a time; {path.name} holds {len(names)}: {', '.join(map(str, names))}.",
+            "Keep the rows of one estimator.",
         )
     numbers = table[COLUMNS].apply(pd.to_numeric, errors="coerce").astype(float)
     wrong = numbers.isna() & table[COLUMNS].notna()
@@ -144,7 +144,7 @@ def _numbers(path, table):
         row, name = np.argwhere(wrong.to_numpy())[0]
         cell = table[COLUMNS].iloc[row, name]
         raise InputError(
-            f"Estimates are numbers, stance and frame whole ones; {path.name} has {cell!r} in row "
+            f"Estimates are numbers, and stance and frame whole numbers; {path.name} has {cell!r} in row "
             f"{row + 1}, column {COLUMNS[name]}, and {int(wrong.sum().sum())} such cells in all.",
             SEE,
         )
@@ -154,20 +154,26 @@ def _numbers(path, table):
 def check(table, benchmark, known):
     """Lay estimates beside the measured force: a table as metrics.predictions without `estimator`, and notes (texts).
 
-    `known` (S,) are the numbers of all stances of the study: rows of those that are not judged on are left out, and
+    `known` (S,) are the numbers of all stances of the study: rows of those that are not scored are left out, and
     so are frames of the padding. Raises InputError for stances that are unknown or missing, rows that are missing or
     there twice, NaN in some frames of a direction, and forces that cannot be in body weights.
     """
     notes, wanted = [], benchmark.stances["stance"]
-    _refuse("has {} that the study does not know: {}", {*table["stance"]} - {*known}, "Are they of this study?")
-    _refuse("lacks {} of those that are judged on: {}", {*wanted} - {*table["stance"]}, "Estimate every one of them.")
+    _refuse(
+        "has {} that the study does not know: {}",
+        {*table["stance"]} - {*known},
+        "Give the estimates of this study (--study).",
+    )
+    _refuse("lacks {} of those that are scored: {}", {*wanted} - {*table["stance"]}, "Estimate every one of them.")
     twice = table.duplicated(KEYS)
     _refuse("has frames twice in {}: {}", {*table["stance"][twice]}, "Keep one row for each stance and frame.")
     rows = benchmark.frames.merge(table, on=KEYS, how="left", indicator=True)
     lost = rows["_merge"] == "left_only"
-    _refuse(f"lacks {lost.sum()} frames, in {{}}: {{}}", {*rows["stance"][lost]}, "A frame of stance has a row.")
+    _refuse(
+        f"lacks {lost.sum()} frames, in {{}}: {{}}", {*rows["stance"][lost]}, "Give a row for each frame of stance."
+    )
     if len(table) > len(rows):
-        notes.append(f"{len(table) - len(rows)} rows are not judged on: padding, or stances at other speeds")
+        notes.append(f"{len(table) - len(rows)} rows are not scored: padding, or stances at other speeds")
     rows = rows.drop(columns="_merge")
     rows[ESTIMATES] = rows[ESTIMATES].astype(np.float32)
     _check_forces(rows)
@@ -194,20 +200,20 @@ def _check_forces(rows):
         where = rows["stance"][absent.any(axis=1)].unique()
         found = f"{', '.join(some)}, first in stance {where[0]}" if some else "all, in every direction"
         raise InputError(
-            f"A direction is estimated in every frame, or in none: then all NaN. Of {len(rows)} frames are NaN or "
-            f"infinite {found}.",
+            f"A direction is estimated in every frame, or is NaN in all of them; of {len(rows)} frames these are NaN "
+            f"or infinite: {found}.",
             "Estimate them, or leave the whole direction out.",
         )
     most = np.nanmax(np.abs(rows[ESTIMATES].to_numpy()))
     if most > MOST_BW:
         raise InputError(
-            f"Estimates are in body weights, {MOST_BW:g} at most; found values up to {most:,.0f}.",
+            f"Estimates are in body weights, at most {MOST_BW:g}; found values up to {most:,.0f}.",
             "If they are newtons, divide by mass_kg * 9.81 of the stance's row in stances.csv.",
         )
 
 
 def _doubts(rows):
-    """Say what is allowed and may be a mistake."""
+    """List what is allowed, but may be a mistake."""
     notes = []
     for direction, ours, theirs in zip(DIRECTIONS, ESTIMATES, FORCES, strict=True):
         both = rows[[ours, theirs]].to_numpy(float).T
@@ -221,10 +227,10 @@ def _doubts(rows):
 
 
 def references(results, recipes, *, seed):
-    """Give what stands beside: {name: predictions of stance alone}, {name: unit}, and notes (texts).
+    """Give the references to compare with: {name: predictions of stance alone}, {name: unit}, and notes (texts).
 
-    It is what notebook 08 saved in `results`, where that is of the same stances; else QUICK, estimated at once and kept
-    where 08 will find it. `recipes` are {name: recipes.Recipe} of REFERENCES.
+    They are what notebook 08 saved in `results`, if it ran on the same stances. Otherwise those of QUICK are estimated
+    now, and saved for 08. `recipes` are {name: recipes.Recipe} of REFERENCES.
     """
     stances, frames = (store.read(results, f"01_preprocess/{name}") for name in ("stances.csv", "stances.parquet"))
     units = {name: recipe.body_weight for name, recipe in recipes.items()}
@@ -232,7 +238,7 @@ def references(results, recipes, *, seed):
     notes, saved = [], _saved(results)
     fitting = {name: rows for name, rows in saved.items() if _same(rows, by_unit[units[name]].frames)}
     if saved and len(fitting) < len(saved):
-        notes.append("what notebook 08 saved is of other stances: run `make beyond` again for the LSTM")
+        notes.append("notebook 08 was run on other stances: run `make beyond` again to compare with the LSTM")
     absent = {name: recipes[name] for name in QUICK if name not in fitting}
     if absent:
         folder = f"{results}/08_generalisation"
@@ -242,7 +248,7 @@ def references(results, recipes, *, seed):
         made = made[metrics.in_stance(made, stances)]
         fitting |= {name: made[made["estimator"] == name] for name in absent}
     if not {"plain", "paper"} & {*fitting}:
-        notes.append("the LSTM was not run: notebook 08 trains it, `make beyond` runs that, and the LSTM is shown then")
+        notes.append("the LSTM is not shown, because notebook 08 has not trained it: run `make beyond`")
     found = {name: fitting[name].assign(estimator=name) for name in REFERENCES if name in fitting}
     return found, {name: units[name] for name in found}, notes
 
@@ -263,7 +269,7 @@ def _same(rows, frames):
 
 
 def measure(predictions, stances, *, vlr):
-    """Judge predictions of stance alone, of one estimator or more: the tables curves, features, by_runner and closer.
+    """Score predictions of stance alone, of one estimator or more: the tables curves, features, by_runner and closer.
 
     curves and features as notebook 08 gives them, features with the absolute error too. by_runner has a row for each
     estimator, runner and direction. closer says, for the first estimator against each other one and each direction, for

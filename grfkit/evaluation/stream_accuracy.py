@@ -1,7 +1,7 @@
-"""How good a causal estimator is on runners left out: recordings with plates -> training, streams, errors, a card.
+"""How accurate a causal estimator is on left-out runners: recordings with plates -> training, streams, errors, a card.
 
-Each recording is streamed frame by frame by a model that all other runners trained. Both feet are known at once where a
-plate felt one: the other is in the air, for in running one foot is on the ground at a time. Axes: F frames, K lags, C
+Each recording is streamed frame by frame by a model that all other runners trained. When a plate measures one foot,
+both feet are known: in running the other foot is in the air. Axes: Axes: F frames, K lags, C
 channels, D features, as in grfkit.field.stream_model; a foot's channels are those of a right one.
 """
 
@@ -274,7 +274,7 @@ def nrmse_pct(mean_scores, named):
 
 
 def card(model, about, by_lag, mean_scores, footsteps):
-    """Say of a Model what model_card.Card asks for; `about` holds data, licence and citation."""
+    """Write what model_card.Card needs about a Model; `about` holds data, licence and citation."""
     runners, settings = footsteps["runner"].nunique(), model.settings
     whole = mean_scores[mean_scores["speed"] == field_accuracy.ALL].set_index(["estimator", "direction"])["rmse_bw"]
     scores = [
@@ -290,21 +290,21 @@ def card(model, about, by_lag, mean_scores, footsteps):
     return {
         "title": f"Running: forces while the stance goes on, from 11 points ({runners} runners)",
         "purpose": "Gives the ground reaction force under each foot frame by frame, a fixed lag behind the newest "
-        "frame, for feedback during running. Not for walking, sprinting or jumping, nor for decisions about one "
-        "person's health; for recordings that are finished other models are better.",
-        "data": f"{about['data']} {len(footsteps)} steps of {runners} runners were judged.",
+        "frame, for feedback during running. Do not use it for walking, sprinting or jumping, nor for decisions about "
+        "one person's health. For finished recordings other models are better.",
+        "data": f"{about['data']} It was evaluated on {len(footsteps)} steps of {runners} runners.",
         "licence": about["licence"],
         "citation": about["citation"],
         "recipe": f"Kernel ridge regression by {len(model.phases)} random Fourier features of a window of "
         f"{settings.window_s:g} s of motion, left feet mirrored (grfkit, notebook 12_stream).",
         "scores": scores,
-        "scored_on": "Each runner left out: streamed by all others, over measured stances.",
+        "scored_on": "Left-out runners: each is streamed by a model of all others, and scored over measured stances.",
         "limits": [
-            "A stream gives nothing until its window is full, nor while a point is missing for longer than "
+            "A stream gives no force until its window is full, or while a point is missing for longer than "
             f"{1000 * settings.max_gap_s:g} ms.",
-            "It does not say when a runner is unlike those that trained it, and its forces do not balance over a "
+            "It does not warn of a runner who is out of the training range, and its forces do not balance over a "
             "stride.",
-            "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong "
+            "Forces are in body weights of the moving body: if the mass is wrong by some per cent, newtons are wrong "
             "by as much.",
         ],
         "use": "    from grfkit.field import stream\n"

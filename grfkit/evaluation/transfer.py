@@ -2,7 +2,7 @@
 
 In: contacts (tables of grfkit.field.contacts, with `runner`, `speed` and, where plates measured the contact, its
 `stance`) and their curves (S, 101, C) by any estimator, and the ground_truth.Measured of the laboratory that is tested.
-Out: tables of errors. Who trained the estimator is no matter here: transfer_training does that.
+Out: tables of errors. It does not matter here who trained the estimator: transfer_training does that.
 
 The force of each foot is laid on the clock of the force file, zero outside its contact. Where a laboratory low-passed
 its forces, both sides are low-passed alike. It is stance where the measured vertical force is above a share of body
@@ -51,8 +51,8 @@ def alike_hz(*sections):
 def lay_beside(measured, contacts, curves, section, *, cutoff_hz, stance_bw):
     """Lay the curves (S, 101, C) of contacts beside what plates measured of the same foot: (contacts (N), N Pairs).
 
-    Kept are contacts with a `stance`. `section` is the Preprocessing of the study that is tested. Low-passed alike at
-    `cutoff_hz`: a Butterworth of order 4, forwards and backwards; None leaves both as they are. Source: our choice.
+    Contacts with a `stance` are kept. `section` is the Preprocessing of the study that is tested. Both sides are
+    low-passed at `cutoff_hz`: a Butterworth of order 4, forwards and backwards; None: not. Source: our choice.
     """
     clocks = {each.file: _forces(each, section) for each in measured.recorded}
     truth = measured.footsteps.set_index("stance")

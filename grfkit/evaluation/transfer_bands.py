@@ -1,4 +1,4 @@
-"""Bands in another laboratory: how much wider they must be, and how good those are that other laboratories needed.
+"""Bands in another laboratory: how much wider they must be, and how well bands from other laboratories hold.
 
 In: Held, errors of a model for the field in one laboratory. Out: tables of scores and of factors. A laboratory has no
 part in the band that it is scored by.
@@ -65,8 +65,8 @@ def factors(needs):
 def read(results, studies):
     """Read what 14_transfer found of a model for the field: bands.Abroad, None where no laboratory was tried.
 
-    `results` are those of the first of `studies`, which trained it. That the others trained too is taken to make it no
-    worse; they are no new laboratory. Raises InputError for a file that is not as 14 saved it.
+    `results` are those of the first of `studies`, which trained it. We assume that training on the others too makes it
+    no worse; they are no new laboratories. Raises InputError for a file that is not as 14 saved it.
     """
     if not (Path(results) / NEEDED).is_file():
         return None
@@ -75,9 +75,9 @@ def read(results, studies):
         return _abroad(needed, curves, features, studies)
     except (LookupError, TypeError, ValueError, OSError) as error:
         raise InputError(
-            f"{NEEDED}, {CURVES} and {FEATURES} are as 14_transfer saved them; those in {results} are not "
+            f"{NEEDED}, {CURVES} and {FEATURES} must be as 14_transfer saved them; those in {results} are not "
             f"({type(error).__name__}: {' '.join(str(error).split())[:100]}).",
-            "Run make transfer again, or delete the folder 14_transfer.",
+            "Run `make transfer` again, or delete the folder 14_transfer.",
         ) from None
 
 

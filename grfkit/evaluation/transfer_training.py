@@ -1,11 +1,11 @@
 """Train on one laboratory and estimate another: every recipe, over contacts that are detected from the points alone.
 
 In: studies whose 01_preprocess has run, with their recordings. Out: tables by evaluation.transfer, a row for each
-laboratory that trained, that is tested, estimator, and speed. Nothing is chosen, fitted or stopped by what is tested:
+training laboratory, tested laboratory, estimator and speed. The tested data choose, fit and stop nothing:
 hyper-parameters are set beforehand, by the study that trains.
 
-The recipe that 10_field examines is the model for the field. It detects the contacts, over which all others estimate:
-those see the points less the runner's mean way, so that a treadmill and the ground look alike.
+The recipe that 10_field examines is the model for the field. It detects the contacts, over which all others estimate.
+These get the points less the runner's mean travel, so that treadmill and overground running look alike.
 """
 
 from dataclasses import replace
@@ -53,8 +53,8 @@ def read_all(own, others):
     """
     if not others:
         raise InputError(
-            "A model travels from one study to others; `others` names none.",
-            'Run make transfer STUDY=rbds OTHERS="hamner ja1", or write them into the cell `parameters`: others = '
+            "A transfer trains on one study and tests on others; `others` names none.",
+            'Run `make transfer STUDY=rbds OTHERS="hamner ja1"`, or write them into the cell `parameters`: others = '
             '{"hamner": {"study": "../params/hamner.yaml", "data": "...", "results": "../reports/hamner/results"}}.',
         )
     return {name: read(name, **places) for name, places in {Path(own["study"]).stem: own, **others}.items()}
@@ -79,7 +79,7 @@ def summarise(laboratories):
 
 
 def trains(laboratory):
-    """Say whether a Laboratory can train: bands come from runners who are left out, of two at the least."""
+    """Tell whether a Laboratory can train: bands come from left-out runners, so it needs at least two."""
     return laboratory.stances["runner"].nunique() > 1
 
 
@@ -217,7 +217,7 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
     """
     if not any(map(trains, laboratories.values())):
         raise ValueError(
-            "A study with two runners or more trains, others are tested; found one runner in each of "
+            "At least one study needs two runners, to train on; found one runner in each of "
             f"{', '.join(laboratories)}. Name a study with more runners."
         )
     tables = {kind: [] for kind in ("curves", "timing", "features", "bands", "needed")}

@@ -145,7 +145,7 @@ def left_out_rmse(frames, stances, asked):
 
 def test_what_is_looked_into_is_a_kernel_recipe(study):
     stances, frames = study
-    with pytest.raises(ValueError, match="is a kernel recipe; sine is of the kind sine. Change `examined`"):
+    with pytest.raises(ValueError, match="need a kernel recipe; sine is of the kind sine. Change `examined`"):
         left_out_runners.ingredients(frames, stances, RECIPES["sine"])
 
 

@@ -180,7 +180,7 @@ def test_moments_take_a_centre_on_the_ground_and_none_without_force():
         ),
         (
             {"cop": lambda value: np.where(np.arange(len(value))[:, None] == 3, np.nan, value)},
-            "1 moments have force and no centre",
+            "1 moments have a force without one",
         ),
         ({"sex": lambda value: ""}, "m and f; found ''.*trials"),
     ],

@@ -109,7 +109,7 @@ def test_the_mean_curve_that_is_made_at_once_equals_slow_loops(results, study):
     np.testing.assert_allclose(
         both[ESTIMATES], both[[f"{name}_slow" for name in ESTIMATES]], atol=2e-6
     )  # single precision
-    assert any("LSTM was not run" in note for note in notes)
+    assert any("LSTM is not shown" in note for note in notes)
 
 
 def test_what_08_saved_stands_beside_and_scores_as_08_says(results, study, monkeypatch):
@@ -210,9 +210,7 @@ def test_check_minds_what_may_be_a_mistake(results, perfect):
     changed = more.assign(est_ap=-more["est_ap"], est_ml=np.nan, est_v=more["est_v"] * 0.9)
     rows, notes = score.check(changed, score.load(results), range(20))
     assert len(rows) == len(perfect) and len(notes) == 3
-    assert (
-        "5 rows are not judged on" in notes[0] and "AP runs against" in notes[1] and "ML is not estimated" in notes[2]
-    )
+    assert "5 rows are not scored" in notes[0] and "AP runs against" in notes[1] and "ML is not estimated" in notes[2]
 
 
 FILES = {  # name: what is written, what the message says
@@ -223,7 +221,7 @@ FILES = {  # name: what is written, what the message says
         lambda table, path: table.rename(columns={"est_v": "fz"}).to_csv(path, index=False),
         "lacks est_v. It has stance, frame, est_ap, est_ml, fz",
     ),
-    "side.csv": (lambda table, path: table.T.to_csv(path, header=False), "transpose it"),
+    "side.csv": (lambda table, path: table.T.to_csv(path, header=False), "transpose the table"),
     "text.csv": (
         lambda table, path: table.assign(est_v=["0", "1", "2", "much", *table["est_v"][4:]]).to_csv(path, index=False),
         "'much' in row 4, column est_v",
@@ -233,7 +231,7 @@ FILES = {  # name: what is written, what the message says
         lambda table, path: table.assign(estimator=np.where(table["stance"] < 5, "a", "b")).to_csv(path, index=False),
         "holds 2: a, b",
     ),
-    "none.parquet": (lambda table, path: None, "is no file"),
+    "none.parquet": (lambda table, path: None, "does not exist"),
 }
 
 
@@ -259,7 +257,7 @@ def test_the_command_writes_a_page_and_its_tables(results, perfect, tmp_path, ca
     call = ["score", str(tmp_path / "mine.csv"), "--study", str(STUDY)]
     assert cli.main(call) == 0
     said = capsys.readouterr().out
-    assert said.rstrip().endswith("score/mine/index.html") and "LSTM was not run" in said
+    assert said.rstrip().endswith("score/mine/index.html") and "LSTM is not shown" in said
     folder = results.parent / "score" / "mine"
     assert {path.name for path in folder.iterdir()} == {score_page.PAGE, *score_page.TABLES}
     curves = pd.read_csv(folder / "curves.csv")
@@ -267,7 +265,7 @@ def test_the_command_writes_a_page_and_its_tables(results, perfect, tmp_path, ca
     assert curves.set_index(["estimator", "direction"]).loc[("mine", "V"), "rmse_bw"] == pytest.approx(0.05, abs=1e-6)
     page = (folder / score_page.PAGE).read_text(encoding="utf-8")
     words = " ".join(BeautifulSoup(page, "html.parser").get_text(" ").split())
-    assert "What this page cannot check" in words and ".050 (.050 to .050)" in words and "LSTM was not run" in words
+    assert "What this page cannot check" in words and ".050 (.050 to .050)" in words and "LSTM is not shown" in words
     assert html_page.needs_network(page) == []
     assert_accessible(page)
     assert cli.main(call) == 0  # in place of the earlier one

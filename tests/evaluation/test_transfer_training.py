@@ -192,7 +192,7 @@ def test_cut_at_measured_contacts_gives_the_curves_that_training_saw(laboratorie
 
 def test_one_runner_alone_cannot_train(laboratories, known):
     one = laboratories["one"]
-    with pytest.raises(ValueError, match=r"two runners or more trains.*one, two\. Name a study with more"):
+    with pytest.raises(ValueError, match=r"needs two runners, to train on.*one, two\. Name a study with more"):
         transfer_training.evaluate(
             {"one": one, "two": one._replace(name="two")}, known, stance_bw=0.05, vlr="touchdown_to_13", seed=1
         )

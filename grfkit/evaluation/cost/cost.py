@@ -1,8 +1,8 @@
-"""What things cost on this machine: two ways of a step are timed by turns, so that a slow moment slows both.
+"""How long steps take on this machine. Two ways of a step are timed in turns, so that a slow moment slows both.
 
-In: functions to time. Out: rows of bench.csv and cost.csv. Ratios are of wall-clock times, medians with quartiles.
-Beside them stands the ratio of processor times, which other programs disturb less. What is timed is in
-grfkit.evaluation.cost.cost_cases.
+In: functions to time. Out: rows of bench.csv and cost.csv. Ratios are of wall-clock times, medians with quartiles. The
+ratio of processor times is given too, because other programs disturb it less. grfkit.evaluation.cost.cost_cases has the
+steps that are timed.
 """
 
 import sys

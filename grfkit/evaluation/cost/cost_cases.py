@@ -1,7 +1,7 @@
-"""What `make bench` times: our way of each step, and the least or the literal way beside it.
+"""What `make bench` times: our way of each step, against a minimal or a literal way.
 
-In: recordings, stances and Samples of a study. Out: times of pairs of ways, or the functions to time. Heavy imports
-stand inside functions, because each process of notebook bench loads this module.
+In: recordings, stances and Samples of a study. Out: times of pairs of ways, or the functions to time. Heavy imports are
+inside functions, because each process of notebook bench loads this module.
 """
 
 import contextlib
@@ -164,7 +164,7 @@ def network_inputs(prepared, aside, recipe):
 
 
 def refit_each(experiment):
-    """Estimate each runner from a kernel ridge regression fitted to the others, the literal way.
+    """Estimate each runner from a kernel ridge regression fitted to the others, one fit for each runner.
 
     Returns (S, 101, 3) BW. `experiment` is a left_out_runners.KernelExperiment, which does it by one factorisation.
     """
@@ -243,7 +243,7 @@ def first_minute(recorded):
 def estimate_all(model, recorded):
     """Estimate recordings without their plates, from points in memory to tables of steps and curves.
 
-    A recording that is refused took its time too.
+    The time of a refused recording counts too.
     """
     from grfkit.field import estimate
 

@@ -1,4 +1,4 @@
-"""How good estimates from points alone are: contacts, forces, uncertainty, degraded recordings, training.
+"""How accurate estimates from points alone are: contacts, forces, uncertainty, degraded recordings, training.
 
 In: recordings with force plates as ground truth. Out: tables of errors, and the trained model.
 """

@@ -1,9 +1,9 @@
-"""How good a model for the field is on runners who were left out: tables of errors of contacts, forces and cop.
+"""How accurate a model for the field is on left-out runners: tables of errors of contacts, forces and cop.
 
-Each runner's footsteps are timed and estimated by all others. In: ground_truth.Measured, and contacts (tables of
-grfkit.field.contacts) with `runner`, `group` and `speed`; where plates measured the contact, `stance` is its name in
-stances.csv. The centre of pressure (cop) is in m from the ankle joint at the same moment, so that it does not depend on
-where the laboratory is: (S, 101, 2), AP and ML over stance, the last two of curves (S, 101, 5).
+A model of all other runners detects and estimates each runner's footsteps. In: ground_truth.Measured, and contacts
+(tables of grfkit.field.contacts) with `runner`, `group` and `speed`; where plates measured the contact, `stance` is its
+name in stances.csv. The centre of pressure (cop) is in m from the ankle joint at the same moment, so that it does not
+depend on where the laboratory is: (S, 101, 2), AP and ML over stance, the last two of curves (S, 101, 5).
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ from grfkit.field.contacts import (
     usual_flight,
 )
 
-FAR_S = 0.05  # an event further off is a miss: our choice, a third of a short contact
+FAR_S = 0.05  # an event with a larger error is a miss: our choice, a third of a short contact
 LOADED_BW = 0.1  # below this vertical force the cop is a quotient of two small numbers: our choice
 ALL = "all"
 
@@ -36,7 +36,7 @@ def fit_detector(measured, candidate, *, every, seed):
 def detect_left_out(detector, motions, found, footsteps, matched):
     """Detect the contacts of `found` footsteps in the recordings of measured `footsteps`, each runner's by all others.
 
-    Those of which `matched` has the file and mid_s carry its `stance`. Raises InputError if there is one runner only.
+    Contacts whose file and mid_s are in `matched` get its `stance`. Raises InputError if there is only one runner.
     """
     runners = footsteps.groupby("file")["runner"].first()
     left_out_runners.check_two(runners)
@@ -156,8 +156,8 @@ def score_forces(measured, estimated):
     """Score estimates {name: (contacts, curves (S, 101, C))} against the measured force of the same stances.
 
     Returns a row for each estimator, stance and direction as metrics.by_stance, and the predictions that they are read
-    from. A contact that was detected too short or too long leaves force where there is none, or none where there is
-    some: that counts. All estimators are scored on the stances that each of them has.
+    from. A contact that was detected too short or too long has force where there is none, or none where there is some;
+    this counts as an error. All estimators are scored on the stances that each of them has.
     """
     truth, footsteps = measured.samples, measured.footsteps
     rows = np.repeat(np.arange(len(footsteps)), truth.lengths)

@@ -1,4 +1,4 @@
-"""Measured footsteps -> a model for the field, saved as a folder with what a reader should know: the notebook 10_field.
+"""Measured footsteps -> a model for the field, saved as a folder with its card: the work of notebook 10_field.
 
 In: ground_truth.Measured, and contacts as in grfkit.evaluation.field.field_accuracy. Curves are (S, 101, 5): AP, ML and
 V (BW), and the centre of pressure AP and ML (m from the ankle joint at the same moment).
@@ -36,15 +36,15 @@ def targets(measured, section):
 def regression(measured, curves, recipe):
     """Train a kernel ridge regression over measured contacts by the middle candidate of a recipes.Recipe.
 
-    Nothing is chosen. Raises ValueError for a recipe that is not a Gaussian kernel on all inputs, that does not mirror,
-    or does not balance: a model for the field is that.
+    Nothing is chosen. Raises ValueError for a recipe that is not a Gaussian kernel on all inputs, does not mirror, or
+    does not balance: a model for the field needs all three.
     """
     rule = {"estimator": "kernel_ridge", "mirror": True, "balance": True, "inputs": [*samples.KINDS, "times"]}
     other = [f"{name}: {getattr(recipe, name)}" for name, wanted in rule.items() if getattr(recipe, name) != wanted]
     if other or recipe.kernel.shape != "gaussian":
         raise ValueError(
-            "A model for the field is a Gaussian kernel ridge on positions, velocities, accelerations and times, "
-            f"mirrored and balanced; {recipe.name} has {', '.join(other) or f'shape: {recipe.kernel.shape}'}. "
+            "A model for the field is Gaussian kernel ridge regression on positions, velocities, accelerations and "
+            f"times, mirrored and balanced; {recipe.name} has {', '.join(other) or f'shape: {recipe.kernel.shape}'}. "
             "Change `examined` in the study file."
         )
     footsteps, candidate = measured.footsteps, kernel_ridge.middle_candidate(recipe.kernel, recipe.inputs)
@@ -63,7 +63,7 @@ def train_forces(measured, candidate, recipe, settings, *, every, seed):
 
 
 def calibrate(model, measured, contacts, nearest, errors):
-    """Give a FieldModel its bands, asymmetry limits and training range, from what leaving each runner out has shown.
+    """Give a FieldModel its bands, asymmetry limits and training range, from the errors of left-out runners.
 
     `contacts` and `nearest` (S,) are those of left-out runners, `errors` field_uncertainty.Errors.
     """
@@ -170,7 +170,7 @@ def save(folder, model, inputs, *, card):
 
 
 def _graph_words(settings):
-    """Say how the graph's inputs are made from points, and how its forces are finished, as grfkit.field does both."""
+    """Say how to make the graph's inputs from points, and how to finish its forces, as grfkit.field does."""
     cutoff, padding = settings["points_cutoff_hz"], 1000 * settings["padding_s"]
     before = ", ".join(f"{padding * (1 - number / EDGE_NODES):g}" for number in range(EDGE_NODES))
     filtered = "not filtered"
@@ -179,18 +179,18 @@ def _graph_words(settings):
             f"low-passed at {cutoff:g} Hz (second-order Butterworth forwards and backwards, together 3 dB down there)"
         )
     return (
-        f" Points are {filtered} after the pelvis' mean horizontal velocity over the recording is taken away, on a "
-        "treadmill and overground; velocities and accelerations are those of a cubic spline through them. Nodes before "
-        f"touchdown and after toe-off: {before} ms. A flight time that is not known is the mean of the recording's, or "
-        f"{settings['flight_s']:.3f} s. Of a left leg the medial-lateral sign of the centre of pressure turns back "
-        "too. `balance`: vertical forces times a factor with which their mean over contacts and flights is 1 BW; then "
-        "of anterior-posterior ones that multiple of the vertical taken away with which their mean is 0, and of "
-        "medial-lateral ones that with which the means of left and right steps cancel."
+        " First subtract the pelvis' mean horizontal velocity over the recording, on a treadmill and overground. Then "
+        f"points are {filtered}; velocities and accelerations are those of a cubic spline through them. Nodes before "
+        f"touchdown and after toe-off: {before} ms. For an unknown flight time use the recording's mean, or "
+        f"{settings['flight_s']:.3f} s. For a left leg turn the medial-lateral sign of the centre of pressure back "
+        "too. `balance`: scale the vertical forces so that their mean over contacts and flights is 1 BW. Then subtract "
+        "a multiple of the vertical force, from anterior-posterior forces so that their mean is 0, and from "
+        "medial-lateral forces so that the means of left and right steps cancel."
     )
 
 
 def card(model, about, footsteps, timing, mean_scores, coverage):
-    """Say of a FieldModel what model_card.Card asks for.
+    """Write what model_card.Card needs about a FieldModel.
 
     `about` holds data, licence and citation; the tables are those of field_accuracy and field_uncertainty.
     """
@@ -199,29 +199,29 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
     runners = footsteps["runner"].nunique()
     return {
         "title": f"Running: contacts, forces and centre of pressure from 11 points ({runners} runners)",
-        "purpose": "Estimates, for each step of a recording of running without force plates, touchdown, toe-off, the "
-        "three ground reaction force curves, the centre of pressure and features, with bands. Not for walking, "
-        "sprinting or jumping, nor for decisions about one person's health.",
-        "data": f"{about['data']} {len(footsteps)} steps of {runners} runners trained it.",
+        "purpose": "For recordings of running without force plates. It estimates touchdown, toe-off, the three ground "
+        "reaction force curves, the centre of pressure and features of each step, with bands. Do not use it for "
+        "walking, sprinting or jumping, nor for decisions about one person's health.",
+        "data": f"{about['data']} It was trained on {len(footsteps)} steps of {runners} runners.",
         "licence": about["licence"],
         "citation": about["citation"],
-        "recipe": "Kernel ridge regression on positions, velocities and accelerations, left legs mirrored; forces of a "
-        "recording balance (grfkit, notebook 10_field).",
+        "recipe": "Kernel ridge regression on positions, velocities and accelerations, with left legs mirrored and the "
+        "forces of a recording balanced (grfkit, notebook 10_field).",
         "scores": _card_scores(
             timing.set_index("detector").loc["detector"], forces, shares.set_index("direction"), model.abroad
         ),
-        "scored_on": "Each runner left out: found, timed and estimated by all others, over detected contacts."
-        + " Elsewhere: in laboratories that trained nothing." * bool(model.abroad),
+        "scored_on": "Left-out runners: a model of all others finds, times and estimates each runner's steps. Forces "
+        "are scored over detected contacts." + " Elsewhere: in laboratories that trained nothing." * bool(model.abroad),
         "limits": [
-            f"What it knows: {training_range.in_words(model.training_range)}. What is beyond by more than a tenth, or "
-            "has two and a half times the noise, or a quarter of the quick motion, is estimated and said to be unlike; "
-            "points with a twentieth of it were smoothed too strongly, and are refused.",
-            f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each: of "
-            f"the runner with the least it held {shares['least_runner_pct'].min():.0f} % in one direction.",
+            f"Training range: {training_range.in_words(model.training_range)}. Steps more than a tenth beyond it, with "
+            "two and a half times the noise, or with a quarter of the quick motion are estimated and marked as out of "
+            "range. Points with a twentieth of the quick motion were smoothed too strongly, and are refused.",
+            f"A band holds {100 * model.settings['level']:g} % of samples on average over runners, not for each "
+            f"runner: the least was {shares['least_runner_pct'].min():.0f} %, for one runner in one direction.",
             _elsewhere(model.abroad),
-            "Accelerations of the points carry it: jitter of a millimetre from frame to frame, or fewer than 60 frames "
-            "a second, cost accuracy (10_field/degraded.csv).",
-            "Forces are in body weights of the moving body: a mass that is wrong by some per cent makes newtons wrong "
+            "Estimates depend on accelerations of the points: jitter of a millimetre from frame to frame, or fewer "
+            "than 60 frames a second, cost accuracy (10_field/degraded.csv).",
+            "Forces are in body weights of the moving body: if the mass is wrong by some per cent, newtons are wrong "
             "by as much.",
         ],
         "use": "    import grfkit\n"
@@ -231,21 +231,23 @@ def card(model, about, footsteps, timing, mean_scores, coverage):
 
 
 def _elsewhere(abroad):
-    """Say what a model is worth in another laboratory, from its bands.Abroad, None where none was tried."""
-    knows = "It knows the cameras, markers and plates of these data alone: in another laboratory expect larger errors"
+    """Say how accurate a model is in another laboratory, from its bands.Abroad, None if none was tried."""
+    knows = (
+        "It was trained on the cameras, markers and plates of these data: expect larger errors in other laboratories"
+    )
     if abroad is None:
-        return f"{knows}, and bands that are too narrow; by how much was not tried (`make transfer`)."
+        return f"{knows}, and bands that are too narrow. By how much was not tested (`make transfer`)."
     times = ", ".join(f"{factor:.1f}" for factor in abroad.in_range)
     return (
-        f"{knows}. Bands of a new laboratory are {times} times as wide ({', '.join(DIRECTIONS)}), by what recordings "
-        f"of {' and '.join(abroad.laboratories)} needed on average, and a margin: so few laboratories prove little."
+        f"{knows}. Bands of a new laboratory are {times} times as wide ({', '.join(DIRECTIONS)}): what recordings of "
+        f"{' and '.join(abroad.laboratories)} needed on average, and a margin. So few laboratories prove little."
     )
 
 
 def _card_scores(timing, forces, shares, abroad):
-    """List what a card says of errors: of each event (`timing`, a row), of each direction's force and its band.
+    """List the errors for a card: of each event (`timing`, a row), and of each direction's force and its band.
 
-    Of forces also what they were in other laboratories, a bands.Abroad or None.
+    Errors of forces in other laboratories are added if `abroad`, a bands.Abroad or None, has them.
     """
     scores = []
     for event, name in EVENT_NAMES.items():
@@ -263,7 +265,7 @@ def _card_scores(timing, forces, shares, abroad):
                     (abroad.rmse_bw, abroad.nrmse_pct),
                 )
             )
-            more += f"; by the measure of 14_transfer {home}, and elsewhere ({', '.join(abroad.laboratories)}) {away}"
+            more += f"; measured as in 14_transfer {home}, and elsewhere ({', '.join(abroad.laboratories)}) {away}"
         scores.append({"what": f"{direction} force", "RMSE": f"{own['rmse_bw']:.3f} BW", "more": more})
     return scores
 

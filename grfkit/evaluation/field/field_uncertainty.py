@@ -1,4 +1,4 @@
-"""How sure an estimate without plates is: errors of runners left out -> bands of curves, features, asymmetries.
+"""The uncertainty of an estimate without plates: errors of left-out runners -> bands of curves, features, asymmetries.
 
 In: ground_truth.Measured, contacts and their curves as in grfkit.evaluation.field.field_accuracy.
 """
@@ -134,7 +134,7 @@ def feature_bands(table, *, level):
 
 
 def asymmetry_limits(off, *, level):
-    """Give how far an estimated asymmetry is off for a share `level` of asymmetry_errors: {quantity: points of %}.
+    """Give the largest error of an asymmetry for a share `level` of asymmetry_errors: {quantity: points of %}.
 
     Larger asymmetries are detectable.
     """

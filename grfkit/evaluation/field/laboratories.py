@@ -186,7 +186,7 @@ def summarise(laboratories, measured):
 
 
 def accuracy(laboratories, measured, contacts, curves):
-    """Say how far off the left-out runners of each laboratory are: a row each, mean over stances.
+    """Compute the errors of each laboratory's left-out runners: a row each, mean over stances.
 
     Of the curves (S, 101, C) of contacts: nRMSE (%) of each direction, RMSE of the vertical force (BW) and the lag that
     fits it best (ms, positive: the estimate is early), over stance, where both sides were low-passed alike at
@@ -232,9 +232,9 @@ def degraded_by_cutoff(laboratories, cutoffs_hz, recipe, detector, settings, *, 
 
 
 def about_all(laboratories, own):
-    """Say of the data of all laboratories what the card of a model asks for: {data, licence, citation}.
+    """Give what a model's card needs about the data of all laboratories: {data, licence, citation}.
 
-    `own` is what the home study says. Where the licence of any is not stated, the model may not be passed on.
+    `own` is what the home study says. If any licence is not stated, the model may not be passed on.
     """
     each = {name: one.field.get("about", own) for name, one in laboratories.items()} | {next(iter(laboratories)): own}
     ends = {"data": " ", "licence": "; ", "citation": "; "}

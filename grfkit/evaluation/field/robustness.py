@@ -1,4 +1,4 @@
-"""What another pose system would see: degraded recordings -> errors of the runners who were left out.
+"""Robustness: recordings degraded as by another pose system -> errors of the left-out runners.
 
 Each way takes points (F, 11, 3) m at `rate_hz` and gives points and rate; `amount` is in the way's own unit. All random
 numbers come from `rng`. Sources: our choice; sizes as reported for markerless against marker-based systems (Kanko et

@@ -1,7 +1,7 @@
-"""Recordings with plates -> the model that comes with the package: a field model on landmarks that are held small.
+"""Recordings with plates -> the model that comes with the package: a field model on compactly stored landmarks.
 
-In: one study, of which 01_preprocess and 10_field have run. Out: a folder of some MB, and what it loses against the
-whole model of 10_field. Nothing is chosen here: candidates, seed and filters are those of 10_field.
+In: one study for which 01_preprocess and 10_field have run. Out: a folder of a few MB, and its loss of accuracy against
+the whole model of 10_field. Nothing is chosen here: candidates, seed and filters are those of 10_field.
 """
 
 from dataclasses import replace
@@ -85,13 +85,13 @@ def _save(folder, model, card, loss):
     worst = loss["loss_bw"].max()
     if size > MOST_MB or worst > MOST_LOSS_BW:
         raise ValueError(
-            f"A model that comes with the package has {MOST_MB:g} MB and loses {MOST_LOSS_BW:g} BW at most; this one "
-            f"has {size:.1f} MB and loses {worst:.4f} BW. Nothing was saved. Change the numbers of landmarks in "
-            "grfkit/evaluation/field/shipping.py."
+            f"A model that comes with the package has at most {MOST_MB:g} MB and loses at most {MOST_LOSS_BW:g} BW; "
+            f"this one has {size:.1f} MB and loses {worst:.4f} BW. Nothing was saved. Change the number of landmarks "
+            "in grfkit/evaluation/field/shipping.py."
         )
     said = (
-        f"{len(model.curves.groups):,} of the steps, coded in 16 bits, stand for all as landmarks: that loses "
-        f"{worst:.4f} BW at most against the model of all steps (10_field), each runner left out. They are an "
+        f"{len(model.curves.groups):,} of the steps, coded in 16 bits, represent all as landmarks. For left-out "
+        f"runners this costs at most {worst:.4f} BW against the model of all steps (10_field). These steps are an "
         "adaptation of the data named here, under the same licence."
     )
     card |= {"limits": [*card["limits"], said]}

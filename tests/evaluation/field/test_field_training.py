@@ -242,15 +242,15 @@ def test_card_says_the_figures_of_all_speeds_and_of_the_last_estimator(model):
     assert card.scores[4]["more"] == "nRMSE 9.0 %, r 0.991, 88 % of samples in the band"
     assert (
         card.title.endswith("(2 runners)")
-        and card.data == "Two runners. 3 steps of 2 runners trained it."
+        and card.data == "Two runners. It was trained on 3 steps of 2 runners."
         and card.licence == "CC0"
     )
     said = " ".join(card.limits)
     assert (
         training_range.in_words(model.training_range) in said
         and "A band holds 90 %" in said
-        and "with the least it held 52 %" in said
-        and "in another laboratory expect larger errors" in said
+        and "the least was 52 %, for one runner" in said
+        and "expect larger errors in other laboratories" in said
     )
 
 

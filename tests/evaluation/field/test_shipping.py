@@ -84,7 +84,7 @@ def test_the_folder_estimates_as_the_model_does_and_is_small(lab, shipped, tmp_p
 def test_what_is_too_large_or_loses_too_much_is_not_saved(lab, shipped, tmp_path, monkeypatch):
     model = field_training.calibrate(shipped, lab.measured, lab.contacts, lab.nearest, lab.off)
     loss = lab.off.features.iloc[:0].reindex(["AP"]).assign(loss_bw=[0.0021])
-    with pytest.raises(ValueError, match=r"loses 0.002 BW at most; .* loses 0\.0021 BW\. Nothing was saved"):
+    with pytest.raises(ValueError, match=r"loses at most 0.002 BW; .* loses 0\.0021 BW\. Nothing was saved"):
         shipping._save(tmp_path / "model", model, {}, loss)
     monkeypatch.setattr(shipping, "MOST_MB", 0.01)
     with pytest.raises(ValueError, match=r"has 0\.01 MB and"):
