@@ -202,7 +202,7 @@ def _score(options):
 
 
 def _ship(options):
-    """Train the model that comes with the package, and print its errors beside those of the whole model."""
+    """Train the model that comes with the package, and compare its errors with those of the whole model."""
     from grfkit.evaluation.field import shipping
     from grfkit.field import model as field_model
     from grfkit.study import file as study_file

@@ -30,7 +30,7 @@ def in_stance(frames, stances):
 
 
 def predictions(frames, estimates):
-    """Lay out estimates {estimator: (N, 3) BW} beside the measured forces of the same frames (predictions.parquet)."""
+    """Pair estimates {estimator: (N, 3) BW} with the measured forces of the same frames (predictions.parquet)."""
     measured = frames[["stance", "frame", "time_s", *FORCES]]
     tables = [
         measured.assign(**dict(zip(ESTIMATES, np.float32(values.T), strict=True))) for values in estimates.values()

@@ -117,7 +117,7 @@ class ClosedForm(Estimator):
     def predict(self, samples):
         """Estimate the forces (N, 3) BW of Samples: AP and ML NaN, V 0 in the padding.
 
-        A frame stands for the interval around it: contact begins half an interval before its first frame, and contact
+        A frame represents the interval around it: contact begins half an interval before its first frame, and contact
         and flight fill the step (our choice). Raises ValueError as `estimate` does.
         """
         times, estimated = samples.frames["time_s"].to_numpy(float), np.empty((len(samples.points), len(COMPONENTS)))

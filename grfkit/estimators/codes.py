@@ -15,7 +15,7 @@ from grfkit.points import POINTS
 
 BLOCK = 250  # landmarks that are decoded at a time: 60 MB; our choice
 MOST_NODES = 1000  # of a step, twenty times those of the studies: our choice
-REACH_M = (0.001, 100.0)  # how far from where a step begins somebody is, far more widely than anybody: our choice
+REACH_M = (0.001, 100.0)  # distance from the start of a step, wider limits than any runner reaches: our choice
 CLOCK = ["first_s", "step_s", "start_s", "end_s"]  # of a path's moments, and of the nodes over it
 
 
@@ -77,7 +77,7 @@ def restore(arrays, description):
     if wrong := _wrong(codes):
         raise ValueError(
             "Coded steps have a path of 16-bit integers, a clock that rises within it, and nodes; here "
-            f"{wrong}. Download or copy the model folder from its source again."
+            f"{wrong}. Copy the folder from its source again."
         )
     return codes
 
@@ -95,8 +95,8 @@ def unmix(arrays):
     mixed, curves = (arrays[name].shape for name in ("mixed", "curves"))
     if len(mixed) != 3 or len(curves) != 3 or mixed[1:] != (curves[0], curves[2]):
         raise ValueError(
-            f"Weights of a rank are mixed (M, rank, C) from curves (rank, Q, C); found {mixed} and {curves}. Download "
-            "or copy the model folder from its source again."
+            f"Weights of a rank are mixed (M, rank, C) from curves (rank, Q, C); found {mixed} and {curves}. Copy "
+            "the folder from its source again."
         )
     return np.einsum("mrc,rqc->mqc", arrays["mixed"], arrays["curves"])
 

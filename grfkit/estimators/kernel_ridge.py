@@ -118,7 +118,7 @@ class KernelRidge(Estimator):
     def fit_landmarks(cls, inputs, targets, groups, candidate, index, shape, *, coded=None, rank=None):
         """Fit as fit_groups does, with the stances of these indices as landmarks, held in half precision, or `coded`.
 
-        With a `rank` the weights of each component are so many curves, mixed: all that codes.Codes keep of them.
+        With a `rank` the weights of each component are mixtures of that many curves, as codes.Codes store them.
         """
         own, owners = coded.inputs() if coded else landmarks.half(landmarks.take(inputs, index)), groups[index]
         sums = landmarks.Landmarks(inputs, targets, groups, own, owners, candidate, shape=shape, rank=rank)

@@ -119,7 +119,7 @@ class Landmarks:
 
     `inputs` {kind: (stance, padding)} and `targets` (S, Q, C) are those of the training stances, `groups` (S,) their
     names; `own` are the landmarks' inputs, `owners` (M,) the names of their groups. With a `rank` the weights of each
-    component are mixed of so many curves.
+    component are mixtures of that many curves.
     """
 
     def __init__(self, inputs, targets, groups, own, owners, candidate, *, shape, rank=None):

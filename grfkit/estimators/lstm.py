@@ -60,9 +60,9 @@ class Lstm(Estimator):
     def fit(cls, training, recipe, best, *, seed, epochs, patience=None, seeds=1):
         """Fit to training Samples for a fixed number of epochs.
 
-        With `seeds`, so many networks are fitted side by side, of `seed` and the numbers after it. With `patience`, a
-        tenth of the training runners are not fitted to but watched, and the training stops after so many epochs without
-        a smaller error on them.
+        With `seeds`, that many networks are fitted side by side, with `seed` and the numbers after it. With `patience`,
+        a tenth of the training runners is watched instead of fitted to, and the training stops after that many epochs
+        without a smaller error on them.
         """
         settings = {"epochs": epochs, "patience": patience, **hyper_parameters(best, recipe)}
         aside = np.zeros(len(training), bool)
@@ -183,7 +183,7 @@ def _check_widest(training, recipe, parts, frames_per_step):
 def hyper_parameters(given, recipe):
     """Take window and shrinkage out of the hyper-parameters of a recipe that does not whiten, and add its offsets.
 
-    Raises ValueError where a recipe whitens and has none.
+    Raises ValueError if a recipe whitens and has none.
     """
     missing = [name for name in search.WHITENING if name not in given]
     if recipe.whiten and missing:

@@ -3,7 +3,7 @@
     model.json  model.safetensors  card.md  NAME.onnx
 
 In: arrays, a description, a card and graphs. Out: the folder, and from the folder a Model. Loading reads numbers and
-text and executes nothing. Each file is checked before it is used: every function raises ValueError where a folder
+text and executes nothing. Each file is checked before it is used: every function raises ValueError if a folder
 breaks a rule. Checksums find damage; they are no signature: whoever can write into the folder can write them.
 """
 
@@ -29,7 +29,7 @@ FORMAT, VERSION = "grfkit model", 1
 DESCRIPTION, ARRAYS, CARD = "model.json", "model.safetensors", "card.md"
 LARGEST_JSON = 10_000_000  # bytes: our choice; the arrays are not in there, and a description is some thousand
 GRAPH = "[A-Za-z0-9_-]+"
-TAKE_AGAIN = "Take the folder from its source again."
+TAKE_AGAIN = "Copy the folder from its source again."
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
 DTYPES |= {"I64": np.int64, "I32": np.int32, "I16": np.int16, "BOOL": np.bool_}
 
@@ -85,7 +85,7 @@ def save(folder, *, description, arrays, card, graphs=None):
 def load(folder):
     """Load a model folder; returns a Model. Needs neither study nor recordings.
 
-    Raises ValueError where it is no model folder, of a newer format, damaged, or holds what its description does not
+    Raises ValueError if it is no model folder, of a newer format, damaged, or holds what its description does not
     say. A graph that is missing is left out: forces in Python need none. The file of the card may be edited.
     """
     folder = Path(folder)
@@ -113,7 +113,7 @@ def join(parts):
 def part(model, name):
     """Take one part out of a Model whose parts were joined; returns (arrays, description).
 
-    Raises ValueError where it has no such part.
+    Raises ValueError if it has no such part.
     """
     parts = model.description.get("parts")
     parts = parts if isinstance(parts, dict) else {}
@@ -154,24 +154,24 @@ def _card(card):
         return Card.model_validate(card)
     except pydantic.ValidationError as error:
         raise ValueError(
-            f"A model card says {', '.join(Card.model_fields)}; found {_faults(error)}. Complete it."
+            f"A model card says {', '.join(Card.model_fields)}; found {_faults(error)}. Correct or complete it."
         ) from None
 
 
 def _sealed(content):
     """Write JSON that reads back as the same, with its checksum.
 
-    Raises ValueError where it would not: a tuple, NaN, a key that is no text.
+    Raises ValueError if it would not: a tuple, NaN, a key that is no text.
     """
     try:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"A model's description is what JSON holds, finite; found one that is not: {error}. Convert it."
+            f"A model's description holds only what JSON can, and finite numbers; found {error}. Convert it."
         ) from None
     if json.loads(text) != content:
         raise ValueError(
-            "A model's description reads back as it was; found one that JSON changes. "
+            "A model's description must read back unchanged from JSON; this one does not. "
             "Use lists for tuples and text for keys."
         )
     return json.dumps(content | {"checksum": seal(content)}, indent=1)
@@ -181,11 +181,11 @@ def _replaceable(folder):
     """Refuse a folder that holds anything but a model."""
     if not folder.exists() and not folder.is_symlink():
         return
-    refusal = f"A model is saved as a new folder, or in place of a model folder; {folder} "
+    refusal = f"A model is saved as a new folder, or replaces a model folder; {folder} "
     try:
         files = _described(folder).files
     except ValueError as error:
-        raise ValueError(f"{refusal}is something else ({error}). Choose another name, or remove it.") from None
+        raise ValueError(f"{refusal}is something else ({error}). Choose another name, or remove the folder.") from None
     others = sorted(path.name for path in folder.iterdir() if path.name not in {*files, DESCRIPTION, CARD})
     if folder.is_symlink() or others:
         raise ValueError(
@@ -200,7 +200,7 @@ def _described(folder):
     if path.stat().st_size > LARGEST_JSON:
         raise ValueError(
             f"{DESCRIPTION} of a model is below {LARGEST_JSON:,} bytes; {path} has {path.stat().st_size:,}. "
-            "It is none of ours."
+            "It is not a model of grfkit."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_float=_number, parse_constant=_number)
@@ -209,7 +209,9 @@ def _described(folder):
             f"{DESCRIPTION} of a model is JSON of finite numbers; {path} cannot be read: {error}. {TAKE_AGAIN}"
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f'{DESCRIPTION} of a model says "format": "{FORMAT}"; {path} does not. It is none of ours.')
+        raise ValueError(
+            f'{DESCRIPTION} of a model says "format": "{FORMAT}"; {path} does not. It is not a model of grfkit.'
+        )
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:
         raise ValueError(
@@ -231,7 +233,7 @@ def _described(folder):
 
 
 def seal(content):
-    """Give the SHA-256 of what model.json holds, but for its own, however it is laid out."""
+    """Give the SHA-256 of the contents of model.json without the checksum, whatever its layout."""
     return hashlib.sha256(
         json.dumps({key: value for key, value in content.items() if key != "checksum"}, sort_keys=True).encode()
     ).hexdigest()

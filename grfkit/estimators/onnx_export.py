@@ -74,7 +74,7 @@ def curve_feed(inputs):
 def verify(graph, inputs, expected, *, tolerance=TOLERANCE_BW):
     """Run a graph on inputs {name: array} with ONNX Runtime, and compare its output with `expected`.
 
-    Returns the largest difference. Raises ValueError where shapes differ, or a value by more than `tolerance`.
+    Returns the largest difference. Raises ValueError if shapes differ, or a value by more than `tolerance`.
     """
     import onnxruntime
 
@@ -156,7 +156,7 @@ def _compared(graph, name, trained_on, shape):
     rows = trained_on.reshape(len(trained_on), -1)
     centre = rows.astype(np.promote_types(rows.dtype, np.float32)).mean(axis=0)
     mean, share = graph.constant(centre.astype(float)), 1.0 / rows.shape[1]
-    stored = graph.constant(rows)  # lies in the file in half or single precision, as it was fitted
+    stored = graph.constant(rows)  # is in the file in half or single precision, as it was fitted
     theirs, mine = (
         graph.add("Sub", graph.add("Cast", part, to=TensorProto.DOUBLE), mean)
         for part in (stored, graph.add("Flatten", name, axis=1))

@@ -31,7 +31,7 @@ HYPER_PARAMETERS = ["layers", "units", "dropout", "learning_rate", "batch_size"]
 WHITENING = ["window", "shrinkage"]  # of recipes that whiten
 RANDOM_TRIALS = 4  # drawn at random before the sampler learns from them: our choice
 FIRST_FOLDS = 2  # that every trial fits: as many as the processors of a small machine; one fold is mostly luck
-KEPT_OF = 3  # one of so many goes on, to so many times the folds: Optuna's default, and Hyperband's
+KEPT_OF = 3  # one in KEPT_OF goes on, to KEPT_OF times the folds: the default of Optuna and of Hyperband
 SMALL = 100_000  # frames times epochs of a fit that takes a second or so: our choice
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 CODE = (
@@ -161,7 +161,7 @@ def open_journal(folder, key):
 
 
 def run(task, *, storage):
-    """Search until the task's trials are finished; returns the first so many finished ones (optuna.trial.FrozenTrial).
+    """Search until the task's trials are finished; returns that many finished ones (optuna.trial.FrozenTrial).
 
     The study is kept in memory, and `storage` gets the finished trials in order. An interrupted trial leaves nothing
     behind, neither a number nor an error that a later one is compared with. Each trial has a sampler seeded by its
@@ -199,7 +199,7 @@ def table(trials):
 def best(trials):
     """Give the hyper-parameters of the trial with the least validation error over most folds, in plain Python types.
 
-    Raises ValueError where no trial has a finite error.
+    Raises ValueError if no trial has a finite error.
     """
     winner = min(trials, key=lambda trial: (-len(trial.user_attrs["errors"]), np.mean(trial.user_attrs["errors"])))
     if not np.isfinite(winner.user_attrs["errors"]).all():

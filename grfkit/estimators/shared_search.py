@@ -27,9 +27,9 @@ from grfkit.estimators.search import FINISHED, HYPER_PARAMETERS, RANDOM_TRIALS, 
 
 WAIT_S = 2  # before looking again for what others have finished: our choice
 AGAIN = "again"  # attribute of a trial that is tried again: the number it had first
-HEARTBEAT_S = 10  # a trial that runs is noted as alive so often: our choice
-GRACE_S = 60  # a trial that was silent for so long is tried again: a network may fail for less; our choice
-CONNECT_S = 10  # a server that has not answered by then is not there: our choice
+HEARTBEAT_S = 10  # between two notes that a running trial is alive: our choice
+GRACE_S = 60  # of silence, after which a trial is tried again: a network may fail for less; our choice
+CONNECT_S = 10  # within which a server must answer: our choice
 TRIES = 5  # several workers may make the tables at the same moment: all but one fail, and find them a second later
 FORM = "STORAGE=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
@@ -74,7 +74,7 @@ def run(task, *, url, name):
     """Search with others until the Task's trials are finished by all together; returns them, the same to every worker.
 
     `url` is the database's, `name` the search's in it. Samplers are seeded by the system: workers must differ (our
-    choice). Raises ValueError where the database cannot be used; what is finished stays.
+    choice). Raises ValueError if the database cannot be used; what is finished stays.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are, to Optuna
@@ -92,7 +92,7 @@ def run(task, *, url, name):
 def connect(url):
     """Connect to a database server, make Optuna's tables where they are missing; returns an optuna.storages.RDBStorage.
 
-    Raises ValueError where `url` is none, names no server, or a server that cannot be used; it shows no password.
+    Raises ValueError if `url` is none, names no server, or a server that cannot be used; it shows no password.
     """
     address = _parsed(url)
     for attempt in range(TRIES):
@@ -190,7 +190,7 @@ def _announce(study, storage, trials):
 
 @dataclass
 class _Worker:
-    """One of those who work on a study. `ran` are the numbers of the trials that were run here.
+    """One worker of a study. `ran` are the numbers of the trials that were run here.
 
     `silent` {number: since when, s} are running trials that were seen without a sign of life.
     """

@@ -51,7 +51,7 @@ def sources(results, frames, stances, recipes):
     """Find the estimates that may be shown, of runners who were not trained on; returns {label: Source}.
 
     These are `recipes` {name: Recipe} fitted here without the runner, what 03 saved of its test runners, and what 08
-    saved with each runner left out. Raises ValueError where 03_train has not run, or for a recipe that takes too long
+    saved with each runner left out. Raises ValueError if 03_train has not run, or for a recipe that takes too long
     to fit here.
     """
     ours = left_out_runners.at_study_speed(stances)

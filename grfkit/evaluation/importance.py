@@ -18,7 +18,7 @@ from grfkit.estimators.kernel_matrix import INTERCEPT, SCALES, KernelMatrix
 from grfkit.evaluation import left_out_runners
 from grfkit.points import COMPONENTS, DIRECTIONS, POINTS
 
-LEGS = {"l": "swing", "r": "stance"}  # after mirroring the right leg is the one that stands
+LEGS = {"l": "swing", "r": "stance"}  # after mirroring the right leg is the stance leg
 NAMES = {point: f"{LEGS[point[0]]}_{point[2:]}" if point[1] == "_" else point for point in POINTS}
 ORDER = [NAMES[point] for point in (POINTS[0], *POINTS[6:], *POINTS[1:6])]  # the stance leg first
 ALL_KINDS, WHOLE_STANCE = "everything", "all"  # as the tables name them

@@ -140,7 +140,7 @@ def published_rmse(path):
 
 
 def beside_published(curves, path, *, estimators):
-    """Lay r, RMSE and nRMSE of some estimators, by means_with_limits, beside the published ones (paper Table 1)."""
+    """Compare r, RMSE and nRMSE of some estimators, by means_with_limits, with the published ones (paper Table 1)."""
     table1 = study_file.published(path)["table1"]
     columns = ["estimator", "direction", *metrics.MEASURES, "n", "runners"]
     table = curves.loc[curves["estimator"].isin(estimators), columns]
@@ -196,7 +196,7 @@ class KernelExperiment:
         return kernel_ridge.estimate_from_some(self.kernel_matrix, self.targets, self.candidate, *rows)
 
     def predictions(self, curves, prepared=None):
-        """Finish estimated curves as the recipe says, and lay them beside the measured forces of the same stances."""
+        """Finish estimated curves as the recipe says, and pair them with the measured forces of the same stances."""
         prepared = prepared or self.samples
         estimated = samples.finish(prepared, samples.spread(prepared, curves), self.recipe)
         return metrics.predictions(prepared.frames, {self.recipe.name: estimated})

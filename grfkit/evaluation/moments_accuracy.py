@@ -56,7 +56,7 @@ def measured_source(recorded, stances, *, cutoff_hz, threshold_n):
     """Read the plates' force and centre of pressure at the nodes of each stance: the first source.
 
     `recorded` as recordings.read gives. Force, and the moments that give the centre, pass the same low-pass (None:
-    none). The centre is their quotient over the frames that are loaded, so that where the laboratory's origin lies does
+    none). The centre is their quotient over the frames that are loaded, so that the laboratory's origin does
     not matter; below `threshold_n` it stays where it was last known.
     """
     force, cop = np.empty((2, len(stances), NODES, 3))

@@ -24,8 +24,8 @@ from grfkit.study import store
 KEYS = ["stance", "frame"]
 COLUMNS = [*KEYS, *ESTIMATES]
 UNITS = ("study", "weighed")  # of force: weights of the mass that the study lists, or of the mean force over strides
-REFERENCES = ("mean_curve", "plain", "paper", "physics")  # recipes that stand beside: of 08, or made at once
-QUICK = ("mean_curve", "physics")  # those that are made at once where 08 has not run: they take no network
+REFERENCES = ("mean_curve", "plain", "paper", "physics")  # recipes to compare with: from 08, or made here
+QUICK = ("mean_curve", "physics")  # those that are made here if 08 has not run: they need no network
 SAVED = "08_generalisation/predictions.parquet"
 MOST_BW = 20.0  # as in features: no runner's force is larger
 SAME_BW = 1e-4  # single precision, and then some: forces of the same plates
@@ -46,9 +46,9 @@ class Benchmark(NamedTuple):
 
 
 def load(results, *, unit="study"):
-    """Read the stances that are judged on from the folder `results` of a study; returns a Benchmark.
+    """Read the stances that are scored from the folder `results` of a study; returns a Benchmark.
 
-    Raises InputError where 01_preprocess has not run, or for another unit.
+    Raises InputError if 01_preprocess has not run, or for another unit.
     """
     if unit not in UNITS:
         raise InputError(
@@ -152,7 +152,7 @@ def _numbers(path, table):
 
 
 def check(table, benchmark, known):
-    """Lay estimates beside the measured force: a table as metrics.predictions without `estimator`, and notes (texts).
+    """Pair estimates with the measured force: a table as metrics.predictions without `estimator`, and notes (texts).
 
     `known` (S,) are the numbers of all stances of the study: rows of those that are not scored are left out, and
     so are frames of the padding. Raises InputError for stances that are unknown or missing, rows that are missing or

@@ -117,7 +117,7 @@ def stream_left_out(recorded, sums, settings, drawn, *, noise, vlr):
 
 
 def _estimate_fast(model, inputs):
-    """Estimate as stream.estimate_feet, in parts, and in single precision but for the weights: twice as fast."""
+    """Estimate as stream.estimate_feet, in parts, and in single precision except the weights: twice as fast."""
     drawn = np.float32(model.frequencies), np.float32(model.phases)
     single = stream_model.Model(model.settings, *drawn, model.weights)
     parts = (np.float32(inputs[first : first + AT_ONCE]) for first in range(0, len(inputs), AT_ONCE))
@@ -209,7 +209,7 @@ def compute_ms(model, recorded, *, frames):
 
 
 def by_lag(mean_scores, timing, took, lags_s):
-    """Lay lag beside what it buys and costs: a row for each of `lags_s`, over all speeds.
+    """Compare lags: the errors and the latency of each of `lags_s`, a row each, over all speeds.
 
     `latency_ms` is the lag and the median time of a push, `took` (N,) ms.
     """

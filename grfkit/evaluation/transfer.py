@@ -1,11 +1,11 @@
-"""How well forces are estimated in another laboratory: estimated beside measured force, foot by foot -> tables.
+"""How well forces are estimated in another laboratory: estimated against measured force, foot by foot -> tables.
 
 In: contacts (tables of grfkit.field.contacts, with `runner`, `speed` and, where plates measured the contact, its
 `stance`) and their curves (S, 101, C) by any estimator, and the ground_truth.Measured of the laboratory that is tested.
 Out: tables of errors. It does not matter here who trained the estimator: transfer_training does that.
 
-The force of each foot is laid on the clock of the force file, zero outside its contact. Where a laboratory low-passed
-its forces, both sides are low-passed alike. It is stance where the measured vertical force is above a share of body
+The force of each foot is put on the clock of the force file, zero outside its contact. If a laboratory low-passed its
+forces, both sides are low-passed alike. It is stance where the measured vertical force is above a share of body
 weight. Body weights are those of the masses in the table of trials.
 """
 
@@ -49,7 +49,7 @@ def alike_hz(*sections):
 
 
 def lay_beside(measured, contacts, curves, section, *, cutoff_hz, stance_bw):
-    """Lay the curves (S, 101, C) of contacts beside what plates measured of the same foot: (contacts (N), N Pairs).
+    """Pair the curves (S, 101, C) of contacts with what plates measured of the same foot: (contacts (N), N Pairs).
 
     Contacts with a `stance` are kept. `section` is the Preprocessing of the study that is tested. Both sides are
     low-passed at `cutoff_hz`: a Butterworth of order 4, forwards and backwards; None: not. Source: our choice.
@@ -173,7 +173,7 @@ def pair_name(trained_on, tested_on):
 
 
 def with_pairs(table):
-    """Put the name of each row's pair of laboratories in place of its two columns."""
+    """Replace the two columns of each row's pair of laboratories by its name."""
     names = [pair_name(*both) for both in zip(table["trained_on"], table["tested_on"], strict=True)]
     return table.drop(columns=["trained_on", "tested_on"]).assign(pair=names)
 

@@ -63,7 +63,7 @@ def factors(needs):
 
 
 def read(results, studies):
-    """Read what 14_transfer found of a model for the field: bands.Abroad, None where no laboratory was tried.
+    """Read what 14_transfer found of a model for the field: bands.Abroad, None if no laboratory was tried.
 
     `results` are those of the first of `studies`, which trained it. We assume that training on the others too makes it
     no worse; they are no new laboratories. Raises InputError for a file that is not as 14 saved it.

@@ -49,7 +49,7 @@ class Trained(NamedTuple):
 def read_all(own, others):
     """Read laboratories {name: Laboratory}: the `own` one, and `others` {name: {study, data, results}}.
 
-    `own` holds the same three of the study that is at home. Raises InputError where there are no others.
+    `own` holds the same three of the study that is at home. Raises InputError if there are no others.
     """
     if not others:
         raise InputError(
@@ -171,7 +171,7 @@ def estimate(trained, measured, stances):
 
 
 def _unlike(model, motions, contacts, footsteps, nearest):
-    """Say what of each contact (S,) is out of the training range of a FieldModel: texts, "" where nothing is."""
+    """Say what of each contact (S,) is out of the training range of a FieldModel: texts, "" if nothing is."""
     speeds = footsteps.groupby("file")["speed_m_s"].first()
     measured = training_range.measure(motions, contacts, speeds.to_dict())
     return np.array(training_range.out_of_range(model.training_range, measured, nearest), object)
@@ -213,7 +213,7 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
     Kinds are curves, timing, features, bands and needed (evaluation.transfer, transfer_bands), each with the columns of
     PAIR. Where trained_on
     is tested_on, each runner was left out; that is of the model for the field alone. `lowpass_hz` is that of both
-    sides. Raises ValueError where no laboratory can train.
+    sides. Raises ValueError if no laboratory can train.
     """
     if not any(map(trains, laboratories.values())):
         raise ValueError(
@@ -227,7 +227,7 @@ def evaluate(laboratories, recipes, *, stance_bw, vlr, seed):
         found, held = {laboratory.name: (trained.measured, *trained.home)}, {}
         for other in laboratories.values():
             if other.name != laboratory.name:
-                unit = trained.recipe.model_copy(update={"body_weight": "study"})  # nobody need be weighed
+                unit = trained.recipe.model_copy(update={"body_weight": "study"})  # runners need not be weighed
                 measured = measure(other, unit, trained.model.settings["points_cutoff_hz"])
                 found[other.name] = (measured, *estimate(trained, measured, other.stances))
         for tested, parts in found.items():

@@ -12,10 +12,10 @@ from grfkit.field.training_range import leg_lengths
 NEAR = 1.5  # times the median step, beyond which a footstep between two is missing: our choice
 NODES = 101  # of a step, at which the height of the pelvis is read: our choice, some 4 ms apart
 FEWEST_RUNNERS = 8  # four numbers are fitted; with fewer runners they fit these runners alone: our choice
-# standard deviations of left-out training recordings, beyond which the rate is in doubt, and at least half of the way
+# standard deviations of left-out training recordings, beyond which the rate is uncertain, and at least half of the way
 # to a rate a fifth off, as 120 for 100: in rbds 3 deviations are .12. Beyond WRONG nothing is estimated: our choices
 DEVIATIONS, LEAST_OFF, WRONG = 3, np.log(1.2) / 2, np.log(1.5)
-# shares of footsteps that follow one of the same foot, beyond which the rate is in doubt, and nothing is estimated: in
+# shares of footsteps that follow one of the same foot, beyond which the rate is uncertain, or nothing is estimated: in
 # 205 recordings none does, and at twice their rate, where footsteps are overlooked, mostly .7 to 1: our choices
 SAME_FOOT, MOSTLY_SAME = 0.1, 0.5
 

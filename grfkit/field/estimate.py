@@ -60,7 +60,7 @@ class Refused(ValueError):
 def estimate_all(model, data, **given):
     """Estimate all recordings of `data`, a folder or a file, by a model folder: the tables of estimate_recordings.
 
-    `given` is what read_all takes: mass_kg, speed_m_s, rate_hz, treadmill, study_file. Raises ValueError where the
+    `given` is what read_all takes: mass_kg, speed_m_s, rate_hz, treadmill, study_file. Raises ValueError if the
     model or no recording can be read; a recording that is not estimated says why in the table of recordings.
     """
     model, _ = field_model.load(model)

@@ -1,7 +1,7 @@
 """A model for the field: a folder -> detector of contacts, regression of curves, bands, training range.
 
 The notebook 10_field makes it, grfkit.field.estimate uses it. Parts of the folder (grfkit.estimators.model_folder):
-field, wide, touchdown, toeoff, curves, bands, and what else a notebook puts beside them.
+field, wide, touchdown, toeoff, curves, bands, and any other part that a notebook adds.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class FieldModel:
     training_range.learn with `usual`, the rows of usual.learn (older models have none); `settings` hold
     points_cutoff_hz, max_gap_s, padding_s, vlr, level, flight_s (the training runners' mean) and trained_on,
     {study: {lean of its plates, cameras_late_s, layout}}. `abroad` is what other laboratories have
-    shown, None where none was tried. `card` is that of the folder it was loaded from.
+    shown, None if none was tried. `card` is that of the folder it was loaded from.
     """
 
     detector: Detector
@@ -81,7 +81,7 @@ def restore(folder):
     except (LookupError, AttributeError, TypeError) as error:
         raise ValueError(
             "A model for estimates without plates comes from `make field`; this folder does not fit: "
-            f"{type(error).__name__}: {error}. Take the folder from its source again."
+            f"{type(error).__name__}: {error}. Copy the folder from its source again."
         ) from None
 
 
@@ -159,5 +159,5 @@ def _fit(what, fits):
     if not fits:
         raise ValueError(
             f"A model for estimates without plates comes from `make field`; in this folder {what!r} does not fit an "
-            "estimate. Take the folder from its source again."
+            "estimate. Copy the folder from its source again."
         )

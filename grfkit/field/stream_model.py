@@ -107,7 +107,7 @@ def smoother(settings, micros):
 def save(folder, model, *, card):
     """Save a Model as a folder that travels (grfkit.estimators.model_folder), with its ONNX graph.
 
-    Raises ValueError where ONNX Runtime gives other forces than Python, on random windows.
+    Raises ValueError if ONNX Runtime gives other forces than Python, on random windows.
     """
     from grfkit.estimators import onnx_export
 
@@ -137,7 +137,7 @@ def load(folder):
     except (LookupError, TypeError) as error:
         raise ValueError(
             f"A model for streaming comes from notebook 12_stream; this folder does not fit: {type(error).__name__}: "
-            f"{error}. Take the folder from its source again."
+            f"{error}. Copy the folder from its source again."
         ) from None
 
 

@@ -150,7 +150,7 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None, othe
 
 
 def _places(other, home):
-    """Write where another study's file, recordings and results lie, as seen from a notebook's folder."""
+    """Write where another study's file, recordings and results are, as seen from a notebook's folder."""
     places = {"study": other.study.path, "data": other.data, "results": other.reports / "results"}
     return {name: _relative(path, home) for name, path in places.items()}
 
@@ -308,9 +308,9 @@ def write_comparison(reports):
 
 
 def remember(reports, data):
-    """Note in `reports` where the recordings lie, for later runs of make, which compares it with its DATA.
+    """Note in `reports` where the recordings are; later runs of make compare it with their DATA.
 
-    Raises ValueError where there is no such folder.
+    Raises ValueError if there is no such folder.
     """
     text, reports = f"LAST_DATA := {data}\n", Path(reports)
     if data:

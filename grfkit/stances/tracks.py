@@ -40,7 +40,7 @@ class Tracks:
         self.spline = CubicSpline(times, values)
 
     def at(self, times):
-        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded where they were not seen."""
+        """Give the points (T, 11, 3) m at increasing times (T,) s; raises Excluded if they were not seen."""
         inside = self.times[(self.times >= times[0]) & (self.times <= times[-1])]
         before = self.times[self.times <= times[0]][-1:]
         after = self.times[self.times >= times[-1]][:1]

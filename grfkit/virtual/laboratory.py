@@ -147,7 +147,7 @@ def record_trial(runner, style, rng, cameras, plates, fault):
 
 
 def simulate_other(rng, rate_hz, frames):
-    """Simulate another person, whom the cameras track by mistake, 1.3 to 1.8 m beside: points (frames, 11, 3) m."""
+    """Simulate another person, 1.3 to 1.8 m away, whom the cameras track by mistake: points (frames, 11, 3) m."""
     other = draw_runner(rng, rng.choice(["m", "f"]))
     style = draw_style(other, draw_deviates(rng), rng, lap=0)
     points = simulate(other, style, first_side=int(rng.integers(2)), rate_hz=rate_hz).points

@@ -120,7 +120,7 @@ def horizontal_force(steps, step, impulse, vertical):
     """Return the AP and ML force (T, 2) BW of a step with a vertical force (T,) BW.
 
     The AP impulse only changes the runner's speed after the step before (`surge`, about a steady mean) to that after
-    this one. The ML impulse does the same (`drift`) and besides has a share of the vertical impulse (BW s) that follows
+    this one. The ML impulse does the same (`drift`) and also has a share of the vertical impulse (BW s) that follows
     from step width. The shapes are our choice: sums of sines, a spike while the lower limb stops, and ripples.
     """
     own, rate_hz = steps.numbers(step), steps.rate_hz

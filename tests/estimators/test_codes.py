@@ -127,7 +127,7 @@ def test_restore_refuses_what_cannot_be_codes(cubic, name, change):
     arrays, said = cubic[-1].describe()
     place = arrays if name in arrays else said
     place[name] = change(cubic[-1])
-    with pytest.raises(ValueError, match=r"Coded steps have a path.*Take the folder from its source again"):
+    with pytest.raises(ValueError, match=r"Coded steps have a path.*Copy the folder from its source again"):
         codes.restore(arrays, said)
 
 

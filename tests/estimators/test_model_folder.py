@@ -254,7 +254,7 @@ def test_load_refuses_a_link_out_of_the_folder(folder, tmp_path, name):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"format": "other"}, "none of ours"),
+        ({"format": "other"}, "not a model of grfkit"),
         ({"version": 2, "new_key": 1}, "Install a newer grfkit"),
         ({"unknown": 1}, "unknown: extra inputs"),
         ({"version": "1"}, "version"),

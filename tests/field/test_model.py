@@ -178,14 +178,14 @@ def test_load_refuses_a_part_without_one_of_its_arrays(tmp_path, model, name):
     parts = field_model.parts(model)
     for key in parts[name][0]:
         fewer = {other: array for other, array in parts[name][0].items() if other != key}
-        with pytest.raises(ValueError, match=r"make field.*does not fit.*Take the folder from its source again"):
+        with pytest.raises(ValueError, match=r"make field.*does not fit.*Copy the folder from its source again"):
             field_model.restore(loaded(tmp_path, parts | {name: (fewer, parts[name][1])}))
 
 
 @pytest.mark.parametrize("features", [{"active_peak_bw": 0.2}, {"active_peak_bw": [0.2]}, [1], None])
 def test_load_refuses_features_that_are_no_bands(tmp_path, model, features):
     parts = field_model.parts(model)
-    with pytest.raises(ValueError, match=r"make field.*does not fit.*Take the folder from its source again"):
+    with pytest.raises(ValueError, match=r"make field.*does not fit.*Copy the folder from its source again"):
         field_model.restore(loaded(tmp_path, parts | {"field": ({}, parts["field"][1] | {"features": features})}))
 
 
@@ -219,5 +219,5 @@ def test_load_refuses_a_part_that_fits_no_estimate(tmp_path, model, part, change
     parts = copy.deepcopy(field_model.parts(model))
     arrays, said = parts[part]
     parts[part] = arrays | change(arrays, said), said
-    with pytest.raises(ValueError, match=r"make field.*does not fit.*Take the folder from its source again"):
+    with pytest.raises(ValueError, match=r"make field.*does not fit.*Copy the folder from its source again"):
         field_model.restore(loaded(tmp_path, parts))

@@ -88,7 +88,7 @@ def matrix_rate(*, repeats=20):
 
 
 def cost_by_number(work, stances, numbers, *, seed):
-    """Do a work on so many virtual stances, for each of `numbers`; returns a table work, n, seconds, peak_gb, exponent.
+    """Do a task on n virtual stances, for each of `numbers`; returns a table work, n, seconds, peak_gb, exponent.
 
     `work` is a function of points (N, C), forces (N, 3) and lengths (S,), of which `stances` are some. Each number has
     a process of its own; `peak_gb` is the most memory that it ever held, stances, Python and torch included. The

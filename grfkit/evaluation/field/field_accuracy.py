@@ -220,7 +220,7 @@ def with_mean_cop(footsteps, cop, curves):
 
 
 def paired_cop(measured, cop, contacts, curves):
-    """Lay the measured cop beside that of contacts of the same stances, left legs mirrored: two arrays (N, 101, 2)."""
+    """Pair the measured cop with that of contacts of the same stances, left legs mirrored: two arrays (N, 101, 2)."""
     rows = contacts["stance"].notna().to_numpy()
     place = pd.Series(range(len(cop)), index=measured.footsteps["stance"])[contacts["stance"][rows]].to_numpy()
     return mirrored_cop(measured.footsteps, cop)[place], mirrored_cop(contacts[rows], curves[rows][..., 3:])

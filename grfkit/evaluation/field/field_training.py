@@ -156,7 +156,7 @@ def some_inputs(motions, contacts, settings):
 def save(folder, model, inputs, *, card):
     """Save a FieldModel as a folder that travels, with the graph `curves`, compared on `inputs`.
 
-    Returns the largest difference (BW, or m). Raises ValueError where ONNX Runtime gives other forces, by more than
+    Returns the largest difference (BW, or m). Raises ValueError if ONNX Runtime gives other forces, by more than
     onnx_export.TOLERANCE_BW.
     """
     from grfkit.estimators import onnx_export
@@ -271,7 +271,7 @@ def _card_scores(timing, forces, shares, abroad):
 
 
 def beside_published(timing, published):
-    """Lay the detector's RMSE (ms) over all speeds beside a published one: a row for each event."""
+    """Compare the detector's RMSE (ms) over all speeds with a published one: a row for each event."""
     ours = timing[(timing["detector"] == "detector") & (timing["speed"] == field_accuracy.ALL)].iloc[0]
     return pd.DataFrame(
         [(name, ours[f"{event}_rmse_ms"], published[f"{event}_rmse_ms"]) for event, name in EVENT_NAMES.items()],

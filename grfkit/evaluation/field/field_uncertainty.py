@@ -93,7 +93,7 @@ def typical(off, contacts, curves, model):
 def feature_errors(measured, contacts, curves, *, vlr):
     """Give the features of the contacts that plates measured: a row for each, `feature` and `feature_measured`.
 
-    Runner, group, side and contact_s stand beside them.
+    Each row also has runner, group, side and contact_s.
     """
     here, truth = contacts.dropna(subset="stance"), measured.samples
     plate = features.measured(truth.frames[truth.inside], vlr=vlr).set_index("stance").loc[here["stance"]]

@@ -21,7 +21,7 @@ from grfkit.stances import offset
 from grfkit.study import file as study_file
 from grfkit.study import store
 
-MANY = 6  # speeds, of which the first and the last are told: our choice
+MANY = 6  # speeds; of more, only the first and the last are named: our choice
 STANCE_BW = 0.05  # vertical force above which it is stance, as in 14_transfer
 UNSTATED = "not stated"  # how `licence` begins where the data's authors gave none
 

@@ -18,7 +18,7 @@ from grfkit.evaluation.field import field_accuracy, ground_truth
 from grfkit.field import events, motion
 from grfkit.points import DIRECTIONS
 
-FEWEST = 16  # frames, of which a low-pass makes anything; of fewer nothing is estimated anyway
+FEWEST = 16  # frames that a low-pass needs; with fewer, nothing is estimated anyway
 GAP_S = 0.03  # mean length of a gap: our choice, some frames; longer ones are not estimated anyway
 
 

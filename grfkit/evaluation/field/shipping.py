@@ -67,7 +67,7 @@ def ship(study, *, data, results, folder, recipes="params/recipes"):
 
 
 def _loss(summary, whole):
-    """Lay RMSE over detected contacts of all speeds beside that of the `whole` model: a row for each direction."""
+    """Compare RMSE over detected contacts of all speeds with the `whole` model's: a row for each direction."""
     ours, theirs = (
         table[(table["estimator"] == "detected contacts") & (table["speed"] == field_accuracy.ALL)]
         .set_index("direction")

@@ -16,7 +16,9 @@ from grfkit.recordings.plates import ESTIMATED
 from grfkit.reports.exports import forces
 from grfkit.study import store
 
-MARGINS_M = np.array([0.5, 0.5, 0.0])  # of a plate around centres of pressure: a foot lies on it whole; our choice
+MARGINS_M = np.array(
+    [0.5, 0.5, 0.0]
+)  # of a plate around centres of pressure, so that the whole foot is on it; our choice
 PLATE = np.diag([1.0, -1.0, -1.0])  # from AP, ML, V to the axes of a plate: forward, right, down
 SOFTWARE = "grfkit"
 

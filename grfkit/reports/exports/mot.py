@@ -21,7 +21,7 @@ VERSION = "40000"  # of OpenSim's documents since 4.0
 
 
 def write(path, recording, steps, curves, mass_kg):
-    """Write forces of one recording for OpenSim at `path` (.mot), and ExternalLoads beside it; returns both paths.
+    """Write forces of one recording for OpenSim at `path` (.mot), and ExternalLoads next to it; returns both paths.
 
     `recording` is a discover.Found, `steps` and `curves` are its rows of the tables of field.estimate, `mass_kg` is in
     kg. Times are those of the recording's own clock. Files of these names are replaced. Raises InputError as
