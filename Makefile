@@ -124,7 +124,7 @@ beyond: reproduce  ## run notebooks 01 to 13 and explore: every recipe, each run
 	@$(MAKE) --no-print-directory $(BEYOND)
 	@$(PYTHON) -m grfkit index --study "$(STUDY_FILE)" --reports $(REPORTS)
 
-field: $(READY)  ## train a model for `make estimate` (notebook 10); STUDY="name name", DATA=folder
+field: $(READY)  ## train a model for `make estimate` (notebook 10); STUDY=name or "a b", DATA=folder
 ifeq ($(POOLED),)
 	@$(CHECK)
 	@$(MAKE) --no-print-directory $(REPORTS)/10_field.html

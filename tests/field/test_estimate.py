@@ -198,7 +198,9 @@ def test_force_that_does_not_start_near_zero_is_said_of_the_foot_it_is_of(model,
     finish = estimate.finish_curves
     monkeypatch.setattr(estimate, "finish_curves", begin_late)
     (text,) = said()
-    assert re.search(r"the force at touchdown is \d\.\d\d under the left foot \(body weights\)", text)
+    assert re.search(
+        r"the force at touchdown should be near zero and is \d\.\d\d under the left foot \(body weights\)", text
+    )
     assert "as can happen in another laboratory" in text
 
 
@@ -213,7 +215,7 @@ def test_estimate_recording_refuses_points_that_are_no_runner_in_metres_and_in_o
         with pytest.raises(ValueError, match=words):
             estimate.estimate_recording(model, "a", wrong, lab.rate_hz, 3.6)
     for rate_hz, speed in ((0, 3.6), ("100", 3.6), (lab.rate_hz, None), (lab.rate_hz, np.nan)):
-        with pytest.raises(ValueError, match="at a speed in m/s; found"):
+        with pytest.raises(ValueError, match="and a speed in m/s; found"):
             estimate.estimate_recording(model, "a", points, rate_hz, speed)
     table, _, _ = estimate.estimate_recording(model, "a", points.tolist(), lab.rate_hz, 3.6)
     pd.testing.assert_frame_equal(table, estimate.estimate_recording(model, "a", points, lab.rate_hz, 3.6)[0])

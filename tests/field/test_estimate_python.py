@@ -109,7 +109,7 @@ def test_files_of_other_programs_need_a_mass(lab, file, tmp_path):
 
 def test_save_of_a_model_that_was_never_saved_says_what_to_do(lab, file, model, tmp_path):
     result = grfkit.estimate(file, model=replace(model, card=None))
-    with pytest.raises(InputError, match="this model has none.*Save it"):
+    with pytest.raises(InputError, match="this model has no card.*Save it"):
         result.save(tmp_path / "report")
 
 

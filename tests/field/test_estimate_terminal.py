@@ -345,7 +345,7 @@ def test_the_summary_says_what_came_out_wrong_in_other_laboratories(lab, file, t
         features_pct={"braking_peak_bw": 18.2, "vlr_bw_s": 35.0, "active_peak_bw": 1.0}
     )
     *_, warned, care = summary.lines(tables, abroad=abroad)
-    assert warned.endswith("word ... (all of it in the report)")
+    assert warned.endswith("word ... (more in the report)")
     assert care.endswith("in other laboratories the model gave braking 18 % too high, loading rate 35 % too high")
     assert "other laboratories" not in summary.lines(tables)[-1]
     again = tables["recordings.csv"].assign(file="again.csv")

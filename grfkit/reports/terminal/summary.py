@@ -59,7 +59,7 @@ def lines(tables, others=(), abroad=None):
 def _elsewhere(abroad):
     """Say which features were too high or low in other laboratories: a list of one text, or none."""
     off = off_elsewhere(abroad)
-    return [f"in other laboratories the model's results were: {', '.join(off)}".replace(SPACE, " ")] * bool(off)
+    return [f"in other laboratories the model gave {', '.join(off)}".replace(SPACE, " ")] * bool(off)
 
 
 def _aside(others):

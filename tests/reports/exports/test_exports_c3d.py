@@ -181,7 +181,7 @@ def test_an_estimate_is_never_taken_for_a_measurement(run):
     """Neither as what plates measured beside an estimate, nor as what a study learns from."""
     path, _ = written(run)
     again = replace(run.found, file=path, points=discover.read(path).points)
-    with pytest.raises(beside_plates.Unused, match="they are an estimate that grfkit wrote"):
+    with pytest.raises(beside_plates.Unused, match="grfkit wrote them into the file with an estimate"):
         beside_plates.measure(again, mass_kg=MASS_KG)
     trial = SimpleNamespace(file=path.name, static="")
     forward, up = AXES[run.axes]
