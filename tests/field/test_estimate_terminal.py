@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -353,3 +354,16 @@ def test_the_summary_says_what_came_out_wrong_in_other_laboratories(lab, file, t
     assert summary.lines(several, abroad=abroad)[-1].endswith(f"says; {care.rpartition('; ')[2]}")
     tables["recordings.csv"]["bands"] = bands.WITHIN
     assert "other laboratories" not in summary.lines(tables, abroad=abroad)[-1]
+
+
+def test_long_lines_break_between_words_on_a_terminal_alone(monkeypatch, capsys):
+    long, none = "with care: " + " ".join(["word"] * 40), {"recordings.csv": pd.DataFrame({"refused": []})}
+    monkeypatch.setattr(summary, "lines", lambda *_: ["23 steps", long])
+    monkeypatch.setenv("COLUMNS", "80")
+    command._say(none, {}, [], None)
+    assert capsys.readouterr().out == f"23 steps\n{long}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    command._say(none, {}, [], None)
+    first, *said = capsys.readouterr().out.splitlines()
+    assert first == "23 steps" and len(said) == 3 and max(map(len, said)) <= 80
+    assert " ".join(" ".join(said).split()) == long and all(line.startswith("    word") for line in said[1:])
