@@ -126,7 +126,7 @@ def collect_parameters(notebook, *, study, reports, data=None, recipe=None, othe
     if unknown:
         raise ValueError(
             f"A study sets only names that the notebook's cell tagged `parameters` declares; {study.path} sets "
-            f"{', '.join(unknown)} for {notebook.name}. Correct or delete the line. Declared names: "
+            f"{', '.join(unknown)} for {notebook.name}. Correct or delete the line. Declared: "
             f"{', '.join(sorted(declared)) or 'none'}."
         )
     folder = data_folder(study, reports=reports, data=data) if "data" in declared else None
