@@ -102,7 +102,7 @@ def test_a_declared_offset_wins(laboratory, film_late):
     settings = preprocessing("smoke", cameras_late_s=0.0)
     table = offset.estimate(*laboratory, settings)
     assert table["applied_s"].iloc[-1] == 0 and table["late_s"].iloc[-1] > 0.008
-    assert "Declared is 0.0 ms" in offset.describe(table, settings)
+    assert "The study file declares 0.0 ms" in offset.describe(table, settings)
     assert "check the declared offset" in offset.describe(table, settings)
     settings = preprocessing("smoke", cameras_late_s=0.0095)
     table = offset.estimate(*laboratory, settings)
