@@ -152,7 +152,7 @@ def test_what_08_saved_of_other_stances_does_not_stand_beside(results, study):
     saved = saved[saved["stance"].isin(stances["stance"][:16]) & metrics.in_stance(saved, stances)]
     store.save(results, score.SAVED, saved)
     found, _, notes = score.references(results, RECIPES, seed=1)
-    assert list(found) == ["mean_curve", "physics"] and any("of other stances" in note for note in notes)
+    assert list(found) == ["mean_curve", "physics"] and any("run on other stances" in note for note in notes)
 
 
 def test_the_template_has_the_rows_that_are_judged(results, perfect, tmp_path):
@@ -191,7 +191,7 @@ WRONG = {  # what is done to perfect estimates: what the message says
     ),
     "nan": (
         lambda table: table.assign(est_v=table["est_v"].where(table.index != 9)),
-        r"infinite est_v: 1, first in stance 0",
+        r"infinite: est_v: 1, first in stance 0",
     ),
     "all nan": (lambda table: table.assign(**dict.fromkeys(ESTIMATES, np.nan)), "all, in every direction"),
     "infinite": (lambda table: table.assign(est_ml=np.inf), "est_ml: "),
@@ -226,7 +226,10 @@ FILES = {  # name: what is written, what the message says
         lambda table, path: table.assign(est_v=["0", "1", "2", "much", *table["est_v"][4:]]).to_csv(path, index=False),
         "'much' in row 4, column est_v",
     ),
-    "half.csv": (lambda table, path: table.assign(frame=table["frame"] + 0.5).to_csv(path, index=False), "whole ones"),
+    "half.csv": (
+        lambda table, path: table.assign(frame=table["frame"] + 0.5).to_csv(path, index=False),
+        "stance and frame whole numbers",
+    ),
     "two.csv": (
         lambda table, path: table.assign(estimator=np.where(table["stance"] < 5, "a", "b")).to_csv(path, index=False),
         "holds 2: a, b",
