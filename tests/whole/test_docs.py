@@ -170,7 +170,7 @@ GIVEN = {  # numbers that define something or set it, and are no result: nothing
     "benchmark.md": ["4.0", "9.81", "95 %"],
     "glossary.md": ["9.81", "13 %", "10 ms", "90 %", "80 %", ".05", "0.05", "95 %"],
     "recordings.md": "1.0 2.5 .5 4.0 3.5 .03 3.43 3.80 1.2 .05 .010 .15 .40 1.5 .040 .20 .080 .030 .10 8.0".split()
-    + ["1 ms", "2 ms", "30 mm"],
+    + ["1 ms", "2 ms", "30 mm", ".05 s", ".030 s", "10 %"],
     "without-plates.md": "1.2 10.7717 2.5 3.5 4.5 4.0 .4 1.4 .005 .9 .0005 .02 .05 .24 .04 .03 .0012".split()
     + [
         ".7 s",
