@@ -189,3 +189,11 @@ def test_notebooks_are_committed_without_outputs_and_short():
             if cell["cell_type"] == "code":
                 assert not cell["outputs"] and cell["execution_count"] is None, path.name
                 assert "def " not in "".join(cell["source"]), path.name
+                assert len(cell["source"]) < 10 or "parameters" in cell["metadata"].get("tags", []), path.name
+
+
+def test_each_cell_of_the_papers_notebooks_stands_under_a_sentence():
+    for stem in [*NOTEBOOKS, "explore"]:
+        cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+        kinds = [cell["cell_type"] for cell in cells]
+        assert ("code", "code") not in zip(kinds, kinds[1:], strict=False) and kinds[0] == "markdown", stem
