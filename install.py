@@ -12,19 +12,19 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bi
 
 
 def main():
-    """Create, install, register the kernel; `ready` is written last, so that half an environment is made again."""
+    """Create, install, register the kernel; `ready` is written last, so an incomplete environment is made again."""
     if sys.version_info < (3, 11):
         found = sys.version.split()[0]
         return (
-            f"error: grfkit needs Python 3.11 or later; found {found}. Name another: python3.12 install.py, or "
+            f"error: grfkit needs Python 3.11 or later; found {found}. Use a newer one: python3.12 install.py, or "
             "make BOOT=python3.12"
         )
     start = time.perf_counter()
-    print("making the environment in .venv (some minutes the first time)", flush=True)
+    print("making the environment in .venv (this takes some minutes the first time)", flush=True)
     try:
         venv.create(
             ENVIRONMENT, with_pip=True, symlinks=sys.platform != "win32"
-        )  # as `python -m venv` does: a .venv made by it is completed
+        )  # as `python -m venv` does; an existing .venv is completed
         pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", HERE / "requirements.lock"], check=True)
         subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", HERE], check=True)

@@ -1,8 +1,7 @@
-"""What a study file and its table of trials say of recordings that are estimated: layout, mass, speed, static trial.
+"""What a study file and its table of trials say about recordings to be estimated: layout, mass, speed, static trial.
 
 In: the path of a study file, and the folder of the recordings. Out: a Told, or the mass of a session of OpenCap. Files
-are looked at, never written. Whoever misses a file is told which path was looked at, what is there instead, and what to
-do.
+are only read. If a file is missing, the error names its path, what is there instead, and what to do.
 """
 
 import math
@@ -23,16 +22,16 @@ PUBLIC = re.compile(r"(^|/)RBDS\d+run[^/]*$")  # a recording of the public set, 
 
 
 class Told(NamedTuple):
-    """What a study says of the recordings of a folder."""
+    """What a study says about the recordings of a folder."""
 
     folder: Path
     layout: Preprocessing | None = None  # the section 01_preprocess; None without a study file
-    table: Path | None = None  # where the table of trials lies, or was looked for
-    rows: dict | None = None  # file -> row; None where there is no table
+    table: Path | None = None  # the path of the table of trials, whether it exists or not
+    rows: dict | None = None  # file -> row; None if there is no table
     notes: tuple = ()  # of Note, for each recording
 
     def row(self, name):
-        """Give the row of a recording, empty where there is none."""
+        """Give the row of a recording, {} if there is none."""
         return (self.rows or {}).get(name, {})
 
     def statics(self):
@@ -40,9 +39,9 @@ class Told(NamedTuple):
         return {row["static"] for row in (self.rows or {}).values()} - {""}
 
     def static(self, name):
-        """Give the path of the static trial of a recording, None where the study needs none.
+        """Give the path of the static trial of a recording, None if the study needs none.
 
-        Raises StudyError where it needs one and none is named, or the one that is named is not there.
+        Raises StudyError if the study needs one and the table names none, or one that does not exist.
         """
         if not (self.layout and self.layout.clusters):
             return None
@@ -58,8 +57,8 @@ class Told(NamedTuple):
         if not path.is_file():
             there, _ = trials.whereabouts(path)
             raise StudyError(
-                f"{rule} {self.table} names {row['static']} for {name}, and {path} is not there: {there}. Put it "
-                "there, or name another in the table."
+                f"{rule} {self.table} names {row['static']} for {name}, but {path} does not exist: {there}. Put the "
+                "file there, or name another one in the table."
             )
         return path
 
@@ -71,26 +70,25 @@ class Told(NamedTuple):
             for above in self.folder.absolute().parents[: trials.FOLDERS_ABOVE]:
                 if (inside := file.relative_to(above).as_posix()) in self.rows:
                     return f"It has one for {inside}: give the folder {above}, or this file alone."
-            return f"It has rows for {listed or 'none'}: add one, whose cell `file` is {name}."
+            return f"It has rows for {listed or 'none'}: add a row whose cell `file` is {name}."
         if not PUBLIC.search(name):
             return (
-                "This study is about the public set alone, such as RBDS002/RBDS002runT35.c3d: take this file out of "
-                "the folder; or write a study file of your own recordings: `make new-study NAME=mine DATA=DIR`."
+                "This study is for the public set only, with files such as RBDS002/RBDS002runT35.c3d: remove this file "
+                "from the folder, or write a study file of your own recordings: `make new-study NAME=mine DATA=DIR`."
             )
         runner = Path(name).name.partition("run")[0]
         return (
-            f"Of {runner} it takes the files in the folder {self.folder / runner}, which "
-            f"{'exists' if (self.folder / runner).is_dir() else 'does not exist'}, called {runner}runT25.c3d, T35 or "
-            f"T45, beside {runner}static.c3d. Put them there; or write a study file of your own: `make new-study "
-            "NAME=mine DATA=DIR`."
+            f"For {runner} it needs {runner}runT25.c3d, T35 or T45, and {runner}static.c3d, in the folder "
+            f"{self.folder / runner}, which {'exists' if (self.folder / runner).is_dir() else 'does not exist'}. Put "
+            "them there, or write a study file of your own: `make new-study NAME=mine DATA=DIR`."
         )
 
 
 def tell_of(path, data):
-    """Read a study file (None: there is none) for a folder of recordings, or for one of them, a file: Told.
+    """Read a study file (None: there is none) for a folder of recordings, or for one recording, a file: Told.
 
-    Of a file it is that of the folder whose table has a row for it: its own, or up to two above. Where none has a row,
-    it is the nearest that has a table; else, its own. Raises StudyError as tell does.
+    The folder of a file is the one whose table has a row for it: its own, or up to two above. If none has a row, it is
+    the nearest folder with a table; otherwise its own. Raises StudyError as tell does.
     """
     folder = trials.folder_of(data)
     if not path or folder == Path(data):
@@ -106,10 +104,10 @@ def tell_of(path, data):
 
 
 def tell(path, folder):
-    """Read a study file, and its table of trials where that exists: Told.
+    """Read a study file, and its table of trials if that exists: Told.
 
-    Raises StudyError for a study file or a table that cannot be read, and where the study finds joint centres by static
-    trials and the table that names them is not there.
+    Raises StudyError for a study file or a table that cannot be read, and if the study takes joint centres from static
+    trials and the table that names them does not exist.
     """
     path, folder = Path(path), Path(folder)
     section = Preprocessing.of(study_files.load(path).sections["01_preprocess"])
@@ -121,16 +119,17 @@ def tell(path, folder):
         inside = elsewhere and lies.parent == folder
         advice = f"Give DATA={elsewhere}, or put it" if inside else "Put it"
         raise StudyError(
-            f"{path} finds joint centres by static trials, which the table of trials names; {lies} is not there: "
+            f"{path} takes joint centres from static trials, which the table of trials names; {lies} does not exist: "
             f"{there}. {advice} there."
         )
-    return Told(folder, section, lies, None, (Note(f"masses and speeds: not listed, since {lies} is not there"),))
+    return Told(folder, section, lies, None, (Note(f"masses and speeds: not listed, since {lies} does not exist"),))
 
 
 def session_mass(path):
-    """Read the mass (kg) of the runner that OpenCap's session of a recording says, None where none does.
+    """Read the mass (kg) of the runner from the OpenCap session of a recording, None if there is none.
 
-    The session's file lies in the folder of the recording or up to two above it. A mass that no runner has is none.
+    The session's file lies in the folder of the recording or up to two above it. A mass that no runner can have does
+    not count.
     """
     there = next((folder / SESSION for folder in path.absolute().parents[:3] if (folder / SESSION).is_file()), None)
     try:

@@ -16,10 +16,10 @@ from grfkit.recordings.formats import c3d_check, c3d_layout, c3d_plates, c3d_uni
 from grfkit.recordings.plates import saturated
 
 AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
-GLITCH_FRAMES = 5  # so many frames at either end do not tell the sign of a force: our choice
+GLITCH_FRAMES = 5  # largest and smallest values that are ignored when the sign of a force is found: our choice
 FARTHEST_M, STRONGEST_N = 1e3, 1e5  # a place and a force beyond any laboratory: our choice
-SENTINEL_M = 1e6  # beyond any unit's mistake, so that it stands for a missing point: our choice
-GHOSTS = 0.5  # share of places that may be too far; more, and the unit is wrong: our choice
+SENTINEL_M = 1e6  # too far for a wrong unit, so it stands for a missing point: our choice
+GHOSTS = 0.5  # share of places that may be too far; if there are more, the unit is wrong: our choice
 COUNTS = 65536  # that an integer of 16 bits can hold
 ACROSS = 0.9  # share of them that a place crosses from frame to frame when it runs over: our choice
 PLATE_EDGE_M = (0.1, 30.0)  # of a force plate, a belt, or a virtual plate as long as a run: our choice
@@ -34,11 +34,11 @@ class Plate:
     corners: np.ndarray  # (4, 3) m; NaN where the file does not say (OpenSim's forces)
     number: int = 0  # in the file, from 1 on; 0 where no file is known
     saturated: np.ndarray | None = None  # (T,) bool: frames in which a raw channel is clipped; None is not known
-    estimated: bool = False  # it is an estimate that grfkit wrote, and measured nothing
+    estimated: bool = False  # whether grfkit estimated it: then nothing was measured
 
     def __post_init__(self):
         far = ~(np.abs(self.cop) <= FARTHEST_M).all(axis=-1)
-        self.cop[far] = np.nan  # the noise of an unloaded plate divided by itself
+        self.cop[far] = np.nan  # on an unloaded plate, noise is divided by noise
 
 
 @dataclass(frozen=True)
@@ -54,28 +54,28 @@ class Recording:
     pose_hz: float = float("nan")
     # name in lower case -> (3,) m, in the axes of a segment (Theia3D's heels)
     offsets: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)  # a Note each: what was read past, or taken for missing
+    notes: list = field(default_factory=list)  # a Note each: what was skipped, or treated as missing
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))  # from the axes of the file to AP, ML, V
-    start_s: float | None = None  # time of the first frame; None where the file does not say (C3D)
+    start_s: float | None = None  # time of the first frame; None if the file does not give it (C3D)
 
     def __post_init__(self):
         for values in (self.points, self.poses):
             frames = {len(each) for each in values.values()}
             if len(frames) > 1:
-                raise ValueError(f"All points of a recording have the same number of frames; found {sorted(frames)}.")
+                raise ValueError(f"All points of a recording need the same number of frames; found {sorted(frames)}.")
 
 
 def axes(forward, up):
     """Build the rotation (3, 3) from file axes to AP, ML, V: its rows are forward, left and up.
 
-    `forward` and `up` are signed axes of the file such as "+x"; forward "found" takes the first horizontal axis, for
-    `turn` to correct. Raises ValueError where they are parallel.
+    `forward` and `up` are signed axes of the file such as "+x"; forward "found" takes the first horizontal axis, which
+    `turn` corrects later. Raises ValueError if they are parallel.
     """
     above = _axis(up)
     ahead = next(axis for axis in AXES.values() if not axis @ above) if forward == "found" else _axis(forward)
     if abs(ahead @ above) > 0:
         raise ValueError(
-            f"forward and up are different axes of the C3D file; found {forward} and {up}. "
+            f"forward and up must be different axes of the C3D file; found {forward} and {up}. "
             "Correct them in the study file."
         )
     return np.stack([ahead, np.cross(above, ahead), above])
@@ -84,27 +84,28 @@ def axes(forward, up):
 def read(path, *, forward, up, plates=None):
     """Read one C3D file.
 
-    Returns a Recording: points in m with NaN for missing ones (an occlusion may be stored as (0, 0, 0), as NaN, as a
-    negative residual or as a place beyond every laboratory), forces in N as the ground exerts them on the runner
-    (vertical force positive, whatever the file's own sign), centres of pressure in m; a plate without a single frame,
-    as in some static trials, is left out. `plates` numbers the plates to read, from 1 on; None is all of them. Raises
-    InputError for a file that cannot be read, or that two readers read differently in what is asked for, a unit that
-    is not known, a plate whose corners no plate has, or force axes that break a rule.
+    Returns a Recording: points in m, with NaN for missing ones (a file may store a hidden point as (0, 0, 0), as NaN,
+    with a negative residual, or at a place beyond any laboratory); forces in N as the ground exerts them on the runner
+    (vertical force positive, whatever the file's own sign); and centres of pressure in m. A plate without a single
+    frame, as in some static trials, is left out. `plates` lists the numbers of the plates to read, counted from 1; None
+    is all. Raises InputError for a file that cannot be read, or that two readers read differently; for an unknown
+    unit; and for a plate with impossible corners or force axes.
     """
     return isolated(_read, path, forward=forward, up=up, plates=plates)
 
 
 def isolated(function, path, **options):
-    """Call a function of this package for the C3D file at `path` in the reader process, where no crash does harm."""
+    """Call a function of this package for the C3D file at `path` in the reader process, where a crash does no harm."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"A recording is a C3D file; {path} {'is no file' if path.exists() else 'does not exist'}.")
+        found = "is not a file" if path.exists() else "does not exist"
+        raise ValueError(f"A recording is a C3D file; {path} {found}. Correct the path.")
     try:  # the process stays in the folder where it began
         return reader_process.call(function, path.absolute(), size=path.stat().st_size, **options)
     except (reader_process.ReaderDied, MemoryError) as error:
         raise InputError(
-            f"A C3D file is read in seconds, with little memory; {path.name} cannot be read: it is damaged, so that "
-            "its reader crashed, did not end, or filled the memory.",
+            f"A C3D file is read in seconds, with little memory; {path.name} cannot be read: it is damaged, and its "
+            "reader crashed, did not end, or filled the memory.",
             c3d_layout.ADVICE,
         ) from error
 
@@ -114,7 +115,7 @@ def _read(path, *, forward, up, plates):
 
 
 class Content(NamedTuple):
-    """One file as ezc3d reads it, in its own units, and as its bytes say; the two agree."""
+    """One file as ezc3d reads it, in its own units, and as its bytes say; both agree."""
 
     layout: c3d_layout.Layout
     points: np.ndarray  # (3, P, F)
@@ -126,7 +127,7 @@ class Content(NamedTuple):
 def open_file(path):
     """Open a C3D file with ezc3d -> Content; runs in the reader process.
 
-    Raises InputError where it cannot be read, or where ezc3d reads other points or poses than its bytes say.
+    Raises InputError if it cannot be read, or if ezc3d reads other points or poses than its bytes hold.
     """
     layout = c3d_layout.read_layout(path)
     c3d_check.check_layout(layout)
@@ -134,7 +135,7 @@ def open_file(path):
         swig = ezc3d.ezc3d.c3d(str(path))  # ezc3d.c3d also lays out what nobody here asks for
     except TypeError as error:
         raise InputError(
-            f"ezc3d opens files whose names are text; the name {path.name!a} is not.", "Give the file another name."
+            f"The name of a C3D file must be text; {path.name!a} is not.", "Give the file another name."
         ) from error
     except Exception as error:  # ezc3d raises plain RuntimeError, OSError and others for a damaged file
         if "bad_alloc" in str(error):
@@ -148,7 +149,7 @@ def open_file(path):
 
 
 def _rotations(layout, swig):
-    """Take the poses that ezc3d read -> (4, 4, segments, F); None without, or where they are wrong beside points."""
+    """Take the poses that ezc3d read -> (4, 4, segments, F); None if there are none, or if only they are wrong."""
     try:
         return c3d_check.check_poses(layout, swig.get_rotations)
     except InputError as error:
@@ -179,8 +180,8 @@ def convert(content, *, forward, up, plates=None):
 def read_plates(path, rotation, numbers=None):
     """Read those force plates of a C3D file that can be read: list of Plate, rate (Hz), {number: why not}, notes.
 
-    `rotation` (3, 3) is from the axes of the file to AP, ML, V, and one of these axes points up. `numbers` are those of
-    the plates that are wanted; None is all.
+    `rotation` (3, 3) is from the axes of the file to AP, ML, V, and one of these axes points up. `numbers` lists the
+    wanted plates; None is all.
     """
     up = int(np.argmax(np.abs(rotation[2])))
     recording, bad = isolated(_read_good_plates, path, up=axis_name(up, rotation[2, up]), numbers=numbers)
@@ -197,8 +198,8 @@ def _read_good_plates(path, *, up, numbers):
 def convert_good_plates(content, *, up, numbers=None):
     """Turn the Content of a file into a Recording of the force plates that can be read; runs in the reader process.
 
-    Returns the Recording, the numbers of its plates, and {number: why not} of the others. `numbers` are the plates that
-    are wanted; None is all.
+    Returns the Recording, the numbers of its plates, and {number: why not} of the others. `numbers` lists the wanted
+    plates; None is all.
     """
     bad = {}
     wanted = list(range(1, c3d_plates.plate_count(content.layout) + 1) if numbers is None else numbers)
@@ -238,7 +239,7 @@ def axis_name(number, sign):
 
 
 def numbered(labels):
-    """Write a number behind labels that stand more than once, so that each is another: LHEE#1, LHEE#2."""
+    """Add a number to labels that occur more than once, so that each is unique: LHEE#1, LHEE#2."""
     twice = {label for label in labels if labels.count(label) > 1}
     return [f"{label}#{labels[: i + 1].count(label)}" if label in twice else label for i, label in enumerate(labels)]
 
@@ -250,7 +251,7 @@ def _axis(name):
 def _points(content, rotation, scale):
     """Gather the points -> {name: (F, 3) m, NaN where missing}, notes."""
     raw, layout = content.points, content.layout
-    turned = rotation * scale  # of each row one number is not 0
+    turned = rotation * scale  # in each row, one number is not 0
     metres = np.stack([row[row != 0] * raw[np.flatnonzero(row)[0]] for row in turned])
     metres = np.moveaxis(metres, 0, 2)
     metres[np.isnan(raw).any(0) | (raw == 0).all(0) | (content.residuals < 0)] = np.nan
@@ -265,15 +266,15 @@ def _points(content, rotation, scale):
             "Export it again, with the unit of its points in POINT:UNITS.",
         )
         metres[far] = np.nan
-        notes.append(Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m were taken for missing"))
-    # frames lie side by side: sums over them round alike before and after the way between the processes
+        notes.append(Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m are treated as missing"))
+    # frames lie next to each other in memory: sums over them round alike in both processes
     return dict(zip(_labels(layout, "POINT", len(metres)), map(np.asfortranarray, metres), strict=True)), notes
 
 
 def _continued(metres, reach):
-    """Continue coordinates (P, F, 3) m that ran over the `reach` (m) of their integers, in place: a list of Note.
+    """Continue coordinates (P, F, 3) m that left the `reach` (m) of their integers, in place: a list of Note.
 
-    A place that goes on at the other end of what 16 bits can hold has left it: nobody crosses that in a frame.
+    If a place jumps from one end of the 16-bit range to the other in one frame, it has left the range.
     """
     ran_over = []
     for number, place in enumerate(metres if reach > 0 else ()):
@@ -284,22 +285,22 @@ def _continued(metres, reach):
             place[seen[1:]] -= reach * np.cumsum(np.round(steps / reach) * over, axis=0)
             ran_over.append(number)
     text = (
-        f"{len(ran_over)} points ran over the {reach:.2f} m that their 16 bits hold, and were continued: export reals"
+        f"{len(ran_over)} points left the {reach:.2f} m that 16 bits can hold, and were continued: export real numbers"
     )
     return [Note(text, is_warning=True)] * bool(ran_over)
 
 
 def _labels(layout, group, count):
-    """Name `count` points or segments; of those of one name, which one is meant, the study file says: LHEE#2.
+    """Name `count` points or segments. Equal names get a number, such as LHEE#2, which the study file may use.
 
-    Some files name more than they hold, some fewer.
+    Some files name more points than they hold, some fewer.
     """
     labels = layout.all_values(group, "LABELS")[:count]
     return numbered(labels + [f"unnamed_{number + 1}" for number in range(len(labels), count)])
 
 
 def _poses(content, rotation, scale):
-    """Gather the 4x4 poses of segments (Theia3D), and their rate; a segment that was not tracked is NaN."""
+    """Gather the 4x4 poses of segments (Theia3D) and their rate; a segment that was not tracked is NaN."""
     layout, raw = content.layout, content.rotations
     used, ratio, _ = layout.poses
     if raw is None:
@@ -320,7 +321,7 @@ def _offsets(layout):
 
 
 def _plates(content, rotation, wanted):
-    """Read the force plates with the `wanted` numbers, from 1 on; None is all: a list of Plate."""
+    """Read the force plates with the `wanted` numbers, counted from 1; None is all: a list of Plate."""
     layout = content.layout
     count = c3d_plates.plate_count(layout)
     if any(not 1 <= number <= count for number in wanted or []):
@@ -337,7 +338,7 @@ def _plates(content, rotation, wanted):
 
 
 def _read_plate(content, analogs, number, rotation):
-    """Read one plate in the axes and the unit of the file, and bring it into the runner's."""
+    """Read one plate in the axes and the unit of the file, and turn it into the runner's axes."""
     *vectors, channels = c3d_plates.read_plate(content.layout, analogs, number)
     scale = c3d_units.metres(content.layout.length_unit, content.layout.name)
     plate = _plate(number, scale, *vectors, rotation)
@@ -346,7 +347,7 @@ def _read_plate(content, analogs, number, rotation):
 
 
 def _plate(number, scale, force, cop, corners, rotation):
-    """Check one plate, given (T, 3) N, (T, 3) and (4, 3) in file axes and units of `scale` m, and turn it."""
+    """Check one plate: (T, 3) N, (T, 3) and (4, 3) in the file's axes and units of `scale` m. Turn it."""
     corners = corners @ rotation.T * scale
     edges = np.diff(corners, axis=0, append=corners[:1])
     lengths = np.linalg.norm(edges, axis=1)
@@ -357,13 +358,13 @@ def _plate(number, scale, force, cop, corners, rotation):
         apart = ", ".join(f"{length:.3g}" for length in lengths)
         raise InputError(
             f"A force plate is a rectangle with edges of {PLATE_EDGE_M[0]} to {PLATE_EDGE_M[1]:.0f} m; the corners of "
-            f"force plate {number} are {apart} m apart.",
+            f"force plate {number} are {apart} m apart, or not at right angles.",
             f"Its corners may be wrong. {c3d_units.OTHER_PLATES}",
         )
     wrong = np.count_nonzero(~(np.abs(force) <= STRONGEST_N))  # NaN is wrong too
     if wrong:
         raise InputError(
-            f"Forces are numbers up to {STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
+            f"Forces must be numbers up to {STRONGEST_N:,.0f} N; force plate {number} has {wrong} that are not.",
             c3d_units.OTHER_PLATES,
         )
     force = force @ rotation.T

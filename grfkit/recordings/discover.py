@@ -1,7 +1,7 @@
 """Find and read recordings without force plates.
 
-In: a folder, or a C3D, TRC or CSV file. Out: the 11 points in the runner's axes, and notes of what was found on the
-way. Where no study file says how a laboratory records, everything is found from the file itself.
+In: a folder, or a C3D, TRC or CSV file. Out: the 11 points in the runner's axes, and notes on what was found. Without a
+study file that describes the laboratory's recordings, everything is found from the file itself.
 """
 
 from dataclasses import dataclass, replace
@@ -23,21 +23,21 @@ from grfkit.recordings.trials import RATES_HZ, ROW_COLUMNS, check_given, folder_
 
 UNIT = Note("unit: as the file says")
 SHORTEST_S = 0.7  # two steps of running, at 170 a minute: our choice
-SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one before it is said: as in params
+SPEED_OFF = 0.15  # share by which the measured speed may differ from the given one without a warning: as in params
 CSV = (".csv", ".tsv")  # files that are tables by their names
-NO_FILE = "no file, but a folder of that name, or a link to a file that is not there"
+NO_FILE = "not a file, but a folder of that name, or a link to a missing file"
 TABLES = (  # of studies, by their columns: trials, participants of the public set, results of this program
     {*ROW_COLUMNS},
     {"FileName", "Height", "Mass", "Gender"},
     {"file", "side"},
     {"file", "steps", "refused"},
 )
-MOST_FILES, FEW_COLUMNS = 10, 6  # that a message lists: our choice
-MOST_LABELS = 60  # that a message lists: our choice
+MOST_FILES, FEW_COLUMNS = 10, 6  # most files and columns in a message: our choice
+MOST_LABELS = 60  # most labels in a message: our choice
 OTHER_NAMES = "or LHJC, LKJC, LHEE as Vicon, LHJC_study as OpenCap, LHip, LBigToe as Pose2Sim names them"
 TELL = (
-    "Give the study file that says how they follow, such as --study params/rbds.yaml (make: STUDY=rbds) for the public "
-    "set; of your own recordings `make new-study NAME=mine DATA=DIR` writes one, in which you say where they are: then "
+    "Give a study file that says how the points follow from the markers. The public set has --study params/rbds.yaml "
+    "(make: STUDY=rbds). For your own recordings, `make new-study NAME=mine DATA=DIR` writes one; fill it in, then run "
     "`grfkit estimate PATH --study params/mine.yaml` (make: STUDY=mine)."
 )
 
@@ -46,17 +46,17 @@ TELL = (
 class Found:
     """One recording, ready to be estimated: F frames of the 11 points, and what was found about them."""
 
-    file: Path  # of points in an array, their name
+    file: Path  # for points in an array, their name
     points: np.ndarray  # (F, 11, 3) m in AP, ML, V; NaN where missing
     rate_hz: float
     treadmill: bool
     speed_m_s: float  # of the belt, or the mean of the pelvis overground
-    notes: list  # a Note each: unit, up, forward, treadmill, speed, and what else is to be said
+    notes: list  # a Note each: unit, up, forward, treadmill, speed and others
     rotation: np.ndarray | None = None  # (3, 3) from the axes of the file to AP, ML, V
-    layout: object = None  # the study's Preprocessing that it was read by
-    mass_is: str = ""  # in words, whence the mass of the runner is
-    start_s: float = 0.0  # the time of the first frame on the file's own clock; 0 where it has none, as a C3D file
-    plates: bool = False  # whether the file is one that may hold force plates too
+    layout: object = None  # the study's Preprocessing with which it was read
+    mass_is: str = ""  # in words, where the mass of the runner comes from
+    start_s: float = 0.0  # the time of the first frame on the file's own clock; 0 if it has none, as a C3D file
+    plates: bool = False  # whether the file may hold force plates too
 
     @property
     def names(self):
@@ -65,16 +65,16 @@ class Found:
 
     @property
     def found(self):
-        """Give what was found: texts about points, unit, axes, treadmill and speed."""
+        """List what was found: texts about points, unit, axes, treadmill and speed."""
         return [note.text for note in self.notes if not note.is_warning]
 
     @property
     def warnings(self):
-        """Give what may make an estimate wrong: texts."""
+        """List what may make an estimate wrong: texts."""
         return [note.text for note in self.notes if note.is_warning]
 
     def to_frame(self):
-        """Give the points as a table: time_s, and <point>_<ap|ml|v> in m; as a CSV file it is read again."""
+        """Give the points as a table: time_s, and <point>_<ap|ml|v> in m. Saved as a CSV file, it can be read again."""
         times = self.start_s + np.arange(len(self.points)) / self.rate_hz
         return pd.DataFrame(self.points.reshape(len(times), -1), columns=INPUTS).assign(time_s=times)[
             ["time_s", *INPUTS]
@@ -89,26 +89,25 @@ class Found:
         return "\n".join([self._title(), *self.found, *(f"warning: {text}" for text in self.warnings)])
 
     def _repr_html_(self):
-        """Show in Jupyter what was found, and the warnings."""
+        """Show what was found, and the warnings, in Jupyter."""
         texts = [*map(escape, self.found), *(f"<strong>Warning:</strong> {escape(text)}" for text in self.warnings)]
         return f"<div><p>{escape(self._title())}</p><ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul></div>"
 
 
 class Listing(NamedTuple):
-    """What a folder and its folders hold."""
+    """The files of a folder and its subfolders."""
 
     recordings: list  # paths
-    left_out: dict  # path -> what it is and what to do, where somebody may have meant it as a recording
-    others: dict  # path -> what it is, where it belongs there and is none
+    left_out: dict  # path -> what it is and what to do; files that somebody may have meant as recordings
+    others: dict  # path -> what it is; files that belong there and are not recordings
 
 
 def find(data):
-    """List the recordings of a folder and its folders: C3D, TRC, text exports, and CSV files of points.
+    """List the recordings of a folder and its subfolders: C3D, TRC, text exports, and CSV files of points.
 
-    `data` may be one file. Returns a Listing. Static trials, which are known by their names, tables of studies and
-    OpenSim's files of forces or angles are others; of Theia3D's two files of one person the filtered one is taken; what
-    other programs wrote is left out, with what to do. Hidden files do not count. Raises ValueError where no recording
-    is left.
+    `data` may be one file. Returns a Listing. Its `others` are static trials (known by their names), tables of studies,
+    and OpenSim's files of forces or angles. If Theia3D wrote two files of one person, the filtered one is taken. Files
+    of other programs are left out, with advice. Hidden files do not count. Raises ValueError if no recording is left.
     """
     folder, data = folder_of(data), Path(data)
     if data != folder:
@@ -122,7 +121,7 @@ def find(data):
             (found.left_out if meant else found.others)[path] = what
     for path, filtered in versions.find_unfiltered(found.recordings).items():
         found.recordings.remove(path)
-        found.left_out[path] = f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
+        found.left_out[path] = f"the unfiltered version of {filtered.name}, which is used instead"
     _gather(found.left_out)
     if not found.recordings:
         lines = [f"  {name_in(folder, path)}: {what}" for path, what in found.left_out.items()]
@@ -137,27 +136,27 @@ def find(data):
 
 
 def _find_one(path):
-    """List one file; raises ValueError where it is no recording of running."""
+    """List one file; raises ValueError if it is not a recording of running."""
     what, meant = describe(path)
     if what is None:
         return Listing([path], {}, {})
     advice = f" Give a C3D or TRC file, a text export, or a CSV file with the columns {csv_points.EXAMPLE}."
     raise ValueError(
         f"Forces are estimated from a recording of running; {path.name} is {what or 'of another kind'}."
-        + advice * (not (meant and foreign.describe(path)))  # what other programs wrote is said with what to do
+        + advice * (not (meant and foreign.describe(path)))  # the text on other programs' files has its own advice
     )
 
 
 def name_in(folder, path):
-    """Name a file of a folder; letters that are no text, as old archives leave them, are escaped."""
+    """Name a file by its path within a folder; bytes that are not text, as in old archives, are escaped."""
     return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def describe(path):
-    """Tell what a file is: text, and whether it may be meant as a recording.
+    """Describe a file in words, and tell whether it may be meant as a recording.
 
-    The text is None for a recording, and "" for what nobody would mean. A file that cannot be opened, or is no text, is
-    left to `read`, which says so.
+    The text is None for a recording, and "" for a file that nobody would mean. A file that cannot be opened, or is not
+    text, counts as a recording, so that `read` says what is wrong.
     """
     suffix = path.suffix.lower()
     if not path.is_file():
@@ -179,12 +178,12 @@ def describe(path):
         return (None if suffix in (*CSV, *files.POINTS_AND_PLATES) else "", True)
     if any(names <= {*header} for names in TABLES):
         return "a table of a study", False
-    few = ", ".join(header[:FEW_COLUMNS]) or "none: it is empty"
-    return f"no recording of points: its columns are {few}{', ...' * (len(header) > FEW_COLUMNS)}", True
+    few = ", ".join(header[:FEW_COLUMNS]) + ", ..." * (len(header) > FEW_COLUMNS)
+    return f"not a recording of points: {f'its columns are {few}' if few else 'it is empty'}", True
 
 
 def _gather(left_out):
-    """Name one JSON file of each folder alone, since pose estimators write one for each frame."""
+    """Keep only one JSON file of each folder, because pose estimators write one for each frame."""
     folders = {}
     for path in (path for path in left_out if path.suffix.lower() == ".json"):
         folders.setdefault(path.parent, []).append(path)
@@ -195,13 +194,13 @@ def _gather(left_out):
 
 
 def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate_hz=None, speed_is="as given"):
-    """Read one recording; returns Found. Force plates are not read: c3d.read_plates does.
+    """Read one recording; returns Found. Force plates are not read here: c3d.read_plates reads them.
 
-    `layout` is a study's Preprocessing, which files of markers are read by; None finds everything from the file.
-    `static` is the path of the static trial that clusters need. `treadmill` (True or False) and `speed_m_s` are taken
-    if given, else found; `speed_is` says in words whence that speed is; `rate_hz` is that of a CSV file without times.
-    Raises ValueError, with its name, for a file that cannot be read, lacks a point, is too short, or contradicts
-    itself, and for numbers that cannot be a runner's.
+    `layout` is a study's Preprocessing, which says how to read files of markers; None finds everything from the file.
+    `static` is the path of the static trial that clusters need. `treadmill` (True or False) and `speed_m_s` are used if
+    given, otherwise found; `speed_is` says in words where that speed comes from; `rate_hz` is the rate of a CSV file
+    without times. Raises ValueError, with the file's name, for a file that cannot be read, lacks a point, is too short,
+    or contradicts itself, and for numbers that no runner can have.
 
     >>> import grfkit
     >>> from pathlib import Path
@@ -222,7 +221,7 @@ def read(path, *, layout=None, static=None, treadmill=None, speed_m_s=None, rate
         if not marked and path.suffix.lower() in foreign.TEXT:
             points, rate_hz, declared, start_s, notes = _read_csv(path, rate_hz)
             notes += [
-                Note("the study file is about files of markers; this is a CSV file, whose columns say what they are")
+                Note("the study file describes files of markers; this is a CSV file, whose columns name the points")
             ] * bool(layout)
         elif layout:
             return _follow(path, layout, static, treadmill, speed_m_s, speed_is)
@@ -238,9 +237,9 @@ def from_array(points, rate_hz, *, name="points", treadmill=None, speed_m_s=None
     """Make a recording of points in an array, from any pose system; returns Found.
 
     `points` (F, 11, 3) are those of grfkit.points.POINTS, in that order, NaN where missing, in m, cm or mm, along any
-    three axes of which one is vertical: unit and axes are found as of a file. `rate_hz` is frames a second, `name` what
-    it is called in tables; `treadmill` and `speed_m_s` as `read` takes them. Raises ValueError for other arrays, and
-    where `read` would.
+    three axes of which one is vertical: unit and axes are found as for a file. `rate_hz` is frames a second, `name` the
+    name in tables; `treadmill` and `speed_m_s` are as for `read`. Raises ValueError for other arrays, and for the same
+    reasons as `read`.
 
     >>> import grfkit
     >>> from pathlib import Path
@@ -263,7 +262,7 @@ def from_array(points, rate_hz, *, name="points", treadmill=None, speed_m_s=None
 
 
 def _orient(path, points, rate_hz, notes, treadmill, given, *, declared):
-    """Turn points (F, 11, 3) m into the runner's axes, if they are some steps of all points; returns Found."""
+    """Turn points (F, 11, 3) m into the runner's axes, if all points are seen for some steps; returns Found."""
     places.check(points)
     blanked = gaps.blank_fills(points, rate_hz)
     notes += gaps.note(points, blanked)
@@ -281,7 +280,7 @@ def _read_csv(path, rate_hz):
 
 
 def _find_metres(points, rate_hz):
-    """Find the unit of points (F, 11, 3) -> points in m, NaN where missing, and a Note of it."""
+    """Find the unit of points (F, 11, 3) -> points in m, NaN where missing, and a Note on the unit."""
     points = gaps.blank_zeros(points)
     places.check(points)
     _check_whole(points, rate_hz)
@@ -305,9 +304,9 @@ def _read_markers(path):
     if absent:
         listed = ", ".join(sorted(plain(labels))[:MOST_LABELS]) or "none"
         why_not = why_not or " ".join(note.text for note in recording.notes if note.text.startswith("segment poses"))
-        why_not = f" Nor has it Theia3D's: {why_not}" if why_not else ""
+        why_not = f" Its poses cannot be used as Theia3D's: {why_not}" if why_not else ""
         raise ValueError(
-            f"The 11 points are Theia3D's segment poses, or markers of their names ({', '.join(POINTS)}; "
+            f"The 11 points come from Theia3D's segment poses, or from markers with their names ({', '.join(POINTS)}; "
             f"{OTHER_NAMES}); {path.name} has no marker that is surely {', '.join(absent)}, and no study was given. "
             f"Its markers: {listed}{', ...' if len(labels) > MOST_LABELS else ''}."
             f"{why_not} {TELL}"
@@ -329,8 +328,8 @@ def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
     _check_whole(points, recording.point_hz)
     orientation.check_body(
         points,
-        advice="If this recording alone is refused so, correct its labels, or its static trial; if all of the study "
-        "are, turn the sign of `forward` in the study file, or name the right axes and markers.",
+        advice="If only this recording is refused, correct its labels or its static trial. If all recordings of the "
+        "study are, change the sign of `forward` in the study file, or name the right axes and markers.",
     )
     belt = layout.treadmill if treadmill is None else treadmill
     says = "as the study file says"
@@ -350,7 +349,7 @@ def _follow(path, layout, static, treadmill, speed_m_s, speed_is):
 
 
 def _found(path, points, rate_hz, treadmill, measured, given, notes):
-    """Put a recording together, with the given speed, and whence it is, in place of the measured one."""
+    """Put a recording together; a given speed, with its source, replaces the measured one."""
     given, given_is = given
     what = "of the belt" if treadmill else "of the pelvis"
     note = Note(f"speed: {measured:.2f} m/s {what}, measured")
@@ -365,11 +364,11 @@ def _found(path, points, rate_hz, treadmill, measured, given, notes):
 
 
 def _check_whole(points, rate_hz):
-    """Check that points (F, 11, 3) at a rate (Hz) are some steps of all points."""
+    """Check that points (F, 11, 3) at a rate (Hz) show all points for some steps."""
     if not RATES_HZ[0] <= round(rate_hz, 1) <= RATES_HZ[1]:
         raise ValueError(
-            f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here {rate_hz:g}. Times are in seconds: "
-            "divide milliseconds by 1000."
+            f"Cameras take {RATES_HZ[0]} to {RATES_HZ[1]} frames a second; here it is {rate_hz:g}. Times must be in "
+            "seconds: divide milliseconds by 1000."
         )
     seen = np.isfinite(points).all(axis=2)
     never = [point for point, there in zip(POINTS, seen.any(axis=0), strict=True) if not there]
@@ -379,14 +378,14 @@ def _check_whole(points, rate_hz):
         )
     if seen.all(axis=1).sum() < SHORTEST_S * rate_hz:
         raise ValueError(
-            f"A recording shows all points for {SHORTEST_S} s at least, some two steps; here for "
+            f"A recording must show all points for at least {SHORTEST_S} s, about two steps; here it does so for "
             f"{seen.all(axis=1).sum() / rate_hz:.2f} s of {len(seen) / rate_hz:.2f} s. Export more frames, or leave "
             "the recording out."
         )
 
 
 def _names(names):
-    """Say which label stands for which point, where it is not its own name."""
+    """Make a Note on which label is which point, unless all points have their own names."""
     written = {point: name if isinstance(name, str) else " + ".join(plain(name)) for point, name in names.items()}
     others = [f"{point} is {name}" for point, name in written.items() if name.lower() != point]
     return Note(f"points: {', '.join(others)}" if others else "points: by their names")

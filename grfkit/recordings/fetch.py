@@ -5,7 +5,7 @@ In: the study file, whose section `fetch` names a server. Out: files of the publ
     grfkit fetch --study params/rbds.yaml --out recordings/rbds
 
 pooch writes each file under a temporary name and renames it once its checksum fits. So a file under its own name is
-whole, also where the connection broke or two of these ran at once. What is there already is not downloaded again.
+complete, even if the connection broke or two downloads ran at once. Files that are there are not downloaded again.
 """
 
 import contextlib
@@ -25,14 +25,14 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from grfkit.study import file as study_file
 from grfkit.study.schema import StudyError
 
-AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and kind to a small server
+AT_A_TIME, RETRIES = 4, 2  # our choice: quick, and no burden for a small server
 TIMEOUT_S = (10, 20)  # to connect, to wait for the next piece; our choice
 INDENTED = {"initial_indent": "  ", "subsequent_indent": "    ", "break_on_hyphens": False, "break_long_words": False}
 UNREACHABLE = "the server cannot be reached"
 
 
 class Refused(Exception):
-    """What the server answered will be the same if it is asked again; the message says what."""
+    """An answer of the server that would be the same again; the message says what it is."""
 
 
 def read_sums(path):
@@ -40,7 +40,7 @@ def read_sums(path):
     path, sums = Path(path), {}
     if not path.is_file():
         raise StudyError(
-            f"fetch.sums names a list of checksums beside the study file; {path} does not exist. "
+            f"fetch.sums names a list of checksums next to the study file; {path} does not exist. "
             "Make it with: sha256sum FILES > LIST."
         )
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -54,10 +54,10 @@ def read_sums(path):
 
 
 def fetch_study(path, folder, *, server=""):
-    """Download what the section `fetch` of the study file at `path` names, from `server` in place of its own if given.
+    """Download what the section `fetch` of the study file at `path` names; `server` replaces its own server if given.
 
-    Returns the number of files. Raises StudyError where the study has no such section, and OSError, which names the
-    files, where some failed.
+    Returns the number of files. Raises StudyError if the study has no such section, and OSError, which names the
+    files, if some failed.
     """
     plan, path = _plan(path), Path(path)
     url, sums = server or plan["url"], read_sums(path.parent / plan["sums"])
@@ -69,18 +69,18 @@ def fetch_study(path, folder, *, server=""):
 
 
 def fetch(sums, *, url, folder, tables=None):
-    """Download files into `folder`, a few at a time, except those that are whole already; return {name: why it failed}.
+    """Download files into `folder`, a few at a time, except those already there; return {name: why it failed}.
 
-    `sums` is {name: SHA-256}. `tables` is {name: columns} of CSV files without a published checksum, which are known by
-    their columns (our choice). One file that fails does not stop the others; a server that cannot be reached does.
+    `sums` is {name: SHA-256}. `tables` is {name: columns} of CSV files without a published checksum, which are checked
+    by their columns (our choice). One failed file does not stop the others; a server that cannot be reached does.
     """
     folder, tables = Path(folder), {_inside(name): columns for name, columns in (tables or {}).items()}
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ValueError(f"A server has an address that starts with http:// or https://; found {url}. Correct it.")
+        raise ValueError(f"The address of a server starts with http:// or https://; found {url}. Correct it.")
     registry = dict.fromkeys(tables) | sums
     parents = {above for name in registry for above in (folder / name).parents}
     new = sorted((above for above in parents if not above.exists()), reverse=True)
-    for name in registry:  # here, because pooch's own way fails where two make the same folder
+    for name in registry:  # done here, because pooch fails if two downloads make the same folder
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     addresses = {name: f"{url.rstrip('/')}/{quote(name)}" for name in registry}
     pooch.get_logger().setLevel("ERROR")  # it would announce every file with its whole address
@@ -93,7 +93,7 @@ def fetch(sums, *, url, folder, tables=None):
         try:
             store.fetch(name, downloader=lambda address, file, _: _download(address, file, tables.get(name), halt))
             if name in tables and not _is_table(folder / name, tables[name]):
-                return f"the file there lacks columns ({', '.join(tables[name])}) or is cut off: delete it first"
+                return f"the file there lacks columns ({', '.join(tables[name])}) or is cut off: delete it"
             return None
         except (requests.RequestException, Refused, ValueError, OSError) as error:
             return _why(error, halt)
@@ -118,13 +118,14 @@ def _inside(name):
     """Return the name if it stays inside a folder on every system, else raise StudyError."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or re.search(r"[\\:]", name):
         raise StudyError(
-            f"The names of files to download stay inside a folder, with forward slashes; found {name!r}. Correct it."
+            f"The name of a file to download is a path inside the folder, with forward slashes; found {name!r}. "
+            "Correct it."
         )
     return name
 
 
 def _download(address, file, columns, halt):
-    """Write what stands at an address into a file, piece by piece; a table without its columns is refused."""
+    """Download an address into a file, piece by piece; a table without its columns is refused."""
     if halt:
         raise Refused(halt[0])
     with requests.get(address, stream=True, timeout=TIMEOUT_S) as answer:
@@ -138,13 +139,13 @@ def _download(address, file, columns, halt):
                     raise Refused(halt[0])
                 out.write(piece)
     if columns and not _is_table(file, columns):
-        raise Refused(f"what the server sends is not a table with the columns {', '.join(columns)}")
+        raise Refused(f"the server's file is not a table with the columns {', '.join(columns)}")
     with contextlib.suppress(OSError):  # not every file system knows modes
-        os.chmod(file, 0o644)  # a temporary file is its owner's alone; a class shares a folder
+        os.chmod(file, 0o644)  # only its owner may read a temporary file, but a class shares a folder
 
 
 def _is_table(path, columns):
-    """Say whether a CSV file has these columns and a value in each of its columns, row by row."""
+    """Tell whether a CSV file has these columns, and each row a value in every column."""
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         try:
             header, *rows = csv.reader(file)
@@ -154,7 +155,7 @@ def _is_table(path, columns):
 
 
 def _why(error, halt):
-    """Say in a few words why a file failed; where the server is away, note in `halt` that no more need be asked for."""
+    """Say in a few words why a file failed; if the server cannot be reached, note in `halt` to stop asking."""
     if isinstance(error, Refused):
         return str(error)
     cause = error.args[0] if error.args else None
@@ -167,7 +168,7 @@ def _why(error, halt):
         return "the connection broke"
     if isinstance(error, OSError):
         return f"it cannot be written: {error.strerror or error}"
-    return "what the server sends is not what was published (another checksum)"
+    return "the server's file is not the published one (its checksum differs)"
 
 
 def _explain(failed, *, total, url, folder, study):
@@ -181,7 +182,7 @@ def _explain(failed, *, total, url, folder, study):
             lines.append(f"  {why}: {len(names)} file(s)")
         else:
             lines += textwrap.wrap(f"{why}: {', '.join(names)}", 120, **INDENTED)
-    lines.append("Run it again: only these are missing. FROM=URL names another server.")
+    lines.append("Run the command again: it fetches only these files. FROM=URL names another server.")
     if len(failed) < total:
         lines.append(f"To go on without them: make reproduce STUDY={study} DATA={folder.as_posix()}")
     return "\n".join(lines)
@@ -197,12 +198,12 @@ def _plan(path):
             if re.search("^fetch:", p.read_text(encoding="utf-8"), re.M)
         )
         instead = (
-            "its recordings are virtual: make reproduce makes them"
+            "Its recordings are virtual: `make reproduce` makes them"
             if study.laboratory
-            else "give your own with DATA=DIR"
+            else "Give your own recordings with DATA=DIR"
         )
         raise StudyError(
-            f"A study can be fetched if it has a section `fetch`; {path} has none ({instead}). "
+            f"Only a study with a section `fetch` can be fetched; {path} has none. {instead}. "
             f"Studies with one: {', '.join(others) or 'none'}."
         )
     return study.fetch

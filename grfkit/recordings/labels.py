@@ -1,7 +1,7 @@
-"""Which marker stands for which of the 11 points, and which file is a static trial.
+"""Find the markers of the 11 points, and the static trials, by names.
 
-In: labels of a C3D file, or names of files. Out: labels by point; one that is not sure is marked. Labels are known by
-the names that laboratories give them.
+In: labels of a C3D file, or names of files. Out: labels by point, each marked as sure or not. The names are those that
+laboratories use.
 """
 
 import difflib
@@ -60,8 +60,8 @@ PARTS = {
     "toe": r"toe|hallux|mt|met|phal|^fm\d",
     "foot": r"foot|^mf",
 }
-# whole sets of names, beside which a file may have others that would make a point doubtful
-OPENCAP = {  # the markers that OpenCap and Pose2Sim augment key points of video with (Uhlrich et al. 2023)
+# complete sets of names; where a file has one, its other labels are ignored, which could make a point uncertain
+OPENCAP = {  # the markers that OpenCap and Pose2Sim add to key points of video (Uhlrich et al. 2023)
     "pelvis": ["r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study"],
     "l_hip": ["LHJC_study"],
     "l_knee": ["L_knee_study", "L_mknee_study"],
@@ -74,8 +74,8 @@ OPENCAP = {  # the markers that OpenCap and Pose2Sim augment key points of video
     "r_heel": ["r_calc_study"],
     "r_toe": ["r_toe_study"],
 }
-# of video, as Pose2Sim, Sports2D and OpenCap name them (HALPE_26, BODY_25); the pelvis is the middle of the hips, which
-# some write as a point of its own and some (BODY_25B, COCO_133) do not
+# key points of video, as Pose2Sim, Sports2D and OpenCap name them (HALPE_26, BODY_25); the pelvis is the middle of the
+# hips, which some formats have as a point and some (BODY_25B, COCO_133) do not
 KEY_POINTS = {
     f"{side.lower()}_{joint}": [f"{side}{name}"]
     for side in "LR"
@@ -96,8 +96,8 @@ def match(labels):
     """Find the markers of the 11 points among the labels of a C3D file.
 
     Returns {point: (label, sure)} of those found; a label may be a list of labels whose mean is the point. A marker
-    beside the point, such as the lateral one of a knee, is not sure. A point that two labels name equally well is left
-    out. A subject's prefix (P01:LHEE) and the case do not count. A whole set of names (SETS) is taken first.
+    next to the point, such as the lateral one of a knee, is not sure. A point with two equally good labels is left out.
+    A subject's prefix (P01:LHEE) and upper or lower case do not count. A complete set of names (SETS) is used first.
     """
     whole = match_set(labels)
     if whole:
@@ -121,7 +121,7 @@ def match(labels):
 
 
 def match_set(labels):
-    """Find the 11 points among labels by a whole set of names, of SETS: {point: labels whose mean it is}, or {}."""
+    """Find the 11 points among labels by a complete set of names (SETS): {point: labels whose mean it is}, or {}."""
     short = dict(zip(plain(labels), labels, strict=True))
     for names in SETS:
         if all(name in short for each in names.values() for name in each):
@@ -130,15 +130,15 @@ def match_set(labels):
 
 
 def _spines(readings):
-    """List the four spines of the pelvis, or the two in front and the sacrum; empty where they are not all there."""
+    """List the four spines of the pelvis, or the two in front and the sacrum; empty if one is missing."""
     front, back = ([_only(readings, side, names) for side in "lr"] for names in (FRONT, BACK))
     return front + (back if all(back) else [_only(readings, "", SACRUM)]) if all(front) else []
 
 
 def spines(labels):
-    """Find the markers of the pelvis -> {l_asis, r_asis, l_psis, r_psis: label or None}, whether one is the sacrum.
+    """Find the markers of the pelvis -> {l_asis, r_asis, l_psis, r_psis: label or None}, whether the sacrum is used.
 
-    One marker on the sacrum stands for both posterior spines, where these are absent.
+    One marker on the sacrum stands for both posterior spines if these are absent.
     """
     readings = {label: _readings(label) for label in labels}
     found = {
@@ -157,7 +157,7 @@ def both_sides(labels, side, joint):
 
 
 def _both_sides(readings, side, joint):
-    """Find both markers; one that is called as the joint is the lateral one where there is a medial one."""
+    """Find both markers; if there is a medial one, a marker with the joint's own name is the lateral one."""
     if joint not in MEDIAL:
         return []
     lateral, medial = _only(readings, side, BESIDE[joint]), _only(readings, side, MEDIAL[joint])
@@ -165,19 +165,19 @@ def _both_sides(readings, side, joint):
 
 
 def _only(readings, side, names):
-    """Find the only label that has one of these names on this side; None where there is none or more than one."""
+    """Find the only label that has one of these names on this side; None if there is none or more than one."""
     fits = [label for label, read in readings.items() if any((side, name) in read for name in names)]
     return fits[0] if len(fits) == 1 else None
 
 
 def plain(labels):
-    """Leave the subject's name out of labels such as P01:LHEE, where each label stays different from the others."""
+    """Remove the subject's name from labels such as P01:LHEE, if each label then still differs from the others."""
     short = [label.rpartition(":")[2] for label in labels]
     return [name if short.count(name) == 1 else label for name, label in zip(short, labels, strict=True)]
 
 
 def part(label):
-    """Name side and part of the body (a key of PARTS) of a label, each empty where the label does not show it."""
+    """Find side and part of the body (a key of PARTS) of a label; each is empty if the label does not show it."""
     for side, name in sorted(_readings(label), key=lambda reading: reading[0] == ""):
         found = next((each for each, pattern in PARTS.items() if re.search(pattern, name)), "")
         if found:
@@ -186,7 +186,7 @@ def part(label):
 
 
 def near(point, labels):
-    """List a few labels of the same part of the body and side as a point, for a person to choose from."""
+    """List a few labels on the same side and part of the body as a point, for the user to choose from."""
     side, _, joint = point.rpartition("_")
     same = {label: part(label) for label in labels}
     same = {

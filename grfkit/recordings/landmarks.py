@@ -13,27 +13,28 @@ import numpy as np
 from grfkit.points import POINTS, Note
 
 LEAST = 3  # markers of a rigid body
-# Two labels are swapped where a marker is further than a third of `max_residual_m` from the rigid body, and all are
-# less than a third as far with the two exchanged. Of 600 clusters of rbds and hamner three are swapped: of 25 to 64 mm
-# 1 to 2 are left; in all others with 10 mm and more at least 85 %. Our choice: of 1,284 pairs of rbds that we swapped
-# all but two come right, and none are exchanged where one label is on any other marker (2,154 cases).
+# Two labels count as swapped if a marker is further than a third of `max_residual_m` from the rigid body, and if
+# exchanging the two brings every marker to less than a third of that distance. In 600 clusters of rbds and hamner there
+# are three swaps, and exchanging reduces 25 to 64 mm to 1 to 2 mm; in all others with 10 mm or more, at least 85 % of
+# the distance stays. Our choice: of 1,284 pairs of rbds that we swapped, all but two are corrected, and nothing is
+# exchanged if one label is on any other marker (2,154 cases).
 CLEARLY = 3
 MOST_STEPS = 20  # of Newton's iteration: our choice
-MOST_LABELS = 6  # that a message lists: our choice
-HALF_THE_DIGITS = 1e-7  # Newton's method doubles the digits: after so small a step the next changes nothing
+MOST_LABELS = 6  # most labels in a message: our choice
+HALF_THE_DIGITS = 1e-7  # Newton's method doubles the correct digits: after so small a step the next changes nothing
 
 
 def from_markers(markers, names):
     """Take the 11 points from named markers.
 
     `names` maps each point to a marker, or to a list of markers whose mean it is. Returns (F, 11, 3) m in the order of
-    POINTS. Raises ValueError where a marker is absent.
+    POINTS. Raises ValueError if a marker is absent.
     """
     lists = [[names[point]] if isinstance(names[point], str) else names[point] for point in POINTS]
     return np.stack([np.mean([_marker(markers, name) for name in each], axis=0) for each in lists], axis=1)
 
 
-# the segment whose origin each point is, and what exports of 2020 and of 2025 call a heel's place in the foot's axes
+# the segment whose origin is the point, and the names of a heel's place in the foot's axes in exports of 2020 and 2025
 THEIA_ORIGINS = {"pelvis": "pelvis"} | {
     f"{side}_{point}": f"{side}_{segment}"
     for side in "lr"
@@ -43,20 +44,19 @@ THEIA_HEELS = {side: (f"{side}_heel", f"{side}heel_pos") for side in "lr"}
 
 
 def from_theia(poses, offsets):
-    """Take the 11 points from the segment poses of a Theia3D export, and the places of the heels in the feet.
+    """Take the 11 points from the segment poses of a Theia3D export, and the places of the heels in the feet's axes.
 
     `poses` maps a segment (such as l_thigh_4X4) to (F, 3, 4): axes as columns and origin in m; `offsets` maps a name to
     (3,) m. Hip, knee, ankle and toe joint are the origins of thigh, shank, foot and toes. Returns (F, 11, 3) m, NaN
-    where a segment was not tracked. Raises ValueError where a segment or a heel is absent. Source: Theia3D's export, as
-    its real files show it.
+    where a segment was not tracked. Raises ValueError if a segment or a heel is absent. Source: real files of Theia3D.
     """
     segments = {name.lower().removesuffix("_4x4"): pose for name, pose in poses.items()}
     feet = {f"{side}_heel": f"{side}_foot" for side in "lr"}
     absent = [name for name in (THEIA_ORIGINS | feet).values() if name not in segments]
     if absent:
         raise ValueError(
-            f"A Theia3D export holds the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
-            f"{', '.join(sorted(set(absent)))}. It holds {', '.join(sorted(segments)) or 'none'}. "
+            f"A Theia3D export has the 4x4 poses of pelvis, thighs, shanks, feet and toes; the file lacks "
+            f"{', '.join(sorted(set(absent)))}. It has {', '.join(sorted(segments)) or 'none'}. "
             "Export C3D with 4x4 poses."
         )
     points = {point: segments[segment][..., 3] for point, segment in THEIA_ORIGINS.items()}
@@ -64,7 +64,7 @@ def from_theia(poses, offsets):
         offset = next((offsets[name] for name in names if name in offsets), None)
         if offset is None:
             raise ValueError(
-                "The heel is a place in the foot's axes; the file's group THEIA3D holds neither "
+                "Theia3D gives each heel in the axes of its foot; the file's group THEIA3D has neither "
                 f"{' nor '.join(names)}. "
                 "Export it again with Theia3D."
             )
@@ -74,7 +74,7 @@ def from_theia(poses, offsets):
 
 
 def find_theia(recording):
-    """Take the 11 points from a Recording if it has all that from_theia needs -> points or None, what it lacks."""
+    """Take the 11 points from a Recording that has all that from_theia needs -> points or None, what it lacks."""
     if not recording.poses:
         return None, ""
     try:
@@ -89,10 +89,10 @@ class Fit(NamedTuple):
     poses: dict  # segment -> rotation (F, 3, 3) and the means of its visible markers, still (F, 3) and moving (F, 3), m
     places: dict  # point -> (3,) m in the static trial
     carriers: dict  # point -> the segment that carries it
-    notes: list  # a Note of each segment whose labels were corrected
+    notes: list  # a Note on each segment whose labels were corrected
 
     def carry(self, point, segment):
-        """Carry a point into the running trial by a segment: (F, 3) m, NaN where the segment was not seen."""
+        """Carry a point into the running trial with a segment: (F, 3) m, NaN where the segment was not seen."""
         rotation, still, moving = self.poses[segment]
         return np.einsum("fij,fj->fi", rotation, self.places[point] - still) + moving
 
@@ -102,7 +102,7 @@ class Fit(NamedTuple):
 
 
 def from_clusters(markers, static, **clusters):
-    """Carry the points of a static trial into a running trial by rigid clusters of markers: (F, 11, 3) m.
+    """Carry the points of a static trial into a running trial with rigid clusters of markers: (F, 11, 3) m.
 
     Arguments and source as in fit_clusters.
     """
@@ -114,11 +114,11 @@ def fit_clusters(markers, static, *, segments, pelvis_markers, landmarks, max_re
 
     `markers` and `static` are the running and the static trial. `segments` maps a segment to the markers that lie on
     it; `landmarks` maps each point to its segment and either the markers whose mean it is or a regression for the hip.
-    Each segment's pose is the least-squares rigid fit to its visible markers (three at least, else NaN). Two labels
-    that are clearly swapped are exchanged. Where a marker is still further than `max_residual_m` (median) from the
-    rigid body, the one without which the others fit best is taken for mislabelled and left out.
-    A subject's name before a colon need not be given. Source: Söderkvist & Wedin 1993; the hip's regression as named,
-    of HIPS.
+    Each segment's pose is the least-squares rigid fit to its visible markers (at least three, otherwise NaN). Two
+    labels that are clearly swapped are exchanged. If a marker is still further than `max_residual_m` (median) from the
+    rigid body, the marker without which the others fit best counts as mislabelled and is left out.
+    A subject's name before a colon need not be given. Source: Söderkvist & Wedin 1993; for the hip, the named
+    regression of HIPS.
     """
     markers, static = _without_subject(markers), _without_subject(static)
     still = {name: np.nanmean(xyz, axis=0) for name, xyz in static.items() if np.isfinite(xyz).any()}
@@ -203,8 +203,8 @@ def _nearest_rotation(products):
 
     Newton's iteration for the orthogonal polar factor (Higham 1986) takes all frames at once and is several times
     faster than a singular value decomposition of each. First the cofactors are added: the nearest rotation stays the
-    same, and the matrix can be inverted where markers lie in a plane. What still ends as a reflection is a mirror image
-    (two labels swapped); it is decomposed.
+    same, and the matrix can be inverted even if all markers lie in a plane. A result that is still a reflection is a
+    mirror image (two labels swapped); it is computed by a singular value decomposition.
     """
     x = np.ascontiguousarray(products.transpose(1, 2, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -230,7 +230,7 @@ def _cofactors(x):
 
 
 def _pose(segment, markers, still, names, max_residual_m):
-    """Fit a segment's pose after correcting labels that are not on their markers: returns it, and notes of that."""
+    """Fit a segment's pose after correcting wrong labels: returns the pose, and notes on the corrections."""
     known = {name: markers[name] for name in names if name in markers and name in still}
     swapped, left_out = _swapped(known, still, names, max_residual_m), []
     if swapped:
@@ -240,8 +240,8 @@ def _pose(segment, markers, still, names, max_residual_m):
             raise ValueError(
                 f"A cluster needs three markers that form a rigid body in both trials; segment {segment} "
                 f"has {[*known]} of {names}. {_there(names, markers, 'running trial')}"
-                f"{_there(names, still, 'static trial')}If this file alone is at fault, correct its labels, or delete "
-                "its row of the table of trials; if all files are called so, name their markers in the study file."
+                f"{_there(names, still, 'static trial')}If only this file is wrong, correct its labels, or delete its "
+                "row in the table of trials. If all files are, name the right markers in the study file."
             )
         fit, residual = _fit(known, still)
         if max(residual.values()) <= max_residual_m:
@@ -251,13 +251,13 @@ def _pose(segment, markers, still, names, max_residual_m):
             wrong = min(known, key=lambda name: _worst(_without(known, name), still))
         known = _without(known, wrong)
         left_out.append(wrong)
-    said = [f"{segment}: the labels {' and '.join(swapped)} are swapped, and were exchanged"] * bool(swapped)
-    said += [f"{segment}: left out, since not where the label says: {', '.join(left_out)}"] * bool(left_out)
+    said = [f"{segment}: the labels {' and '.join(swapped)} were swapped, and have been exchanged"] * bool(swapped)
+    said += [f"{segment}: left out, because not where the label says: {', '.join(left_out)}"] * bool(left_out)
     return fit, [Note(text) for text in said]
 
 
 def _swapped(known, still, names, max_residual_m):
-    """Find the two labels of a segment that are clearly swapped, one of them maybe without a marker; else ()."""
+    """Find the two labels of a segment that are clearly swapped (one may have no marker); () if there are none."""
     before = _worst(known, still) if len(known) >= LEAST else 0.0
     if before <= max_residual_m / CLEARLY:
         return ()
@@ -276,7 +276,7 @@ def _without(known, name):
 
 
 def _worst(known, still):
-    """Measure how far (m) the worst marker is from the rigid body; inf where that has no pose, as on a line."""
+    """Measure how far (m) the worst marker is from the rigid body; inf if that has no pose, as on a line."""
     (rotation, *_), residual = _fit(known, still)
     return max(residual.values()) if np.isfinite(rotation).any() else np.inf
 
@@ -295,7 +295,7 @@ def _fit(known, still):
 
 
 def _there(names, markers, where):
-    """Say what a trial calls its markers, if it lacks any of these names; else nothing."""
+    """List the labels of a trial if it lacks any of these names; otherwise return an empty text."""
     absent = [name for name in names if name not in markers]
     near = dict.fromkeys(label for name in absent for label in _near(name, markers, 1))
     some, full = list(near) or sorted(markers)[:MOST_LABELS], {label.rpartition(":")[2] for label in markers}
@@ -307,13 +307,13 @@ def _there(names, markers, where):
 
 
 def _near(name, markers, most):
-    """List the labels that are most like a name, with the subject's name; case does not count."""
+    """List the labels that are most like a name, including the subject's name; case does not count."""
     full = {label.rpartition(":")[2].lower(): label for label in sorted(markers, key=lambda label: ":" in label)}
     return [full[key] for key in difflib.get_close_matches(name.lower(), full, n=most, cutoff=0.3)]
 
 
 def _without_subject(markers):
-    """Let each marker be known by its name without the subject's too, as in P01:LHEE, where no other has it."""
+    """Add each marker under its name without the subject's (LHEE for P01:LHEE), if no other marker has that name."""
     short = Counter(label.rpartition(":")[2] for label in markers)
     return {name: xyz for label, xyz in markers.items() if short[name := label.rpartition(":")[2]] == 1} | markers
 
@@ -326,7 +326,7 @@ def _marker(markers, name, where="file"):
         raise ValueError(
             f"Each of the 11 points needs its marker; {name!r} is {'of several subjects' if fits else 'not'} in the "
             f"{where}. "
-            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). If this file alone calls it otherwise, "
-            "correct its labels; if all do, correct the name in the study file."
+            f"Its markers are {', '.join(near)}, ... ({len(markers)} in all). If only this file uses other labels, "
+            "correct them; if all files do, correct the name in the study file."
         )
     return markers[fits[0]]

@@ -12,21 +12,21 @@ from grfkit.points import GRAVITY
 
 SMALLEST_PEAK_N = 100.0  # below this a blip above the threshold is noise, not a foot: our choice
 LONGEST_DROPOUT_S = 0.015  # force below the threshold for so short a time does not end a contact: our choice
-LOADED_N, MARGIN_S = 50.0, 0.010  # a contact surely, and how long before and after it a plate may ring: our choice
-THRESHOLD_N, NOISE_SD = 20.0, 3  # the least contact threshold, and how many SD of the unloaded plates it is: our choice
+LOADED_N, MARGIN_S = 50.0, 0.010  # certainly a contact, and how long a plate may ring before and after it: our choice
+THRESHOLD_N, NOISE_SD = 20.0, 3  # lowest contact threshold, and its multiple of the unloaded plates' SD: our choice
 UNLOADED_N = 30.0  # how far unloaded frames may lie from the lowest tenth: our choice
-WINDOW_S = 1.0  # the zero level is read anew in each second: our choice, two steps or more of running
+WINDOW_S = 1.0  # the zero level is found again in each second: our choice, two steps or more of running
 NEIGHBOURS_M = 0.1  # a foot may stand on two plates that lie no further apart: our choice
-STANDING_N = 150.0  # a second that never comes so near to zero is loaded throughout: our choice
-LOW_SHARE = 0.1  # of its peak: below this the vertical force of a stance does not stay for long; our choice
+STANDING_N = 150.0  # a second whose lowest force is this far above the others' is loaded throughout: our choice
+LOW_SHARE = 0.1  # of its peak: the vertical force of a stance is below this only briefly; our choice
 LONGEST_FLIGHT_S = 0.25  # a longer pause between two contacts holds a step that was not recorded: our choice
-CLIPPED_FRAMES = 4  # so many in a row at the same extreme are no chance: our choice
-ESTIMATED = "estimated by grfkit"  # so our own files call their plates, which measured nothing (reports.exports)
-CLIPPED_COUNTS = (0.5, 2.5, 4.5)  # steps of the converter by which a clipped channel may still tremble: our choice
-# At twice the distance from its middle, the top of a parabola lies 4 times as deep, that of a quartic 16 times; what is
-# cut off falls at once. Our choice: more than either.
+CLIPPED_FRAMES = 4  # so many frames in a row at the same extreme are not by chance: our choice
+ESTIMATED = "estimated by grfkit"  # name of the plates in our own files, which measured nothing (reports.exports)
+CLIPPED_COUNTS = (0.5, 2.5, 4.5)  # steps of the converter by which a clipped channel may still vary: our choice
+# At twice the distance from its peak, a parabola has fallen 4 times as far, a quartic 16 times; a clipped peak falls at
+# once. Our choice: more than either.
 SHOULDER = 20.0
-END_SHARE = 0.05  # of a channel's range: an extreme that near to the unloaded level is rest and noise, our choice
+END_SHARE = 0.05  # of a channel's range: an extreme this near to the unloaded level is noise, not a peak; our choice
 
 
 class Contact(NamedTuple):
@@ -39,18 +39,18 @@ class Contact(NamedTuple):
 
 
 def zeroed(plate, hz):
-    """Remove offset and drift from the force of a c3d.Plate, and so from its centre of pressure."""
-    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)  # they have an offset as the force has
+    """Remove offset and drift from the force and the centre of pressure of a c3d.Plate."""
+    moments = np.nan_to_num(plate.force[:, 2:] * plate.cop)  # they have an offset, as the force does
     level = zero_level(np.column_stack([plate.force, moments]), plate.force[:, 2], hz)
     force = plate.force - level[:, :3]
     return replace(plate, force=force, cop=(moments - level[:, 3:]) / np.where(force[:, 2:] == 0, np.nan, force[:, 2:]))
 
 
 def combined(plates, *, threshold_n=0.0, frames=slice(None)):
-    """Take several plates (c3d.Plate, zeroed) as one: force (T, 3) N and centre of pressure (T, 3) m of some frames.
+    """Combine several plates (c3d.Plate, zeroed): force (T, 3) N and centre of pressure (T, 3) m of some frames.
 
-    The centre of pressure is the mean of the plates' own, weighted by their vertical forces; NaN where all of them
-    together carry no more than the threshold.
+    The centre of pressure is the mean over the plates, weighted by their vertical forces; NaN where their total force
+    is not above the threshold.
     """
     force = sum(plate.force[frames] for plate in plates)
     moments = sum(np.nan_to_num(plate.force[frames, 2:] * plate.cop[frames]) for plate in plates)
@@ -59,10 +59,10 @@ def combined(plates, *, threshold_n=0.0, frames=slice(None)):
 
 
 def zero_level(values, vertical, hz):
-    """Estimate what a plate reads when unloaded, offset and drift: (T, C) from values (T, C) and vertical force (T,) N.
+    """Estimate a plate's unloaded reading (offset and drift): (T, C) from values (T, C) and vertical force (T,) N.
 
     In each second it is the median over the unloaded frames, those near the lowest tenth of the vertical force; between
-    seconds it is interpolated (our choice). A second that is loaded throughout takes the level of those beside it.
+    seconds it is interpolated (our choice). A second that is loaded throughout takes the level of its neighbours.
     """
     windows = np.array_split(np.arange(len(values)), max(1, round(len(values) / hz / WINDOW_S)))
     lows = np.array([np.quantile(vertical[frames], 0.1, method="lower") for frames in windows])
@@ -76,7 +76,7 @@ def zero_level(values, vertical, hz):
 
 
 def noise(forces, hz):
-    """Measure the SD (N) of the vertical force of the worst plate while nobody is on any; NaN where somebody always is.
+    """Measure the SD (N) of the worst plate's vertical force while nobody is on any plate; NaN if somebody always is.
 
     `forces` (T, 3) N of each plate, zeroed.
     """
@@ -88,7 +88,7 @@ def noise(forces, hz):
 
 
 def threshold(noise_n):
-    """Give a contact threshold (N) above the noise (N) of unloaded plates; NaN is not known."""
+    """Give a contact threshold (N) above the noise (N) of unloaded plates, which is NaN if not known."""
     return THRESHOLD_N if np.isnan(noise_n) else max(THRESHOLD_N, 10 * float(np.ceil(NOISE_SD * noise_n / 10)))
 
 
@@ -97,7 +97,7 @@ def saturated(channels, vertical):
 
     `channels` are (T, C) as recorded, in any units, `vertical` (T,) N is positive. A channel is clipped at its largest
     or smallest value in the recording if it stays there for CLIPPED_FRAMES and leaves abruptly at both ends: a real
-    peak is round. Its unloaded level is no end of its range. Source: our choice.
+    peak is round. Its unloaded level does not count as an extreme. Source: our choice.
     """
     if not channels.size:
         return np.zeros(len(vertical), bool)
@@ -138,8 +138,8 @@ def _runs(flags):
 def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
     """Find contacts in a vertical force (T,) N: runs of frames above the threshold (paper section 1.4.1).
 
-    A run that stays under `smallest_n` is noise; two that a short dropout parts are one contact. Returns a list of
-    (first, end), end exclusive.
+    A run that stays under `smallest_n` is noise; two runs with only a short dropout between them are one contact.
+    Returns a list of (first, end), end exclusive.
     """
     runs = []
     for first, end in _runs(vertical > threshold_n):
@@ -154,9 +154,9 @@ def contacts(vertical, *, threshold_n, rate_hz, smallest_n=SMALLEST_PEAK_N):
 def steps(plates, *, threshold_n, rate_hz, longest_s):
     """Find the steps on several plates (c3d.Plate, zeroed); returns a list of Contact in order of time.
 
-    A runner has one foot on the ground: contacts on neighbouring plates that overlap in time are parts of one step,
-    unless the feet say otherwise. A plate that is loaded for longer than a stance, `longest_s`, is no part of another's
-    step.
+    A runner has only one foot on the ground: contacts on neighbouring plates that overlap in time are parts of one
+    step, unless the feet show otherwise. A plate that is loaded for longer than the longest stance, `longest_s`, is not
+    part of a step on another plate.
     """
     forces, numbers = [plate.force[:, 2] for plate in plates], range(len(plates))
     beside = [
@@ -183,7 +183,7 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
         else:
             found.append(part)
     for number in (number for number in numbers if any(beside[number])):
-        # a plate that a foot only touches counts where its neighbour carries the foot
+        # a plate that a foot only touches counts if its neighbour carries the foot
         for first, end in contacts(forces[number], threshold_n=threshold_n, rate_hz=rate_hz, smallest_n=0):
             found = [
                 step._replace(plates=step.plates | {number})
@@ -195,7 +195,7 @@ def steps(plates, *, threshold_n, rate_hz, longest_s):
 
 
 def gap(one, two):
-    """Measure how far (m) two plates (4, 3) m lie apart, along the edges of either; negative where they overlap."""
+    """Measure how far (m) two plates (4, 3) m lie apart, along the edges of either; negative if they overlap."""
     return min(beyond(corner, plate) for corners, plate in ((one, two), (two, one)) for corner in corners)
 
 
@@ -210,12 +210,12 @@ def beyond(place, corners):
 
 
 def longest_low(vertical):
-    """Count the frames of the longest time that a vertical force (T,) stays below a tenth of its peak."""
+    """Count the frames of the longest time for which a vertical force (T,) stays below a tenth of its peak."""
     return int(np.diff(np.concatenate([[-1], _loaded(vertical), [len(vertical)]])).max()) - 1
 
 
 def middle(vertical):
-    """Find the middle frame of a contact's vertical force (T,), leaving out what stays below a tenth of its peak."""
+    """Find the middle frame of a contact's vertical force (T,), of the frames above a tenth of its peak."""
     loaded = _loaded(vertical)
     return int(loaded[0] + loaded[-1]) // 2
 
@@ -227,10 +227,10 @@ def _loaded(vertical):
 def weigh(vertical, steps, *, hz):
     """Sum the impulse (N s) of the vertical force (T,) N of all plates over whole strides, and their duration (s).
 
-    `steps` are (first, end) frames of whole stances in order; a long pause or overlap parts them. From three stances in
-    a row on, whole strides are taken, from touchdown to touchdown of the same foot; two in a row give one step, which
-    is less sure. Mean force / g is the mass, since over whole strides the body neither rises nor sinks. Source: our
-    choice.
+    `steps` are (first, end) frames of whole stances in order; a long pause or an overlap divides them into rows. Three
+    or more stances in a row give whole strides, from touchdown to touchdown of the same foot; two give one step, which
+    is less certain. Mean force / g is the mass, because over whole strides the body neither rises nor sinks. Source:
+    our choice.
     """
     impulse, duration, run = 0.0, 0.0, []
     for first, end in [*steps, (np.inf, np.inf)]:
@@ -245,5 +245,5 @@ def weigh(vertical, steps, *, hz):
 
 
 def mass(impulse, duration):
-    """Turn what `weigh` summed into kg; NaN where nothing was weighed."""
+    """Turn the sums of `weigh` into kg; NaN if nothing was weighed."""
     return impulse / duration / GRAVITY if duration else float("nan")

@@ -1,4 +1,4 @@
-"""Recordings of a study -> the 11 points, force and centre of pressure, in the runner's axes.
+"""Read the recordings of a study: the 11 points, force and centre of pressure, in the runner's axes.
 
 In: rows of the table of trials, and the study's Preprocessing. Out: a Recording and its points, or a Recorded.
 """
@@ -22,7 +22,7 @@ SWAPPED = (
 
 @dataclass(frozen=True)
 class Recorded:
-    """One recording with plates: F camera frames, T force frames; force and centre of pressure are of all plates."""
+    """One recording with plates: F camera frames, T force frames; force and centre of pressure are over all plates."""
 
     file: str
     runner: str
@@ -35,31 +35,31 @@ class Recorded:
 
 
 def why_unread(error):
-    """Say in one line why a file cannot be used, of any exception that reading it raised."""
+    """Say in one line why a file cannot be used, for any exception that reading it raised."""
     if isinstance(error, MemoryError):
         return "The file needs more memory than there is. Cut it into shorter recordings."
     if isinstance(error, OSError):
-        return f"The file cannot be opened: {error.strerror or error}. Copy it again, or give the right to read it."
+        return f"The file cannot be opened: {error.strerror or error}. Copy it again, or change its permissions."
     if isinstance(error, ValueError):
         return " ".join(str(error).encode("utf-8", "backslashreplace").decode("utf-8").split())
-    return f"The file is not laid out as others are ({type(error).__name__}: {error}). Export it again."
+    return f"The file has an unexpected layout ({type(error).__name__}: {error}). Export it again."
 
 
 def load_trial(trial, folder, statics, settings):
     """Read one trial -> its Recording and its 11 points (F, 11, 3) m, both in the runner's axes.
 
-    `trial` names a `file`, where its plates lie in another file that of its `forces`, and its `static` trial, which is
-    read once and kept in `statics`. The plates are brought onto the clock of the points (`cameras_late_s`). Raises
-    ValueError for a file that cannot be read or lacks a marker, for two files that do not belong together, and Excluded
-    where the running direction does not show.
+    `trial` names its `file`, the file of its `forces` if the plates have one of their own, and its `static` trial,
+    which is read once and kept in `statics`. The plates are brought onto the clock of the points (`cameras_late_s`).
+    Raises ValueError for a file that cannot be read or lacks a marker, and for two files that do not belong together.
+    Raises Excluded if the running direction cannot be found.
     """
     forward, up, fit = settings.forward, settings.up, None
     recording = files.at_rate(_read_trial(trial, folder, settings), settings.force_hz)
     recording = files.on_cameras_clock(recording, settings.cameras_late_s or 0.0)
     if any(plate.estimated for plate in recording.plates):
         raise InputError(
-            f"A study knows what force plates measured; those of {trial.file} are an estimate that grfkit wrote.",
-            "Name the recording itself in the table of trials.",
+            f"A study needs measured forces; those of {trial.file} were estimated by grfkit.",
+            "Name the original recording in the table of trials.",
         )
     if settings.points:
         points = landmarks.from_markers(gaps.in_markers(recording.points, recording.point_hz), settings.points)
@@ -70,7 +70,7 @@ def load_trial(trial, folder, statics, settings):
         if not trial.static:
             raise ValueError("Clusters need a static trial; the column `static` is empty. Name its file there.")
         if trial.static not in statics:
-            statics.clear()  # trials of a runner follow each other: memory holds one static trial
+            statics.clear()  # the trials of a runner follow each other, so one static trial in memory is enough
             statics[trial.static] = files.read(folder / trial.static, forward=forward, up=up, plates=[]).points
         clusters = settings.clusters.model_dump()
         markers = gaps.in_markers(recording.points, recording.point_hz)
@@ -88,9 +88,9 @@ def load_trial(trial, folder, statics, settings):
 
 
 def _check_sides(points):
-    """Check that left points are on the left of somebody whose feet point forward: labels are swapped else.
+    """Check that left points are on the left if the feet point forward; otherwise labels are swapped.
 
-    Where the feet point elsewhere the axis `forward` is wrong, for which each stance is checked by its speed.
+    If the feet point elsewhere, the axis `forward` is wrong; the speed of each stance shows that later.
     """
     whole = points[np.isfinite(points[:, 1:]).all(axis=(1, 2))]
     ahead, aside, _ = (whole[:, TOES] - whole[:, HEELS]).mean(axis=(0, 1)) if len(whole) else (0.0, 0.0, 0.0)
@@ -99,7 +99,7 @@ def _check_sides(points):
 
 
 def _read_trial(trial, folder, settings):
-    """Read the file of a trial, and that of its forces where it names one and plates are asked for."""
+    """Read the file of a trial, and the file of its forces if it names one and plates are wanted."""
     axes = {"forward": settings.forward, "up": settings.up}
     forces = getattr(trial, "forces", "")
     if not forces or settings.plates == []:

@@ -1,32 +1,32 @@
-"""How runner, planted foot and belt move, from the 11 points alone.
+"""Measure how the runner, the planted foot and the belt move, from the 11 points alone.
 
 In: points (F, 11, 3) m with V up; their horizontal axes may point anywhere, except for `slope_note`. Out: velocities,
-speed, incline. A planted foot stands still on the ground, and goes backwards with the belt of a treadmill.
+speed, incline. A planted foot stands still on the ground, or moves backwards with the belt of a treadmill.
 """
 
 import numpy as np
 
 from grfkit.points import FEET, Note
 
-LOW = 0.10  # share of a foot's frames, the lowest, that first show the planted foot: our choice; it is flat for longer
-SPREAD_S = 0.02  # either side of a frame, over which its velocity is taken: our choice, a fifth of the shortest stances
-SAME = 0.10  # of the running speed, by which heel and toe of a planted foot may be off it: our choice, .05 to .20 tried
+LOW = 0.10  # lowest share of a foot's frames, which show it planted in round 1: our choice; it is flat for longer
+SPREAD_S = 0.02  # before and after a frame, for its velocity: our choice, a fifth of the shortest stances
+SAME = 0.10  # of the running speed: tolerance for heel and toe of a planted foot; our choice, .05 to .20 tried
 ROUNDS = 3  # in which planted frames are chosen: our choice
-FEWEST = 0.03  # share of frames that are taken for planted at least, however noisy they are: our choice
-WINDOW_S = 0.5  # over which the pelvis is seen to travel: our choice
-FAST_M_S = 0.6  # how fast it travels then; on a treadmill it sways by less: our choice
-FEW = 0.1  # share of such windows above which their way is looked at: our choice
-STRAIGHT = 0.9  # share of that way that leads ahead, .9 for a bend of 90 degrees: our choice
-ROLL_DEG = 1.2  # by which a planted foot seems to rise as it goes backwards: the mean of rbds, whose belt is level
-SLOPE_DEG = 3.0  # of belt or ground, from which on it is said: our choice; level belts of rbds are within 1.5
-SHORTEST_PATH_M = 0.5  # of a pelvis that shows the running direction: our choice
+FEWEST = 0.03  # share of frames that count as planted at least, even if they are noisy: our choice
+WINDOW_S = 0.5  # in which the pelvis can be seen to travel: our choice
+FAST_M_S = 0.6  # its least speed in such a window; on a treadmill it sways by less: our choice
+FEW = 0.1  # share of such windows above which their direction is checked: our choice
+STRAIGHT = 0.9  # net distance over path length, .9 for a bend of 90 degrees: our choice
+ROLL_DEG = 1.2  # by which a planted foot seems to rise as it moves backwards: the mean of rbds, whose belt is level
+SLOPE_DEG = 3.0  # incline of belt or ground that gives a warning: our choice; level belts of rbds are within 1.5
+SHORTEST_PATH_M = 0.5  # path of a pelvis that shows the running direction: our choice
 MEDIAN_SE = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean, of normal deviates
 
 
 def path_velocity(place, rate_hz, *, shortest_s=0.0):
-    """Measure the mean horizontal velocity (2,) m/s of a place (F, 3) m, from its first frame seen to its last.
+    """Measure the mean horizontal velocity (2,) m/s of a place (F, 3) m, from its first to its last frame.
 
-    NaN where these are not further apart than `shortest_s`.
+    NaN if these are not further apart than `shortest_s`.
     """
     seen = np.flatnonzero(np.isfinite(place).all(axis=1))
     if not len(seen) or seen[-1] - seen[0] <= shortest_s * rate_hz:
@@ -47,18 +47,18 @@ def pelvis_path(points):
 def planted_velocity(points, rate_hz):
     """Measure the horizontal velocity (2,) m/s of the planted foot, a median.
 
-    Raises ValueError where no foot is seen for long enough.
+    Raises ValueError if no foot is seen for long enough.
     """
     return np.median(_planted(points, rate_hz), axis=0)[:2]
 
 
 def speed(points, rate_hz, *, treadmill):
-    """Measure the speed (m/s): the belt's, which is that of the planted foot, or the pelvis' overground."""
+    """Measure the speed (m/s): on a treadmill that of the planted foot, which is the belt's; overground the pelvis'."""
     return float(np.linalg.norm((planted_velocity if treadmill else pelvis_velocity)(points, rate_hz)))
 
 
 def check_straight(points, rate_hz):
-    """Check that the pelvis travels one way, if it does: raises ValueError for a runner who turns."""
+    """Check that the pelvis, if it travels, goes one way: raises ValueError for a runner who turns."""
     window = max(1, round(WINDOW_S * rate_hz))
     ways = points[window:, 0, :2] - points[:-window, 0, :2]
     fast = ways[np.linalg.norm(ways, axis=1) > FAST_M_S * WINDOW_S]  # NaN is not
@@ -66,7 +66,9 @@ def check_straight(points, rate_hz):
         len(fast) > FEW * len(ways)
         and np.linalg.norm(fast.mean(axis=0)) < STRAIGHT * np.linalg.norm(fast, axis=1).mean()
     ):
-        raise ValueError("A recording goes one way; here the runner turns. Cut it into a file for each way.")
+        raise ValueError(
+            "In a recording the runner must go one way; here the runner turns. Cut it into a file for each direction."
+        )
 
 
 def slope_note(points, rate_hz, *, treadmill):
@@ -78,16 +80,16 @@ def slope_note(points, rate_hz, *, treadmill):
         Note(
             f"incline: {'the belt' if treadmill else 'the path'} goes {'up' if degrees > 0 else 'down'} by about "
             f"{abs(degrees):.0f} degrees, or the "
-            "axis up is tilted; an incline is not handled: forces are those of level running",
+            "axis up is tilted; inclines are not handled: the forces are those of level running",
             is_warning=True,
         )
     ]
 
 
 def _belt_slope(points, rate_hz):
-    """Measure by how many degrees a belt goes up, and two standard errors of that.
+    """Measure by how many degrees a belt goes up, and two standard errors of this angle.
 
-    Uphill, a planted foot sinks on its way back.
+    On a belt that goes up, a planted foot sinks as it moves backwards.
     """
     planted = _planted(points, rate_hz)
     along, _, rise = np.median(planted, axis=0)
@@ -96,7 +98,7 @@ def _belt_slope(points, rate_hz):
 
 
 def _path_slope(points, rate_hz):
-    """Measure by how many degrees the pelvis' path goes up; 0 where it is too short to show it."""
+    """Measure by how many degrees the pelvis' path goes up; 0 if it is too short to show it."""
     path = pelvis_path(points)
     if np.ptp(path[:, 0]) <= SHORTEST_PATH_M:
         return 0.0, 0.0
@@ -106,15 +108,15 @@ def _path_slope(points, rate_hz):
 def _planted(points, rate_hz):
     """Give the velocities (N, 3) m/s of planted feet, means of heel and toe.
 
-    The lowest frames come first; then all frames that move as they do.
+    The lowest frames are chosen first; then all frames in which the foot moves in the same way.
     """
     feet = points[:, list(FEET.values())]  # (F, foot, heel and toe, 3)
     velocity = _velocity(feet, rate_hz)
     height = np.where(np.isfinite(velocity).all(axis=(2, 3)), feet[..., 2].mean(axis=2), np.nan)
     if np.isnan(height).all():
         raise ValueError(
-            f"A foot is seen for {2 * SPREAD_S:.2f} s on end at least; here it never is. Track it again, or leave "
-            "the recording out."
+            f"A foot must be seen for at least {2 * SPREAD_S:.2f} s without a gap; here it never is. Track it again, "
+            "or leave the recording out."
         )
     chosen, pelvis = height <= np.nanquantile(height, LOW, axis=0), pelvis_velocity(points, rate_hz)
     for _ in range(ROUNDS):
@@ -125,7 +127,7 @@ def _planted(points, rate_hz):
 
 
 def _velocity(places, rate_hz):
-    """Differentiate places (F, ...) m over 2 SPREAD_S, longer than the jitter of cameras -> m/s, NaN at the ends."""
+    """Differentiate places (F, ...) m over 2 SPREAD_S, longer than the jitter of cameras -> m/s, NaN at both ends."""
     spread = max(1, round(SPREAD_S * rate_hz))
     velocity = np.full(places.shape, np.nan)
     velocity[spread:-spread] = (places[2 * spread :] - places[: -2 * spread]) * rate_hz / (2 * spread)

@@ -16,25 +16,25 @@ from grfkit.recordings.formats import cells
 from grfkit.study.schema import StudyError
 
 TRIAL_COLUMNS = ["file", "runner", "mass_kg", "height_m", "sex", "speed_m_s", "shoe", "lap", "trial", "static"]
-FORCES_COLUMNS = ["forces", "forces_start_s"]  # which a table may have: where plates lie in a file of their own
-ROW_COLUMNS = ["file", "mass_kg", "speed_m_s", "static"]  # those that an estimate takes; all but `file` may be empty
+FORCES_COLUMNS = ["forces", "forces_start_s"]  # optional: for plates in a file of their own
+ROW_COLUMNS = ["file", "mass_kg", "speed_m_s", "static"]  # the ones that an estimate uses; all but `file` may be empty
 LIMITS = {"mass_kg": (20, 250), "height_m": (1.0, 2.5), "speed_m_s": (0.5, 12)}  # what a runner can be: our choice
 RATES_HZ = (20, 2000)  # of cameras: our choice
 UNITS = {"mass_kg": " kg", "speed_m_s": " m/s", "rate_hz": " frames a second"}
 OTHER_UNITS = {"mass_kg": {"pounds": 0.45359237, "newtons": 1 / GRAVITY}, "speed_m_s": {"km/h": 1 / 3.6}}
-FOLDERS_ABOVE = 2  # in which a file is looked for that is not where it was wanted: our choice
-MOST_THERE = 5  # names of a folder that a message lists: our choice
+FOLDERS_ABOVE = 2  # folders above, in which a missing file is searched too: our choice
+MOST_THERE = 5  # most names of a folder in a message: our choice
 NUMBER = re.compile(r"(?i)[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")  # one decimal sign at most, as people type it
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([., '\u2019]\d{3})+([.,]\d+)?")
 
 
 def check_given(*, treadmill=None, **numbers):
-    """Check what somebody gives about a recording: treadmill, and mass_kg, speed_m_s and rate_hz in their LIMITS.
+    """Check what a user says about a recording: treadmill, and mass_kg, speed_m_s and rate_hz within their LIMITS.
 
-    Returns all as a dict of Python's own types, None where it is not given. Raises StudyError.
+    Returns all as a dict of Python's own types, None for what is not given. Raises StudyError.
     """
     if not (treadmill is None or isinstance(treadmill, (bool, np.bool_))):
-        raise StudyError(f"treadmill is True or False; found {treadmill!r}. Correct it, or leave it out.")
+        raise StudyError(f"treadmill must be True or False; found {treadmill!r}. Correct it, or leave it out.")
     numbers = {name: number(value) for name, value in numbers.items()}
     for name, value in numbers.items():
         low, high = (LIMITS | {"rate_hz": RATES_HZ})[name]
@@ -49,12 +49,12 @@ def check_given(*, treadmill=None, **numbers):
 def read_trials(folder, *, table):
     """Read the table of trials of a folder of recordings.
 
-    Returns a DataFrame with TRIAL_COLUMNS, a row for each running trial, and with FORCES_COLUMNS where the table has
-    one of them: `forces` is empty and `forces_start_s` NaN where it does not say. `table` is "trials.csv" (the folder's
-    own file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises
-    StudyError for a missing folder, file, column or value (height_m, sex and static may be empty), for a mass, height
-    or speed that no runner has, and for names that differ only in case or in a blank before a number. Warns of names
-    that were written alike or may be one person's.
+    Returns a DataFrame with TRIAL_COLUMNS, a row for each running trial, and with FORCES_COLUMNS if the table has one
+    of them: missing values are "" in `forces` and NaN in `forces_start_s`. `table` is "trials.csv" (the folder's own
+    file), "rbds" (derived from the public set's participantInfo.csv) or the path of another table. Raises StudyError
+    for a missing folder, file, column or value (height_m, sex and static may be empty), for a mass, height or speed
+    that no runner can have, and for names that differ only in case or in a blank before a number. Warns about names
+    that were cleaned, and about names that may be one person's.
     """
     folder = check_folder(folder)
     path = table_path(folder, table)
@@ -65,7 +65,7 @@ def read_trials(folder, *, table):
             f"A study needs recordings; found none in {path}. Add a row for each recording, or give another folder "
             "with DATA=DIR."
             if table != "rbds"
-            else f"{path} names runners whose recordings lie in folders of their names, such as "
+            else f"The recordings of each runner in {path} must lie in a folder of that name, such as "
             f"{folder / 'RBDS002' / 'RBDS002runT35.c3d'}; none is there: {there}. Put them there, or give another "
             "folder with DATA=DIR."
         )
@@ -103,15 +103,15 @@ def _starts(trials, path):
 
 
 def named_files(trial):
-    """List the files that a row of the table of trials names: of the points, of the forces, of the static trial."""
+    """List the files that a row of the table of trials names: points, forces and static trial."""
     return [name for name in (trial.file, getattr(trial, "forces", ""), trial.static) if name]
 
 
 def read_rows(folder, *, table, path):
-    """Read what a table of trials, which lies at `path`, says of recordings that are estimated: {file: row}.
+    """Read what the table of trials at `path` says about recordings to be estimated: {file: row}.
 
-    A row is {column: value} of ROW_COLUMNS; mass and speed are None where their cell is empty. Files need not exist.
-    Raises StudyError for a table that cannot be read, two rows of one file, and for a mass or speed that no runner has.
+    A row is {column: value} of ROW_COLUMNS; mass and speed are None if their cell is empty. Files need not exist.
+    Raises StudyError for a table that cannot be read, two rows of one file, and a mass or speed that no runner has.
     """
     rows = _rbds_trials(folder) if table == "rbds" else _named_files(_csv(path, ROW_COLUMNS), folder)
     for column in ("mass_kg", "speed_m_s"):
@@ -122,14 +122,14 @@ def read_rows(folder, *, table, path):
 
 
 def table_path(folder, table, *, beside=Path()):
-    """Give the path of a table of trials: in the folder of recordings, or in the folder `beside`, of a study file."""
+    """Give the path of a table of trials: in the folder of recordings, or in the folder `beside` of a study file."""
     return {"rbds": folder / "participantInfo.csv", "trials.csv": folder / "trials.csv"}.get(table, beside / table)
 
 
 def whereabouts(path):
-    """Say what is there in place of a file that is not: where else one of its name lies, or what its folder holds.
+    """Say what there is instead of a missing file: a file of that name nearby, or the content of its folder.
 
-    Returns the text, and the folder in which one of that name lies, None where none is near.
+    Returns the text, and the folder of the file nearby, None if there is none.
     """
     path = Path(path)
     here = next((folder for folder in path.parents if folder.is_dir()), Path())
@@ -145,7 +145,7 @@ def whereabouts(path):
 
 
 def in_other_units(name, value):
-    """Say what a number of LIMITS would be, had it been typed in another unit; empty where that fits no runner."""
+    """Say what a number would be if it was typed in another unit; empty if that is not within LIMITS."""
     if not isinstance(value, (int, float)) or name not in OTHER_UNITS:
         return ""
     low, high = LIMITS[name]
@@ -158,42 +158,42 @@ def in_other_units(name, value):
 
 
 def folder_of(data):
-    """Give the folder of recordings, within which they are named: `data` itself, or that of a file.
+    """Give the folder of recordings, within which they are named: `data` itself, or the folder of a file.
 
-    Raises StudyError for a path where nothing is.
+    Raises StudyError for a path that does not exist.
     """
     data = Path(data)
     if not data.exists():
         raise StudyError(
-            f"Forces are estimated from a recording, or from all in a folder; {data} does not exist. Give the path of "
-            "one that does: grfkit estimate PATH, or make estimate DATA=PATH."
+            f"Forces are estimated from a recording, or from all in a folder; {data} does not exist. Give an existing "
+            "path: grfkit estimate PATH, or make estimate DATA=PATH."
         )
     return data if data.is_dir() else data.parent
 
 
 def check_folder(folder):
-    """Check that a folder of recordings exists -> its Path. Raises StudyError where it does not."""
+    """Check that a folder of recordings exists -> its Path. Raises StudyError if it does not."""
     folder = Path(folder)
     if folder.is_file():
         raise StudyError(
-            f"DATA is a folder, whose recordings are all taken; {folder} is a file. Give "
-            f"DATA={folder.parent.as_posix()}, or a folder with this file alone (and, with a study, its static trial "
-            "and table)."
+            f"DATA must be a folder, whose recordings are all read; {folder} is a file. Give "
+            f"DATA={folder.parent.as_posix()}, or a folder with only this file (and, for a study, its static trial "
+            "and table of trials)."
         )
     if not folder.is_dir():
-        raise StudyError(f"The recordings lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
+        raise StudyError(f"The recordings must lie in a folder; {folder} does not exist. Give it with DATA=DIR.")
     return folder
 
 
 def _csv(path, columns):
-    """Read a table as cleaned text, by the number of each row in the file, and check that it has these columns."""
+    """Read a table as cleaned text, indexed by the row's number in the file, and check that it has these columns."""
     if not path.is_file():
         near = [other.name for other in path.parent.glob("*.*") if other.stem.casefold() == path.stem.casefold()]
         there, elsewhere = whereabouts(path)
         there = f"{path.parent} has {near[0]}: save it as `CSV UTF-8` under that name" if near else there
         advice = f"Give DATA={elsewhere}, or write" if elsewhere and not near else "Write"
         raise StudyError(
-            f"A folder of recordings needs a table {path.name}; {path} is not there: {there}. {advice} it with the "
+            f"A folder of recordings needs a table {path.name}; {path} does not exist: {there}. {advice} it with the "
             f"columns {', '.join(columns)}, or let `make new-study NAME=mine DATA=DIR` write a table and a study file."
         )
     try:
@@ -204,16 +204,17 @@ def _csv(path, columns):
     if absent and set(absent) == {*columns} - {*ROW_COLUMNS}:
         raise StudyError(
             f"A study of stances needs force plates; {path} has the columns of a study without them. Run `make "
-            "estimate`, as `make new-study` said; or export the recordings with forces and write the study anew."
+            "estimate`, as `make new-study` said; or export the recordings with forces, and run `make new-study` again."
         )
     if absent:
+        has = f"It has {', '.join(header)}: add or rename columns"
+        has = has if header else "It is empty. Save it again as `CSV UTF-8`"
         raise StudyError(
-            f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. "
-            f"Found: {', '.join(header) or 'none: it is empty. Save it again as `CSV UTF-8`'}."
+            f"{path.name} needs the columns {', '.join(columns)}; {path} lacks {', '.join(absent)}. {has}."
         )
     twice = [column for column in [*columns, *FORCES_COLUMNS] if header.count(column) > 1]
     if twice:
-        raise StudyError(f"Each column has a name of its own; {path} has {twice[0]} more than once. Delete one.")
+        raise StudyError(f"Each column needs its own name; {path} has {twice[0]} more than once. Delete one.")
     long = next((line for line, row in rows.items() if len(row) > len(header)), None)
     if long is not None:
         raise StudyError(
@@ -230,31 +231,31 @@ def _csv(path, columns):
 
 
 def _say_what_was_cleaned(typed, table, path):
-    """Warn of names whose cells were not written alike: one with a blank behind it looks the same and is another."""
+    """Warn about names that were cleaned: a name with a blank after it looks the same, but would be another name."""
     for column in (column for column in table if column not in LIMITS):
         changed = typed.index[(typed[column] != table[column]) & (table[column] != "")]
         if len(changed):
             first = changed[0]
             warnings.warn(
-                f"{path.name}: in column {column} blanks or signs that are not seen were left out, in {len(changed)} "
-                f"row(s): {typed[column][first]!r} in row {first} is taken for {table[column][first]!r}.",
+                f"{path.name}: in column {column}, blanks or invisible characters were removed in {len(changed)} "
+                f"row(s): {typed[column][first]!r} in row {first} is read as {table[column][first]!r}.",
                 stacklevel=4,
             )
 
 
 def _number(text):
-    """Read a number as it is typed, with a decimal point or comma; NaN for anything else, thousands among it."""
+    """Read a typed number with a decimal point or comma; NaN for anything else, also with separated thousands."""
     return float(str(text).replace(",", ".")) if NUMBER.fullmatch(str(text)) else float("nan")
 
 
 def _separated(text):
-    """Add to a message that thousands are not set apart, where a number looks as if they were."""
+    """Add to a message how to write a number, if its thousands seem to be separated."""
     apart = THOUSANDS.fullmatch(str(text)) and not NUMBER.fullmatch(str(text))
-    return ": one decimal point or comma, and nothing between thousands" if apart else ""
+    return ": write one decimal point or comma, and nothing between thousands" if apart else ""
 
 
 def _check_spellings(trials, column, path):
-    """Check that no two names of a column differ only in case or in a blank before a number; warn of 0s and hyphens."""
+    """Check that no two names of a column differ only in case or a blank before a number; warn of 0s and hyphens."""
     alike, close = {}, {}
     for name in dict.fromkeys(trials[column]):
         key = re.sub(r"(?<=[^\W\d_]) (?=[0-9])", "", unicodedata.normalize("NFKC", name).casefold())
@@ -263,13 +264,13 @@ def _check_spellings(trials, column, path):
     for names in (names for names in alike.values() if len(names) > 1):
         found = " and ".join(f"{name!r} ({_rows(trials, column, name)})" for name in names)
         raise StudyError(
-            f"One {column} has one spelling, else the same may be trained on and tested; {path} has {found}. "
-            "Write one of them in all rows, or different names for different ones."
+            f"Each {column} needs one spelling, or the same {column} may be both trained on and tested; {path} has "
+            f"{found}. Write one of them in all rows, or names that differ clearly."
         )
     for names in (names for names in close.values() if len(names) > 1 and column == "runner"):
         warnings.warn(
-            f"{path.name}: {' and '.join(map(repr, names))} are taken for different runners. If they are one person, "
-            "write one name in all rows, or the same person is trained on and tested.",
+            f"{path.name}: {' and '.join(map(repr, names))} count as different runners. If they are one person, "
+            "write one name in all rows; otherwise this person is both trained on and tested.",
             stacklevel=3,
         )
 
@@ -281,7 +282,7 @@ def _rows(trials, column, name, most=5):
 
 
 def _named_files(trials, folder):
-    """Take the names of files as the folder has them, where they differ in blanks or in the form of Unicode only."""
+    """Replace names of files by those in the folder if they differ only in blanks or in the form of Unicode."""
     columns = [column for column in ("file", "static", "forces") if column in trials]
     names = {*trials[columns].to_numpy().ravel()} - {""}
     lost = {name for name in names if not (folder / name).is_file()}
@@ -293,7 +294,7 @@ def _named_files(trials, folder):
 
 
 def _numbers(trials, column, path):
-    """Read the numbers of a column of LIMITS: a Series of float. Raises StudyError for one that no runner has."""
+    """Read the numbers of a column of LIMITS: a Series of float. Raises StudyError for one that no runner can have."""
     low, high = LIMITS[column]
     values = trials[column].map(_number).astype(float)
     bad = trials[~values.between(low, high)]
@@ -311,7 +312,7 @@ def _check_once(trials, path):
     if trials["file"].duplicated().any():
         raise StudyError(
             f"Each recording has one row; {trials['file'][trials['file'].duplicated()].iloc[0]} has several "
-            f"in {path}. Delete the others."
+            f"in {path}. Keep one of them."
         )
 
 

@@ -1,7 +1,7 @@
-"""One recording under several names: Theia3D's unfiltered and filtered files, its persons, and copies.
+"""Find one recording under several names: Theia3D's unfiltered and filtered files, its persons, and copies.
 
-In: paths of files, forces (T, 3) N, or points (F, 11, 3) m. Out: which files are versions of one recording. A force
-that was measured twice never has the same noise, so that equal forces are one measurement.
+In: paths of files, forces (T, 3) N, or points (F, 11, 3) m. Out: which files are versions of one recording. Two
+measurements never have the same noise, so equal forces come from one measurement.
 """
 
 import re
@@ -12,23 +12,23 @@ from scipy.spatial import cKDTree
 
 POSE = re.compile(r"(?i)(.*?)pose(_filt)?_(\d+)")  # Theia3D's export: pose_0.c3d, pose_filt_0.c3d, 0 is the person
 AROUND_S = np.arange(-0.08, 0.0801, 0.004)  # of the peak, most of a stance: our choice
-SAME_N = 1.0  # RMS of equal forces, more than 16 bits round off: our choice; 5,626 stances of rbds: 12 N at least
-FLAT_N = 5.0  # RMS below which a force has no shape by which it can be known: our choice
-SAME_M = 0.005  # median distance of points of versions, filtered or not: our choice; other steps of rbds: 7 mm at least
-CUT_M = 0.002  # the same of a recording that was cut: our choice; other steps of rbds, nearest in time: 4.5 mm at least
-ALIKE_M = 0.03  # between all points of one frame, relative to the pelvis, and the same noisier: our choice
-FRAMES = 50  # by which points are compared: our choice
+SAME_N = 1.0  # RMS difference of equal forces, above 16-bit rounding: our choice; 5,626 stances of rbds: at least 12 N
+FLAT_N = 5.0  # RMS below which a force has no shape that identifies it: our choice
+SAME_M = 0.005  # median distance of points of two versions, filtered or not: our choice; other steps of rbds: >= 7 mm
+CUT_M = 0.002  # the same for a part of a recording: our choice; other steps of rbds, nearest in time: >= 4.5 mm
+ALIKE_M = 0.03  # between all points of one frame and its noisier version, relative to the pelvis: our choice
+FRAMES = 50  # frames in which points are compared: our choice
 
 
 def find_unfiltered(paths):
-    """Find Theia3D's unfiltered files beside whose lies the filtered one of the same person: {path: filtered}."""
+    """Find Theia3D's unfiltered files that have a filtered file of the same person next to them: {path: filtered}."""
     names = {_theia(path): path for path in paths if POSE.fullmatch(path.stem)}
     filtered = {path: names.get((parent, before, True, who)) for (parent, before, _, who), path in names.items()}
     return {path: other for path, other in filtered.items() if other not in (None, path)}
 
 
 def find_persons(paths):
-    """Find files of several persons in one of Theia3D's trials: {path: the other persons' paths}."""
+    """Find files of several persons in one trial of Theia3D: {path: the other persons' paths}."""
     trials = {}
     for path in (path for path in paths if POSE.fullmatch(path.stem)):
         parent, before, _, who = _theia(path)
@@ -47,10 +47,10 @@ def _theia(path):
 
 
 def mark(time_s, force):
-    """Give the marks (123,) N by which one stance's force (T, 3) N at times (T,) s is known again.
+    """Give the marks (123,) N that identify one stance's force (T, 3) N at times (T,) s.
 
-    They are the force around its vertical peak, less its mean there, so that neither the plate's zero level nor where
-    the recording begins matters.
+    They are the force around its vertical peak, minus its mean there, so that neither the plate's zero level nor the
+    beginning of the recording matters.
     """
     times = time_s[np.argmax(force[:, 2])] + AROUND_S
     around = np.stack([np.interp(times, time_s, component) for component in force.T], axis=1)
@@ -58,9 +58,9 @@ def mark(time_s, force):
 
 
 def equal_forces(names, marks):
-    """Count the equal stances of each two names: {(name, name): count}.
+    """Count the equal stances of each pair of files: {(name, name): count}.
 
-    `names` are those of the files of marks (S, 123) N.
+    `names` are the files of the marks (S, 123) N.
     """
     marks = np.reshape(np.asarray(marks, float), (-1, 3 * len(AROUND_S)))
     known = np.flatnonzero(np.sqrt((marks**2).mean(axis=1)) > FLAT_N)  # no NaN either
@@ -72,9 +72,9 @@ def equal_forces(names, marks):
 
 
 def equal_points(recordings):
-    """Find recordings whose points are equal but for filtering or a cut: pairs of numbers, the earlier first.
+    """Find recordings whose points are equal except for filtering or a cut: pairs of numbers, the earlier first.
 
-    `recordings` are (points (F, 11, 3) m, rate Hz). The middle of one is looked for in all others.
+    `recordings` are (points (F, 11, 3) m, rate Hz). The middle of each is searched in all others.
     """
     seen = [np.flatnonzero(np.isfinite(points).all(axis=(1, 2))) for points, _ in recordings]
     owner, frame = (
@@ -102,7 +102,7 @@ def equal_points(recordings):
 
 
 def _is_cut(whole, part, shift):
-    """Tell whether one recording, (points, rate Hz), is a part of another from frame `shift` on, or as long as it."""
+    """Tell whether one recording, (points, rate Hz), is a part of another, from its frame `shift` on, or all of it."""
     (whole, rate_hz), (part, other_hz) = whole, part
     first, last = max(0, -shift), min(len(part), len(whole) - shift)
     few = np.linspace(first, last - 1, min(FRAMES, last - first)).astype(int)
@@ -112,7 +112,7 @@ def _is_cut(whole, part, shift):
 
 
 def _distance(one, other):
-    """Measure the median distance (m) of points (F, 11, 3), wherever the whole lies; infinite where none is seen."""
+    """Measure the median distance (m) of points (F, 11, 3), ignoring a common offset; infinite if none is seen."""
     apart = one - other
     seen = np.isfinite(apart).all(axis=2)
     return np.median(np.linalg.norm(apart[seen] - np.median(apart[seen], axis=0), axis=1)) if seen.any() else np.inf

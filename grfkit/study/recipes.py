@@ -20,7 +20,7 @@ class Kernel(Section):
     """The hyper-parameters of kernel ridge regression: their limits, and how many sets are tried and averaged.
 
     A scale (positions_m, ...) is the difference between two stances at which they count as far apart (root mean square
-    over points and moments). `noise` is the ridge. `edges` is the weight of the padding before touchdown and after
+    over points and instants). `noise` is the ridge. `edges` is the weight of the padding before touchdown and after
     toe-off, relative to stance. A single candidate is the middle of the limits; more are drawn at random between them.
     """
 

@@ -207,7 +207,7 @@ def test_force_that_does_not_start_near_zero_is_said_of_the_foot_it_is_of(model,
 def test_estimate_recording_refuses_points_that_are_no_runner_in_metres_and_in_order(model, points, lab):
     swapped = points[:, [0, *range(6, 11), *range(1, 6)]]
     for wrong, words in (
-        (swapped, "Left points are on the left"),
+        (swapped, "Left points must be on the left"),
         (1000 * points, "Check the unit"),
         (points * [-1, -1, 1], "Feet point where"),
         (points[..., [0, 2, 1]], "Check the unit and the axis up"),

@@ -225,11 +225,11 @@ def zipped(path):
 
 
 BAD = {  # name of a file: what is in it, what is said
-    "half.c3d": (c3d_half, r"has \d+ bytes; half.c3d cannot be read: it is torn.* Export or copy it again"),
+    "half.c3d": (c3d_half, r"has \d+ bytes; half.c3d cannot be read: it is cut off.* Export or copy it again"),
     "noise.c3d": (lambda path: path.write_bytes(bytes(range(256)) * 9), "noise.c3d cannot be read: it begins with"),
     "empty.c3d": (Path.touch, "empty.c3d cannot be read: it is empty. Export it again"),
-    "empty.trc": (Path.touch, "empty.trc has no such lines at its beginning. Export it again"),
-    "empty.csv": (Path.touch, "its columns are none: it is empty. Give a C3D or TRC file"),
+    "empty.trc": (Path.touch, "empty.trc does not begin with such lines. Export it again"),
+    "empty.csv": (Path.touch, "not a recording of points: it is empty. Give a C3D or TRC file"),
     "others.trc": (
         trc_of_others,
         "pelvis, l_hip, .* as Pose2Sim .* others.trc has no marker .* Its markers: M0, M1, .*`make new-study",
@@ -260,7 +260,10 @@ def test_a_file_that_is_no_recording_gets_one_message(lab, tmp_path, capsys, nam
     [
         ([], "and its folders hold none. Export recordings there, or give another file or folder"),
         (["upload.zip", "photo.png"], "hold none.*\n  upload.zip: an archive: unpack it"),
-        (["half.c3d", "others.trc"], "none of 2 in .* can be:\n  half.c3d: .*torn[^\n]*\n  others.trc: The 11 points"),
+        (
+            ["half.c3d", "others.trc"],
+            "none of 2 in .* can be:\n  half.c3d: .*cut off[^\n]*\n  others.trc: The 11 points",
+        ),
     ],
 )
 def test_a_folder_without_a_recording_gets_one_message(lab, tmp_path, capsys, put, said):
@@ -280,7 +283,7 @@ def test_a_reason_that_several_files_share_is_said_once(tmp_path):
         trc_of_others(tmp_path / f"run{number}.trc")
     c3d_half(tmp_path / "half.c3d")
     with pytest.raises(
-        ValueError, match=r"\n  half\.c3d: .*torn.*\n  run0\.trc, .*run4\.trc and 2 more: The 11"
+        ValueError, match=r"\n  half\.c3d: .*cut off.*\n  run0\.trc, .*run4\.trc and 2 more: The 11"
     ) as error:
         estimate.read_all(tmp_path)
     assert str(error.value).count("; each has no marker that is surely") == 1

@@ -47,7 +47,7 @@ def test_one_recording_finds_the_table_of_its_folder_or_above_it(tmp_path, monke
     with pytest.raises(StudyError, match="participantInfo.csv has no row for RBDS002/other.c3d"):
         by_study.tell_of(RBDS, "other.c3d").static("RBDS002/other.c3d")
     (tmp_path / "participantInfo.csv").unlink()
-    with pytest.raises(StudyError, match="RBDS002/participantInfo.csv is not there"):
+    with pytest.raises(StudyError, match="RBDS002/participantInfo.csv does not exist"):
         by_study.tell_of(RBDS, "RBDS002runT35.c3d")
 
 
@@ -57,7 +57,7 @@ def test_a_folder_whose_rows_are_those_of_the_folder_above_says_which_to_give(tm
     with pytest.raises(StudyError) as error:
         by_study.tell(path, tmp_path / "subject01").static("Run_2.trc")
     assert f"It has one for subject01/Run_2.trc: give the folder {tmp_path}, or this file alone." in str(error.value)
-    with pytest.raises(StudyError, match="It has rows for .*: add one, whose cell `file` is Run_2.trc"):
+    with pytest.raises(StudyError, match="It has rows for .*: add a row whose cell `file` is Run_2.trc"):
         by_study.tell(path, tmp_path).static("Run_2.trc")
 
 
@@ -74,13 +74,13 @@ def test_a_table_beside_the_folder_is_named_with_the_folder_to_give(tmp_path):
     with pytest.raises(StudyError) as error:
         told(tmp_path / "RBDS002")
     lies = tmp_path / "RBDS002" / "participantInfo.csv"
-    assert f"{lies} is not there: participantInfo.csv lies in {tmp_path}. Give DATA={tmp_path}" in str(error.value)
+    assert f"{lies} does not exist: participantInfo.csv lies in {tmp_path}. Give DATA={tmp_path}" in str(error.value)
 
 
 def test_a_table_that_lies_nowhere_is_named_with_what_is_there(tmp_path):
     (tmp_path / "deep" / "er" / "data").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "data" / "a.c3d").touch()
-    with pytest.raises(StudyError, match=r"participantInfo\.csv is not there: .*data holds a\.c3d\. Put it there"):
+    with pytest.raises(StudyError, match=r"participantInfo\.csv does not exist: .*data holds a\.c3d\. Put it there"):
         told(tmp_path / "deep" / "er" / "data")
 
 
@@ -105,7 +105,7 @@ def test_a_missing_static_trial_is_named_with_what_is_there(tmp_path):
     with pytest.raises(StudyError) as error:
         told(folder).static("RBDS002/RBDS002runT35.c3d")
     wanted = folder / "RBDS002" / "RBDS002static.c3d"
-    assert f"{wanted} is not there: {folder / 'RBDS002'} holds RBDS002runT35.c3d, static.c3d" in str(error.value)
+    assert f"{wanted} does not exist: {folder / 'RBDS002'} holds RBDS002runT35.c3d, static.c3d" in str(error.value)
 
 
 def test_a_table_names_which_cell_is_empty_and_which_row_is_missing(tmp_path):
@@ -115,7 +115,7 @@ def test_a_table_names_which_cell_is_empty_and_which_row_is_missing(tmp_path):
     mine = by_study.Told(tmp_path, section, path, trials.read_rows(tmp_path, table="trials.csv", path=path))
     with pytest.raises(StudyError, match=r"the cell `static` of a\.c3d is empty"):
         mine.static("a.c3d")
-    with pytest.raises(StudyError, match=r"no row for c\.c3d. It has rows for a\.c3d, b\.c3d: add one"):
+    with pytest.raises(StudyError, match=r"no row for c\.c3d. It has rows for a\.c3d, b\.c3d: add a row"):
         mine.static("c.c3d")
 
 
@@ -154,6 +154,6 @@ def test_static_trials_of_trc_files_carry_the_points_of_an_estimate(hamner):
 def test_a_file_that_is_not_of_the_public_set_is_told_so(tmp_path):
     told = by_study.tell(RBDS, public_set(tmp_path))
     for name in ("JA1Gait21.c3d", "sub/my run 3.c3d"):
-        with pytest.raises(StudyError, match=f"no row for {name}. This study is about the public set alone") as error:
+        with pytest.raises(StudyError, match=f"no row for {name}. This study is for the public set only") as error:
             told.static(name)
-        assert "Of JA1" not in str(error.value) and "make new-study" in str(error.value)
+        assert "For JA1" not in str(error.value) and "make new-study" in str(error.value)

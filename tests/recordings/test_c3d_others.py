@@ -21,11 +21,11 @@ NOT_READ = {  # by whom it was saved, or in what it is damaged; all others are r
     "evart.c3d": "gives the same coordinates to two readers",
     "Eb015si.c3d": "of a processor of type 84 or 85; .* was saved by an SGI workstation",
     "Eb015sr.c3d": "of a processor of type 84 or 85; .* was saved by an SGI workstation",
-    "bad_parameter_section.c3d": "says where each parameter ends",
+    "bad_parameter_section.c3d": "gives the end of each parameter",
     "BKINtechnologies.c3d": "its reader crashed, did not end, or filled the memory",
-    "badParameterOffset.c3d": "says where each parameter ends",
-    "Trimmed_Nord000003.c3d": "is torn",
-    "Optotrak.c3d": "is torn",
+    "badParameterOffset.c3d": "gives the end of each parameter",
+    "Trimmed_Nord000003.c3d": "is cut off",
+    "Optotrak.c3d": "is cut off",
 }
 METRES = {"mete": 1.0, "m": 1.0}
 
@@ -84,7 +84,7 @@ def test_read_converts_the_units_of_channels(name, reference):
     ("name", "note"),
     [
         ("10_saved_again_by_ezc3d", None),
-        ("11_group_twice", "a group PROCESSING stands twice, and is not needed"),
+        ("11_group_twice", "a group PROCESSING occurs twice, and is not needed"),
         ("12_used_1x1", None),
         ("25_last_parameter_runs_into_the_data", "the parameter POINT:ZLAST runs into the data, and is not needed"),
     ],
@@ -101,7 +101,7 @@ def test_read_takes_unsigned_integers_as_such_and_continues_what_ran_over_them(r
     check_alike(recording, reference, points_m=1e-4, force_n=0.2, cop_m=1e-3)
     beyond = sum(points[:, 0].max() > 3.2767 for points in reference.points.values())
     assert beyond and [(note.text.split(",")[0], note.is_warning) for note in recording.notes] == [
-        (f"{beyond} points ran over the 6.55 m that their 16 bits hold", True)
+        (f"{beyond} points left the 6.55 m that 16 bits can hold", True)
     ]
 
 
@@ -118,7 +118,7 @@ def test_read_takes_a_sentinel_for_a_missing_point(reference):
     gone = np.isnan(recording.points["l_toe"]).all(axis=1)
     assert gone.sum() == 3
     np.testing.assert_array_equal(recording.points["l_toe"][~gone], reference.points["l_toe"][~gone])
-    assert [note.text for note in recording.notes] == ["3 places of points beyond 1,000 m were taken for missing"]
+    assert [note.text for note in recording.notes] == ["3 places of points beyond 1,000 m are treated as missing"]
 
 
 def test_read_needs_no_plate_that_nobody_asked_for(reference):
@@ -139,7 +139,7 @@ def test_metres_knows_a_unit_however_it_is_spelt(unit, metres):
 
 @pytest.mark.parametrize("unit", ["in", "ft", "inches", "furlong", "deg", "km"])
 def test_metres_refuses_another_unit_by_name(unit):
-    with pytest.raises(InputError, match=f"in mm, cm, m; a.c3d says '{unit}'. Export it again."):
+    with pytest.raises(InputError, match=f"in mm, cm, m; a.c3d has '{unit}'. Export it again."):
         c3d_units.metres(unit, "a.c3d")
 
 
@@ -171,7 +171,7 @@ def test_read_scales_forces_by_their_unit(unit, factor, tmp_path, reference):
 
 def test_read_names_a_unit_of_channels_that_it_does_not_know(tmp_path):
     raw = CASES / "08_forces_in_kN" / "run.c3d"
-    with pytest.raises(InputError, match="force plate 1 says 'lb'"):
+    with pytest.raises(InputError, match="force plate 1 has 'lb'"):
         read(rewritten(raw, tmp_path, b"kN ", b"lb "))
 
 

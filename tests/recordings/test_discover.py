@@ -70,7 +70,7 @@ def test_read_refuses_what_is_mirrored_or_swapped(run, tmp_path):
         swapped = moved[:, SWAPPED]
         assert "on the right of the right ones: hip" in refused(write_points(tmp_path / "a.csv", swapped))
         heels = moved[:, [0, 1, 2, 3, 5, 4, 6, 7, 8, 10, 9]]
-        assert "Feet point where the runner goes" in refused(write_points(tmp_path / "a.csv", heels))
+        assert "Feet point in the running direction" in refused(write_points(tmp_path / "a.csv", heels))
         assert "backwards" in refused(write_points(tmp_path / "a.csv", moved[::-1]))  # the film played from its end
 
 
@@ -79,19 +79,19 @@ def test_read_takes_columns_of_the_runners_axes_at_their_word_and_checks_them(ru
     header = ["time_s", *(f"{point}_{axis}" for point in POINTS for axis in ("ap", "ml", "v"))]
     found = discover.read(write_points(tmp_path / "run.csv", points, header))
     np.testing.assert_allclose(found.points, points, atol=1e-5)
-    assert "V points up" in refused(write_points(tmp_path / "run.csv", points[..., [0, 2, 1]], header))
+    assert "_v must point up" in refused(write_points(tmp_path / "run.csv", points[..., [0, 2, 1]], header))
     assert "Feet point" in refused(write_points(tmp_path / "run.csv", points * [-1, -1, 1], header))
 
 
 def test_read_says_that_somebody_turns_and_reads_one_who_stands(run, tmp_path):
     points, speed = run
-    assert "goes one way" in refused(write_points(tmp_path / "a.csv", np.concatenate([points, points[::-1]])))
+    assert "must go one way" in refused(write_points(tmp_path / "a.csv", np.concatenate([points, points[::-1]])))
     still = np.repeat(points[:1], HZ, axis=0)
     found = discover.read(write_points(tmp_path / "a.csv", still @ PROPER[5].T))
     assert (
         not found.treadmill
         and found.speed_m_s == 0
-        and "nobody is seen to travel" in " ".join(note.text for note in found.notes)
+        and "because nobody travels" in " ".join(note.text for note in found.notes)
     )
     np.testing.assert_allclose(placed(found.points)[..., 2], placed(still)[..., 2], atol=2e-5)
 
@@ -227,7 +227,7 @@ def test_estimate_takes_masses_and_points_from_a_study(tmp_path):
     (tmp_path / "data" / "trials.csv").unlink()
     found, masses, _ = field_estimate.read_all(tmp_path / "data", study_file=tmp_path / "mine.yaml", mass_kg=70)
     assert masses == [70, 70] and all("measured" in each.notes[-3].text for each in found)
-    assert all("trials.csv is not there" in each.notes[-2].text for each in found)
+    assert all("trials.csv does not exist" in each.notes[-2].text for each in found)
     assert all(each.notes[-1].text == "mass: 70 kg, as typed" for each in found)
 
 
@@ -269,7 +269,7 @@ def test_a_file_of_another_program_is_refused_by_its_name(tmp_path):
         ("results.xlsx", "PK", "workbook: save its sheet"),
         ("v3d.txt", "\tRun.c3d\tRun.c3d\n\tLHIP\tLHIP\n\tLINK_MODEL_BASED\tLINK_MODEL_BASED\n", "Visual3D"),
         ("dlc.csv", "scorer,net,net\nbodyparts,hip,hip\n", "DeepLabCut"),
-        ("lap times.csv", "lap;seconds\n1;80,2\n", "no recording of points: its columns are lap, seconds"),
+        ("lap times.csv", "lap;seconds\n1;80,2\n", "not a recording of points: its columns are lap, seconds"),
         ("empty.csv", "", "it is empty"),
         ("plain.tsv", "time\tl_hip_x\n0\t1\n", "its columns are time, l_hip_x"),
         ("frame.json", "{}", "JSON"),
@@ -346,7 +346,7 @@ def test_theias_filtered_file_is_taken_and_the_other_named():
     found, _, unread = field_estimate.read_all(CASES / "03_two_versions_of_a_trial")
     assert [each.file.stem for each in found] == ["pose_filt_0"] * 2
     assert list(unread) == ["P03/Run1/pose_0.c3d", "P04/Run1/pose_0.c3d"]
-    assert all(why.startswith("the same recording as pose_filt_0.c3d, unfiltered") for why in unread.values())
+    assert all(why.startswith("the unfiltered version of pose_filt_0.c3d") for why in unread.values())
 
 
 def test_two_persons_of_a_trial_are_estimated_and_named(tmp_path):

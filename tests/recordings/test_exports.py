@@ -120,7 +120,7 @@ def test_read_gives_the_points_that_were_written(some, tmp_path, name):
     np.testing.assert_array_equal(np.isnan(found.points), np.isnan(some))
     np.testing.assert_allclose(found.points, some, atol=2e-5)  # 5 digits of a m, or less, are in the file
     sections = [note.text for note in found.notes if "sections" in note.text]
-    assert sections == (["of this export the sections devices, model outputs are not read"] if "dev" in name else [])
+    assert sections == (["sections of this export that are not read: devices, model outputs"] if "dev" in name else [])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -146,7 +146,7 @@ def test_a_cell_too_many_in_an_export_of_qtm_is_refused(some, tmp_path):
     cells = lines[50].split("\t")
     lines[50] = "\t".join([*cells[:-2], "1.0", *cells[-2:]])
     (tmp_path / "run.tsv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"row 51 of run\.tsv has more than 11 markers "):
+    with pytest.raises(ValueError, match=r"row 51 of run\.tsv has more cells than 11 markers need"):
         discover.read(tmp_path / "run.tsv")
 
 
@@ -163,16 +163,16 @@ def test_a_row_that_is_not_there_is_missing(some, tmp_path):
 @pytest.mark.parametrize(
     ("name", "spoil", "said"),
     [
-        ("a.csv", lambda some: nexus(some).replace("mm", "inch"), "Lengths in a file are in mm, cm, m"),
+        ("a.csv", lambda some: nexus(some).replace("mm", "inch"), "Lengths in a file must be in mm, cm, m"),
         ("a.csv", lambda some: nexus(some, unit="m").replace(",m", ",mm"), "0.3 to 10 m"),
-        ("a.csv", lambda some: nexus(some).replace("\r\n200\r\n", "\r\nHz\r\n"), "says its frames a second"),
-        ("a.csv", lambda some: as_text([*DEVICES, *ANGLES], ","), "has the sections devices, model outputs"),
-        ("a.csv", lambda some: nexus(some).replace("-", "x", 1), "Cells of a recording are numbers"),
+        ("a.csv", lambda some: nexus(some).replace("\r\n200\r\n", "\r\nHz\r\n"), "must give its frames a second"),
+        ("a.csv", lambda some: as_text([*DEVICES, *ANGLES], ","), "has only: devices, model outputs"),
+        ("a.csv", lambda some: nexus(some).replace("-", "x", 1), "Cells of a recording must be numbers"),
         ("a.csv", lambda some: "".join(nexus(some).splitlines(keepends=True)[:5]), "11 markers and 0 rows"),
         ("a.csv", lambda some: nexus(some, names=[f"M{at}" for at in range(11)]), "Its markers: M0, M1, M10, M2"),
         ("a.csv", lambda some: "Trajectories\r\n100\r\n", "a row Frame, ..., X, Y, Z"),
         ("a.tsv", lambda some: qtm(some).replace("\t3D", "\t6D"), "has 6D and 11 names"),
-        ("a.tsv", lambda some: qtm(some, frequency=120), "says 120, and its times are those of 200"),
+        ("a.tsv", lambda some: qtm(some, frequency=120), "gives 120, but its times give 200"),
         ("a.tsv", lambda some: qtm(some, names_row=False).replace("\tr_toe", ""), "names 10 markers and has 35 cells"),
         ("a.csv", lambda some: motive(some, kinds=("Bone",)), "columns of these types: Bone"),
         ("a.csv", lambda some: motive(some).replace("Meters", "Furlongs"), "Furlongs"),

@@ -166,11 +166,17 @@ def test_fetch_says_what_failed_and_why_and_brings_the_others(run, out, source, 
     assert [server.asked[name] for name in NAMES[:5]] == [3, 3, 3, 1, 1]  # what will not change is asked for once
     said = capsys.readouterr().err
     assert said.startswith("error: 5 of 7 files did not arrive")
-    reasons = ["the connection broke", "another checksum", "answers 503", "refuses it (403)", "does not have it (404)"]
+    reasons = [
+        "the connection broke",
+        "its checksum differs",
+        "answers 503",
+        "refuses it (403)",
+        "does not have it (404)",
+    ]
     for why, name in zip(reasons, NAMES, strict=False):
         (line,) = [line for line in said.splitlines() if why in line]
         assert name in line
-    assert "Run it again: only these are missing" in said and "Traceback" not in said
+    assert "Run the command again: it fetches only these files" in said and "Traceback" not in said
     server.faults = {}
     assert run() == 0 and contents(out) == contents(source)
     assert server.asked[NAMES[5]] == 1  # what had arrived is not asked for again
@@ -209,9 +215,9 @@ def test_fetch_says_what_an_address_is(run, url, capsys):
 @pytest.mark.parametrize("name", ["../a.c3d", "/a.c3d", "a/../../b.c3d", "C:/a.c3d", "..\\a.c3d", "\\\\host\\a.c3d"])
 def test_fetch_refuses_a_name_that_leaves_the_folder(tmp_path, name):
     (tmp_path / "list").write_text(f"{'0' * 64}  {name}\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="stay inside a folder"):
+    with pytest.raises(StudyError, match="is a path inside the folder"):
         fetch.read_sums(tmp_path / "list")
-    with pytest.raises(StudyError, match="stay inside a folder"):
+    with pytest.raises(StudyError, match="is a path inside the folder"):
         fetch.fetch({}, url="http://127.0.0.1", folder=tmp_path, tables={name: ["a"]})
 
 
@@ -237,7 +243,7 @@ def test_fetch_knows_a_table_by_its_columns(run, out, source, server, text, caps
     assert "is not a table with the columns FileName, Mass: people.csv" in capsys.readouterr().err
     assert contents(out) == without(source, "people.csv")
     (out / "people.csv").write_text(text, encoding="utf-8")  # the same, already there: someone's own, not written over
-    assert run() == 1 and "delete it first: people.csv" in capsys.readouterr().err
+    assert run() == 1 and "or is cut off: delete it: people.csv" in capsys.readouterr().err
     (source / "people.csv").write_bytes(good)
     (out / "people.csv").unlink()
     assert run() == 0 and contents(out) == contents(source)
@@ -288,8 +294,8 @@ def test_an_interrupted_fetch_leaves_no_half_file_and_resumes(run, out, source, 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("virtual", "its recordings are virtual: make reproduce makes them"),
-        ("own", "give your own with DATA=DIR"),
+        ("virtual", "Its recordings are virtual: `make reproduce` makes them"),
+        ("own", "Give your own recordings with DATA=DIR"),
     ],
 )
 def test_fetch_says_which_studies_can_be_fetched(tmp_path, capsys, name, message):

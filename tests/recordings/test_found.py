@@ -114,15 +114,15 @@ def test_from_array_keeps_what_it_is_given_as_it_is(points):
         (lambda points: points.reshape(len(points), 33), {}, r"\(F, 11, 3\).*pelvis.*found \(\d+, 33\) at 200"),
         (lambda points: np.moveaxis(points, 0, 2), {}, r"found \(11, 3, \d+\).*put frames first"),
         (lambda points: points[:, :10], {}, r"found \(\d+, 10, 3\)"),
-        (lambda points: points[:40], {}, "A recording shows all points for 0.7 s at least"),
-        (lambda points: points[:, [0, *range(6, 11), *range(1, 6)]], {}, "Left points are on the left"),
+        (lambda points: points[:40], {}, "A recording must show all points for at least 0.7 s"),
+        (lambda points: points[:, [0, *range(6, 11), *range(1, 6)]], {}, "Left points must be on the left"),
         (lambda points: points, {"rate_hz": None}, "at None Hz"),
         (
             lambda points: points,
             {"rate_hz": "100"},
             "rate_hz must be a number from 20 to 2000 frames a second; found '100'",
         ),
-        (lambda points: points, {"treadmill": "no"}, "treadmill is True or False; found 'no'"),
+        (lambda points: points, {"treadmill": "no"}, "treadmill must be True or False; found 'no'"),
         (lambda points: points, {"speed_m_s": 350}, "speed_m_s must be a number from 0.5 to 12 m/s; found 350"),
     ],
 )
@@ -133,7 +133,7 @@ def test_from_array_says_what_it_cannot_use(points, change, given, message):
 
 def test_read_refuses_what_no_runner_does(tmp_path, points):
     file = as_csv(tmp_path / "a.csv", points, HZ)
-    with pytest.raises(ValueError, match="treadmill is True or False; found 'yes'"):
+    with pytest.raises(ValueError, match="treadmill must be True or False; found 'yes'"):
         grfkit.read(file, treadmill="yes")
     with pytest.raises(ValueError, match="speed_m_s must be a number"):
         grfkit.read(file, speed_m_s=np.nan)

@@ -157,7 +157,9 @@ def test_fit_clusters_exchanges_two_labels_that_are_swapped(one, other, lost):
     """As in RBDS001 (r_toe was 37 mm off, the foot upside down); or one of the two is lost, as in RBDS03 (118 mm)."""
     toe, fit = running_foot(labelled(**{one: other, other: None if lost else one}))
     assert np.median(np.linalg.norm(fit.points()[:, 10] - toe, axis=1)) < 0.006  # of noise, 1 mm at each marker
-    assert [note.text for note in fit.notes] == [f"foot: the labels {one} and {other} are swapped, and were exchanged"]
+    assert [note.text for note in fit.notes] == [
+        f"foot: the labels {one} and {other} were swapped, and have been exchanged"
+    ]
 
 
 @pytest.mark.parametrize("wrong", FOOT)
@@ -165,7 +167,7 @@ def test_fit_clusters_leaves_out_the_label_without_which_the_others_fit(wrong):
     """On the knee it draws the whole foot, so that the marker that is furthest off may be a right one."""
     toe, fit = running_foot(labelled(**{wrong: "knee"}))
     assert np.median(np.linalg.norm(fit.points()[:, 10] - toe, axis=1)) < 0.006
-    assert [note.text for note in fit.notes] == [f"foot: left out, since not where the label says: {wrong}"]
+    assert [note.text for note in fit.notes] == [f"foot: left out, because not where the label says: {wrong}"]
 
 
 def test_fit_clusters_leaves_the_labels_of_a_foot_that_bends():
@@ -188,7 +190,7 @@ def test_load_trial_finds_the_toe_of_a_real_foot_whose_labels_are_swapped(rbds, 
     first, second = (np.nanmean(statics[trial.static][name], axis=0) for name in ("R.MT1", "R.MT2"))
     apart = np.linalg.norm(points[:, POINTS.index("r_toe")] - recording.points["R.MT5"], axis=1)
     assert np.nanmedian(apart) == pytest.approx(np.linalg.norm(second - first), abs=0.004)  # skin moves, a foot bends
-    assert "r_foot: the labels R.MT1 and R.MT5 are swapped, and were exchanged" in [
+    assert "r_foot: the labels R.MT1 and R.MT5 were swapped, and have been exchanged" in [
         each.text for each in recording.notes
     ]
 
@@ -299,7 +301,7 @@ def test_from_theia_says_what_the_export_lacks():
     del segments["l_toes_4X4"]
     with pytest.raises(ValueError, match="the file lacks l_toes"):
         landmarks.from_theia(segments, heels)
-    with pytest.raises(ValueError, match="It holds none"):
+    with pytest.raises(ValueError, match="It has none"):
         landmarks.from_theia({}, heels)
 
 

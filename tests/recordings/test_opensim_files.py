@@ -165,16 +165,16 @@ def in_ms(text, column):
 
 
 BAD_TRC = {
-    "metres that are called mm": (lambda text: text, "m", "mm", r"those of a.trc lie 0.001\d* m apart"),
-    "mm that are called metres": (lambda text: text, "mm", "m", r"those of a.trc lie 1.\d+e\+03 m apart"),
-    "cm that are called mm": (lambda text: text, "cm", "mm", r"lie 0.1\d* m apart, if they are in mm"),
-    "an unknown unit": (lambda text: text, "mm", "inches", "Lengths in a file are in mm, cm, m; a.trc says 'inches'"),
-    "no unit": (lambda text: text, "mm", "", "a.trc says ''"),
-    "another rate": (lambda text: text.replace("\n100\t", "\n200\t"), "mm", "mm", "says DataRate 200, and"),
-    "milliseconds": (lambda text: in_ms(text, 1), "mm", "mm", "times of a TRC file are in seconds"),
+    "metres that are called mm": (lambda text: text, "m", "mm", r"those of a.trc span 0.001\d* m"),
+    "mm that are called metres": (lambda text: text, "mm", "m", r"those of a.trc span 1.\d+e\+03 m"),
+    "cm that are called mm": (lambda text: text, "cm", "mm", r"span 0.1\d* m, if they are in mm"),
+    "an unknown unit": (lambda text: text, "mm", "inches", "must be in mm, cm, m; a.trc has 'inches'"),
+    "no unit": (lambda text: text, "mm", "", "a.trc has ''"),
+    "another rate": (lambda text: text.replace("\n100\t", "\n200\t"), "mm", "mm", "has DataRate 200, but"),
+    "milliseconds": (lambda text: in_ms(text, 1), "mm", "mm", "times of a TRC file must be in seconds"),
     "a word": (lambda text: text.replace("\n7\t0.06", "\n7\tlost"), "mm", "mm", "'lost0*' in row 13, column time"),
     "a cell more": (lambda text: text.rstrip("\n") + "\t5\n", "mm", "mm", "17 columns; row 66 of a.trc has 18"),
-    "no rows": (lambda text: text.split("\n\n")[0], "mm", "mm", "a row for each frame; a.trc has none"),
+    "no rows": (lambda text: text.split("\n\n")[0], "mm", "mm", "a row for each frame; a.trc has no row"),
     "no header": (lambda text: text.split("\n\n")[1], "mm", "mm", "has a line of keys"),
 }  # fmt: skip
 
@@ -226,14 +226,14 @@ BAD_MOT = {
     "sign": (lambda felt: changed(felt, lambda f, c: (-f, c)), None, r"vertical force is negative, down to -1,500 N"),
     "sign of one foot": (lambda felt: [felt[0], (-felt[1][0], felt[1][1])], None, "sign of all forces of that foot"),
     "Z up": (lambda felt: changed(felt, lambda f, c: (f @ TURN.T, c @ TURN.T)), None, r"along \+z most, which is not"),
-    "kN": (lambda felt: changed(felt, lambda f, c: (f / 1000, c)), None, "are 1.5 at most: kN, body weights"),
+    "kN": (lambda felt: changed(felt, lambda f, c: (f / 1000, c)), None, "at most 1.5: they are in kN or body"),
     "no number": (lambda felt: felt, lambda text: text.replace("1500\t", "nan\t", 1), r"others in 1 row\(s\)"),
-    "milliseconds": (lambda felt: felt, lambda text: in_ms(text, 0), "by its times a.mot has 1. Times are in seconds"),
+    "milliseconds": (lambda felt: felt, lambda text: in_ms(text, 0), "a.mot has 1. Times must be in seconds"),
     "cut off": (lambda felt: felt, lambda text: text[:-30], "The file may be cut off"),
     "a gap": (lambda felt: felt, lambda text: dropped(text, range(200, 210)), "rows are missing before row 201"),
     "angles": (lambda felt: felt, lambda text: text.replace("_px", "_tx"), "has time, 1_ground_force_vx"),
     "no header": (lambda felt: felt, lambda text: text.replace("endheader\n", ""), "ends with `endheader`"),
-    "no time": (lambda felt: felt, lambda text: text.replace("time\t", "t\t"), "first column of .* is time"),
+    "no time": (lambda felt: felt, lambda text: text.replace("time\t", "t\t"), "first column of .* must be time"),
 }  # fmt: skip
 
 

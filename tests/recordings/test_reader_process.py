@@ -109,7 +109,7 @@ def test_read_finds_a_file_from_the_folder_where_the_program_has_moved(tmp_path,
 
 
 def test_read_names_what_is_no_file(tmp_path):
-    for name, what in (("", "is no file"), ("none.c3d", "does not exist")):
+    for name, what in (("", "is not a file"), ("none.c3d", "does not exist")):
         with pytest.raises(ValueError, match=what):
             c3d.read(tmp_path / name, forward="+x", up="+z")
 

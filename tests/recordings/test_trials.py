@@ -142,7 +142,7 @@ def test_read_trials_takes_names_that_look_alike_for_one_and_says_so(tmp_path, o
     rows = pd.DataFrame([ROW.split(","), ROW.replace("a.c3d", "b.c3d").split(",")], columns=HEADER.split(","))
     rows[column] = ["P03", other]
     table(tmp_path, rows.to_csv(index=False))
-    with pytest.warns(UserWarning, match=f"in column {column} blanks or signs .* in row 3 is taken for 'P03'"):
+    with pytest.warns(UserWarning, match=f"in column {column}, blanks or invisible .* in row 3 is read as 'P03'"):
         trials = read_trials(tmp_path, table="trials.csv")
     assert trials[column].tolist() == ["P03", "P03"]
 
@@ -176,7 +176,7 @@ def test_read_trials_finds_files_whose_names_are_written_otherwise(tmp_path):
 def test_read_trials_refuses_names_that_differ_in_case_or_a_blank(tmp_path, column, names):
     rows = pd.DataFrame([ROW.split(","), ROW.replace("a.c3d", "b.c3d").split(",")], columns=HEADER.split(","))
     rows[column] = names.split("/")
-    with pytest.raises(StudyError, match=rf"One {column} has one spelling.* \(row 2\) and .* \(row 3\)"):
+    with pytest.raises(StudyError, match=rf"Each {column} needs one spelling.* \(row 2\) and .* \(row 3\)"):
         read_trials(table(tmp_path, rows.to_csv(index=False)), table="trials.csv")
 
 
@@ -195,4 +195,4 @@ def test_read_trials_says_which_names_may_be_one_person(tmp_path, names, said):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert read_trials(tmp_path, table="trials.csv")["runner"].tolist() == [one, other]
-    assert [f"{one!r} and {other!r} are taken for different" in str(each.message) for each in caught] == [True] * said
+    assert [f"{one!r} and {other!r} count as different" in str(each.message) for each in caught] == [True] * said

@@ -105,10 +105,10 @@ def test_collect_leaves_out_a_file_whose_left_and_right_are_swapped_and_stops_wh
     stances, _, excluded, *_ = cut.collect(trials, tmp_path, preprocessing())
     assert set(stances["file"]) == set(trials["file"].iloc[[0, 2]])
     assert cut.unread(excluded)["file"].tolist() == [trials["file"].iloc[1]]
-    assert cut.unread(excluded)["reason"].str.startswith("Left points are on the left").all()
+    assert cut.unread(excluded)["reason"].str.startswith("Left points must be on the left").all()
     stances, _, excluded, *_ = cut.collect(trials, virtual, preprocessing(points=names))
     assert stances.empty
-    with pytest.raises(ValueError, match="Left points are on the left; (.|\n)* in all 3 files that were read"):
+    with pytest.raises(ValueError, match="Left points must be on the left; (.|\n)* in all 3 files that were read"):
         cut.check_files(excluded, trials)
 
 
@@ -145,7 +145,7 @@ def test_collect_excludes_a_trial_without_a_running_direction_and_goes_on(virtua
     assert excluded[["file", "reason"]].to_numpy().tolist() == [
         [
             trials["file"].iloc[1],
-            "no running direction: the pelvis is not seen to travel; a treadmill, or another person",
+            "no running direction: the pelvis does not travel (a treadmill, or another person)",
         ]
     ]
 

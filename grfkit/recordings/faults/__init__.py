@@ -1,5 +1,5 @@
-"""What is wrong with points as files and other programs give them.
+"""Faults of points as files and other programs give them.
 
-In: points of a recording. Out: the same points, NaN where they were not seen, or an error that says what is wrong. It
-reads no file.
+In: points of a recording. Out: the same points, NaN where they were not seen, or an error that says what is wrong. No
+file is read here.
 """

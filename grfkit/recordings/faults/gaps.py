@@ -1,7 +1,7 @@
-"""Gaps in the motion of points: what was not seen, however a file stores it.
+"""Gaps in the motion of points, however a file stores them.
 
-In: points (F, P, 3) m. Out: the same points, NaN where one was stored as (0, 0, 0), held at a value that was seen, or
-filled in by a straight line. A fill by a curve cannot be told from motion.
+In: points (F, P, 3) m. Out: the same points, NaN where a point was stored as (0, 0, 0), held at its last value, or
+filled in by a straight line. A gap that was filled by a curve cannot be told from motion.
 """
 
 from typing import NamedTuple
@@ -11,21 +11,21 @@ import numpy as np
 from grfkit.points import POINTS, Note
 
 FINEST_M = 1e-5  # finer than any camera measures, coarser than single precision and six digits: our choice
-FEWEST = 3  # steps from frame to frame in a stretch, as two frames may lie on a line by chance: our choice
+FEWEST = 3  # steps from frame to frame in a stretch, because two frames may lie on a line by chance: our choice
 SHORTEST_S = 0.025  # of a stretch: in 87 recordings of running no point moves so straight for so long; our choice
-SLOW_M_S2 = 0.36  # a planted foot that is rounded accelerates by more than this: our choice, measured on runners
-SOFT_M_S2 = 75.0  # a planted foot comes to rest, and leaves, by less: our choice; a simulated one did by 60
-JUMP = 2.0  # times the next step, which is longer where a point comes to rest or leaves by itself: our choice
-SAME_M_S = 0.5  # planted feet move alike, with the ground or the belt, to so much: our choice
+SLOW_M_S2 = 0.36  # a planted foot in rounded data accelerates by more than this: our choice, measured on runners
+SOFT_M_S2 = 75.0  # a planted foot comes to rest, and leaves, with less: our choice; a simulated foot had 60
+JUMP = 2.0  # times the next step, which is longer if a point comes to rest or leaves by itself: our choice
+SAME_M_S = 0.5  # by which the velocities of two planted feet may differ: our choice
 FASTEST_M_S = 30.0  # no point of a runner is faster: our choice, twice a sprinter's foot
-MOVING_M_S = 0.3  # mean speed of the other points from which on somebody moves: our choice, as in orientation
+MOVING_M_S = 0.3  # mean speed of the other points above which somebody moves: our choice, as in orientation
 
 
 class Stretch(NamedTuple):
     """A stretch of a point, straight in time: its first and last frame, and its velocity (3,) m/s.
 
-    `kinks` are by how much (m/s) the velocity changes where it begins and where it ends, 0 where the point was not seen
-    beyond; `beyond` by how much the velocity one frame further is another.
+    `kinks` are the changes of velocity (m/s) at its beginning and its end, 0 if the point was not seen beyond; `beyond`
+    are the differences of velocity one frame further.
     """
 
     point: int
@@ -37,7 +37,7 @@ class Stretch(NamedTuple):
 
 
 def blank_zeros(points):
-    """Set a point of points (F, P, 3) to NaN where a coordinate is missing or all are 0."""
+    """Set a point of points (F, P, 3) to NaN where one coordinate is missing or all are 0."""
     missing = ~np.isfinite(points).all(axis=2) | (points == 0).all(axis=2)
     return np.where(missing[..., None], np.nan, points)
 
@@ -45,10 +45,10 @@ def blank_zeros(points):
 def blank_fills(points, rate_hz):
     """Set points (F, P, 3) m to NaN where they were held, or filled in by a straight line, while the others moved.
 
-    Such a stretch is straight to the resolution of the data for longer than a slow point is by itself, which is
-    sqrt(8 resolution / acceleration); one that is held and left with a jump may be shorter. Planted feet rest for
-    longer in smooth or rounded data: a stretch that begins and ends softly stays where another point rests so too at
-    another time. Returns `points` themselves where nothing was filled in. Source: our choice, from physics.
+    Within the resolution of the data, such a stretch is straight for longer than a slow point's own motion can be,
+    which is sqrt(8 resolution / acceleration); a held stretch that ends with a jump may be shorter. In smooth or
+    rounded data planted feet rest for longer: a stretch that begins and ends softly stays if another point rests
+    similarly at another time. Returns `points` themselves if nothing was filled in. Source: our choice, from physics.
     """
     if _plainly_none(points, _count(rate_hz, 0)):
         return points
@@ -84,28 +84,28 @@ def blank_fills(points, rate_hz):
 
 
 def in_markers(markers, rate_hz):
-    """Blank the fills of markers {name: (F, 3) m}: the same dictionary where there are none."""
+    """Blank the fills of markers {name: (F, 3) m}; returns the same dictionary if there are none."""
     if not markers:
         return markers
-    points = np.stack([xyz.T for xyz in markers.values()], axis=1).T  # as c3d lays them out: no time for turning them
+    points = np.stack([xyz.T for xyz in markers.values()], axis=1).T  # the memory layout of c3d, which saves time
     blanked = blank_fills(points, rate_hz)
     return markers if blanked is points else dict(zip(markers, np.moveaxis(blanked, 1, 0), strict=True))
 
 
 def note(before, after):
-    """Say which points (F, 11, 3) were blanked, in how many frames: a list of Note."""
+    """Say which points (F, 11, 3) were blanked, and in how many frames: a list of Note."""
     lost = (np.isfinite(before) & ~np.isfinite(after)).all(axis=2).sum(axis=0)
     texts = [f"{point} in {count} frames" for point, count in zip(POINTS, lost, strict=True) if count]
-    return [Note(f"missing, since held or filled in by a straight line: {', '.join(texts)}")] * bool(texts)
+    return [Note(f"treated as missing, because held or filled in by a straight line: {', '.join(texts)}")] * bool(texts)
 
 
 def _count(rate_hz, within):
-    """Give the steps of the longest stretch that may be a slow point's own, at a resolution `within` (m)."""
+    """Count the steps of the longest stretch that may be a slow point's own motion, at a resolution `within` (m)."""
     return max(FEWEST, int(np.ceil(rate_hz * max(SHORTEST_S, np.sqrt(8 * within / SLOW_M_S2)) - 1e-6)))
 
 
 def _plainly_none(points, count):
-    """Tell at a glance that fine points (F, P, 3) hold no stretch of `count` steps, by one frame in count - 1."""
+    """Tell quickly that fine points (F, P, 3) hold no stretch of `count` steps, by one frame in count - 1."""
     every = slice(None, None, max(count - 1, 1))
     before = points[1:-1][every] - points[:-2][every]
     sizes = np.abs(before)
@@ -115,9 +115,9 @@ def _plainly_none(points, count):
 
 
 def _straight(steps, points, count, within, *, held=False):
-    """Mark the steps of points (F, P, 3) that are `within` (m) of a line for `count` steps on end: (F - 1, P) bool.
+    """Mark the steps of points (F, P, 3) that are `within` (m) of a line for `count` steps in a row: (F - 1, P) bool.
 
-    With `held` the line goes nowhere.
+    With `held` the point stays in one place.
     """
     marks = np.zeros((len(points), points.shape[1]), np.int32)
     if count >= len(points):
@@ -135,12 +135,12 @@ def _straight(steps, points, count, within, *, held=False):
 
 
 def _even(steps, within):
-    """Mark where a step is followed by its like, (F - 2, P) bool: rounding bends a line by no more than twice."""
+    """Mark where two steps in a row are equal, (F - 2, P) bool: rounding changes them by at most twice `within`."""
     return (np.abs(np.diff(steps, axis=0)) <= 2 * within).all(axis=2)
 
 
 def _stretches(points, steps, straight, within, rate_hz):
-    """List the stretches of the steps that are marked in `straight` (F - 1, P), parted where they bend."""
+    """List the stretches of the steps that are marked in `straight` (F - 1, P), divided where they bend."""
     if not straight.any():
         return []
     joined = straight[1:] & straight[:-1] & _even(steps, within)
@@ -167,19 +167,19 @@ def _stretch(place, point, first, last, rate_hz):
 
 
 def _jumps(stretch, soft):
-    """Tell whether a stretch begins or ends with a jump: the steps of a point that comes to rest are ever shorter."""
+    """Tell whether a stretch begins or ends with a jump; a point that comes to rest takes ever shorter steps."""
     return any(kink > max(soft, JUMP * beyond) for kink, beyond in zip(stretch.kinks, stretch.beyond, strict=True))
 
 
 def _alike(rest, other):
-    """Tell whether another point rests at another time, alike and for half as long at least."""
+    """Tell whether another point rests at another time, in the same way and at least half as long."""
     apart = other.point != rest.point and (other.last < rest.first or rest.last < other.first)
     long = 2 * (other.last - other.first) >= rest.last - rest.first
     return apart and long and np.linalg.norm(other.velocity - rest.velocity) < SAME_M_S
 
 
 def _moving(stretches, straight, points, rate_hz, soft):
-    """Keep the stretches in which the other points move, or beside which all move at once, as in a frozen stream."""
+    """Keep the stretches in which the other points move, or next to which all move, as in a frozen stream."""
     if not stretches:
         return []
     reach = _count(rate_hz, 0)  # over so many frames rounding is no motion
@@ -200,9 +200,9 @@ def _moving(stretches, straight, points, rate_hz, soft):
 
 
 def _filled(points, stretch, within):
-    """Give the frames of a stretch that were not seen: all but its ends, or but that whose place was held, if any.
+    """Give the frames of a stretch that were not seen: all except its ends, or except the frame whose place was held.
 
-    Where a point was held at a place that it could not have come from, no frame was seen.
+    If a point was held at a place that it cannot have come from, no frame was seen.
     """
     place, first, last = points[:, stretch.point], stretch.first, stretch.last
     if np.abs(place[last] - place[first]).max() > within:

@@ -1,10 +1,10 @@
-"""Two readings of one C3D file are held against each other: that of `ezc3d`, and that of its bytes in `c3d_layout`.
+"""Compare two readings of one C3D file: that of `ezc3d`, and that of its bytes in `c3d_layout`.
 
-In: a Layout, and the arrays that `ezc3d` read. Out: nothing, or an error that says in what they differ.
+In: a Layout, and the arrays that `ezc3d` read. Out: nothing, or an error that says how they differ.
 
-`ezc3d` trusts what a file says of itself. A damaged file makes it read frames out of step, where a marker's place
-stands for its neighbour's. Equal counts are no proof, so all coordinates are compared that are used, and all channels
-of the plates that are asked for. What nobody uses may contradict itself: it is read past, with a note.
+`ezc3d` trusts what a file says about itself. In a damaged file it may read frames out of step, so that a marker gets
+its neighbour's place. Equal counts are no proof, so all used coordinates are compared, and all channels of the wanted
+plates. Contradictions in what nobody uses are skipped with a note.
 """
 
 import math
@@ -15,14 +15,14 @@ from grfkit.recordings.formats import c3d_layout
 
 RATES_HZ = (1, 1e5)  # frames a second, slowest and fastest; like the next two beyond any laboratory: our choice
 FOOT_M = 1.0  # longer than any foot: our choice
-CLOSE = 1e-3  # relative, between two notes of one number: our choice, above the rounding of single precision
-RIGHT_ANGLE = 1e-2  # what the products of a pose's axes may differ by: our choice, above the same rounding
+CLOSE = 1e-3  # relative, between two values for one number: our choice, above the rounding of single precision
+RIGHT_ANGLE = 1e-2  # by which products of a pose's axes may differ: our choice, above the same rounding
 SAME = 1e-5  # relative, between two readings of one integer and its scale in single precision: our choice
 WHOLE = "Export it at rates that are whole numbers."
 
 
 def check_layout(layout):
-    """Check what ezc3d takes without looking: the rate, and the place of poses without points."""
+    """Check what ezc3d does not check: the rate, and the place of poses without points."""
     rate, shown = layout.rate_hz, layout.header.rate
     says = math.isfinite(shown) and shown > 0
     layout.require(
@@ -30,10 +30,10 @@ def check_layout(layout):
     )
     layout.require(
         not says or math.isclose(rate, shown, rel_tol=CLOSE),
-        "says the same of its frames a second wherever it says it",
-        f"says {shown:g} and {rate:g}",
+        "gives the same frames a second everywhere",
+        f"gives {shown:g} and {rate:g}",
     )
-    if layout.poses[0] and not layout.shape.points:  # beside points, poses may be wrong
+    if layout.poses[0] and not layout.shape.points:  # in a file with points, poses may be wrong
         _check_pose_layout(layout)
 
 
@@ -44,14 +44,14 @@ def _check_pose_layout(layout):
     rate = layout.first("ROTATION", "RATE")
     layout.require(
         ratio > 0 and math.isclose(rate, ratio * layout.rate_hz, rel_tol=CLOSE),
-        "says the same of its poses a second wherever it says it",
-        f"says {rate:g} and {ratio * layout.rate_hz:g}",
+        "gives the same poses a second everywhere",
+        f"gives {rate:g} and {ratio * layout.rate_hz:g}",
     )
     size = begin + layout.shape.frames * ratio * used * c3d_layout.POSE_VALUES * 4
     layout.require(
         begin >= layout.end and size <= len(layout.data),
         "has its poses after its points",
-        f"has them from byte {begin} to {size}, points up to {layout.end} and {len(layout.data)} bytes",
+        f"has poses from byte {begin} to {size}, points up to byte {layout.end} and {len(layout.data)} bytes in all",
     )
 
 
@@ -61,7 +61,8 @@ def check_points(layout, points, residuals):
     layout.require(
         points.shape == places.shape,
         "holds the same points and frames for two readers",
-        f"holds {places.shape[1]} points in {places.shape[2]} frames, or {points.shape[1]} in {points.shape[2]}",
+        f"holds {places.shape[1]} points in {places.shape[2]} frames for one reader, and {points.shape[1]} points in "
+        f"{points.shape[2]} frames for the other",
     )
     if np.array_equal(points, places) and np.array_equal(residuals < 0, missing):
         return
@@ -74,15 +75,15 @@ def check_points(layout, points, residuals):
     layout.require(
         not differ,
         "gives the same coordinates to two readers",
-        f"gives others in {differ} of {same.size} places, since its rates or counts contradict each other",
+        f"gives different ones in {differ} of {same.size} places, because its rates or counts contradict each other",
         f"{WHOLE[:-1]}, {c3d_layout.LEAVE_OUT}.",
     )
 
 
 def check_poses(layout, read):
-    """Check the poses that ezc3d read, which `read` gives -> (4, 4, S, F), or None without.
+    """Check the poses that ezc3d reads with `read` -> (4, 4, S, F), or None if there are none.
 
-    They are those of the bytes, with axes at right angles. Where the bytes hold fewer, `read` would crash.
+    They must equal those of the bytes, with axes at right angles. If the bytes hold fewer, `read` would crash.
     """
     if not layout.poses[0]:
         return None
@@ -91,7 +92,7 @@ def check_poses(layout, read):
     layout.require(
         np.array_equal(rotations, layout.rotations(), equal_nan=True),
         "gives the same poses to two readers",
-        "gives others",
+        "gives different ones",
     )
     known = np.isfinite(rotations[:3]).all(axis=(0, 1)) & rotations[:3, :3].any(axis=(0, 1))
     products = np.einsum("iksf,jksf->sfij", rotations[:3, :3], rotations[:3, :3])[known]

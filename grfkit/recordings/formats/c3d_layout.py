@@ -1,6 +1,6 @@
-"""The bytes of a C3D file, read apart from `ezc3d`, to be compared with what `ezc3d` reads.
+"""Read the bytes of a C3D file without `ezc3d`, to compare them with what `ezc3d` reads.
 
-In: the path of a file. Out: its header, its parameters, and its points, channels and poses as they stand in the bytes.
+In: the path of a file. Out: its header, its parameters, and its points, channels and poses as the bytes give them.
 Blocks have 512 bytes and are counted from 1. Source: the C3D file format user guide, c3d.org.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 from grfkit.points import InputError
 
 BLOCK = 512
-INTEL, DEC, SGI = 84, 85, 86  # processor types; ezc3d reads no other than the first two
+INTEL, DEC, SGI = 84, 85, 86  # processor types; ezc3d reads only the first two
 BYTES = {-1: 1, 1: 1, 2: 2, 4: 4}  # of a value, for each type of a parameter: text, byte, integer, real
 MOST_FRAMES = 65535  # that header and POINT:FRAMES can count
-USED = {  # what is read of each group, None for all: it must not contradict itself
+USED = {  # the parameters that are read of each group, None for all: they must not contradict each other
     "POINT": ("USED", "FRAMES", "RATE", "SCALE", "DATA_START", "LABELS", "UNITS"),
     "ANALOG": ("USED", "RATE", "SCALE", "OFFSET", "GEN_SCALE", "UNITS", "FORMAT", "BITS"),
     "FORCE_PLATFORM": None,
@@ -28,12 +28,12 @@ USED = {  # what is read of each group, None for all: it must not contradict its
 TEXTS = ("LABELS", "UNITS")  # lists of texts; all others are numbers
 SHAPE = ("points", "analog values in a frame", "frames")  # in words
 POSE_VALUES = 17  # a 4x4 matrix and a residual
-LEAVE_OUT = "or leave it out: take its row from the table of trials, or the file from the folder"
+LEAVE_OUT = "or leave it out: delete its row in the table of trials, or move the file out of the folder"
 ADVICE = f"Export it again, {LEAVE_OUT}."
 
 
 class Header(NamedTuple):
-    """What the first block says; rate in Hz, scale negative where the file holds reals."""
+    """The content of the first block; rate in Hz, scale negative if the file holds real numbers."""
 
     points: int
     analog_values: int  # of all channels, in a frame
@@ -46,7 +46,7 @@ class Header(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """One parameter as it stands in the file."""
+    """One parameter as it is in the file."""
 
     type: int  # a key of BYTES
     size: tuple
@@ -55,20 +55,20 @@ class Parameter(NamedTuple):
 
     @property
     def count(self):
-        """Count numbers, or texts: their length comes first, and a single text has no other size."""
+        """Count numbers, or texts; the first size of texts is their length, and a single text has no other size."""
         return (
             math.prod(self.size[1:]) * bool(self.size[0] or self.size[1:]) if self.type == -1 else math.prod(self.size)
         )
 
     def values(self):
-        """Give numbers (n,) or a list of texts, without the blanks around them."""
+        """Give numbers (n,) or a list of texts, without surrounding blanks."""
         if self.type == -1:
             return [_text(self.raw[part * self.size[0] : (part + 1) * self.size[0]]) for part in range(self.count)]
         return _reals(self.raw, self.processor) if self.type == 4 else np.frombuffer(self.raw, f"<i{self.type}")
 
 
 class Shape(NamedTuple):
-    """How many of what the data hold."""
+    """How many points, analog values and frames the data hold."""
 
     points: int
     analog_values: int  # of all channels, in a frame
@@ -77,47 +77,47 @@ class Shape(NamedTuple):
 
 @dataclass
 class Layout:
-    """One C3D file, as its bytes say."""
+    """One C3D file, as its bytes describe it."""
 
     name: str
     data: bytes
     header: Header
     processor: int
     groups: dict  # {group: {name: Parameter}}
-    notes: list = field(default_factory=list)  # texts: what was read past
+    notes: list = field(default_factory=list)  # texts: what was skipped
     shape: Shape = None
 
     def first(self, group, name, default=0):
-        """Give the first value of a parameter; `default` where there is none of its kind: a text or a finite number."""
+        """Give the first value of a parameter; `default` if it has none of that kind (a text, or a finite number)."""
         for value in self._values(group, name, texts=isinstance(default, str))[:1]:
             return value if isinstance(value, str) else value.item() if np.isfinite(value) else default
         return default
 
     def all_values(self, group, name):
-        """Gather the values of a parameter and of those that continue it: LABELS, LABELS2, ..."""
+        """Gather the values of a parameter and of its continuations: LABELS, LABELS2, ..."""
         there = self.groups.get(group, {})
         more = sorted(key for key in there if key.startswith(name) and key.removeprefix(name).isdecimal())
         names = [name, *sorted(more, key=lambda key: int(key.removeprefix(name)))]
         return [value for key in names for value in self._values(group, key, texts=name in TEXTS)]
 
     def _values(self, group, name, *, texts):
-        """Give the values of a parameter; none where it holds numbers in place of texts, or texts for numbers."""
+        """Give the values of a parameter; none if it holds numbers instead of texts, or texts instead of numbers."""
         parameter = self.groups.get(group, {}).get(name)
         return parameter.values() if parameter and (parameter.type == -1) == texts else []
 
     def require(self, fact, rule, found, advice=ADVICE):
-        """Raise InputError where a fact about the file does not hold: the rule, what was found and what to do."""
+        """Raise InputError unless a fact about the file is true: the rule, what was found and what to do."""
         if not fact:
             raise InputError(f"A C3D file {rule}; {self.name} cannot be read: it {found}.", advice)
 
     @property
     def length_unit(self):
-        """Give the unit of the points as the file says it; a file without is in metres, by ezc3d's reading."""
+        """Give the unit of the points as the file names it; without a unit it is metres, as for ezc3d."""
         return self.first("POINT", "UNITS", "") or "m"
 
     @property
     def rate_hz(self):
-        """Give the frames a second: POINT:RATE, or the header's where the parameter says nothing."""
+        """Give the frames a second: POINT:RATE, or the header's if the parameter has no value."""
         rate = float(self.first("POINT", "RATE"))
         return rate if _says(rate) else self.header.rate
 
@@ -129,7 +129,7 @@ class Layout:
 
     @property
     def poses(self):
-        """Give segments, poses of each in a frame, and the first byte of the poses."""
+        """Give the number of segments, the poses of each in a frame, and the first byte of the poses."""
         used, rate = int(self.first("ROTATION", "USED")), self.first("ROTATION", "RATE")
         if not rate or not self.first("ROTATION", "DATA_START"):
             return 0, 0, 0  # a group of that name that holds no poses
@@ -158,8 +158,8 @@ class Layout:
     def channels(self, numbers, *, as_ezc3d=False):
         """Decode some channels, `numbers` from 0 on -> (C, F samples) in their units.
 
-        Integers of a file that says UNSIGNED are taken as such, where they fit into its bits. ezc3d takes them with
-        their sign, and every offset without: `as_ezc3d` does so too, to be compared; but -32768 may stand for 32768.
+        If the file says UNSIGNED, its integers are read as unsigned if they fit into its bits. ezc3d reads them with a
+        sign, and every offset without one. `as_ezc3d` does the same for comparison, but -32768 may mean 32768.
         """
         used, count = int(self.first("ANALOG", "USED")), self.shape.frames * self.samples
         raw = self._frames(4 * self.shape.points, self.shape.analog_values).reshape(count, used)[:, numbers].T
@@ -192,16 +192,16 @@ class Layout:
 
 
 def read_layout(path):
-    """Read header and parameters of a C3D file -> Layout; its data are decoded when they are asked for.
+    """Read header and parameters of a C3D file -> Layout; its data are decoded when they are needed.
 
-    Raises InputError where it is no C3D file, where a parameter is not where the one before it says, and where nobody
-    can tell how many points, channels and frames the data hold.
+    Raises InputError if it is not a C3D file, if a parameter is not where the one before it says, or if the number of
+    points, channels and frames cannot be determined.
     """
     data = path.read_bytes()
     layout = Layout(path.name, data, None, 0, {})
     layout.require(
         len(data) >= BLOCK and data[0] > 1 and data[1] == 80,
-        "begins with the number of another block and with 80",
+        "begins with the number of its parameter block and with 80",
         f"begins with {list(data[:2])}" if data else "is empty",
     )
     start = BLOCK * (data[0] - 1)
@@ -231,7 +231,7 @@ def _header(block, processor):
 
 
 def _reals(raw, processor):
-    """Decode reals of 4 bytes -> (n,); those of DEC have their words swapped and an exponent that is larger by 2."""
+    """Decode real numbers of 4 bytes -> (n,); DEC's have swapped words and an exponent that is larger by 2."""
     if processor == DEC:
         return np.frombuffer(raw, "<u2").reshape(-1, 2)[:, ::-1].copy().view("<f4").ravel().astype(float) / 4
     return np.frombuffer(raw, "<f4").astype(float)
@@ -246,7 +246,7 @@ def _text(raw):
 
 
 def _says(value):
-    """Tell whether a header or a parameter says a number at all: 0 and what is no number say nothing."""
+    """Tell whether a header or a parameter gives a number; 0 and non-finite values do not count."""
     return math.isfinite(value) and value > 0
 
 
@@ -262,26 +262,26 @@ def _parameters(layout, start):
             else:
                 parameter, end = _parameter(section, begin, layout.processor)
                 found.append((number, name, parameter, end))
-            layout.require(step in (0, end - begin + 2), "says where each parameter ends", f"does not for {name!r}")
+            layout.require(step in (0, end - begin + 2), "gives the end of each parameter", f"does not for {name!r}")
             at = end
     except (IndexError, KeyError, struct.error):
-        layout.require(False, "has parameters that end before its data", "has some that do not, or that are none")
+        layout.require(False, "has parameters that end before its data", "has some that do not, or cannot be read")
     for number, name, parameter, end in found:
         _take(layout, names.get(number, ""), name, parameter, end)
 
 
 def _name_group(layout, names, number, name):
-    """Note the name of a group, which may stand twice: a parameter that is used has one value all the same."""
+    """Note the name of a group. A group may occur twice, but a parameter that is used must have only one value."""
     other = names.get(number, name)
     used = other != name and (name in USED or other in USED)
     layout.require(not used, "gives each group of parameters one name", f"gives {other!r} and {name!r} to one")
     if number in names or name in names.values():
-        layout.notes.append(f"a group {name} stands twice" + ", and is not needed" * (name not in USED))
+        layout.notes.append(f"a group {name} occurs twice" + ", and is not needed" * (name not in USED))
     names.setdefault(number, name)
 
 
 def _take(layout, group, name, parameter, end):
-    """Take a parameter into its group; one that is used has one value and ends before the data."""
+    """Put a parameter into its group; one that is used must have one value and end before the data."""
     there = layout.groups.setdefault(group, {})
     used = group in USED and (USED[group] is None or name.rstrip("0123456789") in USED[group])
     other = there.get(name, parameter)
@@ -294,7 +294,7 @@ def _take(layout, group, name, parameter, end):
 
 
 def _name(section, at):
-    """Read the beginning of a record -> number (negative: a group), name, bytes to the next or 0, where it goes on."""
+    """Read the start of a record -> number (negative: a group), name, bytes to the next or 0, where it continues."""
     length, number = struct.unpack_from("<2b", section, at)
     begin = at + 2 + abs(length)  # negative: locked
     name = section[at + 2 : begin].split(b"\0")[0].decode("latin-1").upper().strip()
@@ -313,7 +313,7 @@ def _parameter(section, at, processor):
 def _shape(layout):
     """Find how many points, channels and frames the data hold -> Shape.
 
-    Header and parameters say it twice. Where they differ, the data are what fills the file to its last block.
+    Header and parameters both give it. If they differ, the numbers count that fill the file to its last block.
     """
     header, first, size = layout.header, layout.first, len(layout.data)
     one = Shape(header.points, header.analog_values, header.last - header.first + 1)
@@ -334,20 +334,20 @@ def _shape(layout):
         )
     if one != two:
         both = ", ".join(f"{a} and {b} {what}" for what, a, b in zip(SHAPE, one, two, strict=True) if a != b)
-        layout.require(len(fits) == 1, "says the same of its data wherever it says it", f"says {both}")
-        layout.notes.append(f"header and parameters differ ({both}): what fills the file was read")
+        layout.require(len(fits) == 1, "gives the same size of its data everywhere", f"gives {both}")
+        layout.notes.append(f"header and parameters differ ({both}): the numbers that fit the file's size were used")
         (one,) = fits
-    layout.require(one.frames > 0, "holds a frame at least", f"says frames {header.first} to {header.last}")
+    layout.require(one.frames > 0, "holds at least one frame", f"has frames {header.first} to {header.last}")
     needed = _end(layout, one)
     advice = f"Export or copy it again, {LEAVE_OUT}."
-    layout.require(needed <= size, f"of {one.frames} frames has {needed} bytes", f"is torn, with {size}", advice)
+    layout.require(needed <= size, f"of {one.frames} frames has {needed} bytes", f"is cut off after {size}", advice)
     if size - needed > BLOCK and not layout.poses[0]:
-        layout.notes.append(f"{size - needed} bytes stand after the data, and are not needed")
+        layout.notes.append(f"{size - needed} bytes come after the data, and are not needed")
     return one
 
 
 def _samples(layout):
-    """Count the samples of a channel in a frame: what the header says, or the rates where it says nothing."""
+    """Count the samples of a channel in a frame: from the header, or from the rates if the header has no value."""
     rates = layout.first("ANALOG", "RATE"), layout.rate_hz
     return layout.header.samples or (round(rates[0] / rates[1]) if all(map(_says, rates)) else 1)
 
@@ -363,6 +363,6 @@ def _end(layout, shape):
 
 
 def _fills(layout, shape):
-    """Tell whether data of a shape fill the file, or what stands before the poses, up to the last block."""
+    """Tell whether data of a shape fill the file, or the part before the poses, up to the last block."""
     size = layout.poses[2] or len(layout.data)
     return shape.frames > 0 and 0 <= size - _end(layout, shape) <= BLOCK

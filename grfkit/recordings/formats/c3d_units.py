@@ -15,13 +15,13 @@ METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 WORDS = {"millimet": "mm", "centimet": "cm", "met": "m"}  # beginnings of words, as some programs cut them off
 NEWTONS = {"n": 1.0, "kn": 1e3}
 NEWTON_METRES = {"nm": 1.0, "nmm": 1e-3, "ncm": 1e-2, "knm": 1e3, "knmm": 1.0}
-RAW = re.compile(r"|m?v(olts?)?|[uµμ]v|pc|adc|bits?|counts?|digits?|[-?]|none|n/a")  # what the scales turn into N
+RAW = re.compile(r"|m?v(olts?)?|[uµμ]v|pc|adc|bits?|counts?|digits?|[-?]|none|n/a")  # the file's scales give N
 SPELT = {r"[\s.*·⋅∙•×_()\[\]-]": "", "newtons?": "n", "milli(?=met)": "m", "centi(?=met)": "c", "met(er|re)s?": "m"}
 KINDS = {1: "fffllm", 2: "fffmmm", 3: "ffffffff", 4: "fffmmm"}  # forces, lengths, moments: channels of each type
 
 
 def metres(unit, name):
-    """Give the metres of a unit of length, such as mm, Meters or `mete`; `name` says whose it is.
+    """Give the metres in a unit of length, such as mm, Meters or `mete`; `name` is the name of the file.
 
     Raises InputError for a unit that is not known.
     """
@@ -31,17 +31,17 @@ def metres(unit, name):
             short = stands_for
             break
     if short not in METRES:
-        pixels = "Pixels are those of one camera: film with two at least, and export metres." * short.startswith("p")
+        pixels = "Pixels come from one camera: film with at least two, and export metres." * short.startswith("p")
         raise InputError(
-            f"Lengths in a file are in {', '.join(METRES)}; {name} says {unit!r}.", pixels or "Export it again."
+            f"Lengths in a file must be in {', '.join(METRES)}; {name} has {unit!r}.", pixels or "Export it again."
         )
     return METRES[short]
 
 
 def plate_factors(layout, channels, kind, number):
-    """Give what each channel of plate `number` of a type is multiplied with, (C,), to be in N or the points' unit.
+    """Give the factors (C,) that bring the channels of plate `number` of a type to N and the points' unit of length.
 
-    `channels` are numbers from 0 on. Raises InputError for a unit that is not known, which it names.
+    `channels` are numbers from 0. Raises InputError, which names the unit, for a unit that is not known.
     """
     names = layout.all_values("ANALOG", "UNITS")
     texts = [names[channel] if channel < len(names) else "" for channel in channels]
@@ -49,14 +49,14 @@ def plate_factors(layout, channels, kind, number):
     forces = _factor(layout.first("FORCE_PLATFORM", "UNITS", "") or "N", "f", length, number)
     factors = [forces * _factor(text, what, length, number) for text, what in zip(texts, KINDS[kind], strict=True)]
     if any(RAW.fullmatch(text.strip().lower()) and text for text in texts):
-        layout.notes.append(f"channels of force plate {number} are in {texts[0]}, and were taken for N")
+        layout.notes.append(f"channels of force plate {number} are in {texts[0]}, and were read as N")
     if kind == 4 and _mixes(layout, number, np.array(factors)):
-        _refuse(", ".join(dict.fromkeys(texts)), number, " for a matrix of calibration that mixes them")
+        _refuse(", ".join(dict.fromkeys(texts)), number, ", which its calibration matrix mixes")
     return np.array(factors)
 
 
 def _factor(text, kind, length, number):
-    """Give what a channel is multiplied with, by its unit and what it is: a force, a length or a moment."""
+    """Give the factor of a channel, by its unit and its kind: a force, a length or a moment."""
     plain = text.strip().lower()
     if RAW.fullmatch(plain):
         return 1.0
@@ -64,18 +64,18 @@ def _factor(text, kind, length, number):
         plain = re.sub(word, short, plain)
     known = {"f": NEWTONS, "l": METRES, "m": NEWTON_METRES}[kind]
     if plain not in known:
-        _refuse(text, number, f" where {', '.join(known)} is known")
+        _refuse(text, number, f" where it needs one of {', '.join(known)}")
     return known[plain] / (1 if kind == "f" else length)
 
 
 def _mixes(layout, number, factors):
-    """Tell whether a plate's matrix of calibration mixes channels of different factors."""
+    """Tell whether a plate's calibration matrix mixes channels with different factors."""
     matrix = np.reshape(layout.all_values("FORCE_PLATFORM", "CAL_MATRIX"), (-1, 6, 6))[number - 1]
     return ((matrix != 0) & (factors[:, None] != factors)).any()
 
 
 def _refuse(text, number, more):
     raise InputError(
-        f"Channels of a force plate are in N or kN, and N m or N mm; force plate {number} says {text!r}{more}.",
+        f"Channels of a force plate must be in N or kN, and N m or N mm; force plate {number} has {text!r}{more}.",
         OTHER_PLATES,
     )

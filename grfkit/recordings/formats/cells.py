@@ -11,15 +11,15 @@ import re
 import unicodedata
 
 SEPARATORS = ",;\t"
-SAID = re.compile(r"(?i)\s*\"?sep=(.)\"?[,;\t\s]*")  # a first line by which spreadsheets tell the separator
+SAID = re.compile(r"(?i)\s*\"?sep=(.)\"?[,;\t\s]*")  # a first line in which spreadsheets name the separator
 UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 
 
 def read_rows(path, *, most_bytes=-1):
-    """Read a table -> its header, {number of the line: cells} of each row below it, and the separator of the cells.
+    """Read a table -> its header, {number of the line: cells} of the rows below it, and the separator of the cells.
 
-    The header is without its trailing empty cells, and so are rows below these. `most_bytes` are read, of whole lines;
-    -1 is all. Raises ValueError for a file that is no such text.
+    Trailing empty cells of the header, and the empty cells below them, are left out. At most `most_bytes` are read, in
+    whole lines; -1 is all. Raises ValueError for a file that is not such a text.
     """
     with path.open("rb") as file:
         content = file.read(most_bytes)
@@ -53,7 +53,7 @@ def clean(text):
 def _shortened(row, header, names, separator):
     """Leave out a row's empty cells beyond the header.
 
-    A comma-separated row that is longer than the first one stays so: a decimal comma may have moved its cells.
+    A comma-separated row that is longer than the header stays as it is: a decimal comma may have moved its cells.
     """
     if len(row) > len(names) and separator == ",":
         return row
@@ -62,7 +62,7 @@ def _shortened(row, header, names, separator):
 
 
 def _decoded(content, path):
-    """Decode a file's bytes; raises ValueError where they are no text in UTF-8, or in UTF-16 with its mark."""
+    """Decode a file's bytes; raises ValueError if they are not text in UTF-8, or in UTF-16 with its mark."""
     try:
         wide = content.startswith(UTF_16)
         text = content[: len(content) // 2 * 2].decode("utf-16") if wide else content.decode("utf-8-sig")
@@ -75,6 +75,6 @@ def _decoded(content, path):
 
 def _not_text(path, why):
     return (
-        f"A table is text in UTF-8, its cells separated by commas, semicolons or tabs; {path} cannot be read: {why}. "
+        f"A table is text in UTF-8 with cells separated by commas, semicolons or tabs; {path} cannot be read: {why}. "
         "Save it again as `CSV UTF-8`."
     )

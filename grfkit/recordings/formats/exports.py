@@ -1,9 +1,9 @@
-"""Read what camera systems export as text: Vicon Nexus, Qualisys Track Manager (QTM) and OptiTrack Motive.
+"""Read text exports of camera systems: Vicon Nexus, Qualisys Track Manager (QTM) and OptiTrack Motive.
 
-In: the path of a file, whose first lines say which program wrote it. Out: a c3d.Recording without plates, as of a TRC
-file. Cells are separated by commas, semicolons or tabs, numbers have decimal points or commas, and what was not seen is
-empty. Columns are found by the lines of names and axes, not by their place. Sources: exports of Nexus 2, QTM and Motive
-(Format Version 1.2x), and readers of these that others have published.
+In: the path of a file, whose first lines show which program wrote it. Out: a c3d.Recording without plates, as for a TRC
+file. Cells are separated by commas, semicolons or tabs, numbers have decimal points or commas, and missing values are
+empty. Columns are found by the lines of names and axes, not by their position. Sources: exports of Nexus 2, QTM and
+Motive (Format Version 1.2x), and published readers of such files.
 """
 
 import csv
@@ -16,15 +16,15 @@ from grfkit.points import InputError, Note
 from grfkit.recordings.formats import cells, frames, rows, trc
 
 NEXUS, QTM, MOTIVE = "Vicon Nexus", "Qualisys Track Manager", "OptiTrack Motive"
-BEGINS = {  # a file without its quotes and empty lines: whose export begins so
+BEGINS = {  # how an export of each program begins, without quotes and empty lines
     NEXUS: r"(?i)(Trajectories|Devices|Joints|Segments|Model Outputs|Events)[,;\t ]*[\r\n]",
     QTM: r"(?s)[A-Z_]+\t(?=.*\nMARKER_NAMES\t)|NO_OF_FRAMES[,;\t]",
     MOTIVE: r"Format Version[,;\t]",
 }
-HEAD_BYTES = 16384  # in which the beginning shows, with QTM's names of markers: our choice
-HEAD_LINES = 12  # between the beginning of a table and its rows, at most: our choice
+HEAD_BYTES = 16384  # enough for the beginning and QTM's names of markers: our choice
+HEAD_LINES = 12  # at most, between the beginning of a table and its rows: our choice
 AXES = ["x", "y", "z"]
-UNITLESS = "mm"  # what Nexus and QTM write where the file does not say it; the runner's body must agree
+UNITLESS = "mm"  # the unit of Nexus and QTM if the file names none; the size of the body must agree
 AGAIN = {
     NEXUS: "Export the trajectories of all markers as ASCII again, with names, axes and units above them; or C3D.",
     QTM: "Export 3D data as TSV again, with the header; or C3D.",
@@ -33,19 +33,19 @@ AGAIN = {
 
 
 class Table(NamedTuple):
-    """Markers of an export, as they stand in the file."""
+    """Markers of an export, as they are in the file."""
 
     names: list
     columns: list  # of each marker: the number of the column of its x, before that of its y and z
     body: dict  # number of the line -> cells
     unit: str
     clock: tuple  # name and number of the column of times or frames, and its seconds; no column: each row is a frame
-    rate_hz: float  # that the file says, NaN where it does not
+    rate_hz: float  # as given in the file, NaN if it is not
     notes: tuple = ()
 
 
 def program(path):
-    """Name the program whose text export a file is, "" where it is none that is read here. Raises OSError."""
+    """Name the program that exported a text file, "" if it is not one of these programs. Raises OSError."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt") or not path.is_file():
         return ""
     with path.open("rb") as file:
@@ -68,7 +68,7 @@ def read(path, *, forward, up):
     found = {NEXUS: _nexus, QTM: _qtm, MOTIVE: _motive}[whose](path, table)
     if not found.names or not found.body:
         raise InputError(
-            f"An export of {whose} has named markers, and a row for each frame; {path.name} has {len(found.names)} "
+            f"An export of {whose} needs named markers, and a row for each frame; {path.name} has {len(found.names)} "
             f"markers and {len(found.body)} rows.",
             AGAIN[whose],
         )
@@ -79,7 +79,7 @@ def read(path, *, forward, up):
 
 
 def _separator(lines):
-    """Find what separates the cells: what most lines have; before commas, which may be decimal, come the others."""
+    """Find the separator of the cells: the one in most lines; commas, which may be decimal, come last."""
     return max("\t;,", key=lambda mark: sum(mark in line for line in lines))
 
 
@@ -98,7 +98,7 @@ def _nexus(path, table):
     if start is None:
         titles = ", ".join(filter(None, map(_title, table.values())))
         raise InputError(
-            f"An export of {NEXUS} has its markers in a section Trajectories; {path.name} has the sections {titles}.",
+            f"An export of {NEXUS} has its markers in a section Trajectories; {path.name} has only: {titles}.",
             AGAIN[NEXUS],
         )
     at = _axes_row(path, table, lines[start : start + HEAD_LINES], NEXUS) + start
@@ -112,7 +112,7 @@ def _nexus(path, table):
             break  # the next section
         body[line] = table[line]
     other = [title for title in map(_title, table.values()) if title and title != "trajectories"]
-    notes = [Note(f"of this export the sections {', '.join(other)} are not read")] * bool(other)
+    notes = [Note(f"sections of this export that are not read: {', '.join(other)}")] * bool(other)
     return Table(
         *_named(table[lines[at - 1]], columns),
         body,
@@ -124,7 +124,7 @@ def _nexus(path, table):
 
 
 def _title(row):
-    """Name a row of one cell that is a word, in lower case: the title of a section; "" of any other row."""
+    """Give the title of a section, in lower case, if a row has only one cell with a word; "" for any other row."""
     return row[0].lower() if re.match(r"[A-Za-z]", row[0]) and not any(row[1:]) else ""
 
 
@@ -145,15 +145,15 @@ def _qtm(path, table):
     if not 0 <= before <= 2:
         wide = max(map(len, body.values()), default=0)
         raise InputError(
-            f"A row of an export of {QTM} has three cells for each marker, behind the frame and the time; {path.name} "
+            f"A row of an export of {QTM} has three cells for each marker, after the frame and the time; {path.name} "
             f"names {len(names)} markers and has {wide} cells in a row.",
             AGAIN[QTM],
         )
     long = next((line for line, row in body.items() if any(row[before + 3 * len(names) :])), None)
     if long is not None:
         raise InputError(
-            f"A row has three cells for each marker; row {long} of {path.name} has more than {len(names)} markers "
-            "need: a cell is too many.",
+            f"A row has three cells for each marker; row {long} of {path.name} has more cells than {len(names)} "
+            "markers need.",
             AGAIN[QTM],
         )
     timed = before == 2 or head[:1] == ["Time"]
@@ -165,7 +165,7 @@ def _qtm(path, table):
         UNITLESS,
         clock,
         _number((keys.get("FREQUENCY") or [""])[0]),
-        [Note(f"unit: {UNITLESS}, which exports of {QTM} do not say")],
+        [Note(f"unit: {UNITLESS}, because exports of {QTM} are in {UNITLESS} and do not name it")],
     )
 
 
@@ -200,7 +200,7 @@ def _motive(path, table):
     if not named:
         there = ", ".join(dict.fromkeys(filter(None, kinds[2:]))) or "none"
         raise InputError(
-            f"An export of {MOTIVE} has markers, and their position; {path.name} has columns of these types: {there}.",
+            f"An export of {MOTIVE} needs positions of markers; {path.name} has columns of these types: {there}.",
             AGAIN[MOTIVE],
         )
     return Table(
@@ -225,7 +225,7 @@ def _axes_row(path, table, lines, whose):
 
 
 def _triples(letters):
-    """List where x, y, z follow each other: the numbers of the columns of x."""
+    """List the columns of x that are followed by y and z."""
     return [at for at in range(len(letters) - 2) if letters[at : at + 3] == AXES]
 
 
@@ -240,7 +240,7 @@ def _one_unit(path, units, whose):
     units = units - {""}
     if len(units) > 1:
         raise InputError(
-            f"Markers of a recording are in one unit; {path.name} has {', '.join(sorted(units))}.", AGAIN[whose]
+            f"Markers of a recording must be in one unit; {path.name} has {', '.join(sorted(units))}.", AGAIN[whose]
         )
     return (units.pop() if units else UNITLESS,)
 
@@ -250,7 +250,7 @@ def _placed(path, found, again):
     column, number, seconds = found.clock
     rate = found.rate_hz if found.rate_hz > 0 else np.nan
     if seconds is None and np.isnan(rate):
-        raise InputError(f"A recording says its frames a second; {path.name} does not.", again)
+        raise InputError(f"A recording must give its frames a second; {path.name} does not.", again)
     inside = {start + axis for start in found.columns for axis in (1, 2)}
     short = next((line for line, row in found.body.items() if len(row) in inside), None)
     if short is not None:
@@ -269,11 +269,11 @@ def _placed(path, found, again):
     placed = frames.place(when * (seconds or 1 / rate), name=path.name, lines=list(picked), column=column)
     if abs(placed.rate_hz / rate - 1) > trc.SAME_RATE:  # not where the file says no rate
         raise InputError(
-            f"The times of a recording fit its frames a second; {path.name} says {rate:g}, and its times are those of "
+            f"The times of a recording must fit its frames a second; {path.name} gives {rate:g}, but its times give "
             f"{placed.rate_hz:g}.",
             again,
         )
-    if seconds is None:  # frames count from where a capture began, and are no clock
+    if seconds is None:  # frames are counted from the start of a capture, which is not a clock
         placed = placed._replace(start_s=0.0)
     raw = np.full((placed.index[-1] + 1, len(found.names), 3), np.nan)
     raw[placed.index] = values[:, number is not None :].reshape(len(values), len(found.names), 3)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-JITTER = 0.3  # of a frame, by which a time may be off an even one: our choice; rounding to 1 ms is .12 at 240 Hz
-LONGEST_GAPS = 5  # times as many frames as rows: more, and the times are no recording's: our choice
+JITTER = 0.3  # of a frame, by which a time may differ from an even one: our choice; rounding to 1 ms is .12 at 240 Hz
+LONGEST_GAPS = 5  # with more than so many times as many frames as rows, it is not a recording: our choice
 
 
 class Frames(NamedTuple):
-    """The frames on which rows lie."""
+    """The frames to which rows belong."""
 
     index: np.ndarray  # (N,) the frame of each row, the first is 0
     rate_hz: float
@@ -22,17 +22,16 @@ class Frames(NamedTuple):
 def place(when, *, name, lines, column):
     """Place rows on even frames by their times (N,) s; returns Frames.
 
-    `name` is that of the file, `lines` the number of the line of each row, `column` the name of the times. Raises
-    ValueError for times that do not rise, or are not even but for gaps of whole frames.
+    `name` is the file's, `lines` the number of the line of each row, `column` the name of the times. Raises ValueError
+    for times that do not rise, or are not evenly spaced; gaps of whole frames are allowed.
     """
     steps = np.diff(when)
     bad = np.flatnonzero(~(steps > 0))
     if len(bad) or len(when) < 3:
-        row = f"row {lines[bad[0] + 1]}" if len(bad) else f"having {len(when)}"
+        found = f"breaks this in row {lines[bad[0] + 1]}, column {column}" if len(bad) else f"has {len(when)} row(s)"
         raise ValueError(
-            f"The times of a recording are numbers that rise from row to row, three rows at least; {name} "
-            f"breaks this in {row}, "
-            f"column {column}. Export each recording to a file of its own, with times to a thousandth of a second."
+            f"The times of a recording must be numbers that rise from row to row, in at least three rows; {name} "
+            f"{found}. Export each recording to its own file, with times to a thousandth of a second."
         )
     usual = steps[np.abs(steps / np.median(steps) - 1) < 0.5].mean()
     index = np.concatenate([[0], np.cumsum(np.maximum(1, np.round(steps / usual)))]).astype(int)
@@ -40,7 +39,7 @@ def place(when, *, name, lines, column):
     off = np.abs(when - start - each * index) / each
     if off.max() > JITTER or abs(each / usual - 1) > JITTER / 3 or index[-1] > LONGEST_GAPS * len(when):
         raise ValueError(
-            f"The frames of a recording are evenly spaced, but for gaps of whole frames; {name} is "
+            f"The frames of a recording must be evenly spaced, except for gaps of whole frames; {name} is "
             f"{off.max():.2f} of a frame off "
             f"in row {lines[int(off.argmax())]}, column {column} ({len(when)} rows, {1 / usual:.1f} Hz). Export it "
             "at one rate."

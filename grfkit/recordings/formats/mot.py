@@ -1,9 +1,9 @@
 """Read the forces of an OpenSim file (MOT or STO): what the ground does to the feet, one set of columns for each.
 
 In: the path of a file. Out: a c3d.Recording without points, in which each set of columns is a plate without corners. A
-set is a force (`vx vy vz`, N) and its centre of pressure (`px py pz`, m) with one name around them, such as
-`ground_force_vx`, `R_ground_force_vx`, `1_ground_force_vx` or `ground_force_1_vx`; which foot it is follows from the
-foot that stands there. Source: OpenSim's documentation, and files of its users.
+set is a force (`vx vy vz`, N) and its centre of pressure (`px py pz`, m) under one name, such as
+`ground_force_vx`, `R_ground_force_vx`, `1_ground_force_vx` or `ground_force_1_vx`. The foot is the one that stands at
+the centre of pressure. Source: OpenSim's documentation, and files of its users.
 """
 
 import re
@@ -17,19 +17,19 @@ from grfkit.recordings.formats import frames, rows
 from grfkit.recordings.plates import ESTIMATED, SMALLEST_PEAK_N
 
 COLUMN = re.compile(r"(?i)(.*?)([vp])([xyz])(.*)")  # of a set: name, force or place, axis, rest of the name
-HEAD_LINES = 200  # among which the header ends: our choice
-RATES_HZ = (50, 20000)  # of force plates, or of what is made of them: our choice
+HEAD_LINES = 200  # longest header: our choice
+RATES_HZ = (50, 20000)  # of force plates and processed forces: our choice
 CORNERS = np.full((4, 3), np.nan)  # the file does not say where the plates lie
-FEW = 12  # columns that a message lists
+FEW = 12  # most columns in a message
 OPENSIM = "Forces of OpenSim are what the ground does to the runner, in N, in the axes of the markers"
 
 
 def read(path, *, forward, up, plates=None):
     """Read the forces of an OpenSim file; returns a Recording with plates alone.
 
-    `forward` and `up` are signed axes of the file, as c3d.axes takes them; `plates` numbers the sets of columns to
-    take, from 1 on, None is all. Raises InputError for a file that holds no forces or whose times are not even, and
-    for forces in another unit, with another sign, or that point along another axis than up.
+    `forward` and `up` are signed axes of the file, as for c3d.axes; `plates` lists the sets of columns to read, counted
+    from 1; None is all. Raises InputError for a file without forces, for uneven times, and for forces in another unit,
+    with another sign, or along another axis than up.
     """
     names, lines, values, estimated = _table(path)
     groups = _groups(path, names)
@@ -49,7 +49,7 @@ def read(path, *, forward, up, plates=None):
 
 
 def holds_forces(path):
-    """Tell by its columns whether an OpenSim file holds forces; one that cannot be read holds none."""
+    """Tell by its columns whether an OpenSim file holds forces; a file that cannot be read counts as one without."""
     try:
         _groups(path, _header(path, rows.read_lines(path))[0])
     except (ValueError, OSError):
@@ -80,13 +80,13 @@ def _header(path, lines):
     if end is None or len(numbers) < end + 3:
         raise InputError(
             f"A MOT or STO file has a header that ends with `endheader`, then the names of its columns, then rows; "
-            f"{path.name} has not.",
+            f"{path.name} does not.",
             rows.EXPORT,
         )
     names = lines[numbers[end + 1]].split()
     if names[0].lower() != "time":
         raise InputError(
-            f"The first column of a MOT or STO file is time; that of {path.name} is {names[0]}.", "Add it."
+            f"The first column of a MOT or STO file must be time; that of {path.name} is {names[0]}.", "Add it."
         )
     return names, numbers[end + 2 :]
 
@@ -109,7 +109,7 @@ def _groups(path, names):
         raise InputError(
             "Forces of OpenSim have columns such as ground_force_vx, _vy, _vz and ground_force_px, _py, _pz for each "
             f"foot or plate; {path.name} has {listed}.",
-            "Name the file that holds forces and centres of pressure; angles are none.",
+            "Name the file that holds forces and centres of pressure, not one of angles.",
         )
     return sets
 
@@ -119,14 +119,14 @@ def _place(path, when, lines):
     placed = frames.place(when, name=path.name, lines=lines, column="time")
     if not RATES_HZ[0] <= placed.rate_hz <= RATES_HZ[1]:
         raise InputError(
-            f"Forces are recorded {RATES_HZ[0]} to {RATES_HZ[1]:,} times a second; by its times {path.name} has "
-            f"{placed.rate_hz:g}. Times are in seconds.",
+            f"Forces are recorded {RATES_HZ[0]} to {RATES_HZ[1]:,} times a second; by its times, {path.name} has "
+            f"{placed.rate_hz:g}. Times must be in seconds.",
             "Divide milliseconds by 1000.",
         )
     gaps = np.flatnonzero(np.diff(placed.index) > 1)
     if len(gaps):
         raise InputError(
-            f"Forces have a row for each moment; in {path.name} rows are missing before row {lines[gaps[0] + 1]}.",
+            f"Forces need a row for every moment; in {path.name} rows are missing before row {lines[gaps[0] + 1]}.",
             rows.EXPORT,
         )
     return placed
@@ -135,7 +135,7 @@ def _place(path, when, lines):
 def _plate(number, values, columns, rotation):
     """Take one set of columns as a plate in the runner's axes."""
     force, cop = (values[:, kind] @ rotation.T for kind in columns)
-    cop[force[:, 2] == 0] = np.nan  # it is written as 0 then
+    cop[force[:, 2] == 0] = np.nan  # the file has 0 there
     return Plate(force, cop, CORNERS, number)
 
 
@@ -144,7 +144,7 @@ def _check_forces(path, forces, rotation):
     wrong = sum(np.count_nonzero(~(np.abs(force) <= STRONGEST_N).all(axis=1)) for force in forces)
     if wrong:
         raise InputError(
-            f"Forces are numbers up to {STRONGEST_N:,.0f} N; {path.name} has others in {wrong} row(s).", rows.EXPORT
+            f"Forces must be numbers up to {STRONGEST_N:,.0f} N; {path.name} has others in {wrong} row(s).", rows.EXPORT
         )
     means = [force.mean(axis=0) for force in forces]
     strongest = means[int(np.argmax([np.abs(mean).max() for mean in means]))]
@@ -152,7 +152,8 @@ def _check_forces(path, forces, rotation):
     if max(np.abs(force).max() for force in forces) < SMALLEST_PEAK_N:
         peak = max(np.abs(force).max() for force in forces)
         raise InputError(
-            f"{OPENSIM}; those of {path.name} are {peak:.3g} at most: kN, body weights, or nobody on the plates.",
+            f"{OPENSIM}; those of {path.name} are at most {peak:.3g}: they are in kN or body weights, or nobody was on "
+            "the plates.",
             "Multiply kN by 1000, body weights by mass_kg * 9.81.",
         )
     if along != 2:
@@ -169,5 +170,5 @@ def _check_forces(path, forces, rotation):
         raise InputError(
             f"{OPENSIM}; in {path.name} the vertical force is negative, down to "
             f"{min(force[:, 2].min() for force in forces):,.0f} N: it may be what the runner does to the ground.",
-            "Change the sign of all forces of that foot, and not of the centre of pressure.",
+            "Change the sign of all forces of that foot, but not of the centre of pressure.",
         )

@@ -1,8 +1,8 @@
-"""Calls in a process of its own, which may crash, hang or run out of memory without harm to this one.
+"""Call functions in a separate process, which may crash, hang or run out of memory without harm to this one.
 
 In: a function of a module and its arguments. Out: what it returns or raises. `ezc3d` trusts a damaged file: it may read
-beyond the end of a list, for ever, or fill the memory, and no check foresees all of that. So files are read in a
-process beside this one. It starts with the first file, serves many, ends with this one, and is started anew after a
+beyond the end of a list, read for ever, or fill the memory, and no check foresees all of that. So files are read in
+another process. It starts with the first file, serves many, ends with this process, and is started again after a
 crash. Each thread has its own.
 """
 
@@ -17,12 +17,12 @@ import threading
 import time
 import weakref
 
-# Of a processor's time; a file is read in .05 s for each MB: our choice, forty times more. A busy machine may take BUSY
-# times as long, and no file is called damaged for that.
+# Processor time. A file needs .05 s for each MB; our choice is forty times more. On a busy machine a call may take BUSY
+# times as long, without the file being called damaged.
 PATIENCE_S, PATIENCE_S_MB, BUSY = 10, 2, 10
-MEMORY_MB, MEMORY_SHARE = 4000, 200  # of addresses: for Python, and for each MB of a file; ezc3d takes some 60 times it
+MEMORY_MB, MEMORY_SHARE = 4000, 200  # address space: for Python, and for each MB of a file; ezc3d needs some 60 MB
 _own = threading.local()
-_of_others = []  # processes that another one started, from which this one was forked off
+_of_others = []  # processes that were started by the process from which this one was forked
 
 
 class ReaderDied(Exception):
@@ -32,10 +32,10 @@ class ReaderDied(Exception):
 def call(function, *arguments, size=0, **options):
     """Call a function in the reader process, for a file of `size` bytes; returns or raises what it does.
 
-    Raises ReaderDied where the process ends before it answers.
+    Raises ReaderDied if the process ends before it answers.
     """
     if getattr(_own, "owner", None) != os.getpid() or _own.reader.process.poll() is not None:
-        _own.reader, _own.owner = _Reader(), os.getpid()  # a process that was forked off has none of its own
+        _own.reader, _own.owner = _Reader(), os.getpid()  # a forked process has no reader of its own
     process, answer = _own.reader.process, None
     try:
         pickle.dump((function, arguments, options, size), process.stdin)
@@ -44,7 +44,7 @@ def call(function, *arguments, size=0, **options):
     except (OSError, EOFError, pickle.UnpicklingError):
         pass
     finally:
-        if answer is None:  # also after Ctrl-C: what it still answers belongs to no later call
+        if answer is None:  # also after Ctrl-C: a late answer must not reach the next call
             process.kill()
             process.wait()
     if answer is None:
@@ -66,9 +66,9 @@ class _Reader:
 
 
 def _stop(process, owner):
-    """End a reader process, in the process that started it: a fork holds the same pipes, and leaves them alone.
+    """End a reader process, but only in the process that started it; a fork has the same pipes and must not touch them.
 
-    There, a thread that was not forked along may have locked them, so that to close them would last for ever.
+    In a fork, a lock on them may belong to a thread that does not exist there, so that closing them would never end.
     """
     if os.getpid() != owner:
         _of_others.append(process)
@@ -84,7 +84,7 @@ def serve():
     """Answer calls from the standard input until it ends; runs in the reader process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the process that asks, and so this one
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # what libraries print must not count as an answer
     while True:
         try:
             function, arguments, options, size = pickle.load(calls)

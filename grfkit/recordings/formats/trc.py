@@ -13,23 +13,23 @@ from grfkit.points import InputError, Note
 from grfkit.recordings.c3d import FARTHEST_M, Recording, axes, numbered
 from grfkit.recordings.formats import c3d_units, frames, rows
 
-KEYS = {"datarate", "units"}  # that the line of keys has
-HEAD_LINES = 12  # among which it stands: our choice
-SAME_RATE = 0.02  # share by which the times may be off the rate of the header: our choice
-SENTINEL = 9e5  # a number that stands for a missing marker, such as 9999999: 900 m where it is mm; our choice
-MOST_PCT = (10, 90)  # of the markers of a frame: ghosts and what stands beside the runner do not count; our choice
-BODY_M = (0.3, 10.0)  # how far these lie apart: our choice; a wrong unit is off by a factor of ten
-FEWEST_MARKERS = 5  # that show it: our choice
-FRAMES = 200  # that are looked at, spread over the recording: our choice
+KEYS = {"datarate", "units"}  # two keys that identify the line of keys
+HEAD_LINES = 12  # first lines in which that line is searched: our choice
+SAME_RATE = 0.02  # share by which the times may differ from the rate of the header: our choice
+SENTINEL = 9e5  # larger numbers, such as 9999999, stand for a missing marker: 900 m in mm; our choice
+MOST_PCT = (10, 90)  # percentiles of the markers of a frame, without ghosts and objects near the runner: our choice
+BODY_M = (0.3, 10.0)  # the distance between these: our choice; a wrong unit differs by a factor of ten
+FEWEST_MARKERS = 5  # in a frame, to measure this: our choice
+FRAMES = 200  # frames that are checked, spread over the recording: our choice
 EXAMPLE = "DataRate, CameraRate, NumFrames, NumMarkers, Units"
 
 
 def read(path, *, forward, up):
     """Read a TRC file; returns a Recording whose points are in m, NaN where a marker is missing.
 
-    `forward` and `up` are signed axes of the file, as c3d.axes takes them. A row that is not there is missing in all
-    markers. Raises InputError for a file that is none, for a rate that its times contradict, and for a unit that is
-    not known or cannot be that of a body.
+    `forward` and `up` are signed axes of the file, as for c3d.axes. A missing row is NaN in all markers. Raises
+    InputError for a file that is not a TRC file, for a rate that its times contradict, and for a unit that is not known
+    or does not fit a body.
     """
     lines = rows.read_lines(path)
     head, names, body = _parts(path, lines)
@@ -43,10 +43,10 @@ def read(path, *, forward, up):
 
 
 def recording(path, names, raw, unit, placed, *, forward, up, notes=(), again=""):
-    """Make a Recording of markers `raw` (F, P, 3) in a unit that the file says, NaN or (0, 0, 0) where missing.
+    """Make a Recording of markers `raw` (F, P, 3) in the file's unit, NaN or (0, 0, 0) where missing.
 
-    `names` are theirs, `placed` the Frames of their rows, `notes` what is to be said of the file. `again` says what to
-    do where the unit is wrong. Raises InputError for a unit that is not known or cannot be that of a body.
+    `names` are those of the markers, `placed` the Frames of their rows, `notes` those on the file. `again` is the
+    advice for a wrong unit. Raises InputError for a unit that is not known or does not fit a body.
     """
     raw[np.isnan(raw).any(axis=2) | (raw == 0).all(axis=2)] = np.nan
     advice = again or f"Write the right unit ({', '.join(c3d_units.METRES)}) under `Units`."
@@ -73,14 +73,14 @@ def _parts(path, lines):
     if found is None or len(numbers) < found + 3:
         raise InputError(
             f"A TRC file has a line of keys ({EXAMPLE}, ...), then their values, the names of the markers, and a row "
-            f"for each frame; {path.name} has no such lines at its beginning.",
+            f"for each frame; {path.name} does not begin with such lines.",
             rows.EXPORT,
         )
     keys, values, names = (rows.cut(lines[line]) for line in numbers[found : found + 3])
-    below = numbers[found + 3 :]  # the names of the axes (X1, Y1, ...) stand above the rows, or do not
+    below = numbers[found + 3 :]  # the rows may follow a line with the names of the axes (X1, Y1, ...)
     first = next((at for at, line in enumerate(below) if re.match(r"\s*[-+.]?\d", lines[line])), None)
     if first is None:
-        raise InputError(f"A recording has a row for each frame; {path.name} has none.", rows.EXPORT)
+        raise InputError(f"A recording has a row for each frame; {path.name} has no row.", rows.EXPORT)
     body = {line: lines[line] for line in below[first:]}
     return dict(zip(map(_key, keys), values, strict=False)), _names(path, names), body
 
@@ -96,7 +96,7 @@ def _names(path, cells):
     spread = any(not cell for cell in cells)
     names = cells[::3] if spread and not any(cells[1::3]) and not any(cells[2::3]) else [each for each in cells if each]
     if not names:
-        raise InputError(f"A TRC file names its markers; {path.name} names none.", rows.EXPORT)
+        raise InputError(f"A TRC file must name its markers; {path.name} names none.", rows.EXPORT)
     return [name or f"unnamed_{number}" for number, name in enumerate(names, 1)]
 
 
@@ -109,15 +109,15 @@ def _place(path, head, values, lines):
         said = 0.0
     if said > 0 and abs(placed.rate_hz / said - 1) > SAME_RATE:
         raise InputError(
-            f"The times of a TRC file are in seconds, at the rate of its header; {path.name} says DataRate {said:g}, "
-            f"and its times {placed.rate_hz:g} Hz.",
+            "The times of a TRC file must be in seconds, at the rate of its header; "
+            f"{path.name} has DataRate {said:g}, but its times give {placed.rate_hz:g} Hz.",
             "Correct the one that is wrong, or export the file again.",
         )
     return placed
 
 
 def _metres(path, unit, raw, advice):
-    """Bring places (F, P, 3) into m, and check that they are a body's -> (F, P, 3) m, notes."""
+    """Bring places (F, P, 3) to m, and check that they can be a body's -> (F, P, 3) m, notes."""
     raw[(np.abs(raw) > SENTINEL).any(axis=2)] = np.nan
     points = raw * c3d_units.metres(unit, path.name)
     some = points[np.isfinite(points).all(axis=2).sum(axis=1) >= FEWEST_MARKERS]
@@ -126,11 +126,11 @@ def _metres(path, unit, raw, advice):
     extent = np.median((high - low).max(axis=1))
     if extent < BODY_M[0] or extent > BODY_M[1]:
         raise InputError(
-            f"Most markers of a frame lie {BODY_M[0]} to {BODY_M[1]:.0f} m apart; those of {path.name} lie "
-            f"{extent:.3g} m apart, if they are in {unit}, as its header says.",
+            f"Most markers of a frame span {BODY_M[0]} to {BODY_M[1]:.0f} m; those of {path.name} span {extent:.3g} m, "
+            f"if they are in {unit}, as its header says.",
             advice,
         )
     far = (np.abs(points) > FARTHEST_M).any(axis=2)
     points[far] = np.nan
-    notes = [Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m were taken for missing")] * bool(far.any())
+    notes = [Note(f"{far.sum()} places of points beyond {FARTHEST_M:,.0f} m are treated as missing")] * bool(far.any())
     return points, notes

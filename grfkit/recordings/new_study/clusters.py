@@ -1,7 +1,7 @@
 """The section `clusters` of a new study's file: joint centres of a static trial, carried by rigid clusters of markers.
 
-In: what running and static trials show. Out: the section as text with a `# check` beside each line, or why it cannot be
-offered; "?" where labels and distances leave something open.
+In: what running and static trials show. Out: the section as text with a `# check` on each line, or why it cannot be
+proposed. What labels and distances leave open is "?".
 """
 
 import json
@@ -25,7 +25,7 @@ CHECK_AT = 64  # column of the comments
 
 @dataclass
 class Proposal:
-    """The lines of the section, what is blank, and what to tell."""
+    """The lines of the section, the blanks, and the notes for the user."""
 
     lines: list = field(default_factory=list)
     blank: list = field(default_factory=list)
@@ -35,21 +35,22 @@ class Proposal:
 
 @dataclass
 class Landmark:
-    """Where a point is in the static trial: markers (None: by the hip's regression), and why they are taken."""
+    """Where a point is in the static trial: its markers (None: the hip's regression), and why these."""
 
     markers: list | None
     why: str
 
 
 def propose(looks, static, rows):
-    """Propose `clusters` for Looks of running and static trials: a Proposal, without lines where it is not offered.
+    """Propose `clusters` for Looks of running and static trials: a Proposal, without lines if nothing can be proposed.
 
-    `rows` are those of the table of trials: `file` and its `static` trial.
+    `rows` are the rows of the table of trials, each with its `file` and `static` trial.
     """
     if not static:
         return Proposal(
             check=[
-                "no static trial (a file named static or cal): joint centres are not found from markers beside joints"
+                "no static trial (a file named static or cal), so joint centres cannot be found from the markers next "
+                "to the joints"
             ]
         )
     labels = rigid.common([each.shape for each in static.values()])
@@ -57,31 +58,31 @@ def propose(looks, static, rows):
     if not any(all(each) for each in pairs.values()):
         return Proposal(
             check=[
-                "static trials show no knee or ankle with a medial and a lateral marker: `clusters` are not offered. "
-                f"Theirs are {', '.join(labels) or 'none'}"
+                "the static trials have no knee or ankle with a medial and a lateral marker, so `clusters` cannot be "
+                f"proposed. Their markers: {', '.join(labels) or 'none'}"
             ]
         )
     marks, one_sacrum = _spines(labels)
     places = [_places(each.shape) for each in static.values()]
     points = _landmarks(labels, places, pairs, marks)
     segments = _segments(looks, static, rows, points, marks)
-    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers: read each `# check`")
+    proposal = Proposal(found="joint centres of the static trials, carried by clusters of markers; see each `# check`")
     proposal.lines = ["    segments:", *(_segment(name, each, proposal) for name, each in segments.items())]
     why = f"{marks['l_psis']} on the sacrum stands for both posterior spines" if one_sacrum else "the four spines"
     lost = [name for name, label in marks.items() if label == BLANK]
-    proposal.blank += [f"pelvis_markers.{name}: no marker of the static trials is surely it" for name in lost]
-    said = f"blank: no marker is surely {', '.join(lost)}" if lost else why
+    proposal.blank += [f"pelvis_markers.{name}: no marker of the static trials is clearly this spine" for name in lost]
+    said = f"blank: no marker is clearly {', '.join(lost)}" if lost else why
     proposal.lines += [_line(f"    pelvis_markers: {_flow(marks)}", said, check=not lost)]
     proposal.lines += ["    landmarks:", *(_landmark(name, points[name], proposal) for name in POINTS)]
-    proposal.lines += [_line(f"    max_residual_m: {rigid.MOVED_M}", "a swapped label is further off than soft tissue")]
+    proposal.lines += [_line(f"    max_residual_m: {rigid.MOVED_M}", "soft tissue moves less, a swapped label more")]
     if one_sacrum:
-        proposal.check.append(f"{why}: the regression of the hips takes it as their middle")
+        proposal.check.append(f"{why}: the regression of the hips uses it as their middle")
     proposal.check += _without(points, marks, static) + _thin(segments, looks)
     return proposal
 
 
 def _spines(labels):
-    """Find the markers of the pelvis -> {spine: label or a blank}, and whether one on the sacrum stands for two."""
+    """Find the markers of the pelvis -> {spine: label or a blank}, and whether one on the sacrum is used for two."""
     found, one_sacrum = spines(labels)
     return {name: label or BLANK for name, label in found.items()}, one_sacrum
 
@@ -97,11 +98,11 @@ def _landmarks(labels, places, pairs, marks):
     middle = [label for label in dict.fromkeys(marks.values()) if label != BLANK]
     whole = BLANK not in marks.values()
     found = {
-        "pelvis": Landmark(middle, "the middle of its markers") if whole else Landmark([BLANK], "a spine is blank")
+        "pelvis": Landmark(middle, "the middle of its markers") if whole else Landmark([BLANK], "one spine is blank")
     }
     for side in "lr":
         centre = sure.get(f"{side}_hip")
-        also = f"; or markers: {_list([centre[0]])}, which the static trials hold" if centre else ""
+        also = f"; or markers: {_list([centre[0]])}, which the static trials have" if centre else ""
         found[f"{side}_hip"] = Landmark(None, f"by the regression of Harrington 2007; or bell1990{also}")
         for joint in ("knee", "ankle"):
             found[f"{side}_{joint}"] = _joint_centre(pairs[f"{side}_{joint}"], joint, places)
@@ -112,13 +113,14 @@ def _landmarks(labels, places, pairs, marks):
 
 
 def _joint_centre(pair, joint, places):
-    """Take the middle of the lateral and the medial marker, if they are as far apart as a joint is wide."""
+    """Take the middle of the lateral and the medial marker, if their distance can be the width of a joint."""
     if not all(pair):
         lost = " and ".join(side for side, label in zip(("lateral", "medial"), pair, strict=True) if not label)
         return Landmark([label or BLANK for label in pair], f"the static trials show no {lost} marker of the {joint}")
     width = np.median([np.linalg.norm(each[pair[0]] - each[pair[1]]) for each in places if {*pair} <= {*each}] or [0])
     if not JOINT_M[0] <= width <= JOINT_M[1]:
-        return Landmark([BLANK], f"{' and '.join(pair)} are {1000 * width:.0f} mm apart, which no {joint} is wide")
+        wide = f"the width of a joint is {1000 * JOINT_M[0]:.0f} to {1000 * JOINT_M[1]:.0f} mm"
+        return Landmark([BLANK], f"{wide}, but {' and '.join(pair)} are {1000 * width:.0f} mm apart")
     return Landmark(list(pair), f"lateral and medial marker, {1000 * width:.0f} mm apart")
 
 
@@ -128,7 +130,7 @@ def _named(found):
 
 
 def _lowest(heels, places, pairs, side):
-    """Take of several markers on a heel the lowest one, since upwards is from the ankle to the knee."""
+    """Take the lowest of several markers on a heel; up is the direction from the ankle to the knee."""
     ends = [pairs[f"{side}_{joint}"] for joint in ("ankle", "knee")]
     above = [
         label for label in dict.fromkeys(label for each in places for label in each) if part(label) == (side, "knee")
@@ -144,18 +146,18 @@ def _lowest(heels, places, pairs, side):
                 heights[label].append(each[label] @ up / np.linalg.norm(up))
     heights = {label: np.nanmedian(values) for label, values in heights.items() if np.isfinite(values).any()}
     if not heights:
-        return Landmark([BLANK], "no marker of the static trials is surely the heel")
+        return Landmark([BLANK], "no marker of the static trials is clearly the heel")
     return Landmark([min(heights, key=heights.get)], f"the lowest of {', '.join(heights)}")
 
 
 def _ball(labels, side):
-    """Take the middle of the first and the fifth metatarsal head for the toe where nothing names it."""
+    """Take the middle of the first and the fifth metatarsal head as the toe if no label names it."""
     toes = [label for label in labels if part(label) == (side, "toe")]
     ends = [[label for label in toes if number in label] for number in "15"]
     if all(len(each) == 1 for each in ends):
-        return Landmark([each[0] for each in ends], "no toe: the middle of first and fifth metatarsal")
-    like = f"; of the toes: {', '.join(toes)}" if toes else ""
-    return Landmark([BLANK], f"no marker of the static trials is surely the toe{like}")
+        return Landmark([each[0] for each in ends], "no marker of the toe: the middle of first and fifth metatarsal")
+    like = f"; markers of the toes: {', '.join(toes)}" if toes else ""
+    return Landmark([BLANK], f"no marker of the static trials is clearly the toe{like}")
 
 
 def _segments(looks, static, rows, points, marks):
@@ -178,7 +180,7 @@ def _segments(looks, static, rows, points, marks):
 
 
 def _regions(shape, points, marks):
-    """Say where the markers of a static trial lie; nowhere, if its joints are not all there."""
+    """Say on which segment each marker of a static trial lies: {label: segment}, {} if a joint is missing."""
     places = _places(shape)
     spines = [places[label] for label in dict.fromkeys(marks.values()) if label in places]
     joints = {f"{side}_hip": places.get(marks[f"{side}_asis"]) for side in "lr"}  # near enough for a segment
@@ -191,12 +193,12 @@ def _regions(shape, points, marks):
 
 
 def _segment(name, segment, proposal):
-    """Write the line of a segment, and tell which markers were left out of it."""
+    """Write the line of a segment, and note which markers were left out of it."""
     markers = list(segment.markers)
     proposal.check += [f"{label} is not in the cluster {name}: {why}" for label, why in segment.out.items()]
     missing = rigid.LEAST - len(markers)
     if missing > 0:
-        why = f"a cluster needs {rigid.LEAST} markers of running and static trials; {len(markers)} were found"
+        why = f"a cluster needs {rigid.LEAST} markers that running and static trials have; {len(markers)} were found"
         proposal.blank.append(f"segments.{name}: {why}")
         return _line(f"      {name}: {_list(markers + [BLANK] * missing)}", f"blank: {why}", check=False)
     also = f"; {', '.join(segment.also)} would fit too" if segment.also else ""
@@ -218,7 +220,7 @@ def _landmark(name, landmark, proposal):
 
 
 def _without(points, marks, static):
-    """Tell which static trials lack a marker that the landmarks need."""
+    """Say which static trials lack a marker that the landmarks need."""
     needed = {label for landmark in points.values() for label in landmark.markers or ()} | {*marks.values()}
     needed -= {BLANK}
     absent = {}
@@ -233,7 +235,7 @@ def _without(points, marks, static):
 
 
 def _thin(segments, looks):
-    """Tell in which running files a cluster has too few markers."""
+    """Say in which running files a cluster has too few markers."""
     thin = {}
     for file, each in looks.items():
         seen = {label for label, place in _places(each.shape).items() if np.isfinite(place).all()}

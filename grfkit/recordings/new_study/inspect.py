@@ -1,7 +1,7 @@
-"""What one recording shows of itself: a C3D file, or a TRC file and that of its forces.
+"""What one recording shows: a C3D file, or a TRC file with its file of forces.
 
 In: the path of a file, which is only read. Out: a Look with labels, rates, plates, axes and how the runner moves. Each
-guess rests on something physical, and is left open where the file does not show it.
+guess has a physical reason; what the file does not show is left open.
 """
 
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from grfkit.recordings.new_study import rigid
 from grfkit.recordings.trials import LIMITS
 
 LONGEST_S = 0.40  # of a stance, as in params/virtual.yaml
-SLOWEST_M_S = 0.5  # slower is no travel, but somebody who stays on a treadmill: our choice, as trials.LIMITS
-FEWEST_STEPS = 4  # of somebody who stays in place, to be running on a treadmill: our choice
+SLOWEST_M_S = 0.5  # a slower runner does not travel, but stays on a treadmill: our choice, as trials.LIMITS
+FEWEST_STEPS = 4  # with so many steps, somebody who stays in place runs on a treadmill: our choice
 LOW, SPREAD_S = 0.3, 0.02  # share of frames that show a planted foot, and s about each for its velocity: our choice
 STILL_M = 0.01  # SD of what stays in place: our choice
 SHORTEST_S = 0.2  # of a path that shows a speed: our choice
@@ -28,7 +28,7 @@ MASSES, HEIGHTS, SEXES = ("bodymass", "mass"), ("height", "bodyheight"), ("sex",
 
 @dataclass
 class Look:
-    """What one file shows; NaN, None or an empty text where it does not show it."""
+    """What one file shows; NaN, None or an empty text for what it does not show."""
 
     labels: list
     theia: bool
@@ -45,15 +45,15 @@ class Look:
     body: dict = field(default_factory=dict)  # mass_kg, height_m, sex, as far as the file says
     marks: list = field(default_factory=list)  # of each step's force, as versions.mark gives them
     foot_m: float = float("nan")  # from the centre of pressure to the nearest point of a foot: the median of the steps
-    notes: list = field(default_factory=list)  # texts: what was read past, or is doubtful
+    notes: list = field(default_factory=list)  # texts: what was skipped, or is uncertain
     shape: rigid.Shape = field(default_factory=lambda: rigid.measure({}, []))  # of the markers
     weight_n: float = float("nan")  # of somebody who stands on the plates
 
 
 def look(path, forces=None):
-    """Look at one recording, `forces` is the file of a TRC file's plates; returns a Look.
+    """Look at one recording -> a Look. `forces` is the file of forces of a TRC file.
 
-    Raises ValueError for a file that cannot be read, and for two that do not belong together.
+    Raises ValueError for a file that cannot be read, and for two files that do not belong together.
     """
     if path.suffix.lower() == ".c3d":
         return c3d.isolated(_look, path)
@@ -72,7 +72,7 @@ def _look(path):
 
 
 def _show(recording, up, kinds, bad, body):
-    """Make a Look of a Recording whose axis `up` is known or empty; `kinds` say what its plates are."""
+    """Make a Look of a Recording whose axis `up` is known or empty; `kinds` describes its plates."""
     rotation = c3d.axes("found", up or "+z")
     points, theia, why_not = _points(recording)
     hz = recording.pose_hz if theia else recording.point_hz
@@ -114,15 +114,15 @@ def _show(recording, up, kinds, bad, body):
 
 
 def _marks(forces, steps, hz):
-    """Give the marks of the force (N) of each step, by which it is known again in another file."""
+    """Give the marks of the force (N) of each step, which identify it in another file."""
     total = sum(forces)
     return [versions.mark(np.arange(step.first, step.end) / hz, total[step.first : step.end]) for step in steps]
 
 
 def _weight(raw):
-    """Measure the weight (N) of somebody who stands on plates; NaN where the force is not steady, or hardly any.
+    """Measure the weight (N) of somebody who stands on plates; NaN if the force is not steady, or hardly any.
 
-    The plates' zero does not show while they are loaded, and is taken for right.
+    The zero of a loaded plate cannot be seen; it is assumed to be right.
     """
     loaded = [plate.force[:, 2] for plate in raw if len(plate.force) and np.median(plate.force[:, 2]) > plates.LOADED_N]
     low, weight, high = np.percentile(sum(loaded), (10, 50, 90)) if loaded else (0.0, 0.0, 0.0)
@@ -144,8 +144,8 @@ def _foot_distance(points, hz, zeroed, steps, force_hz):
 def find_up(recording):
     """Find the axis that points up, of a Recording in its file's own axes (read with +x and +z).
 
-    Plates lie flat, and what is on them is above them. Without plates, a body is longest upwards and stays above the
-    floor. Returns "" where the axis does not show.
+    Plates lie flat, and the body is above them. Without plates, a body is longest upwards and stays above the floor.
+    Returns "" if the axis cannot be found.
     """
     places = [*recording.points.values(), *(pose[..., 3] for pose in recording.poses.values())]
     if not places or not np.isfinite(places).any():
@@ -172,7 +172,7 @@ def find_up(recording):
 def body_speed(places, hz):
     """Measure the horizontal speed (m/s) of a body: the median over its places, (F, 3) m each.
 
-    NaN where none is seen for long.
+    NaN if none is seen for long enough.
     """
     paths = [speed.path_velocity(place, hz, shortest_s=SHORTEST_S) for place in places]
     paths = [path for path in paths if np.isfinite(path).all()]
@@ -180,11 +180,11 @@ def body_speed(places, hz):
 
 
 def ground_velocity(places, hz):
-    """Measure the horizontal velocity (3,) m/s of the ground under somebody who runs: of what is lowest, a median.
+    """Measure the horizontal velocity (3,) m/s of the ground under a runner: the median velocity of the lowest place.
 
-    `places` are (F, 3) m each, V up. Of all frames those count in which the lowest place is lower than usual: it is a
-    planted foot, since no other place comes so low. What stays in place all the time, such as a marker of the
-    laboratory, does not count. Zero where nothing is seen for long.
+    `places` are (F, 3) m each, V up. Only frames count in which the lowest place is lower than usual: then it is a
+    planted foot, because no other place comes so low. What never moves, such as a marker of the laboratory, does not
+    count. Zero if nothing is seen for long enough.
     """
     seen = [place for place in places if np.isfinite(place).all(axis=1).any()]
     places = [place for place in seen if np.nanstd(place, axis=0).max() > STILL_M]
@@ -203,11 +203,11 @@ def ground_velocity(places, hz):
 
 
 def find_forward(points, forces, steps, rotation, belt=(0.0, 0.0, 0.0)):
-    """Find the running direction on a treadmill as a signed axis of the file; "" where it does not show.
+    """Find the running direction on a treadmill as a signed axis of the file; "" if it cannot be found.
 
-    The mean foot points forward, running brakes before it propels, and the belt goes backwards. Where two of these show
-    and differ, it is left open. `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, `belt` is its
-    velocity (3,) m/s, all in the axes that `rotation` makes.
+    The mean foot points forward, running brakes before it propels, and the belt goes backwards. If two of these
+    disagree, the direction is left open. `points` maps a point to (F, 3) m, `forces` are (T, 3) N of each plate, `belt`
+    is its velocity (3,) m/s, all in the axes that `rotation` makes.
     """
     ways = _feet(points), _push(forces, steps), -np.asarray(belt)
     shown = {_axis_of(direction, rotation) for direction in ways} - {""}
@@ -244,7 +244,7 @@ def _axis_of(direction, rotation):
 
 
 def _points(recording):
-    """Find what is known of the 11 points -> {point: (F, 3) m}, whether from Theia3D, and else what its poses lack."""
+    """Find the known ones of the 11 points -> {point: (F, 3) m}, whether from Theia3D, and if not, what it lacks."""
     points, why_not = landmarks.find_theia(recording)
     if points is not None:
         return dict(zip(POINTS, points.swapaxes(0, 1), strict=True)), True, ""
@@ -269,7 +269,7 @@ def _pelvis_speed(points, hz, steps, force_hz):
 
 
 def _describe(content, numbers, found):
-    """Say type and size of each plate; one without frames has no size here."""
+    """Describe type and size of each plate; {} if no plate has frames."""
     if not found:
         return {}
     types = content.layout.all_values("FORCE_PLATFORM", "TYPE")

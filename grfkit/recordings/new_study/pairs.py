@@ -1,6 +1,6 @@
-"""Which file of forces belongs to which TRC file, by their names.
+"""Find which file of forces belongs to which TRC file, by their names.
 
-In: a folder, and its files of points. Out: {file of points: file of forces}, and what is left over.
+In: a folder, and its files of points. Out: {file of points: file of forces}, and the files of forces that are left.
 """
 
 import re
@@ -8,14 +8,15 @@ import re
 from grfkit.recordings import files
 from grfkit.recordings.formats import mot
 
-# words of which a name is freed before it is compared, as Run_2_grf.mot lies beside Run_2.trc: our choice
+# words that are removed from a name before it is compared: Run_2_grf.mot belongs to Run_2.trc; our choice
 WORD = re.compile(r"(?i)[\W_]*(?<![a-z])(ground|reaction|grfs?|forces?|kinetics|markers?|trc|mot|filtered)(?![a-z])")
 
 
 def find(folder, points):
-    """Pair TRC files (`points`, paths within the folder) with files of forces -> {points: forces}, texts of the others.
+    """Pair TRC files (`points`, paths within the folder) with files of forces -> {points: forces}, texts on the others.
 
-    A pair lies in one folder, or the only one of its name lies in another. OpenSim's files of angles are no forces.
+    The two files of a pair lie in one folder, or there is only one file of forces of that name. OpenSim's files of
+    angles do not count.
     """
     paths = (path for path in folder.rglob("*") if path.suffix.lower() in files.FORCES_ALONE and path.is_file())
     forces = sorted(path.relative_to(folder) for path in paths if path.name[0] not in ".~" and mot.holds_forces(path))
@@ -26,9 +27,9 @@ def find(folder, points):
         if len(near) == 1:
             pairs[file] = near[0]
     alone = [other for other in forces if other not in pairs.values()]
-    return pairs, [f"{other.as_posix()}: forces, but no TRC file of that name" for other in alone]
+    return pairs, [f"{other.as_posix()}: forces, but no TRC file has that name" for other in alone]
 
 
 def _name(file):
-    """Give the name of a file without what tells forces from points."""
+    """Give the name of a file without words for forces or points."""
     return WORD.sub("", file.stem).strip(" _-.").casefold()

@@ -1,7 +1,7 @@
-"""Which markers lie on one segment of the body: those that keep their mutual distances while it moves.
+"""Find the markers that lie on one segment of the body: their distances stay the same while it moves.
 
-In: markers of running and static trials. Out: Shapes of files, and the markers of each segment with what speaks for
-them. Labels say what a marker is meant to be; distances say whether it is.
+In: markers of running and static trials. Out: Shapes of files, and the markers of each segment with the reasons for
+them. A label says where a marker should be; its distances show whether it is there.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ LEAST = 3  # markers of a rigid body
 
 @dataclass
 class Shape:
-    """The markers of one file: their median places (P, 3) m, their distances (P, P) m and how much these vary."""
+    """The markers of one file: their median places (P, 3) m, their distances (P, P) m and how much those vary."""
 
     labels: list
     places: np.ndarray
@@ -34,12 +34,12 @@ class Shape:
 
 @dataclass
 class Segment:
-    """The markers of a segment, and what speaks for them or against others: texts."""
+    """The markers of a segment, and texts that say why these and why not others."""
 
     markers: list
     spread_m: float = float("nan")
-    why: list = field(default_factory=list)  # of markers that no label names
-    also: list = field(default_factory=list)  # such markers that are not needed, but keep their distances
+    why: list = field(default_factory=list)  # for markers that no label names
+    also: list = field(default_factory=list)  # such markers that would fit too, but are not needed
     out: dict = field(default_factory=dict)  # marker -> why it was left out
 
 
@@ -59,13 +59,13 @@ def measure(points, labels):
 
 
 def stands(shape):
-    """Say whether a file is of a body that does not move: nearly all of its markers keep their distances."""
+    """Tell whether nobody moves in a file: nearly all of its markers keep their distances."""
     pairs = shape.spread[np.isfinite(shape.spread)]
     return len(shape.labels) > LEAST and len(pairs) > 0 and bool(np.quantile(pairs, NEARLY_ALL) < LOOSE_M)
 
 
 def _percentile(values, share):
-    """Take a percentile over the first axis, of what is not missing; NaN where all is."""
+    """Take a percentile over the first axis, without missing values; NaN where all are missing."""
     ordered, count = np.sort(values, axis=0), np.isfinite(values).sum(axis=0)  # NaN comes last
     place = np.maximum(count - 1, 0) * share / 100
     low, high = (np.take_along_axis(ordered, way(place).astype(int)[None], axis=0)[0] for way in (np.floor, np.ceil))
@@ -74,7 +74,7 @@ def _percentile(values, share):
 
 @dataclass
 class Together:
-    """Medians over the running files of a study, of markers that most of them and of the static trials have."""
+    """Medians over the running files of a study, for markers that most running files and static trials have."""
 
     labels: list
     spread: np.ndarray  # (P, P) m, while running
@@ -111,7 +111,7 @@ def together(running, statics, pairs):
 
 
 def common(shapes):
-    """List the markers that more than half of some Shapes see."""
+    """List the markers that more than half of some Shapes have."""
     shapes = list(shapes)
     seen = Counter(
         label
@@ -123,7 +123,7 @@ def common(shapes):
 
 
 def _matrix(shape, values, labels):
-    """Take the values (P, P) of a Shape in the order of labels, NaN for those that it has not."""
+    """Take the values (P, P) of a Shape in the order of `labels`; NaN for labels that it lacks."""
     result = np.full((len(labels), len(labels)), np.nan)
     there = [(row, shape.labels.index(label)) for row, label in enumerate(labels) if label in shape.labels]
     rows, columns = [row for row, _ in there], [column for _, column in there]
@@ -132,7 +132,7 @@ def _matrix(shape, values, labels):
 
 
 def _median(matrices, size):
-    """Take the median over files; NaN where no file has a pair."""
+    """Take the median over files; NaN for a pair that no file has."""
     stacked = np.stack(matrices) if matrices else np.full((1, size, size), np.nan)
     return _percentile(stacked, 50)
 
@@ -140,16 +140,17 @@ def _median(matrices, size):
 def find_segments(seen, named, spare, unnamed):
     """Find the markers of each segment -> {segment: Segment}.
 
-    `seen` is a Together. `named` maps each segment to the markers that labels put on it; one that moves with another
-    segment, or does not keep its distances, is left out. Where fewer than three are left, markers that lie there in the
-    static trial and keep their distances join (`unnamed`: {label: segment}), then the joints' own (`spare`).
+    `seen` is a Together. `named` maps each segment to the markers that labels put on it; a marker that moves with
+    another segment, or does not keep its distances, is left out. If fewer than three are left, markers are added that
+    lie there in the static trial and keep their distances (`unnamed`: {label: segment}), then markers of the joints
+    (`spare`).
     """
     found = {name: _keep(name, labels, named, seen) for name, labels in named.items()}
     for name, segment in found.items():
         there = [label for label, place in unnamed.items() if place == name and label in seen.labels]
         unsure = (
-            (there, "by place and distances, not by label", np.inf),
-            (spare[name], "a joint's, whose skin moves", LEAST),
+            (there, "chosen by place and distances, not by label", np.inf),
+            (spare[name], "from a joint, where the skin moves", LEAST),
         )
         for labels, why, most in unsure:
             if len(segment.markers) < LEAST:
@@ -166,7 +167,7 @@ def find_segments(seen, named, spare, unnamed):
 
 
 def _keep(name, labels, named, seen):
-    """Keep those markers of a segment that move with it, the one that fits least left out first: a Segment."""
+    """Keep the markers of a segment that move with it -> a Segment; the one that fits least is left out first."""
     kept, out = [label for label in labels if label in seen.labels], {}
     while len(kept) > 1:
         faults = {label: fault for label in kept if (fault := _fault(label, name, kept, named, seen))}
@@ -199,7 +200,7 @@ def _fault(label, name, kept, named, seen):
 
 
 def _join(segment, name, labels, found, seen, most):
-    """Add markers to a segment until it has so many, those that vary least first; returns them."""
+    """Add markers to a segment until it has `most`, those that vary least first; returns the added ones."""
     others, joined = {other: each.markers for other, each in found.items()}, []
     while len(segment.markers) < most:
         left = [label for label in labels if label in seen.labels and label not in segment.markers]
@@ -214,7 +215,7 @@ def _join(segment, name, labels, found, seen, most):
 
 
 def regions(shape, joints, spines):
-    """Say on which segment each marker of a static trial lies by its place: {label: segment}.
+    """Find by its place on which segment each marker of a static trial lies: {label: segment}.
 
     `joints` maps l_knee, l_ankle, l_heel, l_toe and so on to places (3,) m, `spines` lists those of the pelvis.
     """

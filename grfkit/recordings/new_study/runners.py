@@ -1,6 +1,6 @@
 """The rows of a new study's table of trials.
 
-In: folders, names of files, and what the files show. Out: rows, blank where nothing shows a value, and Notes.
+In: folders, names of files, and what the files show. Out: rows, blank where no value was found, and Notes.
 """
 
 import os
@@ -25,7 +25,7 @@ FILTERED = re.compile(r"(?i)(?<!un)filt")
 
 @dataclass
 class Notes:
-    """What the command tells: files left out, what was found, what to look at, what is blank."""
+    """What the command prints: files left out, what was found, what to check, what is blank."""
 
     out: list
     found: dict = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Notes:
 def guess_runners(files):
     """Guess the runner of each file (a path within the folder) -> {file: runner or ""}.
 
-    It is the folder, or how the file's name begins. The first folder that differs counts, so that all sessions of a
-    runner have one name and nobody is both trained on and tested. A beginning that no two files share, or a word such
-    as `run`, names no runner. Source: our choice.
+    The runner is the name of the folder, or the beginning of the file's name. The first folder that differs counts, so
+    that all sessions of a runner have one name and nobody is both trained on and tested. A beginning that no two files
+    share, or a word such as `run`, is not a runner. Source: our choice.
     """
     shared = len(os.path.commonprefix([file.parts[:-1] for file in files]))
     first = {file: file.parts[shared] for file in files}  # a folder, or the file itself
@@ -57,14 +57,14 @@ def guess_runners(files):
 
 
 def leave_out_versions(looks, notes):
-    """Leave one file of each recording: {file: Look}; notes which were left out, and why.
+    """Keep one file of each recording -> {file: Look}; notes which files were left out, and why.
 
-    Of Theia3D's two files of one person it is the filtered one. Of the persons in one trial the runner is the one whose
-    feet are over the centre of pressure. Of other files with equal forces it is the one that is called filtered, that
-    with more steps, or the first.
+    If Theia3D wrote two files of one person, the filtered one is kept. If a trial shows several persons, the runner is
+    the one whose feet are over the centre of pressure. Of other files with equal forces, the one that is called
+    filtered is kept, or the one with more steps, or the first.
     """
     out = {
-        file: f"the same recording as {filtered.name}, unfiltered: the filtered one is taken"
+        file: f"the unfiltered version of {filtered.name}, which is used instead"
         for file, filtered in versions.find_unfiltered(looks).items()
     }
     left = {file: each for file, each in looks.items() if file not in out}
@@ -78,21 +78,21 @@ def leave_out_versions(looks, notes):
             kept, copy = sorted((one, other), key=lambda file: (not FILTERED.search(file.stem), -len(left[file].marks)))
             steps = len(left[copy].marks)
             out[copy] = f"the same forces as in {kept.as_posix()}: a copy under another name"
-            out[copy] += f", or a cut, in {count} of {steps} steps" * (count < steps)
+            out[copy] += f", or a part of it ({count} of {steps} steps are equal)" * (count < steps)
         elif left[one].foot_m != left[other].foot_m:  # both NaN, they differ too: then neither shows a foot
             runner, stranger = sorted((one, other), key=lambda file: np.nan_to_num(left[file].foot_m, nan=np.inf))
-            out[stranger] = f"another person than {runner.name}, whose feet are over the centre of pressure"
+            out[stranger] = f"another person: the feet over the centre of pressure are those of {runner.name}"
     for file in (file for file in left if file not in out and set(persons.get(file, ())) - set(out)):
         names = ", ".join(other.name for other in persons[file] if other not in out)
-        notes.check.append(f"{file.as_posix()}: one of several persons in this trial, beside {names}: name each runner")
+        notes.check.append(f"{file.as_posix()}: the trial shows several persons, also {names}: give each runner a name")
     notes.out += [f"{file.as_posix()}: {why}" for file, why in out.items()]
     return {file: each for file, each in looks.items() if file not in out}
 
 
 def _own_static(file, static, runners):
-    """List the static trials that may be a file's own: of its runner, in its folder first; else its folder's only ones.
+    """List the static trials that may belong to a file: those of its runner, preferably in its folder.
 
-    One whose name shows no runner is taken where its folder holds files of one runner alone.
+    A static trial whose name shows no runner counts if its folder holds files of only one runner.
     """
     own = [other for other in static if runners[file] and runners[other] == runners[file]]
     here = [other for other in static if other.parent == file.parent and not runners[other]]
@@ -106,15 +106,15 @@ def _weighed(trial, static, notes):
     mass = static[trial].weight_n / GRAVITY
     if not low <= mass <= high:
         return {}
-    text = f"mass_kg {mass:.1f} is what the plates weigh in {trial.as_posix()}: write the weighed mass if you know it"
+    text = f"mass_kg {mass:.1f} comes from the plates in {trial.as_posix()}: if you have weighed the runner, write that"
     notes.check += [text] if text not in notes.check else []
     return {"mass_kg": f"{mass:.1f}"}
 
 
 def rows(looks, static, runners, notes, *, on_plates=True):
-    """Make the rows of the table of trials, blank where the files do not show a value; notes what is blank.
+    """Make the rows of the table of trials, blank where the files do not show a value; note the blanks.
 
-    Without plates a mass and a speed may stay blank, and nothing else is asked for.
+    Without plates only mass and speed can be filled in, and both may stay blank.
     """
     made, counts = [], Counter()
     for file, each in looks.items():
@@ -122,9 +122,9 @@ def rows(looks, static, runners, notes, *, on_plates=True):
         counts[runner] += 1
         own = _own_static(file, static, runners)
         if len(own) > 1:
-            notes.check.append(f"{file.as_posix()}: {len(own)} static trials may be its own; column `static` is empty")
+            notes.check.append(f"{file.as_posix()}: {len(own)} static trials fit; name one in the column `static`")
         elif own and not runners[own[0]]:
-            text = f"{own[0].as_posix()} is taken for the static trial of all files of its folder: it names no runner"
+            text = f"{own[0].as_posix()} names no runner: it is used as the static trial of all files in its folder"
             notes.check += [text] if text not in notes.check else []
         body = each.body | (_weighed(own[0], static, notes) if len(own) == 1 and "mass_kg" not in each.body else {})
         made.append(
@@ -146,23 +146,24 @@ def rows(looks, static, runners, notes, *, on_plates=True):
     )
     if not on_plates:
         notes.check.append(
-            "columns mass_kg (kg, for forces in newtons) and speed_m_s (m/s; else it is measured) may stay empty"
+            "the columns mass_kg (kg, for forces in newtons) and speed_m_s (m/s, otherwise measured) may stay empty"
         )
         return made
     for column, why in (
         ("runner", "neither folders nor file names show it"),
-        ("mass_kg", "the files do not say"),
-        ("height_m", "may stay empty; the files do not say"),
-        ("sex", "m or f, may stay empty; the files do not say"),
-        ("speed_m_s", "of the belt, or of the runner where the pelvis is not known"),
+        ("mass_kg", "the files do not give it"),
+        ("height_m", "the files do not give it; may stay empty"),
+        ("sex", "m or f; the files do not give it; may stay empty"),
+        ("speed_m_s", "the speed of the belt; overground, of the runner, because no pelvis was found"),
     ):
         empty = sum(row[column] == "" for row in made)
         if empty:
             notes.blank.append(f"column {column}, {empty} of {len(made)} rows: {why}")
     if len(known) > 1:
         notes.check.append(
-            "column runner is a guess: give each person exactly one name; who has two names is trained on and tested"
+            "the column runner is a guess: give each person exactly one name. A person with two names would be both "
+            "trained on and tested"
         )
     elif known:
-        notes.check.append(f"column runner is a guess: all files are of one person, {next(iter(known))}")
+        notes.check.append(f"the column runner is a guess: all files are taken for one person, {next(iter(known))}")
     return made

@@ -1,4 +1,4 @@
-"""A new study's recordings read as its study file says: what 01 would leave out is told before.
+"""Try to read the recordings of a new study as its study file says, so that faults show before 01 runs.
 
 In: the text of a study file and the rows of its table of trials. Out: texts that say which files cannot be used, and
 why.
@@ -15,9 +15,9 @@ from grfkit.study.schema import BLANK, Preprocessing
 
 
 def faults(text, rows, folder):
-    """Read each file of the rows in `folder` as the study file `text` says: a list of what is wrong, a text a fault.
+    """Read each file of the rows in `folder` as the study file `text` says: a list of texts, one for each fault.
 
-    Nothing is read while the section 01_preprocess has blanks, nor a file whose static trial is not known.
+    Nothing is read while the section 01_preprocess has blanks. A file whose static trial is not known is not read.
     """
     section = yaml.safe_load(text)["01_preprocess"]
     if BLANK in json.dumps(section):
@@ -29,12 +29,12 @@ def faults(text, rows, folder):
             load_trial(SimpleNamespace(file=row["file"], static=row["static"], **forces), folder, statics, settings)
         except Excluded as reason:
             files.setdefault(str(reason), []).append(row["file"])
-        except Exception as error:  # a damaged file can fail anywhere, and never takes the others with it
+        except Exception as error:  # a damaged file can fail anywhere; the others are read all the same
             files.setdefault(why_unread(error), []).append(row["file"])
     count = sum(len(names) for names in files.values())
     found = [
         f"{names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)} cannot be used: {reason}"
         for reason, names in files.items()
     ]
-    none = "; with none that can be, `make reproduce` stops at 01" * (count == len(rows))
-    return found + [f"of {len(rows)} recordings {count} cannot be used{none}"] * bool(count)
+    none = ", so `make reproduce` would stop at 01" * (count == len(rows))
+    return found + [f"{count} of {len(rows)} recordings cannot be used{none}"] * bool(count)

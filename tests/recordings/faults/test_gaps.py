@@ -176,7 +176,7 @@ def test_read_takes_a_held_gap_for_an_empty_one_and_says_so():
     np.testing.assert_array_equal(held.points, empty.points)
     assert held.speed_m_s == empty.speed_m_s
     said = [note.text for note in held.notes if note not in empty.notes]
-    assert said == ["missing, since held or filled in by a straight line: l_ankle in 15 frames"]
+    assert said == ["treated as missing, because held or filled in by a straight line: l_ankle in 15 frames"]
 
 
 def test_read_names_a_point_that_is_held_all_the_time(filmed, tmp_path):

@@ -76,7 +76,7 @@ def test_points_relative_to_the_hips_are_called_that(overground, tmp_path, kind,
         places.check(points)
     for unit, shift in ((1, 0.0), (1000, 0.0), (1, 0.7)):  # at the origin, where it is taken for missing, or beside it
         message = refused_file(write_points(tmp_path / "a.csv", unit * (points + shift)))
-        assert "hip-centred" in message and "with the way of the pelvis" in message
+        assert "hip-centred" in message and "include the motion of the pelvis" in message
     assert "hip-centred" in refused_file(on_plates(tmp_path / "a.c3d", points))
     with pytest.raises(InputError, match="hip-centred"):
         estimate.estimate_recording(None, "a", points, 200, 3.6)
@@ -131,7 +131,7 @@ def test_points_of_one_camera_are_called_that(overground, tmp_path, axis):
     flat[:, :, 1] = np.linspace(-0.1, 0.1, len(POINTS))
     said = refused_file(write_points(tmp_path / "run.csv", flat[..., order]))
     assert f"none moves along the axis {'xyz'[list(order).index(1)]}" in said and "Sports2D" in said
-    with pytest.raises(InputError, match="of one camera"):
+    with pytest.raises(InputError, match="from one camera"):
         places.check(flat)
     flat[:, :, 1] += np.linspace(0, 0.05, len(flat))[:, None]  # somebody who drifts sideways by 5 cm is in space
     places.check(flat)

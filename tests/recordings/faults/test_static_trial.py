@@ -54,7 +54,9 @@ def test_swapped_labels_are_refused_in_the_running_trial_in_the_static_trial_and
     for pair in ((swapped(running), static), (running, swapped(static))):
         with pytest.raises(InputError, match="pelvis fit upside down: left and right are swapped in the labels of one"):
             load(*pair, settings)
-    with pytest.raises(ValueError, match="Left points are on the left; here they are on the right of the right ones"):
+    with pytest.raises(
+        ValueError, match="Left points must be on the left; here they are on the right of the right ones"
+    ):
         load(swapped(running), swapped(static), settings)
 
 
@@ -75,7 +77,7 @@ def test_swapped_labels_are_refused_with_one_marker_on_the_sacrum(plates, load):
 def test_the_static_trial_of_another_runner_is_refused(rbds, load, running, static):
     settings = preprocessing("rbds")
     load(*of_rbds(rbds, running, running, settings), settings)
-    with pytest.raises(InputError, match=r"here .* apart, as with a static trial of another person"):
+    with pytest.raises(InputError, match=r"places are apart: .* knee, as with the static trial of another person"):
         load(*of_rbds(rbds, running, static, settings), settings)
 
 
@@ -95,7 +97,7 @@ def test_knee_gap_is_between_the_two_segments_that_meet_there():
         found = static_trial.knee_gap(fit(gap_m=0.025, carriers=carriers), "l")
         np.testing.assert_allclose(found, 0.025)
     static_trial.check_knees(fit(gap_m=0.025))
-    with pytest.raises(InputError, match="the left 35 mm and the right 35 mm apart"):
+    with pytest.raises(InputError, match="apart: 35 mm at the left knee and 35 mm at the right knee"):
         static_trial.check_knees(fit(gap_m=0.035))
 
 

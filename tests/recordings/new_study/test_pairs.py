@@ -54,7 +54,7 @@ def test_find_pairs_files_by_their_names(reference, tmp_path, points, forces, fi
     pair(tmp_path, reference, points, forces)
     found, alone = pairs.find(tmp_path, [Path(points)])
     assert found == ({Path(points): Path(forces)} if fits else {})
-    assert alone == ([] if fits else [f"{forces}: forces, but no TRC file of that name"])
+    assert alone == ([] if fits else [f"{forces}: forces, but no TRC file has that name"])
 
 
 def test_find_prefers_the_folder_of_the_points_and_knows_angles(reference, tmp_path):
@@ -85,6 +85,6 @@ def test_a_new_study_of_pairs_names_the_forces_and_what_the_files_show(reference
 def test_a_pair_that_does_not_belong_together_is_named(reference, tmp_path):
     pair(tmp_path / "data", reference, start_s=7.0)
     with pytest.raises(
-        StudyError, match="P1_run.trc: Points and forces are on one clock; .* begin at 0.000 and 7.000 s"
+        StudyError, match="P1_run.trc: Points and forces must be on one clock; .* begin at 0.000 and 7.000 s"
     ):
         write.scaffold("mine", tmp_path / "data", params=params(tmp_path))

@@ -60,14 +60,14 @@ def test_new_study_says_nothing_of_files_that_can_be_used(laboratory, params, ca
 def test_new_study_names_a_file_whose_left_and_right_are_swapped(laboratory, params, tmp_path, capsys):
     file = in_one(laboratory, tmp_path / "data", lambda label: SWAP.get(label, label))
     said = new_study(params, tmp_path / "data", capsys)
-    assert f"{file} cannot be used: Left points are on the left; here they are on the right" in said
+    assert f"{file} cannot be used: Left points must be on the left; here they are on the right" in said
 
 
 def test_new_study_names_a_file_of_other_labels_and_what_they_are(laboratory, params, tmp_path, capsys):
     file = in_one(laboratory, tmp_path / "data", lambda label: f"S7:{label}".upper())
     said = new_study(params, tmp_path / "data", capsys)
     assert f"{file} cannot be used: Each of the 11 points needs its marker; 'pelvis' is not" in said
-    assert "S7:PELVIS" in said and "If this file alone calls it otherwise, correct its labels" in said
+    assert "S7:PELVIS" in said and "If only this file uses other labels, correct them" in said
 
 
 def test_new_study_names_a_runner_whose_static_trial_is_anothers(rbds, params, tmp_path, capsys):
@@ -77,7 +77,7 @@ def test_new_study_names_a_runner_whose_static_trial_is_anothers(rbds, params, t
             link = tmp_path / "data" / runner / f"{runner}{name}.c3d"
             link.symlink_to(rbds / source / f"{source}{name}.c3d")
     said = new_study(params, tmp_path / "data", capsys)
-    assert "RBDS011/RBDS011runT35.c3d cannot be used: Thigh and shank carry the knee" in said
+    assert "RBDS011/RBDS011runT35.c3d cannot be used: Thigh and shank must carry the knee" in said
     assert "RBDS002/RBDS002runT35.c3d cannot" not in said
 
 

@@ -186,7 +186,7 @@ def test_an_estimate_is_never_taken_for_a_measurement(run):
     trial = SimpleNamespace(file=path.name, static="")
     forward, up = AXES[run.axes]
     settings = preprocessing("smoke", forward=forward, up=up, points={point: point for point in POINTS}, plates=None)
-    with pytest.raises(InputError, match="are an estimate that grfkit wrote"):
+    with pytest.raises(InputError, match="were estimated by grfkit"):
         load_trial(trial, path.parent, {}, settings)
     load_trial(trial, path.parent, {}, settings.model_copy(update={"plates": []}))  # its points are as good as any
 
