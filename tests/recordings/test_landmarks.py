@@ -296,7 +296,7 @@ def test_from_theia_takes_origins_and_the_heel_in_the_axes_of_its_foot(names):
 
 def test_from_theia_says_what_the_export_lacks():
     segments, heels = poses(), {"l_heel": np.zeros(3), "r_heel": np.zeros(3)}
-    with pytest.raises(ValueError, match="THEIA3D holds neither r_heel nor rheel_pos"):
+    with pytest.raises(ValueError, match="THEIA3D has neither r_heel nor rheel_pos"):
         landmarks.from_theia(segments, {"l_heel": np.zeros(3)})
     del segments["l_toes_4X4"]
     with pytest.raises(ValueError, match="the file lacks l_toes"):
