@@ -288,7 +288,7 @@ def test_folders_and_broken_links_with_the_name_of_a_recording_are_named(run, tm
     (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere")
     found, _, unread = field_estimate.read_all(tmp_path)
     assert [each.file.name for each in found] == ["good.csv"] and list(unread) == ["gone.csv", "x.c3d"]
-    assert all("no file, but a folder" in why for why in unread.values())
+    assert all("not a file, but a folder" in why for why in unread.values())
 
 
 def test_files_that_are_passed_over_are_named_where_none_can_be_read(tmp_path):
