@@ -348,7 +348,7 @@ def test_a_folder_without_recordings_is_named(params, tmp_path, capsys):
     (tmp_path / "empty" / "P01_static.c3d").write_bytes(b"")
     assert "have none, only 1 named static or cal" in refuse(params, tmp_path / "empty", capsys)
     (tmp_path / "empty" / "P01_run.c3d").write_bytes(b"")
-    assert "none of running could be:\n  P01_run.c3d: " in refuse(params, tmp_path / "empty", capsys)
+    assert "with DATA=DIR:\n  P01_run.c3d: " in refuse(params, tmp_path / "empty", capsys)
     assert "none does not exist. Give it with DATA=DIR" in refuse(params, tmp_path / "none", capsys)
     assert "none was given" in refuse(params, "", capsys)
 
