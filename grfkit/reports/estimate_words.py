@@ -57,7 +57,8 @@ SAME_FINDING, SAME_BY = ("vlr_bw_s", "impact_peak_bw"), "touchdown_to_13"  # so 
 def of_laboratory(kind, abroad, study=""):
     """Say for which laboratory the bands of a page are, and what a model is worth there: three texts.
 
-    Whose bands they are, in a sentence; whose new runners they are about; what to mind. `kind` is of the column bands
+    Whose bands they are, in a sentence; whose new runners they are about; what to mind, the most important in its first
+    line. `kind` is of the column bands
     of recordings.csv, `abroad` a field.bands.Abroad or None, `study` the name of the study that was given.
     """
     if abroad is None:
@@ -70,20 +71,23 @@ def of_laboratory(kind, abroad, study=""):
         whose = f"The bands hold for recordings of {HOME}, or of one that records in the same way."
         return whose, HOME, mind * (kind != WITHIN)
     many = len(abroad.laboratories)
-    names = _and([called(name) for name in abroad.laboratories])
-    others = f"{'another laboratory' if many == 1 else f'{many} other laboratories'}: {names}"
+    others = "another laboratory" if many == 1 else f"{many} other laboratories"
     worth = (
         f"For new runners, the vertical force was off by {written(abroad.home_rmse_bw[2], 3)}{SPACE}BW in {HOME}, and "
         f"by {written(abroad.rmse_bw[2], 3)}{SPACE}BW in {others}."
     )
+    names = (
+        f"\nThe other laborator{'y' if many == 1 else 'ies'}: {_and([called(each) for each in abroad.laboratories])}."
+    )
     if kind == WITHIN:
-        return f"The bands are those of {HOME}, which the study file names.", HOME, worth
+        return f"The bands are those of {HOME}, which the study file names.", HOME, worth + names
     wide = [written(factor, 1) for factor in abroad.in_range]
     off = off_elsewhere(abroad)
     mind = (
-        f"{worth} So the bands here are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times "
-        f"(sideways) as wide as in {HOME}. That is what the other laboratories needed on average, plus a margin, "
-        f"because a few laboratories prove little. {f'On average the model gave {_and(off)} there. ' * bool(off)}"
+        f"Expect larger errors. {worth}{f' On average the model gave {_and(off)} there.' * bool(off)}{names} The bands "
+        f"here are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times (sideways) as wide as "
+        f"in {HOME}. That is what the other laboratories needed on average, plus a margin, because a few laboratories "
+        "prove little. "
     )
     if study in abroad.laboratories:
         mind += "Recordings of this study helped to set the bands, so how many samples are in them is no test."

@@ -185,11 +185,11 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
     assert of == "a new laboratory"
     plain = mind.replace("\N{NO-BREAK SPACE}", " ")
     for words in (
-        "was off by 0.074 BW in the laboratory that trained the model, and by 0.085 BW in 2"
-        " other laboratories: five runners on a treadmill (Hamner & Delp 2013) and one runner overground (Dorn et al.",
+        "was off by 0.074 BW in the laboratory that trained the model, and by 0.085 BW in 2 other laboratories.",
+        "The other laboratories: five runners on a treadmill (Hamner & Delp 2013) and one runner overground (Dorn",
         "1.9 times (up), 2.0 times (forward and back) and 1.5 times (sideways) as wide",
         "what the other laboratories needed on average, plus a margin, because a few laboratories prove little",
-        "On average the model gave landing 28 % too high and loading rate 34 % too high there.",
+        "On average the model gave landing 28 % too high and loading rate 34 % too high there.\nThe other ",
         "name its study: --study FILE (make: STUDY=)",
     ):
         assert words in plain
@@ -199,7 +199,7 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
     whose, of, mind = estimate_words.of_laboratory(bands.WITHIN, ABROAD, "rbds")
     assert "which the study file names" in whose and of == estimate_words.HOME and "times" not in mind
     one = ABROAD._replace(laboratories=["ja1"])
-    assert "another laboratory: one runner overground" in estimate_words.of_laboratory(bands.NEW, one)[2]
+    assert "The other laboratory: one runner overground" in estimate_words.of_laboratory(bands.NEW, one)[2]
 
 
 def test_laboratories_are_called_as_people_would_call_them():
