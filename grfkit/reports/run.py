@@ -183,7 +183,7 @@ def data_folder(study, *, reports, data=None):
     else:
         raise ValueError(
             f"A study needs recordings; {study.path} names no folder (study.data is null). "
-            "Give it: make reproduce STUDY=... DATA=DIR."
+            "Give the folder: DATA=DIR with make, or --data DIR with grfkit run."
         )
     return _check_folder(folder)
 

@@ -97,7 +97,7 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
         summary,
         coverage,
     )
-    assert any("was not tried" in limit for limit in card["limits"])
+    assert any("was not tested" in limit for limit in card["limits"])
     abroad = bands.Abroad(
         ["x", "y"], [2.0, 1.5, 1.9], [2.4, 1.8, 2.3], [5.1, 24.0, 3.6], [0.03, 0.02, 0.085], [3.4] * 3, [0.07] * 3, {}
     )

@@ -87,6 +87,6 @@ def test_what_is_too_large_or_loses_too_much_is_not_saved(lab, shipped, tmp_path
     with pytest.raises(ValueError, match=r"loses at most 0.002 BW; .* loses 0\.0021 BW\. Nothing was saved"):
         shipping._save(tmp_path / "model", model, {}, loss)
     monkeypatch.setattr(shipping, "MOST_MB", 0.01)
-    with pytest.raises(ValueError, match=r"has 0\.01 MB and"):
+    with pytest.raises(ValueError, match=r"has at most 0\.01 MB and"):
         shipping._save(tmp_path / "model", model, {}, loss.assign(loss_bw=0.0))
     assert not (tmp_path / "model").exists()
