@@ -105,7 +105,7 @@ def test_a_model_travels_with_card_and_graph(lab, model, tmp_path):
     both = field_training.card(replace(model, abroad=abroad), about, lab.measured.footsteps, timing, summary, coverage)
     assert "14_transfer 0.070 BW, 3.4 %, and elsewhere (x, y) 0.085 BW, 3.6 %" in both["scores"][-1]["more"]
     assert any(
-        "2.0, 1.5, 1.9 times as wide (AP, ML, V), by what recordings of x and y needed on average" in each
+        "2.0, 1.5, 1.9 times as wide (AP, ML, V): what recordings of x and y needed on average" in each
         for each in both["limits"]
     )
     assert model_card.Card.model_validate(card).scores[0]["RMSE"] == f"{timing['touchdown_rmse_ms'].iloc[-1]:.1f} ms"
