@@ -480,7 +480,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(folder, monkeypatch, ca
 
 
 def test_a_recipe_without_a_search_has_nothing_to_join(folder, monkeypatch, capsys):
-    assert "the recipe physics (kernel_ridge) has none to share" in refused(
+    assert "the recipe physics (kernel_ridge) has no such search" in refused(
         folder, monkeypatch, capsys, "", recipe="physics"
     )
 
@@ -554,7 +554,7 @@ def test_a_notebook_that_failed_shows_no_password(project, tidy, url, monkeypatc
 def test_make_refuses_a_worker_before_01_is_made(project, monkeypatch):
     monkeypatch.delenv("STORAGE", raising=False)
     done = make(project, "search-worker", "STUDY=smoke", "STORAGE=sqlite:///x.db")
-    assert done.returncode != 0 and "leave STORAGE away" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode != 0 and "leave STORAGE out" in done.stderr and "Traceback" not in done.stderr
     assert "01_preprocess" not in done.stdout
 
 
