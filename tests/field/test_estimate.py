@@ -209,7 +209,7 @@ def test_estimate_recording_refuses_points_that_are_no_runner_in_metres_and_in_o
     for wrong, words in (
         (swapped, "Left points must be on the left"),
         (1000 * points, "Check the unit"),
-        (points * [-1, -1, 1], "Feet point where"),
+        (points * [-1, -1, 1], "Feet point in the running direction"),
         (points[..., [0, 2, 1]], "Check the unit and the axis up"),
     ):
         with pytest.raises(ValueError, match=words):

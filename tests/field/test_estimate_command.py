@@ -204,10 +204,10 @@ def test_estimate_says_what_is_missing_or_wrong(lab, points, tmp_path, capsys):
     assert "nowhere is none, or does not exist. Leave it out to use the model that comes" in error("--model", "nowhere")
     assert "grfkit estimate PATH, or make estimate DATA=PATH" in error(data="")
     assert "model.json" in error("--model", str(data))
-    assert "nowhere does not exist. Give the path of one" in error(data=tmp_path / "nowhere")
+    assert "nowhere does not exist. Give an existing path" in error(data=tmp_path / "nowhere")
     as_csv(tmp_path / "short" / "short.csv", points[:20], lab.rate_hz)
-    assert "\n  short.csv: A recording shows" in error(data=tmp_path / "short")
-    assert "error: short.csv: A recording shows" in error(data=tmp_path / "short" / "short.csv")
+    assert "\n  short.csv: A recording must show" in error(data=tmp_path / "short")
+    assert "error: short.csv: A recording must show" in error(data=tmp_path / "short" / "short.csv")
 
 
 def test_make_estimate_runs_from_the_makefile(project, lab, points, tmp_path):

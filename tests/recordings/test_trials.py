@@ -180,7 +180,7 @@ def test_read_trials_refuses_names_that_differ_in_case_or_a_blank(tmp_path, colu
         read_trials(table(tmp_path, rows.to_csv(index=False)), table="trials.csv")
 
 
-@pytest.mark.filterwarnings("ignore:.*blanks or signs")
+@pytest.mark.filterwarnings("ignore:.*blanks or invisible")
 def test_read_trials_refuses_a_runner_spelt_in_three_ways():
     with pytest.raises(StudyError, match=r"'P03' \(row 2, 3\) and 'p03' \(row 4\)"):
         read_trials(CASES / "22_runner_with_a_blank", table="trials.csv")

@@ -74,7 +74,9 @@ def propose(looks, static, rows):
     said = f"blank: no marker is clearly {', '.join(lost)}" if lost else why
     proposal.lines += [_line(f"    pelvis_markers: {_flow(marks)}", said, check=not lost)]
     proposal.lines += ["    landmarks:", *(_landmark(name, points[name], proposal) for name in POINTS)]
-    proposal.lines += [_line(f"    max_residual_m: {rigid.MOVED_M}", "soft tissue moves less, a swapped label more")]
+    proposal.lines += [
+        _line(f"    max_residual_m: {rigid.MOVED_M}", "soft tissue moves a marker less, a swapped label more")
+    ]
     if one_sacrum:
         proposal.check.append(f"{why}: the regression of the hips uses it as their middle")
     proposal.check += _without(points, marks, static) + _thin(segments, looks)

@@ -106,7 +106,7 @@ def _weighed(trial, static, notes):
     mass = static[trial].weight_n / GRAVITY
     if not low <= mass <= high:
         return {}
-    text = f"mass_kg {mass:.1f} comes from the plates in {trial.as_posix()}: if you have weighed the runner, write that"
+    text = f"mass_kg {mass:.1f} comes from the plates in {trial.as_posix()}: if you know it from a scale, write that"
     notes.check += [text] if text not in notes.check else []
     return {"mass_kg": f"{mass:.1f}"}
 

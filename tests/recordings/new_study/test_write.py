@@ -436,7 +436,7 @@ def test_make_new_study_remembers_the_folder_and_01_follows_the_table(laboratory
     done = make("new-study", "NAME=mine", f"DATA={tmp_path / 'my data'}/")
     assert done.returncode == 0 and "\n  make reproduce STUDY=mine\n" in done.stdout, done.stderr
     last = " ".join(done.stdout.partition("make reproduce STUDY=mine\n")[2].split())
-    assert last.startswith("or, for forces of these recordings by a model that is there: make estimate STUDY=")
+    assert last.startswith("or estimate the forces with a model that is already trained: make estimate STUDY=")
     assert "STUDY=mine DATA=" in last
     done = make("reports/mine/01_preprocess.html", "STUDY=mine")
     assert done.returncode != 0 and "mass_kg must be a number" in done.stderr and "mine_trials.csv" in done.stderr
