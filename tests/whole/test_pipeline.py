@@ -192,8 +192,9 @@ def test_notebooks_are_committed_without_outputs_and_short():
                 assert len(cell["source"]) < 10 or "parameters" in cell["metadata"].get("tags", []), path.name
 
 
-def test_each_cell_of_the_papers_notebooks_stands_under_a_sentence():
-    for stem in [*NOTEBOOKS, "explore"]:
-        cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
-        kinds = [cell["cell_type"] for cell in cells]
-        assert ("code", "code") not in zip(kinds, kinds[1:], strict=False) and kinds[0] == "markdown", stem
+def test_each_cell_of_a_notebook_stands_under_a_sentence():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        if path.stem == "estimate":  # the coach's page shows no code
+            continue
+        kinds = [cell["cell_type"] for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+        assert ("code", "code") not in zip(kinds, kinds[1:], strict=False) and kinds[0] == "markdown", path.stem
