@@ -52,13 +52,13 @@ def test_leave_out_estimates_every_stance_of_the_studys_speed_and_keeps_what_is_
 
 def test_leave_out_asks_for_a_second_runner(study, tmp_path):
     stances, frames = study
-    with pytest.raises(ValueError, match="found 1 runner. Add recordings of others"):
+    with pytest.raises(ValueError, match="found 1 runner. Add recordings of other runners"):
         left_out_runners.prepare(frames, stances.assign(runner="a"), RECIPES["physics"])
 
 
 def test_an_ensemble_is_of_one_unit_of_force(study, tmp_path):
     stances, frames = study
-    with pytest.raises(ValueError, match="mean_curve, physics differ in body_weight"):
+    with pytest.raises(ValueError, match="mean_curve, physics differ in `body_weight`"):
         left_out_runners.leave_out(
             frames, stances, RECIPES, folder=tmp_path, seed=1, network={}, ensemble=["mean_curve", "physics"]
         )
