@@ -128,7 +128,7 @@ def test_runners_too_few_leave_01_and_an_index_of_what_is_there(
         and f"Stances part stances runners {parts}" in page
     )
     report = (reports / "01_preprocess.html").read_text(encoding="utf-8")
-    told = "No runner is tested, and none trained on" in report
+    told = "No runner is tested and none is trained on" in report
     assert told == (name != "few")
 
 
