@@ -183,6 +183,7 @@ def transfer(curves, bands, features):
         found[f"{key}.nrmse"] = by_direction(rows, "nrmse_pct", 1)
         found[f"{key}.rmse"] = by_direction(rows, "rmse_bw", 3)
         found[f"{key}.v"] = numbers([vertical(rows), vertical(rows, "shifted_rmse_bw")], 3)
+        found[f"{key}.v_bw"] = f"{number(vertical(rows), 3)} BW"
         found[f"{key}.lag"] = number(0.0 - vertical(rows, "best_lag_ms").round(1), 1)  # late is positive
     for names, rows in bands[bands["speed"].astype(str) == "all"].groupby(pair):
         shares = {kind: by_direction(each, "covered_pct", 0) for kind, each in rows.groupby("kind")}
@@ -193,7 +194,6 @@ def transfer(curves, bands, features):
     found["transfer.wider"] = f"{number(wider.min(), 1)} to {number(wider.max(), 1)}"
     abroad = overall[(overall["trained_on"] == "rbds") & (overall["tested_on"] == "hamner")]
     others = {name: vertical(rows, "nrmse_pct") for name, rows in abroad.groupby("estimator")}
-    found["transfer.rbds.hamner.v_bw"] = f"{number(vertical(abroad[abroad['estimator'] == field]), 3)} BW"
     for name in ("network", "ridge", "mean_curve"):
         found[f"transfer.rbds.hamner.{name}"] = f"{number(others[name], 1)} %"
     errors = overall[(overall["trained_on"] == "rbds") & (overall["estimator"] == field)]
@@ -372,13 +372,13 @@ def degraded(table):
         hz: [case(table, "rate", hz)[f"nrmse_pct_{d.lower()}"] / as_is[f"nrmse_pct_{d.lower()}"] for d in DIRECTIONS]
         for hz in (30.0, 60.0)
     }
-    smoothed = [case(table, "smoothed", hz)["rmse_bw_v"] for hz in (12.0, 8.0, 6.0)]
+    smoothed = {hz: number(case(table, "smoothed", hz)["rmse_bw_v"], 3) for hz in (12, 8, 6)}
     return {
         "degraded.none.v": f"{number(as_is['rmse_bw_v'], 3)} BW",
         "degraded.noise2.v": f"{number(case(table, 'noise', 0.002)['rmse_bw_v'], 3)} BW",
         "degraded.rate60": f"{min(slow[60.0][:2]):.1f} to {max(slow[60.0][:2]):.1f}",
         "degraded.rate30": f"{min(slow[30.0]):.1f} to {max(slow[30.0]):.1f}",
-        "degraded.smoothed.v": f"{numbers(smoothed, 3)} BW",
+        **{f"degraded.smoothed{hz}.v": f"{error} BW" for hz, error in smoothed.items()},
         "degraded.missing1": f"{100 - case(table, 'missing', 0.01)['estimated_pct']:.0f} %",
         "degraded.missing5": f"{100 - case(table, 'missing', 0.05)['estimated_pct']:.0f} %",
     }

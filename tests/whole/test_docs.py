@@ -186,6 +186,8 @@ GIVEN = {  # numbers that define something or set it, and are no result: nothing
         "10 MB",
         "2 cm",
         "2 mm",
+        "1 mm",
+        ".15 s",
         "1 %",
         "30 ms",
         "5 %",
