@@ -108,7 +108,7 @@ def test_collect_leaves_out_a_file_whose_left_and_right_are_swapped_and_stops_wh
     assert cut.unread(excluded)["reason"].str.startswith("Left points must be on the left").all()
     stances, _, excluded, *_ = cut.collect(trials, virtual, preprocessing(points=names))
     assert stances.empty
-    with pytest.raises(ValueError, match="Left points must be on the left; (.|\n)*All 3 files that were read have such"):
+    with pytest.raises(ValueError, match="Left points must be on the left; (.|\n)*All 3 files that were read have"):
         cut.check_files(excluded, trials)
 
 
