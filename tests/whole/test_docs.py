@@ -177,7 +177,6 @@ GIVEN = {  # numbers that define something or set it, and are no result: nothing
         "4 s",
         "7 s",
         "90 %",
-        "80 %",
         "10 cm",
         "3 cm",
         "1.2 times",
