@@ -180,7 +180,7 @@ def _relative(mean, sd, error_pct):
 
 
 def over_published(table, *, others=False):
-    """Write Table 1, 2 or 3, or the measured features, for a page: mean ± SD as text, our rows above the published ones.
+    """Write Table 1, 2 or 3, or the measured features, for a page: mean ± SD as text, ours above the published.
 
     Returns a DataFrame of text: for each direction or feature a row of ours, one of the published and, if asked for,
     one of each other estimator.
