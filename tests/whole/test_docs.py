@@ -162,7 +162,7 @@ GIVEN = {  # numbers that define something or set it, and are no result: nothing
     "CONTRIBUTING.md": ["3.11"],
     "accuracy.md": "9.81 3.5 2.5 4.5 1.5 .05".split()
     + ["95 %", "90 %", "5 %", "9 %", "17 %", "10 ms", ".05 BW", "1 BW"],
-    "course.md": ["60 minutes", ".05", "3.11"],
+    "course.md": ["75 minutes", ".05", "3.11"],
     "method.md": "0.010 0.1 1.5 .05".split() + ["10 ms", "1 mm", "10 mm", "13 %", "80 %", "25 ms"],
     "scaling.md": ["32 MB"],
     "install.md": ["3.11"],
