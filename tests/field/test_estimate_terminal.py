@@ -354,7 +354,7 @@ def test_the_summary_says_what_came_out_wrong_in_other_laboratories(lab, file, t
     assert "other laboratories" not in summary.lines(tables)[-1]
     again = tables["recordings.csv"].assign(file="again.csv")
     several = tables | {"recordings.csv": pd.concat([tables["recordings.csv"], again])}
-    assert summary.lines(several, abroad=abroad)[-1].endswith(f"says; {care.rpartition('; ')[2]}")
+    assert summary.lines(several, abroad=abroad)[-1].endswith(f"(see the report); {care.rpartition('; ')[2]}")
     tables["recordings.csv"]["bands"] = bands.WITHIN
     assert "other laboratories" not in summary.lines(tables, abroad=abroad)[-1]
 

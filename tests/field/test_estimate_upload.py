@@ -123,7 +123,7 @@ def test_an_estimate_is_that_of_the_file_itself(lab, recording, tmp_path):
     by_upload, absent = widgets.estimate(
         "../../etc/a.csv", recording, mass_kg=70, treadmill=False, model=str(lab.model)
     )
-    assert absent.startswith("There is no forces.mot and no forces.c3d: ") and "no centre of pressure" in absent
+    assert absent.startswith("There is no forces.mot and no forces.c3d: ") and "needs the centre of pressure" in absent
     run = grfkit.read(tmp_path / "data" / "a.csv", treadmill=False)
     result = grfkit.estimate(run, mass_kg=70, model=str(lab.model))
     ours = pd.read_csv(io.BytesIO(by_upload["curves.csv"]))["est_v"]

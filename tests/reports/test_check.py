@@ -172,13 +172,13 @@ def test_the_index_tells_of_results_by_hand_and_is_made_again_when_there_are_oth
     study, folder = study_file.load(project / "params/tiny.yaml"), project / "reports/by_hand/tiny/results"
     record_all(project)
     run.write_index(study, reports)
-    assert "by hand lie" not in words((reports / "index.html").read_text(encoding="utf-8"))
+    assert "Results of runs by hand" not in words((reports / "index.html").read_text(encoding="utf-8"))
     assert checked(reports) == ([], [])
     store.save(folder, "05_table2/table2.csv", pd.DataFrame({"a": [1]}))
     assert checked(reports) == ([], ["index"])
     run.write_index(study, reports)
     page = words((reports / "index.html").read_text(encoding="utf-8"))
-    assert "Results of a run by hand lie in reports/by_hand/tiny/results" in page and "05_table2, with" in page
+    assert "Results of runs by hand are in reports/by_hand/tiny/results" in page and "05_table2, with" in page
     assert checked(reports) == ([], [])
     shutil.rmtree(folder)
     assert checked(reports) == ([], ["index"])
@@ -192,10 +192,10 @@ def test_the_index_says_why_something_is_out_of_date_and_of_what_the_others_are_
     record_notebook(reports, "08_generalisation", "done", "T8", study_sha256="1" * 64)
     page = words(report_index.index_page(study, reports))
     assert "out of date: 08_generalisation (tiny.yaml has changed)" in page
-    assert "The study file has changed" not in page and "This index is not complete" not in page
+    assert "The study file has changed" not in page and "Some notebooks have no current results" not in page
     (reports / "results" / "06_table3" / "table.csv").unlink()
     page = words(report_index.index_page(study, reports))
-    assert "This index is not complete: 06_table3 changed by hand ." in page
+    assert "Some notebooks have no current results: 06_table3 changed by hand ." in page
     assert "changed by hand: 06_table3 (changed since it saved them: table.csv is gone)" in page
 
 

@@ -65,7 +65,8 @@ def test_collect_leaves_out_what_a_reversed_plate_measured(tmp_path):
 
 
 def test_collect_stops_at_left_handed_plates(tmp_path):
-    with pytest.raises(ValueError, match="found force plate 1, 2: medial-lateral force reversed. Correct the corners"):
+    advice = "Correct the order of the plate's corners"
+    with pytest.raises(ValueError, match=f"found force plate 1, 2: medial-lateral force reversed. {advice}"):
         collected("05_left_handed_plates/run.c3d", tmp_path)
     assert not list(tmp_path.glob("*/*"))
 

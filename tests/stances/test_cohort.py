@@ -307,7 +307,8 @@ def test_collect_says_that_a_worker_does_not_see_the_recordings_or_runs_another_
         cohort.collect(trials, virtual / "elsewhere", earlier, SETTINGS, engine=cluster)
     monkeypatch.setattr(cohort, "fingerprint", lambda: "grfkit of tomorrow")
     with pytest.raises(
-        ValueError, match="this one, grfkit of tomorrow; found grfkit [0-9a-f]{12}, Python .* Install the same version"
+        ValueError,
+        match="run this program, grfkit of tomorrow; found grfkit [0-9a-f]{12}, Python .* Install the same version",
     ):
         cohort.collect(trials, virtual, earlier, SETTINGS, engine=cluster)
     check_untouched(earlier)

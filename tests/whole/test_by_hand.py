@@ -68,7 +68,9 @@ def test_tables_by_hand_are_of_one_definition_and_the_published_stay(project, sm
 
     assert make(project, "reproduce", "STUDY=smoke").returncode == 0
     page = smoke / "index.html"
-    assert f"05_table2, {with_which} 06_table3, with the parameters" in words(page.read_text(encoding="utf-8"))
+    assert f"05_table2, {with_which} 06_table3, with the published parameters" in words(
+        page.read_text(encoding="utf-8")
+    )
     done, after = make(project, "reproduce", "STUDY=smoke"), tree(smoke)
     assert done.returncode == 0 and "up to date" in done.stdout
     assert {**after, page: None} == {**before, page: None}  # the index alone was written anew
@@ -113,7 +115,7 @@ def test_published_results_changed_by_hand_are_named_and_made_anew(project, smok
     run.write_index(study_file.load(project / "params" / "smoke.yaml"), smoke)
     page = words((smoke / "index.html").read_text(encoding="utf-8"))
     wrong = "05_table2 changed by hand , 06_table3 out of date , 07_figure4 changed by hand ."
-    assert f"This index is not complete: {wrong}" in page
+    assert f"Some notebooks have no current results: {wrong}" in page
     done = make(project, "reproduce", "STUDY=smoke")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "changed by hand: 05_table2 (changed since it saved them: features.csv, " in done.stdout
@@ -121,7 +123,7 @@ def test_published_results_changed_by_hand_are_named_and_made_anew(project, smok
     assert "06_table3  " in done.stdout and "04_table1  " not in done.stdout
     tables = {path for path in before if path.suffix == ".csv"}
     assert {path: path.read_bytes() for path in tables} == {path: before[path] for path in tables}
-    assert "This index is not complete" not in words((smoke / "index.html").read_text(encoding="utf-8"))
+    assert "Some notebooks have no current results" not in words((smoke / "index.html").read_text(encoding="utf-8"))
     assert "up to date" in make(project, "reproduce", "STUDY=smoke").stdout
 
 

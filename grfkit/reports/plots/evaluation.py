@@ -222,7 +222,7 @@ def importance_of_points(axes, pose, table):
     key.set_axis_off()
     how = "Numbers: rise of RMSE (0.001 BW)\nDisc: relative to the panel's largest\nCross: no rise\n"
     key.text(0, 0.5, f"{how}Legs are drawn apart\n{_counts(table)}", va="center", transform=key.transAxes)
-    return axes
+    return [*panels, key]
 
 
 def _rises(ax, places, rises):
