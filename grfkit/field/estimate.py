@@ -380,5 +380,5 @@ def _counted(unlike, abroad):
     wider = "their bands may be too narrow"
     if abroad:
         times = ", ".join(f"{more / usual:.2g}" for more, usual in zip(abroad.unlike, abroad.in_range, strict=True))
-        wider = f"their bands are {times} times as wide as those of steps in range (forward and back, sideways, up)"
+        wider = f"their bands are {times} times as wide (forward and back, sideways, up) and may still be too narrow"
     return [f"{'; '.join(texts)}: {wider}"] if texts else []

@@ -212,7 +212,9 @@ def lay_out(row, tables, settings, errors_s, usual_rows):
         "changes": change_rows(trends),
         "over_s": trends["over_s"].max(),
         "curves": estimate_figures.curve_figures(row["file"], steps, tables["curves.csv"], weight_n, level),
-        "times": estimate_figures.time_figures(steps, trends),
+        "times": []
+        if summary.several(row["unlike_steps"], row["steps"])
+        else estimate_figures.time_figures(steps, trends),
         **(
             estimate_plates.lay_out(row, measured.iloc[0], steps, tables["curves.csv"], level, ranges)
             if len(measured)

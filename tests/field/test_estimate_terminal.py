@@ -96,9 +96,13 @@ def test_what_is_typed_decides_what_is_written(lab, file, tmp_path, with_cop, ca
         "c3d": ["files.txt", "my run.c3d"],
         "html,csv": ["index.html", *TABLES],
     }
+    before = []
     for formats, files in expected.items():  # each in place of the one before
         assert run(lab, file, out, "--mass", "60", "--format", formats) == 0, capsys.readouterr().err
         assert names(out) == sorted(files)
+        gone, said = sorted({*before} - {*files}), capsys.readouterr().out
+        assert (f"replaced an earlier report, whose {', '.join(gone)} went with it\n" in said) == bool(gone)
+        before = files
     assert run(lab, file, out, "--mass", "60", "--format", "html,mot,c3d") == 0
     page = (out / "index.html").read_text(encoding="utf-8")
     assert all(f'<a href="my%20run{end}">' in page for end in (".mot", "_ExternalLoads.xml", ".c3d"))

@@ -44,7 +44,7 @@ def run(options):
     steps, curves, table = estimate.estimate_recordings(
         model, found, masses, unread, folder=folder, home=estimate.home_of(model, options.study)
     )
-    not_put = {}
+    not_put, earlier = {}, {path.name for path in out.glob("*")}
 
     def put_more(new):
         alone = {*formats} == {*in_newtons}
@@ -56,6 +56,9 @@ def run(options):
         **{"formats": formats, "put_more": put_more},
     )
     _say(tables, not_put, [path.name for path in discover.find(data).others], model.abroad)
+    gone = sorted(earlier - {path.name for path in out.iterdir()})
+    if gone:
+        print(f"replaced an earlier report, whose {', '.join(gone)} went with it")
     print((out / estimate_page.PAGE if "html" in formats else out).as_posix())
     if steps.empty:
         raise ValueError(
