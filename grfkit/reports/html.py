@@ -49,7 +49,7 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {%- endblock -%}
 {%- block input -%}
 {%- set name = 'parameters of this study' if 'injected-parameters' in cell.metadata.tags else 'code' -%}
-<details{{ ' open' if cell.metadata.nbgrader }}><summary>{{ name }}</summary>{{ super() }}</details>
+<details{{ ' open class="exercise"' if cell.metadata.nbgrader }}><summary>{{ name }}</summary>{{ super() }}</details>
 {%- endblock -%}
 {%- block data_svg -%}
 <img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 }}"
@@ -176,7 +176,7 @@ def _is_wide(output):
 
 
 def _head(record):
-    above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index of the study")
+    above = ("../index.html", "All studies") if record["notebook"] == "bench" else ("index.html", "Index")
     return (
         f'<nav aria-label="Reports"><a href="{above[0]}">{above[1]}</a></nav> <span>{escape(record["notebook"])} · '
         f"{escape(record['study_file'])} · seed {record['seed']} · {record['duration_s']:.1f} s</span>"
