@@ -295,6 +295,7 @@ def exclusions(ax, counts):
     )
     ax.set_yticks(np.arange(len(counts)) + 0.5, [fill(reason, 38) for reason in counts.index])
     ax.tick_params(length=0, labelsize=SMALL)
+    ax.tick_params(axis="x", rotation=90)  # names of people are wider than cells
     ax.set_xlim(0, max(24, counts.shape[1]))  # cells of a few runners stay small
     ax.set_ylabel("")
     ax.set_xlabel("runner", loc="left")

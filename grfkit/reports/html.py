@@ -48,7 +48,9 @@ CELLS = """{%- extends 'classic/base.html.j2' -%}
 {{- '</div></div>' if loop.last -}}
 {%- endblock -%}
 {%- block input -%}
-{%- set name = 'parameters of this study' if 'injected-parameters' in cell.metadata.tags else 'code' -%}
+{%- set tags = cell.metadata.tags or [] -%}
+{%- set own = 'parameters of this study' if 'injected-parameters' in tags else 'code' -%}
+{%- set name = 'values without a study, replaced below' if 'parameters' in tags else own -%}
 <details{{ ' open class="exercise"' if cell.metadata.nbgrader }}><summary>{{ name }}</summary>{{ super() }}</details>
 {%- endblock -%}
 {%- block data_svg -%}

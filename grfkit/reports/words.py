@@ -12,6 +12,7 @@ from grfkit.points import DIRECTION_NAMES
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
 FEW_STANCES = 10  # fewer tested say little: our choice
+MOST_SPANS = 3  # more intervals of one direction are counted, not listed: our choice
 VLR = {  # what the loading rate is, by its definition
     "touchdown_to_13": "from touchdown to 13 % of stance",
     "20_to_80": "from 20 to 80 % of the time from touchdown to 13 % of stance",
@@ -147,7 +148,19 @@ def no_interval_differs(spm, clusters):
     found = {} if spm is None or clusters is None or spm.empty else {d: [] for d in spm["direction"].unique()}
     for row in clusters.to_dict("records") if found else []:
         found[row["direction"]].append(f"{interval(row['start'], row['end'])} of stance ({p_value(row['p'])})")
-    spans = [f"{DIRECTION_NAMES[d]}: {', '.join(spans) or 'no significant interval'}" for d, spans in found.items()]
+    share = (
+        clusters.assign(share=clusters["end"] - clusters["start"]).groupby("direction")["share"].sum() if found else {}
+    )
+    spans = [
+        f"{DIRECTION_NAMES[d]}: "
+        + (
+            f"{len(spans)} intervals, together {share[d]:.0f} % of stance"
+            if len(spans) > MOST_SPANS
+            else ", ".join(spans)
+        )
+        + ("" if spans else "no significant interval")
+        for d, spans in found.items()
+    ]
     sentence = "; ".join(spans)
     return verdict(
         "No interval of the curves differs (SPM, paired t-test).",

@@ -154,7 +154,10 @@ def rows(looks, static, runners, notes, *, on_plates=True):
         ("mass_kg", "the files do not give it"),
         ("height_m", "the files do not give it; may stay empty"),
         ("sex", "m or f; the files do not give it; may stay empty"),
-        ("speed_m_s", "the speed of the belt; overground, of the runner, because no pelvis was found"),
+        (
+            "speed_m_s",
+            "of a treadmill the belt's, which files do not give; overground it is measured if a pelvis is found",
+        ),
     ):
         empty = sum(row[column] == "" for row in made)
         if empty:
