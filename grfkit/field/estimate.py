@@ -261,7 +261,7 @@ def estimate_recording(model, name, points, rate_hz, speed_m_s, *, home=None):
     if round(rate_hz, 1) < SLOW_HZ:
         warnings = [
             f"{round(rate_hz, 1):g} frames a second: below {SLOW_HZ}, errors are larger than the bands say (at 60 "
-            f"those of horizontal forces are 1.4 times as large, at 30 all are twice as large); film at {SLOW_HZ} or more",
+            f"horizontal forces: 1.4 times as large; at 30 all forces: twice as large); film at {SLOW_HZ} or more",
             *warnings,
         ]
     flight_s = usual_flight(contacts, contacts["file"], model.settings["flight_s"])
