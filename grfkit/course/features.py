@@ -311,8 +311,7 @@ def _vlr_mistakes(vertical, time_s):
 
     of_force = np.interp(np.array([0.2, 0.8]) * at(impact_s), vertical[: frame + 1], time_s[: frame + 1])
     nearest = time_s[[round(seconds * len(time_s) / stance_s) for seconds in (low, high)]]
-    from_first = "The force at touchdown is 0 by definition. You subtract the force of the first frame above the "
-    "threshold."
+    from_first = "The force at touchdown is 0 by definition. You subtract that of the first frame above the threshold."
     return {
         "touchdown_to_13": {
             "You take the frame nearest to 13 %. What is the force between two frames?": vertical[frame]
