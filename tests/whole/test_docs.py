@@ -338,6 +338,29 @@ def test_a_command_runs(page, command, project):
         raise AssertionError(f"{page}: no test runs `{command}`")
 
 
+NOT_RUN = {  # what a block of Python needs that is not here: the tests that run the same calls
+    "import opensim": "tests/reports/exports/test_exports_mot.py",
+    "12_stream/model": "tests/field/test_stream.py",
+    "15_impulse": "tests/whole/test_by_hand.py",
+    "grfkit.course import data": "tests/course/test_data.py",
+}
+
+
+@pytest.mark.parametrize(
+    "path", sorted({path for path, token in BLOCKS if language(token) == "python"}), ids=lambda path: path.name
+)
+def test_python_runs(path, project):
+    """All blocks of a page, one after the other; of those that need what is not here the tests are there."""
+    blocks = [token["raw"] for each, token in BLOCKS if each == path and language(token) == "python"]
+    for needs, test in NOT_RUN.items():
+        assert not any(needs in block for block in blocks) or (ROOT / test).is_file(), test
+        blocks = [block for block in blocks if needs not in block]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    command = [sys.executable, "-c", "\n".join(blocks)]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("raw", [token["raw"] for _, token in BLOCKS if language(token) == "yaml"])
 def test_yaml_is_yaml(raw):
     assert isinstance(yaml.safe_load(raw), dict | list)
