@@ -83,8 +83,9 @@ def of_laboratory(kind, abroad, study=""):
         return f"The bands are those of {HOME}, which the study file names.", HOME, worth + names
     wide = [written(factor, 1) for factor in abroad.in_range]
     off = off_elsewhere(abroad)
+    too_high = f" On average the model gave {_and(off)} there: do not correct your numbers by this."
     mind = (
-        f"Expect larger errors. {worth}{f' On average the model gave {_and(off)} there.' * bool(off)}{names} The bands "
+        f"Expect larger errors. {worth}{too_high * bool(off)}{names} The bands "
         f"here are {wide[2]} times (up), {wide[0]} times (forward and back) and {wide[1]} times (sideways) as wide as "
         f"in {HOME}. That is what the other laboratories needed on average, plus a margin, because a few laboratories "
         "prove little. "

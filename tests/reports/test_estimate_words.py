@@ -189,7 +189,8 @@ def test_the_page_says_what_a_model_is_worth_at_home_and_abroad():
         "The other laboratories: five runners on a treadmill (Hamner & Delp 2013) and one runner overground (Dorn",
         "1.9 times (up), 2.0 times (forward and back) and 1.5 times (sideways) as wide",
         "what the other laboratories needed on average, plus a margin, because a few laboratories prove little",
-        "On average the model gave landing 28 % too high and loading rate 34 % too high there.\nThe other ",
+        "On average the model gave landing 28 % too high and loading rate 34 % too high there: do not correct your "
+        "numbers by this.\nThe other ",
         "name its study: --study FILE (make: STUDY=)",
     ):
         assert words in plain

@@ -10,6 +10,7 @@ import numpy as np
 
 from grfkit.field.bands import NEW, WITHIN
 from grfkit.field.estimate import BETWEEN
+from grfkit.field.summary import several
 from grfkit.points import GRAVITY
 from grfkit.recordings.trials import OTHER_UNITS
 from grfkit.reports.estimate_words import HOME, QUANTITIES, off_elsewhere
@@ -87,7 +88,9 @@ def _of_one(row, tables, aside, abroad):
     texts = row["warnings"].split(BETWEEN) if row["warnings"] else []
     elsewhere = _elsewhere(abroad) if row["bands"] == NEW else []
     warned = [textwrap.shorten(f"{_count(texts, 'warning')}: {'; '.join(texts)}", WIDEST, placeholder=CUT)]
-    doubts = [f"{row['unlike_steps']} of {row['steps']} steps out of the training range"] * bool(row["unlike_steps"])
+    apart = ", so do not compare left and right" * several(row["unlike_steps"], row["steps"])
+    doubts = [f"{row['unlike_steps']} of {row['steps']} steps out of the training range{apart}"]
+    doubts = doubts * bool(row["unlike_steps"])
     around = [
         _recorded(row, notes),
         *[textwrap.shorten(f"found: {'; '.join(found)}", WIDEST, placeholder=" ...")] * bool(found),
