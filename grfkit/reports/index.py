@@ -18,6 +18,7 @@ from grfkit.reports.plots import images
 from grfkit.reports.words import (
     ALPHA,
     FEATURES,
+    FEW_RUNNERS,
     FEW_STANCES,
     VLR,
     beside_baseline,
@@ -118,6 +119,7 @@ def index_page(study, reports, *, above=None):
         splits=splits,
         test=test,
         few=bool(test) and test[1] < FEW_STANCES,
+        few_runners=bool(test) and test[2] < FEW_RUNNERS,
         disagree=clusters is not None and bool((clusters["p"] > ALPHA).any()),
         vlr=VLR.get(study.sections.get("05_table2", {}).get("vlr")),
         written=study.path.read_text(encoding="utf-8") if study.path.is_file() else "",

@@ -11,7 +11,7 @@ from grfkit.metrics import ours
 from grfkit.points import DIRECTION_NAMES
 
 HIGH_R = 0.85  # our reading of "highly": the paper reports r > .85 for each of its 72 stances and in each direction
-FEW_STANCES = 10  # fewer tested say little: our choice
+FEW_STANCES, FEW_RUNNERS = 10, 4  # fewer tested say little: our choice
 MOST_SPANS = 3  # more intervals of one direction are counted, not listed: our choice
 VLR = {  # what the loading rate is, by its definition
     "touchdown_to_13": "from touchdown to 13 % of stance",
@@ -147,29 +147,26 @@ def no_interval_differs(spm, clusters):
     """Evaluate hypothesis 2 by the significant clusters of SPM{t}; spm.csv says which directions were tested."""
     found = {} if spm is None or clusters is None or spm.empty else {d: [] for d in spm["direction"].unique()}
     for row in clusters.to_dict("records") if found else []:
-        found[row["direction"]].append(f"{interval(row['start'], row['end'])} of stance ({p_value(row['p'])})")
-    share = (
-        clusters.assign(share=clusters["end"] - clusters["start"]).groupby("direction")["share"].sum() if found else {}
-    )
-    spans = [
-        f"{DIRECTION_NAMES[d]}: "
-        + (
-            f"{len(spans)} intervals, together {share[d]:.0f} % of stance"
-            if len(spans) > MOST_SPANS
-            else ", ".join(spans)
-        )
-        + ("" if spans else "no significant interval")
-        for d, spans in found.items()
-    ]
+        found[row["direction"]].append(row)
+    spans = [f"{DIRECTION_NAMES[d]}: {_intervals(rows)}" for d, rows in found.items()]
     sentence = "; ".join(spans)
     return verdict(
         "No interval of the curves differs (SPM, paired t-test).",
-        {d: not spans for d, spans in found.items()},
+        {d: not rows for d, rows in found.items()},
         {},
         f"{sentence[:1].upper()}{sentence[1:]}.",
         "no significant interval in any direction",
         none_may_fail=True,
     )
+
+
+def _intervals(rows):
+    """Name the significant intervals of one direction; of many say how many, and how much of stance they are."""
+    if len(rows) > MOST_SPANS:
+        share = sum(row["end"] - row["start"] for row in rows)
+        return f"{len(rows)} intervals, together {share:.0f}{SPACE}% of stance"
+    named = (f"{interval(row['start'], row['end'])} of stance ({p_value(row['p'])})" for row in rows)
+    return ", ".join(named) or "no significant interval"
 
 
 def no_feature_differs(table):

@@ -92,6 +92,24 @@ def test_index_judges_the_hypotheses_by_the_results(project, options, verdicts):
         assert "Worst direction: medial-lateral" in text and "as well or better in: medial-lateral" in text
 
 
+def test_many_intervals_of_one_direction_are_counted(project):
+    many = [("V", 10.0 * i, 10.0 * i + 2, 0.01) for i in range(4)] + [("AP", 11.2, 18.9, 0.02)]
+    write_tables(project / "reports/results", clusters=many)
+    text = words(report_index.index_page(make_study(), project / "reports"))
+    assert "vertical: 4 intervals, together 8 % of stance." in text
+    assert "Anterior-posterior: 11–19 % of stance (p = .020); medial-lateral: no significant interval" in text
+
+
+@pytest.mark.parametrize(("runners", "few"), [(3, True), (4, False)])
+def test_the_index_says_that_few_tested_runners_say_little(project, runners, few):
+    write_tables(project / "reports/results")
+    path = project / "reports/results/01_preprocess/stances.csv"
+    stances = pd.concat([pd.read_csv(path).query("split == 'test'").head(1)] * runners)
+    stances.assign(runner=[f"r{i}" for i in range(runners)], stance=range(runners)).to_csv(path, index=False)
+    text = words(report_index.index_page(make_study(), project / "reports"))
+    assert (f"Only {runners} runners were tested, which says little about others. make beyond" in text) == few
+
+
 def test_headline_scales_the_bars_by_the_largest_error_of_each_direction(project):
     write_tables(project / "reports/results")
     table = pd.read_csv(project / "reports/results/04_table1/table1.csv")
